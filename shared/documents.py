@@ -1,0 +1,16 @@
+"""The base of every JSON document that the app writes: run documents, records, statuses."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+
+
+class Document(BaseModel):
+    """A frozen model whose names are camelCase in JSON. Unknown fields are ignored: a newer version may have added some."""
+
+    model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True, extra="ignore")
+
+    def to_json(self) -> str:
+        """As indented JSON for people and programs alike; times are ISO 8601 in UTC."""
+        return self.model_dump_json(by_alias=True, indent=2)

@@ -1,0 +1,73 @@
+"""Everything that can go wrong, as one tree; each class says who has to act.
+
+::
+
+    RunnerError
+    ├── SettingsError       the operator's: a setting is missing or malformed
+    ├── ManifestError       the user's: the manifest is wrong; the run ends in a record with state REJECTED
+    ├── BatchRefused        Batch refuses the job for good; the run is rejected with Batch's own words
+    ├── TryLater            a service is busy, gone or limited; the run stays as it is and the next tick tries again
+    │   └── QuotaReached    the quota of active jobs is used up; the run waits in the queue
+    └── RunChanged          the run document changed under us; whoever changed it goes on with the run
+
+Anything else that is raised is a bug, or a failure of the platform that an SDK reports: it is logged with the run id, the run
+stays open, and poll_runs tries again a bounded number of times.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class RunnerError(Exception):
+    """The root of the app's own exceptions."""
+
+
+class SettingsError(RunnerError):
+    """An app setting is missing or malformed; the message names it and says what it should be."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong (or noteworthy) in a manifest.
+
+    `path` is the property as a person would write it (`tasks[0].commands`), or None where no property is meant. `line` and
+    `column` count from 1 in the dropped file.
+    """
+
+    message: str
+    path: str | None = None
+    line: int | None = None
+    column: int | None = None
+
+    def __str__(self) -> str:
+        where = f" at line {self.line}, column {self.column}" if self.line else ""
+        return f"{self.path}: {self.message}{where}" if self.path else f"{self.message}{where}"
+
+
+class ManifestError(RunnerError):
+    """The manifest cannot be run as it is; `problems` holds everything that was found, in the order of the file."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        self.problems = problems
+        super().__init__("; ".join(str(problem) for problem in problems))
+
+
+class BatchRefused(RunnerError):
+    """Batch refuses a job or its tasks for good (a 4xx other than 404, 409 and 429); `code` is Batch's error code."""
+
+    def __init__(self, code: str, message: str) -> None:
+        self.code = code
+        super().__init__(f"Azure Batch refused the job ({code}): {message}")
+
+
+class TryLater(RunnerError):
+    """A service did not do what was asked, and may do it later; nothing has been lost."""
+
+
+class QuotaReached(TryLater):
+    """The Batch account's quota of active jobs is used up; a run is submitted once another one has ended."""
+
+
+class RunChanged(RunnerError):
+    """The run document is no longer the one that was read: it was changed or removed by another invocation."""

@@ -1,0 +1,321 @@
+"""A run: the acceptance of one version of one manifest blob, and the table of its life.
+
+The run document `runs/<run id>.json` exists exactly as long as the run is open. What the poller needs of every open run
+(`Progress`) is the blob's metadata, which a listing returns at no extra cost; everything else is the body.
+
+States of an open run, and what moves it on::
+
+    (drop) ──▶ QUEUED ──tasks added──▶ RUNNING ──job ended──▶ (record, closed)
+                  ▲                        │
+                  └──── another round ─────┘
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from pathlib import PurePosixPath
+from typing import Literal
+
+from shared.documents import Document
+from shared.errors import Problem
+
+SCHEMA_VERSION = "1"
+MANIFEST_SUFFIXES = (".yaml", ".yml", ".json")
+CANCEL_SUFFIX = ".cancel"
+MAX_ATTEMPTS = 10
+MAX_ANNOUNCEMENTS = 12
+FIRST_PAUSE = timedelta(seconds=30)
+LONGEST_PAUSE = timedelta(hours=1)
+SLUG_LENGTH = 20
+
+
+class State(StrEnum):
+    """States of runs and tasks, in Kestra's words."""
+
+    QUEUED = "QUEUED"
+    RUNNING = "RUNNING"
+    SUCCESS = "SUCCESS"
+    WARNING = "WARNING"
+    FAILED = "FAILED"
+    KILLED = "KILLED"
+    REJECTED = "REJECTED"
+    SKIPPED = "SKIPPED"
+
+
+class FailureCategory(StrEnum):
+    """Whose fault a failure is, and so who has to act."""
+
+    USER = "user"
+    INFRASTRUCTURE = "infrastructure"
+    INTERNAL = "internal"
+
+
+class Waiting(StrEnum):
+    """Why a queued run is not in Batch yet, as far as it was tried."""
+
+    QUOTA = "quota"
+    BUSY = "busy"
+
+
+def run_id(container: str, blob: str, etag: str, last_modified: datetime) -> str:
+    """The id of the run that one version of a manifest makes: always the same for the same version.
+
+    `etag` with or without its quotes; `last_modified` aware. At most 45 characters of `[a-z0-9-]`.
+    """
+    digest = hashlib.sha256(f"{container}/{blob}@{etag.strip('"')}".encode()).hexdigest()[:8]
+    stamp = last_modified.astimezone(UTC).strftime("%Y%m%dt%H%M%S")
+    return f"{_slug(blob)}-{stamp}-{digest}"
+
+
+def _slug(blob: str) -> str:
+    words = re.sub(r"[^a-z0-9]+", "-", PurePosixPath(blob).stem.lower())
+    return words.strip("-")[:SLUG_LENGTH].rstrip("-") or "run"
+
+
+def is_manifest(blob: str) -> bool:
+    """Whether a blob of the inbox is taken as a manifest, judged by its name alone."""
+    return blob.endswith(MANIFEST_SUFFIXES)
+
+
+def results_folder(blob: str, run_id: str) -> str:
+    """Where the results of a run lie in the results container: the manifest's name without extension, then the run id."""
+    return f"{str(PurePosixPath(blob).with_suffix(''))}/{run_id}"
+
+
+class ManifestBlob(Document):
+    """The version of the manifest blob that a run was made of.
+
+    `text` is None where the blob cannot be held here (not UTF-8, or too large): such a run is rejected, and the blob is copied.
+    """
+
+    name: str
+    etag: str
+    sha256: str | None
+    text: str | None
+
+
+class RunProblem(Document):
+    """A problem as it is kept in run documents and records."""
+
+    message: str
+    path: str | None = None
+    line: int | None = None
+    column: int | None = None
+
+    @classmethod
+    def of(cls, problem: Problem) -> RunProblem:
+        """The stored form of a problem."""
+        return cls(message=problem.message, path=problem.path, line=problem.line, column=problem.column)
+
+
+class Rejection(Document):
+    """Why a run can never get into Batch (or not any further): it only waits to be recorded and closed."""
+
+    category: FailureCategory
+    code: str
+    errors: tuple[RunProblem, ...]
+
+
+class JobReason(StrEnum):
+    """Why a round needed a job of its own."""
+
+    FIRST = "first"
+    VALUES = "values"
+    FAN_OUT = "fan-out"
+    POOL = "pool"
+    INFRASTRUCTURE = "infrastructure"
+
+
+class RoundJob(Document):
+    """One round of a run: a Batch job."""
+
+    id: str
+    pool: str
+    reason: JobReason
+
+
+class NamespaceFile(Document):
+    """One version of a namespace file that a task gets, at `path` in its working directory."""
+
+    blob: str
+    etag: str
+    path: str
+
+
+class RunBody(Document):
+    """The body of the run document: all that later planning, recording and closing need."""
+
+    schema_version: Literal["1"] = SCHEMA_VERSION
+    run_id: str
+    manifest: ManifestBlob
+    dropped: datetime
+    accepted: datetime
+    submitted: datetime | None = None
+    rejection: Rejection | None = None
+    jobs: tuple[RoundJob, ...] = ()
+    namespace_files: dict[str, tuple[NamespaceFile, ...]] | None = None
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What the poller must know of every open run; the metadata of the run document.
+
+    `attempts` counts submits that failed, `announced` counts the JobEnded events published for this round without effect so
+    far.
+    """
+
+    state: Literal[State.QUEUED, State.RUNNING] = State.QUEUED
+    round: int = 1
+    cancelled: bool = False
+    attempts: int = 0
+    announced: int = 0
+    waiting: Waiting | None = None
+    schema_version: str = SCHEMA_VERSION
+
+    def to_metadata(self) -> dict[str, str]:
+        """As blob metadata: names are C# identifiers, values are text."""
+        return {
+            "schema": self.schema_version,
+            "state": self.state.value,
+            "round": str(self.round),
+            "cancelled": str(self.cancelled).lower(),
+            "attempts": str(self.attempts),
+            "announced": str(self.announced),
+            "waiting": self.waiting.value if self.waiting else "",
+        }
+
+    @classmethod
+    def from_metadata(cls, metadata: dict[str, str]) -> Progress:
+        """Read what `to_metadata` wrote; a KeyError or ValueError means that the blob is not a run document of ours."""
+        state: Literal[State.QUEUED, State.RUNNING] = (
+            State.RUNNING if State(metadata["state"]) is State.RUNNING else State.QUEUED
+        )
+        return cls(
+            state=state,
+            round=int(metadata["round"]),
+            cancelled=metadata["cancelled"] == "true",
+            attempts=int(metadata["attempts"]),
+            announced=int(metadata["announced"]),
+            waiting=Waiting(metadata["waiting"]) if metadata.get("waiting") else None,
+            schema_version=metadata["schema"],
+        )
+
+
+@dataclass(frozen=True)
+class ListedRun:
+    """An open run as a listing shows it: enough for the poller to decide what to do."""
+
+    id: str
+    progress: Progress
+    etag: str
+    last_write: datetime
+
+    @property
+    def job_id(self) -> str:
+        """The id of the job of the current round."""
+        return job_id(self.id, self.progress.round)
+
+    @property
+    def oldest_first(self) -> str:
+        """A sort key: the time of the drop, which every run id holds."""
+        return self.id[-24:]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run document: its body, its metadata and the ETag under which both were read or written."""
+
+    body: RunBody
+    progress: Progress
+    etag: str | None = None
+
+    @property
+    def id(self) -> str:
+        """The run id."""
+        return self.body.run_id
+
+    @property
+    def job_id(self) -> str:
+        """The id of the job of the current round."""
+        return job_id(self.id, self.progress.round)
+
+    @property
+    def results(self) -> str:
+        """The run's folder in the results container."""
+        return results_folder(self.body.manifest.name, self.id)
+
+    @property
+    def is_open_for_tasks(self) -> bool:
+        """Whether tasks may be added to the job of the current round."""
+        return self.progress.state is State.QUEUED and not self.progress.cancelled and self.body.rejection is None
+
+    def submitted(self, job: RoundJob, at: datetime) -> Run:
+        """All tasks of the round are in Batch; the job will end by itself."""
+        body = self.body.model_copy(update={"jobs": (*self.body.jobs, job), "submitted": self.body.submitted or at})
+        return replace(self, body=body, progress=self._running())
+
+    def ending(self) -> Run:
+        """No more tasks are added, but a job exists: it is recorded as any other once it has ended."""
+        return replace(self, progress=self._running())
+
+    def rejected(self, rejection: Rejection) -> Run:
+        """The run cannot go on."""
+        return replace(self, body=self.body.model_copy(update={"rejection": rejection}))
+
+    def cancelled(self) -> Run:
+        """The user asked for the end of the run."""
+        return replace(self, progress=replace(self.progress, cancelled=True))
+
+    def with_namespace_files(self, files: dict[str, tuple[NamespaceFile, ...]]) -> Run:
+        """What was read of the namespaces; every later planning uses this."""
+        return replace(self, body=self.body.model_copy(update={"namespace_files": files}))
+
+    def _running(self) -> Progress:
+        return replace(self.progress, state=State.RUNNING, attempts=0, announced=0, waiting=None)
+
+
+def job_id(run_id: str, round_number: int) -> str:
+    """The id of the Batch job of one round."""
+    return f"{run_id}-{round_number}"
+
+
+class Step(StrEnum):
+    """What a tick does about an open run."""
+
+    NOTHING = "nothing"
+    SUBMIT = "submit"
+    REJECT = "reject"
+    ANNOUNCE = "announce"
+    ANNOUNCE_LAST = "announce the last time"
+
+
+def next_step(run: ListedRun, *, job_is_alive: bool, now: datetime) -> Step:
+    """The row of the table of life that applies to an open run at a tick.
+
+    A queued run that a service put off is tried at every tick; one that was just written is left to the invocation that
+    wrote it. Attempts and announcements are repeated with growing pauses, and both are bounded.
+    """
+    progress = run.progress
+    if progress.schema_version != SCHEMA_VERSION:
+        return Step.NOTHING
+    rested = now - run.last_write
+    if progress.state is State.QUEUED:
+        if progress.attempts >= MAX_ATTEMPTS:
+            return Step.REJECT
+        return Step.SUBMIT if progress.waiting or rested >= pause(progress.attempts) else Step.NOTHING
+    if job_is_alive:
+        return Step.NOTHING
+    if progress.announced == 0:
+        return Step.ANNOUNCE
+    if rested < pause(progress.announced - 1):
+        return Step.NOTHING
+    return Step.ANNOUNCE if progress.announced < MAX_ANNOUNCEMENTS else Step.ANNOUNCE_LAST
+
+
+def pause(tries: int) -> timedelta:
+    """How long to wait after the given number of tries: 30 s, doubling up to an hour."""
+    return min(FIRST_PAUSE * 2**tries, LONGEST_PAUSE)
