@@ -66,7 +66,8 @@ def run_id(container: str, blob: str, etag: str, last_modified: datetime) -> str
 
     `etag` with or without its quotes; `last_modified` aware. At most 45 characters of `[a-z0-9-]`.
     """
-    digest = hashlib.sha256(f"{container}/{blob}@{etag.strip('"')}".encode()).hexdigest()[:8]
+    version = f"{container}/{blob}@" + etag.strip('"')
+    digest = hashlib.sha256(version.encode()).hexdigest()[:8]
     stamp = last_modified.astimezone(UTC).strftime("%Y%m%dt%H%M%S")
     return f"{_slug(blob)}-{stamp}-{digest}"
 
