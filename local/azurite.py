@@ -1,7 +1,7 @@
 """Azurite, Microsoft's storage emulator: installs it, and knows how to start and reach it.
 
-`python -m local.azurite` installs Azurite (pinned by `package-lock.json`) and, where no Node 22 or newer is on the PATH,
-Node from PyPI. It does nothing when both are there.
+`python -m local.azurite` installs Azurite (pinned by `package-lock.json`) and, where no Node 22 or newer is on the
+PATH, Node from PyPI. It does nothing when both are there.
 """
 
 from __future__ import annotations
@@ -103,11 +103,15 @@ def find_node() -> Node | None:
 def _install_node() -> Node:
     _say(f"Installing Node (Azurite needs version {LOWEST_NODE} or newer)")
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", NODE_PACKAGE]
-    _run_quietly(command, f"Node could not be installed with pip; install Node {LOWEST_NODE} or newer yourself", os.environ)
+    _run_quietly(
+        command, f"Node could not be installed with pip; install Node {LOWEST_NODE} or newer yourself", os.environ
+    )
     importlib.invalidate_caches()
     node = find_node()
     if node is None:
-        raise LocalError(f"pip installed {NODE_PACKAGE}, but it has no Node in it. Install Node {LOWEST_NODE} or newer.")
+        raise LocalError(
+            f"pip installed {NODE_PACKAGE}, but it has no Node in it. Install Node {LOWEST_NODE} or newer."
+        )
     return node
 
 

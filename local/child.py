@@ -1,0 +1,101 @@
+"""One child process of the stack: its process group, its log, and how it ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from local import leash
+from local.errors import LocalError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+REPOSITORY = Path(__file__).parent.parent
+STOP_SECONDS = leash.GRACE_SECONDS + 5  # a Functions host drains its invocations for as long as a leash waits
+LOG_TAIL_LINES = 15
+
+
+@dataclass(frozen=True)
+class Program:
+    """What a child runs, under which name it is known, and where it answers over HTTP once it is ready."""
+
+    name: str
+    command: tuple[str, ...]
+    environ: Mapping[str, str]
+    log: Path
+    ready_url: str
+
+
+class Child:
+    """A running program, leader of a session and process group of its own."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        leash_end, our_end = os.pipe()
+        self._pipe = our_end
+        with program.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", "-S", leash.__file__, str(leash_end), *program.command],
+                cwd=REPOSITORY,
+                env=program.environ,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                pass_fds=(leash_end,),
+            )
+        os.close(leash_end)
+
+    @property
+    def pid(self) -> int:
+        """The id of the process, its process group and its session."""
+        return self._process.pid
+
+    def exit_code(self) -> int | None:
+        """The exit code, or None while it runs."""
+        return self._process.poll()
+
+    def request_stop(self) -> None:
+        """Ask the whole group to end; returns at once."""
+        self._signal_group(signal.SIGTERM)
+
+    def wait_stopped(self) -> None:
+        """Wait a bounded time for the end, then kill what is left of the group."""
+        try:
+            self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            print(f"{self.program.name} did not stop within {STOP_SECONDS:.0f} s: killed.", file=sys.stderr)
+        self.kill()
+
+    def kill(self) -> None:
+        """SIGKILL to the whole group, as a machine that goes down would end it."""
+        self._signal_group(signal.SIGKILL)
+        self._process.wait()
+        if self._pipe >= 0:
+            os.close(self._pipe)
+            self._pipe = -1
+
+    def raise_if_ended(self) -> None:
+        """Raise LocalError, with the end of the log, if the program has ended by itself."""
+        code = self.exit_code()
+        if code is not None:
+            name = self.program.name
+            raise LocalError(
+                f"{name} has ended with exit code {code}. The end of {self.program.log}:\n{self._log_tail()}"
+            )
+
+    def _signal_group(self, signal_number: signal.Signals) -> None:
+        try:
+            os.killpg(self.pid, signal_number)
+        except ProcessLookupError:
+            return  # nobody is left in the group
+
+    def _log_tail(self) -> str:
+        lines = self.program.log.read_text(errors="replace").splitlines()
+        return "\n".join(f"  {line}" for line in lines[-LOG_TAIL_LINES:])

@@ -1,0 +1,54 @@
+"""`python -m local.eventgrid`: the topic as a process of its own, until SIGTERM or SIGINT."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import sys
+from pathlib import Path
+
+from local.errors import LocalError
+from local.eventgrid import TOPIC_KEY
+from local.eventgrid.delivery import Subscription
+from local.eventgrid.event_store import EventStore
+from local.eventgrid.topic import topic_app
+from local.http_server import listen, serve_until, stop_requested
+
+GRACE_SECONDS = 2
+
+
+def main() -> None:
+    """Run the command."""
+    parser = argparse.ArgumentParser(prog="python -m local.eventgrid", description=__doc__)
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument(
+        "--data-dir", type=Path, required=True, help="where undelivered and dead-lettered events are kept"
+    )
+    parser.add_argument("--endpoint", required=True, metavar="URL", help="the webhook to deliver to")
+    parser.add_argument(
+        "--retry-scale", type=float, default=1.0, help="factor for the waits between attempts, for tests (default 1)"
+    )
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    try:
+        asyncio.run(_run(arguments))
+    except LocalError as error:
+        sys.exit(str(error))
+
+
+async def _run(arguments: argparse.Namespace) -> None:
+    stop = stop_requested()
+    listener = listen(arguments.port)
+    store = EventStore(arguments.data_dir)
+    subscription = Subscription(store, arguments.endpoint, arguments.retry_scale)
+    app = topic_app(store, TOPIC_KEY, subscription.notify)
+    async with asyncio.TaskGroup() as tasks:
+        delivering = tasks.create_task(subscription.run())
+        await serve_until(stop, app, listener, grace_seconds=GRACE_SECONDS)
+        delivering.cancel()
+
+
+if __name__ == "__main__":
+    main()

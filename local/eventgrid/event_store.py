@@ -1,0 +1,94 @@
+"""What a topic has accepted and not delivered yet, in a database; what was given up, in a folder."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from local.eventgrid.events import EventSchema, PublishedEvent
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from local.eventgrid.retry_policy import DeadLetterReason
+
+_TABLE = """
+CREATE TABLE IF NOT EXISTS undelivered (
+  number INTEGER PRIMARY KEY, id TEXT NOT NULL, schema TEXT NOT NULL, body TEXT NOT NULL,
+  published REAL NOT NULL, attempts INTEGER NOT NULL, due REAL NOT NULL
+)"""
+
+
+@dataclass(frozen=True)
+class StoredEvent:
+    """An event that waits for its (next) delivery; `attempts` have been made."""
+
+    number: int
+    event: PublishedEvent
+    published: datetime
+    attempts: int
+    due: datetime
+
+
+class EventStore:
+    """What a topic has accepted and must still deliver. Every method has its effect on disk when it returns."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._dead_letters = folder / "dead-letter"
+        self._database = sqlite3.connect(folder / "events.sqlite", isolation_level=None)
+        self._database.execute("PRAGMA journal_mode=WAL")  # with this, what is written survives the end of the process
+        self._database.execute(_TABLE)
+
+    def add(self, events: Sequence[PublishedEvent], now: datetime) -> None:
+        """Store the events of one request, all or none; they are due at once."""
+        stamp = now.timestamp()
+        rows = [(event.id, event.schema, event.body, stamp, stamp) for event in events]
+        self._database.execute("BEGIN")
+        with self._database:
+            self._database.executemany(
+                "INSERT INTO undelivered (id, schema, body, published, attempts, due) VALUES (?, ?, ?, ?, 0, ?)", rows
+            )
+
+    def due_first(self, limit: int) -> list[StoredEvent]:
+        """The undelivered events, those that are due first in front; at most `limit`."""
+        rows = self._database.execute("SELECT * FROM undelivered ORDER BY due, number LIMIT ?", (limit,))
+        return [
+            StoredEvent(number, PublishedEvent(id_, EventSchema(schema), body), _time(published), attempts, _time(due))
+            for number, id_, schema, body, published, attempts, due in rows
+        ]
+
+    def retry(self, stored: StoredEvent, due: datetime) -> None:
+        """One more attempt has failed; the next one is due then."""
+        self._database.execute(
+            "UPDATE undelivered SET attempts = attempts + 1, due = ? WHERE number = ?", (due.timestamp(), stored.number)
+        )
+
+    def remove(self, stored: StoredEvent) -> None:
+        """The event is delivered."""
+        self._database.execute("DELETE FROM undelivered WHERE number = ?", (stored.number,))
+
+    def dead_letter(self, stored: StoredEvent, reason: DeadLetterReason, outcome: str, now: datetime) -> Path:
+        """Give an event up: it becomes a file, in the form that Event Grid gives to dead-lettered events."""
+        about = {
+            "deadLetterReason": reason.value,
+            "deliveryAttempts": stored.attempts + 1,
+            "lastDeliveryOutcome": outcome,
+            "publishTime": stored.published.isoformat(),
+            "lastDeliveryAttemptTime": now.isoformat(),
+        }
+        if stored.event.schema is EventSchema.CLOUD_EVENTS:
+            about = {name.lower(): value for name, value in about.items()}
+        self._dead_letters.mkdir(exist_ok=True)
+        file = self._dead_letters / f"{stored.number}.json"
+        file.write_text(json.dumps([json.loads(stored.event.body) | about], indent=2))
+        self.remove(stored)
+        return file
+
+
+def _time(stamp: float) -> datetime:
+    return datetime.fromtimestamp(stamp, UTC)

@@ -1,0 +1,108 @@
+"""What follows an attempt to deliver an event. Pure.
+
+https://learn.microsoft.com/azure/event-grid/delivery-and-retry
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from http import HTTPStatus
+
+RESPONSE_TIMEOUT = timedelta(seconds=30)
+MAX_DELIVERY_ATTEMPTS = 30
+EVENT_TIME_TO_LIVE = timedelta(hours=24)
+RETRY_SCHEDULE = (
+    timedelta(seconds=10),
+    timedelta(seconds=30),
+    timedelta(minutes=1),
+    timedelta(minutes=5),
+    timedelta(minutes=10),
+    timedelta(minutes=30),
+    timedelta(hours=1),
+    timedelta(hours=3),
+    timedelta(hours=6),
+    timedelta(hours=12),
+)
+SUCCESSES = frozenset(range(200, 205))
+NEVER_RETRIED = frozenset({400, 401, 403, 413})
+LONGER_WAITS = {
+    HTTPStatus.NOT_FOUND: timedelta(minutes=5),
+    HTTPStatus.REQUEST_TIMEOUT: timedelta(minutes=2),
+    HTTPStatus.SERVICE_UNAVAILABLE: timedelta(seconds=30),
+}
+
+
+class NoResponse(StrEnum):
+    """Why an attempt had no HTTP status, in the words of dead-lettered events."""
+
+    TIMED_OUT = "TimedOut"
+    NOT_REACHED = "GenericError"
+
+
+Outcome = int | NoResponse
+"""How an attempt ended: the HTTP status, or why there was none."""
+
+
+class DeadLetterReason(StrEnum):
+    """Why an event was given up."""
+
+    ATTEMPTS = "MaxDeliveryAttemptsExceeded"
+    TIME_TO_LIVE = "TimeToLiveExceeded"
+    UNDELIVERABLE = "UndeliverableDueToHttpStatus"
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """The endpoint has taken the event."""
+
+
+@dataclass(frozen=True)
+class RetryAt:
+    """The event is tried again, not before `time`."""
+
+    time: datetime
+
+
+@dataclass(frozen=True)
+class DeadLetter:
+    """The event is given up."""
+
+    reason: DeadLetterReason
+
+
+def after_attempt(
+    outcome: Outcome, *, attempts: int, published: datetime, now: datetime, scale: float = 1.0
+) -> Delivered | RetryAt | DeadLetter:
+    """What follows the attempt number `attempts` (from 1).
+
+    `scale` shortens the waits, for tests; Event Grid itself adds a small random part, which is left out.
+    """
+    if outcome in SUCCESSES:
+        return Delivered()
+    if outcome in NEVER_RETRIED:
+        return DeadLetter(DeadLetterReason.UNDELIVERABLE)
+    if attempts >= MAX_DELIVERY_ATTEMPTS:
+        return DeadLetter(DeadLetterReason.ATTEMPTS)
+    retry_at = now + scale * _wait(outcome, attempts)
+    if retry_at >= published + EVENT_TIME_TO_LIVE:
+        return DeadLetter(DeadLetterReason.TIME_TO_LIVE)
+    return RetryAt(retry_at)
+
+
+def outcome_name(outcome: Outcome) -> str:
+    """The outcome as a dead-lettered event names it: `NotFound`, `TimedOut`, …."""
+    if isinstance(outcome, NoResponse):
+        return outcome.value
+    try:
+        return HTTPStatus(outcome).phrase.replace(" ", "")
+    except ValueError:
+        return str(outcome)
+
+
+def _wait(outcome: Outcome, attempts: int) -> timedelta:
+    scheduled = RETRY_SCHEDULE[min(attempts, len(RETRY_SCHEDULE)) - 1]
+    if isinstance(outcome, NoResponse):
+        return scheduled
+    return max(scheduled, LONGER_WAITS.get(HTTPStatus(outcome), timedelta(0)))

@@ -1,0 +1,47 @@
+"""The endpoint that publishers post events to."""
+
+from __future__ import annotations
+
+import hmac
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from local.eventgrid.events import MAX_REQUEST_BYTES, InvalidEventsError, parse_published
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from starlette.requests import Request
+
+    from local.eventgrid.event_store import EventStore
+
+
+def topic_app(store: EventStore, key: str, notify: Callable[[], None]) -> Starlette:
+    """The topic as an ASGI app; `notify` is called when there are new events in the store."""
+
+    async def publish(request: Request) -> Response:
+        if not hmac.compare_digest(request.headers.get("aeg-sas-key", "").encode(), key.encode()):
+            return _error(401, "Unauthorized", "The request authorization key is not authorized for this topic.")
+        body = await request.body()
+        if len(body) > MAX_REQUEST_BYTES:
+            return _error(413, "PayloadTooLarge", f"The request is larger than {MAX_REQUEST_BYTES} bytes.")
+        try:
+            events = parse_published(request.headers.get("content-type", ""), body)
+        except InvalidEventsError as error:
+            return _error(400, "BadRequest", str(error))
+        store.add(events, datetime.now(UTC))
+        notify()
+        return Response(status_code=200)
+
+    async def health(_request: Request) -> Response:
+        return Response(status_code=200)
+
+    return Starlette(routes=[Route("/api/events", publish, methods=["POST"]), Route("/_local/health", health)])
+
+
+def _error(status: int, code: str, message: str) -> Response:
+    return JSONResponse({"error": {"code": code, "message": message}}, status)

@@ -1,0 +1,67 @@
+"""Serves an ASGI app on the loopback interface until the process is asked to end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import signal
+import socket
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from local.errors import LocalError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from starlette.types import ASGIApp
+
+
+class _Server(uvicorn.Server):
+    """uvicorn raises the signal that stopped it once more, before its caller can clean up; our callers do it all."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def stop_requested() -> asyncio.Event:
+    """An event that is set on SIGTERM and SIGINT, from now on."""
+    event = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for signal_number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signal_number, event.set)
+    return event
+
+
+def listen(port: int) -> socket.socket:
+    """Take a port of the loopback interface. Raises LocalError if it is in use."""
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(("127.0.0.1", port))
+    except OSError as error:
+        listener.close()
+        if error.errno != errno.EADDRINUSE:
+            raise
+        raise LocalError(f"Port {port} is in use. Choose another one with --port.") from None
+    return listener
+
+
+async def serve_until(stop: asyncio.Event, app: ASGIApp, listener: socket.socket, *, grace_seconds: int) -> None:
+    """Serve `app` until `stop` is set; requests under way then get `grace_seconds` to finish."""
+    config = uvicorn.Config(
+        app,
+        lifespan="off",
+        access_log=False,
+        log_level="warning",
+        log_config=None,
+        timeout_graceful_shutdown=grace_seconds,
+    )
+    server = _Server(config)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(server.serve([listener]))
+        await stop.wait()
+        server.should_exit = True
