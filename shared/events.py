@@ -1,0 +1,69 @@
+"""JobEnded: built, published and parsed.
+
+A CloudEvent of type `AzureBatchTaskRunner.JobEnded`; the subject is the run id. It is published at least once per round and may
+arrive late, repeatedly and out of order: whoever handles it looks at the run document first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from azure.eventgrid import EventGridPublisherClient
+
+EVENT_TYPE = "AzureBatchTaskRunner.JobEnded"
+SOURCE = "/azure-batch-task-runner"
+
+
+@dataclass(frozen=True)
+class JobEnded:
+    """The job of one round of a run is no longer alive. `last`: nobody will tell it again, so close the run at any price."""
+
+    run_id: str
+    round: int
+    last: bool = False
+
+
+class Delivered(Protocol):
+    """What events of both schemas, CloudEvents and Event Grid's own, have in common in a Python function."""
+
+    def get_json(self) -> object:
+        """The `data` of the event."""
+
+
+class Events:
+    """The topic to which JobEnded is published."""
+
+    def __init__(self, client: EventGridPublisherClient) -> None:
+        self._client = client
+
+    def publish(self, events: Sequence[JobEnded]) -> None:
+        """Publish all events in one call; an azure.core error means that perhaps none was published."""
+        from azure.core.messaging import CloudEvent
+
+        self._client.send(
+            [
+                CloudEvent(
+                    source=SOURCE,
+                    type=EVENT_TYPE,
+                    subject=event.run_id,
+                    data={"runId": event.run_id, "round": event.round, "last": event.last},
+                )
+                for event in events
+            ]
+        )
+
+
+def parse(event: Delivered) -> JobEnded:
+    """Read a delivered event, of either schema; a ValueError says what is wrong with one that is not ours.
+
+    Only `data` is looked at: azure-functions before 1.25 hands over a CloudEvent with all other fields empty.
+    """
+    data = event.get_json()
+    match data:
+        case {"runId": str(run_id), "round": int(round_number)}:
+            return JobEnded(run_id, round_number, last=data.get("last") is True)
+    raise ValueError(f"This is not a {EVENT_TYPE} event: its data must have runId and round. Check the subscription's filter.")

@@ -1,0 +1,117 @@
+"""pydantic's validation errors → problems as a person wants them: path, place, what was expected, the nearest known name."""
+
+from __future__ import annotations
+
+import difflib
+import typing
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel
+
+from shared.errors import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from pydantic import ValidationError
+    from pydantic_core import ErrorDetails
+
+    from shared.yaml_source import Source
+
+_EXPECTED = {
+    "string_type": "expected text",
+    "bool_type": "expected true or false",
+    "bool_parsing": "expected true or false",
+    "int_type": "expected a whole number",
+    "int_parsing": "expected a whole number",
+    "int_from_float": "expected a whole number",
+    "dict_type": "expected a map (name: value)",
+    "model_type": "expected a map (name: value)",
+    "tuple_type": "expected a list",
+}
+
+
+def problems_of(
+    error: ValidationError, source: Source, model: type[BaseModel], *, is_task_form: bool
+) -> list[Problem]:
+    """All problems, in the order of the file.
+
+    `model` is the root model that was validated. Where the manifest has the task form, paths lose the `tasks[0]` that was put
+    around it.
+    """
+    errors = error.errors(include_url=False)
+    problems = [
+        _problem(details, source, model, is_task_form=is_task_form)
+        for details in errors
+        if not _is_consequence(details, errors)
+    ]
+    return sorted(problems, key=lambda problem: (problem.line or 0, problem.column or 0))
+
+
+def _is_consequence(details: ErrorDetails, errors: list[ErrorDetails]) -> bool:
+    """Whether a list is called too short only because its items were wrong."""
+    loc = details["loc"]
+    return details["type"] == "too_short" and any(
+        other["loc"][: len(loc)] == loc and len(other["loc"]) > len(loc) for other in errors
+    )
+
+
+def _problem(details: ErrorDetails, source: Source, model: type[BaseModel], *, is_task_form: bool) -> Problem:
+    loc = tuple(part for part in details["loc"] if part != "[key]")
+    path = loc[2:] if is_task_form and loc[:2] == ("tasks", 0) else loc
+    is_unknown = details["type"] == "extra_forbidden"
+    return source.problem(path, _message(details, _names_at(model, loc[:-1])), at_key=is_unknown)
+
+
+def _message(details: ErrorDetails, known: list[str]) -> str:
+    context = details.get("ctx", {})
+    match details["type"]:
+        case "extra_forbidden":
+            return _unknown(str(details["loc"][-1]), known)
+        case "missing" if details["loc"] == ("tasks",):
+            return "a manifest has `tasks`, or for one task `commands` or `script` at top level; none of them is here"
+        case "missing":
+            return "this property is missing"
+        case "too_short":
+            return f"expected at least {context['min_length']} entry"
+        case "value_error":
+            return str(context["error"])
+        case "string_pattern_mismatch":
+            return f"{_shown(details['input'])} does not match {context['pattern']}"
+        case kind if kind in _EXPECTED:
+            return f"{_EXPECTED[kind]}, found {_shown(details['input'])}"
+    return details["msg"][0].lower() + details["msg"][1:]
+
+
+def _unknown(name: str, known: list[str]) -> str:
+    nearest = difflib.get_close_matches(name, known, n=1)
+    return "unknown property" + (f'; did you mean "{nearest[0]}"?' if nearest else "")
+
+
+def _shown(value: object) -> str:
+    match value:
+        case dict():
+            return "a map"
+        case list() | tuple():
+            return "a list"
+        case None:
+            return "nothing"
+    text = repr(getattr(value, "text", value))
+    return text if len(text) <= 60 else f"{text[:57]}…"  # noqa: PLR2004 - what fits in a line
+
+
+def _names_at(model: type[BaseModel], path: Sequence[str | int]) -> list[str]:
+    """The property names that are known at a path, for suggestions."""
+    current: Any = model
+    for part in path:
+        if isinstance(part, str) and isinstance(current, type) and issubclass(current, BaseModel):
+            field = next((field for field in current.model_fields.values() if field.alias == part), None)
+            current = next(_models(field.annotation), None) if field else None
+    return [field.alias for field in current.model_fields.values() if field.alias] if current else []
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:  # noqa: ANN401 - a type expression
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in typing.get_args(annotation):
+        yield from _models(argument)

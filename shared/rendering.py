@@ -1,0 +1,90 @@
+"""The properties of one task, rendered: texts with expressions → texts, and what is wrong with them.
+
+A `Rendering` collects problems instead of raising them, so that a person sees all of them at once.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from shared.expressions import ExpressionError, render
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from shared.errors import Problem
+    from shared.manifest import Manifest
+
+PropertyPath = tuple[str | int, ...]
+
+_ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_EXPANDED_BY_BATCH = re.compile(r"[$\\\x00]")
+
+
+class Rendering:
+    """Renders the properties of the thing at `path` in the manifest; what goes wrong is added to `problems`."""
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        path: PropertyPath,
+        values: Mapping[str, Any],
+        functions: Mapping[str, Callable[..., Any]],
+    ) -> None:
+        self.problems: list[Problem] = []
+        self._manifest = manifest
+        self._path = path
+        self._values = values
+        self._functions = functions
+
+    def fail(self, path: PropertyPath, message: str) -> None:
+        """Note a problem with the property at `path`, counted from the thing itself."""
+        self.problems.append(self._manifest.problem((*self._path, *path), message))
+
+    def text(self, path: PropertyPath, value: str) -> str:
+        """One text; empty if it cannot be rendered."""
+        try:
+            return render(value, self._values, self._functions)
+        except ExpressionError as error:
+            self.fail(path, str(error))
+            return ""
+
+    def optional(self, path: PropertyPath, value: str | None) -> str | None:
+        """One text that may be left out; what renders to nothing is left out."""
+        return (self.text(path, value) or None) if value is not None else None
+
+    def texts(self, path: PropertyPath, values: tuple[str, ...]) -> tuple[str, ...]:
+        """A list of texts."""
+        return tuple(self.text((*path, index), value) for index, value in enumerate(values))
+
+    def env(self, path: PropertyPath, values: Mapping[str, str]) -> dict[str, str]:
+        """Environment variables: names are checked, values rendered."""
+        for name in values:
+            if not _ENV_NAME.fullmatch(name):
+                self.fail((*path, name), "not a name of an environment variable: expected letters, digits and _")
+        return {name: self.text((*path, name), value) for name, value in values.items()}
+
+    def files(self, path: PropertyPath, values: Mapping[str, str]) -> dict[str, str]:
+        """Files by relative path: both names and contents are rendered."""
+        rendered: dict[str, str] = {}
+        for name, content in values.items():
+            where = (*path, name)
+            file_name = self.text(where, name)
+            self._check_relative(where, file_name)
+            rendered[file_name] = self.text(where, content)
+        return rendered
+
+    def patterns(self, path: PropertyPath, values: tuple[str, ...]) -> tuple[str, ...]:
+        """Globs relative to the working directory, without anything that Batch would expand on the node."""
+        rendered = self.texts(path, values)
+        for index, pattern in enumerate(rendered):
+            self._check_relative((*path, index), pattern)
+            if _EXPANDED_BY_BATCH.search(pattern):
+                self.fail((*path, index), f"{pattern!r}: $ and backslash are not allowed, Batch would expand them")
+        return tuple(pattern.removeprefix("./") for pattern in rendered)
+
+    def _check_relative(self, path: PropertyPath, name: str) -> None:
+        parts = name.split("/")
+        if not name or name.startswith("/") or ".." in parts or "\\" in name or "\x00" in name or name.endswith("/"):
+            self.fail(path, f"{name!r} is not a relative path inside the working directory")

@@ -1,0 +1,186 @@
+"""App settings → `Settings`; the only reader of the environment.
+
+Importing the app must work without any setting (an exception at import would leave the Functions host with no functions at
+all), so what triggers need has defaults and everything else is read when a function first runs.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from shared.errors import SettingsError
+
+SECRET_PREFIX = "SECRET_"  # noqa: S105 - the prefix of setting names, not a secret
+DEFAULT_SCHEDULE = "*/15 * * * * *"
+
+
+class InboxSource(StrEnum):
+    """How the host learns of new blobs in the inbox."""
+
+    EVENT_GRID = "EventGrid"
+    SCAN = "LogsAndContainerScan"
+
+
+@dataclass(frozen=True)
+class TriggerSettings:
+    """What the decorators of `function_app.py` need at import; never fails."""
+
+    inbox: str
+    source: InboxSource
+    schedule: str
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str] = os.environ) -> TriggerSettings:
+        """Read the settings, with their defaults; what is not a known source is Event Grid, as in Azure."""
+        scan = environ.get("INBOX_SOURCE") == InboxSource.SCAN.value
+        return cls(
+            inbox=environ.get("INBOX_CONTAINER") or "inbox",
+            source=InboxSource.SCAN if scan else InboxSource.EVENT_GRID,
+            schedule=environ.get("POLL_SCHEDULE") or DEFAULT_SCHEDULE,
+        )
+
+
+@dataclass(frozen=True)
+class StorageSettings:
+    """The storage account of all containers: by connection string, or by identity."""
+
+    connection_string: str | None = field(repr=False)
+    blob_service_uri: str | None
+    client_id: str | None
+    account_name: str
+    blob_endpoint: str
+
+
+@dataclass(frozen=True)
+class BatchSettings:
+    """The Batch account; without a key an identity is used."""
+
+    endpoint: str
+    account_name: str
+    account_key: str | None = field(repr=False)
+    pool_id: str | None
+
+
+@dataclass(frozen=True)
+class TopicSettings:
+    """The Event Grid custom topic; without a key an identity is used."""
+
+    endpoint: str
+    key: str | None = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Containers:
+    """The names of the five containers."""
+
+    inbox: str = "inbox"
+    runs: str = "runs"
+    staging: str = "staging"
+    results: str = "results"
+    namespaces: str = "namespaces"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings of the app, checked."""
+
+    storage: StorageSettings
+    batch: BatchSettings
+    topic: TopicSettings
+    containers: Containers
+    allowed_containers: tuple[str, ...]
+    node_identity: str | None
+    secrets: Mapping[str, str] = field(repr=False)
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str] = os.environ) -> Settings:
+        """Read and check the settings.
+
+        Raises SettingsError that names the first setting that is missing or malformed.
+        """
+        return cls(
+            storage=_storage(environ),
+            batch=_batch(environ),
+            topic=TopicSettings(_url(environ, "EVENTGRID_TOPIC_ENDPOINT"), environ.get("EVENTGRID_TOPIC_KEY") or None),
+            containers=_containers(environ),
+            allowed_containers=tuple(filter(None, environ.get("ALLOWED_CONTAINERS", "").replace(",", " ").split())),
+            node_identity=environ.get("NODE_IDENTITY_RESOURCE_ID") or None,
+            secrets={
+                name.removeprefix(SECRET_PREFIX): value
+                for name, value in environ.items()
+                if name.startswith(SECRET_PREFIX)
+            },
+        )
+
+    def container_is_allowed(self, container: str) -> bool:
+        """Whether a manifest may name this container as its `blobStorage.containerName`."""
+        own = self.containers
+        if container in (own.inbox, own.runs, own.results):
+            return False
+        return container == own.staging or any(fnmatch.fnmatchcase(container, glob) for glob in self.allowed_containers)
+
+
+def _required(environ: Mapping[str, str], name: str, meaning: str) -> str:
+    value = environ.get(name)
+    if not value:
+        raise SettingsError(f"The app setting {name} is missing. Set it to {meaning}.")
+    return value
+
+
+def _url(environ: Mapping[str, str], name: str) -> str:
+    value = _required(environ, name, "the endpoint, beginning with https://")
+    if not value.startswith(("https://", "http://")):
+        raise SettingsError(f"The app setting {name} must begin with https://.")
+    return value.rstrip("/")
+
+
+def _storage(environ: Mapping[str, str]) -> StorageSettings:
+    connection_string = environ.get("RunStorage")
+    uri = environ.get("RunStorage__blobServiceUri")
+    if not connection_string and not uri:
+        raise SettingsError(
+            "The app setting RunStorage is missing. Set it to the connection string of the storage account, or set "
+            "RunStorage__blobServiceUri and RunStorage__queueServiceUri to use an identity."
+        )
+    if connection_string:
+        parts = _connection_parts(connection_string)
+        account = parts.get("AccountName", "")
+        suffix = parts.get("EndpointSuffix", "core.windows.net")
+        endpoint = parts.get("BlobEndpoint") or f"{parts.get('DefaultEndpointsProtocol', 'https')}://{account}.blob.{suffix}"
+    else:
+        endpoint = _url(environ, "RunStorage__blobServiceUri")
+        account = endpoint.split("//", 1)[1].split(".", 1)[0]
+    return StorageSettings(
+        connection_string or None, uri or None, environ.get("RunStorage__clientId") or None, account, endpoint.rstrip("/")
+    )
+
+
+def _connection_parts(connection_string: str) -> dict[str, str]:
+    parts = dict(part.split("=", 1) for part in connection_string.split(";") if "=" in part)
+    if "AccountName" not in parts or "AccountKey" not in parts:
+        raise SettingsError("The app setting RunStorage must be a connection string with AccountName and AccountKey.")
+    return parts
+
+
+def _batch(environ: Mapping[str, str]) -> BatchSettings:
+    endpoint = _url(environ, "BATCH_ACCOUNT_ENDPOINT")
+    key = environ.get("BATCH_ACCOUNT_KEY") or None
+    name = environ.get("BATCH_ACCOUNT_NAME") or ""
+    if key and not name:
+        raise SettingsError("The app setting BATCH_ACCOUNT_NAME is missing: BATCH_ACCOUNT_KEY needs the account's name.")
+    host = endpoint.split("//", 1)[1]
+    return BatchSettings(endpoint, name or host.split(".", 1)[0], key, environ.get("BATCH_POOL_ID") or None)
+
+
+def _containers(environ: Mapping[str, str]) -> Containers:
+    names = {
+        name: environ.get(f"{name.upper()}_CONTAINER") or getattr(Containers, name)
+        for name in Containers.__dataclass_fields__
+    }
+    if len(set(names.values())) < len(names):
+        raise SettingsError(f"The five containers must differ, but the app settings name {sorted(names.values())}.")
+    return Containers(**names)
