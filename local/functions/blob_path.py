@@ -1,0 +1,44 @@
+"""The path of a blob trigger, `container/prefix/{name}.yaml`: which blobs it means. Pure.
+
+https://learn.microsoft.com/azure/azure-functions/functions-bindings-storage-blob-trigger#blob-name-patterns
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_PARAMETER = re.compile(r"\{(?:(?P<name>[A-Za-z_]\w*)|(?P<literal>[{}]))\}")
+
+
+@dataclass(frozen=True)
+class BlobPathPattern:
+    """A parsed path: the container, and an expression for the blob names in it."""
+
+    container: str
+    blob: re.Pattern[str]
+
+    @classmethod
+    def parse(cls, path: str) -> BlobPathPattern:
+        """Read the path of a trigger. Without a blob part it means every blob of the container.
+
+        Raises ValueError if it is not a path.
+        """
+        container, _, blob = path.partition("/")
+        if not container or "{" in container:
+            raise ValueError(f"the blob path {path!r} must begin with the name of a container")
+        return cls(container, _blob_expression(blob or "{name}"))
+
+    def match(self, blob: str) -> dict[str, str] | None:
+        """The values of the path's parameters for a blob of the container, or None if it is not meant."""
+        matched = self.blob.fullmatch(blob)
+        return matched.groupdict() if matched else None
+
+
+def _blob_expression(pattern: str) -> re.Pattern[str]:
+    expression, position = "", 0
+    for parameter in _PARAMETER.finditer(pattern):
+        expression += re.escape(pattern[position : parameter.start()])
+        expression += f"(?P<{parameter['name']}>.+)" if parameter["name"] else re.escape(parameter["literal"])
+        position = parameter.end()
+    return re.compile(expression + re.escape(pattern[position:]), re.DOTALL)

@@ -1,0 +1,159 @@
+"""Hands blobs to functions: takes messages off the host's queue, at least once each, five tries, then the poison queue.
+
+https://learn.microsoft.com/azure/azure-functions/functions-bindings-storage-blob-trigger#poison-blobs
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from typing import TYPE_CHECKING
+
+from azure.core.exceptions import AzureError, ResourceExistsError, ResourceNotFoundError
+from azure.functions.meta import Datum
+
+from local.functions.blob_message import BlobMessage, trigger_metadata
+from local.functions.storage import BLOB_TRIGGER_QUEUE, POISON_QUEUE, blob_service, queue_service
+from local.functions.triggers import BlobTrigger
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable
+
+    from azure.storage.queue import QueueClient, QueueMessage, QueueServiceClient
+
+    from local.functions.app_index import IndexedFunction
+    from local.functions.background import BackgroundTasks
+    from local.functions.invocation import Invoker
+
+BATCH_SIZE = 16
+NEW_BATCH_THRESHOLD = 8
+MAX_DEQUEUE_COUNT = 5
+VISIBILITY_SECONDS = 5  # 10 minutes in Azure; short here, so that a host that was killed soon gets its messages again
+IDLE_POLL_SECONDS = 1.0
+
+_log = logging.getLogger(__name__)
+
+
+class BlobQueue:
+    """The queue of blobs to hand over, for all blob triggers of the app."""
+
+    def __init__(
+        self,
+        functions: Iterable[IndexedFunction],
+        host_queues: QueueServiceClient,
+        invoker: Invoker,
+        background: BackgroundTasks,
+    ) -> None:
+        self._functions = {function.name: function for function in functions}
+        self._queue = host_queues.get_queue_client(BLOB_TRIGGER_QUEUE)
+        self._invoker = invoker
+        self._background = background
+        self._under_way = 0
+        self._changed = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+
+    def notify(self) -> None:
+        """Say, from any thread, that there may be something in the queue."""
+        self._loop.call_soon_threadsafe(self._changed.set)
+
+    async def run(self) -> None:
+        """Take messages until cancelled; those under way go on as background tasks."""
+        while True:
+            self._changed.clear()
+            messages = await self._receive() if self._under_way <= NEW_BATCH_THRESHOLD else []
+            for message in messages:
+                self._under_way += 1
+                self._background.start(self._process(message))
+            if not messages:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._changed.wait(), IDLE_POLL_SECONDS)
+
+    async def _receive(self) -> list[QueueMessage]:
+        try:
+            return await asyncio.to_thread(_receive_batch, self._queue)
+        except AzureError as error:
+            _log.debug("The queue cannot be read, trying on: %s", error)
+            return []
+
+    async def _process(self, message: QueueMessage) -> None:
+        try:
+            async with _kept_invisible(self._queue, message):
+                done = await self._hand_over(message)
+            await asyncio.to_thread(self._conclude, message, done)
+        except AzureError as error:
+            _log.warning("Message %s comes again, because storage failed: %s", message.id, error)
+        finally:
+            self._under_way -= 1
+            self._changed.set()
+
+    async def _hand_over(self, queued: QueueMessage) -> bool:
+        """Whether nothing is left to be done for the message."""
+        if (queued.dequeue_count or 0) > MAX_DEQUEUE_COUNT:
+            return False  # the host died in every try
+        message = BlobMessage.from_json(queued.content)
+        function = self._functions.get(message.function)
+        if function is None or not isinstance(function.trigger, BlobTrigger):
+            return True  # the function is no longer there
+        blob = blob_service(function.trigger.connection).get_blob_client(message.container, message.blob)
+        try:
+            download = await asyncio.to_thread(blob.download_blob)
+            content = await asyncio.to_thread(download.readall)
+        except ResourceNotFoundError:
+            return True  # the blob is gone
+        if download.properties.etag != message.etag:
+            return True  # the scan finds the new version
+        metadata = trigger_metadata(message, download.properties, blob.url)
+        reason = f"New blob detected: {message.container}/{message.blob}"
+        return (await self._invoker.invoke(function, reason, Datum(content, "bytes"), metadata)).succeeded
+
+    def _conclude(self, message: QueueMessage, done: bool) -> None:
+        if not done and (message.dequeue_count or 0) < MAX_DEQUEUE_COUNT:
+            self._queue.update_message(message, visibility_timeout=0)
+            return
+        if not done:
+            self._poison(message)
+        self._queue.delete_message(message)
+
+    def _poison(self, queued: QueueMessage) -> None:
+        """Into the poison queue of the account that the blob is in."""
+        message = BlobMessage.from_json(queued.content)
+        trigger = self._functions[message.function].trigger
+        assert isinstance(trigger, BlobTrigger)  # noqa: S101 - only those get here
+        poison = queue_service(trigger.connection).get_queue_client(POISON_QUEUE)
+        with contextlib.suppress(ResourceExistsError):
+            poison.create_queue()
+        poison.send_message(queued.content)
+        _log.error(
+            "Message has reached MaxDequeueCount of %d. Moving message to queue '%s': %s/%s",
+            MAX_DEQUEUE_COUNT,
+            POISON_QUEUE,
+            message.container,
+            message.blob,
+        )
+
+
+def _receive_batch(queue: QueueClient) -> list[QueueMessage]:
+    pages = queue.receive_messages(messages_per_page=BATCH_SIZE, visibility_timeout=VISIBILITY_SECONDS).by_page()
+    return list(next(pages))
+
+
+@contextlib.asynccontextmanager
+async def _kept_invisible(queue: QueueClient, message: QueueMessage) -> AsyncIterator[None]:
+    """Nobody else gets the message inside of this; its pop receipt is kept up to date."""
+    finished = asyncio.Event()
+
+    async def renew() -> None:
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(finished.wait(), VISIBILITY_SECONDS / 3)
+                return
+            renewed = await asyncio.to_thread(queue.update_message, message, visibility_timeout=VISIBILITY_SECONDS)
+            message.pop_receipt = renewed.pop_receipt
+
+    renewing = asyncio.create_task(renew())
+    try:
+        yield
+    finally:
+        finished.set()
+        await renewing

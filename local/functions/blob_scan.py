@@ -1,0 +1,90 @@
+"""Finds new blobs: lists a container again and again and queues a message for every version not seen yet.
+
+The message is queued before the receipt is written: a host that dies in between queues it once more, and loses nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import TYPE_CHECKING
+
+from azure.core.exceptions import AzureError, ResourceExistsError, ResourceNotFoundError
+
+from local.functions.blob_message import BlobMessage
+from local.functions.storage import BLOB_TRIGGER_QUEUE, HOSTS_CONTAINER, blob_service
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from azure.storage.blob import BlobServiceClient
+    from azure.storage.queue import QueueServiceClient
+
+    from local.functions.triggers import BlobTrigger
+
+SCAN_INTERVAL_SECONDS = 0.2
+LARGEST_SHARE_OF_TIME = 0.2  # listing many blobs is slow in Azurite: no more than this part of the time goes into it
+
+_log = logging.getLogger(__name__)
+
+
+class BlobScan:
+    """The scan of one trigger's container."""
+
+    def __init__(
+        self,
+        function: str,
+        trigger: BlobTrigger,
+        host_blobs: BlobServiceClient,
+        host_queues: QueueServiceClient,
+        notify: Callable[[], None],
+    ) -> None:
+        """`notify` is called, from another thread, after something was queued."""
+        self._function = function
+        self._path = trigger.path
+        self._container = blob_service(trigger.connection).get_container_client(trigger.path.container)
+        self._receipts = host_blobs.get_container_client(HOSTS_CONTAINER)
+        self._queue = host_queues.get_queue_client(BLOB_TRIGGER_QUEUE)
+        self._notify = notify
+        self._queued: set[BlobMessage] = set()
+
+    async def run(self) -> None:
+        """Scan until cancelled; storage that is away is waited for."""
+        available = True
+        while True:
+            started = time.monotonic()
+            try:
+                await asyncio.to_thread(self.scan)
+                available = True
+            except AzureError as error:
+                if available:
+                    _log.warning("Scanning the container %s failed, trying on: %s", self._path.container, error)
+                available = False
+            scan_seconds = time.monotonic() - started
+            await asyncio.sleep(max(SCAN_INTERVAL_SECONDS, scan_seconds / LARGEST_SHARE_OF_TIME))
+
+    def scan(self) -> None:
+        """Queue a message for every blob whose version has no receipt."""
+        try:
+            listed = {
+                BlobMessage(self._function, self._path.container, blob.name, f'"{blob.etag}"')
+                for blob in self._container.list_blobs()
+                if self._path.match(blob.name) is not None
+            }
+        except ResourceNotFoundError:
+            listed = set()  # the container does not exist yet: nothing is in it
+        for message in listed - self._queued:
+            self._queue_once(message)
+        self._queued = listed
+
+    def _queue_once(self, message: BlobMessage) -> None:
+        receipt = self._receipts.get_blob_client(message.receipt)
+        if receipt.exists():
+            return
+        self._queue.send_message(message.to_json())
+        self._notify()
+        try:
+            receipt.upload_blob(b"")
+        except ResourceExistsError:
+            _log.debug("Another host has queued %s too", message.blob)

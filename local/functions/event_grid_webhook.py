@@ -1,0 +1,74 @@
+"""The host's endpoint for Event Grid: handshakes of both schemas, and events, one invocation each.
+
+What the extension of the real host answers:
+https://github.com/Azure/azure-sdk-for-net/tree/main/sdk/eventgrid/Microsoft.Azure.WebJobs.Extensions.EventGrid
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING
+
+from azure.functions.meta import Datum
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from local.functions.triggers import EventGridTrigger
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from starlette.requests import Request
+
+    from local.functions.app_index import IndexedFunction
+    from local.functions.invocation import Invoker
+
+PATH = "/runtime/webhooks/eventgrid"
+
+
+def event_grid_route(functions: Iterable[IndexedFunction], invoker: Invoker) -> Route:
+    """The route that Event Grid's subscriptions point to; the query names the function."""
+    by_name = {function.name: function for function in functions if isinstance(function.trigger, EventGridTrigger)}
+
+    async def handle(request: Request) -> Response:
+        name = request.query_params.get("functionName", "")
+        function = by_name.get(name)
+        if function is None:
+            return PlainTextResponse(f"cannot find function: '{name}'", 404)
+        if request.method == "OPTIONS":
+            return _allow_origin(request)
+        match request.headers.get("aeg-event-type", "").lower():
+            case "subscriptionvalidation":
+                return JSONResponse({"validationResponse": _validation_code(await request.body())})
+            case "notification":
+                return await _invoke_for_each(function, await request.body(), invoker)
+            case "unsubscribe":
+                return Response(status_code=202)
+            case _:
+                return Response(status_code=400)
+
+    return Route(PATH, handle, methods=["POST", "OPTIONS"])
+
+
+def _allow_origin(request: Request) -> Response:
+    origin = request.headers.get("WebHook-Request-Origin")
+    return Response(headers={"WebHook-Allowed-Origin": origin}) if origin else Response(status_code=400)
+
+
+def _validation_code(body: bytes) -> str:
+    """Of a handshake event; in CloudEvents its data is JSON within JSON."""
+    document = json.loads(body)
+    data = document[0]["data"] if isinstance(document, list) else json.loads(document["data"])
+    return str(data["validationCode"])
+
+
+async def _invoke_for_each(function: IndexedFunction, body: bytes, invoker: Invoker) -> Response:
+    """One invocation for each event, at the same time; 500, and so all of them again, if one fails."""
+    document = json.loads(body)
+    events = document if isinstance(document, list) else [document]
+    results = await asyncio.gather(
+        *(invoker.invoke(function, "EventGrid trigger fired", Datum(json.dumps(event), "json")) for event in events)
+    )
+    failures = [str(result.exception) for result in results if not result.succeeded]
+    return PlainTextResponse(failures[0], 500) if failures else Response(status_code=202)

@@ -1,0 +1,29 @@
+"""Storage as the host uses it: clients that do not retry by themselves, and the names it keeps things under.
+
+The host's own loops try again soon; an SDK that sleeps for seconds would only hide that storage is away.
+"""
+
+from __future__ import annotations
+
+from azure.storage.blob import BlobServiceClient
+from azure.storage.queue import QueueServiceClient, TextBase64DecodePolicy, TextBase64EncodePolicy
+
+HOST_ID = "local"
+HOSTS_CONTAINER = "azure-webjobs-hosts"
+BLOB_TRIGGER_QUEUE = f"azure-webjobs-blobtrigger-{HOST_ID}"
+POISON_QUEUE = "webjobs-blobtrigger-poison"
+
+
+def blob_service(connection_string: str) -> BlobServiceClient:
+    """A client for blobs."""
+    return BlobServiceClient.from_connection_string(connection_string, retry_total=0)
+
+
+def queue_service(connection_string: str) -> QueueServiceClient:
+    """A client for queues whose messages are base64, as the host's are."""
+    return QueueServiceClient.from_connection_string(
+        connection_string,
+        retry_total=0,
+        message_encode_policy=TextBase64EncodePolicy(),
+        message_decode_policy=TextBase64DecodePolicy(),
+    )
