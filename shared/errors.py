@@ -6,8 +6,11 @@
     ├── SettingsError       the operator's: a setting is missing or malformed
     ├── ManifestError       the user's: the manifest is wrong; the run ends in a record with state REJECTED
     ├── BatchRefused        Batch refuses the job for good; the run is rejected with Batch's own words
-    ├── TryLater            a service is busy, gone or limited; the run stays as it is and the next tick tries again
-    │   └── QuotaReached    the quota of active jobs is used up; the run waits in the queue
+    ├── JobConflict         the job is in a state that forbids the step; the caller decides by the code
+    ├── TryLater            a service did not do it; the run stays as it is, and a later tick tries again, a bounded number of times
+    │   ├── ServiceBusy     the service said so itself (429, 503); does not count as a try
+    │   ├── QuotaReached    the quota of active jobs is used up; does not count as a try
+    │   └── FilesChanged    namespace files changed while the run was being prepared; they are listed again
     └── RunChanged          the run document changed under us; whoever changed it goes on with the run
 
 Anything else that is raised is a bug, or a failure of the platform that an SDK reports: it is logged with the run id, the run
@@ -61,12 +64,28 @@ class BatchRefused(RunnerError):
         super().__init__(f"Azure Batch refused the job ({code}): {message}")
 
 
+class JobConflict(RunnerError):
+    """A job exists already, is gone, or is in a state that forbids the step; `code` is Batch's error code."""
+
+    def __init__(self, code: str, message: str) -> None:
+        self.code = code
+        super().__init__(f"Azure Batch: {message} ({code})")
+
+
 class TryLater(RunnerError):
     """A service did not do what was asked, and may do it later; nothing has been lost."""
 
 
+class ServiceBusy(TryLater):
+    """A service limits requests, or is overloaded, and says so."""
+
+
 class QuotaReached(TryLater):
     """The Batch account's quota of active jobs is used up; a run is submitted once another one has ended."""
+
+
+class FilesChanged(TryLater):
+    """A namespace file is no longer the version that was listed for the run."""
 
 
 class RunChanged(RunnerError):

@@ -66,4 +66,6 @@ def parse(event: Delivered) -> JobEnded:
     match data:
         case {"runId": str(run_id), "round": int(round_number)}:
             return JobEnded(run_id, round_number, last=data.get("last") is True)
-    raise ValueError(f"This is not a {EVENT_TYPE} event: its data must have runId and round. Check the subscription's filter.")
+    raise ValueError(
+        f"This is not a {EVENT_TYPE} event: its data must have runId and round. Check the subscription's filter."
+    )

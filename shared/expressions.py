@@ -233,7 +233,9 @@ def _java_part(match: re.Match[str], moment: datetime) -> str:
     if part == "XXX":
         return "Z"
     if part not in _JAVA_PARTS:
-        raise ExpressionError(f"the date pattern {part!r} is not supported; there is {', '.join(_JAVA_PARTS)}, SSS and XXX")
+        raise ExpressionError(
+            f"the date pattern {part!r} is not supported; there is {', '.join(_JAVA_PARTS)}, SSS and XXX"
+        )
     return moment.strftime(_JAVA_PARTS[part])
 
 

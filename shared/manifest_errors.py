@@ -31,9 +31,7 @@ _EXPECTED = {
 }
 
 
-def problems_of(
-    error: ValidationError, source: Source, model: type[BaseModel], *, is_task_form: bool
-) -> list[Problem]:
+def problems_of(error: ValidationError, source: Source, model: type[BaseModel], *, is_task_form: bool) -> list[Problem]:
     """All problems, in the order of the file.
 
     `model` is the root model that was validated. Where the manifest has the task form, paths lose the `tasks[0]` that was put

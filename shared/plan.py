@@ -10,8 +10,9 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from shared.errors import ManifestError
+from shared.errors import ManifestError, Problem
 from shared.expressions import ExpressionError
+from shared.manifest import read_manifest
 from shared.rendering import Rendering
 from shared.task_script import Commands, Paths
 
@@ -212,7 +213,9 @@ def _check_accounts(task: Task, rendering: Rendering, settings: Settings) -> Non
             rendering.fail(("taskRunner", *path), f"runs use the app's own account, {own}; name it, or leave it out")
     where = ("taskRunner", "blobStorage", "connectionString")
     connection_string = rendering.optional(where, storage.connection_string)
-    if connection_string is not None and f"AccountName={settings.storage.account_name}" not in connection_string.split(";"):
+    if connection_string is not None and f"AccountName={settings.storage.account_name}" not in connection_string.split(
+        ";"
+    ):
         rendering.fail(where, f"runs use the app's own storage account, {settings.storage.account_name}; leave it out")
 
 
@@ -243,7 +246,9 @@ def _image(task: Task, rendering: Rendering) -> Image:
         server=rendering.optional((*where, "registryServer"), registry.registry_server),
         user_name=rendering.optional((*where, "userName"), registry.user_name),
         password=rendering.optional((*where, "password"), registry.password),
-        identity=rendering.text((*where, "identityReference", "resourceId"), reference.resource_id) if reference else None,
+        identity=rendering.text((*where, "identityReference", "resourceId"), reference.resource_id)
+        if reference
+        else None,
     )
 
 
@@ -278,3 +283,11 @@ def _script_file(task: Task) -> str:
 def _output_patterns(task: Task, rendering: Rendering) -> tuple[OutputPattern, ...]:
     patterns = rendering.patterns(("outputFiles",), task.output_files)
     return tuple(OutputPattern(index, pattern) for index, pattern in enumerate(patterns))
+
+
+def manifest_of(run: Run) -> Manifest:
+    """The manifest that a run document holds. Raises ManifestError if it cannot be read."""
+    text = run.body.manifest.text
+    if text is None:
+        raise ManifestError([Problem("the manifest is larger than 1 MiB, or not text in UTF-8")])
+    return read_manifest(text, run.body.manifest.name)

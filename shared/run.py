@@ -254,10 +254,19 @@ class Run:
         """Whether tasks may be added to the job of the current round."""
         return self.progress.state is State.QUEUED and not self.progress.cancelled and self.body.rejection is None
 
+    def is_running(self, round_number: int) -> bool:
+        """Whether all tasks of the given round are in Batch, and the round is the current one."""
+        return self.progress.state is State.RUNNING and self.progress.round == round_number
+
     def submitted(self, job: RoundJob, at: datetime) -> Run:
         """All tasks of the round are in Batch; the job will end by itself."""
         body = self.body.model_copy(update={"jobs": (*self.body.jobs, job), "submitted": self.body.submitted or at})
         return replace(self, body=body, progress=self._running())
+
+    def waits(self, why: Waiting) -> Run:
+        """A service put the run off: it is tried again at every tick, and that does not count as an attempt."""
+        attempts = max(0, self.progress.attempts - 1)
+        return replace(self, progress=replace(self.progress, waiting=why, attempts=attempts))
 
     def ending(self) -> Run:
         """No more tasks are added, but a job exists: it is recorded as any other once it has ended."""
@@ -271,8 +280,8 @@ class Run:
         """The user asked for the end of the run."""
         return replace(self, progress=replace(self.progress, cancelled=True))
 
-    def with_namespace_files(self, files: dict[str, tuple[NamespaceFile, ...]]) -> Run:
-        """What was read of the namespaces; every later planning uses this."""
+    def with_namespace_files(self, files: dict[str, tuple[NamespaceFile, ...]] | None) -> Run:
+        """What was read of the namespaces, which every later planning uses; None: it must be read again."""
         return replace(self, body=self.body.model_copy(update={"namespace_files": files}))
 
     def _running(self) -> Progress:

@@ -150,12 +150,18 @@ def _storage(environ: Mapping[str, str]) -> StorageSettings:
         parts = _connection_parts(connection_string)
         account = parts.get("AccountName", "")
         suffix = parts.get("EndpointSuffix", "core.windows.net")
-        endpoint = parts.get("BlobEndpoint") or f"{parts.get('DefaultEndpointsProtocol', 'https')}://{account}.blob.{suffix}"
+        endpoint = (
+            parts.get("BlobEndpoint") or f"{parts.get('DefaultEndpointsProtocol', 'https')}://{account}.blob.{suffix}"
+        )
     else:
         endpoint = _url(environ, "RunStorage__blobServiceUri")
         account = endpoint.split("//", 1)[1].split(".", 1)[0]
     return StorageSettings(
-        connection_string or None, uri or None, environ.get("RunStorage__clientId") or None, account, endpoint.rstrip("/")
+        connection_string or None,
+        uri or None,
+        environ.get("RunStorage__clientId") or None,
+        account,
+        endpoint.rstrip("/"),
     )
 
 
@@ -171,7 +177,9 @@ def _batch(environ: Mapping[str, str]) -> BatchSettings:
     key = environ.get("BATCH_ACCOUNT_KEY") or None
     name = environ.get("BATCH_ACCOUNT_NAME") or ""
     if key and not name:
-        raise SettingsError("The app setting BATCH_ACCOUNT_NAME is missing: BATCH_ACCOUNT_KEY needs the account's name.")
+        raise SettingsError(
+            "The app setting BATCH_ACCOUNT_NAME is missing: BATCH_ACCOUNT_KEY needs the account's name."
+        )
     host = endpoint.split("//", 1)[1]
     return BatchSettings(endpoint, name or host.split(".", 1)[0], key, environ.get("BATCH_POOL_ID") or None)
 

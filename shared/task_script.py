@@ -15,11 +15,12 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from datetime import timedelta
 
 TIME_LIMIT_EXIT_CODE = 124
 SET_UP_EXIT_CODE = 125
+SCRIPT_EXIT_CODES = (TIME_LIMIT_EXIT_CODE, SET_UP_EXIT_CODE)
 GRACE_SECONDS = 10
 _MARKER = "azure-batch-task-runner"
 
@@ -113,14 +114,12 @@ class ScriptReport:
     message: str
 
 
-_MARKER_LINE = re.compile(rf"^{_MARKER}: (\w+): (.*)$", re.MULTILINE)
+_MARKER_LINE = re.compile(rf"^{_MARKER}: (\w+): (.*)$")
 
 
-def read_marker(exit_code: int | None, stderr: str) -> ScriptReport | None:
-    """What the script reported, if the exit code is one of its own; the last report counts."""
-    if exit_code not in (TIME_LIMIT_EXIT_CODE, SET_UP_EXIT_CODE):
-        return None
-    found = [match for match in _MARKER_LINE.finditer(stderr) if match[1] in set(Marker)]
+def read_marker(stderr: Iterable[str]) -> ScriptReport | None:
+    """What the script reported on stderr, for a task that ended with one of its own exit codes; the last report counts."""
+    found = [match for line in stderr if (match := _MARKER_LINE.match(line)) and match[1] in set(Marker)]
     return ScriptReport(Marker(found[-1][1]), found[-1][2]) if found else None
 
 

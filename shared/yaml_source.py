@@ -156,7 +156,9 @@ def _too_deep(line: int, column: int) -> Problem:
 def _syntax_problem(error: yaml.MarkedYAMLError) -> Problem:
     mark = error.problem_mark or error.context_mark
     message = ", ".join(part for part in (error.context, error.problem) if part)
-    return Problem(f"this is no YAML: {message}", line=mark.line + 1 if mark else 1, column=mark.column + 1 if mark else 1)
+    return Problem(
+        f"this is no YAML: {message}", line=mark.line + 1 if mark else 1, column=mark.column + 1 if mark else 1
+    )
 
 
 def _check_size(root: yaml.Node) -> None:

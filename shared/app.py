@@ -1,0 +1,86 @@
+"""The app of one process: settings, and the six places where something is read or written.
+
+Made once and kept between invocations, so that connections and the listing of pools are reused.
+"""
+
+from __future__ import annotations
+
+import logging
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from typing import TYPE_CHECKING
+
+from azure.core.exceptions import AzureError
+
+from shared.batch import Batch
+from shared.clients import Clients
+from shared.errors import RunChanged, TryLater
+from shared.events import Events
+from shared.inbox import Inbox
+from shared.results import Results
+from shared.run_store import RunStore
+from shared.secrets import Masker, MaskingFilter
+from shared.settings import Settings
+from shared.staging import Staging
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+log = logging.getLogger("azure_batch_task_runner")
+
+
+def utc_now() -> datetime:
+    """The time."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class App:
+    """What the three stories work with."""
+
+    settings: Settings
+    inbox: Inbox
+    runs: RunStore
+    staging: Staging
+    results: Results
+    batch: Batch
+    events: Events
+    now: Callable[[], datetime] = utc_now
+
+    @classmethod
+    def of(cls, settings: Settings) -> App:
+        """The app for some settings; log lines are masked from here on."""
+        clients, names = Clients(settings), settings.containers
+        masker = Masker.of(settings)
+        log.addFilter(MaskingFilter(masker))
+        return cls(
+            settings=settings,
+            inbox=Inbox(clients.blobs.get_container_client(names.inbox)),
+            runs=RunStore(clients.blobs.get_container_client(names.runs)),
+            staging=Staging(clients.blobs, settings),
+            results=Results(clients.blobs.get_container_client(names.results), masker),
+            batch=Batch(clients.batch),
+            events=Events(clients.topic),
+        )
+
+
+@contextmanager
+def guarded(what: str) -> Iterator[None]:
+    """Keep one run's failure from all others: it is logged, and whatever was going on is tried again later.
+
+    What the services put off, and what somebody else moved on, is part of normal life; anything else is loud.
+    """
+    try:
+        yield
+    except (RunChanged, TryLater, AzureError) as expected:
+        log.warning("%s: tried again later: %s", what, expected)
+    except Exception:  # a bug of ours must not stop the runs that it does not concern
+        log.exception("%s: failed, and is tried again later", what)
+
+
+@cache
+def the_app() -> App:
+    """The app of this process; raises SettingsError, naming the setting, until all settings are there."""
+    return App.of(Settings.from_environ())

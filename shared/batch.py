@@ -1,0 +1,214 @@
+"""Every call to Azure Batch, and what its errors mean.
+
+Errors are told apart by Batch's error code, never by the SDK's exception class: every 409 is a ResourceExistsError, the quota too.
+Codes: https://learn.microsoft.com/rest/api/batchservice/batch-status-and-error-codes
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from azure.batch import models
+from azure.core.exceptions import HttpResponseError, ServiceRequestError, ServiceResponseError
+from azure.core.rest import HttpRequest
+
+from shared.batch_job import chunks
+from shared.errors import BatchRefused, JobConflict, QuotaReached, ServiceBusy, TryLater
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from azure.batch import BatchClient
+
+API_VERSION = "2025-06-01"
+POOLS_FRESH_SECONDS = 60.0
+TERMINATED_BY_US = "AzureBatchTaskRunner"
+
+
+class Code(StrEnum):
+    """The error codes that decide something."""
+
+    QUOTA = "ActiveJobAndScheduleQuotaReached"
+    JOB_EXISTS = "JobExists"
+    JOB_NOT_FOUND = "JobNotFound"
+    JOB_COMPLETED = "JobCompleted"
+    JOB_BEING_TERMINATED = "JobBeingTerminated"
+    JOB_BEING_DELETED = "JobBeingDeleted"
+    TASK_EXISTS = "TaskExists"
+
+
+ENDED = frozenset({Code.JOB_COMPLETED, Code.JOB_BEING_TERMINATED})
+GONE = frozenset({Code.JOB_NOT_FOUND, Code.JOB_BEING_DELETED})
+
+
+@dataclass(frozen=True)
+class Pool:
+    """What a run must know of a pool before it is submitted."""
+
+    id: str
+    slots_per_node: int
+
+
+class Batch:
+    """The Batch account. Every method raises TryLater when Batch is busy, limited or out of reach."""
+
+    def __init__(self, client: BatchClient) -> None:
+        self._client = client
+        self._pools: dict[str, Pool] = {}
+        self._pools_read = -POOLS_FRESH_SECONDS
+
+    def create_job(self, job: models.BatchJobCreateOptions) -> bool:
+        """Create a job. False if it exists already and is the same round of the same run, as its metadata tell.
+
+        Raises QuotaReached, BatchRefused (also if the job exists and is not ours), or TryLater if it is being deleted.
+        """
+        try:
+            with _errors():
+                self._client.create_job(job)
+        except JobConflict as conflict:
+            if conflict.code != Code.JOB_EXISTS:
+                raise
+            self._check_is_ours(job)
+            return False
+        return True
+
+    def _check_is_ours(self, job: models.BatchJobCreateOptions) -> None:
+        try:
+            with _errors():
+                existing = self._client.get_job(job.id)
+        except JobConflict as conflict:
+            raise TryLater(f"The job {job.id} is just going; it is created again later.") from conflict
+        if existing.state == models.BatchJobState.DELETING:
+            raise TryLater(f"The job {job.id} is being deleted; it is created again later.")
+        if _metadata(existing.metadata) != _metadata(job.metadata):
+            message = f"a job {job.id} exists that this run did not make; delete it, or drop the manifest again"
+            raise BatchRefused(Code.JOB_EXISTS, message)
+
+    def add_tasks(self, job_id: str, tasks: Sequence[models.BatchTaskCreateOptions]) -> None:
+        """Add all tasks; those that exist already are ours, for ids and planning are the same for every submitter.
+
+        Raises JobConflict if the job has ended or is gone, BatchRefused for the first task that Batch does not take.
+        The SDK's own `create_tasks` is not used: it repeats server errors without a bound.
+        """
+        for chunk in chunks(tasks):
+            with _errors():
+                result = self._client.create_task_collection(job_id, models.BatchTaskGroup(task_values=list(chunk)))
+            for added in result.result_values or ():
+                _check_added(added)
+
+    def end_when_tasks_end(self, job_id: str) -> None:
+        """Let the job complete when all its tasks have; cannot be taken back, and completes an empty job at once."""
+        update = models.BatchJobUpdateOptions(all_tasks_complete_mode=models.BatchAllTasksCompleteMode.TERMINATE_JOB)
+        with _errors():
+            self._client.update_job(job_id, update)
+
+    def live_jobs(self) -> set[str]:
+        """The ids of all jobs of the account that have not completed: one call per thousand of them."""
+        with _errors():
+            return {job.id for job in self._client.list_jobs(filter="state ne 'completed'", select=["id"])}
+
+    def has_ended(self, job_id: str) -> bool:
+        """Whether a job has completed or is gone."""
+        try:
+            with _errors():
+                job = self._client.get_job(job_id, select=["id", "state"])
+        except JobConflict as conflict:
+            if conflict.code in GONE:
+                return True
+            raise
+        return job.state == models.BatchJobState.COMPLETED
+
+    def tasks(self, job_id: str) -> dict[str, models.BatchTask]:
+        """All tasks of a job by id, with what is needed to judge them; none if the job is gone."""
+        select = ["id", "state", "executionInfo", "nodeInfo"]
+        try:
+            with _errors():
+                return {task.id: task for task in self._client.list_tasks(job_id, select=select)}
+        except JobConflict as conflict:
+            if conflict.code in GONE:
+                return {}
+            raise
+
+    def terminate(self, job_id: str) -> bool:
+        """End a job now, with all its tasks; False if it does not exist. One that has ended already is left alone."""
+        body = {"terminateReason": TERMINATED_BY_US}
+        return self._job_request("POST", f"/jobs/{job_id}/terminate", allowed=ENDED, json=body)
+
+    def delete(self, job_id: str) -> None:
+        """Delete a job with all its tasks; one that is gone already is fine."""
+        self._job_request("DELETE", f"/jobs/{job_id}")
+
+    def _job_request(
+        self, method: str, path: str, *, allowed: frozenset[Code] = frozenset(), json: Mapping[str, str] | None = None
+    ) -> bool:
+        """A request without the SDK's poller, which would ask Batch again until the job is gone; False if it is gone."""
+        headers = {"Content-Type": "application/json; odata=minimalmetadata"} if json else {}
+        request = HttpRequest(method, path, params={"api-version": API_VERSION}, headers=headers, json=json)
+        try:
+            with _errors():
+                self._client.send_request(request)
+        except JobConflict as conflict:
+            if conflict.code in GONE:
+                return False
+            if conflict.code not in allowed:
+                raise
+        return True
+
+    def pools(self, *, at_least: str) -> Mapping[str, Pool]:
+        """The account's pools, read once a minute, and once more if the pool `at_least` was not there."""
+        is_fresh = time.monotonic() - self._pools_read < POOLS_FRESH_SECONDS
+        if not is_fresh or at_least not in self._pools:
+            with _errors():
+                listed = self._client.list_pools(select=["id", "taskSlotsPerNode"])
+                self._pools = {pool.id: Pool(pool.id, pool.task_slots_per_node or 1) for pool in listed}
+            self._pools_read = time.monotonic()
+        return self._pools
+
+
+def _metadata(items: Sequence[models.BatchMetadataItem] | None) -> dict[str, str]:
+    return {item.name: item.value for item in items or ()}
+
+
+def _check_added(added: models.BatchTaskCreateResult) -> None:
+    code = added.error.code if added.error else None
+    if added.status == models.BatchTaskAddStatus.SUCCESS or code == Code.TASK_EXISTS:
+        return
+    message = added.error.message.value if added.error and added.error.message else "no reason given"
+    if added.status == models.BatchTaskAddStatus.SERVER_ERROR:
+        raise TryLater(f"Azure Batch could not add the task {added.task_id} ({code}): {message}")
+    raise BatchRefused(code or "unknown", f"task {added.task_id}: {message}")
+
+
+@contextmanager
+def _errors() -> Iterator[None]:
+    """Translate the SDK's errors into the app's own."""
+    try:
+        yield
+    except HttpResponseError as error:
+        raise _translated(error) from error
+    except (ServiceRequestError, ServiceResponseError) as error:
+        raise TryLater(f"Azure Batch cannot be reached: {error}") from error
+
+
+_CONFLICT, _NOT_FOUND, _TOO_MANY, _SERVER_ERROR, _UNAVAILABLE = 409, 404, 429, 500, 503
+
+
+def _translated(error: HttpResponseError) -> Exception:
+    code = (error.error.code if error.error else None) or "unknown"
+    message = ((error.error.message if error.error else None) or error.message or "").splitlines()[0]
+    status = error.status_code or _SERVER_ERROR
+    if code == Code.QUOTA:
+        return QuotaReached("The quota of active jobs of the Batch account is used up.")
+    if status in (_TOO_MANY, _UNAVAILABLE):
+        return ServiceBusy(f"Azure Batch is busy ({status} {code}): {message}")
+    if status >= _SERVER_ERROR:
+        return TryLater(f"Azure Batch failed ({status} {code}): {message}")
+    if status in (_CONFLICT, _NOT_FOUND):
+        return JobConflict(code, message)
+    if status in (401, 403):
+        return error  # ours, not the user's: a key, a role or a clock is wrong
+    return BatchRefused(code, message)

@@ -1,0 +1,179 @@
+"""Planned tasks → the SDK's job and task objects."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from azure.batch import models
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from shared.plan import Image, OutputPattern, PlannedTask, RoundPlan
+    from shared.run import Run
+
+MAX_CHUNK_TASKS = 100
+MAX_CHUNK_BYTES = 1_000_000
+BACKSTOP = timedelta(minutes=10)
+RETENTION = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class StagingAccess:
+    """How a node reaches the staging container: URLs with a SAS, or plain URLs and an identity of the pool."""
+
+    read_url: str
+    write_url: str
+    identity: str | None
+
+    @property
+    def identity_reference(self) -> models.BatchNodeIdentityReference | None:
+        """The identity in Batch's form."""
+        return models.BatchNodeIdentityReference(resource_id=self.identity) if self.identity else None
+
+
+def job(run: Run, plan: RoundPlan, time_left: timedelta) -> models.BatchJobCreateOptions:
+    """The job of the run's current round, which does not end before its tasks are added.
+
+    `time_left` is what remains of the flow's timeout.
+    """
+    metadata = {"runId": run.id, "round": str(run.progress.round), "manifestEtag": run.body.manifest.etag}
+    return models.BatchJobCreateOptions(
+        id=run.job_id,
+        pool_info=models.BatchPoolInfo(pool_id=plan.pool_id),
+        priority=plan.priority,
+        uses_task_dependencies=True,
+        all_tasks_complete_mode=models.BatchAllTasksCompleteMode.NO_ACTION,
+        task_failure_mode=models.BatchTaskFailureMode.PERFORM_EXIT_OPTIONS_JOB_ACTION,
+        constraints=models.BatchJobConstraints(max_wall_clock_time=time_left),
+        metadata=[models.BatchMetadataItem(name=name, value=value) for name, value in metadata.items()],
+    )
+
+
+def tasks(plan: RoundPlan, access: StagingAccess) -> list[models.BatchTaskCreateOptions]:
+    """The tasks of a round."""
+    return [_task(planned, access, is_depended_on=plan.is_depended_on(planned)) for planned in plan.tasks]
+
+
+def _task(planned: PlannedTask, access: StagingAccess, *, is_depended_on: bool) -> models.BatchTaskCreateOptions:
+    return models.BatchTaskCreateOptions(
+        id=planned.id,
+        display_name=planned.name,
+        command_line=planned.paths.script,
+        container_settings=_container(planned.image),
+        user_identity=models.UserIdentity(
+            auto_user=models.AutoUserSpecification(
+                scope=models.AutoUserScope.POOL, elevation_level=models.ElevationLevel.ADMIN
+            )
+        ),
+        resource_files=_resource_files(planned, access),
+        output_files=_output_files(planned, access),
+        constraints=models.BatchTaskConstraints(
+            max_wall_clock_time=planned.time_limit + BACKSTOP, retention_time=RETENTION, max_task_retry_count=0
+        ),
+        depends_on=_dependencies(planned),
+        exit_conditions=_exit_conditions(is_depended_on=is_depended_on),
+    )
+
+
+def _container(image: Image) -> models.BatchTaskContainerSettings:
+    """The command line does not override an image's entry point, so that is `/bin/sh`; the task directory is all it sees.
+
+    https://learn.microsoft.com/azure/batch/batch-docker-container-workloads#container-task-command-line
+    """
+    return models.BatchTaskContainerSettings(
+        image_name=image.name,
+        container_run_options="--entrypoint /bin/sh --user 0:0",
+        working_directory=models.ContainerWorkingDirectory.TASK_WORKING_DIRECTORY,
+        container_host_batch_bind_mounts=[
+            models.ContainerHostBatchBindMountEntry(source=models.ContainerHostDataPath.TASK, is_read_only=False)
+        ],
+        registry=_registry(image),
+    )
+
+
+def _registry(image: Image) -> models.ContainerRegistryReference | None:
+    if not (image.server or image.user_name or image.identity):
+        return None
+    identity = models.BatchNodeIdentityReference(resource_id=image.identity) if image.identity else None
+    return models.ContainerRegistryReference(
+        registry_server=image.server, username=image.user_name, password=image.password, identity_reference=identity
+    )
+
+
+def _resource_files(planned: PlannedTask, access: StagingAccess) -> list[models.ResourceFile]:
+    """One entry per prefix: Batch keeps the blobs' full names below the task's working directory.
+
+    The prefixes end in a slash, because one without matches its siblings too.
+    """
+    prefixes = [planned.paths.system, *([planned.paths.inputs] if planned.has_inputs else [])]
+    return [
+        models.ResourceFile(
+            storage_container_url=access.read_url, blob_prefix=prefix, identity_reference=access.identity_reference
+        )
+        for prefix in prefixes
+    ]
+
+
+def _output_files(planned: PlannedTask, access: StagingAccess) -> list[models.OutputFile]:
+    paths = planned.paths
+    logs = [(f"../{name}", f"{paths.logs}{name}") for name in ("stdout.txt", "stderr.txt")]
+    outputs = [
+        (paths.inputs + pattern.pattern, _destination(paths.outputs(pattern.index), pattern))
+        for pattern in planned.output_patterns
+    ]
+    return [_output_file(pattern, path, access) for pattern, path in [*logs, *outputs]]
+
+
+def _destination(prefix: str, pattern: OutputPattern) -> str:
+    """For a glob the path is a folder, for the name of a file it is the name of the blob."""
+    return prefix + pattern.pattern.removeprefix(pattern.folder) if pattern.is_literal else prefix.rstrip("/")
+
+
+def _output_file(pattern: str, path: str, access: StagingAccess) -> models.OutputFile:
+    container = models.OutputFileBlobContainerDestination(
+        container_url=access.write_url, path=path, identity_reference=access.identity_reference
+    )
+    return models.OutputFile(
+        file_pattern=pattern,
+        destination=models.OutputFileDestination(container=container),
+        upload_options=models.OutputFileUploadConfiguration(
+            upload_condition=models.OutputFileUploadCondition.TASK_COMPLETION
+        ),
+    )
+
+
+def _dependencies(planned: PlannedTask) -> models.BatchTaskDependencies | None:
+    if not planned.depends_on:
+        return None
+    return models.BatchTaskDependencies(task_ids=[str(number) for number in planned.depends_on])
+
+
+def _exit_conditions(*, is_depended_on: bool) -> models.ExitConditions:
+    """What any failure does: a blocked task would wait for ever, so the job ends if there is one.
+
+    Exit code 0 is not listed: the action of a listed code comes before that of a failed upload.
+    """
+    action = models.BatchJobActionKind.TERMINATE if is_depended_on else models.BatchJobActionKind.NONE
+    failed = models.ExitOptions(job_action=action, dependency_action=models.DependencyAction.BLOCK)
+    return models.ExitConditions(pre_processing_error=failed, file_upload_error=failed, default=failed)
+
+
+def chunks(
+    all_tasks: Sequence[models.BatchTaskCreateOptions],
+) -> Iterator[list[models.BatchTaskCreateOptions]]:
+    """The tasks in portions that Batch takes in one request: at most 100, and under 1 MB."""
+    chunk: list[models.BatchTaskCreateOptions] = []
+    size = 0
+    for task in all_tasks:
+        task_size = len(json.dumps(task.as_dict())) + 1
+        if chunk and (len(chunk) == MAX_CHUNK_TASKS or size + task_size > MAX_CHUNK_BYTES):
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(task)
+        size += task_size
+    if chunk:
+        yield chunk

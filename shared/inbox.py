@@ -1,0 +1,98 @@
+"""The inbox container: manifests that have not been taken yet, and requests to cancel."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from azure.core import MatchConditions
+from azure.core.exceptions import ResourceModifiedError, ResourceNotFoundError
+
+from shared.manifest import MAX_BYTES
+from shared.run import CANCEL_SUFFIX, ManifestBlob, is_manifest
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from azure.storage.blob import ContainerClient
+
+
+@dataclass(frozen=True)
+class Drop:
+    """One version of a manifest blob, read in one request: bytes, ETag and last modification belong together."""
+
+    manifest: ManifestBlob
+    last_modified: datetime
+    is_too_large: bool
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A blob that lies in the inbox."""
+
+    name: str
+    etag: str
+    last_modified: datetime
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What lies in the inbox, as far as it means anything."""
+
+    manifests: tuple[Waiting, ...]
+    cancels: tuple[Waiting, ...]
+
+
+class Inbox:
+    """The inbox container."""
+
+    def __init__(self, container: ContainerClient) -> None:
+        self._container = container
+
+    @property
+    def name(self) -> str:
+        """The container's name."""
+        return str(self._container.container_name)
+
+    def read(self, blob: str) -> Drop | None:
+        """Read the current version of a manifest; None if it is gone (it has been taken)."""
+        try:
+            stream = self._container.download_blob(blob, offset=0, length=MAX_BYTES + 1)
+        except ResourceNotFoundError:
+            return None
+        content = stream.readall()
+        is_too_large = len(content) > MAX_BYTES
+        manifest = ManifestBlob(
+            name=blob,
+            etag=stream.properties.etag.strip('"'),
+            sha256=None if is_too_large else hashlib.sha256(content).hexdigest(),
+            text=None if is_too_large else _decoded(content),
+        )
+        return Drop(manifest, stream.properties.last_modified, is_too_large)
+
+    def url(self, blob: str) -> str:
+        """The address of a blob, as a source of copies within the account."""
+        return str(self._container.get_blob_client(blob).url)
+
+    def remove(self, blob: str, etag: str) -> None:
+        """Remove a blob unless it was overwritten since; that it is gone already is fine."""
+        try:
+            self._container.delete_blob(blob, etag=f'"{etag}"', match_condition=MatchConditions.IfNotModified)
+        except (ResourceNotFoundError, ResourceModifiedError):
+            return
+
+    def list(self) -> Listing:
+        """Everything in the inbox."""
+        blobs = [Waiting(blob.name, blob.etag, blob.last_modified) for blob in self._container.list_blobs()]
+        return Listing(
+            manifests=tuple(blob for blob in blobs if is_manifest(blob.name)),
+            cancels=tuple(blob for blob in blobs if blob.name.endswith(CANCEL_SUFFIX)),
+        )
+
+
+def _decoded(content: bytes) -> str | None:
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return None

@@ -1,0 +1,84 @@
+"""What Batch says of a task → its state, and whose fault a failure is.
+
+A task succeeded only if its exit code is 0, Batch's result is success, and there is no failure information: Batch calls a task
+completed also when its files could not be uploaded.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from azure.batch import models
+
+from shared.record import Failure
+from shared.run import FailureCategory, State
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from shared.task_script import ScriptReport
+
+TASK_ENDED = "TaskEnded"
+COMMANDS_FAILED = "CommandsFailed"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one task ended."""
+
+    state: State
+    exit_code: int | None = None
+    retries: int = 0
+    node: str | None = None
+    started: datetime | None = None
+    ended: datetime | None = None
+    failure: Failure | None = None
+
+
+def judge(task: models.BatchTask | None, report: ScriptReport | None = None) -> Outcome:
+    """How a task of an ended job ended; None stands for a task that was never added or is gone with its job.
+
+    `report` is what the task's script said on stderr, if anything.
+    """
+    if task is None or task.execution_info is None or task.state != models.BatchTaskState.COMPLETED:
+        was_running = task is not None and task.state == models.BatchTaskState.RUNNING
+        return Outcome(State.KILLED if was_running else State.SKIPPED)
+    info = task.execution_info
+    state, failure = _judged(info, report)
+    return Outcome(
+        state=state,
+        exit_code=info.exit_code,
+        retries=info.retry_count,
+        node=task.node_info.node_id if task.node_info else None,
+        started=info.start_time,
+        ended=info.end_time,
+        failure=failure,
+    )
+
+
+def _judged(info: models.BatchTaskExecutionInfo, report: ScriptReport | None) -> tuple[State, Failure | None]:
+    if report is not None:
+        return State.FAILED, Failure(category=FailureCategory.USER, code=report.marker.value, message=report.message)
+    batch = info.failure_info
+    if batch is not None and batch.code == TASK_ENDED:
+        return State.KILLED, _batch_failure(batch)
+    if info.exit_code not in (None, 0):
+        message = f"the commands ended with exit code {info.exit_code}"
+        return State.FAILED, Failure(category=FailureCategory.USER, code=COMMANDS_FAILED, message=message)
+    if batch is not None:
+        return State.FAILED, _batch_failure(batch)
+    if info.exit_code is None or info.result != models.BatchTaskExecutionResult.SUCCESS:
+        message = "Azure Batch reports neither success nor a failure"
+        return State.FAILED, Failure(category=FailureCategory.INFRASTRUCTURE, code="NoResult", message=message)
+    return State.SUCCESS, None
+
+
+def _batch_failure(batch: models.BatchTaskFailureInfo) -> Failure:
+    is_server = batch.category == models.BatchErrorSourceCategory.SERVER_ERROR
+    details = "; ".join(f"{detail.name}: {detail.value}" for detail in batch.details or ())
+    return Failure(
+        category=FailureCategory.INFRASTRUCTURE if is_server else FailureCategory.USER,
+        code=batch.code or "unknown",
+        message=": ".join(part for part in (batch.message, details) if part) or "Azure Batch gives no reason",
+    )

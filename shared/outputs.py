@@ -1,0 +1,83 @@
+"""What tasks left in staging → where it belongs in the results.
+
+Whether Batch names an uploaded blob after its place in the task's working directory or in the literal part of the pattern is
+not documented; both are understood. Names come from the node, so they are not trusted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from shared.plan import OutputPattern, PlannedTask
+
+LOG_NAMES = ("stdout.txt", "stderr.txt")
+
+
+@dataclass(frozen=True)
+class StagedBlob:
+    """A blob of the staging container."""
+
+    name: str
+    bytes: int
+    md5: str | None
+
+
+@dataclass(frozen=True)
+class Collected:
+    """One file of a task: `path` as the task knew it, `destination` below the run's folder in the results."""
+
+    source: StagedBlob
+    path: str
+    destination: str
+
+
+@dataclass(frozen=True)
+class TaskFiles:
+    """All files of one task, and what was expected of it and is not there."""
+
+    logs: dict[str, Collected]
+    outputs: tuple[Collected, ...]
+    missing: tuple[str, ...]
+    unsafe: tuple[str, ...]
+
+
+def files_of(task: PlannedTask, blobs: Sequence[StagedBlob]) -> TaskFiles:
+    """Sort out the blobs of the run: which are the task's, what they are, where they go."""
+    logs = {
+        blob.name.removeprefix(task.paths.logs): Collected(blob, name, f"logs/{task.name}/{name}")
+        for blob in blobs
+        for name in LOG_NAMES
+        if blob.name == task.paths.logs + name
+    }
+    outputs: dict[str, Collected] = {}
+    missing, unsafe = [], []
+    for pattern in task.output_patterns:
+        found = list(_matched(task, pattern, blobs))
+        if pattern.is_literal and not found:
+            missing.append(pattern.pattern)
+        for path, blob in found:
+            if is_safe(path):
+                outputs.setdefault(path, Collected(blob, path, f"outputs/{task.name}/{path}"))
+            else:
+                unsafe.append(path)
+    return TaskFiles(logs, tuple(outputs.values()), tuple(missing), tuple(unsafe))
+
+
+def _matched(
+    task: PlannedTask, pattern: OutputPattern, blobs: Sequence[StagedBlob]
+) -> Iterable[tuple[str, StagedBlob]]:
+    prefix = task.paths.outputs(pattern.index)
+    for blob in blobs:
+        if blob.name.startswith(prefix):
+            name = blob.name.removeprefix(prefix)
+            inside = name.removeprefix(task.paths.inputs)
+            yield (inside if inside != name else pattern.folder + name), blob
+
+
+def is_safe(path: str) -> bool:
+    """Whether a relative path stays where it is put: clients resolve dots and empty parts before they send a URL."""
+    return "\\" not in path and all(part not in ("", ".", "..") for part in path.split("/"))

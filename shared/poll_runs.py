@@ -1,0 +1,102 @@
+"""poll_runs: what a tick does. Its cost does not depend on how many runs are open, nor on how long they take.
+
+1. the inbox is listed: requests to cancel are honoured, manifests whose event never came are taken
+2. open runs are listed, with their progress
+3. if any is RUNNING, live jobs are listed; for every run whose job is not among them JobEnded is published, all in one call
+4. QUEUED runs are submitted, the oldest first, until the quota of active jobs refuses
+
+The order of 2 and 3 matters: a run that is submitted in between is not in the list of runs, so it is not taken for ended.
+A tick that fails fails no run: the next one does the same again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from shared.app import guarded, log
+from shared.events import JobEnded
+from shared.run import CANCEL_SUFFIX, State, Step, Waiting, next_step
+from shared.submit_run import end_unsubmitted, give_up, submit, take
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from shared.app import App
+    from shared.inbox import Waiting as WaitingBlob
+    from shared.run import ListedRun
+
+BUDGET = timedelta(seconds=10)
+SWEPT_AFTER = timedelta(seconds=60)
+
+
+def poll(app: App) -> None:
+    """Do everything that is due; what does not fit into ten seconds is left to the next tick."""
+    now = app.now()
+    deadline = now + BUDGET
+    inbox = app.inbox.list()
+    for cancel in inbox.cancels:
+        with guarded(cancel.name):
+            honour_cancel(app, cancel)
+    for blob in inbox.manifests:
+        if now - blob.last_modified >= SWEPT_AFTER and app.now() < deadline:
+            with guarded(blob.name):
+                take(app, blob.name)
+    runs = app.runs.list()
+    announce_ended(app, runs, now)
+    submit_queued(app, runs, now, deadline)
+
+
+def honour_cancel(app: App, cancel: WaitingBlob) -> None:
+    """Cancel the run that a blob `<run id>.cancel` names; the blob goes last. Unknown and finished runs need nothing."""
+    run = app.runs.load(cancel.name.removesuffix(CANCEL_SUFFIX))
+    if run is not None:
+        if not run.progress.cancelled:
+            run = app.runs.save(run.cancelled())
+            log.info("run %s: cancelled", run.id)
+        if run.progress.state is State.QUEUED:
+            end_unsubmitted(app, run)
+        else:
+            app.batch.terminate(run.job_id)
+    app.inbox.remove(cancel.name, cancel.etag)
+
+
+def announce_ended(app: App, runs: list[ListedRun], now: datetime) -> None:
+    """Publish JobEnded for every running run whose job is no longer alive: it has completed, or is gone."""
+    running = [run for run in runs if run.progress.state is State.RUNNING]
+    if not running:
+        return
+    live = app.batch.live_jobs()
+    steps = [(run, next_step(run, job_is_alive=run.job_id in live, now=now)) for run in running]
+    due = [(run, step) for run, step in steps if step in (Step.ANNOUNCE, Step.ANNOUNCE_LAST)]
+    if not due:
+        return
+    app.events.publish([JobEnded(run.id, run.progress.round, last=step is Step.ANNOUNCE_LAST) for run, step in due])
+    for run, _ in due:
+        app.runs.set_progress(run, replace(run.progress, announced=run.progress.announced + 1))
+
+
+def submit_queued(app: App, runs: list[ListedRun], now: datetime, deadline: datetime) -> None:
+    """Try queued runs again, the oldest first. Once Batch has put one off, those after it wait too."""
+    for run in runs:
+        if run.progress.state is not State.QUEUED or app.now() >= deadline:
+            continue
+        step = next_step(run, job_is_alive=False, now=now)
+        with guarded(f"run {run.id}"):
+            if step is not Step.NOTHING and _try_again(app, run, step):
+                return
+
+
+def _try_again(app: App, listed: ListedRun, step: Step) -> Waiting | None:
+    attempt = replace(listed.progress, attempts=listed.progress.attempts + 1)
+    if app.runs.set_progress(listed, attempt) is None:
+        return None
+    run = app.runs.load(listed.id)
+    if run is None:
+        return None
+    if step is Step.REJECT:
+        message = f"the run could not be brought into Azure Batch in {listed.progress.attempts} attempts"
+        give_up(app, run, "TooManyAttempts", message)
+        return None
+    return submit(app, run)

@@ -1,0 +1,152 @@
+"""The completion record and the status: what the app tells about a run. Version "1" may gain fields, never lose one."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from shared.documents import Document
+from shared.printed import Metric
+from shared.run import SCHEMA_VERSION, FailureCategory, Run, RunProblem, State
+
+
+class Failure(Document):
+    """Why something failed, and whose fault it is: the user's, the infrastructure's, or the app's own."""
+
+    category: FailureCategory
+    code: str
+    message: str
+
+
+class ManifestRef(Document):
+    """The version of the manifest blob that the run was made of."""
+
+    name: str
+    etag: str
+    sha256: str | None
+
+
+class FlowRef(Document):
+    """The flow's own names, as far as it has any."""
+
+    id: str | None = None
+    namespace: str | None = None
+
+
+class JobRecord(Document):
+    """One round of the run: an Azure Batch job."""
+
+    id: str
+    pool: str
+    account: str
+    portal_url: str | None = None
+    reason: str
+
+
+class Timings(Document):
+    """When things happened, in UTC; null where they did not."""
+
+    dropped: datetime
+    submitted: datetime | None = None
+    started: datetime | None = None
+    ended: datetime | None = None
+    detected: datetime | None = None
+    recorded: datetime | None = None
+
+
+class OutputFile(Document):
+    """A file that the task made: its blob's name below the run's folder, its size, and its MD5 (hex) where storage knows it."""
+
+    blob: str
+    bytes: int
+    md5: str | None
+
+
+class Outputs(Document):
+    """The values that a task printed and the files that matched its `outputFiles`, by path in its working directory."""
+
+    vars: dict[str, Any] = {}
+    output_files: dict[str, OutputFile] = {}
+
+
+class Logs(Document):
+    """The names of the log blobs below the run's folder; null where there is none."""
+
+    stdout: str | None = None
+    stderr: str | None = None
+
+
+class TaskRecord(Document):
+    """One task of the manifest."""
+
+    id: str
+    state: State
+    exit_code: int | None = None
+    retries: int = 0
+    node: str | None = None
+    started: datetime | None = None
+    ended: datetime | None = None
+    outputs: Outputs = Outputs()
+    metrics: tuple[Metric, ...] = ()
+    logs: Logs = Logs()
+    failure: Failure | None = None
+    warnings: tuple[str, ...] = ()
+
+
+class Record(Document):
+    """`record.json`: written once, last; that it exists means that the run is complete."""
+
+    schema_version: Literal["1"] = SCHEMA_VERSION
+    run_id: str
+    state: State
+    manifest: ManifestRef
+    flow: FlowRef = FlowRef()
+    jobs: tuple[JobRecord, ...] = ()
+    timings: Timings
+    tasks: tuple[TaskRecord, ...] = ()
+    failure: Failure | None = None
+    errors: tuple[RunProblem, ...] = ()
+    warnings: tuple[RunProblem, ...] = ()
+
+
+class Status(Document):
+    """`status.json`: where an open run is; gone once the run is closed."""
+
+    schema_version: Literal["1"] = SCHEMA_VERSION
+    run_id: str
+    state: State
+    round: int
+    job_id: str | None
+    waiting: str | None
+    updated: datetime
+
+
+def manifest_ref(run: Run) -> ManifestRef:
+    """The record's view of the run's manifest."""
+    return ManifestRef.model_validate(run.body.manifest.model_dump(exclude={"text"}))
+
+
+def unfinished_record(run: Run, state: State, failure: Failure | None, *, now: datetime) -> Record:
+    """The record of a run whose tasks are not told: it was rejected, cancelled before it began, or given up."""
+    rejection = run.body.rejection
+    return Record(
+        run_id=run.id,
+        state=state,
+        manifest=manifest_ref(run),
+        timings=Timings(dropped=run.body.dropped, submitted=run.body.submitted, recorded=now),
+        failure=failure,
+        errors=rejection.errors if rejection else (),
+    )
+
+
+def status_of(run: Run, *, now: datetime) -> Status:
+    """The status of an open run."""
+    is_running = run.progress.state is State.RUNNING
+    return Status(
+        run_id=run.id,
+        state=run.progress.state,
+        round=run.progress.round,
+        job_id=run.job_id if is_running else None,
+        waiting=run.progress.waiting,
+        updated=now,
+    )

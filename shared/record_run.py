@@ -1,0 +1,162 @@
+"""record_run: a job that has ended becomes outputs, logs and the completion record; then the run is closed.
+
+JobEnded may come late, repeatedly and out of order, so the run document decides whether there is anything to do. Every step can
+be repeated: copies that are there are not made again, and the record is written once. One event is worked on for at most 20
+seconds, because Event Grid delivers it again after 30; what is left goes on with an event that the run publishes for itself.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from azure.batch import models
+
+from shared.app import guarded, log
+from shared.close_run import close, finish, finish_rejected
+from shared.errors import TryLater
+from shared.events import JobEnded
+from shared.outcome import judge
+from shared.outputs import LOG_NAMES, files_of
+from shared.plan import manifest_of, plan_round
+from shared.printed import MAX_STREAM_BYTES, Printed
+from shared.record import Failure, unfinished_record
+from shared.record_builder import build_record, task_record
+from shared.run import FailureCategory, State
+from shared.task_script import SCRIPT_EXIT_CODES, read_marker
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from shared.app import App
+    from shared.manifest import Manifest
+    from shared.outcome import Outcome
+    from shared.outputs import Collected, TaskFiles
+    from shared.plan import PlannedTask, RoundPlan
+    from shared.record import TaskRecord
+    from shared.run import Run
+
+BUDGET_SECONDS = 20.0
+PENDING_PAUSE_SECONDS = 0.5
+MANY_COPIES = 100
+
+
+def record(app: App, event: JobEnded) -> None:
+    """Record the run that an event names, if its job has ended and nobody has recorded it yet.
+
+    Returns normally also when a service failed: poll_runs publishes the event again, and that is the only retry.
+    """
+    deadline = time.monotonic() + BUDGET_SECONDS
+    with guarded(f"run {event.run_id}"):
+        run = app.runs.load(event.run_id)
+        if run is None or not run.is_running(event.round):
+            return
+        if event.last:
+            _give_up(app, run)
+        elif app.results.has_record(run):
+            close(app, run)
+        else:
+            _record_round(app, run, deadline)
+
+
+def _give_up(app: App, run: Run) -> None:
+    """The last way out: a record that says that the results could not be collected."""
+    message = (
+        "the job ended, but its results could not be collected; they are not in the results. "
+        "The log of the app says why; drop the manifest again to repeat the run"
+    )
+    failure = Failure(category=FailureCategory.INTERNAL, code="NotRecorded", message=message)
+    finish(app, run, unfinished_record(run, State.FAILED, failure, now=app.now()))
+
+
+@dataclass(frozen=True)
+class _EndedTask:
+    """All that is known of one task of an ended job."""
+
+    planned: PlannedTask
+    batch: models.BatchTask | None
+    files: TaskFiles
+
+
+def _record_round(app: App, run: Run, deadline: float) -> None:
+    detected = app.now()
+    batch_tasks = app.batch.tasks(run.job_id)
+    if run.body.rejection is not None and not batch_tasks:
+        if app.batch.has_ended(run.job_id):
+            finish_rejected(app, run, run.body.rejection)
+        return
+    manifest = manifest_of(run)
+    plan = plan_round(manifest, run, app.settings)
+    if _may_be_alive(run, plan, batch_tasks) and not app.batch.has_ended(run.job_id):
+        return
+    staged = app.staging.list(plan.staging, run)
+    ended = [_EndedTask(task, batch_tasks.get(task.id), files_of(task, staged)) for task in plan.tasks]
+    if not _copy_all(app, run, plan.staging, ended, deadline):
+        app.events.publish([JobEnded(run.id, run.progress.round)])
+        return
+    records = [_task_record(app, plan.staging, task) for task in ended]
+    _finish_round(app, run, manifest, records, detected)
+
+
+def _may_be_alive(run: Run, plan: RoundPlan, batch_tasks: Mapping[str, models.BatchTask]) -> bool:
+    """Whether the tasks alone do not tell that the job has ended."""
+    states = [batch_tasks[task.id].state if task.id in batch_tasks else None for task in plan.tasks]
+    return run.progress.cancelled or any(state != models.BatchTaskState.COMPLETED for state in states)
+
+
+def _copy_all(app: App, run: Run, staging: str, ended: Sequence[_EndedTask], deadline: float) -> bool:
+    """Let storage copy all files of the round; False if the time did not suffice."""
+    wanted = [file for task in ended for file in (*task.files.logs.values(), *task.files.outputs)]
+    done = app.results.copied(run) if len(wanted) > MANY_COPIES else {}
+    pending = False
+    for file in wanted:
+        if done.get(file.destination) == "success":
+            continue
+        if time.monotonic() > deadline:
+            return False
+        pending |= not app.results.copy(app.staging.url(staging, file.source.name), run, file.destination)
+    return not pending or _await_copies(app, run, wanted, deadline)
+
+
+def _await_copies(app: App, run: Run, wanted: Sequence[Collected], deadline: float) -> bool:
+    """Wait for copies that storage makes in the background; False if they take longer than there is time."""
+    while time.monotonic() < deadline:
+        done = app.results.copied(run)
+        states = {file.destination: done.get(file.destination) for file in wanted}
+        failed = [name for name, state in states.items() if state in ("failed", "aborted")]
+        if failed:
+            raise TryLater(f"Storage could not copy {failed[0]} (and {len(failed) - 1} more).")
+        if all(state == "success" for state in states.values()):
+            return True
+        time.sleep(PENDING_PAUSE_SECONDS)
+    return False
+
+
+def _task_record(app: App, staging: str, task: _EndedTask) -> TaskRecord:
+    printed = Printed()
+    for name in LOG_NAMES:
+        log_file = task.files.logs.get(name)
+        if log_file is not None:
+            printed.read(name, app.staging.lines(staging, log_file.source.name, MAX_STREAM_BYTES))
+            if log_file.source.bytes > MAX_STREAM_BYTES:
+                printed.warnings.append(
+                    f"{name}: only the first {MAX_STREAM_BYTES >> 20} MiB were read for printed values"
+                )
+    return task_record(task.planned, _outcome(app, staging, task), task.files, printed)
+
+
+def _outcome(app: App, staging: str, task: _EndedTask) -> Outcome:
+    info = task.batch.execution_info if task.batch else None
+    stderr = task.files.logs.get("stderr.txt")
+    if info is None or info.exit_code not in SCRIPT_EXIT_CODES or stderr is None:
+        return judge(task.batch)
+    return judge(task.batch, read_marker(app.staging.lines(staging, stderr.source.name, MAX_STREAM_BYTES)))
+
+
+def _finish_round(app: App, run: Run, manifest: Manifest, records: Sequence[TaskRecord], detected: datetime) -> None:
+    current = app.runs.load(run.id)
+    if current is None or not current.is_running(run.progress.round):
+        return
+    finish(app, current, build_record(current, manifest, records, app.settings, detected=detected, now=app.now()))

@@ -1,0 +1,92 @@
+"""The results container: copies from staging, and the app's own documents.
+
+This is the door at which secrets are masked: nothing that the app writes itself passes it unmasked. Files and logs of tasks are
+copied by storage itself and never touched.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
+from azure.storage.blob import ContentSettings
+
+from shared.manifest import redacted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from azure.storage.blob import ContainerClient
+
+    from shared.documents import Document
+    from shared.record import Record, Status
+    from shared.run import Run
+    from shared.secrets import Masker
+
+_JSON = ContentSettings(content_type="application/json")
+_YAML = ContentSettings(content_type="text/yaml; charset=utf-8")
+_PENDING_COPY = "PendingCopyOperation"
+
+
+class Results:
+    """The results container."""
+
+    def __init__(self, container: ContainerClient, masker: Masker) -> None:
+        self._container = container
+        self._masker = masker
+
+    def has_record(self, run: Run) -> bool:
+        """Whether the run is complete."""
+        return bool(self._container.get_blob_client(f"{run.results}/record.json").exists())
+
+    def keep_manifest(self, run: Run, source_url: str) -> None:
+        """Keep the manifest as it was dropped, literal credentials redacted; what is no text is copied from `source_url`."""
+        blob = self._container.get_blob_client(f"{run.results}/manifest.yaml")
+        text = run.body.manifest.text
+        if text is not None:
+            blob.upload_blob(self._masker.mask(redacted(text)).encode(), overwrite=True, content_settings=_YAML)
+            return
+        try:
+            blob.start_copy_from_url(source_url)
+        except ResourceNotFoundError:
+            return  # removed from the inbox, so it was copied before
+
+    def copy(self, source_url: str, run: Run, destination: str) -> bool:
+        """Let storage copy a blob below the run's folder; whether the copy is complete already."""
+        blob = self._container.get_blob_client(f"{run.results}/{destination}")
+        try:
+            return bool(blob.start_copy_from_url(source_url)["copy_status"] == "success")
+        except ResourceExistsError as error:
+            if error.error_code != _PENDING_COPY:  # type: ignore[attr-defined]  # storage's errors have a code
+                raise
+            return False
+
+    def copied(self, run: Run) -> dict[str, str]:
+        """The state of every copy below the run's folder: `success`, `pending`, `failed` or `aborted`, by name."""
+        prefix = f"{run.results}/"
+        listed = self._container.list_blobs(name_starts_with=prefix, include=["copy"])
+        return {blob.name.removeprefix(prefix): blob.copy.status for blob in listed if blob.copy.status}
+
+    def write_record(self, run: Run, record: Record) -> None:
+        """Write the record, once: if there is one, it stays."""
+        try:
+            self._write(f"{run.results}/record.json", record, overwrite=False)
+        except ResourceExistsError:
+            return
+
+    def write_status(self, run: Run, status: Status) -> None:
+        """Write where the open run is."""
+        self._write(f"{run.results}/status.json", status, overwrite=True)
+
+    def remove_status(self, run: Run) -> None:
+        """The run is closed."""
+        try:
+            self._container.delete_blob(f"{run.results}/status.json")
+        except ResourceNotFoundError:
+            return
+
+    def _write(self, name: str, document: Document, *, overwrite: bool) -> None:
+        masked = self._masker.mask_all(document.model_dump(mode="json", by_alias=True))
+        content = json.dumps(masked, indent=2, ensure_ascii=False).encode()
+        self._container.upload_blob(name, content, overwrite=overwrite, content_settings=_JSON)

@@ -1,0 +1,131 @@
+"""The staging container: inputs and scripts up, and how a node reaches it."""
+
+from __future__ import annotations
+
+import codecs
+from datetime import timedelta
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from azure.core import MatchConditions
+from azure.core.exceptions import ResourceModifiedError, ResourceNotFoundError
+from azure.storage.blob import ContainerSasPermissions, generate_container_sas
+
+from shared import task_script
+from shared.batch_job import StagingAccess
+from shared.errors import FilesChanged
+from shared.outputs import StagedBlob
+from shared.run import NamespaceFile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from azure.storage.blob import BlobServiceClient, ContainerClient
+
+    from shared.plan import PlannedTask, RoundPlan
+    from shared.run import Run
+    from shared.settings import Settings
+
+CLOCK_SKEW = timedelta(minutes=15)
+LONGEST_SAS = timedelta(days=7) - CLOCK_SKEW
+MAX_DELETED_AT_ONCE = 256
+
+
+class Staging:
+    """The staging container, and the namespaces container that files are staged from."""
+
+    def __init__(self, blobs: BlobServiceClient, settings: Settings) -> None:
+        self._blobs = blobs
+        self._settings = settings
+
+    def _container(self, name: str) -> ContainerClient:
+        return self._blobs.get_container_client(name)
+
+    def namespace_files(self, namespace: str) -> tuple[NamespaceFile, ...]:
+        """The files of a namespace as they are now."""
+        prefix = f"{namespace}/"
+        listed = self._container(self._settings.containers.namespaces).list_blobs(name_starts_with=prefix)
+        return tuple(
+            NamespaceFile(blob=blob.name, etag=blob.etag, path=blob.name.removeprefix(prefix)) for blob in listed
+        )
+
+    def upload(self, plan: RoundPlan) -> None:
+        """Put scripts and files of all tasks in place. May be repeated: the same plan writes the same blobs.
+
+        Raises FilesChanged if a namespace file is no longer the one that was listed.
+        """
+        container = self._container(plan.staging)
+        for task in plan.tasks:
+            self._upload_task(container, task)
+
+    def _upload_task(self, container: ContainerClient, task: PlannedTask) -> None:
+        script = task_script.build(task.paths, task.commands)
+        container.upload_blob(task.paths.script, script.encode(), overwrite=True)
+        for file in task.namespace_files:
+            if file.path not in task.input_files:
+                self._copy_namespace_file(container, task.paths.inputs + file.path, file)
+        for path, content in task.input_files.items():
+            container.upload_blob(task.paths.inputs + path, content.encode(), overwrite=True)
+
+    def _copy_namespace_file(self, container: ContainerClient, destination: str, file: NamespaceFile) -> None:
+        source = self._container(self._settings.containers.namespaces).get_blob_client(file.blob)
+        try:
+            container.get_blob_client(destination).start_copy_from_url(
+                source.url, source_etag=file.etag, source_match_condition=MatchConditions.IfNotModified
+            )
+        except (ResourceNotFoundError, ResourceModifiedError) as error:
+            raise FilesChanged(f"The namespace file {file.blob} changed while the run was being prepared.") from error
+
+    def access(self, container: str, time_left: timedelta, *, now: datetime) -> StagingAccess:
+        """How the nodes reach the container for as long as the run may last.
+
+        By the pool's identity if the app has one, else by SAS: reading needs `list`, because files come by prefix.
+        """
+        url = self._container(container).url
+        if self._settings.node_identity:
+            return StagingAccess(url, url, self._settings.node_identity)
+        expiry = now + min(time_left + timedelta(hours=12), LONGEST_SAS)
+        read = self._sas(container, ContainerSasPermissions(read=True, list=True), expiry, now)
+        write = self._sas(container, ContainerSasPermissions(read=True, create=True, write=True), expiry, now)
+        return StagingAccess(f"{url}?{read}", f"{url}?{write}", None)
+
+    def _sas(self, container: str, permission: ContainerSasPermissions, expiry: datetime, now: datetime) -> str:
+        """A SAS signed with the account's key, or with a user-delegation key where the app has an identity only."""
+        account = self._settings.storage.account_name
+        start = now - CLOCK_SKEW
+        if self._settings.storage.connection_string:
+            key = {"account_key": self._blobs.credential.account_key}
+        else:
+            key = {"user_delegation_key": self._blobs.get_user_delegation_key(start, expiry)}
+        return str(generate_container_sas(account, container, permission=permission, start=start, expiry=expiry, **key))
+
+    def list(self, container: str, run: Run) -> list[StagedBlob]:
+        """What the tasks of a run uploaded."""
+        found = []
+        for folder in ("out", "std"):
+            for blob in self._container(container).list_blobs(name_starts_with=f"{run.id}/{folder}/"):
+                md5 = blob.content_settings.content_md5
+                found.append(StagedBlob(blob.name, blob.size, bytes(md5).hex() if md5 else None))
+        return found
+
+    def lines(self, container: str, blob: str, max_bytes: int) -> Iterator[str]:
+        """The lines of a text, read piece by piece, as far as `max_bytes`; what is not UTF-8 is replaced."""
+        decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+        rest = ""
+        for chunk in self._container(container).download_blob(blob, offset=0, length=max_bytes).chunks():
+            *lines, rest = (rest + decoder.decode(chunk)).split("\n")
+            yield from lines
+        if rest:
+            yield rest
+
+    def url(self, container: str, blob: str) -> str:
+        """The address of a staged blob, as a source of copies within the account."""
+        return f"{self._container(container).url}/{quote(blob, safe='/~')}"
+
+    def clear(self, container: str, run_id: str) -> None:
+        """Remove everything of a run."""
+        client = self._container(container)
+        names = [blob.name for blob in client.list_blobs(name_starts_with=f"{run_id}/")]
+        for start in range(0, len(names), MAX_DELETED_AT_ONCE):
+            client.delete_blobs(*names[start : start + MAX_DELETED_AT_ONCE], raise_on_any_failure=False)

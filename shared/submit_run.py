@@ -1,0 +1,229 @@
+"""submit_run: a manifest in the inbox becomes a run, and the run's next round becomes a Batch job.
+
+`take` is the trigger's part: it accepts the blob. `submit` is every submitter's part, also the poller's and the recorder's: its
+steps can be repeated, and two of them at once do no harm. The order of the steps is what makes that so:
+
+1. the record is looked for: a run that has one is only closed
+2. the manifest is kept in the results and removed from the inbox
+3. what the plan needs from outside is read, and written into the run document
+4. scripts and files are staged
+5. the job is created, and cannot end yet
+6. the document is read again: only if the run is still to be submitted, tasks are added
+7. the job may end, and the document says RUNNING
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from shared import batch_job
+from shared.app import log
+from shared.batch import ENDED, GONE
+from shared.close_run import close, finish_cancelled, finish_rejected
+from shared.errors import (
+    BatchRefused,
+    FilesChanged,
+    JobConflict,
+    ManifestError,
+    Problem,
+    QuotaReached,
+    RunChanged,
+    ServiceBusy,
+    TryLater,
+)
+from shared.plan import manifest_of, plan_round, wanted_namespaces
+from shared.record import status_of
+from shared.run import (
+    FailureCategory,
+    JobReason,
+    Progress,
+    Rejection,
+    RoundJob,
+    Run,
+    RunBody,
+    RunProblem,
+    State,
+    Waiting,
+    is_manifest,
+    run_id,
+)
+
+if TYPE_CHECKING:
+    from shared.app import App
+    from shared.inbox import Drop
+    from shared.manifest import Manifest
+    from shared.plan import RoundPlan
+
+
+def take(app: App, blob: str) -> None:
+    """Accept a manifest blob, if it is one and is still there, and submit its run.
+
+    The name is all that is used of the trigger: content, ETag and time are read here, in one request. A version that somebody
+    else has accepted is theirs.
+    """
+    if not is_manifest(blob):
+        return
+    drop = app.inbox.read(blob)
+    if drop is None:
+        return
+    run = app.runs.create(_accepted(app, drop))
+    if run is not None:
+        log.info("run %s: accepted %s", run.id, blob)
+        submit(app, run)
+
+
+def _accepted(app: App, drop: Drop) -> Run:
+    body = RunBody(
+        run_id=run_id(app.inbox.name, drop.manifest.name, drop.manifest.etag, drop.last_modified),
+        manifest=drop.manifest,
+        dropped=drop.last_modified,
+        accepted=app.now(),
+    )
+    return Run(body, Progress())
+
+
+def submit(app: App, run: Run) -> Waiting | None:
+    """Bring the current round of a queued run into Batch, or end the run if that can never be.
+
+    Whatever a service does not do now is left to a later tick; what is returned tells if the run waits for a service that said
+    so itself. A run that somebody else moved on meanwhile is left to them.
+    """
+    try:
+        return _submit(app, run)
+    except RunChanged as change:
+        log.info("run %s: %s", run.id, change)
+    except TryLater as later:
+        log.warning("run %s: not submitted yet: %s", run.id, later)
+    return None
+
+
+def _submit(app: App, run: Run) -> Waiting | None:
+    if app.results.has_record(run):
+        app.inbox.remove(run.body.manifest.name, run.body.manifest.etag)
+        close(app, run)
+        return None
+    if run.progress.waiting is None:
+        _take_manifest(app, run)
+    if not run.is_open_for_tasks:
+        end_unsubmitted(app, run)
+        return None
+    try:
+        _submit_round(app, run)
+    except (ManifestError, BatchRefused) as error:
+        end_unsubmitted(app, app.runs.save(_reloaded(app, run).rejected(_rejection(error))))
+    except QuotaReached:
+        return _wait(app, run, Waiting.QUOTA)
+    except ServiceBusy:
+        return _wait(app, run, Waiting.BUSY)
+    return None
+
+
+def _reloaded(app: App, run: Run) -> Run:
+    current = app.runs.load(run.id)
+    if current is None or current.progress.round != run.progress.round or current.progress.state is not State.QUEUED:
+        raise RunChanged(f"The run {run.id} was moved on by another invocation.")
+    return current
+
+
+def _wait(app: App, run: Run, why: Waiting) -> Waiting:
+    waiting = app.runs.save(_reloaded(app, run).waits(why))
+    app.results.write_status(waiting, status_of(waiting, now=app.now()))
+    return why
+
+
+def _take_manifest(app: App, run: Run) -> None:
+    """Once a run is accepted or rejected its manifest lies in the results, and no longer in the inbox."""
+    manifest = run.body.manifest
+    app.results.keep_manifest(run, app.inbox.url(manifest.name))
+    app.inbox.remove(manifest.name, manifest.etag)
+
+
+def end_unsubmitted(app: App, run: Run) -> None:
+    """End a queued run that is cancelled or rejected. What Batch has of it already is recorded once its job has ended."""
+    if app.batch.terminate(run.job_id):
+        app.runs.save(run.ending())
+    elif run.body.rejection is not None:
+        finish_rejected(app, run, run.body.rejection)
+    else:
+        finish_cancelled(app, run)
+
+
+def give_up(app: App, run: Run, code: str, message: str) -> None:
+    """End a queued run that is not wrong, but cannot be brought into Batch."""
+    rejection = Rejection(category=FailureCategory.INFRASTRUCTURE, code=code, errors=(RunProblem(message=message),))
+    end_unsubmitted(app, app.runs.save(run.rejected(rejection)))
+
+
+def _rejection(error: ManifestError | BatchRefused) -> Rejection:
+    problems = error.problems if isinstance(error, ManifestError) else [Problem(str(error))]
+    code = "InvalidManifest" if isinstance(error, ManifestError) else error.code
+    return Rejection(
+        category=FailureCategory.USER, code=code, errors=tuple(RunProblem.of(problem) for problem in problems)
+    )
+
+
+def _submit_round(app: App, run: Run) -> None:
+    manifest = manifest_of(run)
+    time_left = manifest.flow.timeout - (app.now() - run.body.accepted)
+    if time_left <= timedelta(0):
+        give_up(
+            app,
+            run,
+            "FlowTimeout",
+            f"the flow's timeout of {manifest.flow.timeout} was over before Azure Batch took it",
+        )
+        return
+    run = _with_namespace_files(app, run, manifest)
+    plan = plan_round(manifest, run, app.settings)
+    _check_pool(app, manifest, plan)
+    _stage(app, run, plan)
+    created = app.batch.create_job(batch_job.job(run, plan, time_left))
+    current = app.runs.load(run.id)
+    if current is None:
+        close(app, run)
+    elif current.is_open_for_tasks and current.progress.round == run.progress.round:
+        _add_tasks(app, current, plan, time_left)
+    elif created or not current.is_running(run.progress.round):
+        app.batch.delete(run.job_id)
+
+
+def _with_namespace_files(app: App, run: Run, manifest: Manifest) -> Run:
+    wanted = wanted_namespaces(manifest)
+    if not wanted or run.body.namespace_files is not None:
+        return run
+    listed = {namespace: app.staging.namespace_files(namespace) for namespace in set(wanted.values())}
+    return app.runs.save(run.with_namespace_files({task: listed[namespace] for task, namespace in wanted.items()}))
+
+
+def _check_pool(app: App, manifest: Manifest, plan: RoundPlan) -> None:
+    """Batch accepts a job for a pool that does not exist, and never runs it."""
+    pools = app.batch.pools(at_least=plan.pool_id)
+    if plan.pool_id not in pools:
+        known = ", ".join(sorted(pools)) or "none yet"
+        message = f"there is no pool {plan.pool_id!r} in the Batch account; there is: {known}"
+        raise ManifestError([manifest.problem(("tasks", 0, "taskRunner", "poolId"), message)])
+
+
+def _stage(app: App, run: Run, plan: RoundPlan) -> None:
+    try:
+        app.staging.upload(plan)
+    except FilesChanged:
+        app.runs.save(run.with_namespace_files(None))
+        raise
+
+
+def _add_tasks(app: App, run: Run, plan: RoundPlan, time_left: timedelta) -> None:
+    access = app.staging.access(plan.staging, time_left, now=app.now())
+    try:
+        app.batch.add_tasks(run.job_id, batch_job.tasks(plan, access))
+        app.batch.end_when_tasks_end(run.job_id)
+    except JobConflict as conflict:
+        if conflict.code in GONE:
+            return  # somebody closed the run
+        if conflict.code not in ENDED:
+            raise TryLater(str(conflict)) from conflict
+    job = RoundJob(id=run.job_id, pool=plan.pool_id, reason=JobReason.FIRST)
+    running = app.runs.save(run.submitted(job, app.now()))
+    log.info("run %s: submitted job %s", run.id, run.job_id)
+    app.results.write_status(running, status_of(running, now=app.now()))
