@@ -1,7 +1,7 @@
 """The three triggers. What they do is told in `shared/submit_run.py`, `poll_runs.py` and `record_run.py`.
 
-The stories are imported when they are first needed: an exception at import would leave the Functions host with no functions at
-all, and a start is as quick as the SDKs of its trigger allow.
+The stories are imported when they are first needed: an exception at import would leave the Functions host with no
+functions at all, and a start is as quick as the SDKs of its trigger allow.
 """
 
 import azure.functions as func
@@ -24,7 +24,7 @@ def submit_run(blob: func.InputStream) -> None:
 
 
 @app.timer_trigger(arg_name="tick", schedule=triggers.schedule, run_on_startup=False, use_monitor=False)
-def poll_runs(tick: func.TimerRequest) -> None:
+def poll_runs(tick: func.TimerRequest) -> None:  # noqa: ARG001 - the binding wants its name
     """Look which jobs have ended, and at whatever else is due."""
     from shared import poll_runs as story
     from shared.app import the_app

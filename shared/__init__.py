@@ -1,1 +1,1 @@
-"""The app: everything that is deployed. `submit_run`, `poll_runs` and `record_run` are the three stories to read first."""
+"""The app: everything that is deployed. Read `submit_run`, `poll_runs` and `record_run` first."""

@@ -1,7 +1,7 @@
 """Every call to Azure Batch, and what its errors mean.
 
-Errors are told apart by Batch's error code, never by the SDK's exception class: every 409 is a ResourceExistsError, the quota too.
-Codes: https://learn.microsoft.com/rest/api/batchservice/batch-status-and-error-codes
+Errors are told apart by Batch's error code, never by the SDK's exception class: every 409 is a ResourceExistsError,
+the quota too. Codes: https://learn.microsoft.com/rest/api/batchservice/batch-status-and-error-codes
 """
 
 from __future__ import annotations
@@ -145,7 +145,7 @@ class Batch:
     def _job_request(
         self, method: str, path: str, *, allowed: frozenset[Code] = frozenset(), json: Mapping[str, str] | None = None
     ) -> bool:
-        """A request without the SDK's poller, which would ask Batch again until the job is gone; False if it is gone."""
+        """A request without the SDK's poller, which asks Batch again until the job is gone; False if it is gone."""
         headers = {"Content-Type": "application/json; odata=minimalmetadata"} if json else {}
         request = HttpRequest(method, path, params={"api-version": API_VERSION}, headers=headers, json=json)
         try:

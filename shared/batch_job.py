@@ -80,7 +80,9 @@ def _task(planned: PlannedTask, access: StagingAccess, *, is_depended_on: bool) 
 
 
 def _container(image: Image) -> models.BatchTaskContainerSettings:
-    """The command line does not override an image's entry point, so that is `/bin/sh`; the task directory is all it sees.
+    """`/bin/sh` in the image, whatever its entry point is (a command line does not override that).
+
+    Of the node it sees the task's directory only.
 
     https://learn.microsoft.com/azure/batch/batch-docker-container-workloads#container-task-command-line
     """

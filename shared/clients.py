@@ -1,6 +1,7 @@
 """Settings → SDK clients; the only place that knows credentials.
 
-Each client is made when it is first used and kept as long as the process lives: connections are reused between invocations.
+Each client is made when it is first used and kept as long as the process lives: connections are reused between
+invocations.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from pydantic.alias_generators import to_camel
 
 
 class Document(BaseModel):
-    """A frozen model whose names are camelCase in JSON. Unknown fields are ignored: a newer version may have added some."""
+    """A frozen model, camelCase in JSON. Unknown fields are ignored: a newer version may have added some."""
 
     model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True, extra="ignore")
 

@@ -7,14 +7,14 @@
     ├── ManifestError       the user's: the manifest is wrong; the run ends in a record with state REJECTED
     ├── BatchRefused        Batch refuses the job for good; the run is rejected with Batch's own words
     ├── JobConflict         the job is in a state that forbids the step; the caller decides by the code
-    ├── TryLater            a service did not do it; the run stays as it is, and a later tick tries again, a bounded number of times
-    │   ├── ServiceBusy     the service said so itself (429, 503); does not count as a try
-    │   ├── QuotaReached    the quota of active jobs is used up; does not count as a try
-    │   └── FilesChanged    namespace files changed while the run was being prepared; they are listed again
-    └── RunChanged          the run document changed under us; whoever changed it goes on with the run
+    ├── TryLater            a service did not do it; the run stays as it is, and a later tick tries again, a bounded
+    number of times │   ├── ServiceBusy     the service said so itself (429, 503); does not count as a try │   ├──
+    QuotaReached    the quota of active jobs is used up; does not count as a try │   └── FilesChanged    namespace
+    files changed while the run was being prepared; they are listed again └── RunChanged          the run document
+    changed under us; whoever changed it goes on with the run
 
-Anything else that is raised is a bug, or a failure of the platform that an SDK reports: it is logged with the run id, the run
-stays open, and poll_runs tries again a bounded number of times.
+Anything else that is raised is a bug, or a failure of the platform that an SDK reports: it is logged with the run id,
+the run stays open, and poll_runs tries again a bounded number of times.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ class SettingsError(RunnerError):
 class Problem:
     """One thing that is wrong (or noteworthy) in a manifest.
 
-    `path` is the property as a person would write it (`tasks[0].commands`), or None where no property is meant. `line` and
-    `column` count from 1 in the dropped file.
+    `path` is the property as a person would write it (`tasks[0].commands`), or None where no property is meant.
+    `line` and `column` count from 1 in the dropped file.
     """
 
     message: str

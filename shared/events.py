@@ -1,7 +1,7 @@
 """JobEnded: built, published and parsed.
 
-A CloudEvent of type `AzureBatchTaskRunner.JobEnded`; the subject is the run id. It is published at least once per round and may
-arrive late, repeatedly and out of order: whoever handles it looks at the run document first.
+A CloudEvent of type `AzureBatchTaskRunner.JobEnded`; the subject is the run id. It is published at least once per
+round and may arrive late, repeatedly and out of order: whoever handles it looks at the run document first.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ SOURCE = "/azure-batch-task-runner"
 
 @dataclass(frozen=True)
 class JobEnded:
-    """The job of one round of a run is no longer alive. `last`: nobody will tell it again, so close the run at any price."""
+    """The job of one round of a run is no longer alive. `last`: it is told no more, so the run must end now."""
 
     run_id: str
     round: int
@@ -64,8 +64,8 @@ def parse(event: Delivered) -> JobEnded:
     """
     data = event.get_json()
     match data:
-        case {"runId": str(run_id), "round": int(round_number)}:
-            return JobEnded(run_id, round_number, last=data.get("last") is True)
+        case {"runId": str(run_id), "round": int(round_number), **rest}:
+            return JobEnded(run_id, round_number, last=rest.get("last") is True)
     raise ValueError(
         f"This is not a {EVENT_TYPE} event: its data must have runId and round. Check the subscription's filter."
     )

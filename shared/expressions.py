@@ -1,8 +1,9 @@
 """Expressions: `{{ … }}` in a text, and the values it may see → text.
 
 Kestra's expressions are Pebble's; these are the part of them that Jinja's sandbox renders the same way, and no more: a
-rendering ends by construction. Only the listed syntax nodes, functions and filters exist, there are no loops, and everything
-that can grow a text is bounded. Python objects are out of reach: a name after a dot is the name of a value, nothing else.
+rendering ends by construction. Only the listed syntax nodes, functions and filters exist, there are no loops, and
+everything that can grow a text is bounded. Python objects are out of reach: a name after a dot is the name of a
+value, nothing else.
 """
 
 from __future__ import annotations
@@ -141,7 +142,7 @@ class _Strict(ChainableUndefined):
     def _fail(self, *_: object, **__: object) -> NoReturn:
         raise UndefinedError(f"{self._undefined_name!r} does not exist")
 
-    __str__ = __iter__ = __len__ = __bool__ = __eq__ = __ne__ = __hash__ = __contains__ = _fail  # type: ignore[assignment]
+    __str__ = __iter__ = __len__ = __bool__ = __eq__ = __ne__ = __hash__ = __contains__ = _fail
     __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _fail
     __lt__ = __le__ = __gt__ = __ge__ = __neg__ = __pos__ = __call__ = _fail
 
@@ -254,7 +255,7 @@ _FILTERS: dict[str, Callable[..., Any]] = {
     "toJson": lambda value: json.dumps(value, ensure_ascii=False, default=str),
 }
 
-_ENVIRONMENT = _Environment(undefined=_Strict, finalize=_finalize, autoescape=False, keep_trailing_newline=True)  # noqa: S701 - the result is a script or a path, not HTML
+_ENVIRONMENT = _Environment(undefined=_Strict, finalize=_finalize, autoescape=False, keep_trailing_newline=True)
 _ENVIRONMENT.filters = _FILTERS
 _ENVIRONMENT.tests = {name: test for name, test in _ENVIRONMENT.tests.items() if name in _TESTS}
 _ENVIRONMENT.tests["null"] = _ENVIRONMENT.tests["none"]

@@ -1,7 +1,7 @@
 """The manifest: bytes → `Manifest`, or ManifestError with everything that is wrong and where.
 
-A manifest is a Kestra flow, or one task at top level (the task form). The models below are the language: what is not in them is
-an error. Texts may hold expressions; they are rendered when a round is planned (`plan.py`), never here.
+A manifest is a Kestra flow, or one task at top level (the task form). The models below are the language: what is not
+in them is an error. Texts may hold expressions; they are rendered when a round is planned (`plan.py`), never here.
 """
 
 from __future__ import annotations
@@ -258,7 +258,7 @@ def _is_task_form(data: dict[str, Any]) -> bool:
 
 
 def _as_flow(data: dict[str, Any]) -> dict[str, Any]:
-    """The flow with one task that the task form stands for; `id` names both, `description` and `timeout` are the task's."""
+    """The flow that the task form stands for; `id` names both, `description` and `timeout` are the task's."""
     task_names = {field.alias for field in Task.model_fields.values()}
     flow_names = {field.alias for field in Flow.model_fields.values()} - (task_names - {"id"})
     flow = {name: value for name, value in data.items() if name in flow_names}
@@ -272,7 +272,7 @@ _CREDENTIAL_LINE = re.compile(
 
 
 def redacted(text: str) -> str:
-    """The manifest without literal credentials, line by line: what follows their names is replaced, unless it is an expression."""
+    """The manifest without literal credentials, line by line: what follows their names, unless it is a secret()."""
 
     def redact(match: re.Match[str]) -> str:
         value = match["value"].strip()

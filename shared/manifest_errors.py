@@ -1,4 +1,4 @@
-"""pydantic's validation errors → problems as a person wants them: path, place, what was expected, the nearest known name."""
+"""pydantic's errors → problems as a person wants them: path, place, what was expected, the nearest name."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ _EXPECTED = {
 def problems_of(error: ValidationError, source: Source, model: type[BaseModel], *, is_task_form: bool) -> list[Problem]:
     """All problems, in the order of the file.
 
-    `model` is the root model that was validated. Where the manifest has the task form, paths lose the `tasks[0]` that was put
-    around it.
+    `model` is the root model that was validated. Where the manifest has the task form, paths lose the `tasks[0]` that
+    was put around it.
     """
     errors = error.errors(include_url=False)
     problems = [
@@ -61,7 +61,9 @@ def _problem(details: ErrorDetails, source: Source, model: type[BaseModel], *, i
     return source.problem(path, _message(details, _names_at(model, loc[:-1])), at_key=is_unknown)
 
 
-def _message(details: ErrorDetails, known: list[str]) -> str:
+def _message(  # noqa: PLR0911 - one return a kind of error
+    details: ErrorDetails, known: list[str]
+) -> str:
     context = details.get("ctx", {})
     match details["type"]:
         case "extra_forbidden":

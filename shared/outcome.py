@@ -1,7 +1,7 @@
 """What Batch says of a task → its state, and whose fault a failure is.
 
-A task succeeded only if its exit code is 0, Batch's result is success, and there is no failure information: Batch calls a task
-completed also when its files could not be uploaded.
+A task succeeded only if its exit code is 0, Batch's result is success, and there is no failure information: Batch
+calls a task completed also when its files could not be uploaded.
 """
 
 from __future__ import annotations

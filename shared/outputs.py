@@ -1,7 +1,7 @@
 """What tasks left in staging → where it belongs in the results.
 
-Whether Batch names an uploaded blob after its place in the task's working directory or in the literal part of the pattern is
-not documented; both are understood. Names come from the node, so they are not trusted.
+Whether Batch names an uploaded blob after its place in the task's working directory or in the literal part of the
+pattern is not documented; both are understood. Names come from the node, so they are not trusted.
 """
 
 from __future__ import annotations

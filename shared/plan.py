@@ -1,7 +1,7 @@
 """Manifest and the run document's stored values → the tasks of the next round.
 
-Pure and repeatable: the same document always gives the same tasks with the same ids, so two submitters never disagree, and the
-record is made from the same plan as the job was.
+Pure and repeatable: the same document always gives the same tasks with the same ids, so two submitters never
+disagree, and the record is made from the same plan as the job was.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from shared.rendering import Rendering
 from shared.task_script import Commands, Paths
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from datetime import timedelta
 
-    from shared.manifest import Manifest, Registry, Task
+    from shared.manifest import Manifest, Task
     from shared.run import NamespaceFile, Run
     from shared.settings import Settings
 
@@ -181,7 +181,7 @@ def _rendering(manifest: Manifest, run: Run, settings: Settings, index: int) -> 
             raise ExpressionError(f"there is no secret {name!r}; the app setting SECRET_{name} would hold it")
         return value
 
-    functions = {"secret": secret, "now": lambda: run.body.accepted}
+    functions: dict[str, Callable[..., Any]] = {"secret": secret, "now": lambda: run.body.accepted}
     return Rendering(manifest, ("tasks", index), _values(manifest, run, index), functions)
 
 

@@ -2,11 +2,12 @@
 
 1. the inbox is listed: requests to cancel are honoured, manifests whose event never came are taken
 2. open runs are listed, with their progress
-3. if any is RUNNING, live jobs are listed; for every run whose job is not among them JobEnded is published, all in one call
+3. if any is RUNNING, live jobs are listed; for every run whose job is not among them JobEnded is published, all in
+one call
 4. QUEUED runs are submitted, the oldest first, until the quota of active jobs refuses
 
-The order of 2 and 3 matters: a run that is submitted in between is not in the list of runs, so it is not taken for ended.
-A tick that fails fails no run: the next one does the same again.
+The order of 2 and 3 matters: a run that is submitted in between is not in the list of runs, so it is not taken for
+ended. A tick that fails fails no run: the next one does the same again.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ def poll(app: App) -> None:
 
 
 def honour_cancel(app: App, cancel: WaitingBlob) -> None:
-    """Cancel the run that a blob `<run id>.cancel` names; the blob goes last. Unknown and finished runs need nothing."""
+    """Cancel the run that `<run id>.cancel` names; the blob goes last. Unknown and closed runs need nothing."""
     run = app.runs.load(cancel.name.removesuffix(CANCEL_SUFFIX))
     if run is not None:
         if not run.progress.cancelled:

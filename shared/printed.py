@@ -1,7 +1,7 @@
 """Lines that a task prints for the runner, `::{…}::`, → values and metrics.
 
-Kestra's protocol: one JSON object per line, on stdout or stderr, with `outputs` (values, merged in order, the last one wins),
-`metrics` and `logs`. The PyPI package `kestra` prints it.
+Kestra's protocol: one JSON object per line, on stdout or stderr, with `outputs` (values, merged in order, the last
+one wins), `metrics` and `logs`. The PyPI package `kestra` prints it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from shared.documents import Document
 
@@ -28,7 +28,7 @@ class Metric(Document):
     name: str
     type: str
     value: float
-    tags: dict[str, str] = {}
+    tags: dict[str, str] = Field(default_factory=dict)
 
 
 @dataclass
@@ -40,7 +40,7 @@ class Printed:
     warnings: list[str] = field(default_factory=list)
 
     def read(self, stream: str, lines: Iterable[str]) -> None:
-        """Take in all lines of a stream (`stdout` or `stderr`, for messages); those without the protocol are passed over."""
+        """Take in the lines of a stream (its name is for messages); those without the protocol are passed over."""
         for number, line in enumerate(lines, start=1):
             match = _LINE.match(line)
             if match:

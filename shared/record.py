@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal
 
+from pydantic import Field
+
 from shared.documents import Document
 from shared.printed import Metric
-from shared.run import SCHEMA_VERSION, FailureCategory, Run, RunProblem, State
+from shared.run import FailureCategory, Run, RunProblem, State
 
 
 class Failure(Document):
@@ -55,7 +57,7 @@ class Timings(Document):
 
 
 class OutputFile(Document):
-    """A file that the task made: its blob's name below the run's folder, its size, and its MD5 (hex) where storage knows it."""
+    """A file that a task made: its blob below the run's folder, its size, its MD5 (hex) if storage knows it."""
 
     blob: str
     bytes: int
@@ -65,8 +67,8 @@ class OutputFile(Document):
 class Outputs(Document):
     """The values that a task printed and the files that matched its `outputFiles`, by path in its working directory."""
 
-    vars: dict[str, Any] = {}
-    output_files: dict[str, OutputFile] = {}
+    vars: dict[str, Any] = Field(default_factory=dict)
+    output_files: dict[str, OutputFile] = Field(default_factory=dict)
 
 
 class Logs(Document):
@@ -96,7 +98,7 @@ class TaskRecord(Document):
 class Record(Document):
     """`record.json`: written once, last; that it exists means that the run is complete."""
 
-    schema_version: Literal["1"] = SCHEMA_VERSION
+    schema_version: Literal["1"] = "1"
     run_id: str
     state: State
     manifest: ManifestRef
@@ -112,7 +114,7 @@ class Record(Document):
 class Status(Document):
     """`status.json`: where an open run is; gone once the run is closed."""
 
-    schema_version: Literal["1"] = SCHEMA_VERSION
+    schema_version: Literal["1"] = "1"
     run_id: str
     state: State
     round: int

@@ -61,7 +61,7 @@ def _warnings(outcome: Outcome, files: TaskFiles, printed: Printed) -> Iterable[
     yield from printed.warnings
 
 
-def build_record(
+def build_record(  # noqa: PLR0913 - a record is made of six things
     run: Run, manifest: Manifest, tasks: Sequence[TaskRecord], settings: Settings, *, detected: datetime, now: datetime
 ) -> Record:
     """The record of a run whose last round has ended."""
@@ -91,7 +91,7 @@ def build_record(
 
 
 def run_state(states: Iterable[State], *, cancelled: bool) -> State:
-    """The state of a run whose tasks ended so. A run that was cancelled is KILLED only if that left something undone."""
+    """The state of a run whose tasks ended so; a cancelled one is KILLED only if that left something undone."""
     found = set(states)
     if cancelled and found & {State.KILLED, State.SKIPPED}:
         return State.KILLED

@@ -1,8 +1,9 @@
 """record_run: a job that has ended becomes outputs, logs and the completion record; then the run is closed.
 
-JobEnded may come late, repeatedly and out of order, so the run document decides whether there is anything to do. Every step can
-be repeated: copies that are there are not made again, and the record is written once. One event is worked on for at most 20
-seconds, because Event Grid delivers it again after 30; what is left goes on with an event that the run publishes for itself.
+JobEnded may come late, repeatedly and out of order, so the run document decides whether there is anything to do.
+Every step can be repeated: copies that are there are not made again, and the record is written once. One event is
+worked on for at most 20 seconds, because Event Grid delivers it again after 30; what is left goes on with an event
+that the run publishes for itself.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from azure.batch import models
 
-from shared.app import guarded, log
+from shared.app import guarded
 from shared.close_run import close, finish, finish_rejected
 from shared.errors import TryLater
 from shared.events import JobEnded

@@ -1,7 +1,7 @@
 """The results container: copies from staging, and the app's own documents.
 
-This is the door at which secrets are masked: nothing that the app writes itself passes it unmasked. Files and logs of tasks are
-copied by storage itself and never touched.
+This is the door at which secrets are masked: nothing that the app writes itself passes it unmasked. Files and logs of
+tasks are copied by storage itself and never touched.
 """
 
 from __future__ import annotations
@@ -15,8 +15,6 @@ from azure.storage.blob import ContentSettings
 from shared.manifest import redacted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from azure.storage.blob import ContainerClient
 
     from shared.documents import Document
@@ -41,7 +39,7 @@ class Results:
         return bool(self._container.get_blob_client(f"{run.results}/record.json").exists())
 
     def keep_manifest(self, run: Run, source_url: str) -> None:
-        """Keep the manifest as it was dropped, literal credentials redacted; what is no text is copied from `source_url`."""
+        """Keep the manifest as dropped, literal credentials redacted; what is no text is copied by storage."""
         blob = self._container.get_blob_client(f"{run.results}/manifest.yaml")
         text = run.body.manifest.text
         if text is not None:

@@ -83,14 +83,15 @@ def is_manifest(blob: str) -> bool:
 
 
 def results_folder(blob: str, run_id: str) -> str:
-    """Where the results of a run lie in the results container: the manifest's name without extension, then the run id."""
-    return f"{str(PurePosixPath(blob).with_suffix(''))}/{run_id}"
+    """Where results lie in their container: the manifest's name without extension, then the run id."""
+    return f"{PurePosixPath(blob).with_suffix('')!s}/{run_id}"
 
 
 class ManifestBlob(Document):
     """The version of the manifest blob that a run was made of.
 
-    `text` is None where the blob cannot be held here (not UTF-8, or too large): such a run is rejected, and the blob is copied.
+    `text` is None where the blob cannot be held here (not UTF-8, or too large): such a run is rejected, and the blob
+    is copied.
     """
 
     name: str
@@ -150,7 +151,7 @@ class NamespaceFile(Document):
 class RunBody(Document):
     """The body of the run document: all that later planning, recording and closing need."""
 
-    schema_version: Literal["1"] = SCHEMA_VERSION
+    schema_version: Literal["1"] = "1"
     run_id: str
     manifest: ManifestBlob
     dropped: datetime
@@ -165,8 +166,8 @@ class RunBody(Document):
 class Progress:
     """What the poller must know of every open run; the metadata of the run document.
 
-    `attempts` counts submits that failed, `announced` counts the JobEnded events published for this round without effect so
-    far.
+    `attempts` counts submits that failed, `announced` counts the JobEnded events published for this round without
+    effect so far.
     """
 
     state: Literal[State.QUEUED, State.RUNNING] = State.QUEUED
@@ -303,7 +304,9 @@ class Step(StrEnum):
     ANNOUNCE_LAST = "announce the last time"
 
 
-def next_step(run: ListedRun, *, job_is_alive: bool, now: datetime) -> Step:
+def next_step(  # noqa: PLR0911 - one return a row of the table
+    run: ListedRun, *, job_is_alive: bool, now: datetime
+) -> Step:
     """The row of the table of life that applies to an open run at a tick.
 
     A queued run that a service put off is tried at every tick; one that was just written is left to the invocation that
@@ -328,4 +331,4 @@ def next_step(run: ListedRun, *, job_is_alive: bool, now: datetime) -> Step:
 
 def pause(tries: int) -> timedelta:
     """How long to wait after the given number of tries: 30 s, doubling up to an hour."""
-    return min(FIRST_PAUSE * 2**tries, LONGEST_PAUSE)
+    return min(FIRST_PAUSE * (1 << tries), LONGEST_PAUSE)

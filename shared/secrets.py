@@ -1,7 +1,7 @@
 """`secret('NAME')`, and what must never be seen of it.
 
-`secret('NAME')` reads the app setting `SECRET_NAME` and no other. Whatever the app writes for people to see (records, statuses,
-reports, errors, log lines) goes through a `Masker`.
+`secret('NAME')` reads the app setting `SECRET_NAME` and no other. Whatever the app writes for people to see (records,
+statuses, reports, errors, log lines) goes through a `Masker`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import logging
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from pydantic import JsonValue
 

@@ -1,7 +1,7 @@
 """App settings → `Settings`; the only reader of the environment.
 
-Importing the app must work without any setting (an exception at import would leave the Functions host with no functions at
-all), so what triggers need has defaults and everything else is read when a function first runs.
+Importing the app must work without any setting (an exception at import would leave the Functions host with no
+functions at all), so what triggers need has defaults and everything else is read when a function first runs.
 """
 
 from __future__ import annotations

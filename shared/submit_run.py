@@ -1,7 +1,8 @@
 """submit_run: a manifest in the inbox becomes a run, and the run's next round becomes a Batch job.
 
-`take` is the trigger's part: it accepts the blob. `submit` is every submitter's part, also the poller's and the recorder's: its
-steps can be repeated, and two of them at once do no harm. The order of the steps is what makes that so:
+`take` is the trigger's part: it accepts the blob. `submit` is every submitter's part, also the poller's and the
+recorder's: its steps can be repeated, and two of them at once do no harm. The order of the steps is what makes that
+so:
 
 1. the record is looked for: a run that has one is only closed
 2. the manifest is kept in the results and removed from the inbox
@@ -59,8 +60,8 @@ if TYPE_CHECKING:
 def take(app: App, blob: str) -> None:
     """Accept a manifest blob, if it is one and is still there, and submit its run.
 
-    The name is all that is used of the trigger: content, ETag and time are read here, in one request. A version that somebody
-    else has accepted is theirs.
+    The name is all that is used of the trigger: content, ETag and time are read here, in one request. A version that
+    somebody else has accepted is theirs.
     """
     if not is_manifest(blob):
         return
@@ -86,8 +87,8 @@ def _accepted(app: App, drop: Drop) -> Run:
 def submit(app: App, run: Run) -> Waiting | None:
     """Bring the current round of a queued run into Batch, or end the run if that can never be.
 
-    Whatever a service does not do now is left to a later tick; what is returned tells if the run waits for a service that said
-    so itself. A run that somebody else moved on meanwhile is left to them.
+    Whatever a service does not do now is left to a later tick; what is returned tells if the run waits for a service
+    that said so itself. A run that somebody else moved on meanwhile is left to them.
     """
     try:
         return _submit(app, run)
@@ -140,7 +141,7 @@ def _take_manifest(app: App, run: Run) -> None:
 
 
 def end_unsubmitted(app: App, run: Run) -> None:
-    """End a queued run that is cancelled or rejected. What Batch has of it already is recorded once its job has ended."""
+    """End a queued run that is cancelled or rejected; what Batch has of it is recorded once its job has ended."""
     if app.batch.terminate(run.job_id):
         app.runs.save(run.ending())
     elif run.body.rejection is not None:

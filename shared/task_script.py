@@ -118,14 +118,15 @@ _MARKER_LINE = re.compile(rf"^{_MARKER}: (\w+): (.*)$")
 
 
 def read_marker(stderr: Iterable[str]) -> ScriptReport | None:
-    """What the script reported on stderr, for a task that ended with one of its own exit codes; the last report counts."""
+    """What the script reported, for a task that ended with one of its exit codes; the last report counts."""
     found = [match for line in stderr if (match := _MARKER_LINE.match(line)) and match[1] in set(Marker)]
     return ScriptReport(Marker(found[-1][1]), found[-1][2]) if found else None
 
 
-# `kill 0` reaches every process of the task: the shell that interprets the commands does not pass signals on. The watchdog
-# and the wait loop are written so that a signal never ends the script before the commands have ended: Batch uploads the
-# outputs of a task that ends by itself, but of one that it kills at maxWallClockTime this is not documented.
+# `kill 0` reaches every process of the task: the shell that interprets the commands does not pass signals on. The
+# watchdog and the wait loop are written so that a signal never ends the script before the commands have ended: Batch
+# uploads the outputs of a task that ends by itself, but of one that it kills at maxWallClockTime this is not
+# documented.
 _SCRIPT = """\
 # Runs the commands of the task {task} of the run {run}.
 report() {{ echo "{marker}: $1: $2" >&2; }}
@@ -133,8 +134,8 @@ report() {{ echo "{marker}: $1: $2" >&2; }}
 files="$PWD"/{inputs}
 expired="$PWD"/{expired}
 if ! {{ mkdir -p "$files" && rm -f "$expired"; }}; then
-  report {working_directory} "$files cannot be written by $(id -un 2>/dev/null); use an image whose user may, or runAs: root"
-  exit {set_up_exit_code}
+  report {working_directory} "$files cannot be written by $(id -un 2>/dev/null); use an image whose user may, or
+  runAs: root" exit {set_up_exit_code}
 fi
 if ! {{ rm -f {link} && ln -s "$files" {link} && cd {link}; }}; then
   report {tmp} "/tmp cannot be written in this image, or it has no ln; the working directory is linked there"

@@ -1,7 +1,7 @@
 """YAML or JSON text → plain data, and the place in the text of every property.
 
-Scalars follow YAML 1.2's core schema, as Kestra reads them: `on` and `12:30` are text, dates are text. Numbers remember how
-they were written, so that a property that wants text gets `3.10` and not `3.1`.
+Scalars follow YAML 1.2's core schema, as Kestra reads them: `on` and `12:30` are text, dates are text. Numbers
+remember how they were written, so that a property that wants text gets `3.10` and not `3.1`.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Source:
         Where the path leads out of the document, the place is that of the last part that exists.
         """
         mark = self._mark(path, at_key=at_key)
-        return Problem(message, property_path(path), mark.line + 1, mark.column + 1)
+        return Problem(message, property_path(path) or None, mark.line + 1, mark.column + 1)
 
     def _mark(self, path: Sequence[str | int], *, at_key: bool) -> yaml.Mark:
         node, key = self.root, self.root
@@ -91,8 +91,8 @@ def property_path(path: Sequence[str | int]) -> str:
 def parse(text: str, *, as_json: bool = False) -> Source:
     """Parse one document.
 
-    Raises ManifestError with line and column for what is no YAML (or JSON), repeats a name, nests deeper than MAX_DEPTH, has
-    more than MAX_NODES values once its aliases are followed, or uses tags.
+    Raises ManifestError with line and column for what is no YAML (or JSON), repeats a name, nests deeper than
+    MAX_DEPTH, has more than MAX_NODES values once its aliases are followed, or uses tags.
     """
     if as_json:
         text = _checked_json(text)
@@ -146,7 +146,7 @@ def _check_depth(text: str) -> None:
             depth -= 1
         if depth > MAX_DEPTH:
             mark = event.start_mark
-            raise ManifestError([_too_deep(mark.line + 1, mark.column + 1)])
+            raise ManifestError([_too_deep(mark.line + 1 if mark else 1, mark.column + 1 if mark else 1)])
 
 
 def _too_deep(line: int, column: int) -> Problem:
