@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from local import leash
 from local.errors import LocalError
+from local.stack_options import REPOSITORY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
-REPOSITORY = Path(__file__).parent.parent
 STOP_SECONDS = leash.GRACE_SECONDS + 5  # a Functions host drains its invocations for as long as a leash waits
+READY_SECONDS = 60
+READY_POLL_SECONDS = 0.03
 LOG_TAIL_LINES = 15
 
 
@@ -61,16 +66,13 @@ class Child:
         """The exit code, or None while it runs."""
         return self._process.poll()
 
-    def request_stop(self) -> None:
-        """Ask the whole group to end; returns at once."""
+    def stop(self) -> None:
+        """Ask the whole group to end, wait a bounded time, and kill what is left of it."""
         self._signal_group(signal.SIGTERM)
-
-    def wait_stopped(self) -> None:
-        """Wait a bounded time for the end, then kill what is left of the group."""
         try:
             self._process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
-            print(f"{self.program.name} did not stop within {STOP_SECONDS:.0f} s: killed.", file=sys.stderr)
+            print(f"{self.program.name} did not stop within {STOP_SECONDS:.0f} s and is killed.", file=sys.stderr)
         self.kill()
 
     def kill(self) -> None:
@@ -80,6 +82,17 @@ class Child:
         if self._pipe >= 0:
             os.close(self._pipe)
             self._pipe = -1
+
+    def wait_ready(self) -> None:
+        """Wait until the program answers. Raises LocalError if it ends instead, or takes too long."""
+        deadline = time.monotonic() + READY_SECONDS
+        while not _answers(self.program.ready_url):
+            self.raise_if_ended()
+            if time.monotonic() > deadline:
+                raise LocalError(
+                    f"{self.program.name} did not answer within {READY_SECONDS} s: see {self.program.log}."
+                )
+            time.sleep(READY_POLL_SECONDS)
 
     def raise_if_ended(self) -> None:
         """Raise LocalError, with the end of the log, if the program has ended by itself."""
@@ -99,3 +112,16 @@ class Child:
     def _log_tail(self) -> str:
         lines = self.program.log.read_text(errors="replace").splitlines()
         return "\n".join(f"  {line}" for line in lines[-LOG_TAIL_LINES:])
+
+
+def _answers(url: str) -> bool:
+    """Whether anything but a server error comes back."""
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=5)
+    try:
+        connection.request("GET", parts.path)
+        return connection.getresponse().status < http.HTTPStatus.INTERNAL_SERVER_ERROR
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()

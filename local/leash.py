@@ -29,8 +29,11 @@ def main(pipe: int, command: list[str]) -> int:
     for request in (signal.SIGTERM, signal.SIGINT):
         signal.signal(request, _leave_it_to_the_command)
     process = subprocess.Popen(command)
-    threading.Thread(target=_stop_group_when_closed, args=(pipe,), daemon=True).start()
+    alone = threading.Event()
+    threading.Thread(target=_stop_group_when_closed, args=(pipe, alone), daemon=True).start()
     code = process.wait()
+    if alone.is_set():
+        os.killpg(0, signal.SIGKILL)  # nobody else is there to end what the command has left behind
     return code if code >= 0 else 128 - code
 
 
@@ -38,8 +41,9 @@ def _leave_it_to_the_command(_signal: int, _frame: FrameType | None) -> None:
     """A handler of ours, not SIG_IGN: what is ignored stays ignored in the command."""
 
 
-def _stop_group_when_closed(pipe: int) -> None:
+def _stop_group_when_closed(pipe: int, alone: threading.Event) -> None:
     os.read(pipe, 1)
+    alone.set()
     os.killpg(0, signal.SIGTERM)
     time.sleep(GRACE_SECONDS)
     os.killpg(0, signal.SIGKILL)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_PARAMETER = re.compile(r"\{(?:(?P<name>[A-Za-z_]\w*)|(?P<literal>[{}]))\}")
+_SPECIAL = re.compile(r"(?P<brace>\{\{|\}\})|\{(?P<name>[A-Za-z_]\w*)\}")
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,8 @@ class BlobPathPattern:
 
 def _blob_expression(pattern: str) -> re.Pattern[str]:
     expression, position = "", 0
-    for parameter in _PARAMETER.finditer(pattern):
-        expression += re.escape(pattern[position : parameter.start()])
-        expression += f"(?P<{parameter['name']}>.+)" if parameter["name"] else re.escape(parameter["literal"])
-        position = parameter.end()
+    for special in _SPECIAL.finditer(pattern):
+        expression += re.escape(pattern[position : special.start()])
+        expression += f"(?P<{special['name']}>.+)" if special["name"] else re.escape(special["brace"][0])
+        position = special.end()
     return re.compile(expression + re.escape(pattern[position:]), re.DOTALL)

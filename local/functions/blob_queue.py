@@ -14,13 +14,13 @@ from azure.core.exceptions import AzureError, ResourceExistsError, ResourceNotFo
 from azure.functions.meta import Datum
 
 from local.functions.blob_message import BlobMessage, trigger_metadata
-from local.functions.storage import BLOB_TRIGGER_QUEUE, POISON_QUEUE, blob_service, queue_service
+from local.functions.storage import POISON_QUEUE, blob_service, queue_client
 from local.functions.triggers import BlobTrigger
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
 
-    from azure.storage.queue import QueueClient, QueueMessage, QueueServiceClient
+    from azure.storage.queue import QueueClient, QueueMessage
 
     from local.functions.app_index import IndexedFunction
     from local.functions.background import BackgroundTasks
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 BATCH_SIZE = 16
 NEW_BATCH_THRESHOLD = 8
 MAX_DEQUEUE_COUNT = 5
-VISIBILITY_SECONDS = 5  # 10 minutes in Azure; short here, so that a host that was killed soon gets its messages again
+VISIBILITY_SECONDS = 3  # 10 minutes in Azure; short here, so that a host that was killed soon gets its messages again
 IDLE_POLL_SECONDS = 1.0
 
 _log = logging.getLogger(__name__)
@@ -41,12 +41,12 @@ class BlobQueue:
     def __init__(
         self,
         functions: Iterable[IndexedFunction],
-        host_queues: QueueServiceClient,
+        host_queue: QueueClient,
         invoker: Invoker,
         background: BackgroundTasks,
     ) -> None:
         self._functions = {function.name: function for function in functions}
-        self._queue = host_queues.get_queue_client(BLOB_TRIGGER_QUEUE)
+        self._queue = host_queue
         self._invoker = invoker
         self._background = background
         self._under_way = 0
@@ -120,7 +120,7 @@ class BlobQueue:
         message = BlobMessage.from_json(queued.content)
         trigger = self._functions[message.function].trigger
         assert isinstance(trigger, BlobTrigger)  # noqa: S101 - only those get here
-        poison = queue_service(trigger.connection).get_queue_client(POISON_QUEUE)
+        poison = queue_client(trigger.connection, POISON_QUEUE)
         with contextlib.suppress(ResourceExistsError):
             poison.create_queue()
         poison.send_message(queued.content)
@@ -135,7 +135,7 @@ class BlobQueue:
 
 def _receive_batch(queue: QueueClient) -> list[QueueMessage]:
     pages = queue.receive_messages(messages_per_page=BATCH_SIZE, visibility_timeout=VISIBILITY_SECONDS).by_page()
-    return list(next(pages))
+    return list(next(pages, ()))
 
 
 @contextlib.asynccontextmanager

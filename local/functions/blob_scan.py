@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 from azure.core.exceptions import AzureError, ResourceExistsError, ResourceNotFoundError
 
 from local.functions.blob_message import BlobMessage
-from local.functions.storage import BLOB_TRIGGER_QUEUE, HOSTS_CONTAINER, blob_service
+from local.functions.storage import HOSTS_CONTAINER, blob_service
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from azure.storage.blob import BlobServiceClient
-    from azure.storage.queue import QueueServiceClient
+    from azure.storage.queue import QueueClient
 
     from local.functions.triggers import BlobTrigger
 
@@ -37,7 +37,7 @@ class BlobScan:
         function: str,
         trigger: BlobTrigger,
         host_blobs: BlobServiceClient,
-        host_queues: QueueServiceClient,
+        host_queue: QueueClient,
         notify: Callable[[], None],
     ) -> None:
         """`notify` is called, from another thread, after something was queued."""
@@ -45,7 +45,7 @@ class BlobScan:
         self._path = trigger.path
         self._container = blob_service(trigger.connection).get_container_client(trigger.path.container)
         self._receipts = host_blobs.get_container_client(HOSTS_CONTAINER)
-        self._queue = host_queues.get_queue_client(BLOB_TRIGGER_QUEUE)
+        self._queue = host_queue
         self._notify = notify
         self._queued: set[BlobMessage] = set()
 

@@ -18,7 +18,7 @@ from local.functions.blob_queue import BlobQueue
 from local.functions.blob_scan import BlobScan
 from local.functions.event_grid_webhook import event_grid_route
 from local.functions.invocation import Invoker
-from local.functions.storage import BLOB_TRIGGER_QUEUE, HOST_ID, HOSTS_CONTAINER, blob_service, queue_service
+from local.functions.storage import BLOB_TRIGGER_QUEUE, HOST_ID, HOSTS_CONTAINER, blob_service, queue_client
 from local.functions.timer_listener import run_timer
 from local.functions.triggers import BlobTrigger, TimerTrigger
 from local.http_server import serve_until, stop_requested
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine, Sequence
 
     from azure.storage.blob import BlobServiceClient
-    from azure.storage.queue import QueueServiceClient
+    from azure.storage.queue import QueueClient
     from starlette.requests import Request
     from starlette.responses import Response
 
@@ -77,14 +77,14 @@ class Host:
         return [*timers, self._listen_for_blobs()] if has_blob_triggers else timers
 
     async def _listen_for_blobs(self) -> None:
-        host_blobs, host_queues = blob_service(self._storage), queue_service(self._storage)
-        await _create_when_available(host_blobs, host_queues)
-        queue = BlobQueue(self._functions, host_queues, self._invoker, self._background)
+        host_blobs, host_queue = blob_service(self._storage), queue_client(self._storage, BLOB_TRIGGER_QUEUE)
+        await _create_when_available(host_blobs, host_queue)
+        queue = BlobQueue(self._functions, host_queue, self._invoker, self._background)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(queue.run())
             for function in self._functions:
                 if isinstance(function.trigger, BlobTrigger):
-                    scan = BlobScan(function.name, function.trigger, host_blobs, host_queues, queue.notify)
+                    scan = BlobScan(function.name, function.trigger, host_blobs, host_queue, queue.notify)
                     tasks.create_task(scan.run())
 
     def _http_app(self) -> Starlette:
@@ -94,11 +94,11 @@ class Host:
         return Starlette(routes=[Route(STATUS_PATH, status), event_grid_route(self._functions, self._invoker)])
 
 
-async def _create_when_available(blobs: BlobServiceClient, queues: QueueServiceClient) -> None:
+async def _create_when_available(blobs: BlobServiceClient, queue: QueueClient) -> None:
     """Create the container and the queue that the host needs, as soon as storage answers."""
     while True:
         try:
-            await asyncio.to_thread(_create, blobs, queues)
+            await asyncio.to_thread(_create, blobs, queue)
         except AzureError as error:
             _log.debug("Storage does not answer yet: %s", error)
             await asyncio.sleep(STORAGE_RETRY_SECONDS)
@@ -106,14 +106,15 @@ async def _create_when_available(blobs: BlobServiceClient, queues: QueueServiceC
             return
 
 
-def _create(blobs: BlobServiceClient, queues: QueueServiceClient) -> None:
+def _create(blobs: BlobServiceClient, queue: QueueClient) -> None:
     with contextlib.suppress(ResourceExistsError):
         blobs.create_container(HOSTS_CONTAINER)
     with contextlib.suppress(ResourceExistsError):
-        queues.create_queue(BLOB_TRIGGER_QUEUE)
+        queue.create_queue()
 
 
 async def _cancel_when(stop: asyncio.Event, listeners: Sequence[asyncio.Task[None]]) -> None:
     await stop.wait()
+    _log.info("Stopping: no more work is taken.")
     for listener in listeners:
         listener.cancel()

@@ -6,7 +6,7 @@ The host's own loops try again soon; an SDK that sleeps for seconds would only h
 from __future__ import annotations
 
 from azure.storage.blob import BlobServiceClient
-from azure.storage.queue import QueueServiceClient, TextBase64DecodePolicy, TextBase64EncodePolicy
+from azure.storage.queue import QueueClient, TextBase64DecodePolicy, TextBase64EncodePolicy
 
 HOST_ID = "local"
 HOSTS_CONTAINER = "azure-webjobs-hosts"
@@ -19,10 +19,11 @@ def blob_service(connection_string: str) -> BlobServiceClient:
     return BlobServiceClient.from_connection_string(connection_string, retry_total=0)
 
 
-def queue_service(connection_string: str) -> QueueServiceClient:
-    """A client for queues whose messages are base64, as the host's are."""
-    return QueueServiceClient.from_connection_string(
+def queue_client(connection_string: str, queue: str) -> QueueClient:
+    """A client for a queue whose messages are base64, as the host's are."""
+    return QueueClient.from_connection_string(
         connection_string,
+        queue,
         retry_total=0,
         message_encode_policy=TextBase64EncodePolicy(),
         message_decode_policy=TextBase64DecodePolicy(),

@@ -1,0 +1,84 @@
+"""The ports of a stack on the loopback interface."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import socket
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from local.errors import LocalError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+DEFAULT_BASE = 10000
+DEFAULT_FUNCTIONS_PORT = 7071  # that of `func start`
+AUTO = "auto"
+_AUTO_RANGE = range(20000, 32000)  # below the ports that the system gives to outgoing connections
+
+
+@dataclass(frozen=True)
+class Ports:
+    """One port for each service."""
+
+    blob: int
+    queue: int
+    table: int
+    batch: int
+    eventgrid: int
+    functions: int
+
+    @classmethod
+    def choose(cls, ports: str | None) -> Ports:
+        """The ports that the option `--ports` stands for: None for the defaults, a base, or `auto`.
+
+        Raises LocalError if one is in use, or the option is neither.
+        """
+        if ports == AUTO:
+            return cls(*_free_ports(6))
+        base = DEFAULT_BASE if ports is None else _base(ports)
+        functions = DEFAULT_FUNCTIONS_PORT if ports is None else base + 5
+        chosen = cls(base, base + 1, base + 2, base + 3, base + 4, functions)
+        chosen._raise_if_in_use()
+        return chosen
+
+    def _raise_if_in_use(self) -> None:
+        for name, port in asdict(self).items():
+            with _bound(port) as free:
+                if not free:
+                    raise LocalError(
+                        f"Port {port} ({name}) is in use. Choose other ports with --ports BASE, or --ports {AUTO}."
+                    )
+
+
+def _base(ports: str) -> int:
+    highest = 65535 - 5
+    if not ports.isdecimal() or not 1 <= int(ports) <= highest:
+        raise LocalError(f"--ports {ports}: give the first of six ports, from 1 to {highest}, or {AUTO}.")
+    return int(ports)
+
+
+def _free_ports(count: int) -> list[int]:
+    with contextlib.ExitStack() as all_bound:
+        found: list[int] = []
+        for port in random.sample(_AUTO_RANGE, len(_AUTO_RANGE)):
+            if all_bound.enter_context(_bound(port)):
+                found.append(port)
+            if len(found) == count:
+                return found
+    raise LocalError("There are no free ports on this machine.")
+
+
+@contextlib.contextmanager
+def _bound(port: int) -> Iterator[bool]:
+    """Hold a port; whether it was free."""
+    with socket.socket() as holder:
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            holder.bind(("127.0.0.1", port))
+        except OSError:
+            yield False
+        else:
+            yield True

@@ -1,0 +1,68 @@
+"""The services of a stack, as programs to run."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from local import azurite
+from local.child import Program
+from local.stack_settings import azurite_endpoints
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from local.data_dir import DataDir
+    from local.ports import Ports
+    from local.stack_options import StackOptions
+
+EVENT_HANDLER = "record_run"
+INHERITED = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
+"""What services see of the caller's environment: nothing that is set for other programs."""
+
+
+class Services:
+    """The programs that make up a stack."""
+
+    def __init__(self, options: StackOptions, data_dir: DataDir, ports: Ports, settings: Mapping[str, str]) -> None:
+        self._options = options
+        self._data_dir = data_dir
+        self._ports = ports
+        self._settings = settings
+        self._environ = {name: os.environ[name] for name in INHERITED if name in os.environ}
+
+    def all(self) -> list[Program]:
+        """In the order in which they are started."""
+        services = [self._azurite(), self._batch(), self._eventgrid()]
+        return [*services, self._functions()] if self._options.functions else services
+
+    def _azurite(self) -> Program:
+        endpoints = azurite_endpoints(self._ports)
+        command = azurite.start_command(endpoints, self._data_dir.folder("azurite"))
+        return self._program("azurite", command, f"http://127.0.0.1:{endpoints.table_port}/", self._environ)
+
+    def _batch(self) -> Program:
+        pools = [argument for pool in self._options.pools for argument in ("--pool", pool)]
+        arguments = ["--data-dir", str(self._data_dir.folder("batch")), *pools]
+        return self._python("batch", self._ports.batch, "/_local/health", arguments, self._environ)
+
+    def _eventgrid(self) -> Program:
+        webhook = f"http://127.0.0.1:{self._ports.functions}/runtime/webhooks/eventgrid?functionName={EVENT_HANDLER}"
+        folder = str(self._data_dir.folder("eventgrid"))
+        arguments = ["--data-dir", folder, "--endpoint", webhook, "--retry-scale", str(self._options.retry_scale)]
+        return self._python("eventgrid", self._ports.eventgrid, "/_local/health", arguments, self._environ)
+
+    def _functions(self) -> Program:
+        arguments = ["--app-root", str(self._options.app_root)]
+        environ = {**self._environ, **self._settings}
+        return self._python("functions", self._ports.functions, "/admin/host/status", arguments, environ)
+
+    def _python(
+        self, name: str, port: int, health: str, arguments: Sequence[str], environ: Mapping[str, str]
+    ) -> Program:
+        command = [sys.executable, "-m", f"local.{name}", "--port", str(port), *arguments]
+        return self._program(name, command, f"http://127.0.0.1:{port}{health}", environ)
+
+    def _program(self, name: str, command: Sequence[str], ready_url: str, environ: Mapping[str, str]) -> Program:
+        return Program(name, tuple(command), environ, self._data_dir.folder("logs") / f"{name}.log", ready_url)

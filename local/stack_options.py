@@ -1,0 +1,38 @@
+"""What a stack is asked to be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+DEFAULT_DATA_DIR = Path(".local")
+DEFAULT_POOL = "local"
+REPOSITORY = Path(__file__).parent.parent
+
+
+@dataclass(frozen=True)
+class StackOptions:
+    """How a stack is to be.
+
+    `ports` as in `--ports` (None: the defaults); `tick` is the number of seconds between two polls; `pools` as in
+    `--pool`. Of `environ` the settings that are meant for the app are passed on. For tests, `retry_scale` shortens
+    the waits between Event Grid's attempts, and `app_root` is the folder of another app.
+    """
+
+    data_dir: Path = DEFAULT_DATA_DIR
+    ports: str | None = None
+    tick: int = 1
+    pools: tuple[str, ...] = (DEFAULT_POOL,)
+    functions: bool = True
+    environ: Mapping[str, str] = field(default_factory=dict)
+    retry_scale: float = 1.0
+    app_root: Path = REPOSITORY
+
+    @property
+    def default_pool(self) -> str:
+        """The id of the first pool."""
+        return self.pools[0].partition(":")[0]

@@ -1,0 +1,59 @@
+"""The app settings of a stack: everything that differs from Azure for the app. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from local import batch, eventgrid
+from local.azurite import AzuriteEndpoints
+
+if TYPE_CHECKING:
+    from local.ports import Ports
+    from local.stack_options import StackOptions
+
+PASSED_THROUGH = frozenset(
+    {
+        "INBOX_CONTAINER",
+        "RUNS_CONTAINER",
+        "STAGING_CONTAINER",
+        "RESULTS_CONTAINER",
+        "NAMESPACES_CONTAINER",
+        "ALLOWED_CONTAINERS",
+        "NODE_IDENTITY_RESOURCE_ID",
+    }
+)
+"""Settings that a person may set for the stack in the environment, besides `SECRET_…`. Where services are is never
+taken from there: a shell that is set up for Azure must not make a local stack talk to it."""
+
+
+def azurite_endpoints(ports: Ports) -> AzuriteEndpoints:
+    """The stack's storage."""
+    return AzuriteEndpoints(ports.blob, ports.queue, ports.table)
+
+
+def batch_endpoint(ports: Ports) -> str:
+    """The stack's Batch account."""
+    return f"http://127.0.0.1:{ports.batch}"
+
+
+def stack_settings(ports: Ports, options: StackOptions) -> dict[str, str]:
+    """All app settings, by name."""
+    storage = azurite_endpoints(ports).connection_string
+    passed = {n: v for n, v in options.environ.items() if n in PASSED_THROUGH or n.startswith("SECRET_")}
+    return passed | {
+        "AzureWebJobsStorage": storage,
+        "RunStorage": storage,
+        "INBOX_SOURCE": "LogsAndContainerScan",
+        "BATCH_ACCOUNT_ENDPOINT": batch_endpoint(ports),
+        "BATCH_ACCOUNT_NAME": batch.ACCOUNT_NAME,
+        "BATCH_ACCOUNT_KEY": batch.ACCOUNT_KEY,
+        "BATCH_POOL_ID": options.default_pool,
+        "EVENTGRID_TOPIC_ENDPOINT": f"http://127.0.0.1:{ports.eventgrid}/api/events",
+        "EVENTGRID_TOPIC_KEY": eventgrid.TOPIC_KEY,
+        "POLL_SCHEDULE": f"*/{options.tick} * * * * *",
+        # What Kestra's documented example reads.
+        "SECRET_AZURE_ACCOUNT": batch.ACCOUNT_NAME,
+        "SECRET_AZURE_ACCESS_KEY": batch.ACCOUNT_KEY,
+        "SECRET_AZURE_ENDPOINT": batch_endpoint(ports),
+        "SECRET_AZURE_CONNECTION_STRING": storage,
+    }

@@ -1,0 +1,70 @@
+"""What tests share: Azurite, a whole stack, and what becomes of a test whose tools are missing."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, NoReturn
+
+import pytest
+
+from local import azurite as azurite_service
+from local.azurite import AzuriteEndpoints
+from local.child import Child, Program
+from local.errors import LocalError
+from local.ports import AUTO, Ports
+from local.stack import Stack
+from local.stack_options import StackOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+def unavailable(reason: str) -> NoReturn:
+    """End a test that cannot run here: skipped on a person's machine, failed where `CI=true`."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AzuriteEndpoints]:
+    """An Azurite for all tests; each takes containers of its own. It has a `connection_string`."""
+    ports = Ports.choose(AUTO)
+    folder = tmp_path_factory.mktemp("azurite")
+    endpoints = AzuriteEndpoints(ports.blob, ports.queue, ports.table)
+    try:
+        command = azurite_service.start_command(endpoints, folder)
+    except LocalError as error:
+        unavailable(str(error))
+    ready = f"http://127.0.0.1:{ports.table}/"
+    child = Child(Program("azurite", tuple(command), dict(os.environ), folder / "azurite.log", ready))
+    child.wait_ready()
+    yield endpoints
+    child.stop()
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A whole stack for all tests, as `python -m local up` starts it; each takes blob names of its own."""
+    options = StackOptions(data_dir=tmp_path_factory.mktemp("stack"), ports=AUTO)
+    try:
+        with Stack(options) as running:
+            yield running
+    except LocalError as error:
+        unavailable(str(error))
+
+
+@pytest.fixture
+def launch() -> Iterator[Callable[[Program], Child]]:
+    """Start programs that are killed at the end of the test."""
+    children: list[Child] = []
+
+    def start(program: Program) -> Child:
+        child = Child(program)
+        children.append(child)
+        child.wait_ready()
+        return child
+
+    yield start
+    for child in children:
+        child.kill()

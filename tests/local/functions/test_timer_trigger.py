@@ -1,0 +1,68 @@
+"""Timer triggers: NCRONTAB schedules, never two invocations at once."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from local.functions.ncrontab import Schedule
+
+
+@pytest.mark.parametrize("schedule", ["* * * * * *"])
+def test_a_timer_fires_at_each_occurrence(running_host):
+    """It is not past due: no host makes up for what was missed on so short a schedule."""
+    starts = running_host.wait_notes("timer", "end", 2)
+
+    assert [note["past_due"] for note in running_host.notes("timer", "start")][:2] == [False, False]
+    assert len(starts) >= 2
+
+
+@pytest.mark.parametrize("schedule", ["* * * * * *"])
+def test_invocations_of_a_timer_never_overlap(running_host, wait_for):
+    """One that outlasts the next occurrences is followed by the next one only when it has ended."""
+    running_host.tell("block")
+    running_host.wait_notes("timer", "start")
+    overdue = datetime.now(UTC).timestamp() + 1.5
+    wait_for(lambda: datetime.now(UTC).timestamp() > overdue)
+    assert len(running_host.notes("timer", "start")) == 1
+
+    running_host.untell("block")
+
+    running_host.wait_notes("timer", "start", 2)
+    assert len(running_host.notes("timer", "end")) >= 1
+
+
+@pytest.mark.parametrize(
+    ("expression", "after", "expected"),
+    [
+        ("*/15 * * * * *", "2026-11-23T23:59:45.000001", "2026-11-24T00:00:00"),
+        ("* * * * * *", "2026-11-23T12:00:00", "2026-11-23T12:00:01"),
+        ("0 30 9 * Jan Mon", "2026-11-23T00:00:00", "2027-01-04T09:30:00"),
+        ("0 5/15 8-10,22 * * MON-FRI", "2026-11-27T22:59:00", "2026-11-30T08:05:00"),
+        ("0 0 0 29 2 *", "2026-11-23T00:00:00", "2028-02-29T00:00:00"),
+        ("0 0 0 13 * FRI", "2026-11-23T00:00:00", "2027-08-13T00:00:00"),
+    ],
+)
+def test_the_next_occurrence_of_a_schedule(expression, after, expected):
+    """The first one after a moment, in UTC; day and day of week must both match."""
+    found = Schedule.parse(expression).next_after(datetime.fromisoformat(after).replace(tzinfo=UTC))
+
+    assert found == datetime.fromisoformat(expected).replace(tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("expression", "reason"),
+    [
+        ("* * * * *", "six fields"),
+        ("60 * * * * *", "60"),
+        ("* * * * * 7", "7"),
+        ("* * 5-3 * * *", "5-3"),
+        ("*/0 * * * * *", "/0"),
+        ("? * * * * *", r"\?"),
+    ],
+)
+def test_what_is_not_a_schedule_is_refused(expression, reason):
+    """With a message that shows what is wrong."""
+    with pytest.raises(ValueError, match=reason):
+        Schedule.parse(expression)
