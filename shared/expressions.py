@@ -255,7 +255,10 @@ _FILTERS: dict[str, Callable[..., Any]] = {
     "toJson": lambda value: json.dumps(value, ensure_ascii=False, default=str),
 }
 
-_ENVIRONMENT = _Environment(undefined=_Strict, finalize=_finalize, autoescape=False, keep_trailing_newline=True)
+# Not optimized: folding constants would evaluate a failing expression again at every level around it.
+_ENVIRONMENT = _Environment(
+    optimized=False, undefined=_Strict, finalize=_finalize, autoescape=False, keep_trailing_newline=True
+)
 _ENVIRONMENT.filters = _FILTERS
 _ENVIRONMENT.tests = {name: test for name, test in _ENVIRONMENT.tests.items() if name in _TESTS}
 _ENVIRONMENT.tests["null"] = _ENVIRONMENT.tests["none"]

@@ -1,0 +1,111 @@
+"""Run ids, the run document, and the table of a run's life."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+from shared.run import (
+    MAX_ANNOUNCEMENTS,
+    MAX_ATTEMPTS,
+    ListedRun,
+    Progress,
+    RunBody,
+    State,
+    Step,
+    Waiting,
+    next_step,
+    results_folder,
+    run_id,
+)
+
+NOW = datetime(2026, 11, 22, 12, 13, 14, tzinfo=UTC)
+
+
+def listed(*, age: float = 0, **progress: object) -> ListedRun:
+    return ListedRun("r-20261122t121314-3f9a1c2b", Progress(**progress), "etag", NOW - timedelta(seconds=age))
+
+
+def test_run_id_is_slug_time_and_hash() -> None:
+    """`<slug>-<time of last modification in UTC>-<8 hex of sha256(container/blob@etag)>`, as documented."""
+    moment = datetime(2026, 11, 22, 13, 13, 14, tzinfo=timezone(timedelta(hours=1)))
+    assert run_id("inbox", "team/Env File.yaml", "0x8D", moment) == "env-file-20261122t121314-e004a429"
+
+
+def test_run_id_is_the_same_with_or_without_quotes_around_the_etag() -> None:
+    assert run_id("inbox", "a.yaml", '"0x8D"', NOW) == run_id("inbox", "a.yaml", "0x8D", NOW)
+
+
+@pytest.mark.parametrize(
+    ("blob", "slug"),
+    [
+        ("日本.yaml", "run"),
+        ("a" * 30 + ".yml", "a" * 20),
+        ("x--y__z.json", "x-y-z"),
+        ("abcdefghijklmnopqrs-tu.yaml", "abcdefghijklmnopqrs"),
+    ],
+)
+def test_slug_is_at_most_twenty_lower_case_characters(blob: str, slug: str) -> None:
+    assert run_id("inbox", blob, "e", NOW).removesuffix(run_id("inbox", blob, "e", NOW)[-25:]) == slug
+
+
+def test_every_version_of_every_blob_is_a_run_of_its_own() -> None:
+    ids = {run_id("inbox", name, etag, NOW) for name in ("a.yaml", "b/a.yaml") for etag in ("1", "2")}
+    assert len(ids) == 4
+
+
+def test_results_lie_in_the_folder_of_the_manifest() -> None:
+    assert results_folder("team/env.v2.yaml", "id") == "team/env.v2/id"
+
+
+def test_progress_survives_as_blob_metadata() -> None:
+    progress = Progress(State.RUNNING, 3, cancelled=True, attempts=2, announced=5, waiting=Waiting.QUOTA)
+    assert Progress.from_metadata(progress.to_metadata()) == progress
+
+
+def test_body_survives_as_json(run_of) -> None:
+    body = run_of().body
+    assert RunBody.model_validate_json(body.to_json()) == body
+
+
+def test_body_ignores_fields_of_a_later_version(run_of) -> None:
+    """A document may gain fields."""
+    text = run_of().body.to_json().replace('"runId"', '"later": 1, "runId"', 1)
+    assert RunBody.model_validate_json(text) == run_of().body
+
+
+@pytest.mark.parametrize(
+    ("run", "alive", "step"),
+    [
+        pytest.param(listed(age=1), False, Step.NOTHING, id="just accepted: left to its submitter"),
+        pytest.param(listed(age=31), False, Step.SUBMIT, id="queued and left alone: submitted"),
+        pytest.param(listed(age=1, waiting=Waiting.QUOTA), False, Step.SUBMIT, id="put off by a service: every tick"),
+        pytest.param(listed(age=100, attempts=2), False, Step.NOTHING, id="pauses grow with attempts"),
+        pytest.param(listed(age=121, attempts=2), False, Step.SUBMIT, id="third attempt after two minutes"),
+        pytest.param(listed(age=9999, attempts=MAX_ATTEMPTS), False, Step.REJECT, id="attempts are bounded"),
+        pytest.param(listed(state=State.RUNNING), True, Step.NOTHING, id="its job is alive"),
+        pytest.param(listed(state=State.RUNNING), False, Step.ANNOUNCE, id="its job ended: announced at once"),
+        pytest.param(listed(age=29, state=State.RUNNING, announced=1), False, Step.NOTHING, id="announced just now"),
+        pytest.param(listed(age=30, state=State.RUNNING, announced=1), False, Step.ANNOUNCE, id="announced again"),
+        pytest.param(
+            listed(age=3600, state=State.RUNNING, announced=MAX_ANNOUNCEMENTS),
+            False,
+            Step.ANNOUNCE_LAST,
+            id="announcements are bounded",
+        ),
+        pytest.param(listed(age=9999, schema_version="2"), False, Step.NOTHING, id="a newer app's run is left alone"),
+    ],
+)
+def test_table_of_life(run: ListedRun, alive: bool, step: Step) -> None:
+    assert next_step(run, job_is_alive=alive, now=NOW) is step
+
+
+def test_runs_sort_by_the_time_of_their_drop() -> None:
+    early = replace(listed(), id="zzz-20261122t121314-00000000")
+    late = replace(listed(), id="aaa-20261122t121315-00000000")
+    assert sorted([late, early], key=lambda run: run.oldest_first) == [early, late]
+
+
+def test_waiting_for_a_service_is_not_an_attempt(run_of) -> None:
+    run = replace(run_of(), progress=Progress(attempts=3)).waits(Waiting.BUSY)
+    assert (run.progress.attempts, run.progress.waiting) == (2, Waiting.BUSY)
