@@ -1,0 +1,147 @@
+"""The application: every request's way from the socket to the function of its operation and back."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from starlette.applications import Starlette
+from starlette.routing import Route
+
+from local.batch.api import routes_files, routes_jobs, routes_pools, routes_tasks, unsupported
+from local.batch.api.auth import SignedRequest, verify
+from local.batch.api.call import Call, json_response
+from local.batch.api.error_body import error_body
+from local.batch.api.routes_local import LocalApi
+from local.batch.errors import BatchError, ErrorCode
+from local.batch.service import utc_now
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from contextlib import AbstractAsyncContextManager
+
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from local.batch.api.faults import Fault
+    from local.batch.api.operation import Operation
+    from local.batch.service import BatchService
+
+    Lifespan = Callable[[Starlette], AbstractAsyncContextManager[None]]
+
+OPERATIONS: Sequence[Operation] = (
+    *routes_jobs.OPERATIONS,
+    *routes_tasks.OPERATIONS,
+    *routes_files.OPERATIONS,
+    *routes_pools.OPERATIONS,
+    *unsupported.OPERATIONS,
+)
+MAX_BODY_BYTES = 1_048_576
+API_VERSION = re.compile(r"20\d\d-\d\d-\d\d(\.\d+\.\d+)?")
+NEWEST_API_VERSION = "2025-06-01"
+
+
+def create_app(service: BatchService, lifespan: Lifespan) -> Starlette:
+    """Return the ASGI application for one account; `lifespan` opens and closes the service."""
+    local = LocalApi()
+    endpoints = [_Endpoint(operation, service, local) for operation in OPERATIONS]
+    routes = [
+        Route(endpoint.operation.path, endpoint.handle, methods=[endpoint.operation.method]) for endpoint in endpoints
+    ]
+    return Starlette(
+        routes=[*local.routes(), *routes],
+        lifespan=lifespan,
+        exception_handlers={404: _unknown_uri, 405: _wrong_verb, Exception: _internal_error},
+    )
+
+
+@dataclass(frozen=True)
+class _Endpoint:
+    """One operation, as the service answers it."""
+
+    operation: Operation
+    service: BatchService
+    local: LocalApi
+
+    async def handle(self, request: Request) -> Response:
+        """Count the request, let it fail if it shall, otherwise answer it."""
+        name = self.operation.name
+        self.local.requests[name] += 1
+        call = await _call(request, self.service)
+        faults = self.local.faults.take(name)
+        await asyncio.sleep(sum(fault.latency_seconds for fault in faults))
+        failing = next((fault for fault in faults if fault.status), None)
+        if failing and not failing.afterwards:
+            return _with_headers(_failing(failing, call), call)
+        response = self._answer(request, call)
+        return _with_headers(_failing(failing, call) if failing else response, call)
+
+    def _answer(self, request: Request, call: Call) -> Response:
+        try:
+            _check(request, call, self.operation)
+            return self.operation.handler(call)
+        except BatchError as error:
+            return json_response(error_body(error, call.request_id), error.error.status)
+
+
+async def _call(request: Request, service: BatchService) -> Call:
+    return Call(
+        service=service,
+        request_id=str(uuid.uuid4()),
+        base_url=f"{request.url.scheme}://{request.headers.get('host', '')}",
+        path=request.url.path,
+        params=request.path_params,
+        query=request.query_params,
+        headers=request.headers,
+        body=await request.body(),
+    )
+
+
+def _check(request: Request, call: Call, operation: Operation) -> None:
+    """Refuse what no operation takes: a wrong signature, an unknown version, a body that is too large."""
+    path, query = request.scope["raw_path"].decode(), request.scope["query_string"].decode()
+    verify(SignedRequest(request.method, path, query, dict(call.headers)), utc_now())
+    version = call.query.get("api-version")
+    if version is None:
+        raise BatchError(ErrorCode.MISSING_REQUIRED_QUERY_PARAMETER, QueryParameterName="api-version")
+    if not API_VERSION.fullmatch(version) or version[: len(NEWEST_API_VERSION)] > NEWEST_API_VERSION:
+        raise BatchError(ErrorCode.UNSUPPORTED_REQUEST_VERSION, RequestVersion=version)
+    if len(call.body) >= MAX_BODY_BYTES:
+        raise BatchError(ErrorCode.REQUEST_BODY_TOO_LARGE, MaxLimit=str(MAX_BODY_BYTES))
+    if request.method != operation.method:
+        raise BatchError(ErrorCode.UNSUPPORTED_HTTP_VERB)
+
+
+def _failing(fault: Fault, call: Call) -> Response:
+    message = {"lang": "en-US", "value": f"This failure was asked for.\nRequestId:{call.request_id}"}
+    response = json_response({"code": fault.code, "message": message}, fault.status or 500)
+    if fault.retry_after_seconds is not None:
+        response.headers["Retry-After"] = str(fault.retry_after_seconds)
+    return response
+
+
+def _with_headers(response: Response, call: Call) -> Response:
+    response.headers["request-id"] = call.request_id
+    response.headers["DataServiceVersion"] = "3.0"
+    if call.headers.get("return-client-request-id", "").lower() == "true":
+        response.headers["client-request-id"] = call.headers.get("client-request-id", "")
+    return response
+
+
+async def _unknown_uri(_: Request, __: Exception) -> Response:
+    return _error(BatchError(ErrorCode.INVALID_URI))
+
+
+async def _wrong_verb(request: Request, _: Exception) -> Response:
+    return _error(BatchError(ErrorCode.UNSUPPORTED_HTTP_VERB, Verb=request.method))
+
+
+async def _internal_error(_: Request, __: Exception) -> Response:
+    return _error(BatchError(ErrorCode.INTERNAL_ERROR))
+
+
+def _error(error: BatchError) -> Response:
+    return json_response(error_body(error, str(uuid.uuid4())), error.error.status)

@@ -1,0 +1,106 @@
+"""A call of an operation: what its function gets to work with, and the ways to answer."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from email.utils import format_datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from starlette.responses import Response
+
+from local.batch.api.odata import ListQuery
+from local.batch.errors import BatchError, ErrorCode, invalid_property
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
+
+    from local.batch.api.odata import Listed
+    from local.batch.service import BatchService
+
+M = TypeVar("M", bound=BaseModel)
+Entity = TypeVar("Entity", bound="Listed")
+CONTENT_TYPE = "application/json;odata=minimalmetadata"
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request; header names are in lower case, path parameters decoded."""
+
+    service: BatchService
+    request_id: str
+    base_url: str
+    path: str
+    params: Mapping[str, str]
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: bytes
+
+    def read(self, model: type[M]) -> M:
+        """Return the body as a model; BatchError says which property is wrong."""
+        try:
+            return model.model_validate_json(self.body or b"{}", by_alias=True, by_name=False)
+        except ValidationError as error:
+            raise _refusal(error) from error
+
+    def check_conditions(self, e_tag: str) -> None:
+        """Refuse the call if its If-Match or If-None-Match header does not hold for the resource; BatchError 412."""
+        wanted, unwanted = (self.headers.get(name, "").strip("\"'") for name in ("if-match", "if-none-match"))
+        if (wanted and wanted not in ("*", e_tag)) or (unwanted and unwanted in ("*", e_tag)):
+            raise BatchError(ErrorCode.CONDITION_NOT_MET)
+
+    def created(self, path: str, e_tag: str, modified: datetime) -> Response:
+        """Answer that a resource was added."""
+        url = f"{self.base_url}/{path}"
+        return Response(status_code=201, headers={"Location": url, "DataServiceId": url, **_version(e_tag, modified)})
+
+    def done(self, status: int) -> Response:
+        """Answer without a body."""
+        return Response(status_code=status, headers={"DataServiceId": self.base_url + self.path})
+
+    def entity(self, kind: str, view: dict[str, Any], version: tuple[str, datetime] | None = None) -> Response:
+        """Answer with one resource; `kind` is its collection's name, `version` its ETag and time of change."""
+        fields = ListQuery.parse(self.query).select
+        body = {"odata.metadata": f"{self.base_url}/$metadata#{kind}/@Element", **_selected(view, fields)}
+        return json_response(body, headers=_version(*version) if version else {})
+
+    def listing(self, kind: str, entities: Sequence[Entity], view: Callable[[Entity], dict[str, Any]]) -> Response:
+        """Answer with one page of resources; `entities` are all there are, in the order of their keys."""
+        query = ListQuery.parse(self.query)
+        page, next_token = query.page(entities)
+        values = [_selected(view(entity), query.select) for entity in page]
+        body: dict[str, Any] = {"odata.metadata": f"{self.base_url}/$metadata#{kind}", "value": values}
+        if next_token is not None:
+            body["odata.nextLink"] = f"{self.base_url}{self.path}?{query.next_page(self.query, next_token)}"
+        return json_response(body)
+
+
+def json_response(body: dict[str, Any], status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """Answer with JSON."""
+    content = json.dumps(body, separators=(",", ":")).encode()
+    return Response(content, status, dict(headers or {}), media_type=CONTENT_TYPE)
+
+
+def _selected(view: dict[str, Any], fields: frozenset[str] | None) -> dict[str, Any]:
+    return view if fields is None else {name: value for name, value in view.items() if name in fields}
+
+
+def _version(e_tag: str, modified: datetime) -> dict[str, str]:
+    return {"ETag": e_tag, "Last-Modified": format_datetime(modified, usegmt=True)}
+
+
+def _refusal(error: ValidationError) -> BatchError:
+    first = error.errors(include_url=False)[0]
+    name = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "missing":
+        return BatchError(ErrorCode.MISSING_REQUIRED_PROPERTY, PropertyName=name)
+    if first["type"] == "extra_forbidden":
+        reason = (
+            f"The property '{name}' does not exist. Make sure to only use property names that are defined by the type."
+        )
+        return BatchError(ErrorCode.INVALID_REQUEST_BODY, Reason=reason)
+    if first["type"] == "json_invalid":
+        return BatchError(ErrorCode.INVALID_REQUEST_BODY, Reason=first["msg"])
+    return invalid_property(name, first["input"], first["msg"])

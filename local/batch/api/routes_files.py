@@ -1,0 +1,126 @@
+"""The operations on files of tasks."""
+
+from __future__ import annotations
+
+import re
+from email.utils import format_datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from starlette.responses import Response, StreamingResponse
+
+from local.batch.api.operation import Operation
+from local.batch.errors import BatchError, ErrorCode
+from local.batch.node.directories import TaskDirectories
+from local.batch.node.task_files import describe, find_file, list_files
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from local.batch.api.call import Call
+    from local.batch.node.task_files import TaskFile
+
+CHUNK_BYTES = 1 << 16
+_RANGE = re.compile(r"bytes=(\d+)-(\d*)")
+
+
+def list_task_files(call: Call) -> Response:
+    """List the files of a task; only with `recursive=true` what lies in its folders."""
+    recursive = call.query.get("recursive", "").lower() == "true"
+    files = list_files(_directory(call), recursive=recursive)
+    return call.listing("files", files, lambda file: _file_view(call, file))
+
+
+def get_task_file_properties(call: Call) -> Response:
+    """Describe a file in the headers of the answer."""
+    path = _path(call)
+    return Response(headers={**_headers(call, path), "Content-Length": str(_size(path))})
+
+
+def download_task_file(call: Call) -> Response:
+    """Send a file, or the part of it that the ocp-range header asks for."""
+    path = _path(call)
+    if path.is_dir():
+        raise BatchError(ErrorCode.FILE_NOT_FOUND)
+    start, length = _range(call.headers.get("ocp-range"), _size(path))
+    headers = {**_headers(call, path), "Content-Length": str(length)}
+    return StreamingResponse(_chunks(path, start, length), headers=headers, media_type="application/octet-stream")
+
+
+def _directory(call: Call) -> Path:
+    job_id, task_id = call.params["job_id"], call.params["task_id"]
+    task = call.service.do(lambda account: account.state.task(job_id, task_id))
+    if task.node_info is None:
+        raise BatchError(ErrorCode.TASK_FILES_UNAVAILABLE)
+    node = task.node_info
+    job = call.service.do(lambda account: account.state.job(job_id))
+    root = call.service.nodes.root
+    directory = TaskDirectories.of(root, node.pool_id, node.node_id, job.id, task.id).task
+    if not directory.is_dir():
+        raise BatchError(ErrorCode.TASK_FILES_UNAVAILABLE)
+    return directory
+
+
+def _path(call: Call) -> Path:
+    path = find_file(_directory(call), call.params["file_path"])
+    if path is None:
+        raise BatchError(ErrorCode.FILE_NOT_FOUND)
+    return path
+
+
+def _size(path: Path) -> int:
+    return 0 if path.is_dir() else path.stat().st_size
+
+
+def _range(text: str | None, size: int) -> tuple[int, int]:
+    """Return where to begin and how many bytes to send."""
+    if not text:
+        return 0, size
+    match = _RANGE.fullmatch(text.strip())
+    if match is None or int(match[1]) >= size:
+        raise BatchError(ErrorCode.INVALID_RANGE)
+    start, end = int(match[1]), min(int(match[2] or size - 1), size - 1)
+    if end < start:
+        raise BatchError(ErrorCode.INVALID_RANGE)
+    return start, end - start + 1
+
+
+def _chunks(path: Path, start: int, length: int) -> Iterator[bytes]:
+    """Yield exactly so many bytes, even if the file grows meanwhile."""
+    with path.open("rb") as file:
+        file.seek(start)
+        while length and (chunk := file.read(min(CHUNK_BYTES, length))):
+            length -= len(chunk)
+            yield chunk
+
+
+def _headers(call: Call, path: Path) -> dict[str, str]:
+    file = describe(path, _directory(call))
+    headers = {
+        "ocp-batch-file-isdirectory": str(file.is_directory).lower(),
+        "ocp-batch-file-url": _url(call, file.name),
+    }
+    if file.properties:
+        headers["ocp-batch-file-mode"] = file.properties.file_mode
+        headers["Last-Modified"] = format_datetime(file.properties.last_modified, usegmt=True)
+        headers["ocp-creation-time"] = headers["Last-Modified"]
+        headers["Content-Type"] = "application/octet-stream"
+    return headers
+
+
+def _file_view(call: Call, file: TaskFile) -> dict[str, Any]:
+    view = file.model_dump(mode="json", by_alias=True, exclude_none=True)
+    return {"name": file.name, "url": _url(call, file.name), **view}
+
+
+def _url(call: Call, name: str) -> str:
+    return f"{call.base_url}/jobs/{call.params['job_id']}/tasks/{call.params['task_id']}/files/{quote(name)}"
+
+
+_FILE = "/jobs/{job_id}/tasks/{task_id}/files/{file_path:path}"
+OPERATIONS = [
+    Operation("Tasks_ListTaskFiles", "GET", "/jobs/{job_id}/tasks/{task_id}/files", list_task_files),
+    Operation("Tasks_GetTaskFileProperties", "HEAD", _FILE, get_task_file_properties),
+    Operation("Tasks_GetTaskFile", "GET", _FILE, download_task_file),
+]

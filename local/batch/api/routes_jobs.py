@@ -1,0 +1,111 @@
+"""The operations on jobs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from local.batch.api.operation import Operation
+from local.batch.api.views import job_view, task_counts_view
+from local.batch.models.job import (
+    DisableOptions,
+    JobCreate,
+    JobReplace,
+    JobUpdate,
+    TerminateOptions,
+)
+
+if TYPE_CHECKING:
+    from starlette.responses import Response
+
+    from local.batch.api.call import Call
+
+
+def create_job(call: Call) -> Response:
+    """Add a job."""
+    spec = call.read(JobCreate)
+    job = call.service.do(lambda account: account.jobs.create(spec))
+    return call.created("jobs/job-1", job.e_tag, job.last_modified)  # the service names every new job so, too
+
+
+def get_job(call: Call) -> Response:
+    """Show a job."""
+    job = call.service.do(lambda account: account.state.job(call.params["job_id"]))
+    return call.entity("jobs", job_view(job, call.base_url), (job.e_tag, job.last_modified))
+
+
+def list_jobs(call: Call) -> Response:
+    """List all jobs."""
+    jobs = call.service.do(lambda account: account.jobs.all())
+    return call.listing("jobs", jobs, lambda job: job_view(job, call.base_url))
+
+
+def update_job(call: Call) -> Response:
+    """Change some properties of a job."""
+    update = call.read(JobUpdate)
+    job_id = _checked_job(call)
+    call.service.do(lambda account: account.jobs.update(job_id, update))
+    return call.done(200)
+
+
+def replace_job(call: Call) -> Response:
+    """Change all properties of a job that can be changed."""
+    replacement = call.read(JobReplace)
+    job_id = _checked_job(call)
+    call.service.do(lambda account: account.jobs.replace(job_id, replacement))
+    return call.done(200)
+
+
+def delete_job(call: Call) -> Response:
+    """Remove a job."""
+    job_id = _checked_job(call)
+    call.service.do(lambda account: account.jobs.delete(job_id))
+    return call.done(202)
+
+
+def terminate_job(call: Call) -> Response:
+    """End a job."""
+    options = call.read(TerminateOptions)
+    job_id = _checked_job(call)
+    call.service.do(lambda account: account.jobs.terminate(job_id, options.terminate_reason))
+    return call.done(202)
+
+
+def disable_job(call: Call) -> Response:
+    """Keep a job from starting tasks."""
+    options = call.read(DisableOptions)
+    job_id = _checked_job(call)
+    call.service.do(lambda account: account.jobs.disable(job_id, options.disable_tasks))
+    return call.done(202)
+
+
+def enable_job(call: Call) -> Response:
+    """Let a disabled job start tasks again."""
+    job_id = _checked_job(call)
+    call.service.do(lambda account: account.jobs.enable(job_id))
+    return call.done(202)
+
+
+def get_task_counts(call: Call) -> Response:
+    """Count the tasks of a job."""
+    tasks = call.service.do(lambda account: account.tasks.all(call.params["job_id"]))
+    return call.entity("taskcountsresult", task_counts_view(tasks))
+
+
+def _checked_job(call: Call) -> str:
+    job = call.service.do(lambda account: account.state.job(call.params["job_id"]))
+    call.check_conditions(job.e_tag)
+    return job.id
+
+
+OPERATIONS = [
+    Operation("Jobs_CreateJob", "POST", "/jobs", create_job),
+    Operation("Jobs_ListJobs", "GET", "/jobs", list_jobs),
+    Operation("Jobs_GetJob", "GET", "/jobs/{job_id}", get_job),
+    Operation("Jobs_UpdateJob", "PATCH", "/jobs/{job_id}", update_job),
+    Operation("Jobs_ReplaceJob", "PUT", "/jobs/{job_id}", replace_job),
+    Operation("Jobs_DeleteJob", "DELETE", "/jobs/{job_id}", delete_job),
+    Operation("Jobs_TerminateJob", "POST", "/jobs/{job_id}/terminate", terminate_job),
+    Operation("Jobs_DisableJob", "POST", "/jobs/{job_id}/disable", disable_job),
+    Operation("Jobs_EnableJob", "POST", "/jobs/{job_id}/enable", enable_job),
+    Operation("Jobs_GetJobTaskCounts", "GET", "/jobs/{job_id}/taskcounts", get_task_counts),
+]

@@ -1,0 +1,122 @@
+"""The operations on tasks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field
+
+from local.batch.api.call import json_response
+from local.batch.api.error_body import error_body
+from local.batch.api.operation import Operation
+from local.batch.api.views import task_view
+from local.batch.errors import BatchError
+from local.batch.models.common import BatchModel
+from local.batch.models.task import Task, TaskCreate, TaskReplace
+
+if TYPE_CHECKING:
+    from starlette.responses import Response
+
+    from local.batch.api.call import Call
+
+MAX_TASKS_PER_COLLECTION = 100
+
+
+class TaskCollection(BatchModel):
+    """The body of `addtaskcollection`."""
+
+    value: tuple[TaskCreate, ...] = Field(max_length=MAX_TASKS_PER_COLLECTION)
+
+
+def create_task(call: Call) -> Response:
+    """Add a task to a job."""
+    spec = call.read(TaskCreate)
+    task = call.service.do(lambda account: account.tasks.create(_job_id(call), spec))
+    return call.created(f"jobs/{_job_id(call)}/tasks/{task.id}", task.e_tag, task.last_modified)
+
+
+def create_task_collection(call: Call) -> Response:
+    """Add up to 100 tasks to a job; the answer says for each how it went."""
+    specs = call.read(TaskCollection).value
+    results = call.service.do(lambda account: account.tasks.create_collection(_job_id(call), specs))
+    value = [_add_result(call, spec, result) for spec, result in zip(specs, results, strict=True)]
+    return json_response({"odata.metadata": f"{call.base_url}/$metadata#taskaddresult", "value": value})
+
+
+def get_task(call: Call) -> Response:
+    """Show a task."""
+    task = _task(call)
+    return call.entity("tasks", task_view(_job_id(call), task, call.base_url), (task.e_tag, task.last_modified))
+
+
+def list_tasks(call: Call) -> Response:
+    """List the tasks of a job."""
+    tasks = call.service.do(lambda account: account.tasks.all(_job_id(call)))
+    return call.listing("tasks", tasks, lambda task: task_view(_job_id(call), task, call.base_url))
+
+
+def replace_task(call: Call) -> Response:
+    """Change the constraints of a task."""
+    replacement = call.read(TaskReplace)
+    task = _checked_task(call)
+    call.service.do(lambda account: account.tasks.replace(_job_id(call), task.id, replacement))
+    return call.done(200)
+
+
+def delete_task(call: Call) -> Response:
+    """Remove a task."""
+    task = _checked_task(call)
+    call.service.do(lambda account: account.tasks.delete(_job_id(call), task.id))
+    return call.done(200)
+
+
+def terminate_task(call: Call) -> Response:
+    """End a task."""
+    task = _checked_task(call)
+    call.service.do(lambda account: account.tasks.terminate(_job_id(call), task.id))
+    return call.done(204)
+
+
+def reactivate_task(call: Call) -> Response:
+    """Let a task that failed run again."""
+    task = _checked_task(call)
+    call.service.do(lambda account: account.tasks.reactivate(_job_id(call), task.id))
+    return call.done(204)
+
+
+def _job_id(call: Call) -> str:
+    return call.params["job_id"]
+
+
+def _task(call: Call) -> Task:
+    return call.service.do(lambda account: account.state.task(_job_id(call), call.params["task_id"]))
+
+
+def _checked_task(call: Call) -> Task:
+    task = _task(call)
+    call.check_conditions(task.e_tag)
+    return task
+
+
+def _add_result(call: Call, spec: TaskCreate, result: Task | BatchError) -> dict[str, Any]:
+    if isinstance(result, BatchError):
+        return {"status": "ClientError", "taskId": spec.id, "error": error_body(result, call.request_id)}
+    return {
+        "status": "Success",
+        "taskId": result.id,
+        "eTag": result.e_tag,
+        "lastModified": result.last_modified.isoformat(),
+        "location": f"{call.base_url}/jobs/{_job_id(call)}/tasks/{result.id}",
+    }
+
+
+OPERATIONS = [
+    Operation("Tasks_CreateTask", "POST", "/jobs/{job_id}/tasks", create_task),
+    Operation("Tasks_CreateTaskCollection", "POST", "/jobs/{job_id}/addtaskcollection", create_task_collection),
+    Operation("Tasks_ListTasks", "GET", "/jobs/{job_id}/tasks", list_tasks),
+    Operation("Tasks_GetTask", "GET", "/jobs/{job_id}/tasks/{task_id}", get_task),
+    Operation("Tasks_ReplaceTask", "PUT", "/jobs/{job_id}/tasks/{task_id}", replace_task),
+    Operation("Tasks_DeleteTask", "DELETE", "/jobs/{job_id}/tasks/{task_id}", delete_task),
+    Operation("Tasks_TerminateTask", "POST", "/jobs/{job_id}/tasks/{task_id}/terminate", terminate_task),
+    Operation("Tasks_ReactivateTask", "POST", "/jobs/{job_id}/tasks/{task_id}/reactivate", reactivate_task),
+]

@@ -1,0 +1,68 @@
+"""The operations of Azure Batch that this service answers with 501 and their name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NoReturn
+
+from local.batch.api.operation import Operation
+from local.batch.errors import not_implemented
+
+if TYPE_CHECKING:
+    from local.batch.api.call import Call
+
+_NODE = "/pools/{pool_id}/nodes/{node_id}"
+_SCHEDULE = "/jobschedules/{job_schedule_id}"
+_TASK = "/jobs/{job_id}/tasks/{task_id}"
+
+UNSUPPORTED = {
+    "Applications_ListApplications": ("GET", "/applications"),
+    "Applications_GetApplication": ("GET", "/applications/{application_id}"),
+    "Pools_ListPoolUsageMetrics": ("GET", "/poolusagemetrics"),
+    "Pools_DisablePoolAutoScale": ("POST", "/pools/{pool_id}/disableautoscale"),
+    "Pools_EnablePoolAutoScale": ("POST", "/pools/{pool_id}/enableautoscale"),
+    "Pools_EvaluatePoolAutoScale": ("POST", "/pools/{pool_id}/evaluateautoscale"),
+    "Pools_StopPoolResize": ("POST", "/pools/{pool_id}/stopresize"),
+    "Pools_RemoveNodes": ("POST", "/pools/{pool_id}/removenodes"),
+    "Pools_ListSupportedImages": ("GET", "/supportedimages"),
+    "Jobs_ListJobsFromSchedule": ("GET", f"{_SCHEDULE}/jobs"),
+    "Jobs_ListJobPreparationAndReleaseTaskStatus": ("GET", "/jobs/{job_id}/jobpreparationandreleasetaskstatus"),
+    "JobSchedules_JobScheduleExists": ("HEAD", _SCHEDULE),
+    "JobSchedules_DeleteJobSchedule": ("DELETE", _SCHEDULE),
+    "JobSchedules_GetJobSchedule": ("GET", _SCHEDULE),
+    "JobSchedules_UpdateJobSchedule": ("PATCH", _SCHEDULE),
+    "JobSchedules_ReplaceJobSchedule": ("PUT", _SCHEDULE),
+    "JobSchedules_DisableJobSchedule": ("POST", f"{_SCHEDULE}/disable"),
+    "JobSchedules_EnableJobSchedule": ("POST", f"{_SCHEDULE}/enable"),
+    "JobSchedules_TerminateJobSchedule": ("POST", f"{_SCHEDULE}/terminate"),
+    "JobSchedules_CreateJobSchedule": ("POST", "/jobschedules"),
+    "JobSchedules_ListJobSchedules": ("GET", "/jobschedules"),
+    "Tasks_ListSubTasks": ("GET", f"{_TASK}/subtasksinfo"),
+    "Tasks_DeleteTaskFile": ("DELETE", f"{_TASK}/files/{{file_path:path}}"),
+    "Nodes_CreateNodeUser": ("POST", f"{_NODE}/users"),
+    "Nodes_DeleteNodeUser": ("DELETE", f"{_NODE}/users/{{user_name}}"),
+    "Nodes_ReplaceNodeUser": ("PUT", f"{_NODE}/users/{{user_name}}"),
+    "Nodes_RebootNode": ("POST", f"{_NODE}/reboot"),
+    "Nodes_StartNode": ("POST", f"{_NODE}/start"),
+    "Nodes_ReimageNode": ("POST", f"{_NODE}/reimage"),
+    "Nodes_DeallocateNode": ("POST", f"{_NODE}/deallocate"),
+    "Nodes_DisableNodeScheduling": ("POST", f"{_NODE}/disablescheduling"),
+    "Nodes_EnableNodeScheduling": ("POST", f"{_NODE}/enablescheduling"),
+    "Nodes_GetNodeRemoteLoginSettings": ("GET", f"{_NODE}/remoteloginsettings"),
+    "Nodes_UploadNodeLogs": ("POST", f"{_NODE}/uploadbatchservicelogs"),
+    "Nodes_GetNodeExtension": ("GET", f"{_NODE}/extensions/{{extension_name}}"),
+    "Nodes_ListNodeExtensions": ("GET", f"{_NODE}/extensions"),
+    "Nodes_ListNodeFiles": ("GET", f"{_NODE}/files"),
+    "Nodes_DeleteNodeFile": ("DELETE", f"{_NODE}/files/{{file_path:path}}"),
+    "Nodes_GetNodeFileProperties": ("HEAD", f"{_NODE}/files/{{file_path:path}}"),
+    "Nodes_GetNodeFile": ("GET", f"{_NODE}/files/{{file_path:path}}"),
+}
+
+
+def _refusing(name: str, method: str, path: str) -> Operation:
+    def refuse(_: Call) -> NoReturn:
+        raise not_implemented(name)
+
+    return Operation(name, method, path, refuse)
+
+
+OPERATIONS = [_refusing(name, method, path) for name, (method, path) in UNSUPPORTED.items()]

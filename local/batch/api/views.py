@@ -1,0 +1,123 @@
+"""How resources look over the wire: what is stored under the service's names, and the properties that are computed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from local.batch.models.job import Job
+from local.batch.models.pool import Node, NodeState, Pool
+from local.batch.models.task import Task, TaskState
+from local.batch.node.directories import task_root
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_NODE_COUNTS = (
+    "creating",
+    "idle",
+    "offline",
+    "preempted",
+    "rebooting",
+    "reimaging",
+    "running",
+    "starting",
+    "startTaskFailed",
+    "leavingPool",
+    "unknown",
+    "unusable",
+    "waitingForStartTask",
+    "deallocated",
+    "deallocating",
+    "upgradingOS",
+)
+_TASK_COUNTS = ("active", "running", "completed", "succeeded", "failed")
+
+
+def job_view(job: Job, base_url: str) -> dict[str, Any]:
+    """Return a job as JSON."""
+    view = _dump(job, Job.local_fields)
+    return {"id": job.id, "url": f"{base_url}/jobs/{job.id}", **view}
+
+
+def task_view(job_id: str, task: Task, base_url: str) -> dict[str, Any]:
+    """Return a task as JSON."""
+    view = _dump(task, Task.local_fields)
+    if task.node_info:
+        pool_id, node_id = task.node_info.pool_id, task.node_info.node_id
+        node_url, root = f"{base_url}/pools/{pool_id}/nodes/{node_id}", task_root(job_id, task.id)
+        view["nodeInfo"] = {
+            "affinityId": f"TVM:{node_id}",
+            "nodeUrl": node_url,
+            "poolId": pool_id,
+            "nodeId": node_id,
+            "taskRootDirectory": root,
+            "taskRootDirectoryUrl": f"{node_url}/files/{root}",
+        }
+    registry = view.get("containerSettings", {}).get("registry")
+    if registry:
+        registry.pop("password", None)
+    return {"id": task.id, "url": f"{base_url}/jobs/{job_id}/tasks/{task.id}", **view}
+
+
+def pool_view(pool: Pool, base_url: str) -> dict[str, Any]:
+    """Return a pool as JSON."""
+    return {
+        "id": pool.id,
+        "url": f"{base_url}/pools/{pool.id}",
+        **_dump(pool, Pool.local_fields),
+        "currentDedicatedNodes": pool.count(dedicated=True),
+        "currentLowPriorityNodes": pool.count(dedicated=False),
+    }
+
+
+def node_view(pool: Pool, node: Node, running: tuple[int, int], base_url: str) -> dict[str, Any]:
+    """Return a node as JSON; `running` is how many tasks run on it and how many slots they take."""
+    return {
+        **_dump(node, frozenset()),
+        "url": f"{base_url}/pools/{pool.id}/nodes/{node.id}",
+        "schedulingState": "enabled",
+        "lastBootTime": node.model_dump(mode="json")["allocation_time"],
+        "ipAddress": "127.0.0.1",
+        "affinityId": f"TVM:{node.id}",
+        "vmSize": pool.vm_size,
+        "runningTasksCount": running[0],
+        "runningTaskSlotsCount": running[1],
+    }
+
+
+def node_counts_view(pool: Pool, nodes: Iterable[Node]) -> dict[str, Any]:
+    """Return how many nodes of a pool are in which state."""
+    listed = list(nodes)
+    return {
+        "poolId": pool.id,
+        "dedicated": _count_nodes(node for node in listed if node.is_dedicated),
+        "lowPriority": _count_nodes(node for node in listed if not node.is_dedicated),
+    }
+
+
+def task_counts_view(tasks: Iterable[Task]) -> dict[str, Any]:
+    """Return how many tasks of a job are in which state, and how many slots they take."""
+    counts: Counter[str] = Counter()
+    slots: Counter[str] = Counter()
+    for task in tasks:
+        names = [task.state.value]
+        if task.state is TaskState.COMPLETED:
+            names.append("succeeded" if task.succeeded else "failed")
+        for name in names:
+            counts[name] += 1
+            slots[name] += task.required_slots
+    return {
+        "taskCounts": {name: counts[name] for name in _TASK_COUNTS},
+        "taskSlotCounts": {name: slots[name] for name in _TASK_COUNTS},
+    }
+
+
+def _count_nodes(nodes: Iterable[Node]) -> dict[str, int]:
+    counts = Counter("leavingPool" if node.state is NodeState.LEAVING_POOL else node.state.value for node in nodes)
+    return {**{name: counts[name] for name in _NODE_COUNTS}, "total": counts.total()}
+
+
+def _dump(resource: Job | Task | Pool | Node, local_fields: frozenset[str]) -> dict[str, Any]:
+    view = resource.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=set(local_fields))
+    return {name: value for name, value in view.items() if value != []}

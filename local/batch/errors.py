@@ -1,0 +1,185 @@
+"""Every error that the service answers, with its HTTP status and message, in one place.
+
+Codes, statuses and messages are the service's own:
+https://learn.microsoft.com/rest/api/batchservice/batch-status-and-error-codes
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class ErrorCode(Enum):
+    """A code of the service: (code, HTTP status, message)."""
+
+    ACTIVE_JOB_AND_SCHEDULE_QUOTA_REACHED = (
+        "ActiveJobAndScheduleQuotaReached",
+        409,
+        "Active job and schedule quota for the account has been reached.",
+    )
+    AUTHENTICATION_FAILED = (
+        "AuthenticationFailed",
+        403,
+        (
+            "Server failed to authenticate the request. Make sure the value of Authorization header is formed correctly"
+            " including the signature."
+        ),
+    )
+    AUTHENTICATION_MISSING = (
+        "AuthenticationFailed",
+        401,
+        (
+            "Server failed to authenticate the request. Make sure the value of Authorization header is formed correctly"
+            " including the signature."
+        ),
+    )
+    CONDITION_NOT_MET = (
+        "ConditionNotMet",
+        412,
+        "The condition specified in the conditional header(s) was not met for a write operation.",
+    )
+    FILE_NOT_FOUND = ("FileNotFound", 404, "The specified file does not exist.")
+    INTERNAL_ERROR = ("InternalError", 500, "The server encountered an internal error. Please retry the request.")
+    INVALID_HEADER_VALUE = (
+        "InvalidHeaderValue",
+        400,
+        "The value provided for one of the HTTP headers was not in the correct format.",
+    )
+    INVALID_PROPERTY_VALUE = (
+        "InvalidPropertyValue",
+        400,
+        "The value provided for one of the properties in the request body is invalid.",
+    )
+    INVALID_QUERY_PARAMETER_VALUE = (
+        "InvalidQueryParameterValue",
+        400,
+        "Value for one of the query parameters specified in the request URI is invalid.",
+    )
+    INVALID_RANGE = (
+        "InvalidRange",
+        416,
+        "The range specified is invalid for the current size of the resource.",
+    )
+    INVALID_REQUEST_BODY = ("InvalidRequestBody", 400, "The specified Request Body is not syntactically valid.")
+    INVALID_URI = ("InvalidUri", 400, "The requested URI does not represent any resource on the server.")
+    JOB_BEING_DELETED = (
+        "JobBeingDeleted",
+        409,
+        "The specified job has been marked for deletion and is being garbage collected.",
+    )
+    JOB_BEING_TERMINATED = ("JobBeingTerminated", 409, "The specified job is being terminated.")
+    JOB_COMPLETED = ("JobCompleted", 409, "The specified job is already in a completed state.")
+    JOB_DISABLED = ("JobDisabled", 409, "The specified job is disabled.")
+    JOB_EXISTS = ("JobExists", 409, "The specified job already exists.")
+    JOB_NOT_FOUND = ("JobNotFound", 404, "The specified job does not exist.")
+    MISSING_REQUIRED_PROPERTY = (
+        "MissingRequiredProperty",
+        400,
+        "A required property was not specified in the request body.",
+    )
+    MISSING_REQUIRED_QUERY_PARAMETER = (
+        "MissingRequiredQueryParameter",
+        400,
+        "A required query parameter was not specified for this request.",
+    )
+    NODE_NOT_FOUND = ("NodeNotFound", 404, "The specified node does not exist.")
+    NOT_IMPLEMENTED = ("NotImplemented", 501, "The local Batch service does not implement this.")
+    OPERATION_INVALID_FOR_CURRENT_STATE = (
+        "OperationInvalidForCurrentState",
+        409,
+        "The specified operation is not valid for the current state of the resource.",
+    )
+    OUT_OF_RANGE_QUERY_PARAMETER_VALUE = (
+        "OutOfRangeQueryParameterValue",
+        400,
+        "A query parameter specified in the request URI is outside the permissible range.",
+    )
+    POOL_BEING_DELETED = (
+        "PoolBeingDeleted",
+        409,
+        "The specified pool has been marked for deletion and is being reclaimed.",
+    )
+    POOL_BEING_RESIZED = ("PoolBeingResized", 409, "The specified pool is being resized.")
+    POOL_EXISTS = ("PoolExists", 409, "The specified pool already exists.")
+    POOL_NOT_FOUND = ("PoolNotFound", 404, "The specified pool does not exist.")
+    REQUEST_BODY_TOO_LARGE = (
+        "RequestBodyTooLarge",
+        413,
+        "The size of the request body exceeds the maximum size permitted.",
+    )
+    RESOURCE_NOT_FOUND = ("ResourceNotFound", 404, "The specified resource does not exist.")
+    TASK_COMPLETED = ("TaskCompleted", 409, "The specified task is already in a completed state.")
+    TASK_DEPENDENCIES_NOT_SPECIFIED_ON_JOB = (
+        "TaskDependenciesNotSpecifiedOnJob",
+        400,
+        (
+            "A task was specified as depending on other tasks, but the job did not specify that it would use task"
+            " dependencies."
+        ),
+    )
+    TASK_DEPENDENCY_LIST_TOO_LONG = (
+        "TaskDependencyListTooLong",
+        400,
+        "A task was specified as depending on other tasks, but the list of dependencies was too long to be stored.",
+    )
+    TASK_EXISTS = ("TaskExists", 409, "The specified task already exists.")
+    TASK_FILES_UNAVAILABLE = ("TaskFilesUnavailable", 409, "The files of the specified task are unavailable.")
+    TASK_NOT_COMPLETED = (
+        "TaskNotCompleted",
+        409,
+        (
+            "The specified task is not in a completed state, and the requested operation can be performed only on"
+            " completed tasks."
+        ),
+    )
+    TASK_NOT_FOUND = ("TaskNotFound", 404, "The specified task does not exist.")
+    TASK_SUCCEEDED = (
+        "TaskSucceeded",
+        409,
+        (
+            "The specified task has already completed successfully, and the requested operation cannot be performed on"
+            " successful tasks."
+        ),
+    )
+    UNSUPPORTED_HTTP_VERB = ("UnsupportedHttpVerb", 405, "The resource doesn't support the specified HTTP verb.")
+    UNSUPPORTED_REQUEST_VERSION = (
+        "UnsupportedRequestVersion",
+        400,
+        "The specified request version is not supported.",
+    )
+
+    def __init__(self, code: str, status: int, message: str) -> None:
+        self.code = code
+        self.status = status
+        self.message = message
+
+
+class BatchError(Exception):
+    """An operation is refused; `details` become the `values` of the error body, as (key, value) pairs."""
+
+    def __init__(self, error: ErrorCode, **details: str) -> None:
+        self.error = error
+        self.details = details
+        super().__init__(f"{error.code}: {error.message} {details or ''}".rstrip())
+
+
+def invalid_property(name: str, value: object, reason: str) -> BatchError:
+    """A property of the body has a value that the service does not take; `name` is the service's own (`poolInfo`)."""
+    return BatchError(
+        ErrorCode.INVALID_PROPERTY_VALUE, PropertyName=name, PropertyValue=str(value)[:200], Reason=reason
+    )
+
+
+def invalid_query(name: str, value: object, reason: str) -> BatchError:
+    """A query parameter has a value that the service does not take."""
+    return BatchError(
+        ErrorCode.INVALID_QUERY_PARAMETER_VALUE,
+        QueryParameterName=name,
+        QueryParameterValue=str(value)[:200],
+        Reason=reason,
+    )
+
+
+def not_implemented(what: str) -> BatchError:
+    """An operation or a property of Azure Batch that this service does not have."""
+    return BatchError(ErrorCode.NOT_IMPLEMENTED, Operation=what)

@@ -1,0 +1,104 @@
+"""A Batch account: the door of the machine.
+
+Every call is atomic and takes no time; after it, `take_commands` says what nodes shall do and `take_changes` what is to
+be stored. Time passes by calling `advance` no later than `next_alarm` says.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from local.batch.machine.jobs import Jobs
+from local.batch.machine.pools import Pools
+from local.batch.machine.runs import Runs
+from local.batch.machine.state import AlarmKind, Moments, State
+from local.batch.machine.tasks import Tasks
+from local.batch.models.common import key_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from datetime import datetime
+
+    from local.batch.machine.commands import Command, TaskEnd, TaskRun
+    from local.batch.machine.state import Alarm, ResourceKey
+    from local.batch.models.job import Job
+    from local.batch.models.pool import Pool
+    from local.batch.models.task import Task
+
+DEFAULT_ACTIVE_JOB_QUOTA = 300
+"""Accounts have 100 to 300 at first: https://learn.microsoft.com/azure/batch/batch-quota-limit."""
+
+
+class Account:
+    """Pools, jobs and tasks of one account, and the operations on them."""
+
+    def __init__(
+        self,
+        clock: Callable[[], datetime],
+        *,
+        active_job_quota: int = DEFAULT_ACTIVE_JOB_QUOTA,
+        moments: Moments | None = None,
+    ) -> None:
+        """`clock` returns an aware time that never goes back."""
+        self.state = State(clock, active_job_quota, moments or Moments())
+        self.jobs = Jobs(self.state)
+        self.pools = Pools(self.state, self.jobs)
+        self._runs = Runs(self.state, self.jobs)
+        self.tasks = Tasks(self.state, self.jobs, self._runs)
+
+    def restore(self, pools: Iterable[Pool], jobs: Iterable[Job], tasks: Iterable[tuple[str, Task]]) -> None:
+        """Take what was stored, tasks with the id of their job. What ran is run again, as after a node's reboot."""
+        for pool in pools:
+            self.state.put_pool(pool)
+            self._set_alarm_again(pool.settles_at, AlarmKind.POOL_SETTLES, pool.id)
+        for job in jobs:
+            self.state.put_job(job)
+            self.jobs.set_time_limit(job)
+            self._set_alarm_again(job.settles_at, AlarmKind.JOB_SETTLES, job.id)
+        for job_id, task in tasks:
+            self.state.put_task(self.state.job(job_id), task)
+        for job in list(self.state.jobs.values()):
+            for task in self.state.tasks_of(job).running():
+                self._runs.run_again_after_restart(self.state.job(job.id), task)
+
+    def end_task(self, run: TaskRun, end: TaskEnd) -> None:
+        """Take a node's report that a run of a task has ended, its output files uploaded."""
+        self._runs.end(run, end)
+
+    def advance(self) -> None:
+        """Let everything happen that is due at the present time, then start what can start."""
+        while alarm := self.state.take_due_alarm():
+            self._handle(alarm)
+        for pool in list(self.state.pools.values()):
+            if pool.settles_at is not None:
+                self.pools.settle(pool)
+        for pool in list(self.state.pools.values()):
+            self._runs.start_ready(pool)
+
+    def next_alarm(self) -> datetime | None:
+        """Return when `advance` is to be called at the latest, or None if nothing is expected to happen by itself."""
+        return self.state.next_alarm()
+
+    def take_commands(self) -> list[Command]:
+        """Return what nodes shall do and have not been told yet."""
+        return self.state.take_commands()
+
+    def take_changes(self) -> list[tuple[ResourceKey, Pool | Job | Task | None]]:
+        """Return the resources that have changed and are not stored yet; None stands for one that is gone."""
+        return self.state.take_changes()
+
+    def _set_alarm_again(self, at: datetime | None, kind: AlarmKind, resource_id: str) -> None:
+        if at is not None:
+            self.state.set_alarm(at, kind, resource_id)
+
+    def _handle(self, alarm: Alarm) -> None:
+        key = key_of(alarm.keys[0])
+        job = self.state.jobs.get(key)
+        if alarm.kind is AlarmKind.JOB_SETTLES and job:
+            self.jobs.settle(job)
+        elif alarm.kind is AlarmKind.JOB_TIME_LIMIT and job:
+            self.jobs.end_at_time_limit(job)
+        elif alarm.kind is AlarmKind.TASK_TIME_LIMIT and job:
+            task = self.state.tasks_of(job).all.get(alarm.keys[1])
+            if task:
+                self._runs.stop_at_time_limit(job, task)

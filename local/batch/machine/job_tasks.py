@@ -1,0 +1,80 @@
+"""The tasks of one job, indexed by what can become of them next."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from local.batch.machine.dependencies import Dependencies
+from local.batch.machine.exit_conditions import exit_actions
+from local.batch.models.common import key_of
+from local.batch.models.task import DependencyAction, TaskState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from local.batch.models.task import Task
+
+
+class JobTasks:
+    """All tasks of a job by key; `ready` ones could start now, in the order in which they became ready."""
+
+    def __init__(self) -> None:
+        self.all: dict[str, Task] = {}
+        self._ready: dict[str, None] = {}
+        self._running: dict[str, None] = {}
+        self._open: dict[str, None] = {}
+        self._dependencies = Dependencies()
+
+    @property
+    def running_count(self) -> int:
+        """How many tasks are running."""
+        return len(self._running)
+
+    @property
+    def has_ready(self) -> bool:
+        """Whether a task could start now."""
+        return bool(self._ready)
+
+    @property
+    def all_completed(self) -> bool:
+        """Whether every task has completed, which holds for a job without tasks too."""
+        return not self._open
+
+    def ready(self) -> Iterator[Task]:
+        """Yield the tasks that could start now."""
+        return (self.all[key] for key in self._ready)
+
+    def running(self) -> list[Task]:
+        """Return the tasks that are running."""
+        return [self.all[key] for key in self._running]
+
+    def put(self, task: Task) -> None:
+        """Add a task, or take note of its new state."""
+        key = key_of(task.id)
+        self._forget(key)
+        self.all[key] = task
+        if task.state is TaskState.COMPLETED:
+            self._note_completed(key, task)
+            return
+        self._open[key] = None
+        if task.state is TaskState.RUNNING:
+            self._running[key] = None
+        elif self._dependencies.is_met(key, task.depends_on):
+            self._ready[key] = None
+
+    def remove(self, task: Task) -> None:
+        """Forget a task; what depends on it waits for ever."""
+        key = key_of(task.id)
+        self._forget(key)
+        del self.all[key]
+
+    def _forget(self, key: str) -> None:
+        for index in (self._ready, self._running, self._open):
+            index.pop(key, None)
+        self._dependencies.withdraw(key)
+
+    def _note_completed(self, key: str, task: Task) -> None:
+        if exit_actions(task).dependency is DependencyAction.SATISFY:
+            for waiting in self._dependencies.satisfy(key):
+                if waiting in self._open and waiting not in self._running:
+                    self._ready[waiting] = None

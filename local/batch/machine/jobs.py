@@ -1,0 +1,211 @@
+"""What clients can ask of jobs, and how a job passes from state to state."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from local.batch.errors import BatchError, ErrorCode, invalid_property, not_implemented
+from local.batch.machine.commands import RemoveTaskDirectory, StopTask, TaskRun
+from local.batch.machine.job_states import ENDED_STATES, require_not_deleting, require_open
+from local.batch.machine.state import AlarmKind
+from local.batch.models.common import UNLIMITED, key_of
+from local.batch.models.job import (
+    AllTasksCompleteMode,
+    DisableTasks,
+    Job,
+    JobCreate,
+    JobExecutionInfo,
+    JobReplace,
+    JobState,
+    JobUpdate,
+    TerminateReason,
+)
+from local.batch.models.task import Ending
+
+if TYPE_CHECKING:
+    from local.batch.machine.state import State
+    from local.batch.models.task import Task
+
+_NOT_RUN_HERE = ("job_manager_task", "job_preparation_task", "job_release_task")
+_PASSES_TO = {
+    JobState.TERMINATING: JobState.COMPLETED,
+    JobState.DISABLING: JobState.DISABLED,
+    JobState.ENABLING: JobState.ACTIVE,
+}
+
+
+class Jobs:
+    """The operations on jobs."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    def create(self, spec: JobCreate) -> Job:
+        """Add a job. Its pool need not exist: the job then waits for it.
+
+        BatchError: JobExists, ActiveJobAndScheduleQuotaReached.
+        """
+        _refuse_unsupported(spec)
+        state = self._state
+        if key_of(spec.id) in state.jobs:
+            raise BatchError(ErrorCode.JOB_EXISTS)
+        if sum(job.state is not JobState.COMPLETED for job in state.jobs.values()) >= state.active_job_quota:
+            raise BatchError(ErrorCode.ACTIVE_JOB_AND_SCHEDULE_QUOTA_REACHED)
+        now = state.now()
+        job = Job(
+            **dict(spec),
+            e_tag=state.new_etag(),
+            last_modified=now,
+            creation_time=now,
+            state_transition_time=now,
+            execution_info=JobExecutionInfo(start_time=now, pool_id=str(spec.pool_info.pool_id)),
+        )
+        state.put_job(job)
+        self.set_time_limit(job)
+        self.complete_if_done(job)
+        return job
+
+    def all(self) -> list[Job]:
+        """Return all jobs, by id."""
+        return [job for _, job in sorted(self._state.jobs.items())]
+
+    def update(self, job_id: str, update: JobUpdate) -> None:
+        """Change the properties that are given (PATCH)."""
+        job = self._state.job(job_id)
+        given = {name: value for name, value in update if value is not None}
+        if update.pool_info is not None and job.state is not JobState.DISABLED:
+            raise BatchError(ErrorCode.OPERATION_INVALID_FOR_CURRENT_STATE, Reason="poolInfo needs a disabled job.")
+        self._change(job, given)
+
+    def replace(self, job_id: str, replacement: JobReplace) -> None:
+        """Change all properties that can be changed; what is not given gets its default (PUT)."""
+        job = self._state.job(job_id)
+        if replacement.pool_info != job.pool_info and job.state is not JobState.DISABLED:
+            raise BatchError(ErrorCode.OPERATION_INVALID_FOR_CURRENT_STATE, Reason="poolInfo needs a disabled job.")
+        self._change(job, dict(replacement))
+
+    def terminate(self, job_id: str, reason: str) -> None:
+        """End a job: running tasks are stopped, active ones stay active for ever."""
+        job = self._state.job(job_id)
+        require_open(job)
+        self.end(job, reason)
+
+    def delete(self, job_id: str) -> None:
+        """Remove a job with its tasks and their files, whatever its state."""
+        job = self._state.job(job_id)
+        require_not_deleting(job)
+        self._stop_running(job, Ending.ENDED)
+        self._enter(job, JobState.DELETING)
+
+    def disable(self, job_id: str, running: DisableTasks) -> None:
+        """Start no more tasks until the job is enabled; `running` says what happens to those that run."""
+        job = self._state.job(job_id)
+        require_open(job)
+        self._disable(job, running)
+
+    def enable(self, job_id: str) -> None:
+        """Let a disabled job run tasks again."""
+        job = self._state.job(job_id)
+        require_open(job)
+        if job.state in (JobState.DISABLED, JobState.DISABLING):
+            self._enter(job, JobState.ENABLING)
+
+    def end(self, job: Job, reason: str) -> None:
+        """Terminate a job for whatever reason; nothing if it has ended already."""
+        if job.state in ENDED_STATES:
+            return
+        self._stop_running(job, Ending.ENDED)
+        execution = job.execution_info.changed(terminate_reason=reason)
+        self._enter(job.changed(execution_info=execution), JobState.TERMINATING)
+
+    def disable_after_failure(self, job: Job) -> None:
+        """Perform the job action `disable` of an exit condition."""
+        if job.state is JobState.ACTIVE:
+            self._disable(job, DisableTasks.REQUEUE)
+
+    def complete_if_done(self, job: Job) -> None:
+        """End a job that shall end with its last task, if no task is left; a job without tasks has none left."""
+        if (
+            job.state is JobState.ACTIVE
+            and job.on_all_tasks_complete is AllTasksCompleteMode.TERMINATE_JOB
+            and self._state.tasks_of(job).all_completed
+        ):
+            self.end(job, TerminateReason.ALL_TASKS_COMPLETE)
+
+    def settle(self, job: Job) -> None:
+        """Let a passing state end, if its time has come and no task runs any more."""
+        now = self._state.now()
+        if job.settles_at is None or now < job.settles_at or self._state.tasks_of(job).running_count:
+            return
+        if job.state is JobState.DELETING:
+            self._remove(job)
+            return
+        settled = job.moved(_PASSES_TO[job.state], now).changed(settles_at=None)
+        if settled.state is JobState.COMPLETED:
+            settled = settled.changed(execution_info=settled.execution_info.changed(end_time=now))
+        self._state.put_job(settled)
+        self.complete_if_done(settled)
+
+    def set_time_limit(self, job: Job) -> None:
+        """Have the job ended at its `maxWallClockTime`."""
+        if job.constraints.max_wall_clock_time < UNLIMITED:
+            at = job.creation_time + job.constraints.max_wall_clock_time
+            self._state.set_alarm(at, AlarmKind.JOB_TIME_LIMIT, job.id)
+
+    def end_at_time_limit(self, job: Job) -> None:
+        """End a job whose `maxWallClockTime` has passed."""
+        if self._state.now() - job.creation_time >= job.constraints.max_wall_clock_time:
+            self.end(job, TerminateReason.MAX_WALL_CLOCK_TIME_EXPIRY)
+
+    def stop_task(self, job: Job, task: Task, ending: Ending) -> None:
+        """Have a running task stopped; the node reports its end. What it is stopped for first, holds."""
+        if task.ending is None:
+            self._state.put_task(job, task.changed(ending=ending))
+            self._state.command(StopTask(TaskRun(job.id, task.id, task.run)))
+
+    def _change(self, job: Job, properties: dict[str, object]) -> None:
+        require_open(job)
+        mode = properties.get("on_all_tasks_complete", job.on_all_tasks_complete)
+        if (job.on_all_tasks_complete, mode) == (AllTasksCompleteMode.TERMINATE_JOB, AllTasksCompleteMode.NO_ACTION):
+            raise invalid_property("onAllTasksComplete", mode, "It cannot be changed from terminatejob to noaction.")
+        changed = job.changed(**properties, e_tag=self._state.new_etag(), last_modified=self._state.now())
+        _refuse_unsupported(changed)
+        pool_id = str(changed.pool_info.pool_id)
+        changed = changed.changed(execution_info=job.execution_info.changed(pool_id=pool_id))
+        self._state.put_job(changed)
+        self.set_time_limit(changed)
+        self.complete_if_done(changed)
+
+    def _disable(self, job: Job, running: DisableTasks) -> None:
+        if job.state in (JobState.DISABLED, JobState.DISABLING):
+            return
+        if running is not DisableTasks.WAIT:
+            requeue = running is DisableTasks.REQUEUE
+            self._stop_running(job, Ending.REQUEUED if requeue else Ending.ENDED)
+        self._enter(job, JobState.DISABLING)
+
+    def _stop_running(self, job: Job, ending: Ending) -> None:
+        for task in self._state.tasks_of(job).running():
+            self.stop_task(job, task, ending)
+
+    def _remove(self, job: Job) -> None:
+        for task in self._state.tasks_of(job).all.values():
+            if node := task.node_info:
+                self._state.command(RemoveTaskDirectory(node.pool_id, node.node_id, job.id, task.id))
+        self._state.remove_job(job)
+
+    def _enter(self, job: Job, passing: JobState) -> None:
+        now = self._state.now()
+        settles_at = now + self._state.moments.settling
+        self._state.put_job(job.moved(passing, now).changed(settles_at=settles_at))
+        self._state.set_alarm(settles_at, AlarmKind.JOB_SETTLES, job.id)
+
+
+def _refuse_unsupported(spec: JobCreate) -> None:
+    if spec.pool_info.auto_pool_specification is not None:
+        raise not_implemented("poolInfo.autoPoolSpecification")
+    if spec.pool_info.pool_id is None:
+        raise invalid_property("poolInfo", "", "Either poolId or autoPoolSpecification must be specified.")
+    for name in _NOT_RUN_HERE:
+        if getattr(spec, name) is not None:
+            raise not_implemented(name)

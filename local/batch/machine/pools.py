@@ -1,0 +1,198 @@
+"""What clients can ask of pools, and how nodes come and go."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from local.batch.errors import BatchError, ErrorCode
+from local.batch.machine.commands import RemoveNode
+from local.batch.machine.state import AlarmKind
+from local.batch.models.common import key_of
+from local.batch.models.pool import (
+    AllocationState,
+    Node,
+    NodeDeallocationOption,
+    NodeState,
+    Pool,
+    PoolState,
+)
+from local.batch.models.task import Ending
+
+if TYPE_CHECKING:
+    from local.batch.machine.jobs import Jobs
+    from local.batch.machine.state import State
+    from local.batch.models.job import Job
+    from local.batch.models.pool import PoolCreate, PoolReplace, PoolResize, PoolUpdate
+    from local.batch.models.task import Task
+
+
+class Pools:
+    """The operations on pools and nodes."""
+
+    def __init__(self, state: State, jobs: Jobs) -> None:
+        self._state = state
+        self._jobs = jobs
+
+    def create(self, spec: PoolCreate) -> Pool:
+        """Add a pool; its nodes are usable a moment later. BatchError PoolExists."""
+        if key_of(spec.id) in self._state.pools:
+            raise BatchError(ErrorCode.POOL_EXISTS)
+        now = self._state.now()
+        pool = Pool(
+            **dict(spec),
+            e_tag=self._state.new_etag(),
+            last_modified=now,
+            creation_time=now,
+            state_transition_time=now,
+            allocation_state=AllocationState.RESIZING,
+            allocation_state_transition_time=now,
+        )
+        return self._allocate(pool)
+
+    def all(self) -> list[Pool]:
+        """Return all pools, by id."""
+        return [pool for _, pool in sorted(self._state.pools.items())]
+
+    def update(self, pool_id: str, update: PoolUpdate) -> None:
+        """Change the properties that are given (PATCH)."""
+        self._change(pool_id, {name: value for name, value in update if value is not None})
+
+    def replace(self, pool_id: str, replacement: PoolReplace) -> None:
+        """Replace all properties that `updateproperties` covers; what is not given is removed."""
+        self._change(pool_id, dict(replacement))
+
+    def resize(self, pool_id: str, resize: PoolResize) -> None:
+        """Change the number of nodes; tasks on nodes that leave end as asked for. BatchError PoolBeingResized."""
+        pool = self._existing(pool_id)
+        if pool.allocation_state is AllocationState.RESIZING:
+            raise BatchError(ErrorCode.POOL_BEING_RESIZED)
+        dedicated, low_priority = resize.target_dedicated_nodes, resize.target_low_priority_nodes
+        now = self._state.now()
+        pool = pool.changed(
+            target_dedicated_nodes=pool.target_dedicated_nodes if dedicated is None else dedicated,
+            target_low_priority_nodes=pool.target_low_priority_nodes if low_priority is None else low_priority,
+            resize_timeout=resize.resize_timeout,
+            allocation_state=AllocationState.RESIZING,
+            allocation_state_transition_time=now,
+            deallocation=resize.node_deallocation_option,
+            e_tag=self._state.new_etag(),
+            last_modified=now,
+        )
+        self._allocate(pool)
+
+    def delete(self, pool_id: str) -> None:
+        """Remove a pool and its nodes; what runs on them runs again if its job ever gets a pool of this id."""
+        pool = self._existing(pool_id)
+        now = self._state.now()
+        leaving = pool.changed(
+            state=PoolState.DELETING,
+            state_transition_time=now,
+            target_dedicated_nodes=0,
+            target_low_priority_nodes=0,
+            deallocation=NodeDeallocationOption.REQUEUE,
+        )
+        self._allocate(leaving)
+
+    def settle(self, pool: Pool) -> None:
+        """Let a resize or a deletion end, if its time has come and the nodes that leave are free."""
+        now = self._state.now()
+        leaving = [node for node in pool.nodes if node.state is NodeState.LEAVING_POOL]
+        busy = any(self._state.running_tasks[node.id] for node in leaving)
+        if pool.settles_at is None or now < pool.settles_at or busy:
+            return
+        for node in leaving:
+            self._state.command(RemoveNode(pool.id, node.id))
+        if pool.state is PoolState.DELETING:
+            self._state.remove_pool(pool)
+            return
+        usable = (node for node in pool.nodes if node.state is not NodeState.LEAVING_POOL)
+        self._state.put_pool(
+            pool.changed(
+                nodes=tuple(_in_state(node, NodeState.IDLE, self._state) for node in usable),
+                allocation_state=AllocationState.STEADY,
+                allocation_state_transition_time=now,
+                settles_at=None,
+            )
+        )
+
+    def nodes(self, pool_id: str) -> list[Node]:
+        """Return the nodes of a pool as clients see them."""
+        return [self._shown(node) for node in self._state.pool(pool_id).nodes]
+
+    def node(self, pool_id: str, node_id: str) -> Node:
+        """Return a node as clients see it; BatchError PoolNotFound or NodeNotFound if there is none."""
+        found = [node for node in self.nodes(pool_id) if key_of(node.id) == key_of(node_id)]
+        if not found:
+            raise BatchError(ErrorCode.NODE_NOT_FOUND)
+        return found[0]
+
+    def _shown(self, node: Node) -> Node:
+        busy = node.state is NodeState.IDLE and self._state.running_tasks[node.id]
+        return node.changed(state=NodeState.RUNNING) if busy else node
+
+    def _existing(self, pool_id: str) -> Pool:
+        pool = self._state.pool(pool_id)
+        if pool.state is PoolState.DELETING:
+            raise BatchError(ErrorCode.POOL_BEING_DELETED)
+        return pool
+
+    def _change(self, pool_id: str, properties: dict[str, object]) -> None:
+        pool = self._existing(pool_id)
+        self._state.put_pool(pool.changed(**properties, e_tag=self._state.new_etag(), last_modified=self._state.now()))
+
+    def _allocate(self, pool: Pool) -> Pool:
+        for dedicated in (True, False):
+            pool = self._with_nodes(pool, dedicated=dedicated)
+        settles_at = self._state.now() + self._state.moments.resizing
+        pool = self._state.put_pool(pool.changed(settles_at=settles_at))
+        self._state.set_alarm(settles_at, AlarmKind.POOL_SETTLES, pool.id)
+        self._stop_tasks_on_leaving_nodes(pool)
+        return pool
+
+    def _with_nodes(self, pool: Pool, *, dedicated: bool) -> Pool:
+        surplus = pool.count(dedicated=dedicated) - pool.target(dedicated=dedicated)
+        if surplus <= 0:
+            new = tuple(
+                _new_node(pool, pool.nodes_allocated + number, self._state, dedicated=dedicated)
+                for number in range(-surplus)
+            )
+            return pool.changed(nodes=pool.nodes + new, nodes_allocated=pool.nodes_allocated + len(new))
+        kind = [node for node in pool.nodes if node.is_dedicated is dedicated]
+        idle_first = sorted(kind, key=lambda node: self._state.running_tasks[node.id])
+        leaving = {node.id for node in idle_first[:surplus]}
+        nodes = tuple(
+            _in_state(node, NodeState.LEAVING_POOL, self._state) if node.id in leaving else node for node in pool.nodes
+        )
+        return pool.changed(nodes=nodes)
+
+    def _stop_tasks_on_leaving_nodes(self, pool: Pool) -> None:
+        if pool.deallocation is NodeDeallocationOption.TASK_COMPLETION:
+            return
+        terminate = pool.deallocation is NodeDeallocationOption.TERMINATE
+        leaving = {node.id for node in pool.nodes if node.state is NodeState.LEAVING_POOL}
+        for job, task in self._running_tasks():
+            if task.node_info and task.node_info.node_id in leaving:
+                self._jobs.stop_task(job, task, Ending.ENDED if terminate else Ending.REQUEUED)
+
+    def _running_tasks(self) -> list[tuple[Job, Task]]:
+        jobs = self._state.jobs.values()
+        return [(job, task) for job in jobs for task in self._state.tasks_of(job).running()]
+
+
+def _new_node(pool: Pool, number: int, state: State, *, dedicated: bool) -> Node:
+    now = state.now()
+    digest = hashlib.sha256(f"{pool.id}/{pool.creation_time.isoformat()}/{number}".encode()).hexdigest()
+    return Node(
+        id=f"tvmps_{digest}_{'d' if dedicated else 'p'}",
+        state=NodeState.CREATING,
+        state_transition_time=now,
+        allocation_time=now,
+        is_dedicated=dedicated,
+    )
+
+
+def _in_state(node: Node, node_state: NodeState, state: State) -> Node:
+    if node.state is node_state:
+        return node
+    return node.changed(state=node_state, state_transition_time=state.now())

@@ -1,0 +1,175 @@
+"""The runs of tasks: how a task starts on a node, and what its end brings about."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from local.batch.failures import FailureCode, Phase, phase_of
+from local.batch.machine.commands import StartTask, TaskEnd, TaskRun
+from local.batch.machine.exit_conditions import exit_actions
+from local.batch.machine.scheduler import Candidate, next_assignment
+from local.batch.machine.state import AlarmKind
+from local.batch.models.common import UNLIMITED, key_of
+from local.batch.models.job import JobState, TaskFailureMode, TerminateReason
+from local.batch.models.pool import NodeState, PoolState
+from local.batch.models.task import Ending, JobAction, NodeInfo, TaskExecutionInfo, TaskResult, TaskState
+
+if TYPE_CHECKING:
+    from local.batch.machine.jobs import Jobs
+    from local.batch.machine.scheduler import Assignment
+    from local.batch.machine.state import State
+    from local.batch.models.job import Job
+    from local.batch.models.pool import Pool
+    from local.batch.models.task import Task
+
+
+class Runs:
+    """Starts tasks on nodes and takes their ends."""
+
+    def __init__(self, state: State, jobs: Jobs) -> None:
+        self._state = state
+        self._jobs = jobs
+
+    def start_ready(self, pool: Pool) -> None:
+        """Start every task of the pool's jobs that can start now."""
+        free = self._free_slots(pool)
+        policy = pool.task_scheduling_policy
+        while any(free.values()):
+            candidates = self._candidates(pool)
+            found = next_assignment(candidates, free, policy.node_fill_type, policy.job_default_order)
+            if found is None:
+                return
+            free[found.node_id] -= found.task.required_slots
+            self._start(pool, found)
+
+    def end(self, run: TaskRun, end: TaskEnd) -> None:
+        """Take a node's report of the end of a run; one of an earlier run, or of a deleted task, changes nothing."""
+        tasks = self._state.tasks.get(key_of(run.job_id))
+        task = tasks.all.get(key_of(run.task_id)) if tasks else None
+        if task is None or task.state is not TaskState.RUNNING or task.run != run.run:
+            return
+        job = self._state.job(run.job_id)
+        if task.ending is Ending.REQUEUED:
+            self._requeue(job, task)
+        elif task.ending is None and _shall_retry(task, end):
+            self._retry(job, task)
+        else:
+            failure = FailureCode.TASK_ENDED.info() if task.ending else end.failure
+            self.complete(job, task, TaskEnd(end.exit_code, failure, end.container))
+        self._jobs.settle(self._state.job(run.job_id))
+
+    def complete(self, job: Job, task: Task, end: TaskEnd) -> None:
+        """Complete a task, then do what its exit conditions and the job's settings ask for."""
+        completed = self._state.put_task(job, _completed(task, end, self._state))
+        if job.on_task_failure is TaskFailureMode.PERFORM_EXIT_OPTIONS_JOB_ACTION:
+            action = exit_actions(completed).job
+            if action is JobAction.TERMINATE:
+                self._jobs.end(job, TerminateReason.TASK_FAILED)
+            elif action is JobAction.DISABLE:
+                self._jobs.disable_after_failure(job)
+        self._jobs.complete_if_done(self._state.job(job.id))
+
+    def run_again_after_restart(self, job: Job, task: Task) -> None:
+        """Put back a task whose node went away, which is not counted; it has ended if its job does not run any more."""
+        if task.ending is Ending.ENDED or job.state is not JobState.ACTIVE:
+            self.complete(job, task, TaskEnd(failure=FailureCode.TASK_ENDED.info()))
+            return
+        self._state.put_task(job, _active_again(task, self._state))
+
+    def set_time_limit(self, job: Job, task: Task) -> None:
+        """Have a running task stopped at its `maxWallClockTime`."""
+        limit, started = task.constraints.max_wall_clock_time, task.execution_info.start_time
+        if limit < UNLIMITED and task.state is TaskState.RUNNING and started:
+            self._state.set_alarm(started + limit, AlarmKind.TASK_TIME_LIMIT, job.id, task.id)
+
+    def stop_at_time_limit(self, job: Job, task: Task) -> None:
+        """Stop a task whose `maxWallClockTime` has passed."""
+        started = task.execution_info.start_time
+        if task.state is not TaskState.RUNNING or started is None:
+            return
+        if self._state.now() - started >= task.constraints.max_wall_clock_time:
+            self._jobs.stop_task(job, task, Ending.ENDED)
+
+    def _free_slots(self, pool: Pool) -> dict[str, int]:
+        if pool.state is not PoolState.ACTIVE:
+            return {}
+        usable = (node.id for node in pool.nodes if node.state is NodeState.IDLE)
+        return {node_id: pool.task_slots_per_node - self._state.used_slots[node_id] for node_id in usable}
+
+    def _candidates(self, pool: Pool) -> list[Candidate]:
+        pool_key = key_of(pool.id)
+        return [
+            Candidate(job, self._state.tasks[key])
+            for key, job in self._state.jobs.items()
+            if job.state is JobState.ACTIVE and self._state.tasks[key].has_ready and key_of(job.pool_id) == pool_key
+        ]
+
+    def _start(self, pool: Pool, assignment: Assignment) -> None:
+        job, task, now = assignment.job, assignment.task, self._state.now()
+        execution = task.execution_info.changed(start_time=now)
+        if task.retrying:
+            execution = execution.changed(last_retry_time=now)
+        task = task.moved(TaskState.RUNNING, now).changed(
+            execution_info=execution,
+            node_info=NodeInfo(pool_id=pool.id, node_id=assignment.node_id),
+            run=task.run + 1,
+            retrying=False,
+        )
+        self._state.put_task(job, task)
+        self.set_time_limit(job, task)
+        run = TaskRun(job.id, task.id, task.run)
+        self._state.command(StartTask(run, job, task, pool.id, assignment.node_id, _has_retries_left(task)))
+
+    def _requeue(self, job: Job, task: Task) -> None:
+        again = _active_again(task, self._state)
+        counted = again.execution_info.changed(
+            requeue_count=again.execution_info.requeue_count + 1, last_requeue_time=self._state.now()
+        )
+        self._state.put_task(job, again.changed(execution_info=counted))
+
+    def _retry(self, job: Job, task: Task) -> None:
+        again = _active_again(task, self._state)
+        counted = again.execution_info.changed(retry_count=again.execution_info.retry_count + 1)
+        self._state.put_task(job, again.changed(execution_info=counted, retrying=True))
+
+
+def _has_retries_left(task: Task) -> bool:
+    limit = task.constraints.max_task_retry_count or 0
+    return limit < 0 or task.execution_info.retry_count < limit
+
+
+def _shall_retry(task: Task, end: TaskEnd) -> bool:
+    """Exit codes are retried; what kept the command from starting, and failed uploads, are not."""
+    if not end.exit_code or (end.failure and phase_of(end.failure) is not Phase.COMMAND):
+        return False
+    return _has_retries_left(task)
+
+
+def _active_again(task: Task, state: State) -> Task:
+    kept = task.execution_info
+    execution = TaskExecutionInfo(
+        retry_count=kept.retry_count,
+        last_retry_time=kept.last_retry_time,
+        requeue_count=kept.requeue_count,
+        last_requeue_time=kept.last_requeue_time,
+    )
+    return task.moved(TaskState.ACTIVE, state.now()).changed(execution_info=execution, ending=None)
+
+
+def _completed(task: Task, end: TaskEnd, state: State) -> Task:
+    failure = end.failure
+    if failure is None and end.exit_code:
+        failure = FailureCode.FAILURE_EXIT_CODE.info(
+            Message="The task exited with an exit code representing a failure",
+            AdditionalErrorCode=FailureCode.FAILURE_EXIT_CODE.code,
+        )
+    now = state.now()
+    execution = task.execution_info.changed(
+        start_time=task.execution_info.start_time or now,
+        end_time=now,
+        exit_code=end.exit_code,
+        container_info=end.container,
+        failure_info=failure,
+        result=TaskResult.FAILURE if failure else TaskResult.SUCCESS,
+    )
+    return task.moved(TaskState.COMPLETED, now).changed(execution_info=execution, ending=None, retrying=False)

@@ -1,0 +1,78 @@
+"""What the models of all resources share: names and spellings of the wire, durations, small values."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from enum import StrEnum
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic.alias_generators import to_camel
+
+UNLIMITED = timedelta(days=10675199, hours=2, minutes=48, seconds=5, microseconds=477581)
+"""What the service answers where no limit was set: .NET's longest TimeSpan (here rounded to microseconds)."""
+UNLIMITED_TEXT = "P10675199DT2H48M5.4775807S"
+ID_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+class BatchModel(BaseModel):
+    """A value of the wire: camelCase outside, unknown properties refused, never changed in place."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True)
+
+    def changed(self, **updates: object) -> Self:
+        """Return a copy in which the named fields have new values."""
+        return self.model_copy(update=updates)
+
+
+class WireEnum(StrEnum):
+    """An enumeration of the service; it is read in any case (`terminateJob`) and written in one."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> Self | None:
+        return next((member for member in cls if member.value.lower() == str(value).lower()), None)
+
+
+def _read_duration(value: object) -> object:
+    return UNLIMITED if value == UNLIMITED_TEXT else value
+
+
+def duration_text(value: timedelta) -> str:
+    """ISO 8601 as the service writes it: days at most, never years (`P7D`, `PT1H30M`, `PT0.5S`)."""
+    if value == UNLIMITED:
+        return UNLIMITED_TEXT
+    minutes, seconds = divmod(value.seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    exact = f"{seconds}.{value.microseconds:06}".rstrip("0").rstrip(".")
+    day_part = f"{value.days}D" if value.days else ""
+    parts = ((hours, f"{hours}H"), (minutes, f"{minutes}M"), (seconds or value.microseconds, f"{exact}S"))
+    time_part = "".join(text for number, text in parts if number)
+    return f"P{day_part}" + (f"T{time_part}" if time_part else "") if day_part or time_part else "PT0S"
+
+
+Duration = Annotated[timedelta, BeforeValidator(_read_duration), PlainSerializer(duration_text, when_used="json")]
+ResourceId = Annotated[str, Field(pattern=f"^{ID_PATTERN.pattern}$")]
+Json = Any
+"""A property that is stored and returned as it came, because nothing here depends on it."""
+
+
+class NameValuePair(BatchModel):
+    """A name and a value: metadata, environment settings, details of failures."""
+
+    name: str
+    value: str | None = None
+
+
+class FailureInfo(BatchModel):
+    """Why a task failed."""
+
+    category: str
+    code: str
+    message: str
+    details: tuple[NameValuePair, ...] = ()
+
+
+def key_of(resource_id: str) -> str:
+    """The identity of a resource: ids keep their case, but are unique without regard to it."""
+    return resource_id.lower()

@@ -1,0 +1,170 @@
+"""Jobs: https://learn.microsoft.com/rest/api/batchservice/jobs."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from local.batch.models.common import UNLIMITED, BatchModel, Duration, Json, NameValuePair, ResourceId, WireEnum
+
+
+class JobState(WireEnum):
+    """The states of a job; only active ones run tasks."""
+
+    ACTIVE = "active"
+    DISABLING = "disabling"
+    DISABLED = "disabled"
+    ENABLING = "enabling"
+    TERMINATING = "terminating"
+    COMPLETED = "completed"
+    DELETING = "deleting"
+
+
+class AllTasksCompleteMode(WireEnum):
+    """What happens once no task of a job is left to run."""
+
+    NO_ACTION = "noaction"
+    TERMINATE_JOB = "terminatejob"
+
+
+class TaskFailureMode(WireEnum):
+    """Whether the job actions of exit conditions are performed."""
+
+    NO_ACTION = "noaction"
+    PERFORM_EXIT_OPTIONS_JOB_ACTION = "performexitoptionsjobaction"
+
+
+class DisableTasks(WireEnum):
+    """What happens to the running tasks of a job that is disabled."""
+
+    REQUEUE = "requeue"
+    TERMINATE = "terminate"
+    WAIT = "wait"
+
+
+class TerminateReason:
+    """Reasons that the service itself gives for the end of a job; a user may give any text."""
+
+    ALL_TASKS_COMPLETE = "AllTasksComplete"
+    MAX_WALL_CLOCK_TIME_EXPIRY = "MaxWallClockTimeExpiry"
+    TASK_FAILED = "TaskFailed"
+    USER_TERMINATE = "UserTerminate"
+
+
+class JobConstraints(BatchModel):
+    """Limits of a job; the number of retries holds for tasks that do not give their own."""
+
+    max_wall_clock_time: Duration = UNLIMITED
+    max_task_retry_count: int = Field(default=0, ge=-1)
+
+
+class PoolInfo(BatchModel):
+    """Where a job runs; the pool need not exist."""
+
+    pool_id: ResourceId | None = None
+    auto_pool_specification: Json = None
+
+
+Priority = Annotated[int, Field(ge=-1000, le=1000)]
+ParallelTasks = Annotated[int, Field(ge=-1)]
+UNLIMITED_PARALLEL_TASKS = -1
+
+
+class JobReplace(BatchModel):
+    """What PUT replaces: a property that is left out gets its default."""
+
+    priority: Priority = 0
+    allow_task_preemption: bool = False
+    max_parallel_tasks: ParallelTasks = UNLIMITED_PARALLEL_TASKS
+    constraints: JobConstraints = JobConstraints()
+    pool_info: PoolInfo
+    on_all_tasks_complete: AllTasksCompleteMode = AllTasksCompleteMode.NO_ACTION
+    metadata: tuple[NameValuePair, ...] | None = None
+    network_configuration: Json = None
+
+
+class JobUpdate(BatchModel):
+    """What PATCH can change; None leaves a property as it is."""
+
+    priority: Priority | None = None
+    allow_task_preemption: bool | None = None
+    max_parallel_tasks: ParallelTasks | None = None
+    constraints: JobConstraints | None = None
+    pool_info: PoolInfo | None = None
+    on_all_tasks_complete: AllTasksCompleteMode | None = None
+    metadata: tuple[NameValuePair, ...] | None = None
+    network_configuration: Json = None
+
+
+class JobCreate(BatchModel):
+    """What a client gives to create a job."""
+
+    id: ResourceId
+    display_name: str | None = None
+    uses_task_dependencies: bool = False
+    priority: Priority = 0
+    allow_task_preemption: bool = False
+    max_parallel_tasks: ParallelTasks = UNLIMITED_PARALLEL_TASKS
+    constraints: JobConstraints = JobConstraints()
+    job_manager_task: Json = None
+    job_preparation_task: Json = None
+    job_release_task: Json = None
+    common_environment_settings: tuple[NameValuePair, ...] = ()
+    pool_info: PoolInfo
+    on_all_tasks_complete: AllTasksCompleteMode = AllTasksCompleteMode.NO_ACTION
+    on_task_failure: TaskFailureMode = TaskFailureMode.NO_ACTION
+    network_configuration: Json = None
+    metadata: tuple[NameValuePair, ...] | None = None
+
+
+class JobExecutionInfo(BatchModel):
+    """How a job went."""
+
+    start_time: datetime
+    end_time: datetime | None = None
+    pool_id: str
+    terminate_reason: str | None = None
+
+
+class Job(JobCreate):
+    """A job as the service shows it. `settles_at` is when the state that it is passing through may end."""
+
+    local_fields: ClassVar[frozenset[str]] = frozenset({"settles_at"})
+
+    e_tag: str
+    last_modified: datetime
+    creation_time: datetime
+    state: JobState = JobState.ACTIVE
+    state_transition_time: datetime
+    previous_state: JobState | None = None
+    previous_state_transition_time: datetime | None = None
+    execution_info: JobExecutionInfo
+    settles_at: datetime | None = None
+
+    @property
+    def pool_id(self) -> str:
+        """The id of the pool that the job names, whether or not such a pool exists."""
+        return self.execution_info.pool_id
+
+    def moved(self, state: JobState, now: datetime) -> Job:
+        """The job in another state."""
+        return self.changed(
+            state=state,
+            state_transition_time=now,
+            previous_state=self.state,
+            previous_state_transition_time=self.state_transition_time,
+        )
+
+
+class DisableOptions(BatchModel):
+    """The body of `disable`."""
+
+    disable_tasks: DisableTasks
+
+
+class TerminateOptions(BatchModel):
+    """The body of `terminate`."""
+
+    terminate_reason: str = TerminateReason.USER_TERMINATE

@@ -1,0 +1,171 @@
+"""Pools and their nodes: https://learn.microsoft.com/rest/api/batchservice/pools and …/nodes."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import ClassVar, Self
+
+from pydantic import Field, model_validator
+
+from local.batch.models.common import BatchModel, Duration, Json, NameValuePair, ResourceId, WireEnum
+
+MAX_SLOTS_PER_NODE = 256
+SHORTEST_RESIZE_TIMEOUT = timedelta(minutes=5)
+
+
+class PoolState(WireEnum):
+    """Whether a pool exists for good."""
+
+    ACTIVE = "active"
+    DELETING = "deleting"
+
+
+class AllocationState(WireEnum):
+    """Whether nodes are being added or removed."""
+
+    STEADY = "steady"
+    RESIZING = "resizing"
+
+
+class NodeState(WireEnum):
+    """The states of nodes that this service shows."""
+
+    CREATING = "creating"
+    IDLE = "idle"
+    RUNNING = "running"
+    LEAVING_POOL = "leavingpool"
+
+
+class NodeFillType(WireEnum):
+    """How tasks are distributed over nodes."""
+
+    SPREAD = "spread"
+    PACK = "pack"
+
+
+class NodeDeallocationOption(WireEnum):
+    """What becomes of the tasks of a node that leaves its pool."""
+
+    REQUEUE = "requeue"
+    TERMINATE = "terminate"
+    TASK_COMPLETION = "taskcompletion"
+
+
+class TaskSchedulingPolicy(BatchModel):
+    """How tasks are distributed over nodes, and over jobs of equal priority."""
+
+    node_fill_type: NodeFillType = NodeFillType.SPREAD
+    job_default_order: str | None = None
+
+
+class PoolUpdate(BatchModel):
+    """What can be changed after a pool was created (PATCH); None leaves a property as it is."""
+
+    display_name: str | None = None
+    vm_size: str | None = None
+    enable_inter_node_communication: bool | None = None
+    start_task: Json = None
+    application_package_references: Json = None
+    metadata: tuple[NameValuePair, ...] | None = None
+    virtual_machine_configuration: Json = None
+    task_slots_per_node: int | None = Field(default=None, ge=1, le=MAX_SLOTS_PER_NODE)
+    task_scheduling_policy: TaskSchedulingPolicy | None = None
+    network_configuration: Json = None
+    user_accounts: Json = None
+    mount_configuration: Json = None
+    upgrade_policy: Json = None
+    target_node_communication_mode: Json = None
+    resource_tags: Json = None
+
+
+class PoolReplace(BatchModel):
+    """What `updateproperties` replaces: a property that is left out is removed."""
+
+    start_task: Json = None
+    application_package_references: Json = None
+    certificate_references: Json = None
+    metadata: tuple[NameValuePair, ...] = ()
+    target_node_communication_mode: Json = None
+
+
+class PoolCreate(BatchModel):
+    """What a client gives to create a pool; what nothing here depends on is stored and returned."""
+
+    id: ResourceId
+    display_name: str | None = None
+    vm_size: str
+    virtual_machine_configuration: Json = None
+    resize_timeout: Duration = timedelta(minutes=15)
+    target_dedicated_nodes: int = Field(default=0, ge=0)
+    target_low_priority_nodes: int = Field(default=0, ge=0)
+    enable_auto_scale: bool = False
+    auto_scale_formula: str | None = None
+    auto_scale_evaluation_interval: Duration | None = None
+    enable_inter_node_communication: bool = False
+    network_configuration: Json = None
+    start_task: Json = None
+    application_package_references: Json = None
+    application_licenses: Json = None
+    certificate_references: Json = None
+    task_slots_per_node: int = Field(default=1, ge=1, le=MAX_SLOTS_PER_NODE)
+    task_scheduling_policy: TaskSchedulingPolicy = TaskSchedulingPolicy()
+    user_accounts: Json = None
+    metadata: tuple[NameValuePair, ...] | None = None
+    mount_configuration: Json = None
+    target_node_communication_mode: Json = None
+    upgrade_policy: Json = None
+    resource_tags: Json = None
+
+
+class Node(BatchModel):
+    """A node of a pool; `dedicated` is false for spot and low-priority nodes."""
+
+    id: str
+    state: NodeState
+    state_transition_time: datetime
+    allocation_time: datetime
+    is_dedicated: bool
+    total_tasks_run: int = 0
+    total_tasks_succeeded: int = 0
+
+
+class Pool(PoolCreate):
+    """A pool as the service shows it."""
+
+    local_fields: ClassVar[frozenset[str]] = frozenset({"nodes", "nodes_allocated", "settles_at", "deallocation"})
+
+    e_tag: str
+    last_modified: datetime
+    creation_time: datetime
+    state: PoolState = PoolState.ACTIVE
+    state_transition_time: datetime
+    allocation_state: AllocationState
+    allocation_state_transition_time: datetime
+    nodes: tuple[Node, ...] = ()
+    nodes_allocated: int = 0
+    settles_at: datetime | None = None
+    deallocation: NodeDeallocationOption = NodeDeallocationOption.REQUEUE
+
+    def count(self, *, dedicated: bool) -> int:
+        """How many nodes of one kind the pool has now."""
+        return sum(node.is_dedicated is dedicated for node in self.nodes)
+
+    def target(self, *, dedicated: bool) -> int:
+        """How many nodes of one kind the pool should have."""
+        return self.target_dedicated_nodes if dedicated else self.target_low_priority_nodes
+
+
+class PoolResize(BatchModel):
+    """A request for another number of nodes."""
+
+    target_dedicated_nodes: int | None = Field(default=None, ge=0)
+    target_low_priority_nodes: int | None = Field(default=None, ge=0)
+    resize_timeout: Duration = Field(default=timedelta(minutes=15), ge=SHORTEST_RESIZE_TIMEOUT)
+    node_deallocation_option: NodeDeallocationOption = NodeDeallocationOption.REQUEUE
+
+    @model_validator(mode="after")
+    def _has_a_target(self) -> Self:
+        if self.target_dedicated_nodes is None and self.target_low_priority_nodes is None:
+            msg = "At least one of targetDedicatedNodes and targetLowPriorityNodes must be specified."
+            raise ValueError(msg)
+        return self

@@ -1,0 +1,90 @@
+"""The agent of all nodes: carries out the machine's commands and reports the ends of tasks."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import shutil
+from typing import TYPE_CHECKING
+
+from local.batch.machine.commands import RemoveNode, RemoveTaskDirectory, StartTask, StopTask
+from local.batch.node.directories import TaskDirectories, node_directory
+from local.batch.node.leftovers import Leftovers
+from local.batch.node.task_process import TaskProcess
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+    from pathlib import Path
+
+    from local.batch.machine.commands import Command, TaskEnd, TaskRun
+    from local.batch.node.task_process import NodeSettings
+
+log = logging.getLogger(__name__)
+
+
+class Agent:
+    """Runs tasks as processes below `settings.root`; `report` gets the end of every run, on the event loop."""
+
+    def __init__(self, settings: NodeSettings, report: Callable[[TaskRun, TaskEnd], None]) -> None:
+        self._settings = settings
+        self._report = report
+        self._leftovers = Leftovers(settings.root / ".process-groups")
+        self._processes: dict[TaskRun, TaskProcess] = {}
+        self._work: set[asyncio.Task[None]] = set()
+
+    def kill_leftovers(self) -> None:
+        """End what an earlier service left running when it was killed."""
+        self._leftovers.kill_all()
+
+    def execute(self, command: Command) -> None:
+        """Begin to carry out a command; returns at once."""
+        match command:
+            case StartTask():
+                process = TaskProcess(command, self._settings, self._leftovers)
+                self._processes[command.run] = process
+                self._begin(self._run(command.run, process))
+            case StopTask(run):
+                self._stop(run)
+            case RemoveTaskDirectory():
+                self._begin(self._remove_task_directory(command))
+            case RemoveNode(pool_id, node_id):
+                self._begin(_remove(node_directory(self._settings.root, pool_id, node_id)))
+
+    async def close(self) -> None:
+        """End all processes; nothing is reported of them, so that they count as running."""
+        for work in self._work:
+            work.cancel()
+        await asyncio.gather(*self._work, return_exceptions=True)
+
+    def _stop(self, run: TaskRun) -> None:
+        if process := self._processes.get(run):
+            process.stop()
+
+    def _begin(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._work.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, work: asyncio.Task[None]) -> None:
+        self._work.discard(work)
+        if not work.cancelled() and (error := work.exception()):
+            log.error("The node agent failed: %s", error, exc_info=error)
+
+    async def _run(self, run: TaskRun, process: TaskProcess) -> None:
+        try:
+            end = await process.run()
+        finally:
+            del self._processes[run]
+        self._report(run, end)
+
+    async def _remove_task_directory(self, command: RemoveTaskDirectory) -> None:
+        for run, process in list(self._processes.items()):
+            if (run.job_id, run.task_id) == (command.job_id, command.task_id):
+                await process.ended.wait()
+        root = self._settings.root
+        directories = TaskDirectories.of(root, command.pool_id, command.node_id, command.job_id, command.task_id)
+        await _remove(directories.task)
+
+
+async def _remove(directory: Path) -> None:
+    await asyncio.to_thread(shutil.rmtree, directory, ignore_errors=True)

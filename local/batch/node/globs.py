@@ -1,0 +1,89 @@
+r"""File patterns of output files, as Batch reads them.
+
+https://learn.microsoft.com/rest/api/batchservice/tasks/create-task#outputfile: `*` and `?` stay within one directory,
+`**` is any number of directories, `[abc]`, `[a-c]` and `[!abc]` are one character; a name that begins with a dot is
+matched only by a pattern that begins with a dot.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+WILDCARDS = re.compile(r"[*?\[]")
+ANY_DIRECTORIES = "**"
+
+
+@dataclass(frozen=True)
+class FilePattern:
+    """A pattern split at its first wildcard: the folder named literally, and the pattern below it."""
+
+    folder: Path
+    below: str
+
+    @classmethod
+    def parse(cls, pattern: str, working_directory: Path) -> FilePattern:
+        """Split a pattern; a relative one starts at the working directory."""
+        segments = pattern.split("/")
+        literal = next((i for i, segment in enumerate(segments) if WILDCARDS.search(segment)), len(segments) - 1)
+        prefix = "/".join(segments[:literal]) + ("/" if literal else "")
+        folder = Path(os.path.normpath(working_directory / prefix))
+        return cls(folder=folder, below="/".join(segments[literal:]))
+
+    @property
+    def has_wildcards(self) -> bool:
+        """Whether the pattern may match several files."""
+        return bool(WILDCARDS.search(self.below))
+
+    def files(self) -> list[Path]:
+        """Return the files that match, sorted."""
+        if not self.has_wildcards:
+            file = self.folder / self.below
+            return [file] if file.is_file() else []
+        expression = _expression(self.below)
+        return sorted(file for file in _files_below(self.folder) if matches(expression, self.folder, file))
+
+
+def matches(expression: re.Pattern[str], folder: Path, file: Path) -> bool:
+    """Whether a file below the folder matches."""
+    return expression.fullmatch(file.relative_to(folder).as_posix()) is not None
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    for directory, _, names in os.walk(folder):
+        for name in names:
+            file = Path(directory, name)
+            if file.is_file():
+                yield file
+
+
+@lru_cache
+def _expression(pattern: str) -> re.Pattern[str]:
+    *directories, name = pattern.split("/")
+    parts = [r"(?:[^/.][^/]*/)*" if part == ANY_DIRECTORIES else f"{_segment(part)}/" for part in directories]
+    return re.compile("".join(parts) + _segment(name), re.DOTALL)
+
+
+def _segment(segment: str) -> str:
+    tokens = re.findall(r"\*+|\?|\[!?\]?[^\]]*\]|.", segment, re.DOTALL)
+    no_dot_file = "" if segment.startswith(".") else r"(?!\.)"
+    return no_dot_file + "".join(map(_token, tokens))
+
+
+def _token(piece: str) -> str:
+    if piece.startswith("*"):
+        return "[^/]*"
+    if piece == "?":
+        return "[^/]"
+    if len(piece) > 1:
+        negated = piece.startswith("[!")
+        characters = piece[2 if negated else 1 : -1].replace("\\", r"\\").replace("[", r"\[").replace("^", r"\^")
+        return f"[{'^/' if negated else ''}{characters}]"
+    return re.escape(piece)

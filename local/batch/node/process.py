@@ -1,0 +1,61 @@
+"""The processes of a task: one group, which starts and ends as a whole."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from local.batch.node.command_line import Execution
+    from local.batch.node.directories import TaskDirectories
+
+SIGNALLED = 128
+"""Exit codes of processes that a signal ended start here, as shells and Docker have it."""
+
+
+class ProcessGroup:
+    """The running processes of a task."""
+
+    def __init__(self, leader: asyncio.subprocess.Process) -> None:
+        self._leader = leader
+
+    @property
+    def id(self) -> int:
+        """The id of the group, which is the id of its first process."""
+        return self._leader.pid
+
+    async def wait(self) -> int:
+        """Wait for the first process to end, end what it left behind, and return its exit code."""
+        code = await self._leader.wait()
+        self.kill()
+        return code if code >= 0 else SIGNALLED - code
+
+    def kill(self) -> None:
+        """End all processes of the group at once."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.id, signal.SIGKILL)
+
+
+async def start_process(
+    execution: Execution, environment: Mapping[str, str], directories: TaskDirectories
+) -> ProcessGroup:
+    """Start a task's program in a group and session of its own, its output in the task's files.
+
+    FileNotFoundError if there is no such program, another OSError if it cannot be executed.
+    """
+    with directories.stdout.open("wb") as stdout, directories.stderr.open("wb") as stderr:
+        leader = await asyncio.create_subprocess_exec(
+            *execution.arguments,
+            cwd=execution.directory,
+            env={**environment, **execution.variables},
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=stderr,
+            start_new_session=True,
+        )
+    return ProcessGroup(leader)

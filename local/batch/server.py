@@ -1,0 +1,136 @@
+"""The Batch service as a process: its options, its socket, its life from start to signal."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+import uvicorn
+
+from local.batch.api.app import create_app
+from local.batch.api.auth import ACCOUNT_KEY, ACCOUNT_NAME
+from local.batch.machine.account import DEFAULT_ACTIVE_JOB_QUOTA
+from local.batch.models.common import ID_PATTERN, key_of
+from local.batch.models.pool import MAX_SLOTS_PER_NODE, PoolCreate, PoolResize, PoolUpdate
+from local.batch.node.environment import AccountInfo
+from local.batch.node.output_files import BlobNaming
+from local.batch.node.task_process import NodeSettings
+from local.batch.service import BatchService
+from local.batch.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from starlette.applications import Starlette
+
+    from local.batch.machine.account import Account
+
+HOST = "127.0.0.1"
+DEFAULT_PORT = 10010
+SLOTS_PER_CORE = 2
+VM_SIZE = "local"
+GRACE_SECONDS = 2
+
+
+class StartError(Exception):
+    """The service cannot start; the message is one line that says what to do."""
+
+
+@dataclass(frozen=True)
+class PoolOption:
+    """A pool that the service has from the start."""
+
+    id: str = "local"
+    nodes: int = 1
+    slots: int = min(SLOTS_PER_CORE * (os.cpu_count() or 1), MAX_SLOTS_PER_NODE)
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read `ID[:NODES[:SLOTS]]`; ValueError says what is wrong."""
+        pool_id, *numbers = text.split(":")
+        if not ID_PATTERN.fullmatch(pool_id) or len(numbers) > 2 or not all(map(str.isdecimal, numbers)):  # noqa: PLR2004
+            raise ValueError(f"'{text}' is not a pool; give ID, ID:NODES or ID:NODES:SLOTS, such as local:1:4.")
+        values = dict(zip(("nodes", "slots"), map(int, numbers), strict=False))
+        if not 1 <= values.get("slots", 1) <= MAX_SLOTS_PER_NODE:
+            raise ValueError(f"'{text}' is not a pool; a node has 1 to {MAX_SLOTS_PER_NODE} slots.")
+        return cls(pool_id, **values)
+
+
+@dataclass(frozen=True)
+class ServeOptions:
+    """What the service is started with."""
+
+    data_dir: Path
+    port: int = DEFAULT_PORT
+    pools: tuple[PoolOption, ...] = (PoolOption(),)
+    active_job_quota: int = DEFAULT_ACTIVE_JOB_QUOTA
+    blob_naming: BlobNaming = BlobNaming.WORKING_DIRECTORY
+
+
+def serve(options: ServeOptions) -> None:
+    """Run the service until SIGTERM or SIGINT, on loopback only.
+
+    StartError if the port is in use; StoreInUseError if another service uses the data directory.
+    """
+    options.data_dir.mkdir(parents=True, exist_ok=True)
+    listener = _listen(options.port)
+    port = listener.getsockname()[1]
+    store = Store(options.data_dir / "batch.sqlite")
+    account = AccountInfo(ACCOUNT_NAME, f"http://{HOST}:{port}")
+    service = BatchService(
+        store, NodeSettings(options.data_dir / "nodes", account, options.blob_naming), options.active_job_quota
+    )
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        service.open()
+        for pool in options.pools:
+            service.do(lambda batch, pool=pool: ensure_pool(batch, pool))  # type: ignore[misc]
+        print(f"Batch service: {account.url}  account: {ACCOUNT_NAME}  key: {ACCOUNT_KEY}", flush=True)
+        yield
+        await service.close()
+
+    _run(create_app(service, lifespan), listener)
+
+
+def ensure_pool(account: Account, option: PoolOption) -> None:
+    """Create a pool, or give the one that is there the size asked for."""
+    pool = account.state.pools.get(key_of(option.id))
+    if pool is None:
+        spec = PoolCreate(
+            id=option.id, vm_size=VM_SIZE, target_dedicated_nodes=option.nodes, task_slots_per_node=option.slots
+        )
+        account.pools.create(spec)
+        return
+    if pool.task_slots_per_node != option.slots:
+        account.pools.update(option.id, PoolUpdate(task_slots_per_node=option.slots))
+    if pool.target_dedicated_nodes != option.nodes:
+        account.pools.resize(option.id, PoolResize(target_dedicated_nodes=option.nodes))
+
+
+def _run(app: Starlette, listener: socket.socket) -> None:
+    """Serve until a signal; uvicorn raises it again afterwards, when there is nothing left to interrupt."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
+    config = uvicorn.Config(
+        app, access_log=False, log_level="warning", server_header=False, timeout_graceful_shutdown=GRACE_SECONDS
+    )
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def _listen(port: int) -> socket.socket:
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((HOST, port))
+    except OSError as error:
+        listener.close()
+        raise StartError(
+            f"Port {port} of {HOST} cannot be used ({error.strerror}); give another with --port."
+        ) from error
+    return listener

@@ -1,0 +1,71 @@
+"""One account at work: the machine driven by real time, its changes stored, its commands carried out."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, TypeVar
+
+from local.batch.machine.account import Account
+from local.batch.node.agent import Agent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from local.batch.machine.commands import TaskEnd, TaskRun
+    from local.batch.node.task_process import NodeSettings
+    from local.batch.store import Store
+
+T = TypeVar("T")
+
+
+def utc_now() -> datetime:
+    """Return the present time."""
+    return datetime.now(UTC)
+
+
+class BatchService:
+    """The account and everything that keeps it going; all of it on one event loop."""
+
+    def __init__(self, store: Store, nodes: NodeSettings, active_job_quota: int) -> None:
+        self._account = Account(utc_now, active_job_quota=active_job_quota)
+        self._store = store
+        self.nodes = nodes
+        self._agent = Agent(nodes, self._task_ended)
+        self._timer: asyncio.TimerHandle | None = None
+
+    def open(self) -> None:
+        """Take up what the store holds; tasks that ran when the last service went away are run again."""
+        self._agent.kill_leftovers()
+        stored = self._store.load()
+        self.do(lambda account: account.restore(stored.pools, stored.jobs, stored.tasks))
+
+    async def close(self) -> None:
+        """End all processes and close the store."""
+        if self._timer:
+            self._timer.cancel()
+        await self._agent.close()
+        self._store.close()
+
+    def do(self, operation: Callable[[Account], T]) -> T:
+        """Do something to the account; when this returns it is stored, and nodes have begun what follows from it."""
+        self._account.advance()
+        try:
+            return operation(self._account)
+        finally:
+            self._account.advance()
+            self._store.write(self._account.take_changes())
+            for command in self._account.take_commands():
+                self._agent.execute(command)
+            self._set_timer()
+
+    def _task_ended(self, run: TaskRun, end: TaskEnd) -> None:
+        self.do(lambda account: account.end_task(run, end))
+
+    def _set_timer(self) -> None:
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
+        if at := self._account.next_alarm():
+            delay = max(0.0, (at - utc_now()).total_seconds())
+            self._timer = asyncio.get_running_loop().call_later(delay, self.do, lambda _: None)
