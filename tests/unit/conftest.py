@@ -9,7 +9,9 @@ from shared.run import ManifestBlob, Progress, Run, RunBody
 from shared.settings import Settings
 
 ENVIRON = {
-    "RunStorage": "DefaultEndpointsProtocol=https;AccountName=store1;AccountKey=c3RvcmFnZWtleQ==;EndpointSuffix=core.windows.net",
+    "RunStorage": (
+        "DefaultEndpointsProtocol=https;AccountName=store1;AccountKey=c3RvcmFnZWtleQ==;EndpointSuffix=core.windows.net"
+    ),
     "BATCH_ACCOUNT_ENDPOINT": "https://batch1.westeurope.batch.azure.com",
     "BATCH_ACCOUNT_NAME": "batch1",
     "BATCH_ACCOUNT_KEY": "YmF0Y2hrZXk=",

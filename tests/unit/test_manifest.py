@@ -54,7 +54,8 @@ def test_all_problems_are_told_at_once_in_the_order_of_the_file() -> None:
     assert problems(text) == [
         "tasks[0].id: 'a b' does not match ^[a-zA-Z0-9][a-zA-Z0-9_-]*$ at line 3, column 9",
         'tasks[0].comands: unknown property; did you mean "commands"? at line 4, column 5',
-        "tasks[0].timeout: expected a duration of ISO 8601, such as PT30M (30 minutes) or PT2H (two hours) at line 5, column 14",
+        "tasks[0].timeout: expected a duration of ISO 8601, such as PT30M (30 minutes) or PT2H (two hours) "
+        "at line 5, column 14",
         "tasks[1].commands: expected a list, found 'x' at line 7, column 15",
     ]
 

@@ -1,0 +1,94 @@
+"""The Batch job that is made of a plan, as it goes over the wire."""
+
+from datetime import timedelta
+
+import pytest
+
+from shared import batch_job
+from shared.plan import manifest_of, plan_round
+
+ACCESS = batch_job.StagingAccess("https://s/staging?read", "https://s/staging?write", None)
+RUN = "env-20261122t121314-3f9a1c2b"
+
+
+@pytest.fixture
+def tasks_of(run_of, settings):
+    def build(text: str, access: batch_job.StagingAccess = ACCESS) -> list[dict]:
+        run = run_of(text)
+        return [task.as_dict() for task in batch_job.tasks(plan_round(manifest_of(run), run, settings), access)]
+
+    return build
+
+
+def test_job_does_not_end_before_its_tasks_are_added(run_of, settings) -> None:
+    run = run_of("commands: [x]\npriority: 7")
+    job = batch_job.job(run, plan_round(manifest_of(run), run, settings), timedelta(days=2)).as_dict()
+    assert (job["id"], job["onAllTasksComplete"], job["priority"]) == (f"{RUN}-1", "noaction", 7)
+    assert job["poolInfo"] == {"poolId": "pool1"}
+    assert {"name": "runId", "value": RUN} in job["metadata"]
+
+
+def test_neither_commands_nor_environment_are_in_the_task(tasks_of) -> None:
+    """Whoever may read the Batch account would see them."""
+    text = str(tasks_of("commands: ['echo {{ secret(''TOKEN'') }}']\nenv: {T: \"{{ secret('TOKEN') }}\"}"))
+    assert "s3cr3t" not in text
+    assert "environmentSettings" not in text
+    assert "echo" not in text
+
+
+def test_container_runs_the_staged_script_and_sees_only_the_task(tasks_of) -> None:
+    (task,) = tasks_of("id: t\ncommands: [x]\ncontainerImage: alpine")
+    assert task["commandLine"] == f"{RUN}/sys/t/run.sh"
+    container = task["containerSettings"]
+    assert container["imageName"] == "alpine"
+    assert container["containerRunOptions"].startswith("--entrypoint /bin/sh")
+    assert container["containerHostBatchBindMounts"] == [{"source": "Task", "isReadOnly": False}]
+
+
+def test_files_come_by_prefixes_that_match_no_sibling(tasks_of) -> None:
+    (task,) = tasks_of("id: t\ncommands: [x]\ninputFiles: {a: b}")
+    assert [file["blobPrefix"] for file in task["resourceFiles"]] == [f"{RUN}/sys/t/", f"{RUN}/in/t/"]
+    (task,) = tasks_of("id: t\ncommands: [x]")
+    assert [file["blobPrefix"] for file in task["resourceFiles"]] == [f"{RUN}/sys/t/"]
+
+
+def test_outputs_and_logs_are_uploaded_by_batch_also_after_a_failure(tasks_of) -> None:
+    """For a glob the destination is a folder, for the name of a file it is the name of the blob."""
+    (task,) = tasks_of("id: t\ncommands: [x]\noutputFiles: ['d/*.csv', d/one.txt]")
+    uploads = {file["filePattern"]: file["destination"]["container"]["path"] for file in task["outputFiles"]}
+    assert uploads == {
+        "../stdout.txt": f"{RUN}/std/t/stdout.txt",
+        "../stderr.txt": f"{RUN}/std/t/stderr.txt",
+        f"{RUN}/in/t/d/*.csv": f"{RUN}/out/t/0",
+        f"{RUN}/in/t/d/one.txt": f"{RUN}/out/t/1/one.txt",
+    }
+    assert {file["uploadOptions"]["uploadCondition"] for file in task["outputFiles"]} == {"taskcompletion"}
+
+
+def test_a_failure_ends_the_job_only_if_another_task_would_wait_for_ever(tasks_of) -> None:
+    first, last = tasks_of("tasks: [{id: a, commands: [x]}, {id: b, commands: [x]}]")
+    assert first["exitConditions"]["default"] == {"jobAction": "terminate", "dependencyAction": "block"}
+    assert last["exitConditions"]["default"]["jobAction"] == "none"
+    assert last["dependsOn"] == {"taskIds": ["1"]}
+    assert "exitCodes" not in first["exitConditions"], "a listed code would come before a failed upload"
+
+
+def test_wall_clock_limit_of_batch_is_only_the_backstop(tasks_of) -> None:
+    (task,) = tasks_of("commands: [x]\ntimeout: PT1H")
+    assert task["constraints"]["maxWallClockTime"] == "PT01H10M00S"
+
+
+def test_with_an_identity_there_is_no_sas(tasks_of) -> None:
+    access = batch_job.StagingAccess("https://s/staging", "https://s/staging", "/subscriptions/x/id")
+    (task,) = tasks_of("commands: [x]\ninputFiles: {a: b}", access)
+    references = [file["identityReference"] for file in task["resourceFiles"]]
+    references += [file["destination"]["container"]["identityReference"] for file in task["outputFiles"]]
+    assert references == [{"resourceId": "/subscriptions/x/id"}] * 4
+
+
+def test_tasks_are_added_in_portions_that_batch_takes(run_of, settings) -> None:
+    run = run_of("tasks: [{id: a, commands: [x]}]")
+    task = batch_job.tasks(plan_round(manifest_of(run), run, settings), ACCESS)[0]
+    assert [len(chunk) for chunk in batch_job.chunks([task] * 250)] == [100, 100, 50]
+    task.command_line = "x" * 400_000
+    assert [len(chunk) for chunk in batch_job.chunks([task] * 5)] == [2, 2, 1]

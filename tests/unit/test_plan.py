@@ -1,0 +1,140 @@
+"""What is planned of a manifest, and what rendering shows to be wrong."""
+
+from datetime import timedelta
+
+import pytest
+
+from shared.errors import ManifestError
+from shared.plan import OutputPattern, RoundPlan, manifest_of, plan_round, wanted_namespaces
+from shared.run import NamespaceFile
+
+
+@pytest.fixture
+def plan(run_of, settings):
+    def build(text: str, **body: object) -> RoundPlan:
+        run = run_of(text, **body)
+        return plan_round(manifest_of(run), run, settings)
+
+    return build
+
+
+def test_working_dir_is_the_same_path_in_commands_env_and_files(plan) -> None:
+    """An absolute path that is known before the task has a node."""
+    text = (
+        "id: t\ncommands: ['cat {{ workingDir }}/a']\nenv: {D: '{{ workingDir }}'}\ninputFiles: {a: '{{ workingDir }}'}"
+    )
+    task = plan(text).tasks[0]
+    link = "/tmp/env-20261122t121314-3f9a1c2b-t"
+    assert (task.commands.text, task.commands.env["D"], task.input_files["a"]) == (f"set -e\ncat {link}/a", link, link)
+
+
+def test_values_an_expression_may_see(plan) -> None:
+    text = (
+        "id: f\nnamespace: n.s\nlabels: {l: L}\nvariables: {v: {w: V}}\ninputs: [{id: i, defaults: I}]\n"
+        "tasks: [{id: t, commands: ['{{ flow.id }} {{ flow.namespace }} {{ labels.l }} {{ vars.v.w }} {{ inputs.i }} "
+        "{{ task.id }} {{ execution.id }} {{ secret(''TOKEN'') }}']}]"
+    )
+    expected = "f n.s L V I t env-20261122t121314-3f9a1c2b s3cr3t-t0ken"
+    assert plan(text).tasks[0].commands.text == f"set -e\n{expected}"
+
+
+def test_tasks_run_in_the_order_of_the_flow(plan) -> None:
+    planned = plan("tasks: [{id: a, commands: [x]}, {id: b, commands: [x]}, {id: c, commands: [x]}]")
+    assert [(task.id, task.name, task.depends_on) for task in planned.tasks] == [
+        ("1", "a", ()),
+        ("2", "b", (1,)),
+        ("3", "c", (2,)),
+    ]
+    assert [planned.is_depended_on(task) for task in planned.tasks] == [True, True, False]
+
+
+def test_defaults_come_from_the_settings(plan) -> None:
+    planned = plan("commands: [x]")
+    assert (planned.pool_id, planned.staging, planned.tasks[0].image.name) == ("pool1", "staging", "ubuntu")
+    assert planned.tasks[0].time_limit == timedelta(hours=1)
+
+
+def test_fail_fast_can_be_switched_off(plan) -> None:
+    assert plan("commands: [a, b]\nfailFast: false\nbeforeCommands: [z]").tasks[0].commands.text == "z\na\nb"
+
+
+def test_python_script_becomes_a_hidden_file(plan) -> None:
+    """So that no glob in `outputFiles` matches it; Python's own variables are set."""
+    task = plan("id: s\ntype: io.kestra.plugin.scripts.python.Script\nscript: print('{{ task.id }}')").tasks[0]
+    assert task.commands.text == "set -e\npython .s.py"
+    assert task.input_files == {".s.py": "print('s')"}
+    assert task.commands.env["PYTHONUNBUFFERED"] == "true"
+
+
+def test_namespace_files_come_from_the_run_document(plan) -> None:
+    """What was listed once is what every later planning uses."""
+    file = NamespaceFile(blob="n/main.py", etag="1", path="main.py")
+    planned = plan(
+        "id: t\nnamespace: n\ncommands: [x]\nnamespaceFiles: {enabled: true}", namespace_files={"t": (file,)}
+    )
+    assert planned.tasks[0].namespace_files == (file,)
+
+
+def test_namespace_files_need_a_namespace(run_of) -> None:
+    with pytest.raises(ManifestError, match="namespaceFiles: the flow has no `namespace` to take files from at line 2"):
+        wanted_namespaces(manifest_of(run_of("commands: [x]\nnamespaceFiles: {enabled: true}")))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "is_literal", "folder"),
+    [
+        ("a.txt", True, ""),
+        ("d/e/a.txt", True, "d/e/"),
+        ("d/*.txt", False, "d/"),
+        ("**/x", False, ""),
+        ("d/x[ab]/y", False, "d/"),
+    ],
+)
+def test_output_patterns(pattern: str, is_literal: bool, folder: str) -> None:
+    assert (OutputPattern(0, pattern).is_literal, OutputPattern(0, pattern).folder) == (is_literal, folder)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "commands: ['{{ secret(''NO'') }}']",
+            "commands[0]: there is no secret 'NO'; the app setting SECRET_NO would hold it",
+        ),
+        ("commands: ['{{ vars.x }}']", "commands[0]: 'x' does not exist at line 1, column 12"),
+        ("commands: [x]\nenv: {a-b: c}", "env.a-b: not a name of an environment variable"),
+        (
+            "commands: [x]\ninputFiles: {../a: b}",
+            "inputFiles.../a: '../a' is not a relative path inside the working directory",
+        ),
+        ("commands: [x]\ninputFiles: {/a: b}", "not a relative path"),
+        ("commands: [x]\ninputFiles: {'a\\b': b}", "not a relative path"),
+        ("commands: [x]\noutputFiles: [a/../../b]", "outputFiles[0]: 'a/../../b' is not a relative path"),
+        ("commands: [x]\noutputFiles: [$AZ_BATCH_NODE_ROOT_DIR/x]", "Batch would expand them"),
+        ("commands: [x]\ntaskRunner: {account: other}", "taskRunner.account: runs use the app's own account, batch1"),
+        (
+            "commands: [x]\ntaskRunner: {blobStorage: {containerName: runs}}",
+            "this container cannot be used here; name 'staging'",
+        ),
+        (
+            "commands: [x]\ntaskRunner: {blobStorage: {connectionString: \"{{ secret('TOKEN') }}\"}}",
+            "own storage account, store1",
+        ),
+        (
+            "tasks: [{id: a, commands: [x]}, {id: b, commands: [x], taskRunner: {poolId: p}}]",
+            "tasks[1].taskRunner.poolId: all tasks of a flow must run on the same pool",
+        ),
+    ],
+)
+def test_problems_are_located(plan, text: str, message: str) -> None:
+    with pytest.raises(ManifestError) as caught:
+        plan(text)
+    assert message in "\n".join(map(str, caught.value.problems))
+    assert "s3cr3t" not in str(caught.value)
+    assert all(problem.line for problem in caught.value.problems)
+
+
+def test_account_found_in_a_manifest_is_not_repeated(plan) -> None:
+    with pytest.raises(ManifestError) as caught:
+        plan("commands: [x]\ntaskRunner: {account: \"{{ secret('TOKEN') }}\"}")
+    assert "s3cr3t" not in str(caught.value)

@@ -1,0 +1,56 @@
+"""App settings."""
+
+import pytest
+
+from shared.errors import SettingsError
+from shared.settings import Settings, TriggerSettings
+
+
+@pytest.mark.parametrize(
+    "name", ["RunStorage", "BATCH_ACCOUNT_ENDPOINT", "BATCH_ACCOUNT_NAME", "EVENTGRID_TOPIC_ENDPOINT"]
+)
+def test_a_missing_setting_is_named(environ, name: str) -> None:
+    del environ[name]
+    with pytest.raises(SettingsError, match=f"{name} is missing"):
+        Settings.from_environ(environ)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("BATCH_ACCOUNT_ENDPOINT", "batch1"), ("RunStorage", "nonsense"), ("RESULTS_CONTAINER", "staging")],
+)
+def test_a_malformed_setting_is_an_error(environ, name: str, value: str) -> None:
+    with pytest.raises(SettingsError):
+        Settings.from_environ({**environ, name: value})
+
+
+def test_storage_by_identity(environ) -> None:
+    del environ["RunStorage"]
+    environ |= {"RunStorage__blobServiceUri": "https://store1.blob.core.windows.net/", "RunStorage__clientId": "c"}
+    storage = Settings.from_environ(environ).storage
+    assert (storage.account_name, storage.blob_endpoint, storage.client_id) == (
+        "store1",
+        "https://store1.blob.core.windows.net",
+        "c",
+    )
+
+
+def test_secrets_are_the_settings_with_their_prefix_and_never_shown(settings) -> None:
+    assert dict(settings.secrets) == {"TOKEN": "s3cr3t-t0ken"}
+    assert "s3cr3t" not in repr(settings)
+    assert "AccountKey" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("container", "allowed"),
+    [("staging", True), ("data-1", True), ("other", False), ("inbox", False), ("runs", False), ("results", False)],
+)
+def test_containers_a_manifest_may_name(environ, container: str, allowed: bool) -> None:
+    """The app's own containers are out of reach, whatever is allowed."""
+    settings = Settings.from_environ({**environ, "ALLOWED_CONTAINERS": "data-*, inbox runs results"})
+    assert settings.container_is_allowed(container) is allowed
+
+
+def test_triggers_need_no_setting() -> None:
+    triggers = TriggerSettings.from_environ({})
+    assert (triggers.inbox, triggers.source.value, triggers.schedule) == ("inbox", "EventGrid", "*/15 * * * * *")

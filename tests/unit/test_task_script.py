@@ -1,0 +1,91 @@
+"""The task's script, run by every shell that is here, as a node runs it."""
+
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from shared.task_script import Commands, Marker, Paths, build, read_marker
+
+SHELLS = [shell for shell in (["dash"], ["bash"], ["busybox", "sh"]) if shutil.which(shell[0])]
+
+
+@pytest.fixture(params=SHELLS, ids=lambda shell: shell[0])
+def start(request, tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
+    """Start the script of some commands in a task directory of its own, as a process group of its own."""
+
+    def start(text: str, *, seconds: float = 60, env: dict[str, str] | None = None) -> subprocess.Popen[str]:
+        paths = Paths(f"run-{os.getpid()}", "t")
+        script = tmp_path / paths.script
+        script.parent.mkdir(parents=True)
+        commands = Commands(("/bin/sh", "-c"), text, env or {}, timedelta(seconds=seconds))
+        script.write_text(build(paths, commands))
+        return subprocess.Popen(
+            [*request.param, paths.script],
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    return start
+
+
+def test_exit_code_and_output_are_those_of_the_commands(start) -> None:
+    task = start("echo out; echo err >&2; exit 7")
+    out, err = task.communicate()
+    assert (task.returncode, out, err) == (7, "out\n", "err\n")
+
+
+def test_working_directory_is_the_link_and_holds_what_is_written(start, tmp_path: Path) -> None:
+    link = Paths(f"run-{os.getpid()}", "t").link
+    out, _ = start('pwd; echo "$WORKING_DIR $HOME"; echo hi >made.txt').communicate()
+    assert out.split() == [link, link, link]
+    assert (tmp_path / f"run-{os.getpid()}/in/t/made.txt").read_text() == "hi\n"
+    assert not os.path.lexists(link), "the link is removed at exit"
+
+
+def test_environment_is_taken_literally(start) -> None:
+    value = 'it\'s "q" $HOME `id` \\ ünï\nsecond line'
+    out, _ = start('printf %s "$V"', env={"V": value}).communicate()
+    assert out == value
+
+
+def test_commands_are_stopped_at_the_time_limit_and_the_script_says_so(start) -> None:
+    """Exit code 124 and a line that the record is made from; the task still ends by itself, so outputs are uploaded."""
+    task = start("echo before; sleep 60; echo after", seconds=1)
+    out, err = task.communicate(timeout=30)
+    report = read_marker(err.splitlines())
+    assert (task.returncode, out) == (124, "before\n")
+    assert report is not None
+    assert report.marker is Marker.TIME_LIMIT
+
+
+def test_commands_may_clean_up_at_the_time_limit(start) -> None:
+    out, _ = start('trap "echo cleaned; exit 3" TERM; while :; do sleep 0.05; done', seconds=1).communicate(timeout=30)
+    assert out == "cleaned\n"
+
+
+def test_a_signal_is_passed_on_to_the_commands(start) -> None:
+    task = start('trap "echo got it; exit 9" TERM; echo ready; while :; do sleep 0.05; done')
+    assert task.stdout.readline() == "ready\n"
+    os.kill(task.pid, signal.SIGTERM)
+    out, _ = task.communicate(timeout=30)
+    assert (task.returncode, out) == (9, "got it\n")
+
+
+def test_no_watchdog_is_left_behind(start) -> None:
+    """Nothing holds the output open once the commands have ended: communicate() would wait for it."""
+    task = start("exit 0", seconds=3600)
+    task.communicate(timeout=10)
+    assert task.returncode == 0
+
+
+def test_only_known_reports_count() -> None:
+    assert read_marker(["azure-batch-task-runner: Unknown: x", "TimeLimitExceeded"]) is None
