@@ -124,7 +124,8 @@ def _run(app: Starlette, listener: socket.socket) -> None:
 
 
 def _listen(port: int) -> socket.socket:
-    listener = socket.socket()
+    # Naming TCP matters: asyncio turns off Nagle's algorithm only for sockets that do, which saves 40 ms a request.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((HOST, port))

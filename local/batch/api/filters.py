@@ -1,8 +1,8 @@
 r"""OData $filter expressions, as far as Batch has them.
 
 https://learn.microsoft.com/azure/batch/batch-efficient-list-queries: comparisons of a property with a literal (`eq ne
-gt ge lt le`), `startswith(property, 'text')`, `and`, `or`, `not`, parentheses. Literals are 'text', numbers, true, false,
-null and datetime'2026-01-01T00:00:00Z'. A property of a property is `executionInfo/exitCode`.
+gt ge lt le`), `startswith(property, 'text')`, `and`, `or`, `not`, parentheses. Literals are 'text', numbers, true,
+false, null and datetime'2026-01-01T00:00:00Z'. A property of a property is `executionInfo/exitCode`.
 """
 
 from __future__ import annotations
