@@ -123,7 +123,8 @@ def read_marker(stderr: Iterable[str]) -> ScriptReport | None:
     return ScriptReport(Marker(found[-1][1]), found[-1][2]) if found else None
 
 
-# `kill 0` reaches every process of the task: the shell that interprets the commands does not pass signals on. The
+# `kill 0` reaches every process of the task: the shell that interprets the commands does not pass signals on. A signal
+# from outside reaches the script alone, which passes it on. The
 # watchdog and the wait loop are written so that a signal never ends the script before the commands have ended: Batch
 # uploads the outputs of a task that ends by itself, but of one that it kills at maxWallClockTime this is not
 # documented.
@@ -148,7 +149,7 @@ export WORKING_DIR={link} HOME={link}
 
 {command} &
 commands=$!
-trap 'kill -TERM "$commands" 2>/dev/null' TERM INT
+trap '[ -e "$expired" ] || kill -TERM "$commands" 2>/dev/null' TERM INT
 (
   trap 'kill "$!" 2>/dev/null' TERM
   sleep {seconds} & wait "$!" || exit 0

@@ -7,6 +7,8 @@ import pytest
 from shared.errors import ManifestError
 from shared.manifest import read_manifest, redacted
 
+DURATION = "expected a duration of ISO 8601, such as PT30M (30 minutes) or PT2H (two hours)"
+
 
 def problems(text: str, name: str = "x.yaml") -> list[str]:
     with pytest.raises(ManifestError) as caught:
@@ -54,8 +56,7 @@ def test_all_problems_are_told_at_once_in_the_order_of_the_file() -> None:
     assert problems(text) == [
         "tasks[0].id: 'a b' does not match ^[a-zA-Z0-9][a-zA-Z0-9_-]*$ at line 3, column 9",
         'tasks[0].comands: unknown property; did you mean "commands"? at line 4, column 5',
-        "tasks[0].timeout: expected a duration of ISO 8601, such as PT30M (30 minutes) or PT2H (two hours) "
-        "at line 5, column 14",
+        f"tasks[0].timeout: {DURATION} at line 5, column 14",
         "tasks[1].commands: expected a list, found 'x' at line 7, column 15",
     ]
 
