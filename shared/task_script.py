@@ -124,10 +124,9 @@ def read_marker(stderr: Iterable[str]) -> ScriptReport | None:
 
 
 # `kill 0` reaches every process of the task: the shell that interprets the commands does not pass signals on. A signal
-# from outside reaches the script alone, which passes it on. The
-# watchdog and the wait loop are written so that a signal never ends the script before the commands have ended: Batch
-# uploads the outputs of a task that ends by itself, but of one that it kills at maxWallClockTime this is not
-# documented.
+# from outside reaches the script alone, which passes it on. Watchdog and wait loop are written so that no signal ends
+# the script before the commands have ended: Batch uploads the outputs of a task that ends by itself, but of one that it
+# kills at maxWallClockTime this is not documented.
 _SCRIPT = """\
 # Runs the commands of the task {task} of the run {run}.
 report() {{ echo "{marker}: $1: $2" >&2; }}
@@ -135,8 +134,8 @@ report() {{ echo "{marker}: $1: $2" >&2; }}
 files="$PWD"/{inputs}
 expired="$PWD"/{expired}
 if ! {{ mkdir -p "$files" && rm -f "$expired"; }}; then
-  report {working_directory} "$files cannot be written by $(id -un 2>/dev/null); use an image whose user may, or
-  runAs: root" exit {set_up_exit_code}
+  report {working_directory} "$files cannot be written by the user of this image, $(id -un 2>/dev/null)"
+  exit {set_up_exit_code}
 fi
 if ! {{ rm -f {link} && ln -s "$files" {link} && cd {link}; }}; then
   report {tmp} "/tmp cannot be written in this image, or it has no ln; the working directory is linked there"
