@@ -38,7 +38,8 @@ def stop_requested() -> asyncio.Event:
 
 def listen(port: int) -> socket.socket:
     """Take a port of the loopback interface. Raises LocalError if it is in use."""
-    listener = socket.socket()
+    # Naming TCP matters: asyncio turns off Nagle's algorithm only for sockets that do, which saves 40 ms a request.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind(("127.0.0.1", port))

@@ -3,26 +3,16 @@
 The layers, each using only those below it::
 
     server.py                the process: options, port, signals
-    http/                    requests and responses: routes, signatures, OData, faults
+    api/                     requests and responses: routes, signatures, OData, faults
     service.py  store.py     one account at work: the machine, its store and its nodes, driven by real time
     node/                    what a node does for a task: files, processes, uploads
     machine/                 the rules of the service, without I/O and on a clock that it is given
     models/  errors.py  failures.py     the words of the wire
 
-What the service does not do is answered with 501 and the operation's name (`http/unsupported.py`).
+What the service does not do is answered with 501 and the operation's name (`api/unsupported.py`).
 """
 
 from local.batch.api.auth import ACCOUNT_KEY, ACCOUNT_NAME
-from local.batch.server import DEFAULT_PORT, PoolOption, ServeOptions, StartError, serve
-from local.batch.store import StoreInUseError
+from local.batch.server import DEFAULT_PORT, PoolOption, ServeOptions, serve
 
-__all__ = [
-    "ACCOUNT_KEY",
-    "ACCOUNT_NAME",
-    "DEFAULT_PORT",
-    "PoolOption",
-    "ServeOptions",
-    "StartError",
-    "StoreInUseError",
-    "serve",
-]
+__all__ = ["ACCOUNT_KEY", "ACCOUNT_NAME", "DEFAULT_PORT", "PoolOption", "ServeOptions", "serve"]

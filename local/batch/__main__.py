@@ -8,8 +8,8 @@ from pathlib import Path
 
 from local.batch.machine.account import DEFAULT_ACTIVE_JOB_QUOTA
 from local.batch.node.output_files import BlobNaming
-from local.batch.server import DEFAULT_PORT, PoolOption, ServeOptions, StartError, serve
-from local.batch.store import StoreInUseError
+from local.batch.server import DEFAULT_PORT, PoolOption, ServeOptions, serve
+from local.errors import LocalError
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -25,7 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
                 blob_naming=options.blob_naming,
             )
         )
-    except (StartError, StoreInUseError) as error:
+    except LocalError as error:
         print(error, file=sys.stderr)
         return 1
     return 0

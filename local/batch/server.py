@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-import signal
-import socket
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Self
-
-import uvicorn
 
 from local.batch.api.app import create_app
 from local.batch.api.auth import ACCOUNT_KEY, ACCOUNT_NAME
@@ -21,24 +18,18 @@ from local.batch.node.output_files import BlobNaming
 from local.batch.node.task_process import NodeSettings
 from local.batch.service import BatchService
 from local.batch.store import Store
+from local.http_server import listen, serve_until, stop_requested
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
     from pathlib import Path
-
-    from starlette.applications import Starlette
 
     from local.batch.machine.account import Account
 
 HOST = "127.0.0.1"
-DEFAULT_PORT = 10010
+DEFAULT_PORT = 10003
 SLOTS_PER_CORE = 2
 VM_SIZE = "local"
 GRACE_SECONDS = 2
-
-
-class StartError(Exception):
-    """The service cannot start; the message is one line that says what to do."""
 
 
 @dataclass(frozen=True)
@@ -75,27 +66,25 @@ class ServeOptions:
 def serve(options: ServeOptions) -> None:
     """Run the service until SIGTERM or SIGINT, on loopback only.
 
-    StartError if the port is in use; StoreInUseError if another service uses the data directory.
+    LocalError if the port is in use, or the data directory by another service.
     """
+    asyncio.run(_serve(options))
+
+
+async def _serve(options: ServeOptions) -> None:
+    stop = stop_requested()
+    listener = listen(options.port)
     options.data_dir.mkdir(parents=True, exist_ok=True)
-    listener = _listen(options.port)
-    port = listener.getsockname()[1]
     store = Store(options.data_dir / "batch.sqlite")
-    account = AccountInfo(ACCOUNT_NAME, f"http://{HOST}:{port}")
-    service = BatchService(
-        store, NodeSettings(options.data_dir / "nodes", account, options.blob_naming), options.active_job_quota
-    )
-
-    @asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        service.open()
-        for pool in options.pools:
-            service.do(lambda batch, pool=pool: ensure_pool(batch, pool))  # type: ignore[misc]
-        print(f"Batch service: {account.url}  account: {ACCOUNT_NAME}  key: {ACCOUNT_KEY}", flush=True)
-        yield
-        await service.close()
-
-    _run(create_app(service, lifespan), listener)
+    account = AccountInfo(ACCOUNT_NAME, f"http://{HOST}:{listener.getsockname()[1]}")
+    nodes = NodeSettings(options.data_dir / "nodes", account, options.blob_naming)
+    service = BatchService(store, nodes, options.active_job_quota)
+    service.open()
+    for pool in options.pools:
+        service.do(partial(ensure_pool, option=pool))
+    print(f"Batch service: {account.url}  account: {ACCOUNT_NAME}  key: {ACCOUNT_KEY}", flush=True)
+    await serve_until(stop, create_app(service), listener, grace_seconds=GRACE_SECONDS)
+    await service.close()
 
 
 def ensure_pool(account: Account, option: PoolOption) -> None:
@@ -111,27 +100,3 @@ def ensure_pool(account: Account, option: PoolOption) -> None:
         account.pools.update(option.id, PoolUpdate(task_slots_per_node=option.slots))
     if pool.target_dedicated_nodes != option.nodes:
         account.pools.resize(option.id, PoolResize(target_dedicated_nodes=option.nodes))
-
-
-def _run(app: Starlette, listener: socket.socket) -> None:
-    """Serve until a signal; uvicorn raises it again afterwards, when there is nothing left to interrupt."""
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: None)
-    config = uvicorn.Config(
-        app, access_log=False, log_level="warning", server_header=False, timeout_graceful_shutdown=GRACE_SECONDS
-    )
-    uvicorn.Server(config).run(sockets=[listener])
-
-
-def _listen(port: int) -> socket.socket:
-    # Naming TCP matters: asyncio turns off Nagle's algorithm only for sockets that do, which saves 40 ms a request.
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((HOST, port))
-    except OSError as error:
-        listener.close()
-        raise StartError(
-            f"Port {port} of {HOST} cannot be used ({error.strerror}); give another with --port."
-        ) from error
-    return listener

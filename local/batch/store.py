@@ -10,6 +10,7 @@ from local.batch.machine.state import Kind
 from local.batch.models.job import Job
 from local.batch.models.pool import Pool
 from local.batch.models.task import Task
+from local.errors import LocalError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,10 +24,6 @@ CREATE TABLE IF NOT EXISTS resources (
     PRIMARY KEY (kind, parent, key)
 ) WITHOUT ROWID
 """
-
-
-class StoreInUseError(Exception):
-    """Another service works on the same file."""
 
 
 @dataclass(frozen=True)
@@ -46,14 +43,16 @@ class Store:
     """
 
     def __init__(self, path: Path) -> None:
-        """Open or create the file; StoreInUseError if another process has it open."""
+        """Open or create the file; LocalError if another process has it open."""
         self._connection = sqlite3.connect(path, timeout=0, isolation_level=None)
         try:
             for pragma in ("locking_mode=EXCLUSIVE", "journal_mode=WAL", "synchronous=OFF"):
                 self._connection.execute(f"PRAGMA {pragma}")
             self._connection.execute(_SCHEMA)
         except sqlite3.OperationalError as error:
-            raise StoreInUseError(f"Another Batch service is using {path} ({error}).") from error
+            raise LocalError(
+                f"Another Batch service is using {path} ({error}). Stop it, or choose another --data-dir."
+            ) from error
 
     def close(self) -> None:
         """Close the file for others to open."""

@@ -20,8 +20,7 @@ from local.batch.errors import BatchError, ErrorCode
 from local.batch.service import utc_now
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from contextlib import AbstractAsyncContextManager
+    from collections.abc import Sequence
 
     from starlette.requests import Request
     from starlette.responses import Response
@@ -29,8 +28,6 @@ if TYPE_CHECKING:
     from local.batch.api.faults import Fault
     from local.batch.api.operation import Operation
     from local.batch.service import BatchService
-
-    Lifespan = Callable[[Starlette], AbstractAsyncContextManager[None]]
 
 OPERATIONS: Sequence[Operation] = (
     *routes_jobs.OPERATIONS,
@@ -44,8 +41,8 @@ API_VERSION = re.compile(r"20\d\d-\d\d-\d\d(\.\d+\.\d+)?")
 NEWEST_API_VERSION = "2025-06-01"
 
 
-def create_app(service: BatchService, lifespan: Lifespan) -> Starlette:
-    """Return the ASGI application for one account; `lifespan` opens and closes the service."""
+def create_app(service: BatchService) -> Starlette:
+    """Return the ASGI application for one account."""
     local = LocalApi()
     endpoints = [_Endpoint(operation, service, local) for operation in OPERATIONS]
     routes = [
@@ -53,7 +50,6 @@ def create_app(service: BatchService, lifespan: Lifespan) -> Starlette:
     ]
     return Starlette(
         routes=[*local.routes(), *routes],
-        lifespan=lifespan,
         exception_handlers={404: _unknown_uri, 405: _wrong_verb, Exception: _internal_error},
     )
 
