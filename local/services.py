@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from local.ports import Ports
     from local.stack_options import StackOptions
 
+AZURITE = "azurite"
+BATCH = "batch"
+EVENTGRID = "eventgrid"
+FUNCTIONS = "functions"
 EVENT_HANDLER = "record_run"
 INHERITED = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
 """What services see of the caller's environment: nothing that is set for other programs."""
@@ -40,23 +44,23 @@ class Services:
     def _azurite(self) -> Program:
         endpoints = azurite_endpoints(self._ports)
         command = azurite.start_command(endpoints, self._data_dir.folder("azurite"))
-        return self._program("azurite", command, f"http://127.0.0.1:{endpoints.table_port}/", self._environ)
+        return self._program(AZURITE, command, f"http://127.0.0.1:{endpoints.table_port}/", self._environ)
 
     def _batch(self) -> Program:
         pools = [argument for pool in self._options.pools for argument in ("--pool", pool)]
         arguments = ["--data-dir", str(self._data_dir.folder("batch")), *pools]
-        return self._python("batch", self._ports.batch, "/_local/health", arguments, self._environ)
+        return self._python(BATCH, self._ports.batch, "/_local/health", arguments, self._environ)
 
     def _eventgrid(self) -> Program:
         webhook = f"http://127.0.0.1:{self._ports.functions}/runtime/webhooks/eventgrid?functionName={EVENT_HANDLER}"
         folder = str(self._data_dir.folder("eventgrid"))
         arguments = ["--data-dir", folder, "--endpoint", webhook, "--retry-scale", str(self._options.retry_scale)]
-        return self._python("eventgrid", self._ports.eventgrid, "/_local/health", arguments, self._environ)
+        return self._python(EVENTGRID, self._ports.eventgrid, "/_local/health", arguments, self._environ)
 
     def _functions(self) -> Program:
         arguments = ["--app-root", str(self._options.app_root)]
         environ = {**self._environ, **self._settings}
-        return self._python("functions", self._ports.functions, "/admin/host/status", arguments, environ)
+        return self._python(FUNCTIONS, self._ports.functions, "/admin/host/status", arguments, environ)
 
     def _python(
         self, name: str, port: int, health: str, arguments: Sequence[str], environ: Mapping[str, str]

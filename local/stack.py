@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import time
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NoReturn, Self
 
 from local.child import Child, Program
 from local.data_dir import DataDir, RunningStack
 from local.ports import Ports
-from local.services import Services
+from local.services import AZURITE, FUNCTIONS, Services
 from local.stack_settings import stack_settings
 
 if TYPE_CHECKING:
@@ -51,18 +51,22 @@ class Stack:
 
     def start(self, name: str) -> None:
         """Start a service again that was killed, and wait until it answers."""
-        self._launch(self._programs[name])
+        self._launch(name)
         self._children[name].wait_ready()
 
     def kill(self, name: str) -> None:
         """End a service with SIGKILL, with all of its process group."""
         self._children.pop(name).kill()
 
-    def watch(self) -> None:
-        """Return never. Raises LocalError when a service ends by itself."""
+    def check(self) -> None:
+        """Raise LocalError if a service has ended by itself."""
+        for child in self._children.values():
+            child.raise_if_ended()
+
+    def watch(self) -> NoReturn:
+        """Stay until a service ends by itself, which raises LocalError."""
         while True:
-            for child in self._children.values():
-                child.raise_if_ended()
+            self.check()
             time.sleep(WATCH_POLL_SECONDS)
 
     def _start_all(self) -> None:
@@ -70,18 +74,24 @@ class Stack:
         self.settings = stack_settings(ports, self.options)
         services = Services(self.options, self.data_dir, ports, self.settings)
         self._programs = {program.name: program for program in services.all()}
-        for program in self._programs.values():
-            self._launch(program)
-        self._children["azurite"].wait_ready()
+        for name in self._programs.keys() - {FUNCTIONS}:
+            self._launch(name)
+        self._children[AZURITE].wait_ready()
         self._create_containers()
         for child in self._children.values():
             child.wait_ready()
-        endpoints = {name: f"http://127.0.0.1:{port}" for name, port in asdict(ports).items()}
-        pids = {name: child.pid for name, child in self._children.items()}
-        self.data_dir.describe(RunningStack(endpoints, self.settings, pids))
+        if FUNCTIONS in self._programs:  # last: the app expects that the services it uses are there
+            self.start(FUNCTIONS)
+        self.data_dir.describe(self._description(ports))
 
-    def _launch(self, program: Program) -> None:
-        self._children[program.name] = Child(program)
+    def _description(self, ports: Ports) -> RunningStack:
+        endpoints = {name: f"http://127.0.0.1:{port}" for name, port in asdict(ports).items()}
+        if not self.options.functions:
+            del endpoints["functions"]
+        return RunningStack(endpoints, self.settings, {name: child.pid for name, child in self._children.items()})
+
+    def _launch(self, name: str) -> None:
+        self._children[name] = Child(self._programs[name])
 
     def _create_containers(self) -> None:
         from azure.core.exceptions import ResourceExistsError  # noqa: PLC0415 - slow; Azurite starts meanwhile
@@ -89,10 +99,10 @@ class Stack:
 
         from shared.settings import Settings  # noqa: PLC0415
 
-        blobs = BlobServiceClient.from_connection_string(self.settings["RunStorage"])
-        for container in asdict(Settings.from_environ(self.settings).containers).values():
-            with contextlib.suppress(ResourceExistsError):
-                blobs.create_container(container)
+        with BlobServiceClient.from_connection_string(self.settings["RunStorage"]) as blobs:
+            for container in asdict(Settings.from_environ(self.settings).containers).values():
+                with contextlib.suppress(ResourceExistsError):
+                    blobs.create_container(container)
 
     def _stop_all(self) -> None:
         """In reverse order: whoever is stopped can still use what it needs."""

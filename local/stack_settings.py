@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from local import batch, eventgrid
+from local import eventgrid
 from local.azurite import AzuriteEndpoints
+from local.batch.api.auth import ACCOUNT_KEY, ACCOUNT_NAME
 
 if TYPE_CHECKING:
     from local.ports import Ports
@@ -45,15 +46,15 @@ def stack_settings(ports: Ports, options: StackOptions) -> dict[str, str]:
         "RunStorage": storage,
         "INBOX_SOURCE": "LogsAndContainerScan",
         "BATCH_ACCOUNT_ENDPOINT": batch_endpoint(ports),
-        "BATCH_ACCOUNT_NAME": batch.ACCOUNT_NAME,
-        "BATCH_ACCOUNT_KEY": batch.ACCOUNT_KEY,
+        "BATCH_ACCOUNT_NAME": ACCOUNT_NAME,
+        "BATCH_ACCOUNT_KEY": ACCOUNT_KEY,
         "BATCH_POOL_ID": options.default_pool,
         "EVENTGRID_TOPIC_ENDPOINT": f"http://127.0.0.1:{ports.eventgrid}/api/events",
         "EVENTGRID_TOPIC_KEY": eventgrid.TOPIC_KEY,
         "POLL_SCHEDULE": f"*/{options.tick} * * * * *",
         # What Kestra's documented example reads.
-        "SECRET_AZURE_ACCOUNT": batch.ACCOUNT_NAME,
-        "SECRET_AZURE_ACCESS_KEY": batch.ACCOUNT_KEY,
+        "SECRET_AZURE_ACCOUNT": ACCOUNT_NAME,
+        "SECRET_AZURE_ACCESS_KEY": ACCOUNT_KEY,
         "SECRET_AZURE_ENDPOINT": batch_endpoint(ports),
         "SECRET_AZURE_CONNECTION_STRING": storage,
     }

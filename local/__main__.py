@@ -1,0 +1,60 @@
+"""`python -m local`: Azure on one machine, and the app on top of it."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from typing import TYPE_CHECKING, NoReturn
+
+from local.commands import env, run, up
+from local.errors import LocalError, UsageError
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+COMMANDS = {"up": up, "run": run, "env": env}
+BATCH = "batch"
+INTERRUPTED = 130
+
+
+def main() -> int:
+    """Run the command line; returns the exit code: 0 success, 1 failure, 2 wrong usage."""
+    if sys.argv[1:2] == [BATCH]:
+        from local.batch.__main__ import main as run_batch  # noqa: PLC0415 - loads the whole service
+
+        return run_batch(sys.argv[2:])
+    for request in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(request, _interrupt)
+    arguments = _parser().parse_args()
+    try:
+        return int(COMMANDS[arguments.command].run(arguments))
+    except UsageError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except LocalError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m local", description="Azure Batch Task Runner on this machine.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, command in COMMANDS.items():
+        purpose = command.PURPOSE
+        command.add_arguments(commands.add_parser(name, help=purpose, description=f"{purpose.capitalize()}."))
+    commands.add_parser(BATCH, help="run the Batch service alone, for any Batch client")
+    return parser
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
+    """Stop in an orderly way; that takes a bounded time, and is not to be interrupted again."""
+    for request in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(request, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,60 @@
+"""`python -m local up`: the stack, until Ctrl-C."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from local.commands.options import add_data_dir, add_ports, add_tick_and_pools, stack_options
+from local.stack import Stack
+
+if TYPE_CHECKING:
+    import argparse
+
+PURPOSE = "run the stack until Ctrl-C"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `up`."""
+    add_data_dir(parser)
+    add_ports(parser)
+    add_tick_and_pools(parser)
+    parser.add_argument(
+        "--without-functions",
+        action="store_true",
+        help="leave the app to `func start`, with local.settings.sample.json copied to local.settings.json",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Start the stack and watch over it; only a signal, or a service that fails, ends it."""
+    print("Starting …", flush=True)
+    options = stack_options(arguments, ports=arguments.ports, functions=not arguments.without_functions)
+    try:
+        with Stack(options) as stack:
+            print(_summary(stack), flush=True)
+            stack.watch()
+    except KeyboardInterrupt:
+        print("Stopped.")
+        return 0
+
+
+def _summary(stack: Stack) -> str:
+    settings = stack.settings
+    rows = {
+        "storage": "Azurite, account devstoreaccount1",
+        "batch": f"{settings['BATCH_ACCOUNT_ENDPOINT']}, pool {settings['BATCH_POOL_ID']} (tasks run as processes)",
+        "eventgrid": settings["EVENTGRID_TOPIC_ENDPOINT"],
+        "functions": "the app of this repository" if stack.options.functions else "left to `func start`",
+        "state, logs": str(stack.data_dir.path),
+    }
+    lines = [f"  {name:<12} {value}" for name, value in rows.items()]
+    return "\n".join(
+        [
+            "The stack is up. Ctrl-C stops it.",
+            "",
+            *lines,
+            "",
+            "  Drop a manifest:   python -m local run samples/environment-info.yaml",
+            "  Its app settings:  python -m local env",
+        ]
+    )
