@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.responses import Response
 
 from local.batch.api.odata import ListQuery
+from local.batch.api.views import PROPERTIES
 from local.batch.errors import BatchError, ErrorCode, invalid_property
 
 if TYPE_CHECKING:
@@ -62,13 +63,13 @@ class Call:
 
     def entity(self, kind: str, view: dict[str, Any], version: tuple[str, datetime] | None = None) -> Response:
         """Answer with one resource; `kind` is its collection's name, `version` its ETag and time of change."""
-        fields = ListQuery.parse(self.query).select
+        fields = ListQuery.parse(self.query, PROPERTIES.get(kind)).select
         body = {"odata.metadata": f"{self.base_url}/$metadata#{kind}/@Element", **_selected(view, fields)}
         return json_response(body, headers=_version(*version) if version else {})
 
     def listing(self, kind: str, entities: Sequence[Entity], view: Callable[[Entity], dict[str, Any]]) -> Response:
         """Answer with one page of resources; `entities` are all there are, in the order of their keys."""
-        query = ListQuery.parse(self.query)
+        query = ListQuery.parse(self.query, PROPERTIES.get(kind))
         page, next_token = query.page(entities)
         values = [_selected(view(entity), query.select) for entity in page]
         body: dict[str, Any] = {"odata.metadata": f"{self.base_url}/$metadata#{kind}", "value": values}

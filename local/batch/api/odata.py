@@ -39,16 +39,15 @@ class ListQuery:
     after: str | None
 
     @classmethod
-    def parse(cls, query: Mapping[str, str]) -> ListQuery:
-        """Read the options; BatchError says which of them is wrong."""
+    def parse(cls, query: Mapping[str, str], properties: frozenset[str] | None) -> ListQuery:
+        """Read the options; BatchError says which of them is wrong. Of `properties` some can be selected."""
         expand = query.get("$expand")
         if expand and expand != _EXPANDABLE:
             raise invalid_query("$expand", expand, f"Only {_EXPANDABLE} can be expanded.")
-        select = query.get("$select")
         text = query.get("$filter")
         return cls(
             filter=parse_filter(text) if text else None,
-            select=frozenset(name.strip() for name in select.split(",")) if select else None,
+            select=_selection(query.get("$select"), properties),
             page_size=_page_size(query.get("maxresults")),
             after=query.get(_SKIP_TOKEN),
         )
@@ -67,6 +66,15 @@ class ListQuery:
     def next_page(self, query: Mapping[str, str], token: str) -> str:
         """Return the query string of the next page."""
         return urlencode({**query, _SKIP_TOKEN: token})
+
+
+def _selection(text: str | None, properties: frozenset[str] | None) -> frozenset[str] | None:
+    if not text or properties is None:
+        return None
+    names = frozenset(name.strip() for name in text.split(","))
+    if unknown := names - properties:
+        raise invalid_query("$select", text, f"There is no property {', '.join(sorted(unknown))}.")
+    return names
 
 
 def _page_size(text: str | None) -> int:

@@ -34,6 +34,20 @@ _NODE_COUNTS = (
 _TASK_COUNTS = ("active", "running", "completed", "succeeded", "failed")
 
 
+def _names(model: type[Job | Task | Pool | Node], *more: str) -> frozenset[str]:
+    return frozenset({*(field.alias or name for name, field in model.model_fields.items()), "url", *more})
+
+
+PROPERTIES = {
+    "jobs": _names(Job),
+    "tasks": _names(Task),
+    "pools": _names(Pool, "currentDedicatedNodes", "currentLowPriorityNodes"),
+    "nodes": _names(Node, "schedulingState", "lastBootTime", "ipAddress", "affinityId", "vmSize", "runningTasksCount"),
+    "files": frozenset({"name", "url", "isDirectory", "properties"}),
+}
+"""What can be selected of each kind of resource."""
+
+
 def job_view(job: Job, base_url: str) -> dict[str, Any]:
     """Return a job as JSON."""
     view = _dump(job, Job.local_fields)

@@ -69,6 +69,8 @@ class Account:
         """Let everything happen that is due at the present time, then start what can start."""
         while alarm := self.state.take_due_alarm():
             self._handle(alarm)
+        if not self.state.has_changes:
+            return
         for pool in list(self.state.pools.values()):
             if pool.settles_at is not None:
                 self.pools.settle(pool)
@@ -94,7 +96,9 @@ class Account:
     def _handle(self, alarm: Alarm) -> None:
         key = key_of(alarm.keys[0])
         job = self.state.jobs.get(key)
-        if alarm.kind is AlarmKind.JOB_SETTLES and job:
+        if alarm.kind is AlarmKind.POOL_SETTLES and key in self.state.pools:
+            self.pools.settle(self.state.pools[key])
+        elif alarm.kind is AlarmKind.JOB_SETTLES and job:
             self.jobs.settle(job)
         elif alarm.kind is AlarmKind.JOB_TIME_LIMIT and job:
             self.jobs.end_at_time_limit(job)

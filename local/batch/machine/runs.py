@@ -98,10 +98,11 @@ class Runs:
 
     def _candidates(self, pool: Pool) -> list[Candidate]:
         pool_key = key_of(pool.id)
+        jobs = (self._state.jobs[key] for key in self._state.jobs_with_ready_tasks)
         return [
-            Candidate(job, self._state.tasks[key])
-            for key, job in self._state.jobs.items()
-            if job.state is JobState.ACTIVE and self._state.tasks[key].has_ready and key_of(job.pool_id) == pool_key
+            Candidate(job, self._state.tasks_of(job))
+            for job in jobs
+            if job.state is JobState.ACTIVE and key_of(job.pool_id) == pool_key
         ]
 
     def _start(self, pool: Pool, assignment: Assignment) -> None:

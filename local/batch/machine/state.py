@@ -81,6 +81,7 @@ class State:
         self.tasks: dict[str, JobTasks] = {}
         self.used_slots: Counter[str] = Counter()
         self.running_tasks: Counter[str] = Counter()
+        self.jobs_with_ready_tasks: set[str] = set()
         self._alarms: list[Alarm] = []
         self._commands: list[Command] = []
         self._changed: dict[ResourceKey, None] = {}
@@ -153,6 +154,7 @@ class State:
         self._count_slots(tasks.all.get(key_of(task.id)), -1)
         self._count_slots(task, +1)
         tasks.put(task)
+        self._note_ready(key_of(job.id))
         self._note_changed(Kind.TASK, key_of(job.id), key_of(task.id))
         return task
 
@@ -160,6 +162,7 @@ class State:
         """Forget a task."""
         self._count_slots(task, -1)
         self.tasks_of(job).remove(task)
+        self._note_ready(key_of(job.id))
         self._note_changed(Kind.TASK, key_of(job.id), key_of(task.id))
 
     def command(self, command: Command) -> None:
@@ -186,6 +189,11 @@ class State:
         commands, self._commands = self._commands, []
         return commands
 
+    @property
+    def has_changes(self) -> bool:
+        """Whether anything has changed since `take_changes` was called last."""
+        return bool(self._changed)
+
     def take_changes(self) -> list[tuple[ResourceKey, Pool | Job | Task | None]]:
         """Return what has changed since the last call, with its present value; None is gone."""
         changed, self._changed = self._changed, {}
@@ -201,6 +209,12 @@ class State:
 
     def _note_changed(self, kind: Kind, *parts: str) -> None:
         self._changed[ResourceKey(kind, parts)] = None
+
+    def _note_ready(self, job_key: str) -> None:
+        if self.tasks[job_key].has_ready:
+            self.jobs_with_ready_tasks.add(job_key)
+        else:
+            self.jobs_with_ready_tasks.discard(job_key)
 
     def _count_slots(self, task: Task | None, sign: int) -> None:
         if task and task.state is TaskState.RUNNING and task.node_info:
