@@ -75,7 +75,7 @@ def guarded(what: str) -> Iterator[None]:
     try:
         yield
     except (RunChanged, TryLater, AzureError) as expected:
-        log.warning("%s: tried again later: %s", what, expected)
+        log.warning("%s: tried again later: %s", what, str(expected).partition("\n")[0])
     except Exception:  # a bug of ours must not stop the runs that it does not concern
         log.exception("%s: failed, and is tried again later", what)
 

@@ -175,10 +175,11 @@ def _metadata(items: Sequence[models.BatchMetadataItem] | None) -> dict[str, str
 
 def _check_added(added: models.BatchTaskCreateResult) -> None:
     code = added.error.code if added.error else None
-    if added.status == models.BatchTaskAddStatus.SUCCESS or code == Code.TASK_EXISTS:
+    status = added.status.lower()  # the service writes `Success`, the SDK's enum is `success`
+    if status == models.BatchTaskAddStatus.SUCCESS or code == Code.TASK_EXISTS:
         return
     message = added.error.message.value if added.error and added.error.message else "no reason given"
-    if added.status == models.BatchTaskAddStatus.SERVER_ERROR:
+    if status == models.BatchTaskAddStatus.SERVER_ERROR:
         raise TryLater(f"Azure Batch could not add the task {added.task_id} ({code}): {message}")
     raise BatchRefused(code or "unknown", f"task {added.task_id}: {message}")
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from azure.core import MatchConditions
-from azure.core.exceptions import ResourceModifiedError, ResourceNotFoundError
+from azure.core.exceptions import HttpResponseError, ResourceModifiedError, ResourceNotFoundError
 
 from shared.manifest import MAX_BYTES
 from shared.run import CANCEL_SUFFIX, ManifestBlob, is_manifest
@@ -15,7 +15,9 @@ from shared.run import CANCEL_SUFFIX, ManifestBlob, is_manifest
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from azure.storage.blob import ContainerClient
+    from azure.storage.blob import ContainerClient, StorageStreamDownloader
+
+_NO_SUCH_RANGE = 416
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ class Inbox:
     def read(self, blob: str) -> Drop | None:
         """Read the current version of a manifest; None if it is gone (it has been taken)."""
         try:
-            stream = self._container.download_blob(blob, offset=0, length=MAX_BYTES + 1)
+            stream = self._download(blob)
         except ResourceNotFoundError:
             return None
         content = stream.readall()
@@ -70,6 +72,14 @@ class Inbox:
             text=None if is_too_large else _decoded(content),
         )
         return Drop(manifest, stream.properties.last_modified, is_too_large)
+
+    def _download(self, blob: str) -> StorageStreamDownloader[bytes]:
+        try:
+            return self._container.download_blob(blob, offset=0, length=MAX_BYTES + 1)
+        except HttpResponseError as error:
+            if error.status_code != _NO_SUCH_RANGE:
+                raise
+        return self._container.download_blob(blob)  # an empty blob has no range at all
 
     def url(self, blob: str) -> str:
         """The address of a blob, as a source of copies within the account."""

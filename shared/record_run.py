@@ -140,7 +140,7 @@ def _task_record(app: App, staging: str, task: _EndedTask) -> TaskRecord:
     for name in LOG_NAMES:
         log_file = task.files.logs.get(name)
         if log_file is not None:
-            printed.read(name, app.staging.lines(staging, log_file.source.name, MAX_STREAM_BYTES))
+            printed.read(name, app.staging.lines(staging, log_file.source, MAX_STREAM_BYTES))
             if log_file.source.bytes > MAX_STREAM_BYTES:
                 printed.warnings.append(
                     f"{name}: only the first {MAX_STREAM_BYTES >> 20} MiB were read for printed values"
@@ -153,7 +153,7 @@ def _outcome(app: App, staging: str, task: _EndedTask) -> Outcome:
     stderr = task.files.logs.get("stderr.txt")
     if info is None or info.exit_code not in SCRIPT_EXIT_CODES or stderr is None:
         return judge(task.batch)
-    return judge(task.batch, read_marker(app.staging.lines(staging, stderr.source.name, MAX_STREAM_BYTES)))
+    return judge(task.batch, read_marker(app.staging.lines(staging, stderr.source, MAX_STREAM_BYTES)))
 
 
 def _finish_round(app: App, run: Run, manifest: Manifest, records: Sequence[TaskRecord], detected: datetime) -> None:

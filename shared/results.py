@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
+from azure.core import MatchConditions
+from azure.core.exceptions import ResourceExistsError, ResourceModifiedError, ResourceNotFoundError
 from azure.storage.blob import ContentSettings
 
+from shared.errors import TryLater
 from shared.manifest import redacted
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
 _JSON = ContentSettings(content_type="application/json")
 _YAML = ContentSettings(content_type="text/yaml; charset=utf-8")
+_COPIED = "success"
 _PENDING_COPY = "PendingCopyOperation"
 
 
@@ -39,22 +42,28 @@ class Results:
         return bool(self._container.get_blob_client(f"{run.results}/record.json").exists())
 
     def keep_manifest(self, run: Run, source_url: str) -> None:
-        """Keep the manifest as dropped, literal credentials redacted; what is no text is copied by storage."""
+        """Keep the manifest as dropped, literal credentials redacted; what is no text is copied by storage.
+
+        Raises TryLater if storage needs longer for that: the inbox blob must stay until then.
+        """
         blob = self._container.get_blob_client(f"{run.results}/manifest.yaml")
         text = run.body.manifest.text
         if text is not None:
             blob.upload_blob(self._masker.mask(redacted(text)).encode(), overwrite=True, content_settings=_YAML)
             return
+        version = {"source_etag": run.body.manifest.etag, "source_match_condition": MatchConditions.IfNotModified}
         try:
-            blob.start_copy_from_url(source_url)
-        except ResourceNotFoundError:
-            return  # removed from the inbox, so it was copied before
+            copy = blob.start_copy_from_url(source_url, **version)
+        except (ResourceNotFoundError, ResourceModifiedError):
+            return  # removed from the inbox, so it was copied before; or overwritten, so it is lost
+        if copy["copy_status"] != _COPIED:
+            raise TryLater(f"The copy of {run.body.manifest.name} is not complete yet.")
 
     def copy(self, source_url: str, run: Run, destination: str) -> bool:
         """Let storage copy a blob below the run's folder; whether the copy is complete already."""
         blob = self._container.get_blob_client(f"{run.results}/{destination}")
         try:
-            return bool(blob.start_copy_from_url(source_url)["copy_status"] == "success")
+            return bool(blob.start_copy_from_url(source_url)["copy_status"] == _COPIED)
         except ResourceExistsError as error:
             if error.error_code != _PENDING_COPY:  # type: ignore[attr-defined]  # storage's errors have a code
                 raise

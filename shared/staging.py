@@ -109,11 +109,13 @@ class Staging:
                 found.append(StagedBlob(blob.name, blob.size, bytes(md5).hex() if md5 else None))
         return found
 
-    def lines(self, container: str, blob: str, max_bytes: int) -> Iterator[str]:
+    def lines(self, container: str, blob: StagedBlob, max_bytes: int) -> Iterator[str]:
         """The lines of a text, read piece by piece, as far as `max_bytes`; what is not UTF-8 is replaced."""
+        if not blob.bytes:
+            return  # an empty blob has no range that could be asked for
         decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         rest = ""
-        for chunk in self._container(container).download_blob(blob, offset=0, length=max_bytes).chunks():
+        for chunk in self._container(container).download_blob(blob.name, offset=0, length=max_bytes).chunks():
             *lines, rest = (rest + decoder.decode(chunk)).split("\n")
             yield from lines
         if rest:

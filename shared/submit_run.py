@@ -128,9 +128,19 @@ def _reloaded(app: App, run: Run) -> Run:
 
 
 def _wait(app: App, run: Run, why: Waiting) -> Waiting:
-    waiting = app.runs.save(_reloaded(app, run).waits(why))
-    app.results.write_status(waiting, status_of(waiting, now=app.now()))
+    _save_and_tell(app, _reloaded(app, run).waits(why))
     return why
+
+
+def _save_and_tell(app: App, run: Run) -> None:
+    """Write status and run document: in this order, so that a run that is closed meanwhile leaves no status behind."""
+    app.results.write_status(run, status_of(run, now=app.now()))
+    try:
+        app.runs.save(run)
+    except RunChanged:
+        if app.runs.load(run.id) is None:
+            app.results.remove_status(run)
+        raise
 
 
 def _take_manifest(app: App, run: Run) -> None:
@@ -215,7 +225,8 @@ def _stage(app: App, run: Run, plan: RoundPlan) -> None:
 
 
 def _add_tasks(app: App, run: Run, plan: RoundPlan, time_left: timedelta) -> None:
-    access = app.staging.access(plan.staging, time_left, now=app.now())
+    submitted = app.now()
+    access = app.staging.access(plan.staging, time_left, now=submitted)
     try:
         app.batch.add_tasks(run.job_id, batch_job.tasks(plan, access))
         app.batch.end_when_tasks_end(run.job_id)
@@ -225,6 +236,5 @@ def _add_tasks(app: App, run: Run, plan: RoundPlan, time_left: timedelta) -> Non
         if conflict.code not in ENDED:
             raise TryLater(str(conflict)) from conflict
     job = RoundJob(id=run.job_id, pool=plan.pool_id, reason=JobReason.FIRST)
-    running = app.runs.save(run.submitted(job, app.now()))
+    _save_and_tell(app, run.submitted(job, submitted))
     log.info("run %s: submitted job %s", run.id, run.job_id)
-    app.results.write_status(running, status_of(running, now=app.now()))
