@@ -51,9 +51,9 @@ class Results:
         if text is not None:
             blob.upload_blob(self._masker.mask(redacted(text)).encode(), overwrite=True, content_settings=_YAML)
             return
-        version = {"source_etag": run.body.manifest.etag, "source_match_condition": MatchConditions.IfNotModified}
+        etag, unchanged = run.body.manifest.etag, MatchConditions.IfNotModified
         try:
-            copy = blob.start_copy_from_url(source_url, **version)
+            copy = blob.start_copy_from_url(source_url, source_etag=etag, source_match_condition=unchanged)
         except (ResourceNotFoundError, ResourceModifiedError):
             return  # removed from the inbox, so it was copied before; or overwritten, so it is lost
         if copy["copy_status"] != _COPIED:
