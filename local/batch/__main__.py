@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from local.batch.machine.account import DEFAULT_ACTIVE_JOB_QUOTA
-from local.batch.node.output_files import BlobNaming
+from local.batch.node.blob_naming import BlobNaming
 from local.batch.server import DEFAULT_PORT, PoolOption, ServeOptions, serve
 from local.errors import LocalError
 

@@ -13,8 +13,8 @@ from local.batch.api.auth import ACCOUNT_KEY, ACCOUNT_NAME
 from local.batch.machine.account import DEFAULT_ACTIVE_JOB_QUOTA
 from local.batch.models.common import ID_PATTERN, key_of
 from local.batch.models.pool import MAX_SLOTS_PER_NODE, PoolCreate, PoolResize, PoolUpdate
+from local.batch.node.blob_naming import BlobNaming
 from local.batch.node.environment import AccountInfo
-from local.batch.node.output_files import BlobNaming
 from local.batch.node.task_process import NodeSettings
 from local.batch.service import BatchService
 from local.batch.store import Store

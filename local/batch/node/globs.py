@@ -2,7 +2,8 @@ r"""File patterns of output files, as Batch reads them.
 
 https://learn.microsoft.com/rest/api/batchservice/tasks/create-task#outputfile: `*` and `?` stay within one directory,
 `**` is any number of directories, `[abc]`, `[a-c]` and `[!abc]` are one character; a name that begins with a dot is
-matched only by a pattern that begins with a dot.
+matched only by a pattern that begins with a dot. A pattern that ends in `**` names directories, and so no file: whether
+Batch is kinder is not documented.
 """
 
 from __future__ import annotations
@@ -68,7 +69,8 @@ def _files_below(folder: Path) -> Iterator[Path]:
 def _expression(pattern: str) -> re.Pattern[str]:
     *directories, name = pattern.split("/")
     parts = [r"(?:[^/.][^/]*/)*" if part == ANY_DIRECTORIES else f"{_segment(part)}/" for part in directories]
-    return re.compile("".join(parts) + _segment(name), re.DOTALL)
+    last = r"(?!)" if name == ANY_DIRECTORIES else _segment(name)
+    return re.compile("".join(parts) + last, re.DOTALL)
 
 
 def _segment(segment: str) -> str:

@@ -5,32 +5,22 @@ https://learn.microsoft.com/azure/batch/batch-task-output-files
 
 from __future__ import annotations
 
-import os
-import string
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from azure.core.exceptions import AzureError, HttpResponseError
 
 from local.batch.models.task import UploadCondition
-from local.batch.node.globs import FilePattern
+from local.batch.node.blob_naming import named_files
 from local.batch.node.storage import FILE_UPLOAD, container_client
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from local.batch.models.common import FailureInfo
     from local.batch.models.task import OutputFile
+    from local.batch.node.blob_naming import BlobNaming
     from local.batch.node.directories import TaskDirectories
-
-
-class BlobNaming(StrEnum):
-    """How a blob is named whose pattern has wildcards. Which of the two Batch does is not documented."""
-
-    WORKING_DIRECTORY = "working-directory"
-    LITERAL_FOLDER = "literal-folder"
 
 
 @dataclass(frozen=True)
@@ -52,7 +42,7 @@ class Uploader:
         headers = {header.name: header.value or "" for header in destination.upload_headers}
         try:
             with container_client(destination.container_url) as container:
-                for file, blob in self._named(output):
+                for file, blob in named_files(output, self.directories, self.environment, self.naming):
                     with file.open("rb") as data:
                         container.upload_blob(blob, data, overwrite=True, headers=headers)
                     self._log("fileuploadout.txt", f"Uploaded {file} to {container.container_name}/{blob}")
@@ -61,23 +51,6 @@ class Uploader:
         except (AzureError, OSError, ValueError) as error:
             return [self._failed(output, None, str(error))]
         return []
-
-    def _named(self, output: OutputFile) -> list[tuple[Path, str]]:
-        text = string.Template(output.file_pattern).safe_substitute(self.environment)
-        pattern = FilePattern.parse(text, self.directories.working)
-        path = (output.destination.container.path or "").strip("/")
-        if not pattern.has_wildcards:
-            return [(file, path or file.name) for file in pattern.files()]
-        folder = self._naming_folder(pattern)
-        return [
-            (file, f"{path}/{os.path.relpath(file, folder)}" if path else os.path.relpath(file, folder))
-            for file in pattern.files()
-        ]
-
-    def _naming_folder(self, pattern: FilePattern) -> Path:
-        working = self.directories.working
-        outside = not pattern.folder.is_relative_to(working)
-        return pattern.folder if outside or self.naming is BlobNaming.LITERAL_FOLDER else working
 
     def _failed(self, output: OutputFile, status: int | None, reason: str) -> FailureInfo:
         self._log("fileuploaderr.txt", f"Could not upload {output.file_pattern}: {reason}")

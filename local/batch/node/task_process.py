@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from local.batch.machine.commands import StartTask
+    from local.batch.node.blob_naming import BlobNaming
     from local.batch.node.environment import AccountInfo
     from local.batch.node.leftovers import Leftovers
-    from local.batch.node.output_files import BlobNaming
     from local.batch.node.process import ProcessGroup
 
 

@@ -1,0 +1,195 @@
+"""What the tests of the Batch service share: the machine on a clock of its own, and the service over HTTP."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+import uuid
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from azure.batch import BatchClient, models
+from azure.core.credentials import AzureNamedKeyCredential
+
+from local.batch import ACCOUNT_KEY, ACCOUNT_NAME
+from local.batch.machine.account import Account
+from local.batch.machine.commands import StartTask, StopTask, TaskEnd, TaskRun
+from local.batch.models.job import JobCreate
+from local.batch.models.pool import PoolCreate
+from local.batch.models.task import TaskCreate
+from local.child import Child, Program
+from local.ports import AUTO, Ports
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+POLL_SECONDS = 0.02
+PATIENCE_SECONDS = 20
+
+
+@dataclass
+class Machine:
+    """An account on a clock that only the test moves, with nodes that only the test ends tasks on."""
+
+    now: datetime = datetime(2026, 11, 22, tzinfo=UTC)
+    running: dict[str, StartTask] = field(default_factory=dict)
+    stopping: list[TaskRun] = field(default_factory=list)
+    quota: int = 300
+
+    def __post_init__(self) -> None:
+        self.account = Account(lambda: self.now, active_job_quota=self.quota)
+
+    def pool(self, pool_id: str = "pool", nodes: int = 1, slots: int = 4, **more: Any) -> None:
+        """Create a pool and wait for its nodes."""
+        spec = {"id": pool_id, "vmSize": "m", "targetDedicatedNodes": nodes, "taskSlotsPerNode": slots, **more}
+        self.account.pools.create(PoolCreate.model_validate(spec))
+        self.passes(seconds=1)
+
+    def job(self, job_id: str = "job", **more: Any) -> None:
+        """Create a job of the pool `pool`."""
+        self.account.jobs.create(JobCreate.model_validate({"id": job_id, "poolInfo": {"poolId": "pool"}, **more}))
+        self.passes()
+
+    def task(self, task_id: str, job_id: str = "job", **more: Any) -> None:
+        """Add a task."""
+        self.account.tasks.create(job_id, TaskCreate.model_validate({"id": task_id, "commandLine": "x", **more}))
+        self.passes()
+
+    def passes(self, seconds: float = 0) -> None:
+        """Let time pass, and take the commands that nodes get."""
+        self.now += timedelta(seconds=seconds)
+        self.account.advance()
+        for command in self.account.take_commands():
+            if isinstance(command, StartTask):
+                self.running[command.run.task_id] = command
+            elif isinstance(command, StopTask):
+                self.stopping.append(command.run)
+        self.account.take_changes()
+
+    def ends(self, task_id: str, exit_code: int | None = 0, **more: Any) -> None:
+        """Let a node report the end of a running task."""
+        self.account.end_task(self.running.pop(task_id).run, TaskEnd(exit_code, **more))
+        self.passes()
+
+    def job_state(self, job_id: str = "job") -> str:
+        """Return the state of a job."""
+        return self.account.state.job(job_id).state.value
+
+    def task_state(self, task_id: str, job_id: str = "job") -> str:
+        """Return the state of a task."""
+        return self.account.state.task(job_id, task_id).state.value
+
+
+@pytest.fixture
+def machine() -> Machine:
+    """A machine with one pool of one node and four slots."""
+    made = Machine()
+    made.pool()
+    return made
+
+
+@pytest.fixture
+def new_machine() -> type[Machine]:
+    """Make machines without any pool."""
+    return Machine
+
+
+@dataclass
+class Service:
+    """A running Batch service."""
+
+    child: Child
+    endpoint: str
+    data_dir: Path
+
+    def client(self, key: str = ACCOUNT_KEY) -> BatchClient:
+        """Return a client of the unchanged SDK, which does not retry: tests want to see every answer."""
+        credential = AzureNamedKeyCredential(ACCOUNT_NAME, key)
+        return BatchClient(self.endpoint, credential, retry_total=0)
+
+
+@pytest.fixture(scope="session")
+def start_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Service]]:
+    """Start services with options of the command line; they are stopped at the end of the session."""
+    children: list[Child] = []
+
+    def start(*options: str, data_dir: Path | None = None) -> Service:
+        port = Ports.choose(AUTO).batch
+        folder = data_dir or tmp_path_factory.mktemp("batch")
+        command = (sys.executable, "-m", "local.batch", "--port", str(port), "--data-dir", str(folder), *options)
+        endpoint = f"http://127.0.0.1:{port}"
+        program = Program("batch", command, dict(os.environ), folder / "service.log", f"{endpoint}/_local/health")
+        children.append(Child(program))
+        children[-1].wait_ready()
+        return Service(children[-1], endpoint, folder)
+
+    yield start
+    for child in children:
+        child.kill()
+
+
+@pytest.fixture(scope="session")
+def service(start_service: Callable[..., Service]) -> Service:
+    """A service for all tests; each takes jobs of its own."""
+    return start_service("--pool", "local:1:8")
+
+
+@pytest.fixture
+def client(service: Service) -> BatchClient:
+    """A client of the service."""
+    return service.client()
+
+
+@pytest.fixture
+def new_job(client: BatchClient) -> Callable[..., str]:
+    """Create jobs with ids of their own in the pool `local`."""
+
+    def create(**more: Any) -> str:
+        job_id = f"job-{uuid.uuid4().hex[:12]}"
+        pool_info = models.BatchPoolInfo(pool_id=more.pop("pool_id", "local"))
+        client.create_job(models.BatchJobCreateOptions(id=job_id, pool_info=pool_info, **more))
+        return job_id
+
+    return create
+
+
+@pytest.fixture
+def run_task(client: BatchClient, new_job: Callable[..., str]) -> Callable[..., models.BatchTask]:
+    """Run one task in a job of its own and return it completed; its job's id is in its URL."""
+
+    def run(command_line: str, **more: Any) -> models.BatchTask:
+        job_id = new_job()
+        client.create_task(job_id, models.BatchTaskCreateOptions(id="task", command_line=command_line, **more))
+        return completed(client, job_id, "task")
+
+    return run
+
+
+@pytest.fixture
+def wait_completed(client: BatchClient) -> Callable[[str, str], models.BatchTask]:
+    """Wait for a task to complete."""
+    return lambda job_id, task_id: completed(client, job_id, task_id)
+
+
+@pytest.fixture
+def wait_until() -> Callable[[Callable[[], bool]], None]:
+    """Wait for a condition that only asking again can show."""
+    return until
+
+
+def completed(client: BatchClient, job_id: str, task_id: str) -> models.BatchTask:
+    """Wait for a task to complete, and return it."""
+    until(lambda: client.get_task(job_id, task_id).state == "completed")
+    return client.get_task(job_id, task_id)
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Ask until a condition holds, or fail."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, "This did not happen in time."
+        time.sleep(POLL_SECONDS)
