@@ -90,7 +90,8 @@ def test_a_named_output_that_is_missing_is_a_warning(drop) -> None:
 
 
 def test_globs_bring_back_folders(drop) -> None:
-    text = "id: t\ncommands: [mkdir -p d/e, echo 1 > d/a.txt, echo 2 > d/e/b.txt, echo 3 > c.csv]\noutputFiles: ['d/**/*.txt', '*.csv']"
+    commands = "mkdir -p d/e, echo 1 > d/a.txt, echo 2 > d/e/b.txt, echo 3 > c.csv"
+    text = f"id: t\ncommands: [{commands}]\noutputFiles: ['d/**/*.txt', '*.csv']"
     run = drop("globs.yaml", text)
     assert set(run.record()["tasks"][0]["outputs"]["outputFiles"]) == {"d/a.txt", "d/e/b.txt", "c.csv"}
     assert run.read("outputs/t/d/e/b.txt") == "2\n"

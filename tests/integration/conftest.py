@@ -1,0 +1,168 @@
+"""The app's own stories, called step by step, on real storage and a real Batch service; the test is the trigger."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import time
+import urllib.request
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from azure.storage.blob import BlobServiceClient
+
+from local.errors import LocalError
+from local.ports import AUTO
+from local.stack import Stack
+from local.stack_options import StackOptions
+from shared import poll_runs, record_run, submit_run
+from shared.app import App
+from shared.run import results_folder, run_id
+from shared.settings import Settings
+from tests.conftest import unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from shared.events import JobEnded
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Storage and Batch without a Functions host: nothing happens unless a test makes it happen."""
+    options = StackOptions(data_dir=tmp_path_factory.mktemp("services"), ports=AUTO, functions=False)
+    try:
+        with Stack(options) as running:
+            yield running
+    except LocalError as error:
+        unavailable(str(error))
+
+
+@dataclass
+class Outbox:
+    """In place of the topic: what was published, call by call, for the test to deliver as it likes."""
+
+    calls: list[list[JobEnded]] = field(default_factory=list)
+
+    def publish(self, events: Sequence[JobEnded]) -> None:
+        """Keep the events."""
+        self.calls.append(list(events))
+
+    def take(self) -> list[JobEnded]:
+        """Everything published since the last time."""
+        events = [event for call in self.calls for event in call]
+        self.calls.clear()
+        return events
+
+
+class World:
+    """One app with containers of its own, and what a test does to it and sees of it."""
+
+    def __init__(self, services: Stack, **settings: str) -> None:
+        number = next(_numbers)
+        names = ("inbox", "runs", "staging", "results", "namespaces")
+        containers = {f"{name.upper()}_CONTAINER": f"{name}-{number}" for name in names}
+        self.settings = Settings.from_environ({**services.settings, **containers, **settings})
+        self.outbox = Outbox()
+        self.app = replace(App.of(self.settings), events=self.outbox)
+        self._storage = BlobServiceClient.from_connection_string(services.settings["RunStorage"])
+        for container in containers.values():
+            self._storage.create_container(container)
+        self._batch = services.settings["BATCH_ACCOUNT_ENDPOINT"]
+
+    def later(self, **by: float) -> App:
+        """The app some time later, as its clock says."""
+        return replace(self.app, now=lambda: datetime.now(UTC) + timedelta(**by))
+
+    def drop(self, name: str = "m.yaml", text: str = "commands: [echo hi]") -> str:
+        """Drop a manifest; the id of its run."""
+        blob = self._storage.get_blob_client(self.settings.containers.inbox, name)
+        written = blob.upload_blob(text, overwrite=True)
+        return run_id(self.settings.containers.inbox, name, written["etag"], written["last_modified"])
+
+    def take(self, name: str = "m.yaml", text: str = "commands: [echo hi]") -> str:
+        """Drop a manifest and submit its run, as the blob trigger does."""
+        run = self.drop(name, text)
+        submit_run.take(self.app, name)
+        return run
+
+    def finish(self) -> None:
+        """Poll and deliver, until no run is open."""
+        deadline = time.monotonic() + 30
+        while self.names("runs"):
+            assert time.monotonic() < deadline, f"still open: {self.names('runs')}"
+            poll_runs.poll(self.app)
+            self.deliver()
+            time.sleep(0.05)
+
+    def deliver(self) -> None:
+        """Deliver what was published."""
+        for event in self.outbox.take():
+            record_run.record(self.app, event)
+
+    def await_end(self, run: str) -> None:
+        """Wait until the first job of a run has completed, or is gone."""
+        deadline = time.monotonic() + 30
+        while not self.app.batch.has_ended(f"{run}-1"):
+            assert time.monotonic() < deadline, f"the job of {run} is still alive"
+            time.sleep(0.02)
+
+    def names(self, container: str) -> list[str]:
+        """The blobs of one of the app's containers."""
+        name = getattr(self.settings.containers, container)
+        return list(self._storage.get_container_client(name).list_blob_names())
+
+    def put(self, container: str, name: str, text: str = "") -> None:
+        """Write a blob into one of the app's containers."""
+        self._storage.get_blob_client(getattr(self.settings.containers, container), name).upload_blob(text)
+
+    def result(self, run: str, document: str, name: str = "m.yaml") -> dict[str, Any]:
+        """A JSON document of a run's results."""
+        blob = f"{results_folder(name, run)}/{document}"
+        client = self._storage.get_blob_client(self.settings.containers.results, blob)
+        return json.loads(client.download_blob().readall())
+
+    def record(self, run: str, name: str = "m.yaml") -> dict[str, Any]:
+        """The record of a run."""
+        return self.result(run, "record.json", name)
+
+    def batch_requests(self) -> dict[str, int]:
+        """The requests that Batch had since this was last called, by operation."""
+        url = f"{self._batch}/_local/requests"
+        with urllib.request.urlopen(url) as answer:
+            counts = json.load(answer)
+        urllib.request.urlopen(urllib.request.Request(url, method="DELETE")).close()
+        return counts
+
+    def batch_fails(self, *faults: dict[str, Any]) -> None:
+        """Make Batch misbehave in these ways and no others."""
+        body = json.dumps({"faults": faults}).encode()
+        urllib.request.urlopen(urllib.request.Request(f"{self._batch}/_local/faults", body, method="PUT")).close()
+
+
+@pytest.fixture
+def make_world(services: Stack) -> Iterator[Callable[..., World]]:
+    """Make an app of some settings."""
+    worlds: list[World] = []
+
+    def make(**settings: str) -> World:
+        worlds.append(World(services, **settings))
+        return worlds[-1]
+
+    yield make
+    for world in worlds:
+        world.batch_fails()
+        for job in world.app.batch.live_jobs():
+            world.app.batch.delete(job)
+
+
+@pytest.fixture
+def world(make_world: Callable[..., World]) -> World:
+    """An app of the usual settings."""
+    made = make_world()
+    made.batch_requests()
+    return made

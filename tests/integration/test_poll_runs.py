@@ -1,0 +1,132 @@
+"""A tick: what it costs, what it publishes, and cancelling."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from shared import poll_runs, record_run
+from shared.events import JobEnded
+from shared.run import MAX_ANNOUNCEMENTS
+
+
+def test_a_tick_without_open_runs_asks_batch_nothing(world) -> None:
+    poll_runs.poll(world.app)
+    assert world.batch_requests() == {}
+
+
+def test_a_tick_asks_batch_once_however_many_runs_are_running(world) -> None:
+    for number in range(5):
+        world.take(f"{number}.yaml", "commands: [sleep 30]")
+    world.batch_requests()
+    poll_runs.poll(world.app)
+    assert world.batch_requests() == {"Jobs_ListJobs": 1}
+
+
+def test_a_one_task_run_costs_five_batch_calls(world) -> None:
+    """Create, add, patch, list, delete; ticks and the listing of pools once a minute are counted apart."""
+    world.take()
+    world.finish()
+    requests = world.batch_requests()
+    assert {name: count for name, count in requests.items() if name not in ("Jobs_ListJobs", "Pools_ListPools")} == {
+        "Jobs_CreateJob": 1,
+        "Tasks_CreateTaskCollection": 1,
+        "Jobs_UpdateJob": 1,
+        "Tasks_ListTasks": 1,
+        "Jobs_DeleteJob": 1,
+    }
+
+
+def ended(world, *names: str) -> list[str]:
+    """Submit runs and wait until all their jobs have ended."""
+    runs = [world.take(f"{name}.yaml") for name in names]
+    for run in runs:
+        world.await_end(run)
+    return runs
+
+
+def test_all_ended_runs_are_announced_in_one_call(world) -> None:
+    runs = ended(world, "a", "b", "c")
+    poll_runs.poll(world.app)
+    assert [sorted(event.run_id for event in call) for call in world.outbox.calls] == [sorted(runs)]
+
+
+def test_an_ended_run_is_announced_again_with_growing_pauses(world) -> None:
+    """The first event may be lost, or the recording may fail."""
+    ended(world, "a")
+    announced = []
+    for seconds in (0, 10, 31, 40, 65, 100):
+        poll_runs.poll(world.later(seconds=seconds))
+        announced.append(len(world.outbox.take()))
+    assert announced == [1, 0, 1, 0, 1, 0]
+
+
+def test_a_run_that_cannot_be_recorded_ends_in_a_record_that_says_so(world) -> None:
+    (run,) = ended(world, "a")
+    (listed,) = world.app.runs.list()
+    world.app.runs.set_progress(listed, replace(listed.progress, announced=MAX_ANNOUNCEMENTS))
+    poll_runs.poll(world.later(hours=2))
+    assert world.outbox.calls == [[JobEnded(run, 1, last=True)]]
+    world.deliver()
+    record = world.record(run, "a.yaml")
+    assert (record["state"], record["failure"]["category"]) == ("FAILED", "internal")
+    assert world.names("runs") == world.names("staging") == []
+
+
+def test_a_job_that_vanished_ends_its_run(world) -> None:
+    """Deleted by hand, say."""
+    run = world.take(text="commands: [sleep 600]")
+    world.app.batch.delete(f"{run}-1")
+    world.await_end(run)
+    world.finish()
+    record = world.record(run)
+    assert (record["state"], record["tasks"][0]["state"]) == ("FAILED", "SKIPPED")
+
+
+def test_a_tick_that_fails_fails_no_run(world) -> None:
+    run = world.take()
+    world.batch_fails({"operation": "Jobs_ListJobs", "status": 403, "code": "AuthenticationFailed"})
+    with pytest.raises(Exception, match="AuthenticationFailed"):
+        poll_runs.poll(world.app)
+    world.batch_fails()
+    world.finish()
+    assert world.record(run)["state"] == "SUCCESS"
+
+
+def test_cancelling_a_running_run_keeps_its_logs(world) -> None:
+    run = world.take(text="id: t\ncommands: [echo before, sleep 600]")
+    world.put("inbox", f"{run}.cancel")
+    world.finish()
+    record = world.record(run)
+    assert (record["state"], record["tasks"][0]["state"]) == ("KILLED", "KILLED")
+    assert world.names("inbox") == []
+
+
+def test_cancelling_a_queued_run_keeps_it_out_of_batch(world) -> None:
+    world.batch_fails({"operation": "Jobs_CreateJob", "status": 409, "code": "ActiveJobAndScheduleQuotaReached"})
+    run = world.take()
+    world.batch_fails()
+    world.put("inbox", f"{run}.cancel")
+    poll_runs.poll(world.app)
+    assert world.record(run)["state"] == "KILLED"
+    assert world.names("inbox") == world.names("runs") == []
+    assert "Tasks_CreateTaskCollection" not in world.batch_requests()
+
+
+def test_cancelling_a_finished_or_unknown_run_changes_nothing(world) -> None:
+    run = world.take()
+    world.finish()
+    world.put("inbox", f"{run}.cancel")
+    world.put("inbox", "never-20261122t121314-00000000.cancel")
+    poll_runs.poll(world.app)
+    assert world.record(run)["state"] == "SUCCESS"
+    assert world.names("inbox") == []
+
+
+def test_an_event_of_a_job_that_is_alive_does_nothing(world) -> None:
+    run = world.take(text="commands: [sleep 600]")
+    for event in (JobEnded(run, 1), JobEnded(run, 0), JobEnded(run, 2), JobEnded("unknown", 1)):
+        record_run.record(world.app, event)
+    assert not [name for name in world.names("results") if name.endswith("record.json")]
+    assert world.names("runs") == [f"{run}.json"]

@@ -1,0 +1,80 @@
+"""Recording: repeated, sliced, interrupted, and always once."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+
+import pytest
+
+from shared import record_run
+from shared.events import JobEnded
+
+TEXT = "id: t\ncommands: ['echo a > a.txt; echo b > b.txt']\noutputFiles: ['*.txt']"
+
+
+@pytest.fixture
+def ended(world) -> str:
+    """A run whose job has ended."""
+    run = world.take(text=TEXT)
+    world.await_end(run)
+    return run
+
+
+def test_one_event_delivered_three_times_at_once_makes_one_record(world, ended: str) -> None:
+    with ThreadPoolExecutor(3) as threads:
+        list(threads.map(lambda _: record_run.record(world.app, JobEnded(ended, 1)), range(3)))
+    assert world.record(ended)["state"] == "SUCCESS"
+    assert world.names("runs") == world.names("staging") == []
+
+
+def test_an_event_after_the_run_was_closed_does_nothing(world, ended: str) -> None:
+    record_run.record(world.app, JobEnded(ended, 1))
+    first = world.record(ended)
+    record_run.record(world.app, JobEnded(ended, 1))
+    assert world.record(ended) == first
+
+
+def test_what_does_not_fit_into_one_event_goes_on_with_the_next(world, ended: str, monkeypatch) -> None:
+    monkeypatch.setattr(record_run, "BUDGET_SECONDS", -1.0)
+    record_run.record(world.app, JobEnded(ended, 1))
+    assert world.outbox.take() == [JobEnded(ended, 1)]
+    assert world.names("runs"), "nothing is lost meanwhile"
+    monkeypatch.undo()
+    record_run.record(world.app, JobEnded(ended, 1))
+    assert set(world.record(ended)["tasks"][0]["outputs"]["outputFiles"]) == {"a.txt", "b.txt"}
+
+
+def test_a_recording_that_broke_off_after_the_record_is_only_closed(world, ended: str, monkeypatch) -> None:
+    with monkeypatch.context() as broken:
+        broken.setattr(type(world.app.staging), "clear", lambda *_: pytest.fail("the process dies here"))
+        with pytest.raises(pytest.fail.Exception):
+            record_run.record(world.app, JobEnded(ended, 1))
+    first = world.record(ended)
+    assert world.names("runs")
+    world.finish()
+    assert world.record(ended) == first
+    assert world.names("runs") == world.names("staging") == []
+
+
+def test_a_failing_service_is_tried_again_with_the_next_announcement(world, ended: str) -> None:
+    world.batch_fails({"operation": "Tasks_ListTasks", "status": 400, "code": "OperationTimedOut"})
+    record_run.record(world.app, JobEnded(ended, 1))
+    assert world.names("runs")
+    world.batch_fails()
+    world.finish()
+    assert world.record(ended)["state"] == "SUCCESS"
+
+
+def test_jobs_are_kept_where_the_manifest_says_so(world) -> None:
+    run = world.take(text="commands: [echo hi]\ntaskRunner: {delete: false}")
+    world.finish()
+    assert set(world.app.batch.tasks(f"{run}-1")) == {"1"}
+    world.app.batch.delete(f"{run}-1")
+
+
+def test_the_record_tells_times_in_their_order(world, ended: str) -> None:
+    record_run.record(world.app, JobEnded(ended, 1))
+    times = {name: datetime.fromisoformat(time) for name, time in world.record(ended)["timings"].items()}
+    order = ("dropped", "submitted", "started", "ended", "detected", "recorded")
+    assert [times[name] for name in order] == sorted(times.values())
