@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from shared.app import guarded, log
 from shared.events import JobEnded
 from shared.run import CANCEL_SUFFIX, State, Step, Waiting, next_step
-from shared.submit_run import end_unsubmitted, give_up, submit, take
+from shared.submit_run import end_unsubmitted, give_up, submit, take, take_manifest
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -57,6 +57,7 @@ def honour_cancel(app: App, cancel: WaitingBlob) -> None:
             run = app.runs.save(run.cancelled())
             log.info("run %s: cancelled", run.id)
         if run.progress.state is State.QUEUED:
+            take_manifest(app, run)
             end_unsubmitted(app, run)
         else:
             app.batch.terminate(run.job_id)

@@ -105,7 +105,7 @@ def _submit(app: App, run: Run) -> Waiting | None:
         close(app, run)
         return None
     if run.progress.waiting is None:
-        _take_manifest(app, run)
+        take_manifest(app, run)
     if not run.is_open_for_tasks:
         end_unsubmitted(app, run)
         return None
@@ -143,7 +143,7 @@ def _save_and_tell(app: App, run: Run) -> None:
         raise
 
 
-def _take_manifest(app: App, run: Run) -> None:
+def take_manifest(app: App, run: Run) -> None:
     """Once a run is accepted or rejected its manifest lies in the results, and no longer in the inbox."""
     manifest = run.body.manifest
     app.results.keep_manifest(run, app.inbox.url(manifest.name))
@@ -163,6 +163,7 @@ def end_unsubmitted(app: App, run: Run) -> None:
 def give_up(app: App, run: Run, code: str, message: str) -> None:
     """End a queued run that is not wrong, but cannot be brought into Batch."""
     rejection = Rejection(category=FailureCategory.INFRASTRUCTURE, code=code, errors=(RunProblem(message=message),))
+    take_manifest(app, run)
     end_unsubmitted(app, app.runs.save(run.rejected(rejection)))
 
 

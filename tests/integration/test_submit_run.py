@@ -8,7 +8,7 @@ from dataclasses import replace
 from azure.batch import models
 
 from shared import poll_runs, submit_run
-from shared.run import Progress
+from shared.run import MAX_ATTEMPTS, Progress
 
 
 def test_a_run_is_in_batch_and_no_longer_in_the_inbox(world) -> None:
@@ -166,14 +166,13 @@ def test_a_busy_batch_puts_a_run_off_without_counting_an_attempt(world) -> None:
 
 
 def test_a_run_that_keeps_failing_ends_in_a_record_that_says_so(world) -> None:
-    world.batch_fails({"operation": "Jobs_CreateJob", "status": 500, "code": "InternalError"})
-    run = world.take()
-    (listed,) = world.app.runs.list()
-    world.app.runs.set_progress(listed, replace(listed.progress, attempts=10))
+    world.drop()
+    run = world.app.runs.create(submit_run._accepted(world.app, world.app.inbox.read("m.yaml")))
+    world.app.runs.save(replace(run, progress=replace(run.progress, attempts=MAX_ATTEMPTS)))
     poll_runs.poll(world.later(hours=2))
-    record = world.record(run)
+    record = world.record(run.id)
     assert (record["state"], record["failure"]["code"]) == ("FAILED", "TooManyAttempts")
-    assert world.names("runs") == world.names("inbox") == world.names("staging") == []
+    assert world.names("runs") == world.names("staging") == world.names("inbox") == []
 
 
 def test_what_batch_refuses_for_good_is_rejected_in_its_words(world) -> None:

@@ -1,0 +1,20 @@
+"""`local.settings.sample.json` is what `func start` needs beside `python -m local up --without-functions`."""
+
+import json
+from pathlib import Path
+
+from local.ports import Ports
+from local.stack_options import StackOptions
+from local.stack_settings import stack_settings
+from shared.settings import Settings
+
+SAMPLE = json.loads((Path(__file__).parents[2] / "local.settings.sample.json").read_text())
+
+
+def test_sample_holds_the_settings_of_a_stack_on_its_usual_ports() -> None:
+    own = {"FUNCTIONS_WORKER_RUNTIME": "python", "POLL_SCHEDULE": "*/5 * * * * *"}
+    assert SAMPLE["Values"] == {**stack_settings(Ports.choose(None), StackOptions()), **own}
+
+
+def test_the_app_starts_with_it() -> None:
+    assert Settings.from_environ(SAMPLE["Values"]).batch.pool_id == "local"
