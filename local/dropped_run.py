@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from azure.batch.models import BatchTaskState
 from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
 
 from local.errors import LocalError
@@ -30,7 +31,7 @@ class TaskView:
     """A task as Batch shows it: `state` is Batch's, the exit code is None unless it ended with one."""
 
     name: str
-    state: str
+    state: BatchTaskState
     exit_code: int | None
 
 
@@ -120,4 +121,4 @@ class Runs:
 
 def _task_view(task: BatchTask) -> TaskView:
     info = task.execution_info
-    return TaskView(task.display_name or task.id, str(task.state), info.exit_code if info else None)
+    return TaskView(task.display_name or task.id, BatchTaskState(task.state), info.exit_code if info else None)

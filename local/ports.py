@@ -8,7 +8,7 @@ import socket
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from local.errors import LocalError
+from local.errors import LocalError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +34,7 @@ class Ports:
     def choose(cls, ports: str | None) -> Ports:
         """The ports that the option `--ports` stands for: None for the defaults, a base, or `auto`.
 
-        Raises LocalError if one is in use, or the option is neither.
+        Raises LocalError if one is in use, UsageError if the option is neither.
         """
         if ports == AUTO:
             return cls(*_free_ports(6))
@@ -56,7 +56,7 @@ class Ports:
 def _base(ports: str) -> int:
     highest = 65535 - 5
     if not ports.isdecimal() or not 1 <= int(ports) <= highest:
-        raise LocalError(f"--ports {ports}: give the first of six ports, from 1 to {highest}, or {AUTO}.")
+        raise UsageError(f"--ports {ports}: give the first of six ports, from 1 to {highest}, or {AUTO}.")
     return int(ports)
 
 

@@ -6,7 +6,10 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from azure.core.exceptions import AzureError
+
 from local.dropped_run import Runs, RunView
+from local.errors import LocalError
 from local.run_report import progress_lines, summary_lines
 from shared.clients import Clients
 from shared.run import State
@@ -35,17 +38,27 @@ class RunManifests:
     folder: Callable[[DroppedRun], Path]
 
     def to_their_ends(self) -> bool:
-        """Run them all at the same time; whether all of them ended in SUCCESS."""
+        """Run them all at the same time; whether all of them ended in SUCCESS.
+
+        Raises LocalError if the stack fails.
+        """
         settings = Settings.from_environ(self.settings)
         clients = Clients(settings)
         with clients.blobs, clients.batch:  # connections that stay open would keep Azurite from stopping
             runs = Runs(clients.blobs, clients.batch, settings.containers)
-            dropped = {runs.drop(manifest): manifest for manifest in self.manifests}
-            records = self._watch(runs, list(dropped))
-            for run, manifest in dropped.items():
-                folder = self.folder(run)
-                runs.download(run, folder)
-                print("", *summary_lines(records[run], manifest, folder), "", sep="\n", flush=True)
+            try:
+                return self._run(runs)
+            except AzureError as error:
+                self.check()
+                raise LocalError(f"The stack does not answer: {error}") from error
+
+    def _run(self, runs: Runs) -> bool:
+        dropped = {runs.drop(manifest): manifest for manifest in self.manifests}
+        records = self._watch(runs, list(dropped))
+        for run, manifest in dropped.items():
+            folder = self.folder(run)
+            runs.download(run, folder)
+            print("", *summary_lines(records[run], manifest, folder), "", sep="\n", flush=True)
         return all(record.state is State.SUCCESS for record in records.values())
 
     def _watch(self, runs: Runs, dropped: Sequence[DroppedRun]) -> dict[DroppedRun, Record]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from azure.batch.models import BatchTaskState
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
@@ -16,7 +18,11 @@ if TYPE_CHECKING:
 
 INDENT = "  "
 LONGEST_VALUE = 100
-_BATCH_STATES = {"active": "waits for a node", "preparing": "is prepared", "running": "runs"}
+_BATCH_STATES = {
+    BatchTaskState.ACTIVE: "waits for a node",
+    BatchTaskState.PREPARING: "is being prepared",
+    BatchTaskState.RUNNING: "runs",
+}
 
 
 def progress_lines(before: RunView, after: RunView) -> list[str]:
