@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from local.ports import Ports
+from local.ports import DEFAULT_BASE, DEFAULT_FUNCTIONS_PORT, Ports
 from local.stack_options import StackOptions
 from local.stack_settings import stack_settings
 from shared.settings import Settings
@@ -13,7 +13,8 @@ SAMPLE = json.loads((Path(__file__).parents[2] / "local.settings.sample.json").r
 
 def test_sample_holds_the_settings_of_a_stack_on_its_usual_ports() -> None:
     own = {"FUNCTIONS_WORKER_RUNTIME": "python", "POLL_SCHEDULE": "*/5 * * * * *"}
-    assert SAMPLE["Values"] == {**stack_settings(Ports.choose(None), StackOptions()), **own}
+    ports = Ports(*range(DEFAULT_BASE, DEFAULT_BASE + 5), DEFAULT_FUNCTIONS_PORT)
+    assert SAMPLE["Values"] == {**stack_settings(ports, StackOptions()), **own}
 
 
 def test_the_app_starts_with_it() -> None:
