@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 INDENT = "  "
 LONGEST_VALUE = 100
+MOST_FILES = 20
 _BATCH_STATES = {
     BatchTaskState.ACTIVE: "waits for a node",
     BatchTaskState.PREPARING: "is being prepared",
@@ -44,13 +45,13 @@ def _task_progress(task: TaskView) -> str:
 def summary_lines(record: Record, manifest: Path, folder: Path) -> list[str]:
     """How a run ended: states, values, problems, and where its files are."""
     return [
-        f"{record.state}  {record.run_id}{_duration(record.timings.dropped, record.timings.recorded, ' after ')}",
+        f"{record.state}  {record.run_id}",
         *_section("", _aligned([_task_row(task) for task in record.tasks])),
         *_section("", _failure_lines(record)),
         *_section("values", _aligned(list(_value_rows(record.tasks)))),
         *_section("warnings", [_problem(manifest, problem) for problem in record.warnings]),
         *_section("errors", [_problem(manifest, problem) for problem in record.errors]),
-        *_section("results", [str(folder)]),
+        *_section("results", [f"{folder}/", *_output_files(record.tasks)]),
     ]
 
 
@@ -85,13 +86,21 @@ def _value_rows(tasks: Sequence[TaskRecord]) -> Iterator[tuple[str, ...]]:
             yield (f"{task.id}.{name}", text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…")
 
 
+def _output_files(tasks: Sequence[TaskRecord]) -> list[str]:
+    rows = [
+        (INDENT + file.blob, f"{file.bytes} bytes") for task in tasks for file in task.outputs.output_files.values()
+    ]
+    more = [f"{INDENT}… and {len(rows) - MOST_FILES} more"] if len(rows) > MOST_FILES else []
+    return _aligned(rows[:MOST_FILES]) + more
+
+
 def _problem(manifest: Path, problem: RunProblem) -> str:
     place = f"{manifest}:{problem.line}:{problem.column}: " if problem.line else ""
     return place + (f"{problem.path}: " if problem.path else "") + problem.message
 
 
-def _duration(start: datetime | None, end: datetime | None, prefix: str = "") -> str:
-    return f"{prefix}{(end - start).total_seconds():.1f} s" if start and end else ""
+def _duration(start: datetime | None, end: datetime | None) -> str:
+    return f"{(end - start).total_seconds():.1f} s" if start and end else ""
 
 
 def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
