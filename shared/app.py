@@ -55,6 +55,7 @@ class App:
         clients, names = Clients(settings), settings.containers
         masker = Masker.of(settings)
         log.addFilter(MaskingFilter(masker))
+        logging.getLogger("azure").setLevel(logging.WARNING)  # the SDKs tell every request at INFO
         return cls(
             settings=settings,
             inbox=Inbox(clients.blobs.get_container_client(names.inbox)),
