@@ -6,15 +6,14 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from azure.storage.blob import ContainerClient
+from azure.storage.blob import ContainerClient, LinearRetry
 
 from local.batch.failures import FailureCode
 
 if TYPE_CHECKING:
     from local.batch.models.common import FailureInfo
 
-RETRIES = 2
-BACKOFF_SECONDS = 0.2
+RETRY = LinearRetry(backoff=1, retry_total=1, random_jitter_range=0)
 
 
 @dataclass(frozen=True)
@@ -51,4 +50,4 @@ FILE_UPLOAD = StorageFailureCodes(
 
 def container_client(url: str) -> ContainerClient:
     """Return a client for a container URL with its SAS; storage that does not answer is an error within seconds."""
-    return ContainerClient.from_container_url(url, retry_total=RETRIES, retry_backoff_factor=BACKOFF_SECONDS)
+    return ContainerClient.from_container_url(url, retry_policy=RETRY)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import http.client
+import json
 import os
 import sys
 import time
 import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pytest
 from azure.batch import BatchClient, models
@@ -25,7 +29,6 @@ from local.ports import AUTO, Ports
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 POLL_SECONDS = 0.02
 PATIENCE_SECONDS = 20
@@ -111,6 +114,16 @@ class Service:
         credential = AzureNamedKeyCredential(ACCOUNT_NAME, key)
         return BatchClient(self.endpoint, credential, retry_total=0)
 
+    def send(self, method: str, path: str, body: object = None) -> tuple[int, Any]:
+        """Send a request without signature; return status and JSON of the answer."""
+        address = urlsplit(self.endpoint)
+        connection = http.client.HTTPConnection(address.hostname or "", address.port)
+        connection.request(method, path, json.dumps(body) if body is not None else None)
+        answer = connection.getresponse()
+        text = answer.read()
+        connection.close()
+        return answer.status, json.loads(text) if text else None
+
 
 @pytest.fixture(scope="session")
 def start_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Service]]:
@@ -179,6 +192,20 @@ def wait_completed(client: BatchClient) -> Callable[[str, str], models.BatchTask
 def wait_until() -> Callable[[Callable[[], bool]], None]:
     """Wait for a condition that only asking again can show."""
     return until
+
+
+@pytest.fixture
+def is_alive() -> Callable[[int], bool]:
+    """Whether a process runs; one that has ended and that nobody has asked after does not."""
+
+    def check(process_id: int) -> bool:
+        try:
+            stat = Path(f"/proc/{process_id}/stat").read_text()
+        except FileNotFoundError:
+            return False
+        return stat.rpartition(")")[2].split()[0] != "Z"
+
+    return check
 
 
 def completed(client: BatchClient, job_id: str, task_id: str) -> models.BatchTask:

@@ -1,0 +1,174 @@
+"""The service as a process: restarts, its own endpoints, what it says when it cannot start."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+
+import pytest
+from azure.batch import models
+from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
+from azure.core.rest import HttpRequest
+
+from local.batch import PoolOption
+from local.batch.api.app import OPERATIONS
+
+
+def create_job(client, job_id: str = "job") -> None:
+    client.create_job(models.BatchJobCreateOptions(id=job_id, pool_info=models.BatchPoolInfo(pool_id="local")))
+
+
+def add_task(client, task_id: str, command_line: str) -> None:
+    client.create_task("job", models.BatchTaskCreateOptions(id=task_id, command_line=command_line))
+
+
+def stdout_of(client, task_id: str) -> str:
+    try:
+        return b"".join(client.download_task_file("job", task_id, "stdout.txt")).decode()
+    except (ResourceExistsError, ResourceNotFoundError):
+        return ""
+
+
+class TestRestart:
+    """The same data directory, another process."""
+
+    @pytest.mark.parametrize("end", ["stop", "kill"])
+    def test_everything_survives_and_what_ran_runs_again(self, start_service, wait_until, is_alive, end):
+        """After SIGTERM and after SIGKILL; no process of the old service is left, and nothing counts as a retry."""
+        first = start_service("--pool", "local:1:2")
+        client = first.client()
+        create_job(client)
+        add_task(client, "done", "/bin/sh -c 'echo done'")
+        add_task(client, "runs", "/bin/sh -c 'sleep 1000 & echo $!; wait'")
+        wait_until(lambda: client.get_task("job", "done").state == "completed")
+        wait_until(lambda: stdout_of(client, "runs").endswith("\n"))
+        process_id = int(stdout_of(client, "runs"))
+        getattr(first.child, end)()
+
+        client = start_service("--pool", "local:1:2", data_dir=first.data_dir).client()
+        assert not is_alive(process_id)
+        assert client.get_task("job", "done").execution_info.exit_code == 0
+        assert stdout_of(client, "done") == "done\n"
+        wait_until(lambda: stdout_of(client, "runs") not in ("", f"{process_id}\n"))
+        task = client.get_task("job", "runs")
+        assert (task.state, task.execution_info.retry_count, task.execution_info.requeue_count) == ("running", 0, 0)
+        assert [pool.id for pool in client.list_pools()] == ["local"]
+
+    def test_stopping_ends_all_tasks(self, start_service, wait_until, is_alive):
+        """No process is left when the service has ended."""
+        service = start_service()
+        client = service.client()
+        create_job(client)
+        add_task(client, "1", "/bin/sh -c 'sleep 1000 & echo $!; wait'")
+        wait_until(lambda: stdout_of(client, "1").endswith("\n"))
+        process_id = int(stdout_of(client, "1"))
+        service.child.stop()
+        assert not is_alive(process_id)
+
+    def test_pools_get_the_size_that_is_asked_for(self, start_service, wait_until):
+        """On a data directory that has them already, too."""
+        first = start_service("--pool", "local:1:2")
+        first.child.stop()
+        client = start_service("--pool", "local:2:3", data_dir=first.data_dir).client()
+        wait_until(lambda: client.get_pool("local").current_dedicated_nodes == 2)
+        assert client.get_pool("local").task_slots_per_node == 3
+
+
+class TestStart:
+    """What keeps the service from starting is one clear line."""
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run the service's command to its end."""
+        command = [sys.executable, "-m", "local.batch", *arguments]
+        return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+
+    def test_a_port_in_use(self, service, tmp_path):
+        """Exit code 1, and the port is named."""
+        port = service.endpoint.rpartition(":")[2]
+        ended = self.run("--port", port, "--data-dir", str(tmp_path))
+        assert ended.returncode == 1
+        assert ended.stderr.splitlines() == [f"Port {port} is in use. Choose another one with --port."]
+
+    def test_a_data_directory_in_use(self, service):
+        """Exit code 1, and the directory is named."""
+        ended = self.run("--port", "0", "--data-dir", str(service.data_dir))
+        assert ended.returncode == 1
+        assert str(service.data_dir) in ended.stderr
+        assert len(ended.stderr.splitlines()) == 1
+
+    @pytest.mark.parametrize("pool", ["a b", "local:x", "local:1:0", "local:1:2:3", "local:1:257"])
+    def test_a_pool_that_cannot_be(self, pool):
+        """The message says what a pool looks like."""
+        with pytest.raises(ValueError, match="is not a pool"):
+            PoolOption.parse(pool)
+
+
+class TestLocalEndpoints:
+    """What only the local service has."""
+
+    @pytest.fixture
+    def faulty(self, service):
+        """Set faults, and end them after the test."""
+
+        def misbehave(*faults: dict[str, object]) -> None:
+            assert service.send("PUT", "/_local/faults", {"faults": faults})[0] == 204
+
+        yield misbehave
+        misbehave()
+
+    def test_requests_are_counted_by_operation(self, service, client):
+        """By the names of the specification, until they are forgotten."""
+        service.send("DELETE", "/_local/requests")
+        list(client.list_jobs())
+        for _ in range(2):
+            with pytest.raises(ResourceNotFoundError):
+                client.get_job("nothing")
+        assert service.send("GET", "/_local/requests") == (200, {"Jobs_GetJob": 2, "Jobs_ListJobs": 1})
+
+    def test_the_next_calls_may_fail(self, client, faulty):
+        """With status, code and Retry-After; others are left alone."""
+        faulty(
+            {"operation": "Jobs_ListJobs", "next": 1, "status": 429, "code": "TooManyRequests", "retryAfterSeconds": 7}
+        )
+        list(client.list_pools())
+        with pytest.raises(HttpResponseError) as failure:
+            list(client.list_jobs())
+        assert (failure.value.status_code, failure.value.error.code) == (429, "TooManyRequests")
+        assert failure.value.response.headers["Retry-After"] == "7"
+        list(client.list_jobs())
+
+    def test_every_nth_call_may_fail(self, client, faulty):
+        """Counted from when it was set."""
+        faulty({"operation": "Jobs_ListJobs", "every": 2, "status": 503})
+        list(client.list_jobs())
+        with pytest.raises(HttpResponseError):
+            list(client.list_jobs())
+        list(client.list_jobs())
+
+    def test_an_answer_may_be_lost(self, client, faulty):
+        """The operation is carried out, and its caller does not know."""
+        faulty({"operation": "Jobs_CreateJob", "next": 1, "status": 500, "code": "InternalError", "afterwards": True})
+        spec = models.BatchJobCreateOptions(id="lost", pool_info=models.BatchPoolInfo(pool_id="local"))
+        with pytest.raises(HttpResponseError) as failure:
+            client.create_job(spec)
+        assert failure.value.status_code == 500
+        assert client.get_job("lost").state == "active"
+
+    def test_a_fault_that_cannot_be_is_refused(self, service):
+        """With what is wrong."""
+        status, body = service.send("PUT", "/_local/faults", {"faults": [{"statsu": 500}]})
+        assert (status, body["errors"][0]["loc"]) == (400, ["faults", 0, "statsu"])
+
+    @pytest.mark.parametrize(
+        "operation", [operation for operation in OPERATIONS if operation.handler.__name__ == "refuse"]
+    )
+    def test_other_operations_are_refused_by_name(self, client, operation):
+        """501 says which operation of Batch is not here; for HEAD there is no body to say it."""
+        path = re.sub(r"{\w+(:path)?}", "x", operation.path)
+        request = HttpRequest(operation.method, path, params={"api-version": "2025-06-01"})
+        with pytest.raises(HttpResponseError) as refusal:
+            client.send_request(request)
+        assert refusal.value.status_code == 501
+        if operation.method != "HEAD":
+            assert refusal.value.model["values"] == [{"key": "Operation", "value": operation.name}]

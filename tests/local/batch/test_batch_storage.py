@@ -1,0 +1,197 @@
+"""Files from storage before a task, and to storage after it, with a real Azurite."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from azure.batch import models
+from azure.storage.blob import BlobServiceClient, ContainerSasPermissions, generate_container_sas
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Container:
+    """A container with a SAS."""
+
+    def __init__(self, storage: BlobServiceClient) -> None:
+        self.client = storage.create_container(f"c{uuid.uuid4().hex[:12]}")
+        self.sas = generate_container_sas(
+            storage.account_name,
+            self.client.container_name,
+            account_key=storage.credential.account_key,
+            permission=ContainerSasPermissions(read=True, write=True, list=True, create=True),
+            start=datetime.now(UTC) - timedelta(minutes=15),
+            expiry=datetime.now(UTC) + timedelta(hours=1),
+        )
+
+    @property
+    def url(self) -> str:
+        """The URL that nodes get."""
+        return f"{self.client.url}?{self.sas}"
+
+    def blob_url(self, name: str) -> str:
+        """The URL of one blob."""
+        return f"{self.client.url}/{name}?{self.sas}"
+
+    def blobs(self) -> dict[str, bytes]:
+        """What lies in the container."""
+        names = list(self.client.list_blob_names())
+        return {name: self.client.download_blob(name).readall() for name in names}
+
+
+@pytest.fixture
+def new_container(azurite) -> Callable[[], Container]:
+    """Create containers."""
+    return lambda: Container(BlobServiceClient.from_connection_string(azurite.connection_string))
+
+
+@pytest.fixture
+def container(new_container) -> Container:
+    """A container of its own for each test."""
+    return new_container()
+
+
+def broken(url: str) -> str:
+    """The same URL with a signature that does not hold."""
+    return url.replace("sp=", "sp=d")
+
+
+def output(url: str, pattern: str, path: str | None = None, condition: str = "taskcompletion") -> models.OutputFile:
+    destination = models.OutputFileBlobContainerDestination(container_url=url, path=path)
+    return models.OutputFile(
+        file_pattern=pattern,
+        destination=models.OutputFileDestination(container=destination),
+        upload_options=models.OutputFileUploadConfiguration(upload_condition=condition),
+    )
+
+
+class TestResourceFiles:
+    """What a task finds in its working directory."""
+
+    def test_a_url_is_downloaded_to_its_path(self, container, run_task):
+        """With the mode that is asked for, or 0770."""
+        container.client.upload_blob("x/data.txt", b"data")
+        files = [
+            models.ResourceFile(http_url=container.blob_url("x/data.txt"), file_path="in/a.txt"),
+            models.ResourceFile(http_url=container.blob_url("x/data.txt"), file_path="b.txt", file_mode="0600"),
+        ]
+        check = "test $(cat in/a.txt) = data -a $(stat -c %a in/a.txt b.txt | tr -d '\\n') = 770600"
+        task = run_task(f'/bin/sh -c "{check}"', resource_files=files)
+        assert task.execution_info.exit_code == 0
+
+    def test_a_prefix_brings_blobs_with_their_full_names(self, container, run_task):
+        """Below filePath if one is given; a prefix without a final slash matches siblings too."""
+        for name in ("run/in/a.txt", "run/in/deep/b.txt", "run/input/c.txt", "other/d.txt"):
+            container.client.upload_blob(name, name.encode())
+        files = [
+            models.ResourceFile(storage_container_url=container.url, blob_prefix="run/in/"),
+            models.ResourceFile(storage_container_url=container.url, blob_prefix="run/in", file_path="sub"),
+        ]
+        outputs = [output(container.url, "**/*.txt", "seen")]
+        assert run_task("true", resource_files=files, output_files=outputs).execution_info.exit_code == 0
+        seen = {name.removeprefix("seen/") for name in container.blobs() if name.startswith("seen/")}
+        plain = {"run/in/a.txt", "run/in/deep/b.txt"}
+        assert seen == plain | {f"sub/{name}" for name in (*plain, "run/input/c.txt")}
+
+    @pytest.mark.parametrize(
+        ("file", "code"),
+        [
+            (lambda c: models.ResourceFile(http_url=c.blob_url("none"), file_path="a"), "BlobNotFound"),
+            (lambda c: models.ResourceFile(http_url=broken(c.blob_url("x")), file_path="a"), "BlobAccessDenied"),
+            (lambda _: models.ResourceFile(http_url="http://127.0.0.1:1/a", file_path="a"), "BlobDownloadMiscError"),
+            (lambda c: models.ResourceFile(storage_container_url=broken(c.url)), "ResourceContainerAccessDenied"),
+            (
+                lambda _: models.ResourceFile(storage_container_url="http://127.0.0.1:1/account/c"),
+                "ResourceContainerListMiscError",
+            ),
+        ],
+    )
+    def test_what_cannot_be_had_keeps_the_task_from_running(self, container, run_task, file, code):
+        """There is no exit code, and nothing is retried."""
+        constraints = models.BatchTaskConstraints(max_task_retry_count=3)
+        execution = run_task("true", resource_files=[file(container)], constraints=constraints).execution_info
+        assert (execution.exit_code, execution.failure_info.code, execution.retry_count) == (None, code, 0)
+
+
+class TestOutputFiles:
+    """What a task leaves in storage."""
+
+    def test_files_are_there_when_the_task_is_completed(self, container, run_task):
+        """Standard output and error too."""
+        outputs = [
+            output(container.url, "../stdout.txt", "std/out.txt"),
+            output(container.url, "out/**/*", "files"),
+        ]
+        run_task("/bin/sh -c 'echo hello; mkdir -p out/d; echo 1 > out/1; echo 2 > out/d/2'", output_files=outputs)
+        assert container.blobs() == {
+            "std/out.txt": b"hello\n",
+            "files/out/1": b"1\n",
+            "files/out/d/2": b"2\n",
+        }
+
+    @pytest.mark.parametrize(
+        ("exit_code", "expected"), [(0, {"tasksuccess", "taskcompletion"}), (3, {"taskfailure", "taskcompletion"})]
+    )
+    def test_the_exit_code_decides_what_is_uploaded(self, container, run_task, exit_code, expected):
+        """Each file has its condition."""
+        conditions = ("tasksuccess", "taskfailure", "taskcompletion")
+        outputs = [output(container.url, "../stdout.txt", name, name) for name in conditions]
+        task = run_task(f"/bin/sh -c 'exit {exit_code}'", output_files=outputs)
+        assert (task.execution_info.exit_code, set(container.blobs())) == (exit_code, expected)
+
+    def test_a_missing_file_is_no_failure(self, container, run_task):
+        """Whether named or matched."""
+        outputs = [output(container.url, "nothing.txt", "a"), output(container.url, "*.none", "b")]
+        assert run_task("true", output_files=outputs).execution_info.result == "success"
+        assert container.blobs() == {}
+
+    def test_a_failed_upload_fails_the_task(self, container, new_container, run_task):
+        """Although its exit code is 0; what can be uploaded still is. A retry does not help."""
+        missing = new_container()
+        missing.client.delete_container()
+        outputs = [output(missing.url, "../stdout.txt", "x"), output(container.url, "../stdout.txt", "y")]
+        constraints = models.BatchTaskConstraints(max_task_retry_count=3)
+        execution = run_task("true", output_files=outputs, constraints=constraints).execution_info
+        assert (execution.exit_code, execution.result, execution.retry_count) == (0, "failure", 0)
+        assert execution.failure_info.code == "FileUploadContainerNotFound"
+        assert set(container.blobs()) == {"y"}
+
+    @pytest.mark.parametrize(
+        ("url", "code"),
+        [
+            (lambda c: broken(c.url), "FileUploadAccessDenied"),
+            (lambda _: "http://127.0.0.1:1/a/c", "FileUploadMiscError"),
+        ],
+    )
+    def test_a_failed_upload_says_why(self, container, run_task, url, code):
+        """Also on the node, in fileuploaderr.txt."""
+        execution = run_task("true", output_files=[output(url(container), "../stdout.txt", "x")]).execution_info
+        assert execution.failure_info.code == code
+
+    def test_a_terminated_task_uploads_too(self, container, client, new_job, wait_completed, wait_until):
+        """Its process has ended, and with an exit code."""
+        job_id = new_job()
+        command, outputs = "/bin/sh -c 'echo begun; sleep 1000'", [output(container.url, "../stdout.txt", "o")]
+        spec = models.BatchTaskCreateOptions(id="1", command_line=command, output_files=outputs)
+        client.create_task(job_id, spec)
+        wait_until(lambda: client.get_task(job_id, "1").state == "running")
+        wait_until(lambda: "stdout.txt" in files_of(client, job_id) and files_of(client, job_id)["stdout.txt"])
+        client.terminate_task(job_id, "1")
+        wait_completed(job_id, "1")
+        assert container.blobs() == {"o": b"begun\n"}
+
+    def test_only_the_last_try_uploads(self, container, run_task):
+        """What an earlier try printed is not kept in storage."""
+        constraints = models.BatchTaskConstraints(max_task_retry_count=1)
+        command = "/bin/sh -c 'test -e left || { touch left first; exit 1; }; rm first'"
+        run_task(command, constraints=constraints, output_files=[output(container.url, "*", "files")])
+        assert set(container.blobs()) == {"files/left"}
+
+
+def files_of(client, job_id: str) -> dict[str, int]:
+    files = client.list_task_files(job_id, "1")
+    return {file.name: file.properties.content_length for file in files if file.properties}
