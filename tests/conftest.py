@@ -26,18 +26,24 @@ def unavailable(reason: str) -> NoReturn:
     pytest.skip(reason)
 
 
+def require_azurite() -> None:
+    """Install Azurite and Node where they are missing; without them the test cannot run."""
+    try:
+        azurite_service.install()
+    except LocalError as error:
+        unavailable(str(error))
+
+
 @pytest.fixture(scope="session")
 def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AzuriteEndpoints]:
     """An Azurite for all tests; each takes containers of its own. It has a `connection_string`."""
+    require_azurite()
     ports = Ports.choose(AUTO)
     folder = tmp_path_factory.mktemp("azurite")
     endpoints = AzuriteEndpoints(ports.blob, ports.queue, ports.table)
-    try:
-        command = azurite_service.start_command(endpoints, folder)
-    except LocalError as error:
-        unavailable(str(error))
+    command = tuple(azurite_service.start_command(endpoints, folder))
     ready = f"http://127.0.0.1:{ports.table}/"
-    child = Child(Program("azurite", tuple(command), dict(os.environ), folder / "azurite.log", ready))
+    child = Child(Program("azurite", command, dict(os.environ), folder / "azurite.log", ready))
     child.wait_ready()
     yield endpoints
     child.stop()
@@ -46,12 +52,9 @@ def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AzuriteEndpoin
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A whole stack for all tests, as `python -m local up` starts it; each takes blob names of its own."""
-    options = StackOptions(data_dir=tmp_path_factory.mktemp("stack"), ports=AUTO)
-    try:
-        with Stack(options) as running:
-            yield running
-    except LocalError as error:
-        unavailable(str(error))
+    require_azurite()
+    with Stack(StackOptions(data_dir=tmp_path_factory.mktemp("stack"), ports=AUTO)) as running:
+        yield running
 
 
 @pytest.fixture

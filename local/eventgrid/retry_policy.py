@@ -27,7 +27,7 @@ RETRY_SCHEDULE = (
 )
 SUCCESSES = frozenset(range(200, 205))
 NEVER_RETRIED = frozenset({400, 401, 403, 413})
-LONGER_WAITS = {
+LONGER_WAITS: dict[int, timedelta] = {
     HTTPStatus.NOT_FOUND: timedelta(minutes=5),
     HTTPStatus.REQUEST_TIMEOUT: timedelta(minutes=2),
     HTTPStatus.SERVICE_UNAVAILABLE: timedelta(seconds=30),
@@ -105,4 +105,4 @@ def _wait(outcome: Outcome, attempts: int) -> timedelta:
     scheduled = RETRY_SCHEDULE[min(attempts, len(RETRY_SCHEDULE)) - 1]
     if isinstance(outcome, NoResponse):
         return scheduled
-    return max(scheduled, LONGER_WAITS.get(HTTPStatus(outcome), timedelta(0)))
+    return max(scheduled, LONGER_WAITS.get(outcome, timedelta(0)))

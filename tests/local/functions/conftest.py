@@ -6,10 +6,9 @@ import base64
 import json
 import os
 import sys
-import time
 import uuid
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from azure.core.exceptions import ResourceNotFoundError
@@ -19,6 +18,7 @@ from azure.storage.queue import QueueServiceClient
 from local.child import Child, Program
 from local.functions.storage import BLOB_TRIGGER_QUEUE, POISON_QUEUE
 from local.ports import AUTO, Ports
+from tests.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,20 +26,7 @@ if TYPE_CHECKING:
     from local.azurite import AzuriteEndpoints
 
 PROBE_APP = Path(__file__).parents[2] / "fixtures" / "function_apps" / "probe"
-WAIT_SECONDS = 20
 NEVER = "0 0 0 29 2 *"
-
-T = TypeVar("T")
-
-
-def wait_for(condition: Callable[[], T | None]) -> T:
-    """Wait until a condition gives something that is true, and return it."""
-    deadline = time.monotonic() + WAIT_SECONDS
-    while True:
-        if found := condition():
-            return found
-        assert time.monotonic() < deadline, "what the test waits for has not happened"
-        time.sleep(0.02)
 
 
 class ProbeHost:
@@ -82,12 +69,6 @@ class ProbeHost:
     def log(self) -> str:
         """What the host has logged."""
         return self.program.log.read_text()
-
-
-@pytest.fixture(name="wait_for")
-def wait_for_fixture():
-    """`wait_for(condition)`: wait until it gives something that is true."""
-    return wait_for
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import pytest
 
 from local.functions.blob_path import BlobPathPattern
 from local.functions.storage import POISON_QUEUE
+from tests.waiting import wait_for
 
 
 def test_a_dropped_blob_reaches_the_function_with_the_metadata_that_python_really_gets(running_host):
@@ -44,7 +45,7 @@ def test_every_version_of_a_blob_fires_once(running_host):
     assert [note["content"] for note in running_host.notes("blob", "start")] == ["one", "two"]
 
 
-def test_a_failing_function_gets_five_tries_and_the_message_goes_to_the_poison_queue(running_host, wait_for):
+def test_a_failing_function_gets_five_tries_and_the_message_goes_to_the_poison_queue(running_host):
     """The poison message is the host's own, with the same fields as in Azure."""
     running_host.tell("fail")
     etag = running_host.blobs.upload_blob("bad.txt", "bad").get_blob_properties().etag
@@ -92,7 +93,7 @@ def test_a_blob_handled_before_a_restart_does_not_fire_again(host, launch):
     assert [note["content"] for note in host.notes("blob", "start")] == ["first", "second"]
 
 
-def test_sigterm_lets_running_invocations_finish(host, launch, wait_for):
+def test_sigterm_lets_running_invocations_finish(host, launch):
     """No new work is taken, and the process ends by itself."""
     host.tell("block")
     child = launch(host.program)

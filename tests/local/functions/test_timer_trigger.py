@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from local.functions.ncrontab import Schedule
+from tests.waiting import wait_for
 
 
 @pytest.mark.parametrize("schedule", ["* * * * * *"])
@@ -19,7 +20,7 @@ def test_a_timer_fires_at_each_occurrence(running_host):
 
 
 @pytest.mark.parametrize("schedule", ["* * * * * *"])
-def test_invocations_of_a_timer_never_overlap(running_host, wait_for):
+def test_invocations_of_a_timer_never_overlap(running_host):
     """One that outlasts the next occurrences is followed by the next one only when it has ended."""
     running_host.tell("block")
     running_host.wait_notes("timer", "start")

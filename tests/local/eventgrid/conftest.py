@@ -1,0 +1,129 @@
+"""A topic with a subscription to a webhook that does what a test tells it."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import sys
+import threading
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from azure.core.credentials import AzureKeyCredential
+from azure.eventgrid import EventGridPublisherClient
+
+from local.child import Child, Program
+from local.eventgrid import TOPIC_KEY
+from local.ports import AUTO, Ports
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+WAIT_SECONDS = 20
+RETRY_SCALE = "0.01"
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """A request that the webhook got."""
+
+    headers: dict[str, str]
+    body: Any
+
+
+class Webhook:
+    """A webhook; it waits for `released`, then answers with the first of `statuses` or, if there is none, `status`."""
+
+    def __init__(self, port: int) -> None:
+        self.status = 200
+        self.statuses: list[int] = []
+        self.released = threading.Event()
+        self.released.set()
+        self.validations: list[dict[str, str]] = []
+        self._deliveries: queue.Queue[Delivery] = queue.Queue()
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), self._handler())
+        self._server.daemon_threads = True
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def next_delivery(self) -> Delivery:
+        """Wait for the next request."""
+        return self._deliveries.get(timeout=WAIT_SECONDS)
+
+    def nothing_more(self) -> bool:
+        """Whether nothing has come that the test has not asked for."""
+        return self._deliveries.empty()
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._server.shutdown()
+        self._server.server_close()
+
+    def _handler(webhook) -> type[BaseHTTPRequestHandler]:  # noqa: N805 - `self` is the handler's
+        class Handler(BaseHTTPRequestHandler):
+            def do_OPTIONS(self) -> None:
+                webhook.validations.append(dict(self.headers))
+                self.send_response(200)
+                self.send_header("WebHook-Allowed-Origin", self.headers["WebHook-Request-Origin"])
+                self.end_headers()
+
+            def do_POST(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+                webhook._deliveries.put(Delivery({k.lower(): v for k, v in self.headers.items()}, body))
+                webhook.released.wait(WAIT_SECONDS)
+                self.send_response(webhook.statuses.pop(0) if webhook.statuses else webhook.status)
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        return Handler
+
+
+@dataclass(frozen=True)
+class Topic:
+    """A topic that can be started; `webhook_port` is where its subscription delivers to."""
+
+    program: Program
+    url: str
+    folder: Path
+    webhook_port: int
+
+    def publisher(self, key: str = TOPIC_KEY) -> EventGridPublisherClient:
+        """The unchanged publisher of the SDK."""
+        return EventGridPublisherClient(f"{self.url}/api/events", AzureKeyCredential(key), retry_total=0)
+
+    def dead_letters(self) -> list[dict[str, Any]]:
+        """The events that were given up."""
+        return [json.loads(file.read_text())[0] for file in sorted(self.folder.glob("dead-letter/*.json"))]
+
+
+@pytest.fixture
+def topic(tmp_path: Path) -> Topic:
+    """A topic that is not started yet."""
+    ports = Ports.choose(AUTO)
+    endpoint = f"http://127.0.0.1:{ports.functions}/hook?functionName=f"
+    options = ("--port", str(ports.eventgrid), "--data-dir", str(tmp_path), "--endpoint", endpoint)
+    url = f"http://127.0.0.1:{ports.eventgrid}"
+    command = (sys.executable, "-m", "local.eventgrid", *options, "--retry-scale", RETRY_SCALE)
+    program = Program("eventgrid", command, dict(os.environ), tmp_path / "eventgrid.log", f"{url}/_local/health")
+    return Topic(program, url, tmp_path, ports.functions)
+
+
+@pytest.fixture
+def running_topic(topic: Topic, launch: Callable[[Program], Child]) -> Topic:
+    """A topic that is up."""
+    launch(topic.program)
+    return topic
+
+
+@pytest.fixture
+def webhook(topic: Topic) -> Iterator[Webhook]:
+    """The webhook that the topic delivers to."""
+    webhook = Webhook(topic.webhook_port)
+    yield webhook
+    webhook.released.set()
+    webhook.close()

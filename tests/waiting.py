@@ -1,0 +1,23 @@
+"""Waiting for what happens in other processes."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+WAIT_SECONDS = 30
+
+T = TypeVar("T")
+
+
+def wait_for(condition: Callable[[], T | None]) -> T:
+    """Wait until a condition gives something that is true, and return it; fails if that takes too long."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while True:
+        if found := condition():
+            return found
+        assert time.monotonic() < deadline, "what the test waits for has not happened"
+        time.sleep(0.02)
