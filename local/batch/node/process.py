@@ -30,9 +30,14 @@ class ProcessGroup:
         return self._leader.pid
 
     async def wait(self) -> int:
-        """Wait for the first process to end, end what it left behind, and return its exit code."""
-        code = await self._leader.wait()
-        self.kill()
+        """Wait for the first process to end, and return its exit code; nothing of the group is left after that.
+
+        If the wait is cancelled, the first process is ended as well.
+        """
+        try:
+            code = await self._leader.wait()
+        finally:
+            self.kill()
         return code if code >= 0 else SIGNALLED - code
 
     def kill(self) -> None:

@@ -89,10 +89,7 @@ class TaskProcess:
         execution = execution_of(self._start.task, self._directories.working)
         self._group = await start_process(execution, self._environment, self._directories)
         with self._leftovers.noted(self._group.id):
-            try:
-                return await self._group.wait()
-            finally:
-                self._group.kill()
+            return await self._group.wait()
 
     def _container_info(self) -> ContainerExecutionInfo | None:
         if self._start.task.container_settings is None:

@@ -201,6 +201,10 @@ class TestTasks:
         """Because the service answers 413 RequestBodyTooLarge from 1 MB on."""
         job_id = new_job(pool_id="none")
         long = "x" * 15_000
+        group = models.BatchTaskGroup(task_values=[task(str(number), long) for number in range(100)])
+        with pytest.raises(HttpResponseError) as refusal:
+            client.create_task_collection(job_id, group)
+        assert (refusal.value.status_code, refusal.value.error.code) == (413, "RequestBodyTooLarge")
         client.create_tasks(job_id, [task(str(number), long) for number in range(100)])
         assert len(list(client.list_tasks(job_id, select=["id"], max_results=30))) == 100
 

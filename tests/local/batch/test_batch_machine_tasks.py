@@ -78,6 +78,16 @@ class TestDependencies:
         machine.ends("busy")
         assert machine.task_state("2") == "active"
 
+    @pytest.mark.parametrize("undo", ["delete", "reactivate"])
+    def test_what_is_taken_back_does_not_count(self, machine, undo):
+        """A task that ended well enough counts no more once it is deleted or runs again."""
+        machine.job(usesTaskDependencies=True)
+        machine.task("1", exitConditions={"default": {"dependencyAction": "satisfy"}})
+        machine.ends("1", exit_code=1)
+        getattr(machine.account.tasks, undo)("job", "1")
+        machine.task("2", **after("1"))
+        assert machine.task_state("2") == "active"
+
     def test_the_job_must_use_dependencies(self, machine):
         """Otherwise the task is refused, as is a dependencyAction."""
         machine.job()
@@ -161,6 +171,13 @@ class TestRetries:
         task = machine.account.state.task("job", "1")
         assert (task.state, task.execution_info.retry_count) == ("completed", 2)
         assert task.execution_info.failure_info.code == "FailureExitCode"
+
+    def test_a_task_that_succeeds_is_not_tried_again(self, machine):
+        """However many retries are left."""
+        machine.job()
+        machine.task("1", constraints={"maxTaskRetryCount": -1})
+        machine.ends("1", exit_code=0)
+        assert machine.account.state.task("job", "1").succeeded
 
     def test_the_job_gives_the_number_for_tasks_without_one(self, machine):
         """The job's maxTaskRetryCount is a default."""

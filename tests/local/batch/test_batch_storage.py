@@ -10,6 +10,9 @@ import pytest
 from azure.batch import models
 from azure.storage.blob import BlobServiceClient, ContainerSasPermissions, generate_container_sas
 
+from local.batch.models.task import ResourceFile
+from local.batch.node.resource_files import ResourceFileError, download_resource_files
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -115,6 +118,15 @@ class TestResourceFiles:
         constraints = models.BatchTaskConstraints(max_task_retry_count=3)
         execution = run_task("true", resource_files=[file(container)], constraints=constraints).execution_info
         assert (execution.exit_code, execution.failure_info.code, execution.retry_count) == (None, code, 0)
+
+    def test_nothing_is_written_outside_the_working_directory(self, container, tmp_path):
+        """Not even where a name that the service never checked asks for it."""
+        container.client.upload_blob("x", b"data")
+        file = ResourceFile(http_url=container.blob_url("x"), file_path="../outside.txt")
+        with pytest.raises(ResourceFileError) as refusal:
+            download_resource_files([file], tmp_path / "wd")
+        assert refusal.value.failure.code == "ResourceFileWriteFailed"
+        assert not (tmp_path / "outside.txt").exists()
 
 
 class TestOutputFiles:
