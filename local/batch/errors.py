@@ -40,11 +40,6 @@ class ErrorCode(Enum):
     )
     FILE_NOT_FOUND = ("FileNotFound", 404, "The specified file does not exist.")
     INTERNAL_ERROR = ("InternalError", 500, "The server encountered an internal error. Please retry the request.")
-    INVALID_HEADER_VALUE = (
-        "InvalidHeaderValue",
-        400,
-        "The value provided for one of the HTTP headers was not in the correct format.",
-    )
     INVALID_PROPERTY_VALUE = (
         "InvalidPropertyValue",
         400,
@@ -107,7 +102,6 @@ class ErrorCode(Enum):
         413,
         "The size of the request body exceeds the maximum size permitted.",
     )
-    RESOURCE_NOT_FOUND = ("ResourceNotFound", 404, "The specified resource does not exist.")
     TASK_COMPLETED = ("TaskCompleted", 409, "The specified task is already in a completed state.")
     TASK_DEPENDENCIES_NOT_SPECIFIED_ON_JOB = (
         "TaskDependenciesNotSpecifiedOnJob",

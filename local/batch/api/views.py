@@ -87,11 +87,12 @@ def pool_view(pool: Pool, base_url: str) -> dict[str, Any]:
 
 def node_view(pool: Pool, node: Node, running: tuple[int, int], base_url: str) -> dict[str, Any]:
     """Return a node as JSON; `running` is how many tasks run on it and how many slots they take."""
+    view = _dump(node, frozenset())
     return {
-        **_dump(node, frozenset()),
+        **view,
         "url": f"{base_url}/pools/{pool.id}/nodes/{node.id}",
         "schedulingState": "enabled",
-        "lastBootTime": node.model_dump(mode="json")["allocation_time"],
+        "lastBootTime": view["allocationTime"],
         "ipAddress": "127.0.0.1",
         "affinityId": f"TVM:{node.id}",
         "vmSize": pool.vm_size,

@@ -8,7 +8,7 @@ from local.batch.errors import BatchError, ErrorCode, invalid_property, not_impl
 from local.batch.machine.commands import RemoveTaskDirectory, StopTask, TaskRun
 from local.batch.machine.job_states import ENDED_STATES, require_not_deleting, require_open
 from local.batch.machine.state import AlarmKind
-from local.batch.models.common import UNLIMITED, key_of
+from local.batch.models.common import FOR_EVER, key_of
 from local.batch.models.job import (
     AllTasksCompleteMode,
     DisableTasks,
@@ -72,6 +72,7 @@ class Jobs:
     def update(self, job_id: str, update: JobUpdate) -> None:
         """Change the properties that are given (PATCH)."""
         job = self._state.job(job_id)
+        require_open(job)
         given = {name: value for name, value in update if value is not None}
         if update.pool_info is not None and job.state is not JobState.DISABLED:
             raise BatchError(ErrorCode.OPERATION_INVALID_FOR_CURRENT_STATE, Reason="poolInfo needs a disabled job.")
@@ -80,6 +81,7 @@ class Jobs:
     def replace(self, job_id: str, replacement: JobReplace) -> None:
         """Change all properties that can be changed; what is not given gets its default (PUT)."""
         job = self._state.job(job_id)
+        require_open(job)
         if replacement.pool_info != job.pool_info and job.state is not JobState.DISABLED:
             raise BatchError(ErrorCode.OPERATION_INVALID_FOR_CURRENT_STATE, Reason="poolInfo needs a disabled job.")
         self._change(job, dict(replacement))
@@ -148,7 +150,7 @@ class Jobs:
 
     def set_time_limit(self, job: Job) -> None:
         """Have the job ended at its `maxWallClockTime`."""
-        if job.constraints.max_wall_clock_time < UNLIMITED:
+        if job.constraints.max_wall_clock_time < FOR_EVER:
             at = job.creation_time + job.constraints.max_wall_clock_time
             self._state.set_alarm(at, AlarmKind.JOB_TIME_LIMIT, job.id)
 
@@ -164,7 +166,6 @@ class Jobs:
             self._state.command(StopTask(TaskRun(job.id, task.id, task.run)))
 
     def _change(self, job: Job, properties: dict[str, object]) -> None:
-        require_open(job)
         mode = properties.get("on_all_tasks_complete", job.on_all_tasks_complete)
         if (job.on_all_tasks_complete, mode) == (AllTasksCompleteMode.TERMINATE_JOB, AllTasksCompleteMode.NO_ACTION):
             raise invalid_property("onAllTasksComplete", mode, "It cannot be changed from terminatejob to noaction.")

@@ -9,7 +9,7 @@ from local.batch.machine.commands import StartTask, TaskEnd, TaskRun
 from local.batch.machine.exit_conditions import exit_actions
 from local.batch.machine.scheduler import Candidate, next_assignment
 from local.batch.machine.state import AlarmKind
-from local.batch.models.common import UNLIMITED, key_of
+from local.batch.models.common import FOR_EVER, key_of
 from local.batch.models.job import JobState, TaskFailureMode, TerminateReason
 from local.batch.models.pool import NodeState, PoolState
 from local.batch.models.task import Ending, JobAction, NodeInfo, TaskExecutionInfo, TaskResult, TaskState
@@ -79,7 +79,7 @@ class Runs:
     def set_time_limit(self, job: Job, task: Task) -> None:
         """Have a running task stopped at its `maxWallClockTime`."""
         limit, started = task.constraints.max_wall_clock_time, task.execution_info.start_time
-        if limit < UNLIMITED and task.state is TaskState.RUNNING and started:
+        if limit < FOR_EVER and task.state is TaskState.RUNNING and started:
             self._state.set_alarm(started + limit, AlarmKind.TASK_TIME_LIMIT, job.id, task.id)
 
     def stop_at_time_limit(self, job: Job, task: Task) -> None:

@@ -12,6 +12,8 @@ from pydantic.alias_generators import to_camel
 
 UNLIMITED = timedelta(days=10675199, hours=2, minutes=48, seconds=5, microseconds=477581)
 """What the service answers where no limit was set: .NET's longest TimeSpan (here rounded to microseconds)."""
+FOR_EVER = timedelta(days=36500)
+"""Limits from here on are not watched: the calendar ends before some of them do."""
 UNLIMITED_TEXT = "P10675199DT2H48M5.4775807S"
 ID_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,64}")
 

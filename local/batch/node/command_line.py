@@ -7,16 +7,15 @@ from argparse import ArgumentError, ArgumentParser
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from local.batch.failures import FailureCode
+from local.batch.node.pre_processing import PreProcessingError
+
 if TYPE_CHECKING:
     from pathlib import Path
 
     from local.batch.models.task import ContainerSettings, Task
 
 IMAGE_DEFAULT_WORKING_DIRECTORY = "containerimagedefault"
-
-
-class InvalidContainerSettingsError(Exception):
-    """The container run options cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -32,10 +31,13 @@ def execution_of(task: Task, working_directory: Path) -> Execution:
     """Return what is executed for a task; for a container task, what its container would execute.
 
     No image is ever looked at: without an entry point in the run options the command line itself is the command. Of the
-    run options, entry point, environment and working directory are honoured. InvalidContainerSettingsError if they
-    cannot be read; ValueError if the command line has an unclosed quotation.
+    run options, entry point, environment and working directory are honoured. PreProcessingError if either cannot be
+    read.
     """
-    arguments = tuple(shlex.split(task.command_line))
+    try:
+        arguments = tuple(shlex.split(task.command_line))
+    except ValueError as error:
+        raise PreProcessingError(FailureCode.COMMAND_LAUNCH_FAILED.info(Message=str(error))) from error
     if task.container_settings is None:
         return Execution(arguments, working_directory, {})
     return _in_container(task.container_settings, arguments, working_directory)
@@ -49,7 +51,7 @@ def _in_container(settings: ContainerSettings, arguments: tuple[str, ...], worki
     try:
         options, _ = parser.parse_known_args(shlex.split(settings.container_run_options or ""))
     except (ArgumentError, ValueError) as error:
-        raise InvalidContainerSettingsError(str(error)) from error
+        raise PreProcessingError(FailureCode.CONTAINER_INVALID_SETTINGS.info(Message=str(error))) from error
     directory = working_directory
     if (settings.working_directory or "").lower() == IMAGE_DEFAULT_WORKING_DIRECTORY:
         directory = working_directory.__class__("/")

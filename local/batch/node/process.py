@@ -8,6 +8,9 @@ import os
 import signal
 from typing import TYPE_CHECKING
 
+from local.batch.failures import FailureCode
+from local.batch.node.pre_processing import PreProcessingError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -51,16 +54,21 @@ async def start_process(
 ) -> ProcessGroup:
     """Start a task's program in a group and session of its own, its output in the task's files.
 
-    FileNotFoundError if there is no such program, another OSError if it cannot be executed.
+    PreProcessingError if there is no such program, or it cannot be executed.
     """
-    with directories.stdout.open("wb") as stdout, directories.stderr.open("wb") as stderr:
-        leader = await asyncio.create_subprocess_exec(
-            *execution.arguments,
-            cwd=execution.directory,
-            env={**environment, **execution.variables},
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=stdout,
-            stderr=stderr,
-            start_new_session=True,
-        )
+    try:
+        with directories.stdout.open("wb") as stdout, directories.stderr.open("wb") as stderr:
+            leader = await asyncio.create_subprocess_exec(
+                *execution.arguments,
+                cwd=execution.directory,
+                env={**environment, **execution.variables},
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=stderr,
+                start_new_session=True,
+            )
+    except FileNotFoundError as error:
+        raise PreProcessingError(FailureCode.COMMAND_PROGRAM_NOT_FOUND.info(Message=str(error))) from error
+    except (OSError, ValueError) as error:  # ValueError: a null character in an argument
+        raise PreProcessingError(FailureCode.COMMAND_LAUNCH_FAILED.info(Message=str(error))) from error
     return ProcessGroup(leader)

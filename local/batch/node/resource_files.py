@@ -9,34 +9,27 @@ from __future__ import annotations
 import shutil
 import urllib.error
 import urllib.request
+from http.client import HTTPException
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from azure.core.exceptions import AzureError, HttpResponseError
 
 from local.batch.failures import FailureCode
+from local.batch.node.pre_processing import PreProcessingError
 from local.batch.node.storage import BLOB_DOWNLOAD, CONTAINER_DOWNLOAD, container_client
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from local.batch.models.common import FailureInfo
     from local.batch.models.task import ResourceFile
 
 DEFAULT_MODE = "0770"
 TIMEOUT_SECONDS = 60
 
 
-class ResourceFileError(Exception):
-    """A resource file could not be brought to the node; `failure` is what the task reports."""
-
-    def __init__(self, failure: FailureInfo) -> None:
-        self.failure = failure
-        super().__init__(f"{failure.code}: {failure.message}")
-
-
 def download_resource_files(files: Iterable[ResourceFile], working_directory: Path) -> None:
-    """Download all resource files of a task; ResourceFileError at the first that cannot be had."""
+    """Download all resource files of a task; PreProcessingError at the first that cannot be had."""
     for file in files:
         if file.storage_container_url is not None:
             _download_container(file, file.storage_container_url, working_directory)
@@ -50,10 +43,10 @@ def _download_url(file: ResourceFile, url: str, working_directory: Path) -> None
         with urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS) as response:  # noqa: S310 - the task's own choice
             _write(path, response, file.file_mode)
     except urllib.error.HTTPError as error:
-        raise ResourceFileError(BLOB_DOWNLOAD.failure(error.code, FilePath=str(file.file_path))) from error
-    except (urllib.error.URLError, ValueError, TimeoutError) as error:
+        raise PreProcessingError(BLOB_DOWNLOAD.failure(error.code, FilePath=str(file.file_path))) from error
+    except (OSError, HTTPException, ValueError) as error:
         failure = BLOB_DOWNLOAD.failure(None, FilePath=str(file.file_path), Message=str(error))
-        raise ResourceFileError(failure) from error
+        raise PreProcessingError(failure) from error
 
 
 def _download_container(file: ResourceFile, url: str, working_directory: Path) -> None:
@@ -67,11 +60,11 @@ def _download_container(file: ResourceFile, url: str, working_directory: Path) -
                     container.download_blob(name).readinto(target)
                 path.chmod(int(file.file_mode or DEFAULT_MODE, 8))
     except HttpResponseError as error:
-        raise ResourceFileError(CONTAINER_DOWNLOAD.failure(error.status_code, Message=str(error.reason))) from error
+        raise PreProcessingError(CONTAINER_DOWNLOAD.failure(error.status_code, Message=str(error.reason))) from error
     except (AzureError, ValueError) as error:
-        raise ResourceFileError(CONTAINER_DOWNLOAD.failure(None, Message=str(error))) from error
+        raise PreProcessingError(CONTAINER_DOWNLOAD.failure(None, Message=str(error))) from error
     except OSError as error:
-        raise ResourceFileError(FailureCode.RESOURCE_FILE_WRITE_FAILED.info(Message=str(error))) from error
+        raise PreProcessingError(FailureCode.RESOURCE_FILE_WRITE_FAILED.info(Message=str(error))) from error
 
 
 def _inside(working_directory: Path, path: Path) -> Path:
@@ -79,7 +72,7 @@ def _inside(working_directory: Path, path: Path) -> Path:
     target = (working_directory / path).resolve()
     if not target.is_relative_to(working_directory.resolve()):
         failure = FailureCode.RESOURCE_FILE_WRITE_FAILED.info(FilePath=str(path))
-        raise ResourceFileError(failure)
+        raise PreProcessingError(failure)
     return target
 
 

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 from local.batch.failures import FailureCode
 from local.batch.machine.commands import TaskEnd
 from local.batch.models.task import ContainerExecutionInfo
-from local.batch.node.command_line import InvalidContainerSettingsError, execution_of
+from local.batch.node.command_line import execution_of
 from local.batch.node.directories import TaskDirectories
 from local.batch.node.environment import task_environment
 from local.batch.node.output_files import Uploader
+from local.batch.node.pre_processing import PreProcessingError
 from local.batch.node.process import start_process
-from local.batch.node.resource_files import ResourceFileError, download_resource_files
+from local.batch.node.resource_files import download_resource_files
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,14 +61,8 @@ class TaskProcess:
         """Run the task to its end. Cancelling kills its processes."""
         try:
             return await self._run()
-        except ResourceFileError as error:
+        except PreProcessingError as error:
             return TaskEnd(failure=error.failure)
-        except InvalidContainerSettingsError as error:
-            return TaskEnd(failure=FailureCode.CONTAINER_INVALID_SETTINGS.info(Message=str(error)))
-        except FileNotFoundError as error:
-            return TaskEnd(failure=FailureCode.COMMAND_PROGRAM_NOT_FOUND.info(Message=str(error)))
-        except (OSError, ValueError) as error:
-            return TaskEnd(failure=FailureCode.COMMAND_LAUNCH_FAILED.info(Message=str(error)))
         finally:
             self.ended.set()
 

@@ -11,7 +11,8 @@ from azure.batch import models
 from azure.storage.blob import BlobServiceClient, ContainerSasPermissions, generate_container_sas
 
 from local.batch.models.task import ResourceFile
-from local.batch.node.resource_files import ResourceFileError, download_resource_files
+from local.batch.node.pre_processing import PreProcessingError
+from local.batch.node.resource_files import download_resource_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -123,7 +124,7 @@ class TestResourceFiles:
         """Not even where a name that the service never checked asks for it."""
         container.client.upload_blob("x", b"data")
         file = ResourceFile(http_url=container.blob_url("x"), file_path="../outside.txt")
-        with pytest.raises(ResourceFileError) as refusal:
+        with pytest.raises(PreProcessingError) as refusal:
             download_resource_files([file], tmp_path / "wd")
         assert refusal.value.failure.code == "ResourceFileWriteFailed"
         assert not (tmp_path / "outside.txt").exists()
