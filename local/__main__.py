@@ -12,6 +12,7 @@ from local.commands import env, run, up
 from local.errors import LocalError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from types import FrameType
 
 COMMANDS = {"up": up, "run": run, "env": env}
@@ -19,17 +20,15 @@ BATCH = "batch"
 INTERRUPTED = 130
 
 
-def main() -> int:
-    """Run the command line; returns the exit code: 0 success, 1 failure, 2 wrong usage."""
-    if sys.argv[1:2] == [BATCH]:
+def main(arguments: Sequence[str]) -> int:
+    """Run a command line; returns the exit code: 0 success, 1 failure, 2 wrong usage."""
+    if arguments[:1] == [BATCH]:
         from local.batch.__main__ import main as run_batch  # noqa: PLC0415 - loads the whole service
 
-        return run_batch(sys.argv[2:])
-    for request in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(request, _interrupt)
-    arguments = _parser().parse_args()
+        return run_batch(list(arguments[1:]))
+    parsed = _parser().parse_args(arguments)
     try:
-        return int(COMMANDS[arguments.command].run(arguments))
+        return int(COMMANDS[parsed.command].run(parsed))
     except UsageError as error:
         print(error, file=sys.stderr)
         return 2
@@ -61,4 +60,6 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    for request in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(request, _interrupt)
+    sys.exit(main(sys.argv[1:]))

@@ -47,7 +47,7 @@ class Webhook:
         self._deliveries: queue.Queue[Delivery] = queue.Queue()
         self._server = ThreadingHTTPServer(("127.0.0.1", port), self._handler())
         self._server.daemon_threads = True
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
     def next_delivery(self) -> Delivery:
         """Wait for the next request."""

@@ -17,6 +17,14 @@ def test_success(status):
     assert after_attempt(status, attempts=1, published=PUBLISHED, now=PUBLISHED) == Delivered()
 
 
+@pytest.mark.parametrize("status", [400, 401, 403, 413])
+def test_what_can_never_succeed_is_given_up_at_once(status):
+    """A webhook that says so is not asked again."""
+    step = after_attempt(status, attempts=1, published=PUBLISHED, now=PUBLISHED)
+
+    assert step == DeadLetter(DeadLetterReason.UNDELIVERABLE)
+
+
 @pytest.mark.parametrize(
     ("outcome", "attempts", "wait"),
     [

@@ -1,0 +1,56 @@
+"""`python -m local`: exit codes and messages when there is nothing to run."""
+
+from __future__ import annotations
+
+import pytest
+
+from local.__main__ import main
+
+
+@pytest.fixture
+def run(capsys):
+    """Run a command line; returns its exit code and what it wrote on stderr."""
+
+    def run(*arguments: str) -> tuple[int | str | None, str]:
+        try:
+            code = main(arguments)
+        except SystemExit as exit_:
+            return exit_.code, capsys.readouterr().err
+        return code, capsys.readouterr().err
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ([], "COMMAND"),
+        (["run"], "MANIFEST"),
+        (["run", "nowhere.yaml"], "There is no file nowhere.yaml."),
+        (["run", "Makefile"], "its name must end in one of .yaml, .yml, .json"),
+        (["run", "samples/environment-info.yaml", "samples/environment-info.yaml"], "the same name"),
+        (["up", "--tick", "0"], "'0' is not a number of seconds from 1 to 59"),
+        (["up", "--pool", "a b"], "'a b' is not a pool"),
+    ],
+)
+def test_wrong_usage_ends_with_2_and_says_what_is_wrong(run, arguments, reason):
+    """Nothing has been started then."""
+    code, errors = run(*arguments)
+
+    assert code == 2
+    assert reason in errors
+
+
+def test_ports_that_are_none_are_wrong_usage(run, tmp_path):
+    """The message names the option."""
+    code, errors = run("up", "--ports", "any", "--data-dir", str(tmp_path))
+
+    assert (code, errors) == (2, "--ports any: give the first of six ports, from 1 to 65530, or auto.\n")
+
+
+def test_env_without_a_stack_says_how_to_start_one(run, tmp_path):
+    """A directory that does not exist is not made."""
+    code, errors = run("env", "--data-dir", str(tmp_path / "none"))
+
+    assert (code, errors) == (1, f"No stack is running in {tmp_path / 'none'}. Start one with: python -m local up\n")
+    assert not (tmp_path / "none").exists()

@@ -1,0 +1,121 @@
+"""`python -m local up`: one stack per data directory, and no process left however it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from azure.storage.blob import BlobServiceClient
+
+from local.data_dir import DataDir
+from tests.conftest import require_azurite, unavailable
+from tests.waiting import wait_for
+
+SLEEPER = "id: sleeper\ncommands: [echo begun > begun.txt, sleep 600]\n"
+
+
+def local(*arguments: str | Path) -> subprocess.Popen[str]:
+    """Start `python -m local`."""
+    command = [sys.executable, "-m", "local", *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def processes_of(data_dir: Path) -> list[int]:
+    """The processes that name a data directory in their command line, or work in it."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            traces = [process.joinpath("cmdline").read_text(), str(process.joinpath("cwd").readlink())]
+        except OSError:
+            continue  # it has just ended
+        if any(str(data_dir) in trace for trace in traces):
+            found.append(int(process.name))
+    return found
+
+
+@pytest.fixture
+def data_dir(tmp_path):
+    """A data directory for a stack; whatever a failing test leaves running in it is killed."""
+    require_azurite()
+    if not Path("/proc").is_dir():
+        unavailable("looking for processes needs /proc")
+    yield tmp_path / "data"
+    for process in processes_of(tmp_path):
+        os.kill(process, signal.SIGKILL)
+
+
+def wait_up(data_dir):
+    """Wait for stack.json, and return what is in it."""
+    return json.loads(wait_for(lambda: (data_dir / "stack.json").exists() and (data_dir / "stack.json").read_text()))
+
+
+def test_sigterm_stops_everything(data_dir):
+    """While the stack is up, `env` prints its settings."""
+    stack = local("up", "--data-dir", data_dir, "--ports", "auto", "--without-functions")
+    settings = wait_up(data_dir)["settings"]
+    printed = local("env", "--data-dir", data_dir).communicate()[0].splitlines()
+    stack.terminate()
+
+    assert stack.wait() == 0
+    assert f"BATCH_ACCOUNT_ENDPOINT={settings['BATCH_ACCOUNT_ENDPOINT']}" in printed
+    assert processes_of(data_dir) == []
+    assert not (data_dir / "stack.json").exists()
+
+
+def test_sigkill_of_the_stack_leaves_no_process_not_even_a_task(data_dir):
+    """Services and the tasks of the Batch service go when their parent is gone."""
+    stack = local("up", "--data-dir", data_dir, "--ports", "auto")
+    settings = wait_up(data_dir)["settings"]
+    with BlobServiceClient.from_connection_string(settings["RunStorage"]) as blobs:
+        blobs.get_blob_client("inbox", "sleeper.yaml").upload_blob(SLEEPER.encode())
+    wait_for(lambda: list(data_dir.glob("batch/**/begun.txt")))
+
+    stack.kill()
+    stack.wait()
+
+    wait_for(lambda: processes_of(data_dir) == [])
+
+
+def test_a_service_that_ends_by_itself_ends_the_stack(data_dir):
+    """Its name and the end of its log are told, and the exit code is 1."""
+    stack = local("up", "--data-dir", data_dir, "--ports", "auto", "--without-functions")
+    os.killpg(wait_up(data_dir)["pids"]["eventgrid"], signal.SIGKILL)
+
+    _, errors = stack.communicate()
+
+    assert stack.returncode == 1
+    assert "eventgrid has ended" in errors
+    assert "eventgrid.log" in errors
+    assert processes_of(data_dir) == []
+
+
+def test_a_second_stack_on_a_data_directory_is_one_clear_line(tmp_path):
+    """The directory is locked for as long as the first one lives."""
+    first = DataDir(tmp_path)
+    first.lock()
+
+    second = local("up", "--data-dir", tmp_path, "--ports", "auto")
+    _, errors = second.communicate()
+
+    assert second.returncode == 1
+    assert (
+        errors == f"A stack is already using {tmp_path}. Stop it first, or choose another directory with --data-dir.\n"
+    )
+
+
+def test_a_port_in_use_is_one_clear_line(tmp_path):
+    """It names the port, the service and the option."""
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        port = holder.getsockname()[1]
+        stack = local("up", "--data-dir", tmp_path, "--ports", str(port))
+        _, errors = stack.communicate()
+
+    assert stack.returncode == 1
+    assert errors == f"Port {port} (blob) is in use. Choose other ports with --ports BASE, or --ports auto.\n"
