@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from local.commands.options import add_data_dir, add_ports, add_tick_and_pools, stack_options
 from local.stack import Stack
+from local.stack_options import DEFAULT_DATA_DIR
 
 if TYPE_CHECKING:
     import argparse
@@ -48,13 +49,14 @@ def _summary(stack: Stack) -> str:
         "state, logs": str(stack.data_dir.path),
     }
     lines = [f"  {name:<12} {value}" for name, value in rows.items()]
+    where = "" if stack.options.data_dir == DEFAULT_DATA_DIR else f" --data-dir {stack.options.data_dir}"
     return "\n".join(
         [
             "The stack is up. Ctrl-C stops it.",
             "",
             *lines,
             "",
-            "  Drop a manifest:   python -m local run samples/environment-info.yaml",
-            "  Its app settings:  python -m local env",
+            f"  Drop a manifest:   python -m local run{where} samples/environment-info.yaml",
+            f"  Its app settings:  python -m local env{where}",
         ]
     )
