@@ -79,12 +79,14 @@ async def _serve(options: ServeOptions) -> None:
     account = AccountInfo(ACCOUNT_NAME, f"http://{HOST}:{listener.getsockname()[1]}")
     nodes = NodeSettings(options.data_dir / "nodes", account, options.blob_naming)
     service = BatchService(store, nodes, options.active_job_quota)
-    service.open()
-    for pool in options.pools:
-        service.do(partial(ensure_pool, option=pool))
-    print(f"Batch service: {account.url}  account: {ACCOUNT_NAME}  key: {ACCOUNT_KEY}", flush=True)
-    await serve_until(stop, create_app(service), listener, grace_seconds=GRACE_SECONDS)
-    await service.close()
+    try:
+        service.open()
+        for pool in options.pools:
+            service.do(partial(ensure_pool, option=pool))
+        print(f"Batch service: {account.url}  account: {ACCOUNT_NAME}  key: {ACCOUNT_KEY}", flush=True)
+        await serve_until(stop, create_app(service), listener, grace_seconds=GRACE_SECONDS)
+    finally:
+        await service.close()
 
 
 def ensure_pool(account: Account, option: PoolOption) -> None:

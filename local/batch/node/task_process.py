@@ -83,6 +83,8 @@ class TaskProcess:
     async def _run_command(self) -> int:
         execution = execution_of(self._start.task, self._directories.working)
         self._group = await start_process(execution, self._environment, self._directories)
+        if self._stopped:  # meanwhile
+            self._group.kill()
         with self._leftovers.noted(self._group.id):
             return await self._group.wait()
 
