@@ -142,7 +142,7 @@ def start_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable
 
     yield start
     for child in children:
-        child.kill()
+        child.stop()
 
 
 @pytest.fixture(scope="session")
