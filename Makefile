@@ -23,7 +23,7 @@ demo: setup ## Run samples/environment-info.yaml on a stack of its own
 	@$(BIN)/python -m local run samples/environment-info.yaml
 
 test: setup lint types ## Linters, types and all tests
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 3 --dist loadfile
 
 lint: setup
 	@$(BIN)/ruff check --quiet .

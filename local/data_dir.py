@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from local.errors import LocalError
+from local.ports import Ports
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,6 +61,17 @@ class DataDir:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
+
+    def last_ports(self) -> Ports | None:
+        """The ports of the stack that used the directory before, if there was one."""
+        try:
+            return Ports(**json.loads((self.path / "ports.json").read_text()))
+        except FileNotFoundError:
+            return None
+
+    def remember_ports(self, ports: Ports) -> None:
+        """Keep the ports for the next stack in this directory."""
+        (self.path / "ports.json").write_text(json.dumps(asdict(ports)) + "\n")
 
     def describe(self, stack: RunningStack) -> None:
         """Write `stack.json`, readable by its owner only: whole, or not at all."""

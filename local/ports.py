@@ -31,26 +31,28 @@ class Ports:
     functions: int
 
     @classmethod
-    def choose(cls, ports: str | None) -> Ports:
+    def choose(cls, ports: str | None, previous: Ports | None = None) -> Ports:
         """The ports that the option `--ports` stands for: None for the defaults, a base, or `auto`.
+
+        With `auto` the ports of the `previous` stack are taken again if they are free: the URLs that its open tasks
+        hold stay right.
 
         Raises LocalError if one is in use, UsageError if the option is neither.
         """
         if ports == AUTO:
-            return cls(*_free_ports(6))
+            return previous if previous and not previous.in_use() else cls(*_free_ports(6))
         base = DEFAULT_BASE if ports is None else _base(ports)
         functions = DEFAULT_FUNCTIONS_PORT if ports is None else base + 5
         chosen = cls(base, base + 1, base + 2, base + 3, base + 4, functions)
-        chosen._raise_if_in_use()
+        for name, port in chosen.in_use():
+            raise LocalError(
+                f"Port {port} ({name}) is in use. Choose other ports with --ports BASE, or --ports {AUTO}."
+            )
         return chosen
 
-    def _raise_if_in_use(self) -> None:
-        for name, port in asdict(self).items():
-            with _bound(port) as free:
-                if not free:
-                    raise LocalError(
-                        f"Port {port} ({name}) is in use. Choose other ports with --ports BASE, or --ports {AUTO}."
-                    )
+    def in_use(self) -> list[tuple[str, int]]:
+        """The services whose port somebody has, and the port."""
+        return [(name, port) for name, port in asdict(self).items() if not _is_free(port)]
 
 
 def _base(ports: str) -> int:
@@ -69,6 +71,11 @@ def _free_ports(count: int) -> list[int]:
             if len(found) == count:
                 return found
     raise LocalError("There are no free ports on this machine.")
+
+
+def _is_free(port: int) -> bool:
+    with _bound(port) as free:
+        return free
 
 
 @contextlib.contextmanager

@@ -70,7 +70,8 @@ class Stack:
             time.sleep(WATCH_POLL_SECONDS)
 
     def _start_all(self) -> None:
-        ports = Ports.choose(self.options.ports)
+        ports = Ports.choose(self.options.ports, self.data_dir.last_ports())
+        self.data_dir.remember_ports(ports)
         self.settings = stack_settings(ports, self.options)
         services = Services(self.options, self.data_dir, ports, self.settings)
         self._programs = {program.name: program for program in services.all()}
