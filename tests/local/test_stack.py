@@ -61,8 +61,9 @@ def test_sigterm_stops_everything(data_dir):
     settings = wait_up(data_dir)["settings"]
     printed = local("env", "--data-dir", data_dir).communicate()[0].splitlines()
     stack.terminate()
+    _, errors = stack.communicate()
 
-    assert stack.wait() == 0
+    assert (stack.returncode, errors) == (0, "")
     assert f"BATCH_ACCOUNT_ENDPOINT={settings['BATCH_ACCOUNT_ENDPOINT']}" in printed
     assert processes_of(data_dir) == []
     assert not (data_dir / "stack.json").exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import sys
@@ -10,13 +11,14 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
-from azure.core.exceptions import ResourceNotFoundError
+from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 from azure.storage.blob import BlobServiceClient
 from azure.storage.queue import QueueServiceClient
 
 from local.child import Child, Program
-from local.functions.storage import BLOB_TRIGGER_QUEUE, POISON_QUEUE
+from local.functions.storage import BLOB_TRIGGER_QUEUE, POISON_QUEUE, queue_client
 from local.ports import AUTO, Ports
 from tests.waiting import wait_for
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from local.azurite import AzuriteEndpoints
+    from local.functions.blob_message import BlobMessage
 
 PROBE_APP = Path(__file__).parents[2] / "fixtures" / "function_apps" / "probe"
 NEVER = "0 0 0 29 2 *"
@@ -36,6 +39,7 @@ class ProbeHost:
         self.program = program
         self.folder = Path(program.environ["PROBE_DIR"])
         self.url = url
+        self.storage = storage
         self.queues = QueueServiceClient.from_connection_string(storage)
         self.blobs = BlobServiceClient.from_connection_string(storage).create_container(container)
 
@@ -65,6 +69,20 @@ class ProbeHost:
         except ResourceNotFoundError:
             return []
         return [json.loads(base64.b64decode(message.content)) for message in peeked]
+
+    def queue_message(self, message: BlobMessage) -> None:
+        """Put a message into the host's queue, as its scan does."""
+        queue = queue_client(self.storage, BLOB_TRIGGER_QUEUE)
+        with contextlib.suppress(ResourceExistsError):
+            queue.create_queue()
+        queue.send_message(message.to_json())
+
+    def answers(self) -> bool:
+        """Whether the host takes requests."""
+        try:
+            return httpx.get(self.program.ready_url).is_success
+        except httpx.TransportError:
+            return False
 
     def log(self) -> str:
         """What the host has logged."""

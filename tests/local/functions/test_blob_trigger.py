@@ -7,6 +7,7 @@ import signal
 
 import pytest
 
+from local.functions.blob_message import BlobMessage
 from local.functions.blob_path import BlobPathPattern
 from local.functions.storage import POISON_QUEUE
 from tests.waiting import wait_for
@@ -34,6 +35,20 @@ def test_every_version_of_a_blob_fires_once(running_host):
     running_host.wait_notes("blob", "end", 2)
 
     assert [note["content"] for note in running_host.notes("blob", "start")] == ["one", "two"]
+
+
+def test_a_version_that_was_replaced_before_it_was_taken_does_not_fire(host, launch):
+    """Its message is dropped, the new version has one of its own; a later blob shows that both have been seen."""
+    old = host.blobs.upload_blob("hello.txt", "old").get_blob_properties().etag
+    host.blobs.upload_blob("hello.txt", "new", overwrite=True)
+    host.queue_message(BlobMessage("on_blob", host.blobs.container_name, "hello.txt", old))
+
+    launch(host.program)
+    host.wait_notes("blob", "end")
+    host.blobs.upload_blob("later.txt", "later")
+    host.wait_notes("blob", "end", 2)
+
+    assert [note["content"] for note in host.notes("blob", "start")] == ["new", "later"]
 
 
 def test_a_failing_function_gets_five_tries_and_the_message_goes_to_the_poison_queue(running_host):
@@ -92,7 +107,7 @@ def test_sigterm_lets_running_invocations_finish(host, launch):
     host.wait_notes("blob", "start")
 
     os.killpg(child.pid, signal.SIGTERM)
-    wait_for(lambda: "Stopping" in host.log())
+    wait_for(lambda: not host.answers())
     host.untell("block")
     wait_for(lambda: child.exit_code() is not None)
 
