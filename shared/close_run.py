@@ -11,7 +11,8 @@ from shared.app import log
 from shared.errors import ManifestError
 from shared.plan import manifest_of, plan_round
 from shared.record import Failure, unfinished_record
-from shared.run import FailureCategory, State, job_id
+from shared.run import FailureCategory, State
+from shared.run_id import job_id
 
 if TYPE_CHECKING:
     from shared.app import App

@@ -10,7 +10,8 @@ from azure.core import MatchConditions
 from azure.core.exceptions import HttpResponseError, ResourceModifiedError, ResourceNotFoundError
 
 from shared.manifest import MAX_BYTES
-from shared.run import CANCEL_SUFFIX, ManifestBlob, is_manifest
+from shared.run import ManifestBlob
+from shared.run_id import CANCEL_SUFFIX, is_manifest
 
 if TYPE_CHECKING:
     from datetime import datetime

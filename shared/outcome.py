@@ -68,17 +68,22 @@ def _judged(info: models.BatchTaskExecutionInfo, report: ScriptReport | None) ->
         return State.FAILED, Failure(category=FailureCategory.USER, code=COMMANDS_FAILED, message=message)
     if batch is not None:
         return State.FAILED, _batch_failure(batch)
-    if info.exit_code is None or info.result != models.BatchTaskExecutionResult.SUCCESS:
+    if info.exit_code is None or not _is(info.result, models.BatchTaskExecutionResult.SUCCESS):
         message = "Azure Batch reports neither success nor a failure"
         return State.FAILED, Failure(category=FailureCategory.INFRASTRUCTURE, code="NoResult", message=message)
     return State.SUCCESS, None
 
 
 def _batch_failure(batch: models.BatchTaskFailureInfo) -> Failure:
-    is_server = batch.category == models.BatchErrorSourceCategory.SERVER_ERROR
+    is_server = _is(batch.category, models.BatchErrorSourceCategory.SERVER_ERROR)
     details = "; ".join(f"{detail.name}: {detail.value}" for detail in batch.details or ())
     return Failure(
         category=FailureCategory.INFRASTRUCTURE if is_server else FailureCategory.USER,
         code=batch.code or "unknown",
         message=": ".join(part for part in (batch.message, details) if part) or "Azure Batch gives no reason",
     )
+
+
+def _is(value: str | None, name: str) -> bool:
+    """Whether the service means a name of the SDK: it writes `ServerError`, the SDK's enum is `servererror`."""
+    return value is not None and value.lower() == name

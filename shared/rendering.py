@@ -82,7 +82,8 @@ class Rendering:
             self._check_relative((*path, index), pattern)
             if _EXPANDED_BY_BATCH.search(pattern):
                 self.fail((*path, index), f"{pattern!r}: $ and backslash are not allowed, Batch would expand them")
-        return tuple(pattern.removeprefix("./") for pattern in rendered)
+        # What a final `**` matches in Batch is not documented; `**/*` is every file below.
+        return tuple(re.sub(r"(^|/)\*\*$", r"\1**/*", pattern.removeprefix("./")) for pattern in rendered)
 
     def _check_relative(self, path: PropertyPath, name: str) -> None:
         parts = name.split("/")

@@ -12,25 +12,16 @@ States of an open run, and what moves it on::
 
 from __future__ import annotations
 
-import hashlib
-import re
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
-from pathlib import PurePosixPath
 from typing import Literal
 
 from shared.documents import Document
 from shared.errors import Problem
+from shared.run_id import job_id, results_folder
 
 SCHEMA_VERSION = "1"
-MANIFEST_SUFFIXES = (".yaml", ".yml", ".json")
-CANCEL_SUFFIX = ".cancel"
-MAX_ATTEMPTS = 10
-MAX_ANNOUNCEMENTS = 12
-FIRST_PAUSE = timedelta(seconds=30)
-LONGEST_PAUSE = timedelta(hours=1)
-SLUG_LENGTH = 20
 
 
 class State(StrEnum):
@@ -59,32 +50,6 @@ class Waiting(StrEnum):
 
     QUOTA = "quota"
     BUSY = "busy"
-
-
-def run_id(container: str, blob: str, etag: str, last_modified: datetime) -> str:
-    """The id of the run that one version of a manifest makes: always the same for the same version.
-
-    `etag` with or without its quotes; `last_modified` aware. At most 45 characters of `[a-z0-9-]`.
-    """
-    version = f"{container}/{blob}@" + etag.strip('"')
-    digest = hashlib.sha256(version.encode()).hexdigest()[:8]
-    stamp = last_modified.astimezone(UTC).strftime("%Y%m%dt%H%M%S")
-    return f"{_slug(blob)}-{stamp}-{digest}"
-
-
-def _slug(blob: str) -> str:
-    words = re.sub(r"[^a-z0-9]+", "-", PurePosixPath(blob).stem.lower())
-    return words.strip("-")[:SLUG_LENGTH].rstrip("-") or "run"
-
-
-def is_manifest(blob: str) -> bool:
-    """Whether a blob of the inbox is taken as a manifest, judged by its name alone."""
-    return blob.endswith(MANIFEST_SUFFIXES)
-
-
-def results_folder(blob: str, run_id: str) -> str:
-    """Where results lie in their container: the manifest's name without extension, then the run id."""
-    return f"{PurePosixPath(blob).with_suffix('')!s}/{run_id}"
 
 
 class ManifestBlob(Document):
@@ -287,48 +252,3 @@ class Run:
 
     def _running(self) -> Progress:
         return replace(self.progress, state=State.RUNNING, attempts=0, announced=0, waiting=None)
-
-
-def job_id(run_id: str, round_number: int) -> str:
-    """The id of the Batch job of one round."""
-    return f"{run_id}-{round_number}"
-
-
-class Step(StrEnum):
-    """What a tick does about an open run."""
-
-    NOTHING = "nothing"
-    SUBMIT = "submit"
-    REJECT = "reject"
-    ANNOUNCE = "announce"
-    ANNOUNCE_LAST = "announce the last time"
-
-
-def next_step(  # noqa: PLR0911 - one return a row of the table
-    run: ListedRun, *, job_is_alive: bool, now: datetime
-) -> Step:
-    """The row of the table of life that applies to an open run at a tick.
-
-    A queued run that a service put off is tried at every tick; one that was just written is left to the invocation that
-    wrote it. Attempts and announcements are repeated with growing pauses, and both are bounded.
-    """
-    progress = run.progress
-    if progress.schema_version != SCHEMA_VERSION:
-        return Step.NOTHING
-    rested = now - run.last_write
-    if progress.state is State.QUEUED:
-        if progress.attempts >= MAX_ATTEMPTS:
-            return Step.REJECT
-        return Step.SUBMIT if progress.waiting or rested >= pause(progress.attempts) else Step.NOTHING
-    if job_is_alive:
-        return Step.NOTHING
-    if progress.announced == 0:
-        return Step.ANNOUNCE
-    if rested < pause(progress.announced - 1):
-        return Step.NOTHING
-    return Step.ANNOUNCE if progress.announced < MAX_ANNOUNCEMENTS else Step.ANNOUNCE_LAST
-
-
-def pause(tries: int) -> timedelta:
-    """How long to wait after the given number of tries: 30 s, doubling up to an hour."""
-    return min(FIRST_PAUSE * (1 << tries), LONGEST_PAUSE)

@@ -46,9 +46,8 @@ from shared.run import (
     RunProblem,
     State,
     Waiting,
-    is_manifest,
-    run_id,
 )
+from shared.run_id import is_manifest, run_id
 
 if TYPE_CHECKING:
     from shared.app import App

@@ -8,7 +8,8 @@ from dataclasses import replace
 from azure.batch import models
 
 from shared import poll_runs, submit_run
-from shared.run import MAX_ATTEMPTS, Progress
+from shared.life import MAX_ATTEMPTS
+from shared.run import Progress
 
 
 def test_a_run_is_in_batch_and_no_longer_in_the_inbox(world) -> None:

@@ -17,7 +17,12 @@ def task(
 
 
 def user_error(code: str) -> dict:
-    return {"category": "usererror", "code": code, "message": "m", "details": [{"name": "Blob", "value": "b"}]}
+    return {"category": "UserError", "code": code, "message": "m", "details": [{"name": "Blob", "value": "b"}]}
+
+
+def test_the_services_spelling_of_names_does_not_matter() -> None:
+    """Recordings of the service have `Success`, its documentation and the SDK have `success`."""
+    assert judge(task(result="Success")).state is State.SUCCESS
 
 
 def test_success_needs_exit_code_result_and_no_failure() -> None:
@@ -43,7 +48,7 @@ def test_success_needs_exit_code_result_and_no_failure() -> None:
             id="upload failed after exit code 0",
         ),
         pytest.param(
-            task(exit_code=None, result="failure", failure={"category": "servererror", "code": "DiskFull"}),
+            task(exit_code=None, result="failure", failure={"category": "ServerError", "code": "DiskFull"}),
             State.FAILED,
             "infrastructure",
             "DiskFull",

@@ -54,6 +54,11 @@ def test_defaults_come_from_the_settings(plan) -> None:
     assert planned.tasks[0].time_limit == timedelta(hours=1)
 
 
+def test_a_final_double_star_means_every_file_below(plan) -> None:
+    patterns = plan("commands: [x]\noutputFiles: [out/**, '**', ./a/**/*.csv]").tasks[0].output_patterns
+    assert [pattern.pattern for pattern in patterns] == ["out/**/*", "**/*", "a/**/*.csv"]
+
+
 def test_fail_fast_can_be_switched_off(plan) -> None:
     assert plan("commands: [a, b]\nfailFast: false\nbeforeCommands: [z]").tasks[0].commands.text == "z\na\nb"
 

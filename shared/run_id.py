@@ -1,0 +1,43 @@
+"""The names of a run: its id, its jobs, its folder; and which blobs of the inbox mean anything."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from datetime import UTC, datetime
+from pathlib import PurePosixPath
+
+MANIFEST_SUFFIXES = (".yaml", ".yml", ".json")
+CANCEL_SUFFIX = ".cancel"
+SLUG_LENGTH = 20
+
+
+def run_id(container: str, blob: str, etag: str, last_modified: datetime) -> str:
+    """The id of the run that one version of a manifest makes: always the same for the same version.
+
+    `etag` with or without its quotes; `last_modified` aware. At most 45 characters of `[a-z0-9-]`.
+    """
+    version = f"{container}/{blob}@" + etag.strip('"')
+    digest = hashlib.sha256(version.encode()).hexdigest()[:8]
+    stamp = last_modified.astimezone(UTC).strftime("%Y%m%dt%H%M%S")
+    return f"{_slug(blob)}-{stamp}-{digest}"
+
+
+def _slug(blob: str) -> str:
+    words = re.sub(r"[^a-z0-9]+", "-", PurePosixPath(blob).stem.lower())
+    return words.strip("-")[:SLUG_LENGTH].rstrip("-") or "run"
+
+
+def is_manifest(blob: str) -> bool:
+    """Whether a blob of the inbox is taken as a manifest, judged by its name alone."""
+    return blob.endswith(MANIFEST_SUFFIXES)
+
+
+def results_folder(blob: str, run_id: str) -> str:
+    """Where results lie in their container: the manifest's name without extension, then the run id."""
+    return f"{PurePosixPath(blob).with_suffix('')!s}/{run_id}"
+
+
+def job_id(run_id: str, round_number: int) -> str:
+    """The id of the Batch job of one round."""
+    return f"{run_id}-{round_number}"
