@@ -9,187 +9,27 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    TypeAdapter,
-    ValidationError,
-    model_validator,
-)
-from pydantic.alias_generators import to_camel
+from pydantic import Field, ValidationError, model_validator
 
 from shared import yaml_source
 from shared.errors import ManifestError, Problem
 from shared.manifest_errors import problems_of
+from shared.manifest_order import Step, dependencies, problems_of_order
+from shared.manifest_task import Task
+from shared.manifest_values import Duration, Properties, Text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["MAX_BYTES", "Flow", "Input", "Manifest", "Task", "read_manifest", "redacted"]
 
 MAX_BYTES = 1024 * 1024
 LONGEST_FLOW = timedelta(days=6)
-RUNNER_TYPE = "io.kestra.plugin.ee.azure.runner.Batch"
-TASK_TYPE = re.compile(r"io\.kestra\.plugin\.scripts\.(?P<language>\w+)\.(?P<form>Commands|Script)")
 
 
-@dataclass(frozen=True)
-class Language:
-    """What a task type of Kestra brings along where the manifest does not say."""
-
-    image: str
-    env: tuple[tuple[str, str], ...] = ()
-    script_runner: str | None = None
-    script_suffix: str = ""
-
-
-LANGUAGES = {
-    "shell": Language("ubuntu"),
-    "python": Language(
-        "ghcr.io/kestra-io/kestrapy:latest",
-        env=(("PYTHONUNBUFFERED", "true"), ("PIP_ROOT_USER_ACTION", "ignore"), ("PIP_DISABLE_PIP_VERSION_CHECK", "1")),
-        script_runner="python",
-        script_suffix=".py",
-    ),
-}
-
-
-def _as_text(value: object) -> object:
-    """Numbers and booleans where text is wanted are taken as they were written, as Kestra does."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    return getattr(value, "text", value)
-
-
-def _duration(value: object) -> object:
-    if isinstance(value, str) and value.startswith("P"):
-        try:
-            duration = TypeAdapter(timedelta).validate_python(value)
-        except ValidationError:
-            duration = timedelta(0)
-        if duration > timedelta(0):
-            return duration
-    raise ValueError("expected a duration of ISO 8601, such as PT30M (30 minutes) or PT2H (two hours)")
-
-
-def _task_type(value: str) -> str:
-    match = TASK_TYPE.fullmatch(value)
-    if not match or match["language"] not in LANGUAGES:
-        known = ", ".join(f"io.kestra.plugin.scripts.{name}.Commands and .Script" for name in LANGUAGES)
-        raise ValueError(f"unknown task type {value!r}; there is {known}")
-    return value
-
-
-def _runner_type(value: str) -> str:
-    if value != RUNNER_TYPE:
-        raise ValueError(f"unknown task runner {value!r}; there is {RUNNER_TYPE}")
-    return value
-
-
-def _only_by_secret(value: str) -> str:
-    if not re.fullmatch(r"\s*\{\{.*\bsecret\s*\(.*\}\}\s*", value, re.DOTALL):
-        raise ValueError("a credential must not stand in the manifest; write {{ secret('NAME') }}, or leave it out")
-    return value
-
-
-Text = Annotated[str, BeforeValidator(_as_text)]
-Duration = Annotated[timedelta, BeforeValidator(_duration)]
-Credential = Annotated[Text, AfterValidator(_only_by_secret)]
-
-
-class _Properties(BaseModel):
-    """The properties of one thing in a manifest; unknown ones are errors."""
-
-    model_config = ConfigDict(frozen=True, alias_generator=to_camel, extra="forbid")
-
-
-class BlobStorage(_Properties):
-    """Where files pass between the app and the nodes."""
-
-    container_name: Text | None = None
-    connection_string: Credential | None = None
-    endpoint: Text | None = None
-    shared_key_account_name: Text | None = None
-    shared_key_account_access_key: Credential | None = None
-
-
-class IdentityReference(_Properties):
-    """A user-assigned identity of the pool."""
-
-    resource_id: Text
-
-
-class Registry(_Properties):
-    """The private registry that the image comes from."""
-
-    registry_server: Text | None = None
-    user_name: Text | None = None
-    password: Credential | None = None
-    identity_reference: IdentityReference | None = None
-
-
-class TaskRunner(_Properties):
-    """Kestra's Azure Batch task runner. Everything is optional: the app's settings are the defaults."""
-
-    type: Annotated[str, AfterValidator(_runner_type)] = RUNNER_TYPE
-    account: Text | None = None
-    access_key: Credential | None = None
-    endpoint: Text | None = None
-    pool_id: Text | None = None
-    blob_storage: BlobStorage = BlobStorage()
-    registry: Registry | None = None
-    wait_until_completion: Duration = timedelta(hours=1)
-    completion_check_interval: Duration | None = None
-    stream_logs: bool = False
-    delete: bool = True
-    resume: bool = True
-
-
-class NamespaceFiles(_Properties):
-    """Files of the flow's namespace, put into the working directory."""
-
-    enabled: bool = True
-
-
-class Task(_Properties):
-    """One container: its image, its commands, the files it gets and the files it makes."""
-
-    id: Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_-]*$", max_length=100)]
-    type: Annotated[str, AfterValidator(_task_type)] = "io.kestra.plugin.scripts.shell.Commands"
-    description: str | None = None
-    container_image: Text | None = None
-    commands: Annotated[tuple[Text, ...], Field(min_length=1)] | None = None
-    script: Text | None = None
-    before_commands: tuple[Text, ...] = ()
-    interpreter: Annotated[tuple[Text, ...], Field(min_length=1)] = ("/bin/sh", "-c")
-    env: dict[str, Text] = Field(default_factory=dict)
-    input_files: dict[str, Text] = Field(default_factory=dict)
-    namespace_files: NamespaceFiles = NamespaceFiles(enabled=False)
-    output_files: tuple[Text, ...] = ()
-    fail_fast: bool = True
-    timeout: Duration | None = None
-    task_runner: TaskRunner = TaskRunner()
-
-    @model_validator(mode="after")
-    def _commands_or_script(self) -> Self:
-        if (self.commands is None) == (self.script is None):
-            raise ValueError("a task has either `commands` (a list) or `script` (text)")
-        return self
-
-    @property
-    def language(self) -> Language:
-        """What the task's type brings along."""
-        match = TASK_TYPE.fullmatch(self.type)
-        assert match is not None  # noqa: S101 - the type was validated
-        return LANGUAGES[match["language"]]
-
-    @property
-    def time_limit(self) -> timedelta:
-        """How long the commands may run, from the task's start."""
-        return self.timeout or self.task_runner.wait_until_completion
-
-
-class Input(_Properties):
+class Input(Properties):
     """An input of the flow: here its default is its value."""
 
     id: str
@@ -199,7 +39,7 @@ class Input(_Properties):
     defaults: Any = None
 
 
-class Flow(_Properties):
+class Flow(Properties):
     """A Kestra flow."""
 
     id: Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9._-]*$", max_length=100)] | None = None
@@ -223,17 +63,20 @@ class Flow(_Properties):
 
 @dataclass(frozen=True)
 class Manifest:
-    """A manifest that was read: the flow, and the text it came from, so that later problems can name their place."""
+    """A manifest that was read: the flow, and the text it came from, so that later problems can name their place.
+
+    `dependencies` are the tasks that run, and for each the ids of the tasks it waits for.
+    """
 
     flow: Flow
     source: yaml_source.Source
     is_task_form: bool
+    dependencies: Mapping[str, tuple[str, ...]]
+    warnings: tuple[Problem, ...] = ()
 
     def problem(self, path: tuple[str | int, ...], message: str, *, at_key: bool = False) -> Problem:
         """A problem with the property at `path` (counted from the flow: `("tasks", 0, "commands", 1)`)."""
-        if self.is_task_form and path[:1] == ("tasks",):
-            path = path[2:]
-        return self.source.problem(path, message, at_key=at_key)
+        return _problem(self.source, path, message, is_task_form=self.is_task_form, at_key=at_key)
 
 
 def read_manifest(text: str, name: str) -> Manifest:
@@ -250,7 +93,37 @@ def read_manifest(text: str, name: str) -> Manifest:
         flow = Flow.model_validate(data)
     except ValidationError as error:
         raise ManifestError(problems_of(error, source, Flow, is_task_form=is_task_form)) from error
-    return Manifest(flow, source, is_task_form)
+    steps = _steps(flow)
+    indexes = {task.id: index for index, task in enumerate(flow.tasks)}
+    if problems := problems_of_order(steps):
+        raise ManifestError(
+            [
+                _problem(
+                    source,
+                    ("tasks", indexes[problem.step], "dependsOn", problem.entry),
+                    problem.message,
+                    is_task_form=is_task_form,
+                )
+                for problem in problems
+            ]
+        )
+    return Manifest(flow, source, is_task_form, dependencies(steps))
+
+
+def _steps(flow: Flow) -> list[Step]:
+    """Without `dependsOn`, a task waits for the one before it."""
+    return [
+        Step(task.id, (before.id,) if task.depends_on is None and before else task.depends_on or (), not task.disabled)
+        for before, task in zip((None, *flow.tasks), flow.tasks, strict=False)
+    ]
+
+
+def _problem(
+    source: yaml_source.Source, path: tuple[str | int, ...], message: str, *, is_task_form: bool, at_key: bool = False
+) -> Problem:
+    if is_task_form and path[:1] == ("tasks",):
+        path = path[2:]
+    return source.problem(path, message, at_key=at_key)
 
 
 def _is_task_form(data: dict[str, Any]) -> bool:

@@ -28,6 +28,8 @@ _EXPECTED = {
     "dict_type": "expected a map (name: value)",
     "model_type": "expected a map (name: value)",
     "tuple_type": "expected a list",
+    "float_type": "expected a number",
+    "float_parsing": "expected a number",
 }
 
 
@@ -55,10 +57,15 @@ def _is_consequence(details: ErrorDetails, errors: list[ErrorDetails]) -> bool:
 
 
 def _problem(details: ErrorDetails, source: Source, model: type[BaseModel], *, is_task_form: bool) -> Problem:
-    loc = tuple(part for part in details["loc"] if part != "[key]")
+    loc = tuple(part for part in details["loc"] if not _is_tag(part))
     path = loc[2:] if is_task_form and loc[:2] == ("tasks", 0) else loc
     is_unknown = details["type"] == "extra_forbidden"
     return source.problem(path, _message(details, _names_at(model, loc[:-1])), at_key=is_unknown)
+
+
+def _is_tag(part: str | int) -> bool:
+    """Whether a part of pydantic's path is not in the file: the kind of an alternative, or the mark of a name."""
+    return isinstance(part, str) and (part == "[key]" or (part.startswith("<") and part.endswith(">")))
 
 
 def _message(  # noqa: PLR0911 - one return a kind of error
@@ -72,6 +79,10 @@ def _message(  # noqa: PLR0911 - one return a kind of error
             return "a manifest has `tasks`, or for one task `commands` or `script` at top level; none of them is here"
         case "missing":
             return "this property is missing"
+        case "literal_error" | "enum":
+            return f"expected {context['expected']}, found {_shown(details['input'])}"
+        case "too_long":
+            return f"expected at most {context['max_length']} entries, found {context['actual_length']}"
         case "too_short":
             return f"expected at least {context['min_length']} entry"
         case "value_error":

@@ -85,10 +85,82 @@ def test_all_problems_are_told_at_once_in_the_order_of_the_file() -> None:
             "namespaceFiles.enabled: expected true or false, found 'maybe'",
         ),
         ("commands: [a]\ntimeout: P0D", "timeout: expected a duration"),
+        ("commands: [a]\ndependsOn: [task]", "dependsOn[0]: a task cannot wait for itself at line 2, column 13"),
+        ("commands: [a]\nretry: {type: linear, maxAttempts: 2}", "retry.type: expected 'constant', 'exponential' or"),
+        ("commands: [a]\nretry: {interval: PT1M}", "retry.maxAttempts: this property is missing"),
+        ("commands: [a]\nretry: {maxAttempts: 0}", "retry.maxAttempts: input should be greater than or equal to 1"),
+        ("commands: [a]\nrunAs: admin", "runAs: expected 'root' or 'user', found 'admin'"),
+        ("commands: [a]\nrequiredSlots: 0", "requiredSlots: input should be greater than or equal to 1"),
+        ("commands: [a]\ncontainerRunOptions: --privileged", "containerRunOptions: --privileged is not allowed"),
+        ("commands: [a]\nnamespaceFiles: {ifExists: ASK}", "namespaceFiles.ifExists: expected 'OVERWRITE', 'FAIL',"),
+        ("commands: [a]\nnamespaceFiles: {namespaces: []}", "namespaceFiles.namespaces: expected at least 1 entry"),
+        ("commands: [a]\nforeach: true", "foreach: expected a list, a whole number, an expression, or a map"),
+        ("commands: [a]\nforeach: -1", "foreach: input should be greater than or equal to 0"),
+        ("commands: [a]\nforeach: 10001", "foreach: input should be less than or equal to 10000"),
+        ("commands: [a]\nforeach: {}", "foreach: expected either `namespaceFiles: <glob>` or `files:"),
+        ("commands: [a]\nforeach: {files: {task: a}}", "foreach.files.glob: this property is missing at line 2"),
     ],
 )
 def test_problems(text: str, message: str) -> None:
     assert message in "\n".join(problems(text))
+
+
+def dependencies(*tasks: str) -> dict[str, tuple[str, ...]]:
+    listed = "".join(f"  - {{commands: [x], {task}}}\n" for task in tasks)
+    return dict(read_manifest(f"tasks:\n{listed}", "x.yaml").dependencies)
+
+
+def test_a_task_waits_for_the_one_before_it() -> None:
+    assert dependencies("id: a", "id: b", "id: c") == {"a": (), "b": ("a",), "c": ("b",)}
+
+
+def test_a_task_with_depends_on_waits_exactly_for_those() -> None:
+    graph = dependencies("id: a", "id: b, dependsOn: []", "id: c, dependsOn: [a, b]", "id: d, dependsOn: [a]")
+    assert graph == {"a": (), "b": (), "c": ("a", "b"), "d": ("a",)}
+
+
+def test_a_task_may_wait_for_a_later_one() -> None:
+    assert dependencies("id: a, dependsOn: [b]", "id: b, dependsOn: []") == {"a": ("b",), "b": ()}
+
+
+def test_who_waits_for_a_disabled_task_waits_for_what_it_would_have_waited_for() -> None:
+    graph = dependencies("id: a", "id: b, disabled: true", "id: c, disabled: true", "id: d", "id: e, dependsOn: [c, a]")
+    assert graph == {"a": (), "d": ("a",), "e": ("a",)}
+
+
+@pytest.mark.parametrize(
+    ("tasks", "message"),
+    [
+        (
+            "[{id: one, commands: [x]}, {id: b, commands: [x], dependsOn: [one, on]}]",
+            "no task 'on'; did you mean \"one\"?",
+        ),
+        ("[{id: a, dependsOn: [c], commands: [x]}, {id: b, commands: [x]}, {id: c, commands: [x]}]", "a → c → b → a"),
+    ],
+)
+def test_an_order_that_cannot_be_is_a_located_problem(tasks: str, message: str) -> None:
+    [problem] = problems(f"tasks: {tasks}")
+    assert message in problem
+    assert "dependsOn[" in problem
+    assert "at line 1, column" in problem
+
+
+@pytest.mark.parametrize("foreach", ["[1, a, {b: c}]", "3", "'{{ outputs.a.vars.list }}'", "{namespaceFiles: '*.csv'}"])
+def test_foreach_takes_a_list_a_count_an_expression_or_files(foreach: str) -> None:
+    assert read_manifest(f"commands: [x]\nforeach: {foreach}", "x.yaml").flow.tasks[0].foreach is not None
+
+
+def test_retries_are_the_attempts_after_the_first() -> None:
+    retry = read_manifest("commands: [x]\nretry: {maxAttempts: 3}", "x.yaml").flow.tasks[0].retry
+    assert retry
+    assert retry.retries == 2
+
+
+def test_namespace_files_are_enabled_by_naming_any_of_their_properties() -> None:
+    assert not read_manifest("commands: [x]", "x.yaml").flow.tasks[0].namespace_files.enabled
+    assert (
+        read_manifest("commands: [x]\nnamespaceFiles: {include: [a]}", "x.yaml").flow.tasks[0].namespace_files.enabled
+    )
 
 
 def test_a_literal_credential_is_not_repeated_in_the_problem() -> None:

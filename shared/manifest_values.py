@@ -1,0 +1,47 @@
+"""What the properties of a manifest hold: texts, durations, credentials; and what all of its models have in common."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, TypeAdapter, ValidationError
+from pydantic.alias_generators import to_camel
+
+
+class Properties(BaseModel):
+    """The properties of one thing in a manifest; unknown ones are errors."""
+
+    model_config = ConfigDict(
+        frozen=True, alias_generator=to_camel, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False
+    )
+
+
+def _as_text(value: object) -> object:
+    """Numbers and booleans where text is wanted are taken as they were written, as Kestra does."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return getattr(value, "text", value)
+
+
+def _duration(value: object) -> object:
+    if isinstance(value, str) and value.startswith("P"):
+        try:
+            duration = TypeAdapter(timedelta).validate_python(value)
+        except ValidationError:
+            duration = timedelta(0)
+        if duration > timedelta(0):
+            return duration
+    raise ValueError("expected a duration of ISO 8601, such as PT30M (30 minutes) or PT2H (two hours)")
+
+
+def _only_by_secret(value: str) -> str:
+    if not re.fullmatch(r"\s*\{\{.*\bsecret\s*\(.*\}\}\s*", value, re.DOTALL):
+        raise ValueError("a credential must not stand in the manifest; write {{ secret('NAME') }}, or leave it out")
+    return value
+
+
+Text = Annotated[str, BeforeValidator(_as_text)]
+Duration = Annotated[timedelta, BeforeValidator(_duration)]
+Credential = Annotated[Text, AfterValidator(_only_by_secret)]
