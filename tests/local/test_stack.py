@@ -11,13 +11,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from azure.storage.blob import BlobServiceClient
+from azure.batch import BatchClient, models
+from azure.core.credentials import AzureNamedKeyCredential
 
 from local.data_dir import DataDir
 from tests.conftest import require_azurite, unavailable
 from tests.waiting import wait_for
-
-SLEEPER = "id: sleeper\ncommands: [echo begun > begun.txt, sleep 600]\n"
 
 
 def local(*arguments: str | Path) -> subprocess.Popen[str]:
@@ -55,6 +54,16 @@ def wait_up(data_dir):
     return json.loads(wait_for(lambda: (data_dir / "stack.json").exists() and (data_dir / "stack.json").read_text()))
 
 
+def start_sleeping_task(settings):
+    """Add a task to the stack's Batch account that makes `begun.txt` and sleeps."""
+    credential = AzureNamedKeyCredential(settings["BATCH_ACCOUNT_NAME"], settings["BATCH_ACCOUNT_KEY"])
+    with BatchClient(settings["BATCH_ACCOUNT_ENDPOINT"], credential) as batch:
+        pool = models.BatchPoolInfo(pool_id=settings["BATCH_POOL_ID"])
+        batch.create_job(models.BatchJobCreateOptions(id="sleeper", pool_info=pool))
+        command = "/bin/sh -c 'echo begun > begun.txt; sleep 600'"
+        batch.create_task("sleeper", models.BatchTaskCreateOptions(id="1", command_line=command))
+
+
 def test_sigterm_stops_everything(data_dir):
     """While the stack is up, `env` prints its settings."""
     stack = local("up", "--data-dir", data_dir, "--ports", "auto", "--without-functions")
@@ -72,9 +81,7 @@ def test_sigterm_stops_everything(data_dir):
 def test_sigkill_of_the_stack_leaves_no_process_not_even_a_task(data_dir):
     """Services and the tasks of the Batch service go when their parent is gone."""
     stack = local("up", "--data-dir", data_dir, "--ports", "auto")
-    settings = wait_up(data_dir)["settings"]
-    with BlobServiceClient.from_connection_string(settings["RunStorage"]) as blobs:
-        blobs.get_blob_client("inbox", "sleeper.yaml").upload_blob(SLEEPER.encode())
+    start_sleeping_task(wait_up(data_dir)["settings"])
     wait_for(lambda: list(data_dir.glob("batch/**/begun.txt")))
 
     stack.kill()
