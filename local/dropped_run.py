@@ -11,9 +11,9 @@ from azure.core.exceptions import HttpResponseError, ResourceExistsError, Resour
 
 from local.errors import LocalError
 from shared.record import Record
-from shared.run import State
 from shared.run_id import results_folder, run_id
 from shared.run_store import RunStore
+from shared.states import State
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,8 +12,8 @@ from local.dropped_run import Runs, RunView
 from local.errors import LocalError
 from local.run_report import progress_lines, summary_lines
 from shared.clients import Clients
-from shared.run import State
 from shared.settings import Settings
+from shared.states import State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -13,8 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from local.dropped_run import RunView, TaskView
-    from shared.record import Failure, Record, TaskRecord
-    from shared.run import RunProblem
+    from shared.record import Failure, Record, RunProblem, TaskRecord
 
 INDENT = "  "
 LONGEST_VALUE = 100

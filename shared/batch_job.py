@@ -12,8 +12,9 @@ from azure.batch import models
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from shared.plan import Image, OutputPattern, PlannedTask, RoundPlan
+    from shared.plan import Image, PlannedTask, RoundPlan
     from shared.run import Run
+    from shared.upstream import OutputPattern
 
 MAX_CHUNK_TASKS = 100
 MAX_CHUNK_BYTES = 1_000_000
@@ -75,7 +76,7 @@ def _task(planned: PlannedTask, access: StagingAccess, *, is_depended_on: bool) 
             max_wall_clock_time=planned.time_limit + BACKSTOP, retention_time=RETENTION, max_task_retry_count=0
         ),
         depends_on=_dependencies(planned),
-        exit_conditions=_exit_conditions(is_depended_on=is_depended_on),
+        exit_conditions=_exit_conditions(planned, is_depended_on=is_depended_on),
     )
 
 
@@ -107,16 +108,12 @@ def _registry(image: Image) -> models.ContainerRegistryReference | None:
 
 
 def _resource_files(planned: PlannedTask, access: StagingAccess) -> list[models.ResourceFile]:
-    """One entry per prefix: Batch keeps the blobs' full names below the task's working directory.
-
-    The prefixes end in a slash, because one without matches its siblings too.
-    """
-    prefixes = [planned.paths.system, *([planned.paths.inputs] if planned.has_inputs else [])]
+    """One entry per prefix: Batch keeps the blobs' full names below the task's working directory."""
     return [
         models.ResourceFile(
             storage_container_url=access.read_url, blob_prefix=prefix, identity_reference=access.identity_reference
         )
-        for prefix in prefixes
+        for prefix in planned.prefixes
     ]
 
 
@@ -154,13 +151,16 @@ def _dependencies(planned: PlannedTask) -> models.BatchTaskDependencies | None:
     return models.BatchTaskDependencies(task_ids=[str(number) for number in planned.depends_on])
 
 
-def _exit_conditions(*, is_depended_on: bool) -> models.ExitConditions:
+def _exit_conditions(planned: PlannedTask, *, is_depended_on: bool) -> models.ExitConditions:
     """What any failure does: a blocked task would wait for ever, so the job ends if there is one.
 
     Exit code 0 is not listed: the action of a listed code comes before that of a failed upload.
     """
-    action = models.BatchJobActionKind.TERMINATE if is_depended_on else models.BatchJobActionKind.NONE
-    failed = models.ExitOptions(job_action=action, dependency_action=models.DependencyAction.BLOCK)
+    ends_job = is_depended_on and not planned.allow_failure
+    failed = models.ExitOptions(
+        job_action=models.BatchJobActionKind.TERMINATE if ends_job else models.BatchJobActionKind.NONE,
+        dependency_action=models.DependencyAction.SATISFY if planned.allow_failure else models.DependencyAction.BLOCK,
+    )
     return models.ExitConditions(pre_processing_error=failed, file_upload_error=failed, default=failed)
 
 

@@ -10,36 +10,44 @@ from typing import TYPE_CHECKING
 from shared.app import log
 from shared.errors import ManifestError
 from shared.plan import manifest_of, plan_round
-from shared.record import Failure, unfinished_record
-from shared.run import FailureCategory, State
+from shared.record import Failure
+from shared.record_builder import build_record
 from shared.run_id import job_id
+from shared.states import FailureCategory, State
 
 if TYPE_CHECKING:
     from shared.app import App
-    from shared.record import Record
+    from shared.manifest import Flow
     from shared.run import Rejection, Run
 
 
-def finish(app: App, run: Run, record: Record) -> None:
-    """Write the record, once, and close the run."""
+def finish(app: App, run: Run, state: State | None = None, failure: Failure | None = None) -> None:
+    """Write the record, once, and close the run. Without a `state`, those of its tasks decide."""
+    record = build_record(run, _flow(run), state, failure, now=app.now())
     app.results.write_record(run, record)
     log.info("run %s: recorded as %s", run.id, record.state)
     close(app, run)
 
 
+def _flow(run: Run) -> Flow | None:
+    try:
+        return manifest_of(run).flow
+    except ManifestError:
+        return None
+
+
 def finish_rejected(app: App, run: Run, rejection: Rejection) -> None:
-    """Record a run that never had a task in Batch: its manifest is wrong, or the app gave it up."""
-    if rejection.category is FailureCategory.USER:
-        finish(app, run, unfinished_record(run, State.REJECTED, None, now=app.now()))
+    """Record a run that cannot go on: REJECTED if the manifest is wrong and no task ever ran, otherwise FAILED."""
+    if rejection.category is FailureCategory.USER and not run.body.jobs:
+        finish(app, run, State.REJECTED)
         return
     message = "; ".join(error.message for error in rejection.errors)
-    failure = Failure(category=rejection.category, code=rejection.code, message=message)
-    finish(app, run, unfinished_record(run, State.FAILED, failure, now=app.now()))
+    finish(app, run, State.FAILED, Failure(category=rejection.category, code=rejection.code, message=message))
 
 
 def finish_cancelled(app: App, run: Run) -> None:
-    """Record a run that was cancelled before Batch had it."""
-    finish(app, run, unfinished_record(run, State.KILLED, None, now=app.now()))
+    """Record a run that was cancelled while it was queued."""
+    finish(app, run, State.KILLED)
 
 
 def close(app: App, run: Run) -> None:

@@ -54,6 +54,42 @@ def render(text: str, values: Mapping[str, Any], functions: Mapping[str, Callabl
         raise ExpressionError("the expression is nested too deeply") from error
 
 
+def references(text: str, name: str) -> set[tuple[str, ...]]:
+    """What a text's expressions ask of the value `name`: the names after it, as far as they are written out.
+
+    `{{ outputs.a.vars.x ~ outputs['b'][vars.i] }}` asks of `outputs` for `("a", "vars", "x")` and `("b",)`. A text
+    that is malformed asks for nothing: rendering it says what is wrong.
+    """
+    if name not in text:
+        return set()
+    try:
+        tree = _ENVIRONMENT.parse(_with_coalesce(text))
+    except (TemplateSyntaxError, ExpressionError, RecursionError):
+        return set()
+    found: set[tuple[str, ...]] = set()
+    inner: set[nodes.Node] = set()
+    for node in _all_nodes(tree):
+        if node not in inner and (path := _path_of(node, name, inner)) is not None:
+            found.add(path)
+    return found
+
+
+def _path_of(node: nodes.Node, name: str, inner: set[nodes.Node]) -> tuple[str, ...] | None:
+    """The names after `name` in a chain of dots and brackets; the chain's own nodes are added to `inner`."""
+    parts: list[str] = []
+    while isinstance(node, nodes.Getattr | nodes.Getitem):
+        part = node.attr if isinstance(node, nodes.Getattr) else node.arg
+        if isinstance(part, nodes.Const):
+            part = part.value
+        if isinstance(part, str):
+            parts.append(part)
+        else:
+            parts.clear()
+        node = node.node
+        inner.add(node)
+    return tuple(reversed(parts)) if isinstance(node, nodes.Name) and node.name == name else None
+
+
 def _bounded(parts: Any) -> str:  # noqa: ANN401 - Jinja's stream of texts
     size, rendered = 0, []
     for part in parts:

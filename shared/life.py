@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from shared.run import SCHEMA_VERSION, ListedRun, State
+from shared.run import SCHEMA_VERSION, ListedRun
+from shared.states import State
 
 MAX_ATTEMPTS = 10
 MAX_ANNOUNCEMENTS = 12

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from azure.batch import models
 
 from shared.record import Failure
-from shared.run import FailureCategory, State
+from shared.states import FailureCategory, State
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from shared.plan import OutputPattern, PlannedTask
+    from shared.plan import PlannedTask
+    from shared.upstream import OutputPattern
 
 LOG_NAMES = ("stdout.txt", "stderr.txt")
 

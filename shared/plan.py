@@ -6,15 +6,16 @@ disagree, and the record is made from the same plan as the job was.
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from shared.errors import ManifestError, Problem
-from shared.expressions import ExpressionError
+from shared.expressions import ExpressionError, references
 from shared.manifest import read_manifest
-from shared.rendering import Rendering
+from shared.rendering import Rendering, texts_of
+from shared.rounds import Node, Split, split
 from shared.task_script import Commands, Paths
+from shared.upstream import OutputPattern, UpstreamFile, UpstreamFiles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -23,28 +24,7 @@ if TYPE_CHECKING:
     from shared.manifest import Manifest, Task
     from shared.run import NamespaceFile, Run
     from shared.settings import Settings
-
-_WILDCARD = re.compile(r"[*?\[]")
-
-
-@dataclass(frozen=True)
-class OutputPattern:
-    """One entry of `outputFiles`: a glob, or the name of one file, relative to the working directory."""
-
-    index: int
-    pattern: str
-
-    @property
-    def is_literal(self) -> bool:
-        """Whether it names one file."""
-        return not _WILDCARD.search(self.pattern)
-
-    @property
-    def folder(self) -> str:
-        """The folder in which the pattern's first wildcard (or the named file) stands: empty, or ending in a slash."""
-        wildcard = _WILDCARD.search(self.pattern)
-        literal = self.pattern[: wildcard.start()] if wildcard else self.pattern
-        return literal[: literal.rfind("/") + 1]
+    from shared.states import JobReason
 
 
 @dataclass(frozen=True)
@@ -65,12 +45,12 @@ class PlannedTask:
     number: int
     name: str
     depends_on: tuple[int, ...]
-    pool_id: str
-    staging: str
+    allow_failure: bool
     image: Image
     commands: Commands
     input_files: Mapping[str, str]
     namespace_files: tuple[NamespaceFile, ...]
+    upstream_files: tuple[UpstreamFile, ...]
     output_patterns: tuple[OutputPattern, ...]
     paths: Paths
 
@@ -85,28 +65,22 @@ class PlannedTask:
         return self.commands.time_limit
 
     @property
-    def has_inputs(self) -> bool:
-        """Whether any file is staged for the task."""
-        return bool(self.input_files or self.namespace_files)
+    def prefixes(self) -> list[str]:
+        """What the node takes from staging: each prefix ends in a slash, for one without matches its siblings too."""
+        own = [self.paths.system, *([self.paths.inputs] if self.input_files or self.namespace_files else [])]
+        return own + sorted({prefix for file in self.upstream_files for prefix in file.prefixes})
 
 
 @dataclass(frozen=True)
 class RoundPlan:
-    """One Batch job: everything that is known now and can run now. There is at least one task."""
+    """One Batch job: everything that is known now and can run now."""
 
+    pool_id: str
+    staging: str
     priority: int
     keep_job: bool
+    reason: JobReason
     tasks: tuple[PlannedTask, ...]
-
-    @property
-    def pool_id(self) -> str:
-        """The pool of all tasks."""
-        return self.tasks[0].pool_id
-
-    @property
-    def staging(self) -> str:
-        """The container through which files pass to and from the nodes."""
-        return self.tasks[0].staging
 
     def is_depended_on(self, task: PlannedTask) -> bool:
         """Whether another task of this round waits for the task's success."""
@@ -132,70 +106,184 @@ def wanted_namespaces(manifest: Manifest) -> dict[str, str]:
 
 
 def plan_round(manifest: Manifest, run: Run, settings: Settings) -> RoundPlan:
-    """The tasks of the run's current round.
+    """The tasks of the run's current round; none if nothing is left that could run.
 
-    Raises ManifestError with everything that rendering shows to be wrong.
+    Raises ManifestError with everything that rendering shows to be wrong, also in tasks of later rounds.
     """
-    renderings = [_rendering(manifest, run, settings, index) for index in range(len(manifest.flow.tasks))]
-    tasks = tuple(
-        _task(index, task, rendering, run, settings)
-        for index, (task, rendering) in enumerate(zip(manifest.flow.tasks, renderings, strict=True))
-    )
-    for task, rendering in zip(tasks, renderings, strict=True):
-        if task.pool_id != tasks[0].pool_id:
-            rendering.fail(("taskRunner", "poolId"), "all tasks of a flow must run on the same pool")
-        if task.staging != tasks[0].staging:
-            rendering.fail(_CONTAINER, "all tasks of a flow must use the same container")
-    problems = [problem for rendering in renderings for problem in rendering.problems]
-    if problems:
+    planner = _Planner(manifest, run, settings)
+    ready = planner.split.ready
+    tasks = tuple(planner.task(name, ready) for name in ready)
+    pool_id = planner.pool_id(ready[0]) if ready else ""
+    staging = planner.staging()
+    for name in planner.split.later:
+        planner.task(name, ())
+    if problems := planner.problems():
         raise ManifestError(problems)
-    keep_job = not all(task.task_runner.delete for task in manifest.flow.tasks)
-    return RoundPlan(manifest.flow.priority, keep_job, tasks)
+    return RoundPlan(
+        pool_id=pool_id,
+        staging=staging,
+        priority=manifest.flow.priority,
+        keep_job=not all(task.task_runner.delete for task in manifest.flow.tasks),
+        reason=planner.split.reason,
+        tasks=tasks,
+    )
 
 
 _CONTAINER = ("taskRunner", "blobStorage", "containerName")
 
 
-def _task(index: int, task: Task, rendering: Rendering, run: Run, settings: Settings) -> PlannedTask:
-    _check_accounts(task, rendering, settings)
-    stored = run.body.namespace_files or {}
-    return PlannedTask(
-        number=index + 1,
-        name=task.id,
-        depends_on=(index,) if index else (),
-        pool_id=_pool_id(task, rendering, settings),
-        staging=_staging(task, rendering, settings),
-        image=_image(task, rendering),
-        commands=_commands(task, rendering),
-        input_files=_input_files(task, rendering),
-        namespace_files=stored.get(task.id, ()),
-        output_patterns=_output_patterns(task, rendering),
-        paths=Paths(run.id, task.id),
-    )
+class _Planner:
+    """Plans the tasks of one run; renderings are made once for each task and collect its problems."""
 
+    def __init__(self, manifest: Manifest, run: Run, settings: Settings) -> None:
+        self._manifest = manifest
+        self._run = run
+        self._settings = settings
+        self._tasks = {task.id: (index, task) for index, task in enumerate(manifest.flow.tasks)}
+        self._renderings: dict[str, Rendering] = {}
+        self._upstream: dict[str, dict[str, UpstreamFiles]] = {}
+        self._unknown: list[Problem] = []
+        self.nodes = {name: self._node(name) for name in manifest.dependencies}
+        if self._unknown:
+            raise ManifestError(self._unknown)
+        self.split: Split = split(
+            self.nodes, {name: task.state for name, task in run.body.finished.items()}, self.pool_id
+        )
 
-def _rendering(manifest: Manifest, run: Run, settings: Settings, index: int) -> Rendering:
-    def secret(name: str) -> str:
-        value = settings.secrets.get(name)
+    def problems(self) -> list[Problem]:
+        """Everything that was wrong so far, in the order of the file."""
+        found = {problem: None for rendering in self._renderings.values() for problem in rendering.problems}
+        return sorted(found, key=lambda problem: (problem.line or 0, problem.column or 0))
+
+    def _node(self, name: str) -> Node:
+        """A task's place in the order, and whose results its expressions need before it can be planned."""
+        index, task = self._tasks[name]
+        before = self._before(name)
+        values = set()
+        for path in {path for text in texts_of(task) for path in references(text, "outputs")}:
+            if path and path[0] not in before:
+                message = f"uses the outputs of {path[0]!r}, which does not run before it"
+                self._unknown.append(self._manifest.problem(("tasks", index), message))
+            elif not path or path[1:2] != ("outputFiles",):
+                values |= {path[0]} if path else before
+        return Node(name, self._manifest.dependencies[name], frozenset(values), is_fan_out=False)
+
+    def _before(self, name: str) -> set[str]:
+        """All tasks that a task waits for, also through others."""
+        found: set[str] = set()
+        todo = list(self._manifest.dependencies[name])
+        while todo:
+            other = todo.pop()
+            if other not in found:
+                found.add(other)
+                todo.extend(self._manifest.dependencies[other])
+        return found
+
+    def task(self, name: str, ready: tuple[str, ...]) -> PlannedTask:
+        """A task of the round; for one of a later round, only its problems matter."""
+        task = self._tasks[name][1]
+        rendering = self._rendering(name)
+        _check_accounts(task, rendering, self._settings)
+        input_files = _input_files(task, rendering)
+        commands = _commands(task, rendering)
+        used = {path: file for files in self._files_before(name).values() for path, file in files.used.items()}
+        brought = {name: used[content] for name, content in input_files.items() if content in used}
+        links = [file.link(name) for name, file in brought.items()]
+        links += [file.link(path.removeprefix(f"{self._paths(name).link}/")) for path, file in used.items()]
+        waits_for = self._manifest.dependencies[name]
+        return PlannedTask(
+            number=ready.index(name) + 1 if name in ready else 0,
+            name=name,
+            depends_on=tuple(ready.index(other) + 1 for other in waits_for if other in ready),
+            allow_failure=task.allow_failure,
+            image=_image(task, rendering),
+            commands=replace(commands, links=tuple(links)),
+            input_files={name: content for name, content in input_files.items() if name not in brought},
+            namespace_files=(self._run.body.namespace_files or {}).get(name, ()),
+            upstream_files=tuple(used.values()),
+            output_patterns=self._patterns(name),
+            paths=self._paths(name),
+        )
+
+    def _files_before(self, name: str) -> dict[str, UpstreamFiles]:
+        """`outputFiles` of every task that runs before a task, as its expressions see them."""
+        if name not in self._upstream:
+            self._upstream[name] = {
+                other: UpstreamFiles(self._paths(name).link, other, self._paths(other), self._patterns(other))
+                for other in sorted(self._before(name))
+            }
+        return self._upstream[name]
+
+    def _paths(self, name: str) -> Paths:
+        return Paths(self._run.id, name)
+
+    def _patterns(self, name: str) -> tuple[OutputPattern, ...]:
+        task = self._tasks[name][1]
+        patterns = self._rendering(name).patterns(("outputFiles",), task.output_files)
+        return tuple(OutputPattern(index, pattern) for index, pattern in enumerate(patterns))
+
+    def pool_id(self, name: str) -> str:
+        """The pool of a task."""
+        task = self._tasks[name][1]
+        rendering = self._rendering(name)
+        pool = rendering.optional(("taskRunner", "poolId"), task.task_runner.pool_id) or self._settings.batch.pool_id
+        if pool is None:
+            rendering.fail(("taskRunner",), "no pool: name one in `poolId`, or set the app setting BATCH_POOL_ID")
+        return pool or ""
+
+    def staging(self) -> str:
+        """The container through which the files of all tasks pass to and from the nodes."""
+        own = self._settings.containers.staging
+        containers: dict[str, None] = {}
+        for name in self.nodes:
+            rendering = self._rendering(name)
+            container = (
+                rendering.optional(_CONTAINER, self._tasks[name][1].task_runner.blob_storage.container_name) or own
+            )
+            containers[container] = None
+            if not self._settings.container_is_allowed(container):
+                rendering.fail(_CONTAINER, f"this container cannot be used here; name {own!r}, or leave it out")
+            elif len(containers) > 1:
+                rendering.fail(_CONTAINER, "all tasks of a flow must use the same container")
+        return next(iter(containers), own)
+
+    def _rendering(self, name: str) -> Rendering:
+        if name not in self._renderings:
+            index, _ = self._tasks[name]
+            functions: dict[str, Callable[..., Any]] = {"secret": self._secret, "now": lambda: self._run.body.accepted}
+            is_known = self.nodes[name].uses_values_of <= self._run.body.finished.keys()
+            self._renderings[name] = Rendering(
+                self._manifest, ("tasks", index), self._values(name), functions, outputs_are_known=is_known
+            )
+        return self._renderings[name]
+
+    def _secret(self, name: str) -> str:
+        value = self._settings.secrets.get(name)
         if value is None:
             raise ExpressionError(f"there is no secret {name!r}; the app setting SECRET_{name} would hold it")
         return value
 
-    functions: dict[str, Callable[..., Any]] = {"secret": secret, "now": lambda: run.body.accepted}
-    return Rendering(manifest, ("tasks", index), _values(manifest, run, index), functions)
+    def _values(self, name: str) -> dict[str, Any]:
+        flow = self._manifest.flow
+        return {
+            "vars": flow.variables,
+            "inputs": {item.id: item.defaults for item in flow.inputs},
+            "labels": flow.labels,
+            "flow": {"id": flow.id, "namespace": flow.namespace},
+            "execution": {"id": self._run.id, "startDate": self._run.body.accepted},
+            "task": {"id": name},
+            "workingDir": self._paths(name).link,
+            "outputs": self._outputs_before(name),
+        }
 
-
-def _values(manifest: Manifest, run: Run, index: int) -> dict[str, Any]:
-    flow = manifest.flow
-    return {
-        "vars": flow.variables,
-        "inputs": {item.id: item.defaults for item in flow.inputs},
-        "labels": flow.labels,
-        "flow": {"id": flow.id, "namespace": flow.namespace},
-        "execution": {"id": run.id, "startDate": run.body.accepted},
-        "task": {"id": flow.tasks[index].id},
-        "workingDir": Paths(run.id, flow.tasks[index].id).link,
-    }
+    def _outputs_before(self, name: str) -> dict[str, dict[str, Any]]:
+        outputs: dict[str, dict[str, Any]] = {
+            other: {"outputFiles": files} for other, files in self._files_before(name).items()
+        }
+        for other, values in outputs.items():
+            if ended := self._run.body.finished.get(other):
+                values.update(vars=ended.outputs.vars, exitCode=ended.exit_code)
+        return outputs
 
 
 def _check_accounts(task: Task, rendering: Rendering, settings: Settings) -> None:
@@ -217,21 +305,6 @@ def _check_accounts(task: Task, rendering: Rendering, settings: Settings) -> Non
         ";"
     ):
         rendering.fail(where, f"runs use the app's own storage account, {settings.storage.account_name}; leave it out")
-
-
-def _pool_id(task: Task, rendering: Rendering, settings: Settings) -> str:
-    pool = rendering.optional(("taskRunner", "poolId"), task.task_runner.pool_id) or settings.batch.pool_id
-    if pool is None:
-        rendering.fail(("taskRunner",), "no pool: name one in `poolId`, or set the app setting BATCH_POOL_ID")
-    return pool or ""
-
-
-def _staging(task: Task, rendering: Rendering, settings: Settings) -> str:
-    own = settings.containers.staging
-    container = rendering.optional(_CONTAINER, task.task_runner.blob_storage.container_name) or own
-    if not settings.container_is_allowed(container):
-        rendering.fail(_CONTAINER, f"this container cannot be used here; name {own!r}, or leave it out")
-    return container
 
 
 def _image(task: Task, rendering: Rendering) -> Image:
@@ -278,11 +351,6 @@ def _input_files(task: Task, rendering: Rendering) -> dict[str, str]:
 def _script_file(task: Task) -> str:
     """A hidden name, so that no glob in `outputFiles` matches it."""
     return f".{task.id}{task.language.script_suffix}"
-
-
-def _output_patterns(task: Task, rendering: Rendering) -> tuple[OutputPattern, ...]:
-    patterns = rendering.patterns(("outputFiles",), task.output_files)
-    return tuple(OutputPattern(index, pattern) for index, pattern in enumerate(patterns))
 
 
 def manifest_of(run: Run) -> Manifest:

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 from shared.app import guarded, log
 from shared.events import JobEnded
 from shared.life import Step, next_step
-from shared.run import State, Waiting
 from shared.run_id import CANCEL_SUFFIX
+from shared.states import State, Waiting
 from shared.submit_run import end_unsubmitted, give_up, submit, take, take_manifest
 
 if TYPE_CHECKING:

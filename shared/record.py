@@ -8,8 +8,23 @@ from typing import Any, Literal
 from pydantic import Field
 
 from shared.documents import Document
+from shared.errors import Problem
 from shared.printed import Metric
-from shared.run import FailureCategory, Run, RunProblem, State
+from shared.states import FailureCategory, JobReason, State
+
+
+class RunProblem(Document):
+    """A problem as it is kept in run documents and records."""
+
+    message: str
+    path: str | None = None
+    line: int | None = None
+    column: int | None = None
+
+    @classmethod
+    def of(cls, problem: Problem) -> RunProblem:
+        """The stored form of a problem."""
+        return cls(message=problem.message, path=problem.path, line=problem.line, column=problem.column)
 
 
 class Failure(Document):
@@ -42,7 +57,7 @@ class JobRecord(Document):
     pool: str
     account: str
     portal_url: str | None = None
-    reason: str
+    reason: JobReason
 
 
 class Timings(Document):
@@ -121,34 +136,3 @@ class Status(Document):
     job_id: str | None
     waiting: str | None
     updated: datetime
-
-
-def manifest_ref(run: Run) -> ManifestRef:
-    """The record's view of the run's manifest."""
-    return ManifestRef.model_validate(run.body.manifest.model_dump(exclude={"text"}))
-
-
-def unfinished_record(run: Run, state: State, failure: Failure | None, *, now: datetime) -> Record:
-    """The record of a run whose tasks are not told: it was rejected, cancelled before it began, or given up."""
-    rejection = run.body.rejection
-    return Record(
-        run_id=run.id,
-        state=state,
-        manifest=manifest_ref(run),
-        timings=Timings(dropped=run.body.dropped, submitted=run.body.submitted, recorded=now),
-        failure=failure,
-        errors=rejection.errors if rejection else (),
-    )
-
-
-def status_of(run: Run, *, now: datetime) -> Status:
-    """The status of an open run."""
-    is_running = run.progress.state is State.RUNNING
-    return Status(
-        run_id=run.id,
-        state=run.progress.state,
-        round=run.progress.round,
-        job_id=run.job_id if is_running else None,
-        waiting=run.progress.waiting,
-        updated=now,
-    )

@@ -1,38 +1,47 @@
-"""All that is known of an ended round → its record."""
+"""All that is known of a run → its record and its status. Pure."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from shared.record import (
+    Failure,
     FlowRef,
     JobRecord,
     Logs,
+    ManifestRef,
     OutputFile,
     Outputs,
     Record,
+    RunProblem,
+    Status,
     TaskRecord,
     Timings,
-    manifest_ref,
 )
-from shared.run import RunProblem, State
+from shared.states import State
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
-    from shared.manifest import Manifest
+    from shared.manifest import Flow
     from shared.outcome import Outcome
     from shared.outputs import TaskFiles
     from shared.plan import PlannedTask
     from shared.printed import Printed
     from shared.run import Run
-    from shared.settings import Settings
+
+COULD_NOT_RECORD = (
+    "the job ended, but its results could not be collected; they are not in the results. "
+    "The log of the app says why; drop the manifest again to repeat the run"
+)
 
 
 def task_record(task: PlannedTask, outcome: Outcome, files: TaskFiles, printed: Printed) -> TaskRecord:
-    """The record of one task. One that succeeded, but did not make a file that it names, is WARNING."""
-    incomplete = outcome.state is State.SUCCESS and files.missing
+    """The record of one task.
+
+    It is WARNING if the task succeeded, but did not make a file that it names; or if it failed and was allowed to.
+    """
     logs = {name: file.destination for name, file in files.logs.items()}
     output_files = {
         file.path: OutputFile(blob=file.destination, bytes=file.source.bytes, md5=file.source.md5)
@@ -40,7 +49,7 @@ def task_record(task: PlannedTask, outcome: Outcome, files: TaskFiles, printed: 
     }
     return TaskRecord(
         id=task.name,
-        state=State.WARNING if incomplete else outcome.state,
+        state=_task_state(task, outcome.state, is_incomplete=bool(files.missing)),
         exit_code=outcome.exit_code,
         retries=outcome.retries,
         node=outcome.node,
@@ -54,6 +63,12 @@ def task_record(task: PlannedTask, outcome: Outcome, files: TaskFiles, printed: 
     )
 
 
+def _task_state(task: PlannedTask, state: State, *, is_incomplete: bool) -> State:
+    if (state is State.SUCCESS and is_incomplete) or (state is State.FAILED and task.allow_failure):
+        return State.WARNING
+    return state
+
+
 def _warnings(outcome: Outcome, files: TaskFiles, printed: Printed) -> Iterable[str]:
     if outcome.state is not State.SKIPPED:
         yield from (f"the output file {name!r} was not made" for name in files.missing)
@@ -61,40 +76,60 @@ def _warnings(outcome: Outcome, files: TaskFiles, printed: Printed) -> Iterable[
     yield from printed.warnings
 
 
-def build_record(  # noqa: PLR0913 - a record is made of six things
-    run: Run, manifest: Manifest, tasks: Sequence[TaskRecord], settings: Settings, *, detected: datetime, now: datetime
-) -> Record:
-    """The record of a run whose last round has ended."""
-    jobs = [
-        JobRecord(id=job.id, pool=job.pool, account=settings.batch.account_name, reason=job.reason)
-        for job in run.body.jobs
-    ]
-    warnings = [RunProblem(message=text, path=f"tasks.{task.id}") for task in tasks for text in task.warnings]
+def build_record(run: Run, flow: Flow | None, state: State | None, failure: Failure | None, *, now: datetime) -> Record:
+    """The record of a run, as far as its rounds went.
+
+    `flow` is None if the manifest cannot be read, `state` if the tasks decide on it.
+    """
+    tasks = _all_tasks(run, flow)
+    rejection = run.body.rejection
     return Record(
         run_id=run.id,
-        state=run_state((task.state for task in tasks), cancelled=run.progress.cancelled),
-        manifest=manifest_ref(run),
-        flow=FlowRef(id=manifest.flow.id, namespace=manifest.flow.namespace),
-        jobs=tuple(jobs),
+        state=state or run_state(tasks, cancelled=run.progress.cancelled),
+        manifest=ManifestRef.model_validate(run.body.manifest.model_dump(exclude={"text"})),
+        flow=FlowRef(id=flow.id, namespace=flow.namespace) if flow else FlowRef(),
+        jobs=tuple(JobRecord.model_validate(job.model_dump()) for job in run.body.jobs),
         timings=Timings(
             dropped=run.body.dropped,
             submitted=run.body.submitted,
             started=min((task.started for task in tasks if task.started), default=None),
             ended=max((task.ended for task in tasks if task.ended), default=None),
-            detected=detected,
+            detected=run.body.detected,
             recorded=now,
         ),
-        tasks=tuple(tasks),
-        errors=run.body.rejection.errors if run.body.rejection else (),
-        warnings=tuple(warnings),
+        tasks=tasks,
+        failure=failure,
+        errors=rejection.errors if rejection else (),
+        warnings=tuple(RunProblem(message=text, path=f"tasks.{task.id}") for task in tasks for text in task.warnings),
     )
 
 
-def run_state(states: Iterable[State], *, cancelled: bool) -> State:
+def _all_tasks(run: Run, flow: Flow | None) -> tuple[TaskRecord, ...]:
+    """The tasks that have ended, and, if any task was ever submitted, those that never came to it as SKIPPED."""
+    finished = run.body.finished
+    if flow is None or not (finished or run.body.jobs):
+        return tuple(finished.values())
+    return tuple(finished.get(task.id) or TaskRecord(id=task.id, state=State.SKIPPED) for task in flow.tasks)
+
+
+def run_state(tasks: Sequence[TaskRecord], *, cancelled: bool) -> State:
     """The state of a run whose tasks ended so; a cancelled one is KILLED only if that left something undone."""
-    found = set(states)
+    found = {task.state for task in tasks}
     if cancelled and found & {State.KILLED, State.SKIPPED}:
         return State.KILLED
     if found & {State.FAILED, State.KILLED, State.SKIPPED}:
         return State.FAILED
     return State.WARNING if State.WARNING in found else State.SUCCESS
+
+
+def status_of(run: Run, *, now: datetime) -> Status:
+    """The status of an open run."""
+    is_running = run.progress.state is State.RUNNING
+    return Status(
+        run_id=run.id,
+        state=run.progress.state,
+        round=run.progress.round,
+        job_id=run.job_id if is_running else None,
+        waiting=run.progress.waiting,
+        updated=now,
+    )

@@ -16,15 +16,16 @@ from azure.batch import models
 
 from shared.app import guarded
 from shared.close_run import close, finish, finish_rejected
-from shared.errors import TryLater
+from shared.errors import ManifestError, TryLater
 from shared.events import JobEnded
 from shared.outcome import judge
 from shared.outputs import LOG_NAMES, files_of
 from shared.plan import manifest_of, plan_round
 from shared.printed import MAX_STREAM_BYTES, Printed
-from shared.record import Failure, unfinished_record
-from shared.record_builder import build_record, task_record
-from shared.run import FailureCategory, State
+from shared.record import Failure, TaskRecord
+from shared.record_builder import COULD_NOT_RECORD, task_record
+from shared.states import FailureCategory, State
+from shared.submit_run import submit
 from shared.task_script import SCRIPT_EXIT_CODES, read_marker
 
 if TYPE_CHECKING:
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from shared.outcome import Outcome
     from shared.outputs import Collected, TaskFiles
     from shared.plan import PlannedTask, RoundPlan
-    from shared.record import TaskRecord
     from shared.run import Run
 
 BUDGET_SECONDS = 20.0
@@ -64,12 +64,8 @@ def record(app: App, event: JobEnded) -> None:
 
 def _give_up(app: App, run: Run) -> None:
     """The last way out: a record that says that the results could not be collected."""
-    message = (
-        "the job ended, but its results could not be collected; they are not in the results. "
-        "The log of the app says why; drop the manifest again to repeat the run"
-    )
-    failure = Failure(category=FailureCategory.INTERNAL, code="NotRecorded", message=message)
-    finish(app, run, unfinished_record(run, State.FAILED, failure, now=app.now()))
+    failure = Failure(category=FailureCategory.INTERNAL, code="NotRecorded", message=COULD_NOT_RECORD)
+    finish(app, run, State.FAILED, failure)
 
 
 @dataclass(frozen=True)
@@ -157,7 +153,20 @@ def _outcome(app: App, staging: str, task: _EndedTask) -> Outcome:
 
 
 def _finish_round(app: App, run: Run, manifest: Manifest, records: Sequence[TaskRecord], detected: datetime) -> None:
+    """Record the run, or go on with its next round."""
     current = app.runs.load(run.id)
     if current is None or not current.is_running(run.progress.round):
         return
-    finish(app, current, build_record(current, manifest, records, app.settings, detected=detected, now=app.now()))
+    ended = current.ended(records, detected)
+    if ended.progress.cancelled or ended.body.rejection is not None or not _is_anything_left(app, manifest, ended):
+        finish(app, ended)
+        return
+    submit(app, app.runs.save(ended.next_round()))
+
+
+def _is_anything_left(app: App, manifest: Manifest, run: Run) -> bool:
+    """Whether a next round would have a task; what is wrong with it is said when it is submitted."""
+    try:
+        return bool(plan_round(manifest, run, app.settings).tasks)
+    except ManifestError:
+        return True

@@ -8,10 +8,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from shared.expressions import ExpressionError, render
+from shared.expressions import ExpressionError, references, render
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
+
+    from pydantic import BaseModel
 
     from shared.errors import Problem
     from shared.manifest import Manifest
@@ -19,11 +21,16 @@ if TYPE_CHECKING:
 PropertyPath = tuple[str | int, ...]
 
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_NOT_KNOWN_YET = "not-known-yet"
 _EXPANDED_BY_BATCH = re.compile(r"[$\\\x00]")
 
 
 class Rendering:
-    """Renders the properties of the thing at `path` in the manifest; what goes wrong is added to `problems`."""
+    """Renders the properties of the thing at `path` in the manifest; what goes wrong is added to `problems`.
+
+    Where the outputs of earlier tasks are not known yet, texts that use them are passed over: they are looked at
+    again in the round that they belong to.
+    """
 
     def __init__(
         self,
@@ -31,12 +38,15 @@ class Rendering:
         path: PropertyPath,
         values: Mapping[str, Any],
         functions: Mapping[str, Callable[..., Any]],
+        *,
+        outputs_are_known: bool = True,
     ) -> None:
         self.problems: list[Problem] = []
         self._manifest = manifest
         self._path = path
         self._values = values
         self._functions = functions
+        self._outputs_are_known = outputs_are_known
 
     def fail(self, path: PropertyPath, message: str) -> None:
         """Note a problem with the property at `path`, counted from the thing itself."""
@@ -44,6 +54,8 @@ class Rendering:
 
     def text(self, path: PropertyPath, value: str) -> str:
         """One text; empty if it cannot be rendered."""
+        if not self._outputs_are_known and references(value, "outputs"):
+            return _NOT_KNOWN_YET
         try:
             return render(value, self._values, self._functions)
         except ExpressionError as error:
@@ -89,3 +101,21 @@ class Rendering:
         parts = name.split("/")
         if not name or name.startswith("/") or ".." in parts or "\\" in name or "\x00" in name or name.endswith("/"):
             self.fail(path, f"{name!r} is not a relative path inside the working directory")
+
+
+def texts_of(properties: BaseModel) -> Iterator[str]:
+    """Every text in a thing of the manifest, the names of maps included."""
+    yield from _texts(properties.model_dump())
+
+
+def _texts(value: object) -> Iterator[str]:
+    match value:
+        case str():
+            yield value
+        case dict():
+            for name, item in value.items():
+                yield from _texts(name)
+                yield from _texts(item)
+        case list() | tuple():
+            for item in value:
+                yield from _texts(item)

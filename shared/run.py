@@ -12,44 +12,19 @@ States of an open run, and what moves it on::
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from enum import StrEnum
 from typing import Literal
 
+from pydantic import Field
+
 from shared.documents import Document
-from shared.errors import Problem
+from shared.record import JobRecord, RunProblem, TaskRecord
 from shared.run_id import job_id, results_folder
+from shared.states import FailureCategory, State, Waiting
 
 SCHEMA_VERSION = "1"
-
-
-class State(StrEnum):
-    """States of runs and tasks, in Kestra's words."""
-
-    QUEUED = "QUEUED"
-    RUNNING = "RUNNING"
-    SUCCESS = "SUCCESS"
-    WARNING = "WARNING"
-    FAILED = "FAILED"
-    KILLED = "KILLED"
-    REJECTED = "REJECTED"
-    SKIPPED = "SKIPPED"
-
-
-class FailureCategory(StrEnum):
-    """Whose fault a failure is, and so who has to act."""
-
-    USER = "user"
-    INFRASTRUCTURE = "infrastructure"
-    INTERNAL = "internal"
-
-
-class Waiting(StrEnum):
-    """Why a queued run is not in Batch yet, as far as it was tried."""
-
-    QUOTA = "quota"
-    BUSY = "busy"
 
 
 class ManifestBlob(Document):
@@ -65,44 +40,12 @@ class ManifestBlob(Document):
     text: str | None
 
 
-class RunProblem(Document):
-    """A problem as it is kept in run documents and records."""
-
-    message: str
-    path: str | None = None
-    line: int | None = None
-    column: int | None = None
-
-    @classmethod
-    def of(cls, problem: Problem) -> RunProblem:
-        """The stored form of a problem."""
-        return cls(message=problem.message, path=problem.path, line=problem.line, column=problem.column)
-
-
 class Rejection(Document):
     """Why a run can never get into Batch (or not any further): it only waits to be recorded and closed."""
 
     category: FailureCategory
     code: str
     errors: tuple[RunProblem, ...]
-
-
-class JobReason(StrEnum):
-    """Why a round needed a job of its own."""
-
-    FIRST = "first"
-    VALUES = "values"
-    FAN_OUT = "fan-out"
-    POOL = "pool"
-    INFRASTRUCTURE = "infrastructure"
-
-
-class RoundJob(Document):
-    """One round of a run: a Batch job."""
-
-    id: str
-    pool: str
-    reason: JobReason
 
 
 class NamespaceFile(Document):
@@ -123,8 +66,10 @@ class RunBody(Document):
     accepted: datetime
     submitted: datetime | None = None
     rejection: Rejection | None = None
-    jobs: tuple[RoundJob, ...] = ()
+    detected: datetime | None = None
+    jobs: tuple[JobRecord, ...] = ()
     namespace_files: dict[str, tuple[NamespaceFile, ...]] | None = None
+    finished: dict[str, TaskRecord] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -224,7 +169,7 @@ class Run:
         """Whether all tasks of the given round are in Batch, and the round is the current one."""
         return self.progress.state is State.RUNNING and self.progress.round == round_number
 
-    def submitted(self, job: RoundJob, at: datetime) -> Run:
+    def submitted(self, job: JobRecord, at: datetime) -> Run:
         """All tasks of the round are in Batch; the job will end by itself."""
         body = self.body.model_copy(update={"jobs": (*self.body.jobs, job), "submitted": self.body.submitted or at})
         return replace(self, body=body, progress=self._running())
@@ -233,6 +178,15 @@ class Run:
         """A service put the run off: it is tried again at every tick, and that does not count as an attempt."""
         attempts = max(0, self.progress.attempts - 1)
         return replace(self, progress=replace(self.progress, waiting=why, attempts=attempts))
+
+    def ended(self, tasks: Iterable[TaskRecord], detected: datetime) -> Run:
+        """The tasks of the current round have ended so."""
+        finished = {**self.body.finished, **{task.id: task for task in tasks}}
+        return replace(self, body=self.body.model_copy(update={"finished": finished, "detected": detected}))
+
+    def next_round(self) -> Run:
+        """The run is queued again, for what is left of it."""
+        return replace(self, progress=Progress(round=self.progress.round + 1, cancelled=self.progress.cancelled))
 
     def ending(self) -> Run:
         """No more tasks are added, but a job exists: it is recorded as any other once it has ended."""

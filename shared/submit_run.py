@@ -34,20 +34,11 @@ from shared.errors import (
     TryLater,
 )
 from shared.plan import manifest_of, plan_round, wanted_namespaces
-from shared.record import status_of
-from shared.run import (
-    FailureCategory,
-    JobReason,
-    Progress,
-    Rejection,
-    RoundJob,
-    Run,
-    RunBody,
-    RunProblem,
-    State,
-    Waiting,
-)
+from shared.record import JobRecord, RunProblem
+from shared.record_builder import status_of
+from shared.run import Progress, Rejection, Run, RunBody
 from shared.run_id import is_manifest, run_id
+from shared.states import FailureCategory, State, Waiting
 
 if TYPE_CHECKING:
     from shared.app import App
@@ -103,7 +94,7 @@ def _submit(app: App, run: Run) -> Waiting | None:
         app.inbox.remove(run.body.manifest.name, run.body.manifest.etag)
         close(app, run)
         return None
-    if run.progress.waiting is None:
+    if run.progress.round == 1 and run.progress.waiting is None:
         take_manifest(app, run)
     if not run.is_open_for_tasks:
         end_unsubmitted(app, run)
@@ -235,6 +226,7 @@ def _add_tasks(app: App, run: Run, plan: RoundPlan, time_left: timedelta) -> Non
             return  # somebody closed the run
         if conflict.code not in ENDED:
             raise TryLater(str(conflict)) from conflict
-    job = RoundJob(id=run.job_id, pool=plan.pool_id, reason=JobReason.FIRST)
+    account = app.settings.batch.account_name
+    job = JobRecord(id=run.job_id, pool=plan.pool_id, account=account, reason=plan.reason)
     _save_and_tell(app, run.submitted(job, submitted))
     log.info("run %s: submitted job %s", run.id, run.job_id)

@@ -31,6 +31,7 @@ class Marker(StrEnum):
     TIME_LIMIT = "TimeLimitExceeded"
     WORKING_DIRECTORY = "WorkingDirectoryNotWritable"
     TMP = "TmpNotWritable"
+    MISSING_INPUT = "InputFileMissing"
 
 
 @dataclass(frozen=True)
@@ -74,13 +75,25 @@ class Paths:
 
 
 @dataclass(frozen=True)
+class Link:
+    """A file that the script links as `name` into the working directory: the first of `sources` that is there.
+
+    Sources are relative to the task's directory on the node.
+    """
+
+    name: str
+    sources: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Commands:
-    """What to run: `interpreter` gets `text` as its last argument."""
+    """What to run: `interpreter` gets `text` as its last argument. Links are made before."""
 
     interpreter: tuple[str, ...]
     text: str
     env: Mapping[str, str]
     time_limit: timedelta
+    links: tuple[Link, ...] = ()
 
 
 def build(paths: Paths, commands: Commands) -> str:
@@ -97,12 +110,14 @@ def build(paths: Paths, commands: Commands) -> str:
         expired=shlex.quote(f"{paths.system}expired"),
         link=shlex.quote(paths.link),
         exports=exports,
+        links="\n".join(shlex.join(["bring", link.name, *link.sources]) for link in commands.links),
         command=shlex.join([*commands.interpreter, commands.text]),
         seconds=seconds,
         grace=GRACE_SECONDS,
         time_limit=Marker.TIME_LIMIT.value,
         working_directory=Marker.WORKING_DIRECTORY.value,
         tmp=Marker.TMP.value,
+        missing_input=Marker.MISSING_INPUT.value,
     )
 
 
@@ -131,6 +146,22 @@ _SCRIPT = """\
 # Runs the commands of the task {task} of the run {run}.
 report() {{ echo "{marker}: $1: $2" >&2; }}
 
+# bring NAME SOURCE...: link the first source that is there as NAME
+bring() {{
+  name=$1
+  shift
+  for source; do
+    if [ -e "$task_dir/$source" ]; then
+      case $name in */*) mkdir -p "${{name%/*}}" ;; esac
+      ln -sf "$task_dir/$source" "$name"
+      return
+    fi
+  done
+  report {missing_input} "$name was not made by the earlier task"
+  exit {set_up_exit_code}
+}}
+
+task_dir=$PWD
 files="$PWD"/{inputs}
 expired="$PWD"/{expired}
 if ! {{ mkdir -p "$files" && rm -f "$expired"; }}; then
@@ -142,6 +173,7 @@ if ! {{ rm -f {link} && ln -s "$files" {link} && cd {link}; }}; then
   exit {set_up_exit_code}
 fi
 trap 'rm -f {link}' EXIT
+{links}
 
 export WORKING_DIR={link} HOME={link}
 {exports}

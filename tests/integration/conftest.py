@@ -104,10 +104,10 @@ class World:
         for event in self.outbox.take():
             record_run.record(self.app, event)
 
-    def await_end(self, run: str) -> None:
-        """Wait until the first job of a run has completed, or is gone."""
+    def await_end(self, run: str, number: int = 1) -> None:
+        """Wait until a job of a run has completed, or is gone."""
         deadline = time.monotonic() + 30
-        while not self.app.batch.has_ended(f"{run}-1"):
+        while not self.app.batch.has_ended(f"{run}-{number}"):
             assert time.monotonic() < deadline, f"the job of {run} is still alive"
             time.sleep(0.02)
 

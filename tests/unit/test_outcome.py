@@ -4,8 +4,9 @@ import pytest
 from azure.batch import models
 
 from shared.outcome import judge
+from shared.record import TaskRecord
 from shared.record_builder import run_state
-from shared.run import FailureCategory, State
+from shared.states import FailureCategory, State
 from shared.task_script import Marker, ScriptReport
 
 
@@ -106,4 +107,5 @@ def test_tasks_that_did_not_complete_in_an_ended_job(given, state: State) -> Non
 )
 def test_state_of_the_run(states: list[str], cancelled: bool, state: str) -> None:
     """A cancelled run is KILLED only if the cancel left something undone."""
-    assert run_state(map(State, states), cancelled=cancelled) is State(state)
+    tasks = [TaskRecord(id="t", state=State(name)) for name in states]
+    assert run_state(tasks, cancelled=cancelled) is State(state)

@@ -5,8 +5,10 @@ from datetime import timedelta
 import pytest
 
 from shared.errors import ManifestError
-from shared.plan import OutputPattern, RoundPlan, manifest_of, plan_round, wanted_namespaces
+from shared.plan import RoundPlan, manifest_of, plan_round, wanted_namespaces
+from shared.record import Outputs, TaskRecord
 from shared.run import NamespaceFile
+from shared.states import State
 
 
 @pytest.fixture
@@ -86,20 +88,6 @@ def test_namespace_files_need_a_namespace(run_of) -> None:
 
 
 @pytest.mark.parametrize(
-    ("pattern", "is_literal", "folder"),
-    [
-        ("a.txt", True, ""),
-        ("d/e/a.txt", True, "d/e/"),
-        ("d/*.txt", False, "d/"),
-        ("**/x", False, ""),
-        ("d/x[ab]/y", False, "d/"),
-    ],
-)
-def test_output_patterns(pattern: str, is_literal: bool, folder: str) -> None:
-    assert (OutputPattern(0, pattern).is_literal, OutputPattern(0, pattern).folder) == (is_literal, folder)
-
-
-@pytest.mark.parametrize(
     ("text", "message"),
     [
         (
@@ -125,10 +113,6 @@ def test_output_patterns(pattern: str, is_literal: bool, folder: str) -> None:
             "commands: [x]\ntaskRunner: {blobStorage: {connectionString: \"{{ secret('TOKEN') }}\"}}",
             "own storage account, store1",
         ),
-        (
-            "tasks: [{id: a, commands: [x]}, {id: b, commands: [x], taskRunner: {poolId: p}}]",
-            "tasks[1].taskRunner.poolId: all tasks of a flow must run on the same pool",
-        ),
     ],
 )
 def test_problems_are_located(plan, text: str, message: str) -> None:
@@ -143,3 +127,62 @@ def test_account_found_in_a_manifest_is_not_repeated(plan) -> None:
     with pytest.raises(ManifestError) as caught:
         plan("commands: [x]\ntaskRunner: {account: \"{{ secret('TOKEN') }}\"}")
     assert "s3cr3t" not in str(caught.value)
+
+
+def test_a_file_of_an_earlier_task_becomes_a_path_and_is_brought_there(plan) -> None:
+    """In commands, and as an input file under any name; the node takes it from where the earlier task uploaded it."""
+    text = (
+        "tasks:\n- {id: a, commands: [x], outputFiles: [x.txt, 'd/*.csv']}\n"
+        "- id: b\n  commands: [\"cat {{ outputs.a.outputFiles['d/1.csv'] }}\"]\n"
+        "  inputFiles: {mine.txt: \"{{ outputs.a.outputFiles['x.txt'] }}\", other: text}\n"
+    )
+    _, b = plan(text).tasks
+    run = "env-20261122t121314-3f9a1c2b"
+    assert b.commands.text == f"set -e\ncat /tmp/{run}-b/.upstream/a/d/1.csv"
+    assert b.prefixes == [f"{run}/sys/b/", f"{run}/in/b/", f"{run}/out/a/0/", f"{run}/out/a/1/"]
+    links = {link.name: link.sources for link in b.commands.links}
+    assert links["mine.txt"] == (f"{run}/out/a/0/{run}/in/a/x.txt", f"{run}/out/a/0/x.txt")
+    assert links[".upstream/a/d/1.csv"] == (f"{run}/out/a/1/{run}/in/a/d/1.csv", f"{run}/out/a/1/1.csv")
+    assert b.input_files == {"other": "text"}
+
+
+def test_values_of_an_earlier_task_are_known_in_the_next_round(plan) -> None:
+    text = (
+        "tasks:\n- {id: a, commands: [x]}\n"
+        "- {id: b, commands: ['echo {{ outputs.a.vars.n + 1 }} {{ outputs.a.exitCode }}']}\n"
+    )
+    assert [task.name for task in plan(text).tasks] == ["a"]
+    ended = TaskRecord(id="a", state=State.SUCCESS, exit_code=0, outputs=Outputs(vars={"n": 41}))
+    (b,) = plan(text, finished={"a": ended}).tasks
+    assert (b.name, b.id, b.depends_on, b.commands.text) == ("b", "1", (), "set -e\necho 42 0")
+
+
+def test_what_is_wrong_with_a_task_of_a_later_round_is_said_at_once(plan) -> None:
+    text = "tasks:\n- {id: a, commands: [x]}\n- {id: b, commands: ['{{ outputs.a.vars.n }} ', '{{ nothing }}']}\n"
+    with pytest.raises(ManifestError, match=r"tasks\[1\].commands\[1\]: 'nothing' does not exist at line 3"):
+        plan(text)
+
+
+@pytest.mark.parametrize(
+    ("expression", "message"),
+    [
+        ("outputs.c.vars.x", "tasks[0]: uses the outputs of 'c', which does not run before it"),
+        ("outputs.a.vars.x", "tasks[0]: uses the outputs of 'a', which does not run before it"),
+    ],
+)
+def test_only_tasks_that_run_before_can_be_used(plan, expression: str, message: str) -> None:
+    with pytest.raises(ManifestError) as caught:
+        plan(f"tasks:\n- {{id: a, commands: ['{{{{ {expression} }}}}']}}\n- {{id: c, commands: [x]}}")
+    assert message in str(caught.value)
+
+
+def test_a_file_that_no_pattern_brings_back_is_an_error(plan) -> None:
+    b = "{id: b, commands: ['{{ outputs.a.outputFiles.y }}']}"
+    text = f"tasks:\n- {{id: a, commands: [x], outputFiles: ['*.txt']}}\n- {b}"
+    with pytest.raises(ManifestError, match="'y' does not exist"):
+        plan(text)
+
+
+def test_tasks_on_different_pools_run_in_different_rounds(plan) -> None:
+    planned = plan("tasks: [{id: a, commands: [x]}, {id: b, commands: [x], taskRunner: {poolId: p}}]")
+    assert (planned.pool_id, [task.name for task in planned.tasks]) == ("pool1", ["a"])

@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from shared.life import MAX_ANNOUNCEMENTS, MAX_ATTEMPTS, Step, next_step
-from shared.run import ListedRun, Progress, RunBody, State, Waiting
+from shared.run import ListedRun, Progress, RunBody
 from shared.run_id import results_folder, run_id
+from shared.states import State, Waiting
 
 NOW = datetime(2026, 11, 22, 12, 13, 14, tzinfo=UTC)
 

@@ -1,0 +1,85 @@
+"""Runs of several rounds: one Batch job after another."""
+
+from __future__ import annotations
+
+from shared import record_run
+
+CHAIN = """
+tasks:
+- id: make
+  commands:
+  - echo 1 > one.txt
+  - 'echo "::{\\"outputs\\": {\\"n\\": 41}}::"'
+  outputFiles: [one.txt]
+- id: use
+  commands: ["echo {{ outputs.make.vars.n + 1 }} > two.txt", "cat {{ outputs.make.outputFiles['one.txt'] }} >> two.txt"]
+  outputFiles: [two.txt]
+- id: read
+  inputFiles: {given.txt: "{{ outputs.use.outputFiles['two.txt'] }}"}
+  commands: [cat given.txt]
+"""
+
+
+def text_of(world, run: str, name: str) -> str:
+    results = world._storage.get_container_client(world.settings.containers.results)
+    return results.download_blob(f"m/{run}/{name}").readall().decode()
+
+
+def test_printed_values_decide_the_next_round_and_files_are_passed_on(world) -> None:
+    run = world.take(text=CHAIN)
+    world.finish()
+    record = world.record(run)
+    assert record["state"] == "SUCCESS"
+    assert [(job["id"], job["reason"]) for job in record["jobs"]] == [(f"{run}-1", "first"), (f"{run}-2", "values")]
+    assert [task["id"] for task in record["tasks"]] == ["make", "use", "read"]
+    assert text_of(world, run, "logs/read/stdout.txt") == "42\n1\n"
+    assert world.names("runs") == world.names("staging") == []
+    for number in (1, 2):
+        world.await_end(run, number)
+
+
+def test_after_a_failure_there_is_no_next_round(world) -> None:
+    run = world.take(text=CHAIN.replace("echo 1 > one.txt", "exit 5"))
+    world.finish()
+    record = world.record(run)
+    assert [task["state"] for task in record["tasks"]] == ["FAILED", "SKIPPED", "SKIPPED"]
+    assert (record["state"], len(record["jobs"])) == ("FAILED", 1)
+
+
+def test_a_value_that_was_not_printed_ends_the_run_with_the_place_in_the_manifest(world) -> None:
+    run = world.take(text=CHAIN.replace('{\\"n', '{\\"m'))
+    world.finish()
+    record = world.record(run)
+    assert (record["state"], [task["state"] for task in record["tasks"]]) == (
+        "FAILED",
+        ["SUCCESS", "SKIPPED", "SKIPPED"],
+    )
+    assert (record["errors"][0]["path"], record["errors"][0]["line"]) == ("tasks[1].commands[0]", 9)
+    assert "'n' does not exist" in record["failure"]["message"]
+
+
+def test_a_file_that_the_earlier_task_did_not_make_is_named(world) -> None:
+    text = (
+        "tasks:\n- {id: a, commands: [echo hi], outputFiles: ['*.txt']}\n"
+        "- {id: b, commands: [\"cat {{ outputs.a.outputFiles['x.txt'] }}\"]}\n"
+    )
+    run = world.take(text=text)
+    world.finish()
+    failure = world.record(run)["tasks"][1]["failure"]
+    assert (failure["category"], failure["code"]) == ("user", "InputFileMissing")
+    assert "x.txt" in failure["message"]
+
+
+def test_a_repeated_event_of_an_earlier_round_does_nothing(world) -> None:
+    run = world.take(text=CHAIN.replace("echo {{ outputs.make", "sleep 30; echo {{ outputs.make"))
+    world.await_end(run)
+    (event,) = [record_run.JobEnded(run, 1)]
+    record_run.record(world.app, event)
+    assert world.app.runs.load(run).progress.round == 2
+    record_run.record(world.app, event)
+    assert world.app.runs.load(run).progress.round == 2
+    world.put("inbox", f"{run}.cancel")
+    world.finish()
+    record = world.record(run)
+    assert record["state"] == "KILLED"
+    assert [task["state"] for task in record["tasks"]] == ["SUCCESS", "KILLED", "SKIPPED"]

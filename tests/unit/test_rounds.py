@@ -1,0 +1,67 @@
+"""Which tasks run in which round."""
+
+from __future__ import annotations
+
+import pytest
+
+from shared.rounds import Node, Split, in_order, split
+from shared.states import JobReason, State
+
+
+def flow(*nodes: str) -> dict[str, Node]:
+    """Tasks such as `b<a` (waits for a), `b<<a` (uses a's values), `b*` (a fan-out)."""
+    found = {}
+    for text in nodes:
+        head, _, values = text.partition("<<")
+        head, _, order = head.partition("<")
+        waits = tuple(order) + tuple(values)
+        found[head[0]] = Node(head[0], waits, frozenset(values), head.endswith("*"))
+    return found
+
+
+def next_round(nodes: dict[str, Node], *, pools: dict[str, str] | None = None, **ended: str) -> Split:
+    return split(
+        nodes, {name: State(state) for name, state in ended.items()}, lambda name: (pools or {}).get(name, "p")
+    )
+
+
+def test_a_chain_is_one_round() -> None:
+    assert next_round(flow("a", "b<a", "c<b")) == Split(("a", "b", "c"), (), (), JobReason.FIRST)
+
+
+def test_a_task_that_uses_values_waits_for_the_next_round_and_so_does_what_follows_it() -> None:
+    nodes = flow("a", "b<<a", "c<b", "d")
+    assert next_round(nodes) == Split(("a", "d"), ("b", "c"), (), JobReason.FIRST)
+    assert next_round(nodes, a="SUCCESS", d="SUCCESS") == Split(("b", "c"), (), (), JobReason.VALUES)
+
+
+def test_what_follows_a_fan_out_is_the_next_round() -> None:
+    nodes = flow("a*", "b<a", "c<b")
+    assert next_round(nodes).ready == ("a",)
+    assert next_round(nodes, a="WARNING") == Split(("b", "c"), (), (), JobReason.FAN_OUT)
+
+
+def test_another_pool_is_another_round() -> None:
+    nodes, pools = flow("a", "b", "c<b", "d"), {"b": "q", "c": "q"}
+    assert next_round(nodes, pools=pools) == Split(("a", "d"), ("b", "c"), (), JobReason.FIRST)
+    assert next_round(nodes, pools=pools, a="SUCCESS", d="SUCCESS") == Split(("b", "c"), (), (), JobReason.POOL)
+
+
+@pytest.mark.parametrize("state", ["FAILED", "KILLED", "SKIPPED"])
+def test_what_waits_for_a_failure_never_runs_and_the_others_go_on(state: str) -> None:
+    nodes = flow("a", "b<<a", "c<b", "d<<e", "e")
+    assert next_round(nodes, a=state, e="SUCCESS") == Split(("d",), (), ("b", "c"), JobReason.VALUES)
+
+
+def test_when_all_has_ended_nothing_is_left() -> None:
+    assert next_round(flow("a", "b<a"), a="SUCCESS", b="FAILED").ready == ()
+
+
+def test_order_is_that_of_the_flow_as_far_as_the_graph_allows() -> None:
+    assert [node.id for node in in_order(flow("c<a", "b", "a", "d"))] == ["b", "a", "d", "c"]
+
+
+def test_pools_of_tasks_whose_values_are_unknown_are_not_asked_for() -> None:
+    asked: list[str] = []
+    split(flow("a", "b<<a"), {}, lambda name: asked.append(name) or "p")
+    assert set(asked) == {"a"}
