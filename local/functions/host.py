@@ -61,6 +61,7 @@ class Host:
             listeners = [tasks.create_task(listener) for listener in self._listeners()]
             tasks.create_task(_cancel_when(stop, listeners))
             await serve_until(stop, self._http_app(), listener, grace_seconds=DRAIN_SECONDS)
+        _log.info("Waiting up to %d s for invocations that still run.", DRAIN_SECONDS)
         drained = await self._background.finished(DRAIN_SECONDS)
         if not drained:
             _log.warning("Invocations still run after %d s: they are abandoned.", DRAIN_SECONDS)

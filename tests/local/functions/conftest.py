@@ -11,7 +11,6 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import httpx
 import pytest
 from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 from azure.storage.blob import BlobServiceClient
@@ -76,13 +75,6 @@ class ProbeHost:
         with contextlib.suppress(ResourceExistsError):
             queue.create_queue()
         queue.send_message(message.to_json())
-
-    def answers(self) -> bool:
-        """Whether the host takes requests."""
-        try:
-            return httpx.get(self.program.ready_url).is_success
-        except httpx.TransportError:
-            return False
 
     def log(self) -> str:
         """What the host has logged."""
