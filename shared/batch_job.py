@@ -64,23 +64,32 @@ def _task(planned: PlannedTask, access: StagingAccess, *, is_depended_on: bool) 
         id=planned.id,
         display_name=planned.name,
         command_line=planned.paths.script,
-        container_settings=_container(planned.image),
-        user_identity=models.UserIdentity(
-            auto_user=models.AutoUserSpecification(
-                scope=models.AutoUserScope.POOL, elevation_level=models.ElevationLevel.ADMIN
-            )
-        ),
+        container_settings=_container(planned),
+        required_slots=planned.slots,
+        user_identity=_user(planned),
         resource_files=_resource_files(planned, access),
         output_files=_output_files(planned, access),
         constraints=models.BatchTaskConstraints(
-            max_wall_clock_time=planned.time_limit + BACKSTOP, retention_time=RETENTION, max_task_retry_count=0
+            max_wall_clock_time=planned.time_limit + BACKSTOP,
+            retention_time=RETENTION,
+            max_task_retry_count=planned.retries,
         ),
         depends_on=_dependencies(planned),
         exit_conditions=_exit_conditions(planned, is_depended_on=is_depended_on),
     )
 
 
-def _container(image: Image) -> models.BatchTaskContainerSettings:
+def _user(planned: PlannedTask) -> models.UserIdentity | None:
+    """Root needs a user of the pool with administrator's rights; otherwise it is Batch's own unprivileged task user."""
+    if not planned.runs_as_root:
+        return None
+    administrator = models.AutoUserSpecification(
+        scope=models.AutoUserScope.POOL, elevation_level=models.ElevationLevel.ADMIN
+    )
+    return models.UserIdentity(auto_user=administrator)
+
+
+def _container(planned: PlannedTask) -> models.BatchTaskContainerSettings:
     """`/bin/sh` in the image, whatever its entry point is (a command line does not override that).
 
     Of the node it sees the task's directory only.
@@ -88,14 +97,19 @@ def _container(image: Image) -> models.BatchTaskContainerSettings:
     https://learn.microsoft.com/azure/batch/batch-docker-container-workloads#container-task-command-line
     """
     return models.BatchTaskContainerSettings(
-        image_name=image.name,
-        container_run_options="--entrypoint /bin/sh --user 0:0",
+        image_name=planned.image.name,
+        container_run_options=_run_options(planned),
         working_directory=models.ContainerWorkingDirectory.TASK_WORKING_DIRECTORY,
         container_host_batch_bind_mounts=[
             models.ContainerHostBatchBindMountEntry(source=models.ContainerHostDataPath.TASK, is_read_only=False)
         ],
-        registry=_registry(image),
+        registry=_registry(planned.image),
     )
+
+
+def _run_options(planned: PlannedTask) -> str:
+    user = "--user 0:0" if planned.runs_as_root else ""
+    return " ".join(filter(None, ("--entrypoint /bin/sh", user, planned.container_run_options)))
 
 
 def _registry(image: Image) -> models.ContainerRegistryReference | None:

@@ -202,6 +202,9 @@ class _Environment(SandboxedEnvironment):
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:  # noqa: ANN401 - values of any type
         """Numbers are multiplied and added; texts may be added, but not repeated."""
+        for side in (left, right):
+            if isinstance(side, Undefined):
+                str(side)  # raises, and says which name does not exist
         are_numbers = all(isinstance(side, int | float) for side in (left, right))
         if operator == "*" and not are_numbers:
             raise SecurityError("only numbers can be multiplied")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from shared.errors import ManifestError, Problem
 from shared.expressions import ExpressionError, references
 from shared.manifest import read_manifest
+from shared.manifest_task import RunAs
 from shared.rendering import Rendering, texts_of
 from shared.rounds import Node, Split, split
 from shared.task_script import Commands, Paths
@@ -47,6 +48,10 @@ class PlannedTask:
     depends_on: tuple[int, ...]
     allow_failure: bool
     image: Image
+    container_run_options: str
+    runs_as_root: bool
+    slots: int
+    retries: int
     commands: Commands
     input_files: Mapping[str, str]
     namespace_files: tuple[NamespaceFile, ...]
@@ -184,6 +189,7 @@ class _Planner:
         task = self._tasks[name][1]
         rendering = self._rendering(name)
         _check_accounts(task, rendering, self._settings)
+        _refuse_unsupported(task, rendering)
         input_files = _input_files(task, rendering)
         commands = _commands(task, rendering)
         used = {path: file for files in self._files_before(name).values() for path, file in files.used.items()}
@@ -197,6 +203,10 @@ class _Planner:
             depends_on=tuple(ready.index(other) + 1 for other in waits_for if other in ready),
             allow_failure=task.allow_failure,
             image=_image(task, rendering),
+            container_run_options=task.container_run_options or "",
+            runs_as_root=task.run_as is RunAs.ROOT,
+            slots=task.required_slots,
+            retries=task.retry.retries if task.retry else 0,
             commands=replace(commands, links=tuple(links)),
             input_files={name: content for name, content in input_files.items() if name not in brought},
             namespace_files=(self._run.body.namespace_files or {}).get(name, ()),
@@ -284,6 +294,12 @@ class _Planner:
             if ended := self._run.body.finished.get(other):
                 values.update(vars=ended.outputs.vars, exitCode=ended.exit_code)
         return outputs
+
+
+def _refuse_unsupported(task: Task, rendering: Rendering) -> None:
+    """What is in the language, but not run yet: nothing that a person wrote is silently left out."""
+    if task.foreach is not None:
+        rendering.fail(("foreach",), "fan-outs are not supported yet; write the tasks out, or loop in the commands")
 
 
 def _check_accounts(task: Task, rendering: Rendering, settings: Settings) -> None:

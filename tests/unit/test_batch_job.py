@@ -92,3 +92,23 @@ def test_tasks_are_added_in_portions_that_batch_takes(run_of, settings) -> None:
     assert [len(chunk) for chunk in batch_job.chunks([task] * 250)] == [100, 100, 50]
     task.command_line = "x" * 400_000
     assert [len(chunk) for chunk in batch_job.chunks([task] * 5)] == [2, 2, 1]
+
+
+def test_what_a_task_asks_of_its_node(tasks_of) -> None:
+    text = "commands: [x]\nrunAs: user\nrequiredSlots: 2\nretry: {maxAttempts: 3}\ncontainerRunOptions: --memory 1g"
+    (task,) = tasks_of(text)
+    assert "userIdentity" not in task, "Batch's unprivileged task user"
+    assert task["containerSettings"]["containerRunOptions"] == "--entrypoint /bin/sh --memory=1g"
+    assert (task["requiredSlots"], task["constraints"]["maxTaskRetryCount"]) == (2, 2)
+
+
+def test_an_allowed_failure_ends_nothing(tasks_of) -> None:
+    first, _ = tasks_of("tasks: [{id: a, commands: [x], allowFailure: true}, {id: b, commands: [x]}]")
+    assert first["exitConditions"]["default"] == {"jobAction": "none", "dependencyAction": "satisfy"}
+
+
+def test_tasks_without_dependencies_wait_for_nothing(tasks_of) -> None:
+    *_, c = tasks_of(
+        "tasks: [{id: a, commands: [x]}, {id: b, commands: [x], dependsOn: []}, {id: c, commands: [x], dependsOn: [a, b]}]"
+    )
+    assert c["dependsOn"] == {"taskIds": ["1", "2"]}
