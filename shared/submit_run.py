@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from shared.app import App
     from shared.inbox import Drop
     from shared.manifest import Manifest
-    from shared.plan import RoundPlan
+    from shared.plan import PlannedTask, RoundPlan
 
 
 def take(app: App, blob: str) -> None:
@@ -199,12 +199,21 @@ def _with_namespace_files(app: App, run: Run, manifest: Manifest) -> Run:
 
 
 def _check_pool(app: App, manifest: Manifest, plan: RoundPlan) -> None:
-    """Batch accepts a job for a pool that does not exist, and never runs it."""
+    """Batch accepts a job for a pool that does not exist, or whose nodes are too small, and never runs it."""
     pools = app.batch.pools(at_least=plan.pool_id)
-    if plan.pool_id not in pools:
+    pool = pools.get(plan.pool_id)
+    if pool is None:
         known = ", ".join(sorted(pools)) or "none yet"
         message = f"there is no pool {plan.pool_id!r} in the Batch account; there is: {known}"
-        raise ManifestError([manifest.problem(("tasks", 0, "taskRunner", "poolId"), message)])
+        raise ManifestError([_at(manifest, plan.tasks[0], ("taskRunner", "poolId"), message)])
+    if too_large := [task for task in plan.tasks if task.slots > pool.slots_per_node]:
+        message = f"the nodes of pool {pool.id!r} have {pool.slots_per_node} task slots"
+        raise ManifestError([_at(manifest, task, ("requiredSlots",), message) for task in too_large])
+
+
+def _at(manifest: Manifest, task: PlannedTask, path: tuple[str, ...], message: str) -> Problem:
+    index = next(index for index, other in enumerate(manifest.flow.tasks) if other.id == task.name)
+    return manifest.problem(("tasks", index, *path), message)
 
 
 def _stage(app: App, run: Run, plan: RoundPlan) -> None:

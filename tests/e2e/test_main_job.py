@@ -139,6 +139,7 @@ def test_secrets_reach_the_task_but_nothing_of_ours(drop, stack) -> None:
             "commands: [a]\ntaskRunner:\n  poolId: none\n",
             "there is no pool 'none' in the Batch account; there is: local",
         ),
+        ("slots.yaml", "commands: [a]\nrequiredSlots: 99\n", "the nodes of pool 'local' have"),
         ("broken.json", '{"commands": [}', "this is no JSON"),
     ],
 )

@@ -108,7 +108,6 @@ def test_an_allowed_failure_ends_nothing(tasks_of) -> None:
 
 
 def test_tasks_without_dependencies_wait_for_nothing(tasks_of) -> None:
-    *_, c = tasks_of(
-        "tasks: [{id: a, commands: [x]}, {id: b, commands: [x], dependsOn: []}, {id: c, commands: [x], dependsOn: [a, b]}]"
-    )
-    assert c["dependsOn"] == {"taskIds": ["1", "2"]}
+    b, c = "{id: b, commands: [x], dependsOn: []}", "{id: c, commands: [x], dependsOn: [a, b]}"
+    *_, last = tasks_of(f"tasks: [{{id: a, commands: [x]}}, {b}, {c}]")
+    assert last["dependsOn"] == {"taskIds": ["1", "2"]}
