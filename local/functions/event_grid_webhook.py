@@ -22,12 +22,13 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from local.functions.app_index import IndexedFunction
+    from local.functions.background import BackgroundTasks
     from local.functions.invocation import Invoker
 
 PATH = "/runtime/webhooks/eventgrid"
 
 
-def event_grid_route(functions: Iterable[IndexedFunction], invoker: Invoker) -> Route:
+def event_grid_route(functions: Iterable[IndexedFunction], invoker: Invoker, background: BackgroundTasks) -> Route:
     """The route that Event Grid's subscriptions point to; the query names the function."""
     by_name = {function.name: function for function in functions if isinstance(function.trigger, EventGridTrigger)}
 
@@ -42,7 +43,8 @@ def event_grid_route(functions: Iterable[IndexedFunction], invoker: Invoker) -> 
             case "subscriptionvalidation":
                 return JSONResponse({"validationResponse": _validation_code(await request.body())})
             case "notification":
-                return await _invoke_for_each(function, await request.body(), invoker)
+                invocations = _invoke_for_each(function, await request.body(), invoker)
+                return await asyncio.shield(background.start(invocations))
             case "unsubscribe":
                 return Response(status_code=202)
             case _:

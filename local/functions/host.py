@@ -59,9 +59,16 @@ class Host:
         _log.info("Found the functions: %s", ", ".join(function.name for function in self._functions) or "none")
         async with asyncio.TaskGroup() as tasks:
             listeners = [tasks.create_task(listener) for listener in self._listeners()]
-            tasks.create_task(_cancel_when(stop, listeners))
+            draining = tasks.create_task(self._drain(stop, listeners))
             await serve_until(stop, self._http_app(), listener, grace_seconds=DRAIN_SECONDS)
-        _log.info("Waiting up to %d s for invocations that still run.", DRAIN_SECONDS)
+        return draining.result()
+
+    async def _drain(self, stop: asyncio.Event, listeners: Sequence[asyncio.Task[None]]) -> bool:
+        """Once told to stop, take no more work and wait for what runs; whether it has ended."""
+        await stop.wait()
+        _log.info("Stopping: waiting up to %d s for invocations that still run.", DRAIN_SECONDS)
+        for listener in listeners:
+            listener.cancel()
         drained = await self._background.finished(DRAIN_SECONDS)
         if not drained:
             _log.warning("Invocations still run after %d s: they are abandoned.", DRAIN_SECONDS)
@@ -92,7 +99,9 @@ class Host:
         async def status(_request: Request) -> Response:
             return JSONResponse({"id": HOST_ID, "state": "Running"})
 
-        return Starlette(routes=[Route(STATUS_PATH, status), event_grid_route(self._functions, self._invoker)])
+        return Starlette(
+            routes=[Route(STATUS_PATH, status), event_grid_route(self._functions, self._invoker, self._background)]
+        )
 
 
 async def _create_when_available(blobs: BlobServiceClient, queue: QueueClient) -> None:
@@ -112,10 +121,3 @@ def _create(blobs: BlobServiceClient, queue: QueueClient) -> None:
         blobs.create_container(HOSTS_CONTAINER)
     with contextlib.suppress(ResourceExistsError):
         queue.create_queue()
-
-
-async def _cancel_when(stop: asyncio.Event, listeners: Sequence[asyncio.Task[None]]) -> None:
-    await stop.wait()
-    _log.info("Stopping: no more work is taken.")
-    for listener in listeners:
-        listener.cancel()

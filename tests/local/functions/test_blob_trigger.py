@@ -107,7 +107,7 @@ def test_sigterm_lets_running_invocations_finish(host, launch):
     host.wait_notes("blob", "start")
 
     os.killpg(child.pid, signal.SIGTERM)
-    wait_for(lambda: "Waiting up to 10 s" in host.log())
+    wait_for(lambda: "Stopping: waiting" in host.log())
     host.untell("block")
     wait_for(lambda: child.exit_code() is not None)
 
