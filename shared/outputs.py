@@ -76,7 +76,8 @@ def _matched(
         if blob.name.startswith(prefix):
             name = blob.name.removeprefix(prefix)
             inside = name.removeprefix(task.paths.inputs)
-            yield (inside if inside != name else pattern.folder + name), blob
+            path = inside if inside != name else pattern.folder + name
+            yield path.removeprefix(pattern.base), blob
 
 
 def is_safe(path: str) -> bool:

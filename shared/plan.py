@@ -13,9 +13,10 @@ from shared.errors import ManifestError, Problem
 from shared.expressions import ExpressionError, references
 from shared.manifest import read_manifest
 from shared.manifest_task import RunAs
+from shared.namespace_files import Selection
 from shared.rendering import Rendering, texts_of
 from shared.rounds import Node, Split, split
-from shared.task_script import Commands, Paths
+from shared.task_script import OUTPUT_DIRECTORY, Commands, Paths
 from shared.upstream import OutputPattern, UpstreamFile, UpstreamFiles
 
 if TYPE_CHECKING:
@@ -92,22 +93,17 @@ class RoundPlan:
         return any(task.number in other.depends_on for other in self.tasks)
 
 
-def wanted_namespaces(manifest: Manifest) -> dict[str, str]:
-    """What must be listed before a round can be planned: by task, the namespace whose files it gets.
+def namespace_selections(manifest: Manifest, run: Run, settings: Settings) -> dict[str, Selection]:
+    """What must be listed before a round can be planned: by task, which files of which namespaces it gets.
 
-    Raises ManifestError if a task wants files of a namespace and the flow has none.
+    Raises ManifestError if that cannot be rendered, or no namespace is known.
     """
-    wanting = [index for index, task in enumerate(manifest.flow.tasks) if task.namespace_files.enabled]
-    namespace = manifest.flow.namespace
-    if namespace is None:
-        problems = [
-            manifest.problem(("tasks", index, "namespaceFiles"), "the flow has no `namespace` to take files from")
-            for index in wanting
-        ]
-        if problems:
-            raise ManifestError(problems)
-        return {}
-    return {manifest.flow.tasks[index].id: namespace for index in wanting}
+    planner = _Planner(manifest, run, settings)
+    tasks = [task for task in manifest.flow.tasks if task.id in manifest.dependencies]
+    selections = {task.id: planner.selection(task) for task in tasks if task.namespace_files.enabled}
+    if problems := planner.problems():
+        raise ManifestError(problems)
+    return selections
 
 
 def plan_round(manifest: Manifest, run: Run, settings: Settings) -> RoundPlan:
@@ -215,6 +211,20 @@ class _Planner:
             paths=self._paths(name),
         )
 
+    def selection(self, task: Task) -> Selection:
+        """A task's namespace files, rendered."""
+        rendering, files = self._rendering(task.id), task.namespace_files
+        namespaces = rendering.texts(("namespaceFiles", "namespaces"), files.namespaces)
+        if not all(namespaces):
+            rendering.fail(("namespaceFiles",), "the flow has no `namespace` to take files from")
+        return Selection(
+            namespaces=namespaces,
+            include=rendering.texts(("namespaceFiles", "include"), files.include),
+            exclude=rendering.texts(("namespaceFiles", "exclude"), files.exclude),
+            if_exists=files.if_exists,
+            folder_per_namespace=files.folder_per_namespace,
+        )
+
     def _files_before(self, name: str) -> dict[str, UpstreamFiles]:
         """`outputFiles` of every task that runs before a task, as its expressions see them."""
         if name not in self._upstream:
@@ -229,8 +239,12 @@ class _Planner:
 
     def _patterns(self, name: str) -> tuple[OutputPattern, ...]:
         task = self._tasks[name][1]
-        patterns = self._rendering(name).patterns(("outputFiles",), task.output_files)
-        return tuple(OutputPattern(index, pattern) for index, pattern in enumerate(patterns))
+        patterns = [(pattern, "") for pattern in self._rendering(name).patterns(("outputFiles",), task.output_files)]
+        if task.output_directory:
+            patterns.append((f"{OUTPUT_DIRECTORY}/**/*", f"{OUTPUT_DIRECTORY}/"))
+        if task.task_runner.sync_working_directory:
+            patterns.append(("**/*", ""))
+        return tuple(OutputPattern(index, pattern, base) for index, (pattern, base) in enumerate(patterns))
 
     def pool_id(self, name: str) -> str:
         """The pool of a task."""
@@ -283,6 +297,7 @@ class _Planner:
             "execution": {"id": self._run.id, "startDate": self._run.body.accepted},
             "task": {"id": name},
             "workingDir": self._paths(name).link,
+            **({"outputDir": self._paths(name).output_directory} if self._tasks[name][1].output_directory else {}),
             "outputs": self._outputs_before(name),
         }
 
@@ -354,6 +369,7 @@ def _commands(task: Task, rendering: Rendering) -> Commands:
         text="\n".join(["set -e", *lines] if task.fail_fast else lines),
         env={**dict(task.language.env), **rendering.env(("env",), task.env)},
         time_limit=task.time_limit,
+        has_output_directory=task.output_directory,
     )
 
 
@@ -375,3 +391,9 @@ def manifest_of(run: Run) -> Manifest:
     if text is None:
         raise ManifestError([Problem("the manifest is larger than 1 MiB, or not text in UTF-8")])
     return read_manifest(text, run.body.manifest.name)
+
+
+def problem_of_task(manifest: Manifest, name: str, path: tuple[str, ...], message: str) -> Problem:
+    """A problem with a property of the task of that id."""
+    index = next(index for index, task in enumerate(manifest.flow.tasks) if task.id == name)
+    return manifest.problem(("tasks", index, *path), message)

@@ -33,7 +33,8 @@ from shared.errors import (
     ServiceBusy,
     TryLater,
 )
-from shared.plan import manifest_of, plan_round, wanted_namespaces
+from shared.manifest_task import IfExists
+from shared.plan import manifest_of, namespace_selections, plan_round, problem_of_task
 from shared.record import JobRecord, RunProblem
 from shared.record_builder import status_of
 from shared.run import Progress, Rejection, Run, RunBody
@@ -41,10 +42,13 @@ from shared.run_id import is_manifest, run_id
 from shared.states import FailureCategory, State, Waiting
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from shared.app import App
     from shared.inbox import Drop
     from shared.manifest import Manifest
-    from shared.plan import PlannedTask, RoundPlan
+    from shared.namespace_files import Chosen, Selection
+    from shared.plan import RoundPlan
 
 
 def take(app: App, blob: str) -> None:
@@ -191,11 +195,27 @@ def _submit_round(app: App, run: Run) -> None:
 
 
 def _with_namespace_files(app: App, run: Run, manifest: Manifest) -> Run:
-    wanted = wanted_namespaces(manifest)
-    if not wanted or run.body.namespace_files is not None:
+    """What the plan needs of the namespaces is read once; every later planning uses what the document says."""
+    if run.body.namespace_files is not None:
         return run
-    listed = {namespace: app.staging.namespace_files(namespace) for namespace in set(wanted.values())}
-    return app.runs.save(run.with_namespace_files({task: listed[namespace] for task, namespace in wanted.items()}))
+    selections = namespace_selections(manifest, run, app.settings)
+    if not selections:
+        return run
+    namespaces = {namespace for selection in selections.values() for namespace in selection.namespaces}
+    listed = {namespace: app.staging.namespace_files(namespace) for namespace in namespaces}
+    chosen = {task: selection.choose(listed) for task, selection in selections.items()}
+    _check_doubles(manifest, selections, chosen)
+    return app.runs.save(run.with_namespace_files({task: choice.files for task, choice in chosen.items()}))
+
+
+def _check_doubles(manifest: Manifest, selections: Mapping[str, Selection], chosen: Mapping[str, Chosen]) -> None:
+    problems = [
+        problem_of_task(manifest, task, ("namespaceFiles",), f"more than one namespace has {choice.doubles[0]!r}")
+        for task, choice in chosen.items()
+        if choice.doubles and selections[task].if_exists is IfExists.FAIL
+    ]
+    if problems:
+        raise ManifestError(problems)
 
 
 def _check_pool(app: App, manifest: Manifest, plan: RoundPlan) -> None:
@@ -205,15 +225,10 @@ def _check_pool(app: App, manifest: Manifest, plan: RoundPlan) -> None:
     if pool is None:
         known = ", ".join(sorted(pools)) or "none yet"
         message = f"there is no pool {plan.pool_id!r} in the Batch account; there is: {known}"
-        raise ManifestError([_at(manifest, plan.tasks[0], ("taskRunner", "poolId"), message)])
+        raise ManifestError([problem_of_task(manifest, plan.tasks[0].name, ("taskRunner", "poolId"), message)])
     if too_large := [task for task in plan.tasks if task.slots > pool.slots_per_node]:
         message = f"the nodes of pool {pool.id!r} have {pool.slots_per_node} task slots"
-        raise ManifestError([_at(manifest, task, ("requiredSlots",), message) for task in too_large])
-
-
-def _at(manifest: Manifest, task: PlannedTask, path: tuple[str, ...], message: str) -> Problem:
-    index = next(index for index, other in enumerate(manifest.flow.tasks) if other.id == task.name)
-    return manifest.problem(("tasks", index, *path), message)
+        raise ManifestError([problem_of_task(manifest, task.name, ("requiredSlots",), message) for task in too_large])
 
 
 def _stage(app: App, run: Run, plan: RoundPlan) -> None:

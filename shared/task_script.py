@@ -22,6 +22,7 @@ TIME_LIMIT_EXIT_CODE = 124
 SET_UP_EXIT_CODE = 125
 SCRIPT_EXIT_CODES = (TIME_LIMIT_EXIT_CODE, SET_UP_EXIT_CODE)
 GRACE_SECONDS = 10
+OUTPUT_DIRECTORY = "output"
 _MARKER = "azure-batch-task-runner"
 
 
@@ -73,6 +74,11 @@ class Paths:
         """`{{ workingDir }}`: an absolute path that is known before the task has a node."""
         return f"/tmp/{self.run_id}-{self.task}"  # noqa: S108 - in the task's container, and unique to the task
 
+    @property
+    def output_directory(self) -> str:
+        """`{{ outputDir }}`, for tasks that want one."""
+        return f"{self.link}/{OUTPUT_DIRECTORY}"
+
 
 @dataclass(frozen=True)
 class Link:
@@ -94,6 +100,7 @@ class Commands:
     env: Mapping[str, str]
     time_limit: timedelta
     links: tuple[Link, ...] = ()
+    has_output_directory: bool = False
 
 
 def build(paths: Paths, commands: Commands) -> str:
@@ -110,6 +117,9 @@ def build(paths: Paths, commands: Commands) -> str:
         expired=shlex.quote(f"{paths.system}expired"),
         link=shlex.quote(paths.link),
         exports=exports,
+        output_directory=f"mkdir -p {OUTPUT_DIRECTORY}; export OUTPUT_DIR={shlex.quote(paths.output_directory)}"
+        if commands.has_output_directory
+        else "",
         links="\n".join(shlex.join(["bring", link.name, *link.sources]) for link in commands.links),
         command=shlex.join([*commands.interpreter, commands.text]),
         seconds=seconds,
@@ -176,6 +186,7 @@ trap 'rm -f {link}' EXIT
 {links}
 
 export WORKING_DIR={link} HOME={link}
+{output_directory}
 {exports}
 
 {command} &

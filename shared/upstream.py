@@ -10,22 +10,23 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from shared import globs
 from shared.task_script import Link, Paths
 
 _WILDCARD = re.compile(r"[*?\[]")
-_GLOB = re.compile(
-    r"(?P<folders>\*\*/)|(?P<all>\*\*)|(?P<some>\*)|(?P<one>\?)|(?P<set>\[[^\]/]+\])|(?P<text>.)", re.DOTALL
-)
-_REGEX = {"folders": "(?:.*/)?", "all": ".*", "some": "[^/]*", "one": "[^/]"}
 FOLDER = ".upstream"
 
 
 @dataclass(frozen=True)
 class OutputPattern:
-    """One entry of `outputFiles`: a glob, or the name of one file, relative to the working directory."""
+    """One entry of `outputFiles`: a glob, or the name of one file, relative to the working directory.
+
+    The paths of the files that it brings back are told relative to `base`: a folder ending in a slash, or nothing.
+    """
 
     index: int
     pattern: str
+    base: str = ""
 
     @property
     def is_literal(self) -> bool:
@@ -40,16 +41,8 @@ class OutputPattern:
         return literal[: literal.rfind("/") + 1]
 
     def matches(self, path: str) -> bool:
-        """Whether a file would be matched: `*` and `?` stay in a folder, `**` does not."""
-        regex = "".join(_regex(part) for part in _GLOB.finditer(self.pattern))
-        return re.fullmatch(regex, path, re.DOTALL) is not None
-
-
-def _regex(part: re.Match[str]) -> str:
-    kind = part.lastgroup or "text"
-    if kind == "set":
-        return part.group().replace("[!", "[^").replace("\\", "\\\\")
-    return _REGEX.get(kind) or re.escape(part.group())
+        """Whether a file would be brought back under this path."""
+        return globs.matches(self.pattern, self.base + path)
 
 
 @dataclass(frozen=True)
@@ -70,7 +63,10 @@ class UpstreamFile:
         sources = [
             prefix + found
             for prefix, pattern in zip(self.prefixes, self.patterns, strict=True)
-            for found in (self.paths.inputs + self.name, self.name.removeprefix(pattern.folder))
+            for found in (
+                self.paths.inputs + pattern.base + self.name,
+                (pattern.base + self.name).removeprefix(pattern.folder),
+            )
         ]
         return Link(name, tuple(sources))
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from shared.errors import ManifestError
-from shared.plan import RoundPlan, manifest_of, plan_round, wanted_namespaces
+from shared.plan import RoundPlan, manifest_of, namespace_selections, plan_round
 from shared.record import Outputs, TaskRecord
 from shared.run import NamespaceFile
 from shared.states import State
@@ -82,9 +82,31 @@ def test_namespace_files_come_from_the_run_document(plan) -> None:
     assert planned.tasks[0].namespace_files == (file,)
 
 
-def test_namespace_files_need_a_namespace(run_of) -> None:
+def test_namespace_files_need_a_namespace(run_of, settings) -> None:
+    run = run_of("commands: [x]\nnamespaceFiles: {enabled: true}")
     with pytest.raises(ManifestError, match="namespaceFiles: the flow has no `namespace` to take files from at line 2"):
-        wanted_namespaces(manifest_of(run_of("commands: [x]\nnamespaceFiles: {enabled: true}")))
+        namespace_selections(manifest_of(run), run, settings)
+
+
+def test_namespaces_and_globs_of_namespace_files_are_rendered(run_of, settings) -> None:
+    text = (
+        "id: t\nnamespace: n.s\nvariables: {v: lib}\ncommands: [x]\n"
+        "namespaceFiles: {namespaces: ['{{ flow.namespace }}', other], include: ['{{ vars.v }}/**']}"
+    )
+    selection = namespace_selections(manifest_of(run_of(text)), run_of(text), settings)["t"]
+    assert (selection.namespaces, selection.include) == (("n.s", "other"), ("lib/**",))
+
+
+def test_output_directory(plan) -> None:
+    """Everything in it comes back, told relative to it."""
+    task = plan("id: t\ncommands: ['echo > {{ outputDir }}/a']\noutputDirectory: true").tasks[0]
+    assert task.commands.text == "set -e\necho > /tmp/env-20261122t121314-3f9a1c2b-t/output/a"
+    assert [(pattern.pattern, pattern.base) for pattern in task.output_patterns] == [("output/**/*", "output/")]
+
+
+def test_output_dir_is_not_there_unless_it_is_asked_for(plan) -> None:
+    with pytest.raises(ManifestError, match="'outputDir' does not exist"):
+        plan("commands: ['{{ outputDir }}']")
 
 
 @pytest.mark.parametrize(
