@@ -12,7 +12,7 @@ from azure.batch import models
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from shared.plan import Image, PlannedTask, RoundPlan
+    from shared.planned import Image, PlannedTask, RoundPlan
     from shared.run import Run
     from shared.upstream import OutputPattern
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from shared.plan import PlannedTask
+    from shared.planned import PlannedTask
     from shared.upstream import OutputPattern
 
 LOG_NAMES = ("stdout.txt", "stderr.txt")

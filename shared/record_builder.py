@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from shared.manifest import Flow
     from shared.outcome import Outcome
     from shared.outputs import TaskFiles
-    from shared.plan import PlannedTask
+    from shared.planned import PlannedTask
     from shared.printed import Printed
     from shared.run import Run
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from shared.manifest import Manifest
     from shared.outcome import Outcome
     from shared.outputs import Collected, TaskFiles
-    from shared.plan import PlannedTask, RoundPlan
+    from shared.planned import PlannedTask, RoundPlan
     from shared.run import Run
 
 BUDGET_SECONDS = 20.0

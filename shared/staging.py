@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from azure.storage.blob import BlobServiceClient, ContainerClient
 
-    from shared.plan import PlannedTask, RoundPlan
+    from shared.planned import PlannedTask, RoundPlan
     from shared.run import Run
     from shared.settings import Settings
 

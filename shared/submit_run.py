@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from shared.inbox import Drop
     from shared.manifest import Manifest
     from shared.namespace_files import Chosen, Selection
-    from shared.plan import RoundPlan
+    from shared.planned import RoundPlan
 
 
 def take(app: App, blob: str) -> None:

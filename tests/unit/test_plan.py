@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 
 from shared.errors import ManifestError
-from shared.plan import RoundPlan, manifest_of, namespace_selections, plan_round
+from shared.plan import manifest_of, namespace_selections, plan_round
+from shared.planned import RoundPlan
 from shared.record import Outputs, TaskRecord
 from shared.run import NamespaceFile
 from shared.states import State
