@@ -17,21 +17,21 @@ from shared.states import FailureCategory, State
 
 if TYPE_CHECKING:
     from shared.app import App
-    from shared.manifest import Flow
+    from shared.manifest import Manifest
     from shared.run import Rejection, Run
 
 
 def finish(app: App, run: Run, state: State | None = None, failure: Failure | None = None) -> None:
     """Write the record, once, and close the run. Without a `state`, those of its tasks decide."""
-    record = build_record(run, _flow(run), state, failure, now=app.now())
+    record = build_record(run, _manifest(run), state, failure, now=app.now())
     app.results.write_record(run, record)
     log.info("run %s: recorded as %s", run.id, record.state)
     close(app, run)
 
 
-def _flow(run: Run) -> Flow | None:
+def _manifest(run: Run) -> Manifest | None:
     try:
-        return manifest_of(run).flow
+        return manifest_of(run)
     except ManifestError:
         return None
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
-    from shared.manifest import Flow
+    from shared.manifest import Flow, Manifest
     from shared.outcome import Outcome
     from shared.outputs import TaskFiles
     from shared.planned import PlannedTask
@@ -76,11 +76,14 @@ def _warnings(outcome: Outcome, files: TaskFiles, printed: Printed) -> Iterable[
     yield from printed.warnings
 
 
-def build_record(run: Run, flow: Flow | None, state: State | None, failure: Failure | None, *, now: datetime) -> Record:
+def build_record(
+    run: Run, manifest: Manifest | None, state: State | None, failure: Failure | None, *, now: datetime
+) -> Record:
     """The record of a run, as far as its rounds went.
 
-    `flow` is None if the manifest cannot be read, `state` if the tasks decide on it.
+    `manifest` is None if it cannot be read, `state` if the tasks decide on it.
     """
+    flow = manifest.flow if manifest else None
     tasks = _all_tasks(run, flow)
     rejection = run.body.rejection
     return Record(
@@ -100,7 +103,11 @@ def build_record(run: Run, flow: Flow | None, state: State | None, failure: Fail
         tasks=tasks,
         failure=failure,
         errors=rejection.errors if rejection else (),
-        warnings=tuple(RunProblem(message=text, path=f"tasks.{task.id}") for task in tasks for text in task.warnings),
+        warnings=(
+            *(RunProblem.of(warning) for warning in (manifest.warnings if manifest else ())),
+            *run.body.warnings,
+            *(RunProblem(message=text, path=f"tasks.{task.id}") for task in tasks for text in task.warnings),
+        ),
     )
 
 

@@ -69,6 +69,7 @@ class RunBody(Document):
     detected: datetime | None = None
     jobs: tuple[JobRecord, ...] = ()
     namespace_files: dict[str, tuple[NamespaceFile, ...]] | None = None
+    warnings: tuple[RunProblem, ...] = ()
     finished: dict[str, TaskRecord] = Field(default_factory=dict)
 
 
@@ -200,9 +201,11 @@ class Run:
         """The user asked for the end of the run."""
         return replace(self, progress=replace(self.progress, cancelled=True))
 
-    def with_namespace_files(self, files: dict[str, tuple[NamespaceFile, ...]] | None) -> Run:
+    def with_namespace_files(
+        self, files: dict[str, tuple[NamespaceFile, ...]] | None, warnings: tuple[RunProblem, ...] = ()
+    ) -> Run:
         """What was read of the namespaces, which every later planning uses; None: it must be read again."""
-        return replace(self, body=self.body.model_copy(update={"namespace_files": files}))
+        return replace(self, body=self.body.model_copy(update={"namespace_files": files, "warnings": warnings}))
 
     def _running(self) -> Progress:
         return replace(self.progress, state=State.RUNNING, attempts=0, announced=0, waiting=None)

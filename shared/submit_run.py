@@ -204,18 +204,22 @@ def _with_namespace_files(app: App, run: Run, manifest: Manifest) -> Run:
     namespaces = {namespace for selection in selections.values() for namespace in selection.namespaces}
     listed = {namespace: app.staging.namespace_files(namespace) for namespace in namespaces}
     chosen = {task: selection.choose(listed) for task, selection in selections.items()}
-    _check_doubles(manifest, selections, chosen)
-    return app.runs.save(run.with_namespace_files({task: choice.files for task, choice in chosen.items()}))
+    warnings = _doubles(manifest, selections, chosen, IfExists.WARN)
+    if problems := _doubles(manifest, selections, chosen, IfExists.FAIL):
+        raise ManifestError(problems)
+    files = {task: choice.files for task, choice in chosen.items()}
+    return app.runs.save(run.with_namespace_files(files, tuple(RunProblem.of(warning) for warning in warnings)))
 
 
-def _check_doubles(manifest: Manifest, selections: Mapping[str, Selection], chosen: Mapping[str, Chosen]) -> None:
-    problems = [
+def _doubles(
+    manifest: Manifest, selections: Mapping[str, Selection], chosen: Mapping[str, Chosen], if_exists: IfExists
+) -> list[Problem]:
+    """The tasks that say `if_exists` and of whose namespaces more than one has the same file."""
+    return [
         problem_of_task(manifest, task, ("namespaceFiles",), f"more than one namespace has {choice.doubles[0]!r}")
         for task, choice in chosen.items()
-        if choice.doubles and selections[task].if_exists is IfExists.FAIL
+        if choice.doubles and selections[task].if_exists is if_exists
     ]
-    if problems:
-        raise ManifestError(problems)
 
 
 def _check_pool(app: App, manifest: Manifest, plan: RoundPlan) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+import pytest
 from azure.batch import models
 
 from shared import poll_runs, submit_run
@@ -219,3 +220,17 @@ def test_namespace_files_that_change_meanwhile_are_listed_again(world) -> None:
 def replace_etag(file):
     """The file as it was listed before somebody wrote it."""
     return file.model_copy(update={"etag": "0x8D0000000000000"})
+
+
+@pytest.mark.parametrize(("if_exists", "state"), [("FAIL", "REJECTED"), ("WARN", "SUCCESS")])
+def test_two_namespaces_with_one_file(world, if_exists: str, state: str) -> None:
+    for namespace in ("n.a", "n.b"):
+        world.put("namespaces", f"{namespace}/x.txt", namespace)
+    text = f"commands: [cat x.txt]\nnamespaceFiles: {{namespaces: [n.a, n.b], ifExists: {if_exists}}}"
+    run = world.take(text=text)
+    world.finish()
+    record = world.record(run)
+    assert record["state"] == state
+    (problem,) = record["errors"] + record["warnings"]
+    assert (problem["path"], problem["line"]) == ("namespaceFiles", 2)
+    assert "'x.txt'" in problem["message"]
