@@ -1,82 +1,68 @@
 """The manifest: bytes → `Manifest`, or ManifestError with everything that is wrong and where.
 
-A manifest is a Kestra flow, or one task at top level (the task form). The models below are the language: what is not
-in them is an error. Texts may hold expressions; they are rendered when a round is planned (`plan.py`), never here.
+A manifest is a Kestra flow, or one task at top level (the task form). Its models are the language: what is not in them
+is an error. Texts may hold expressions; they are rendered when a round is planned (`plan.py`), never here.
+
+    manifest_flow.py         the flow: the root
+    manifest_inputs.py       its inputs
+    manifest_groups.py       Sequential, Parallel, ForEach
+    manifest_task.py         a task
+    manifest_task_runner.py  its task runner
+    manifest_kestra.py       what else Kestra knows
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Any
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import ValidationError
 
 from shared import yaml_source
 from shared.errors import ManifestError, Problem
 from shared.manifest_errors import problems_of
-from shared.manifest_order import Step, dependencies, problems_of_order
-from shared.manifest_task import Task
-from shared.manifest_values import Duration, Properties, Text
+from shared.manifest_flow import MAX_TASKS, Flow
+from shared.manifest_layout import Layout
+from shared.manifest_order import dependencies, problems_of_order, tasks_before
+from shared.manifest_task import ForeachFile, Task
+from shared.manifest_warnings import warnings_of
+from shared.plugin_defaults import with_plugin_defaults
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
-__all__ = ["MAX_BYTES", "Flow", "Input", "Manifest", "Task", "read_manifest", "redacted"]
+    from shared.yaml_source import PropertyPath
+
+__all__ = ["MAX_BYTES", "Flow", "Manifest", "Task", "read_manifest", "redacted"]
 
 MAX_BYTES = 1024 * 1024
-LONGEST_FLOW = timedelta(days=6)
-
-
-class Input(Properties):
-    """An input of the flow: here its default is its value."""
-
-    id: str
-    type: str = "STRING"
-    description: str | None = None
-    required: bool = True
-    defaults: Any = None
-
-
-class Flow(Properties):
-    """A Kestra flow."""
-
-    id: Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9._-]*$", max_length=100)] | None = None
-    namespace: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=150)] | None = None
-    description: str | None = None
-    labels: dict[str, Text] = Field(default_factory=dict)
-    variables: dict[str, Any] = Field(default_factory=dict)
-    inputs: tuple[Input, ...] = ()
-    tasks: Annotated[tuple[Task, ...], Field(min_length=1)]
-    timeout: Annotated[Duration, Field(le=LONGEST_FLOW)] = LONGEST_FLOW
-    priority: Annotated[int, Field(ge=-1000, le=1000)] = 0
-
-    @model_validator(mode="after")
-    def _task_ids_differ(self) -> Self:
-        ids = [task.id for task in self.tasks]
-        repeated = sorted({task_id for task_id in ids if ids.count(task_id) > 1})
-        if repeated:
-            raise ValueError(f"task ids must differ; there is more than one {repeated[0]!r}")
-        return self
 
 
 @dataclass(frozen=True)
 class Manifest:
     """A manifest that was read: the flow, and the text it came from, so that later problems can name their place.
 
-    `dependencies` are the tasks that run, and for each the ids of the tasks it waits for.
+    `dependencies` are the tasks that run, and for each the ids of the tasks it waits for. `warnings` tell what has no
+    effect.
     """
 
     flow: Flow
-    source: yaml_source.Source
-    is_task_form: bool
     dependencies: Mapping[str, tuple[str, ...]]
-    warnings: tuple[Problem, ...] = ()
+    warnings: tuple[Problem, ...]
+    layout: Layout
 
-    def problem(self, path: tuple[str | int, ...], message: str, *, at_key: bool = False) -> Problem:
-        """A problem with the property at `path` (counted from the flow: `("tasks", 0, "commands", 1)`)."""
-        return _problem(self.source, path, message, is_task_form=self.is_task_form, at_key=at_key)
+    def problem(self, path: PropertyPath, message: str, *, at_key: bool = False) -> Problem:
+        """A problem with the property at `path` (counted from the flow: `("tasks", 0, "commands", 1)`).
+
+        The number of a task is its place in `flow.tasks`.
+        """
+        match path:
+            case ("tasks", int(index), *below):
+                placed = self.flow.placed_tasks[index]
+                is_foreach = below[:1] == ["foreach"]
+                path = (*placed.foreach_path, *below[1:]) if is_foreach else (*placed.path, *below)
+        return self.layout.problem(path, message, at_key=at_key)
 
 
 def read_manifest(text: str, name: str) -> Manifest:
@@ -89,41 +75,38 @@ def read_manifest(text: str, name: str) -> Manifest:
         raise ManifestError([source.problem((), "a manifest is a map of properties, such as `tasks:` or `commands:`")])
     is_task_form = _is_task_form(source.data)
     data = _as_flow(source.data) if is_task_form else source.data
+    in_form: dict[PropertyPath, PropertyPath] = {("tasks", 0): ()} if is_task_form else {}
+    data, by_defaults = with_plugin_defaults(data, Layout(source, in_form))
+    layout = Layout(source, {**in_form, **by_defaults})
     try:
         flow = Flow.model_validate(data)
     except ValidationError as error:
-        raise ManifestError(problems_of(error, source, Flow, is_task_form=is_task_form)) from error
-    steps = _steps(flow)
-    indexes = {task.id: index for index, task in enumerate(flow.tasks)}
-    if problems := problems_of_order(steps):
-        raise ManifestError(
-            [
-                _problem(
-                    source,
-                    ("tasks", indexes[problem.step], "dependsOn", problem.entry),
-                    problem.message,
-                    is_task_form=is_task_form,
-                )
-                for problem in problems
-            ]
-        )
-    return Manifest(flow, source, is_task_form, dependencies(steps))
+        raise ManifestError(problems_of(error, layout, Flow)) from error
+    return _manifest(flow, layout)
 
 
-def _steps(flow: Flow) -> list[Step]:
-    """Without `dependsOn`, a task waits for the one before it."""
-    return [
-        Step(task.id, (before.id,) if task.depends_on is None and before else task.depends_on or (), not task.disabled)
-        for before, task in zip((None, *flow.tasks), flow.tasks, strict=False)
-    ]
+def _manifest(flow: Flow, layout: Layout) -> Manifest:
+    if len(flow.tasks) > MAX_TASKS:
+        message = f"a flow has at most {MAX_TASKS} tasks, this one has {len(flow.tasks)}; use `foreach` for more"
+        raise ManifestError([layout.problem(("tasks",), message)])
+    if wrong := problems_of_order(flow.steps):
+        raise ManifestError([layout.problem(problem.path, problem.message) for problem in wrong])
+    notes = [layout.problem(path, message, at_key=True) for path, message in warnings_of(flow)]
+    warnings = sorted(dict.fromkeys(notes), key=lambda problem: (problem.line or 0, problem.column or 0))
+    manifest = Manifest(flow, dependencies(flow.steps), tuple(warnings), layout)
+    if problems := list(_problems_of_items(manifest)):
+        raise ManifestError(problems)
+    return manifest
 
 
-def _problem(
-    source: yaml_source.Source, path: tuple[str | int, ...], message: str, *, is_task_form: bool, at_key: bool = False
-) -> Problem:
-    if is_task_form and path[:1] == ("tasks",):
-        path = path[2:]
-    return source.problem(path, message, at_key=at_key)
+def _problems_of_items(manifest: Manifest) -> Iterator[Problem]:
+    """Fan-outs over files of tasks that do not run before them."""
+    for index, task in enumerate(manifest.flow.tasks):
+        if isinstance(task.foreach, ForeachFile) and task.foreach.files and task.id in manifest.dependencies:
+            other = task.foreach.files.task
+            if other not in tasks_before(task.id, manifest.dependencies):
+                path = ("tasks", index, "foreach", "files", "task")
+                yield manifest.problem(path, f"{other!r} is no task that runs before this one")
 
 
 def _is_task_form(data: dict[str, Any]) -> bool:

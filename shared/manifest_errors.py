@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pydantic import ValidationError
     from pydantic_core import ErrorDetails
 
-    from shared.yaml_source import Source
+    from shared.manifest_layout import Layout
 
 _EXPECTED = {
     "string_type": "expected text",
@@ -33,34 +33,27 @@ _EXPECTED = {
 }
 
 
-def problems_of(error: ValidationError, source: Source, model: type[BaseModel], *, is_task_form: bool) -> list[Problem]:
-    """All problems, in the order of the file.
-
-    `model` is the root model that was validated. Where the manifest has the task form, paths lose the `tasks[0]` that
-    was put around it.
-    """
+def problems_of(error: ValidationError, layout: Layout, model: type[BaseModel]) -> list[Problem]:
+    """All problems, each once, in the order of the file. `model` is the root model that was validated."""
     errors = error.errors(include_url=False)
-    problems = [
-        _problem(details, source, model, is_task_form=is_task_form)
-        for details in errors
-        if not _is_consequence(details, errors)
-    ]
-    return sorted(problems, key=lambda problem: (problem.line or 0, problem.column or 0))
+    problems = [_problem(details, layout, model) for details in errors if not _is_consequence(details, errors)]
+    return sorted(dict.fromkeys(problems), key=lambda problem: (problem.line or 0, problem.column or 0))
 
 
 def _is_consequence(details: ErrorDetails, errors: list[ErrorDetails]) -> bool:
-    """Whether a list is called too short only because its items were wrong."""
+    """Whether a list is called too short, or a default cannot be had, only because something else was wrong."""
     loc = details["loc"]
+    if details["type"] == "default_factory_not_called":
+        return True
     return details["type"] == "too_short" and any(
         other["loc"][: len(loc)] == loc and len(other["loc"]) > len(loc) for other in errors
     )
 
 
-def _problem(details: ErrorDetails, source: Source, model: type[BaseModel], *, is_task_form: bool) -> Problem:
-    loc = tuple(part for part in details["loc"] if not _is_tag(part))
-    path = loc[2:] if is_task_form and loc[:2] == ("tasks", 0) else loc
-    is_unknown = details["type"] == "extra_forbidden"
-    return source.problem(path, _message(details, _names_at(model, loc[:-1])), at_key=is_unknown)
+def _problem(details: ErrorDetails, layout: Layout, model: type[BaseModel]) -> Problem:
+    path = tuple(part for part in details["loc"] if not _is_tag(part))
+    message = _message(details, _names_at(model, details["loc"][:-1]))
+    return layout.problem(path, message, at_key=details["type"] in ("extra_forbidden", "unsupported"))
 
 
 def _is_tag(part: str | int) -> bool:
@@ -113,15 +106,18 @@ def _shown(value: object) -> str:
 
 def _names_at(model: type[BaseModel], path: Sequence[str | int]) -> list[str]:
     """The property names that are known at a path, for suggestions."""
-    current: Any = model
+    models = [model]
     for part in path:
-        if isinstance(part, str) and isinstance(current, type) and issubclass(current, BaseModel):
-            field = next((field for field in current.model_fields.values() if field.alias == part), None)
-            current = next(_models(field.annotation), None) if field else None
-    return [field.alias for field in current.model_fields.values() if field.alias] if current else []
+        if isinstance(part, str) and _is_tag(part):
+            models = [each for each in models if f"<{each.__name__}>" == part]
+        elif isinstance(part, str):
+            fields = [field for each in models for field in each.model_fields.values() if field.alias == part]
+            models = [each for field in fields for each in _models(field)]
+    return [field.alias for each in models for field in each.model_fields.values() if field.alias]
 
 
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:  # noqa: ANN401 - a type expression
+    annotation = getattr(annotation, "annotation", annotation)
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
     for argument in typing.get_args(annotation):

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from shared.container_run_options import check_container_run_options
+from shared.manifest_kestra import KestraRetry, KestraScript
 from shared.manifest_task_runner import TaskRunner
 from shared.manifest_values import Duration, Properties, Text
-from shared.task_types import LANGUAGES, TASK_TYPE, Language
+from shared.task_types import DEFAULT_TYPE, SHELL, Language, known_types, language_of
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -51,19 +52,11 @@ class RunAs(StrEnum):
     USER = "user"
 
 
-class Retry(Properties):
-    """What happens when the commands fail: Batch runs them again, at once."""
+class Retry(KestraRetry):
+    """What happens when the commands fail: Azure Batch runs them again, at once."""
 
     max_attempts: Annotated[int, Field(ge=1, le=100)]
     """How often the task is started at most, the first time included."""
-    type: Literal["constant", "exponential", "random"] = "constant"
-    interval: Duration | None = None
-    min_interval: Duration | None = None
-    max_interval: Duration | None = None
-    max_duration: Duration | None = None
-    delay_factor: float | None = None
-    warning_on_retry: bool = False
-    behavior: Literal["RETRY_FAILED_TASK"] = "RETRY_FAILED_TASK"
 
     @property
     def retries(self) -> int:
@@ -121,20 +114,28 @@ Foreach = Annotated[
 ]
 
 
+GROUP_TYPES = "io.kestra.plugin.core.flow.<Sequential|Parallel|ForEach>"
+TaskId = Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_-]*$", max_length=100)]
+
+
 def _task_type(value: str) -> str:
-    match = TASK_TYPE.fullmatch(value)
-    if not match or match["language"] not in LANGUAGES:
-        known = ", ".join(f"io.kestra.plugin.scripts.{name}.Commands and .Script" for name in LANGUAGES)
-        raise ValueError(f"unknown task type {value!r}; there is {known}")
+    if language_of(value) is None:
+        raise ValueError(f"unknown task type {value!r}; there is {known_types()}, and the groups {GROUP_TYPES}")
     return value
 
 
-class Task(Properties):
+def _interpreter_of_type(validated: dict[str, Any]) -> tuple[str, ...]:
+    language = language_of(validated.get("type", DEFAULT_TYPE))
+    return language.interpreter if language else SHELL
+
+
+class Task(KestraScript):
     """One container: its image, its commands, the files it gets and the files it makes."""
 
-    id: Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_-]*$", max_length=100)]
-    type: Annotated[str, AfterValidator(_task_type)] = "io.kestra.plugin.scripts.shell.Commands"
-    description: str | None = None
+    id: TaskId
+    """Its name: in `dependsOn`, in expressions, and of its folders in the results."""
+    type: Annotated[str, AfterValidator(_task_type)] = DEFAULT_TYPE
+    """Kestra's type, which decides the image, the interpreter and how a `script` is run."""
     disabled: bool = False
     """Leave the task out; who waits for it waits for what it would have waited for."""
     depends_on: tuple[str, ...] | None = None
@@ -144,18 +145,29 @@ class Task(Properties):
     foreach: Foreach | None = None
     """Run the task for each item of a list, of the JSON list that an expression gives, of files; or so many times."""
     container_image: Text | None = None
+    """The image that the container is made of; without it, that of the type."""
     commands: Annotated[tuple[Text, ...], Field(min_length=1)] | None = None
+    """What is run: these lines, by the interpreter."""
     script: Text | None = None
+    """What is run: this program, in the language of the type. Instead of `commands`."""
     before_commands: tuple[Text, ...] = ()
-    interpreter: Annotated[tuple[Text, ...], Field(min_length=1)] = ("/bin/sh", "-c")
+    """What is run before it, in the same shell: to install packages, for example."""
+    interpreter: Annotated[tuple[Text, ...], Field(min_length=1)] = Field(default_factory=_interpreter_of_type)
+    """The program that gets the commands as its last argument; without it, that of the type."""
     env: dict[str, Text] = Field(default_factory=dict)
+    """Environment variables of the commands."""
     input_files: dict[str, Text] = Field(default_factory=dict)
+    """Files in the working directory before the commands start: by relative path, their text."""
     namespace_files: NamespaceFiles = NamespaceFiles(enabled=False)
+    """Files of namespaces in the working directory; `inputFiles` of the same name win."""
     output_files: tuple[Text, ...] = ()
+    """What is brought back, also if the task fails: globs, relative to the working directory (`**` crosses folders)."""
     output_directory: bool = False
     """Bring back everything that the commands put into `{{ outputDir }}`."""
     fail_fast: bool = True
+    """Stop at the first command that fails, as `set -e` does."""
     timeout: Duration | None = None
+    """How long the commands may run, from the task's start; without it, `taskRunner.waitUntilCompletion`."""
     retry: Retry | None = None
     """Run the commands again when they fail."""
     run_as: RunAs = RunAs.ROOT
@@ -163,8 +175,9 @@ class Task(Properties):
     required_slots: Annotated[int, Field(ge=1, le=256)] = 1
     """How many of a node's task slots the task takes."""
     container_run_options: Annotated[str, AfterValidator(check_container_run_options)] | None = None
-    """Options of `docker create` that limit or extend what the container gets of its node."""
+    """Options of `docker create` that limit or extend what the container gets of its node; without expressions."""
     task_runner: TaskRunner = TaskRunner()
+    """Which account, pool and storage the task uses."""
 
     @model_validator(mode="after")
     def _commands_or_script(self) -> Self:
@@ -175,9 +188,9 @@ class Task(Properties):
     @property
     def language(self) -> Language:
         """What the task's type brings along."""
-        match = TASK_TYPE.fullmatch(self.type)
-        assert match is not None  # noqa: S101 - the type was validated
-        return LANGUAGES[match["language"]]
+        language = language_of(self.type)
+        assert language is not None  # noqa: S101 - the type was validated
+        return language
 
     @property
     def time_limit(self) -> timedelta:

@@ -7,15 +7,26 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
+from shared.manifest_kestra import KestraRunner
 from shared.manifest_values import Credential, Duration, Properties, Text
 
 RUNNER_TYPE = "io.kestra.plugin.ee.azure.runner.Batch"
+_OLD_TYPES = (
+    "io.kestra.plugin.azure.runner.Batch",
+    "io.kestra.plugin.azure.runner.AzureBatchTaskRunner",
+    "io.kestra.plugin.azure.ee.runner.Batch",
+)
+
+
+def canonical_runner_type(value: str) -> str:
+    """The task runner's type for one of the names that it has had in Kestra; any other value as it is."""
+    return RUNNER_TYPE if value in _OLD_TYPES else value
 
 
 def _runner_type(value: str) -> str:
-    if value != RUNNER_TYPE:
+    if canonical_runner_type(value) != RUNNER_TYPE:
         raise ValueError(f"unknown task runner {value!r}; there is {RUNNER_TYPE}")
-    return value
+    return RUNNER_TYPE
 
 
 class BlobStorage(Properties):
@@ -43,7 +54,7 @@ class Registry(Properties):
     identity_reference: IdentityReference | None = None
 
 
-class TaskRunner(Properties):
+class TaskRunner(KestraRunner):
     """The Azure Batch account, the pool and the storage that a task uses."""
 
     type: Annotated[str, AfterValidator(_runner_type)] = RUNNER_TYPE
@@ -54,9 +65,6 @@ class TaskRunner(Properties):
     blob_storage: BlobStorage = BlobStorage()
     registry: Registry | None = None
     wait_until_completion: Duration = timedelta(hours=1)
-    completion_check_interval: Duration | None = None
-    stream_logs: bool = False
     delete: bool = True
-    resume: bool = True
     sync_working_directory: bool = False
     """Bring the whole working directory back, not only what `outputFiles` names."""

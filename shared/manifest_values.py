@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, TypeAdapter, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    TypeAdapter,
+    ValidationError,
+    WithJsonSchema,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
 
 
@@ -17,6 +26,15 @@ class Properties(BaseModel):
         frozen=True, alias_generator=to_camel, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_is_absent(cls, data: Any) -> Any:  # noqa: ANN401 - whatever stands in the manifest
+        """A property without a value is as good as not there, as in Kestra."""
+        if not isinstance(data, dict):
+            return data
+        known = {field.alias for field in cls.model_fields.values()}
+        return {name: value for name, value in data.items() if value is not None or name not in known}
+
 
 def _as_text(value: object) -> object:
     """Numbers and booleans where text is wanted are taken as they were written, as Kestra does."""
@@ -25,7 +43,8 @@ def _as_text(value: object) -> object:
     return getattr(value, "text", value)
 
 
-def _duration(value: object) -> object:
+def as_duration(value: object) -> timedelta:
+    """A duration of ISO 8601 that is longer than nothing. Raises ValueError."""
     if isinstance(value, str) and value.startswith("P"):
         try:
             duration = TypeAdapter(timedelta).validate_python(value)
@@ -42,6 +61,6 @@ def _only_by_secret(value: str) -> str:
     return value
 
 
-Text = Annotated[str, BeforeValidator(_as_text)]
-Duration = Annotated[timedelta, BeforeValidator(_duration)]
+Text = Annotated[str, BeforeValidator(_as_text), WithJsonSchema({"type": ["string", "number", "boolean"]})]
+Duration = Annotated[timedelta, BeforeValidator(as_duration)]
 Credential = Annotated[Text, AfterValidator(_only_by_secret)]

@@ -16,10 +16,12 @@ import yaml
 from shared.errors import ManifestError, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
 MAX_DEPTH = 50
 MAX_NODES = 100_000
+
+PropertyPath = tuple[str | int, ...]
 
 _TAG = "tag:yaml.org,2002:"
 
@@ -59,7 +61,7 @@ class Source:
     data: Any
     root: yaml.Node
 
-    def problem(self, path: Sequence[str | int], message: str, *, at_key: bool = False) -> Problem:
+    def problem(self, path: PropertyPath, message: str, *, at_key: bool = False) -> Problem:
         """A problem with the property at `path`, with its place in the text (that of its name where `at_key`).
 
         Where the path leads out of the document, the place is that of the last part that exists.
@@ -67,7 +69,7 @@ class Source:
         mark = self._mark(path, at_key=at_key)
         return Problem(message, property_path(path) or None, mark.line + 1, mark.column + 1)
 
-    def _mark(self, path: Sequence[str | int], *, at_key: bool) -> yaml.Mark:
+    def _mark(self, path: PropertyPath, *, at_key: bool) -> yaml.Mark:
         node, key = self.root, self.root
         for part in path:
             match node:
@@ -83,7 +85,7 @@ class Source:
         return key.start_mark if at_key else node.start_mark
 
 
-def property_path(path: Sequence[str | int]) -> str:
+def property_path(path: PropertyPath) -> str:
     """A path as a person would write it: `tasks[0].env.NAME`."""
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".")
 

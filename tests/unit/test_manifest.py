@@ -73,6 +73,16 @@ def test_all_problems_are_told_at_once_in_the_order_of_the_file() -> None:
         ("tasks: [{id: a}]", "tasks[0]: a task has either `commands` (a list) or `script` (text)"),
         ("commands: [a]\nscript: b", "a task has either"),
         ("commands: [a]\ntype: io.kestra.plugin.core.log.Log", "unknown task type 'io.kestra.plugin.core.log.Log'"),
+        ("commands: [a]\ntype: 3", "type: expected text, found '3'"),
+        ("commands: [a]\ntargetOS: WINDOWS", "targetOS: expected 'AUTO' or 'LINUX', found 'WINDOWS'"),
+        ("commands: [a]\nforeach: {files: {task: b, glob: x}}", "foreach.files.task: 'b' is no task that runs before"),
+        ("commands: [a]\ndisabled: true", "every task is disabled; there is nothing to run at line 1"),
+        ("tasks:", "tasks: a manifest has `tasks`"),
+        (
+            f"tasks: [{', '.join(f'{{id: t{n}, commands: [x]}}' for n in range(1001))}]",
+            "at most 1000 tasks, this one has",
+        ),
+        (f"id: {'a' * 101}\ncommands: [x]", "id: string should have at most 100 characters"),
         ("commands: [a]\ntaskRunner: {type: docker}", "taskRunner.type: unknown task runner 'docker'"),
         (
             "commands: [a]\ntaskRunner: {accessKey: abc}",
@@ -105,46 +115,6 @@ def test_problems(text: str, message: str) -> None:
     assert message in "\n".join(problems(text))
 
 
-def dependencies(*tasks: str) -> dict[str, tuple[str, ...]]:
-    listed = "".join(f"  - {{commands: [x], {task}}}\n" for task in tasks)
-    return dict(read_manifest(f"tasks:\n{listed}", "x.yaml").dependencies)
-
-
-def test_a_task_waits_for_the_one_before_it() -> None:
-    assert dependencies("id: a", "id: b", "id: c") == {"a": (), "b": ("a",), "c": ("b",)}
-
-
-def test_a_task_with_depends_on_waits_exactly_for_those() -> None:
-    graph = dependencies("id: a", "id: b, dependsOn: []", "id: c, dependsOn: [a, b]", "id: d, dependsOn: [a]")
-    assert graph == {"a": (), "b": (), "c": ("a", "b"), "d": ("a",)}
-
-
-def test_a_task_may_wait_for_a_later_one() -> None:
-    assert dependencies("id: a, dependsOn: [b]", "id: b, dependsOn: []") == {"a": ("b",), "b": ()}
-
-
-def test_who_waits_for_a_disabled_task_waits_for_what_it_would_have_waited_for() -> None:
-    graph = dependencies("id: a", "id: b, disabled: true", "id: c, disabled: true", "id: d", "id: e, dependsOn: [c, a]")
-    assert graph == {"a": (), "d": ("a",), "e": ("a",)}
-
-
-@pytest.mark.parametrize(
-    ("tasks", "message"),
-    [
-        (
-            "[{id: one, commands: [x]}, {id: b, commands: [x], dependsOn: [one, on]}]",
-            "no task 'on'; did you mean \"one\"?",
-        ),
-        ("[{id: a, dependsOn: [c], commands: [x]}, {id: b, commands: [x]}, {id: c, commands: [x]}]", "a → c → b → a"),
-    ],
-)
-def test_an_order_that_cannot_be_is_a_located_problem(tasks: str, message: str) -> None:
-    [problem] = problems(f"tasks: {tasks}")
-    assert message in problem
-    assert "dependsOn[" in problem
-    assert "at line 1, column" in problem
-
-
 @pytest.mark.parametrize("foreach", ["[1, a, {b: c}]", "3", "'{{ outputs.a.vars.list }}'", "{namespaceFiles: '*.csv'}"])
 def test_foreach_takes_a_list_a_count_an_expression_or_files(foreach: str) -> None:
     assert read_manifest(f"commands: [x]\nforeach: {foreach}", "x.yaml").flow.tasks[0].foreach is not None
@@ -161,6 +131,21 @@ def test_namespace_files_are_enabled_by_naming_any_of_their_properties() -> None
     assert (
         read_manifest("commands: [x]\nnamespaceFiles: {include: [a]}", "x.yaml").flow.tasks[0].namespace_files.enabled
     )
+
+
+def test_a_property_without_a_value_is_as_good_as_absent() -> None:
+    assert read_manifest("commands: [x]\nenv:\ntimeout: null\n", "x.yaml").flow.tasks[0].env == {}
+
+
+def test_labels_may_be_kestras_list() -> None:
+    text = "commands: [x]\nlabels: [{key: team, value: 1.10}]"
+    assert read_manifest(text, "x.yaml").flow.labels == {"team": "1.10"}
+
+
+@pytest.mark.parametrize("old", ["azure.runner.Batch", "azure.runner.AzureBatchTaskRunner", "azure.ee.runner.Batch"])
+def test_old_names_of_the_task_runner_are_understood(old: str) -> None:
+    text = f"commands: [x]\ntaskRunner: {{type: io.kestra.plugin.{old}}}"
+    assert read_manifest(text, "x.yaml").flow.tasks[0].task_runner.type == "io.kestra.plugin.ee.azure.runner.Batch"
 
 
 def test_a_literal_credential_is_not_repeated_in_the_problem() -> None:

@@ -1,0 +1,137 @@
+"""A flow: the root of a manifest; and its tasks in a row, wherever in groups they stand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+from shared.manifest_groups import ForEach, Parallel, Sequential, TaskOrGroup
+from shared.manifest_inputs import Input
+from shared.manifest_kestra import KestraFlow
+from shared.manifest_order import Step, start_of
+from shared.manifest_task import Task
+from shared.manifest_values import Duration, Properties, Text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from shared.yaml_source import PropertyPath
+
+LONGEST_FLOW = timedelta(days=6)
+MAX_TASKS = 1000
+
+
+class PluginDefault(Properties):
+    """Values for all tasks, or all task runners, of a type."""
+
+    type: str
+    """The type, or the beginning of several: `io.kestra.plugin.scripts` is all script tasks."""
+    forced: bool = False
+    """Whether the values win over those of the tasks."""
+    values: dict[str, Any] = Field(default_factory=dict)
+    """By property; maps are merged, lists joined."""
+
+
+def _labels(value: object) -> object:
+    """Kestra's list of keys and values is the same as a map."""
+    if isinstance(value, list) and all(isinstance(label, dict) and set(label) == {"key", "value"} for label in value):
+        return {str(label["key"]): label["value"] for label in value}
+    return value
+
+
+class Flow(KestraFlow):
+    """A Kestra flow: tasks, and what they have in common."""
+
+    id: Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9._-]*$", max_length=100)] | None = None
+    """Its name, for readers and `{{ flow.id }}`."""
+    namespace: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=150)] | None = None
+    """Whose namespace files its tasks get, and `{{ flow.namespace }}`."""
+    description: str | None = None
+    """For readers."""
+    labels: Annotated[dict[str, Text], BeforeValidator(_labels)] = Field(default_factory=dict)
+    """`{{ labels.<name> }}`; a map, or Kestra's list of `key` and `value`."""
+    variables: dict[str, Any] = Field(default_factory=dict)
+    """`{{ vars.<name> }}`: values of any kind."""
+    inputs: tuple[Input, ...] = ()
+    """`{{ inputs.<id> }}`: values with a type."""
+    items: Annotated[tuple[TaskOrGroup, ...], Field(alias="tasks", min_length=1)]
+    """What is run, in this order; `dependsOn` makes it a graph, groups give it a shape. At most 1,000 tasks."""
+    plugin_defaults: tuple[PluginDefault, ...] = ()
+    """Values for all tasks of a type, or for their task runners."""
+    timeout: Annotated[Duration, Field(le=LONGEST_FLOW)] = LONGEST_FLOW
+    """How long the whole run may take, waiting included, from its acceptance."""
+    priority: Annotated[int, Field(ge=-1000, le=1000)] = 0
+    """Azure Batch's priority of the run's jobs: those of higher priority are scheduled first."""
+
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        """All tasks, in the order of the file, those in groups too."""
+        return tuple(placed.task for placed in self.placed_tasks)
+
+    @cached_property
+    def placed_tasks(self) -> tuple[PlacedTask, ...]:
+        """All tasks and where they stand."""
+        return tuple(_placed(self.items, ("tasks",), is_disabled=False))
+
+    @cached_property
+    def steps(self) -> tuple[Step, ...]:
+        """What waits for what: the tasks and, as places that only pass the order on, the groups."""
+        return tuple(_steps(self.items, ("tasks",), (), in_order=True, is_disabled=False))
+
+
+@dataclass(frozen=True)
+class PlacedTask:
+    """A task, and where in the manifest it and its `foreach` stand."""
+
+    task: Task
+    path: PropertyPath
+    foreach_path: PropertyPath
+
+
+def _placed(items: Sequence[TaskOrGroup], path: PropertyPath, *, is_disabled: bool) -> Iterator[PlacedTask]:
+    for index, item in enumerate(items):
+        here = (*path, index)
+        match item:
+            case Task():
+                yield PlacedTask(_disabled(item, is_disabled=is_disabled), here, (*here, "foreach"))
+            case ForEach():
+                each = _disabled(item.task, is_disabled=is_disabled or item.disabled)
+                yield PlacedTask(each, (*here, "tasks", 0), (*here, "values"))
+            case Sequential() | Parallel():
+                yield from _placed(item.tasks, (*here, "tasks"), is_disabled=is_disabled or item.disabled)
+
+
+def _disabled(task: Task, *, is_disabled: bool) -> Task:
+    return task.model_copy(update={"disabled": True}) if is_disabled else task
+
+
+def _steps(
+    items: Sequence[TaskOrGroup], path: PropertyPath, entry: tuple[str, ...], *, in_order: bool, is_disabled: bool
+) -> Iterator[Step]:
+    """The steps of a list; `entry` is what its first one waits for (`in_order`) or each of them does."""
+    before = entry
+    for index, item in enumerate(items):
+        here = (*path, index)
+        waits_for = before if item.depends_on is None else item.depends_on
+        left_out = is_disabled or item.disabled
+        is_own = item.depends_on is not None
+        if isinstance(item, Task):
+            yield Step(item.id, here, waits_for, is_own=is_own, is_run=not left_out)
+        else:
+            start = start_of(item.id)
+            yield Step(start, here, waits_for, is_own=is_own, is_run=False)
+            in_group = isinstance(item, Sequential)
+            inside = list(_steps(item.tasks, (*here, "tasks"), (start,), in_order=in_group, is_disabled=left_out))
+            yield from inside
+            yield Step(item.id, here, _last_of(inside), is_own=False, is_run=False)
+        before = (item.id,) if in_order else entry
+
+
+def _last_of(steps: Sequence[Step]) -> tuple[str, ...]:
+    """The steps that no other of them waits for: when they have ended, all have."""
+    waited_for = {other for step in steps for other in step.waits_for}
+    return tuple(step.id for step in steps if step.id not in waited_for) or tuple(step.id for step in steps)

@@ -1,0 +1,192 @@
+"""Inputs of a flow: nobody is asked when a manifest is dropped, so that an input's default is its value."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable
+from datetime import date, datetime, time
+from enum import StrEnum
+from typing import Annotated, Any, Self
+
+from pydantic import Field, TypeAdapter, ValidationInfo, field_validator, model_validator
+
+from shared import yaml_source
+from shared.errors import ManifestError
+from shared.manifest_kestra import NoEffect
+from shared.manifest_values import Properties, Text, as_duration
+
+
+class InputType(StrEnum):
+    """Kestra's types of inputs that can have a default here."""
+
+    STRING = "STRING"
+    INT = "INT"
+    FLOAT = "FLOAT"
+    BOOL = "BOOL"
+    BOOLEAN = "BOOLEAN"
+    SELECT = "SELECT"
+    ENUM = "ENUM"
+    MULTISELECT = "MULTISELECT"
+    ARRAY = "ARRAY"
+    JSON = "JSON"
+    YAML = "YAML"
+    DATETIME = "DATETIME"
+    DATE = "DATE"
+    TIME = "TIME"
+    DURATION = "DURATION"
+    URI = "URI"
+    EMAIL = "EMAIL"
+
+
+_ELSEWHERE = {
+    "FILE": "put the file into a task's `inputFiles`: as text, or as nsfile:// or blob:// address",
+    "SECRET": "write {{ secret('NAME') }} where it is used",
+    "ION": "use JSON",
+}
+
+
+class Input(Properties):
+    """An input of the flow: `{{ inputs.<id> }}` is its default."""
+
+    id: Annotated[str, Field(pattern=r"^[a-zA-Z0-9][.a-zA-Z0-9_-]*$", max_length=100)]
+    """Its name in expressions."""
+    type: InputType = InputType.STRING
+    """What kind of value it has."""
+    display_name: str | None = None
+    """For readers."""
+    description: str | None = None
+    """For readers."""
+    required: bool = True
+    """Whether it needs a default."""
+    defaults: Annotated[Any, Field(validate_default=True)] = None
+    """Its value. Text that stands for a value of another type is read as such."""
+    prefill: Annotated[Any, NoEffect("nobody is asked for inputs; `defaults` is the value")] = None
+    values: tuple[Text, ...] | None = None
+    """What SELECT, ENUM and MULTISELECT may be."""
+    options: tuple[Text, ...] | None = None
+    """The old name of `values`."""
+    item_type: str | None = None
+    """The type of the entries of an ARRAY; for readers."""
+    allow_custom_value: bool = False
+    """Whether SELECT and MULTISELECT may be something else than `values`."""
+    depends_on: Annotated[Any, NoEffect("nobody is asked for inputs; `defaults` is the value")] = None
+    validator: Annotated[Any, NoEffect("a default is taken as it stands")] = None
+    min: Annotated[Any, NoEffect("a default is taken as it stands")] = None
+    max: Annotated[Any, NoEffect("a default is taken as it stands")] = None
+
+    @field_validator("type", mode="before")
+    @classmethod
+    def _supported(cls, value: object) -> object:
+        if isinstance(value, str) and value in _ELSEWHERE:
+            raise ValueError(f"inputs of type {value} are not supported here: {_ELSEWHERE[value]}")
+        return value
+
+    @field_validator("defaults")
+    @classmethod
+    def _of_its_type(cls, value: object, info: ValidationInfo) -> object:
+        if "type" not in info.data:
+            return value
+        if value is None:
+            if info.data.get("required"):
+                raise ValueError("nobody is asked for inputs: give it `defaults`, or say `required: false`")
+            return None
+        return _read(value, info.data["type"])
+
+    @model_validator(mode="after")
+    def _one_of_its_values(self) -> Self:
+        allowed = self.values or self.options
+        chosen = self.defaults if isinstance(self.defaults, list) else [self.defaults]
+        if allowed and not self.allow_custom_value and self.defaults is not None:
+            for value in chosen:
+                if str(value) not in allowed and "{{" not in str(value):
+                    raise ValueError(f"{value!r} is none of its values: {', '.join(allowed)}")
+        return self
+
+
+def _read(value: object, input_type: InputType) -> object:
+    """The value as one of its type; what an expression will be is not known yet."""
+    if isinstance(value, str) and "{{" in value:
+        return value
+    read, expected = _READ[input_type]
+    try:
+        return read(value)
+    except (ValueError, TypeError, RecursionError, ManifestError) as error:
+        raise ValueError(f"expected {expected}, as its type is {input_type.value}") from error
+
+
+def _text(value: object) -> str:
+    if isinstance(value, dict | list):
+        raise TypeError
+    return str(value).lower() if isinstance(value, bool) else str(getattr(value, "text", value))
+
+
+def _whole_number(value: object) -> int:
+    return int(_text(value))
+
+
+def _number(value: object) -> float:
+    number = float(_text(value))
+    if not math.isfinite(number):
+        raise ValueError
+    return number
+
+
+def _truth(value: object) -> bool:
+    return _TRUTH.validate_python(_text(value))
+
+
+def _json(value: object) -> object:
+    return json.loads(value) if isinstance(value, str) else value
+
+
+def _list(value: object) -> list[Any]:
+    found = _json(value)
+    if not isinstance(found, list):
+        raise TypeError
+    return found
+
+
+def _yaml(value: object) -> object:
+    return yaml_source.parse(value).data if isinstance(value, str) else value
+
+
+def _checked(check: Callable[[str], object]) -> Callable[[object], str]:
+    """Text stays text, but must stand for something."""
+
+    def read(value: object) -> str:
+        check(_text(value))
+        return _text(value)
+
+    return read
+
+
+def _matches(pattern: str) -> Callable[[str], object]:
+    def check(text: str) -> None:
+        if not re.fullmatch(pattern, text):
+            raise ValueError
+
+    return check
+
+
+_TRUTH: TypeAdapter[bool] = TypeAdapter(bool)
+_READ: dict[InputType, tuple[Callable[[object], object], str]] = {
+    InputType.STRING: (_text, "text"),
+    InputType.SELECT: (_text, "text"),
+    InputType.ENUM: (_text, "text"),
+    InputType.INT: (_whole_number, "a whole number"),
+    InputType.FLOAT: (_number, "a number"),
+    InputType.BOOL: (_truth, "true or false"),
+    InputType.BOOLEAN: (_truth, "true or false"),
+    InputType.MULTISELECT: (_list, "a list"),
+    InputType.ARRAY: (_list, "a list"),
+    InputType.JSON: (_json, "JSON"),
+    InputType.YAML: (_yaml, "YAML"),
+    InputType.DATETIME: (_checked(datetime.fromisoformat), "a date and time such as 2026-01-31T12:00:00Z"),
+    InputType.DATE: (_checked(date.fromisoformat), "a date such as 2026-01-31"),
+    InputType.TIME: (_checked(time.fromisoformat), "a time such as 12:30:00"),
+    InputType.DURATION: (_checked(as_duration), "a duration of ISO 8601, such as PT30M"),
+    InputType.URI: (_checked(_matches(r"[A-Za-z][A-Za-z0-9+.-]*:\S+")), "an address such as https://example.com"),
+    InputType.EMAIL: (_checked(_matches(r"[^@\s]+@[^@\s]+")), "an e-mail address"),
+}

@@ -1,0 +1,80 @@
+"""Inputs of a flow: their defaults are their values."""
+
+import json
+
+import pytest
+
+from shared.errors import ManifestError
+from shared.manifest import read_manifest
+
+
+def read(**properties: object) -> object:
+    flow = {"inputs": [{"id": "i", **properties}], "commands": ["x"]}
+    return read_manifest(json.dumps(flow), "x.json").flow.inputs[0].defaults
+
+
+@pytest.mark.parametrize(
+    ("input_type", "given", "value"),
+    [
+        ("STRING", "a", "a"),
+        ("STRING", 1.5, "1.5"),
+        ("STRING", True, "true"),
+        ("INT", "12", 12),
+        ("INT", 12, 12),
+        ("FLOAT", "1.5", 1.5),
+        ("FLOAT", 1, 1.0),
+        ("BOOL", "true", True),
+        ("BOOLEAN", False, False),
+        ("ARRAY", "[1, 2]", [1, 2]),
+        ("ARRAY", [1, 2], [1, 2]),
+        ("JSON", '{"a": 1}', {"a": 1}),
+        ("JSON", {"a": 1}, {"a": 1}),
+        ("YAML", "a: [1]", {"a": [1]}),
+        ("DATETIME", "2026-01-31T12:00:00Z", "2026-01-31T12:00:00Z"),
+        ("DATE", "2026-01-31", "2026-01-31"),
+        ("TIME", "12:30", "12:30"),
+        ("DURATION", "PT5M", "PT5M"),
+        ("URI", "https://example.com", "https://example.com"),
+        ("EMAIL", "a@example.com", "a@example.com"),
+        ("INT", "{{ vars.n }}", "{{ vars.n }}"),
+    ],
+)
+def test_a_default_is_read_as_a_value_of_its_type(input_type: str, given: object, value: object) -> None:
+    assert read(type=input_type, defaults=given) == value
+
+
+def test_an_input_that_is_not_required_may_have_no_value() -> None:
+    assert read(required=False) is None
+
+
+def test_values_limit_a_selection() -> None:
+    assert read(type="SELECT", values=["a", "b"], defaults="b") == "b"
+    assert read(type="SELECT", values=["a"], allowCustomValue=True, defaults="b") == "b"
+
+
+@pytest.mark.parametrize(
+    ("properties", "problem"),
+    [
+        ({}, "inputs[0].defaults: nobody is asked for inputs: give it `defaults`, or say `required: false`"),
+        ({"type": "INT", "defaults": "1.5"}, "inputs[0].defaults: expected a whole number, as its type is INT"),
+        ({"type": "INT", "defaults": 1.5}, "expected a whole number"),
+        ({"type": "FLOAT", "defaults": "nan"}, "expected a number"),
+        ({"type": "BOOL", "defaults": "maybe"}, "expected true or false"),
+        ({"type": "ARRAY", "defaults": "{}"}, "expected a list"),
+        ({"type": "JSON", "defaults": "{"}, "expected JSON"),
+        ({"type": "YAML", "defaults": "a: ["}, "expected YAML"),
+        ({"type": "DATE", "defaults": "31.1.2026"}, "expected a date such as 2026-01-31"),
+        ({"type": "DURATION", "defaults": "5m"}, "expected a duration of ISO 8601"),
+        ({"type": "URI", "defaults": "x"}, "expected an address"),
+        ({"type": "STRING", "defaults": [1]}, "expected text"),
+        ({"type": "SELECT", "values": ["a"], "defaults": "b"}, "inputs[0]: 'b' is none of its values: a"),
+        ({"type": "MULTISELECT", "values": ["a"], "defaults": ["a", "b"]}, "'b' is none of its values"),
+        ({"type": "FILE", "defaults": "x"}, "inputs[0].type: inputs of type FILE are not supported here: put the file"),
+        ({"type": "SECRET", "defaults": "x"}, "write {{ secret('NAME') }} where it is used"),
+        ({"type": "TEXT", "defaults": "x"}, "inputs[0].type: expected 'STRING', 'INT'"),
+    ],
+)
+def test_problems_of_inputs(properties: dict[str, object], problem: str) -> None:
+    with pytest.raises(ManifestError) as caught:
+        read(**properties)
+    assert problem in str(caught.value)

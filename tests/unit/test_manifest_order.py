@@ -1,0 +1,154 @@
+"""Which tasks of a manifest wait for which."""
+
+import pytest
+
+from shared.errors import ManifestError
+from shared.manifest import Manifest, read_manifest
+
+
+def problems(text: str) -> list[str]:
+    with pytest.raises(ManifestError) as caught:
+        read_manifest(text, "x.yaml")
+    return [str(problem) for problem in caught.value.problems]
+
+
+def dependencies(*tasks: str) -> dict[str, tuple[str, ...]]:
+    listed = "".join(f"  - {{commands: [x], {task}}}\n" for task in tasks)
+    return dict(read_manifest(f"tasks:\n{listed}", "x.yaml").dependencies)
+
+
+def test_a_task_waits_for_the_one_before_it() -> None:
+    assert dependencies("id: a", "id: b", "id: c") == {"a": (), "b": ("a",), "c": ("b",)}
+
+
+def test_a_task_with_depends_on_waits_exactly_for_those() -> None:
+    graph = dependencies("id: a", "id: b, dependsOn: []", "id: c, dependsOn: [a, b]", "id: d, dependsOn: [a]")
+    assert graph == {"a": (), "b": (), "c": ("a", "b"), "d": ("a",)}
+
+
+def test_a_task_may_wait_for_a_later_one() -> None:
+    assert dependencies("id: a, dependsOn: [b]", "id: b, dependsOn: []") == {"a": ("b",), "b": ()}
+
+
+def test_who_waits_for_a_disabled_task_waits_for_what_it_would_have_waited_for() -> None:
+    graph = dependencies("id: a", "id: b, disabled: true", "id: c, disabled: true", "id: d", "id: e, dependsOn: [c, a]")
+    assert graph == {"a": (), "d": ("a",), "e": ("a",)}
+
+
+@pytest.mark.parametrize(
+    ("tasks", "message"),
+    [
+        (
+            "[{id: one, commands: [x]}, {id: b, commands: [x], dependsOn: [one, on]}]",
+            "no task 'on'; did you mean \"one\"?",
+        ),
+        ("[{id: a, dependsOn: [c], commands: [x]}, {id: b, commands: [x]}, {id: c, commands: [x]}]", "a → c → b → a"),
+    ],
+)
+def test_an_order_that_cannot_be_is_a_located_problem(tasks: str, message: str) -> None:
+    [problem] = problems(f"tasks: {tasks}")
+    assert message in problem
+    assert "dependsOn[" in problem
+    assert "at line 1, column" in problem
+
+
+GROUPS = """
+tasks:
+  - {id: first, commands: [x]}
+  - id: both
+    type: io.kestra.plugin.core.flow.Parallel
+    tasks:
+      - {id: left, commands: [x]}
+      - id: right
+        type: io.kestra.plugin.core.flow.Sequential
+        tasks:
+          - {id: right_1, commands: [x]}
+          - {id: right_2, commands: [x], disabled: true}
+          - {id: right_3, commands: [x]}
+  - id: each
+    type: io.kestra.plugin.core.flow.ForEach
+    values: [a, b]
+    tasks:
+      - {id: item, commands: ["echo {{ taskrun.value }}"], timeout: PT5M}
+  - {id: last, commands: [x]}
+  - {id: aside, commands: [x], dependsOn: [right]}
+"""
+
+
+@pytest.fixture
+def groups() -> Manifest:
+    return read_manifest(GROUPS, "x.yaml")
+
+
+def test_groups_are_shapes_of_the_order(groups: Manifest) -> None:
+    assert groups.dependencies == {
+        "first": (),
+        "left": ("first",),
+        "right_1": ("first",),
+        "right_3": ("right_1",),
+        "item": ("left", "right_3"),
+        "last": ("item",),
+        "aside": ("right_3",),
+    }
+
+
+def test_the_task_in_a_for_each_is_a_fan_out_over_its_values(groups: Manifest) -> None:
+    assert groups.flow.tasks[5].foreach == ("a", "b")
+
+
+def test_problems_in_groups_stand_where_they_are_in_the_file(groups: Manifest) -> None:
+    assert str(groups.problem(("tasks", 4, "commands", 0), "!")) == (
+        "tasks[1].tasks[1].tasks[2].commands[0]: ! at line 13, column 38"
+    )
+    assert str(groups.problem(("tasks", 5, "foreach", 1), "!")) == "tasks[2].values[1]: ! at line 16, column 17"
+    assert str(groups.problem(("tasks", 5, "timeout"), "!")).startswith("tasks[2].tasks[0].timeout: ! at line 18")
+
+
+def test_a_disabled_group_leaves_out_its_tasks() -> None:
+    text = GROUPS.replace("Parallel\n", "Parallel\n    disabled: true\n")
+    graph = read_manifest(text, "x.yaml").dependencies
+    assert graph == {"first": (), "item": ("first",), "last": ("item",), "aside": ("first",)}
+
+
+@pytest.mark.parametrize(
+    ("task", "message"),
+    [
+        ("{id: g, type: Sequential, tasks: []}", "tasks[0].tasks: expected at least 1 entry"),
+        (
+            "{id: g, type: Sequential, tasks: [{id: g, commands: [x]}]}",
+            "task ids must differ; there is more than one 'g'",
+        ),
+        (
+            "{id: g, type: Sequential, tasks: [{id: a, comands: [x]}]}",
+            "tasks[0].tasks[0].comands: unknown property; did you",
+        ),
+        ("{id: g, type: Sequential, dependson: [], tasks: [{id: a, commands: [x]}]}", 'did you mean "dependsOn"?'),
+        (
+            "{id: g, type: Parallel, dependsOn: [h], tasks: [{id: a, commands: [x]}]}",
+            "dependsOn[0]: there is no task 'h'",
+        ),
+        (
+            "{id: g, type: Parallel, dependsOn: [a], tasks: [{id: a, commands: [x]}]}",
+            "cannot wait for each other: g → a",
+        ),
+        (
+            "{id: g, type: Parallel, retry: {maxAttempts: 1}, tasks: [{id: a, commands: [x]}]}",
+            "give it to the tasks in",
+        ),
+        ("{id: g, type: ForEach, tasks: [{id: a, commands: [x]}]}", "tasks[0].values: this property is missing"),
+        (
+            "{id: g, type: ForEach, values: [1], tasks: [{id: a, commands: [x]}, {id: b, commands: [x]}]}",
+            "no second task",
+        ),
+        (
+            "{id: g, type: ForEach, values: [1], tasks: [{id: a, type: Parallel, tasks: [{id: b, commands: [x]}]}]}",
+            "a ForEach holds one task here, no group",
+        ),
+        ("{id: g, type: ForEach, values: [1], tasks: [{id: a, commands: [x], foreach: 2}]}", "`foreach` of its own"),
+        ("{id: g, type: Dag, tasks: []}", "unknown task type 'io.kestra.plugin.core.flow.Dag'"),
+    ],
+)
+def test_problems_of_groups(task: str, message: str) -> None:
+    for name in ("Sequential", "Parallel", "ForEach", "Dag"):
+        task = task.replace(f"type: {name}", f"type: io.kestra.plugin.core.flow.{name}")
+    assert message in "\n".join(problems(f"tasks: [{task}]"))
