@@ -50,11 +50,14 @@ class ProbeHost:
         """Take it back."""
         (self.folder / behaviour).unlink()
 
-    def notes(self, function: str, phase: str) -> list[dict[str, Any]]:
-        """What the invocations of a function have said so far."""
+    def all_notes(self, function: str) -> list[dict[str, Any]]:
+        """What the invocations of a function have said so far, in that order."""
         log = self.folder / f"{function}.log"
-        lines = log.read_text().splitlines() if log.exists() else []
-        return [note for note in map(json.loads, lines) if note["phase"] == phase]
+        return list(map(json.loads, log.read_text().splitlines())) if log.exists() else []
+
+    def notes(self, function: str, phase: str) -> list[dict[str, Any]]:
+        """What they have said of one phase."""
+        return [note for note in self.all_notes(function) if note["phase"] == phase]
 
     def wait_notes(self, function: str, phase: str, count: int = 1) -> list[dict[str, Any]]:
         """Wait until there are at least so many of them."""
