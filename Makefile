@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: setup demo test lint types clean
+.PHONY: setup demo test docs lint types clean
 
 setup: $(VENV)/.packages local/node_modules/.installed
 
@@ -24,6 +24,9 @@ demo: setup ## Run samples/environment-info.yaml on a stack of its own
 
 test: setup lint types ## Linters, types and all tests
 	@$(BIN)/python -m pytest -n 3 --dist loadfile
+
+docs: setup ## Generate the reference and the JSON Schemas in docs/
+	@$(BIN)/python -m local.reference
 
 lint: setup
 	@$(BIN)/ruff check --quiet .

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import shlex
 
-_ALLOWED = (
+ALLOWED = (
     "blkio-weight", "cpu-period", "cpu-quota", "cpu-shares", "cpus", "cpuset-cpus", "cpuset-mems", "gpus", "hostname",
     "memory", "memory-reservation", "memory-swap", "memory-swappiness", "oom-score-adj", "pids-limit", "shm-size",
     "ulimit",
@@ -58,12 +58,12 @@ def _options(text: str) -> list[tuple[str, ...]]:
 
 
 def _check_name(name: str) -> None:
-    if name.startswith("--") and name[2:] in _ALLOWED:
+    if name.startswith("--") and name[2:] in ALLOWED:
         return
     if not name.startswith("-"):
         raise ValueError(f"expected an option such as --memory=4g, found {name!r}")
     reason = _OWN.get(name.lstrip("-"), "a task sees nothing of its node but its own directory")
-    raise ValueError(f"{name} is not allowed: {reason}; there is {', '.join(f'--{option}' for option in _ALLOWED)}")
+    raise ValueError(f"{name} is not allowed: {reason}; there is {', '.join(f'--{option}' for option in ALLOWED)}")
 
 
 def _check_value(name: str, value: str) -> None:

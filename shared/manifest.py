@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from shared.yaml_source import PropertyPath
 
-__all__ = ["MAX_BYTES", "Flow", "Manifest", "Task", "read_manifest", "redacted"]
+__all__ = ["MAX_BYTES", "Flow", "Manifest", "Task", "names_in_task_form", "read_manifest", "redacted"]
 
 MAX_BYTES = 1024 * 1024
 
@@ -115,11 +115,17 @@ def _is_task_form(data: dict[str, Any]) -> bool:
 
 def _as_flow(data: dict[str, Any]) -> dict[str, Any]:
     """The flow that the task form stands for; `id` names both, `description` and `timeout` are the task's."""
-    task_names = {field.alias for field in Task.model_fields.values()}
-    flow_names = {field.alias for field in Flow.model_fields.values()} - (task_names - {"id"})
-    flow = {name: value for name, value in data.items() if name in flow_names}
-    task = {name: value for name, value in data.items() if name not in flow_names or name == "id"}
+    flow_names, _ = names_in_task_form()
+    flow = {name: value for name, value in data.items() if name in flow_names or name == "id"}
+    task = {name: value for name, value in data.items() if name not in flow_names}
     return {**flow, "tasks": [{"id": "task", **task}]}
+
+
+def names_in_task_form() -> tuple[set[str], set[str]]:
+    """Which properties of the task form are the flow's, and which the task's."""
+    task_names = {field.alias for field in Task.model_fields.values() if field.alias}
+    flow_names = {field.alias for field in Flow.model_fields.values() if field.alias}
+    return flow_names - task_names - {"tasks"}, task_names
 
 
 _CREDENTIAL_LINE = re.compile(

@@ -36,6 +36,13 @@ class PluginDefault(Properties):
     """By property; maps are merged, lists joined."""
 
 
+class Label(Properties):
+    """A label, in Kestra's list of them."""
+
+    key: Text
+    value: Text
+
+
 def _labels(value: object) -> object:
     """Kestra's list of keys and values is the same as a map."""
     if isinstance(value, list) and all(isinstance(label, dict) and set(label) == {"key", "value"} for label in value):
@@ -52,7 +59,9 @@ class Flow(KestraFlow):
     """Whose namespace files its tasks get, and `{{ flow.namespace }}`."""
     description: str | None = None
     """For readers."""
-    labels: Annotated[dict[str, Text], BeforeValidator(_labels)] = Field(default_factory=dict)
+    labels: Annotated[
+        dict[str, Text], BeforeValidator(_labels, json_schema_input_type=dict[str, Text] | list[Label])
+    ] = Field(default_factory=dict)
     """`{{ labels.<name> }}`; a map, or Kestra's list of `key` and `value`."""
     variables: dict[str, Any] = Field(default_factory=dict)
     """`{{ vars.<name> }}`: values of any kind."""

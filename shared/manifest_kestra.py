@@ -25,6 +25,12 @@ class NoEffect:
 
     reason: str
 
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """As without the mark, described by the reason."""
+        return {**handler(schema), "description": f"Without effect: {self.reason}."}
+
 
 @dataclass(frozen=True)
 class Unsupported:
@@ -40,7 +46,7 @@ class Unsupported:
         self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
         """No value is valid."""
-        return {"not": {}}
+        return {"not": {}, "description": f"Not supported: {self.reason}."}
 
     def _reject(self, _: object) -> NoReturn:
         raise PydanticCustomError("unsupported", "{reason}", {"reason": f"not supported here: {self.reason}"})
@@ -60,7 +66,7 @@ class KestraFlow(Properties):
     outputs: Annotated[Any, NoEffect("the record holds the outputs of every task")] = None
     worker_group: Annotated[Any, NoEffect("tasks run on the pool that `taskRunner.poolId` names")] = None
     worker_selector: Annotated[Any, NoEffect("tasks run on the pool that `taskRunner.poolId` names")] = None
-    disabled: Annotated[Literal[False], Field(json_schema_extra={"const": False})] = False
+    disabled: Literal[False] = False
     """A flow that is dropped is run: `true` is an error."""
     errors: Annotated[None, Unsupported(AFTERWARDS)] = None
     finally_: Annotated[None, Unsupported(AFTERWARDS)] = Field(None, alias="finally")

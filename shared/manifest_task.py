@@ -5,13 +5,13 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
+from pydantic import AfterValidator, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from shared.container_run_options import check_container_run_options
 from shared.manifest_kestra import KestraRetry, KestraScript
 from shared.manifest_task_runner import TaskRunner
 from shared.manifest_values import Duration, Properties, Text
-from shared.task_types import DEFAULT_TYPE, SHELL, Language, known_types, language_of
+from shared.task_types import DEFAULT_TYPE, SHELL, Language, all_types, known_types, language_of
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -35,7 +35,7 @@ class NamespaceFiles(Properties):
     """Whether they are put there at all."""
     namespaces: Annotated[tuple[Text, ...], Field(min_length=1)] = ("{{ flow.namespace }}",)
     """Whose files; of two with the same name, `ifExists` decides about the one of the later namespace."""
-    include: tuple[Text, ...] = ()
+    include: Annotated[tuple[Text, ...], Field(examples=[["*.py", "data/**"]])] = ()
     """Globs of what is taken; without any, everything. A bare name matches at any depth."""
     exclude: tuple[Text, ...] = ()
     """Globs of what is left out of it."""
@@ -132,49 +132,59 @@ def _interpreter_of_type(validated: dict[str, Any]) -> tuple[str, ...]:
 class Task(KestraScript):
     """One container: its image, its commands, the files it gets and the files it makes."""
 
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["commands"]}, {"required": ["script"]}]})
+
     id: TaskId
     """Its name: in `dependsOn`, in expressions, and of its folders in the results."""
-    type: Annotated[str, AfterValidator(_task_type)] = DEFAULT_TYPE
+    type: Annotated[str, AfterValidator(_task_type), Field(json_schema_extra={"enum": all_types()})] = DEFAULT_TYPE
     """Kestra's type, which decides the image, the interpreter and how a `script` is run."""
     disabled: bool = False
     """Leave the task out; who waits for it waits for what it would have waited for."""
-    depends_on: tuple[str, ...] | None = None
+    depends_on: Annotated[tuple[str, ...] | None, Field(examples=[["extract", "prepare"]])] = None
     """The ids of the tasks it waits for; `[]` for none. Without it, a task waits for the one before it."""
     allow_failure: bool = False
     """Go on when the task fails: it ends as WARNING, and what waits for it runs."""
-    foreach: Foreach | None = None
+    foreach: Annotated[
+        Foreach | None,
+        Field(examples=[["a", "b"], 10, "{{ outputs.list.vars.names }}", {"namespaceFiles": "data/*.csv"}]),
+    ] = None
     """Run the task for each item of a list, of the JSON list that an expression gives, of files; or so many times."""
-    container_image: Text | None = None
+    container_image: Annotated[Text | None, Field(examples=["python:3.13-slim"])] = None
     """The image that the container is made of; without it, that of the type."""
-    commands: Annotated[tuple[Text, ...], Field(min_length=1)] | None = None
+    commands: Annotated[
+        Annotated[tuple[Text, ...], Field(min_length=1)] | None, Field(examples=[["python {{ workingDir }}/main.py"]])
+    ] = None
     """What is run: these lines, by the interpreter."""
     script: Text | None = None
     """What is run: this program, in the language of the type. Instead of `commands`."""
-    before_commands: tuple[Text, ...] = ()
+    before_commands: Annotated[tuple[Text, ...], Field(examples=[["pip install pandas"]])] = ()
     """What is run before it, in the same shell: to install packages, for example."""
     interpreter: Annotated[tuple[Text, ...], Field(min_length=1)] = Field(default_factory=_interpreter_of_type)
     """The program that gets the commands as its last argument; without it, that of the type."""
-    env: dict[str, Text] = Field(default_factory=dict)
+    env: Annotated[dict[str, Text], Field(examples=[{"TOKEN": "{{ secret('TOKEN') }}"}])] = Field(default_factory=dict)
     """Environment variables of the commands."""
-    input_files: dict[str, Text] = Field(default_factory=dict)
+    input_files: Annotated[dict[str, Text], Field(examples=[{"data.csv": "a,b\n1,2\n"}])] = Field(default_factory=dict)
     """Files in the working directory before the commands start: by relative path, their text."""
     namespace_files: NamespaceFiles = NamespaceFiles(enabled=False)
     """Files of namespaces in the working directory; `inputFiles` of the same name win."""
-    output_files: tuple[Text, ...] = ()
+    output_files: Annotated[tuple[Text, ...], Field(examples=[["result.json", "plots/**/*.png"]])] = ()
     """What is brought back, also if the task fails: globs, relative to the working directory (`**` crosses folders)."""
     output_directory: bool = False
     """Bring back everything that the commands put into `{{ outputDir }}`."""
     fail_fast: bool = True
     """Stop at the first command that fails, as `set -e` does."""
-    timeout: Duration | None = None
+    timeout: Annotated[Duration | None, Field(examples=["PT30M"])] = None
     """How long the commands may run, from the task's start; without it, `taskRunner.waitUntilCompletion`."""
-    retry: Retry | None = None
+    retry: Annotated[Retry | None, Field(examples=[{"maxAttempts": 3}])] = None
     """Run the commands again when they fail."""
     run_as: RunAs = RunAs.ROOT
     """The user in the container: `root`, as with Docker, or `user`, Azure Batch's unprivileged task user."""
     required_slots: Annotated[int, Field(ge=1, le=256)] = 1
     """How many of a node's task slots the task takes."""
-    container_run_options: Annotated[str, AfterValidator(check_container_run_options)] | None = None
+    container_run_options: Annotated[
+        Annotated[str, AfterValidator(check_container_run_options)] | None,
+        Field(examples=["--memory=4g --shm-size=1g"]),
+    ] = None
     """Options of `docker create` that limit or extend what the container gets of its node; without expressions."""
     task_runner: TaskRunner = TaskRunner()
     """Which account, pool and storage the task uses."""

@@ -63,4 +63,8 @@ def _only_by_secret(value: str) -> str:
 
 Text = Annotated[str, BeforeValidator(_as_text), WithJsonSchema({"type": ["string", "number", "boolean"]})]
 Duration = Annotated[timedelta, BeforeValidator(as_duration)]
-Credential = Annotated[Text, AfterValidator(_only_by_secret)]
+Credential = Annotated[
+    Text,
+    AfterValidator(_only_by_secret),
+    WithJsonSchema({"type": "string", "pattern": r"^\s*\{\{[\s\S]*secret\s*\([\s\S]*\}\}\s*$"}),
+]

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from shared.manifest_groups import FOR_EACH, PARALLEL, SEQUENTIAL
 from shared.manifest_kestra import NoEffect
 from shared.manifest_task_runner import RUNNER_TYPE, canonical_runner_type
-from shared.task_types import FORMS, LANGUAGES, PREFIX
+from shared.task_types import all_types
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _KNOWN_TYPES = (
     RUNNER_TYPE, SEQUENTIAL, PARALLEL, FOR_EACH,
-    *(f"{PREFIX}.{language}.{form}" for language in LANGUAGES for form in FORMS),
+    *all_types(),
 )  # fmt: skip
 
 

@@ -75,8 +75,13 @@ LANGUAGES = {
 DEFAULT_TYPE = f"{PREFIX}.shell.Commands"
 
 
+def all_types() -> list[str]:
+    """All task types."""
+    return [f"{PREFIX}.{language}.{form}" for language in LANGUAGES for form in FORMS]
+
+
 def known_types() -> str:
-    """All task types, for messages."""
+    """All task types, in a line."""
     return f"{PREFIX}.<{'|'.join(LANGUAGES)}>.<{'|'.join(FORMS)}>"
 
 
