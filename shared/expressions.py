@@ -8,19 +8,17 @@ value, nothing else.
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
-from typing import Any, NoReturn
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
-from jinja2 import TemplateError, TemplateSyntaxError, Undefined, UndefinedError, nodes
-from jinja2.exceptions import SecurityError
-from jinja2.runtime import ChainableUndefined
-from jinja2.sandbox import SandboxedEnvironment
+from jinja2 import TemplateError, TemplateSyntaxError, nodes
 from jinja2.visitor import NodeTransformer
 
-MAX_OUTPUT = 1024 * 1024
+from shared.expression_environment import ENVIRONMENT, FILTERS, TESTS, ExpressionError, check_size, coalesce, concat
+
+MAX_NODES = 5_000
+MAX_EXPRESSION = 10_000
 
 _ALLOWED = (
     nodes.Template, nodes.Output, nodes.TemplateData, nodes.If, nodes.CondExpr,
@@ -28,12 +26,7 @@ _ALLOWED = (
     nodes.Call, nodes.Filter, nodes.Test, nodes.Compare, nodes.Operand, nodes.And, nodes.Or, nodes.Not,
     nodes.Add, nodes.Sub, nodes.Mul, nodes.Div, nodes.Neg, nodes.Pos, nodes.Concat, nodes.FloorDiv,
 )  # fmt: skip
-_TESTS = ("defined", "undefined", "none", "null", "even", "odd")
-_COALESCE = "coalesce"
-
-
-class ExpressionError(Exception):
-    """An expression cannot be rendered; the message says why, in one line."""
+_OWN = {"coalesce": coalesce, "concat": concat}
 
 
 def render(text: str, values: Mapping[str, Any], functions: Mapping[str, Callable[..., Any]]) -> str:
@@ -44,13 +37,17 @@ def render(text: str, values: Mapping[str, Any], functions: Mapping[str, Callabl
     if "{{" not in text and "{%" not in text and "{#" not in text:
         return text
     try:
-        template = _ENVIRONMENT.from_string(_checked(text, functions))
-        return _bounded(template.generate({**values, **functions, _COALESCE: _coalesce}))
+        template = ENVIRONMENT.from_string(_checked(text, functions))
+        return _bounded(template.generate({**values, **functions, **_OWN}))
     except TemplateSyntaxError as error:
         raise ExpressionError(_explained(error.message or "the expression is malformed")) from error
     except (TemplateError, ArithmeticError, TypeError, ValueError, LookupError) as error:
         raise ExpressionError(str(error)) from error
-    except RecursionError as error:
+    except (
+        RecursionError,
+        SyntaxError,
+        MemoryError,
+    ) as error:  # two of them from compiling it
         raise ExpressionError("the expression is nested too deeply") from error
 
 
@@ -63,7 +60,7 @@ def references(text: str, name: str) -> set[tuple[str, ...]]:
     if name not in text:
         return set()
     try:
-        tree = _ENVIRONMENT.parse(_with_coalesce(text))
+        tree = ENVIRONMENT.parse(_with_coalesce(text))
     except (TemplateSyntaxError, ExpressionError, RecursionError):
         return set()
     found: set[tuple[str, ...]] = set()
@@ -94,17 +91,19 @@ def _bounded(parts: Any) -> str:  # noqa: ANN401 - Jinja's stream of texts
     size, rendered = 0, []
     for part in parts:
         size += len(part)
-        if size > MAX_OUTPUT:
-            raise ExpressionError(f"the text grows over {MAX_OUTPUT} characters")
+        check_size(size)
         rendered.append(part)
     return "".join(rendered)
 
 
 def _checked(text: str, functions: Mapping[str, Callable[..., Any]]) -> nodes.Template:
-    tree = _ENVIRONMENT.parse(_with_coalesce(text))
-    for node in _all_nodes(tree):
+    tree = ENVIRONMENT.parse(_with_coalesce(text))
+    all_nodes = _all_nodes(tree)
+    if len(all_nodes) > MAX_NODES:
+        raise ExpressionError(f"the expressions of one text have more than {MAX_NODES} parts")
+    for node in all_nodes:
         _check_node(node, functions)
-    return _CoalesceCalls().visit(tree)  # type: ignore[no-any-return]  # a transformed template is a template
+    return _OwnCalls().visit(tree)  # type: ignore[no-any-return]  # a transformed template is a template
 
 
 def _all_nodes(node: nodes.Node) -> list[nodes.Node]:
@@ -123,10 +122,10 @@ def _check_node(node: nodes.Node, functions: Mapping[str, Callable[..., Any]]) -
             raise ExpressionError(f"there is no function {name}(); there is {', '.join(sorted(functions))}")
         case nodes.Call():
             raise ExpressionError("only functions can be called, not values")
-        case nodes.Filter(name=name) if name not in _FILTERS:
-            raise ExpressionError(f"there is no filter {name!r}; there is {', '.join(sorted(_FILTERS))}")
-        case nodes.Test(name=name) if name not in _TESTS:
-            raise ExpressionError(f"there is no test {name!r}; there is {', '.join(_TESTS)}")
+        case nodes.Filter(name=name) if name not in FILTERS:
+            raise ExpressionError(f"there is no filter {name!r}; there is {', '.join(sorted(FILTERS))}")
+        case nodes.Test(name=name) if name not in TESTS:
+            raise ExpressionError(f"there is no test {name!r}; there is {', '.join(TESTS)}")
         case _ if not isinstance(node, (*_ALLOWED, nodes.Keyword)):
             raise ExpressionError(_explained(f"{type(node).__name__.lower()} is not supported in expressions"))
 
@@ -141,164 +140,56 @@ def _explained(message: str) -> str:
 
 # --- `a ?? b`: Jinja knows no such operator, so it is read as one of equal arity that we do not offer.
 
-_EXPRESSION = re.compile(r"\{%-?\s*raw\s*-?%\}.*?\{%-?\s*endraw\s*-?%\}|\{#.*?#\}|\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
+_OPEN = re.compile(r"\{(?:%-?\s*raw\s*-?%\}|[{%#])")
+_END_RAW = re.compile(r"\{%-?\s*endraw\s*-?%\}")
+_CLOSE = {"{{": "}}", "{%": "%}", "{#": "#}"}
 _TOKEN = re.compile(r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|\?\?|//""", re.DOTALL)
 
 
 def _with_coalesce(text: str) -> str:
-    def expression(match: re.Match[str]) -> str:
-        whole = match.group()
-        return whole if whole.startswith("{#") or "endraw" in whole else _TOKEN.sub(token, whole)
-
-    def token(match: re.Match[str]) -> str:
-        if match.group() == "//":
-            raise ExpressionError("there is no operator // in expressions")
-        return "//" if match.group() == "??" else match.group()
-
-    return _EXPRESSION.sub(expression, text)
+    return "".join(_TOKEN.sub(_token, part) if is_expression else part for part, is_expression in _parts(text))
 
 
-class _CoalesceCalls(NodeTransformer):
+def _parts(text: str) -> Iterator[tuple[str, bool]]:
+    """The text in parts, and which of them are expressions; in one pass, whatever is left open."""
+    place = 0
+    while opened := _OPEN.search(text, place):
+        yield text[place : opened.start()], False
+        if len(opened.group()) > len("{{"):
+            end_raw = _END_RAW.search(text, opened.end())
+            end = end_raw.end() if end_raw else -1
+        else:
+            closing = _CLOSE[opened.group()]
+            end = text.find(closing, opened.end()) + len(closing)
+            end = end if end >= opened.end() + len(closing) else -1
+        if end < 0:
+            place = opened.start()
+            break  # whatever is wrong with it, Jinja says
+        is_expression = opened.group() in ("{{", "{%")
+        if is_expression and end - opened.start() > MAX_EXPRESSION:
+            raise ExpressionError(f"an expression has more than {MAX_EXPRESSION} characters")
+        yield text[opened.start() : end], is_expression
+        place = end
+    yield text[place:], False
+
+
+def _token(match: re.Match[str]) -> str:
+    if match.group() == "//":
+        raise ExpressionError("there is no operator // in expressions")
+    return "//" if match.group() == "??" else match.group()
+
+
+class _OwnCalls(NodeTransformer):
+    """Operators that become calls of ours."""
+
     def visit_FloorDiv(self, node: nodes.FloorDiv) -> nodes.Node:  # noqa: N802 - the visitor's naming
-        """`a ?? b` becomes a call of ours."""
-        left, right = self.visit(node.left), self.visit(node.right)
-        return nodes.Call(nodes.Name(_COALESCE, "load"), [left, right], [], None, None, lineno=node.lineno)
+        """`a ?? b`."""
+        return self._call("coalesce", [node.left, node.right], node.lineno)
 
+    def visit_Concat(self, node: nodes.Concat) -> nodes.Node:  # noqa: N802 - the visitor's naming
+        """`a ~ b`."""
+        return self._call("concat", node.nodes, node.lineno)
 
-def _coalesce(value: Any, default: Any) -> Any:  # noqa: ANN401 - values of any type
-    return default if value is None or isinstance(value, Undefined) else value
-
-
-# --- The environment.
-
-
-class _Strict(ChainableUndefined):
-    """A name that does not exist: it may be asked for parts of it and tested, but not used."""
-
-    def _fail(self, *_: object, **__: object) -> NoReturn:
-        raise UndefinedError(f"{self._undefined_name!r} does not exist")
-
-    __str__ = __iter__ = __len__ = __bool__ = __eq__ = __ne__ = __hash__ = __contains__ = _fail
-    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _fail
-    __lt__ = __le__ = __gt__ = __ge__ = __neg__ = __pos__ = __call__ = _fail
-
-
-class _Environment(SandboxedEnvironment):
-    intercepted_binops = frozenset(["*", "+"])
-
-    def getattr(self, obj: Any, attribute: str) -> Any:  # noqa: ANN401 - values of any type
-        """`a.b` is a value of the map `a`, never an attribute of a Python object."""
-        return self.getitem(obj, attribute)
-
-    def getitem(self, obj: Any, argument: Any) -> Any:  # noqa: ANN401 - values of any type
-        """`a['b']` and `a[0]`: of maps and lists only."""
-        if isinstance(obj, Undefined):
-            return obj
-        if isinstance(obj, Mapping) and argument in obj:
-            return obj[argument]
-        if isinstance(obj, list) and isinstance(argument, int) and -len(obj) <= argument < len(obj):
-            return obj[argument]
-        return self.undefined(name=str(argument))
-
-    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:  # noqa: ANN401 - values of any type
-        """Numbers are multiplied and added; texts may be added, but not repeated."""
-        for side in (left, right):
-            if isinstance(side, Undefined):
-                str(side)  # raises, and says which name does not exist
-        are_numbers = all(isinstance(side, int | float) for side in (left, right))
-        if operator == "*" and not are_numbers:
-            raise SecurityError("only numbers can be multiplied")
-        if operator == "+" and not are_numbers and not (isinstance(left, str) and isinstance(right, str)):
-            raise SecurityError("+ takes two numbers or two texts; use ~ to join other values")
-        return super().call_binop(context, operator, left, right)
-
-
-def _bounded_text(size: int) -> None:
-    if size > MAX_OUTPUT:
-        raise ExpressionError(f"the text grows over {MAX_OUTPUT} characters")
-
-
-def _replace(value: Any, old: Any, new: str | None = None) -> str:  # noqa: ANN401 - values of any type
-    """Pebble's `replace({'a': 'b'})`, and Jinja's `replace('a', 'b')`."""
-    text = _text(value)
-    for find, put in (old if isinstance(old, Mapping) else {old: new}).items():
-        if not find:
-            raise ExpressionError("replace needs a text to look for")
-        _bounded_text(len(text) + text.count(_text(find)) * len(_text(put)))
-        text = text.replace(_text(find), _text(put))
-    return text
-
-
-def _join(value: Any, separator: str = "") -> str:  # noqa: ANN401 - values of any type
-    parts = [_text(part) for part in value]
-    _bounded_text(sum(map(len, parts)) + len(parts) * len(separator))
-    return separator.join(parts)
-
-
-def _text(value: Any) -> str:  # noqa: ANN401 - values of any type
-    return _finalize(value) if isinstance(value, bool | dict | list) or value is None else str(value)
-
-
-def _finalize(value: Any) -> Any:  # noqa: ANN401 - values of any type
-    """Values as text, as Kestra writes them: maps and lists are JSON, true and false are lower case, null is empty."""
-    if isinstance(value, dict | list | bool):
-        return json.dumps(value, ensure_ascii=False, default=str)
-    if isinstance(value, str | int | float | datetime | Undefined):
-        return value
-    if value is None:
-        return ""
-    raise ExpressionError("a function stands here without its parentheses")
-
-
-def _default(value: Any, default: Any = "") -> Any:  # noqa: ANN401 - values of any type
-    return default if isinstance(value, Undefined) or value is None or value == "" else value
-
-
-def _date(value: Any, pattern: str = "yyyy-MM-dd'T'HH:mm:ssXXX") -> str:  # noqa: ANN401 - values of any type
-    """Java's date patterns, as far as they are numbers."""
-    moment = value if isinstance(value, datetime) else datetime.fromisoformat(_text(value))
-    return _JAVA_PATTERN.sub(lambda match: _java_part(match, moment.astimezone(UTC)), pattern)
-
-
-_JAVA_PATTERN = re.compile(r"'([^']*)'|yyyy|MM|dd|HH|mm|ss|SSS|XXX|[A-Za-z]+")
-_JAVA_PARTS = {"yyyy": "%Y", "MM": "%m", "dd": "%d", "HH": "%H", "mm": "%M", "ss": "%S"}
-
-
-def _java_part(match: re.Match[str], moment: datetime) -> str:
-    part = match.group()
-    if part.startswith("'"):
-        return match.group(1) or "'"
-    if part == "SSS":
-        return f"{moment.microsecond // 1000:03}"
-    if part == "XXX":
-        return "Z"
-    if part not in _JAVA_PARTS:
-        raise ExpressionError(
-            f"the date pattern {part!r} is not supported; there is {', '.join(_JAVA_PARTS)}, SSS and XXX"
-        )
-    return moment.strftime(_JAVA_PARTS[part])
-
-
-_FILTERS: dict[str, Callable[..., Any]] = {
-    "default": _default,
-    "upper": lambda value: _text(value).upper(),
-    "lower": lambda value: _text(value).lower(),
-    "trim": lambda value: _text(value).strip(),
-    "replace": _replace,
-    "split": lambda value, separator: _text(value).split(separator),
-    "join": _join,
-    "first": lambda value: value[0],
-    "last": lambda value: value[-1],
-    "length": len,
-    "date": _date,
-    "toJson": lambda value: json.dumps(value, ensure_ascii=False, default=str),
-}
-
-# Not optimized: folding constants would evaluate a failing expression again at every level around it.
-_ENVIRONMENT = _Environment(
-    optimized=False, undefined=_Strict, finalize=_finalize, autoescape=False, keep_trailing_newline=True
-)
-_ENVIRONMENT.filters = _FILTERS
-_ENVIRONMENT.tests = {name: test for name, test in _ENVIRONMENT.tests.items() if name in _TESTS}
-_ENVIRONMENT.tests["null"] = _ENVIRONMENT.tests["none"]
-_ENVIRONMENT.globals = {}
+    def _call(self, name: str, arguments: list[nodes.Expr], lineno: int) -> nodes.Node:
+        visited = [self.visit(argument) for argument in arguments]
+        return nodes.Call(nodes.Name(name, "load"), visited, [], None, None, lineno=lineno)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from shared import task_properties
 from shared.errors import ManifestError, Problem
-from shared.expressions import ExpressionError, references
+from shared.expression_environment import ExpressionError
+from shared.expressions import references
 from shared.manifest_task import RunAs
 from shared.namespace_files import Selection
 from shared.planned import PlannedTask

@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from shared.expressions import ExpressionError, references, render
+from shared.expression_environment import ExpressionError
+from shared.expressions import references, render
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
