@@ -3,32 +3,27 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import signal
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
-from local.commands import env, run, up
 from local.errors import LocalError, UsageError
+from local.loopback import bypass_proxies
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from types import FrameType
+    from collections.abc import Mapping, Sequence
+    from types import FrameType, ModuleType
 
-COMMANDS = {"up": up, "run": run, "env": env}
 BATCH = "batch"
 INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run a command line; returns the exit code: 0 success, 1 failure, 2 wrong usage."""
-    if arguments[:1] == [BATCH]:
-        from local.batch.__main__ import main as run_batch  # noqa: PLC0415 - loads the whole service
-
-        return run_batch(list(arguments[1:]))
-    parsed = _parser().parse_args(arguments)
+    """Run a command line; returns the exit code: 0 success, 1 failure, 2 wrong usage, 130 interrupted."""
     try:
-        return int(COMMANDS[parsed.command].run(parsed))
+        return _run(arguments)
     except UsageError as error:
         print(error, file=sys.stderr)
         return 2
@@ -42,13 +37,26 @@ def main(arguments: Sequence[str]) -> int:
         return 1
 
 
-def _parser() -> argparse.ArgumentParser:
+def _run(arguments: Sequence[str]) -> int:
+    if arguments[:1] == [BATCH]:
+        from local.batch.__main__ import main as run_batch  # noqa: PLC0415 - loads the whole service
+
+        return run_batch(list(arguments[1:]))
+    from local.commands import env, run, up  # noqa: PLC0415 - slow, and can be interrupted by now
+
+    commands = {"up": up, "run": run, "env": env}
+    parsed = _parser(commands).parse_args(arguments)
+    return int(commands[parsed.command].run(parsed))
+
+
+def _parser(commands: Mapping[str, ModuleType]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m local", description="Azure Batch Task Runner on this machine.")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, command in COMMANDS.items():
+    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, command in commands.items():
         purpose = command.PURPOSE
-        command.add_arguments(commands.add_parser(name, help=purpose, description=f"{purpose.capitalize()}."))
-    commands.add_parser(BATCH, help="run the Batch service alone, for any Batch client")
+        description = f"{purpose[0].upper()}{purpose[1:]}."
+        command.add_arguments(subparsers.add_parser(name, help=purpose, description=description))
+    subparsers.add_parser(BATCH, help="run the Batch service alone, for any Batch client")
     return parser
 
 
@@ -62,4 +70,8 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
 if __name__ == "__main__":
     for request in (signal.SIGINT, signal.SIGTERM):
         signal.signal(request, _interrupt)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # file names and messages may hold anything
+    bypass_proxies(os.environ)
     sys.exit(main(sys.argv[1:]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import time
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,12 @@ from local.ports import Ports
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+LOOKING_SECONDS = 1.0
+"""Whoever looks whether a directory is in use has its lock for a moment; a stack that starts waits so long for it."""
+LOCK_POLL_SECONDS = 0.02
+PRIVATE = b"private"
+"""What the lock file holds while the stack is one for others to leave alone."""
 
 
 @dataclass(frozen=True)
@@ -42,17 +49,21 @@ class DataDir:
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
-    def lock(self) -> None:
-        """Take the directory. Raises LocalError if another stack has it."""
-        lock = self._open_lock()
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(lock)
-            raise LocalError(
-                f"A stack is already using {self.path}. Stop it first, or choose another directory with --data-dir."
-            ) from None
+    def lock(self, *, private: bool = False) -> None:
+        """Take the directory, for a stack that others may use or not.
+
+        Raises LocalError if another stack has it, or it cannot be made.
+        """
+        lock = self._make_lock()
+        deadline = time.monotonic() + LOOKING_SECONDS
+        while not _taken(lock, fcntl.LOCK_EX):
+            if time.monotonic() > deadline:
+                os.close(lock)
+                raise self._in_use()
+            time.sleep(LOCK_POLL_SECONDS)
         self._lock = lock
+        os.ftruncate(lock, 0)
+        os.write(lock, PRIVATE if private else b"")
         self.description.unlink(missing_ok=True)  # left by a stack that was killed
 
     def unlock(self) -> None:
@@ -63,47 +74,81 @@ class DataDir:
             self._lock = None
 
     def last_ports(self) -> Ports | None:
-        """The ports of the stack that used the directory before, if there was one."""
+        """The ports of the stack that used the directory before, as far as that can be read."""
         try:
             return Ports(**json.loads((self.path / "ports.json").read_text()))
-        except FileNotFoundError:
+        except (OSError, ValueError, TypeError):
             return None
 
     def remember_ports(self, ports: Ports) -> None:
         """Keep the ports for the next stack in this directory."""
-        (self.path / "ports.json").write_text(json.dumps(asdict(ports)) + "\n")
+        _write_whole(self.path / "ports.json", json.dumps(asdict(ports)) + "\n")
 
     def describe(self, stack: RunningStack) -> None:
-        """Write `stack.json`, readable by its owner only: whole, or not at all."""
-        draft = self.description.with_suffix(".draft")
-        draft.touch(mode=0o600)
-        draft.write_text(json.dumps(asdict(stack), indent=2) + "\n")
-        draft.replace(self.description)
+        """Write `stack.json`."""
+        _write_whole(self.description, json.dumps(asdict(stack), indent=2) + "\n")
 
     def running_stack(self) -> RunningStack | None:
-        """The stack that is up in this directory, if there is one.
+        """The stack that is up in this directory, if there is one. Looking leaves nothing behind.
 
-        Raises LocalError if there is one that is not up yet.
+        Raises LocalError if there is one that is not up yet or not for others, or if the path is no directory.
         """
         if not self._is_locked():
             return None
         try:
             return RunningStack(**json.loads(self.description.read_text()))
         except FileNotFoundError:
-            raise LocalError(f"The stack in {self.path} is starting or stopping. Try again in a moment.") from None
+            raise self._in_use() from None
+
+    def _in_use(self) -> LocalError:
+        other = "choose another directory with --data-dir."
+        if self._lock_file.read_bytes() == PRIVATE:
+            return LocalError(f"Another `python -m local run` is using {self.path}. Wait until it ends, or {other}")
+        if self.description.exists():
+            return LocalError(f"A stack is already using {self.path}. Stop it first, or {other}")
+        return LocalError(f"A stack in {self.path} is starting or stopping. Try again in a moment, or {other}")
+
+    @property
+    def _lock_file(self) -> Path:
+        return self.path / "lock"
+
+    def _make_lock(self) -> int:
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            return os.open(self._lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise self._unusable(error) from error
 
     def _is_locked(self) -> bool:
-        if not self.path.is_dir():
-            return False
-        lock = self._open_lock()
         try:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
+            lock = os.open(self._lock_file, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise self._unusable(error) from error
+        try:
+            return not _taken(lock, fcntl.LOCK_SH)
         finally:
             os.close(lock)
-        return False
 
-    def _open_lock(self) -> int:
-        self.path.mkdir(parents=True, exist_ok=True)
-        return os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    def _unusable(self, error: OSError) -> LocalError:
+        return LocalError(
+            f"{self.path} cannot be a data directory: {error.strerror}. Choose another one with --data-dir."
+        )
+
+
+def _taken(lock: int, kind: int) -> bool:
+    """Take a lock if nobody has it; whether it was free."""
+    try:
+        fcntl.flock(lock, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _write_whole(file: Path, text: str) -> None:
+    """Write a file, readable by its owner only: whole, or not at all."""
+    draft = file.with_suffix(".draft")
+    draft.touch(mode=0o600)
+    draft.write_text(text)
+    draft.replace(file)

@@ -8,7 +8,7 @@ import socket
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from local.errors import LocalError, UsageError
+from local.errors import LocalError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 DEFAULT_BASE = 10000
 DEFAULT_FUNCTIONS_PORT = 7071  # that of `func start`
 AUTO = "auto"
+HIGHEST_PORT = 65535
 _AUTO_RANGE = range(20000, 32000)  # below the ports that the system gives to outgoing connections
 
 
@@ -30,6 +31,14 @@ class Ports:
     eventgrid: int
     functions: int
 
+    def __post_init__(self) -> None:
+        """Raise TypeError or ValueError for what is not a port: a file may have been damaged."""
+        for name, port in asdict(self).items():
+            if not isinstance(port, int):
+                raise TypeError(f"{name} is not a port: {port!r}.")
+            if not 0 < port <= HIGHEST_PORT:
+                raise ValueError(f"{name} is not a port: {port}.")
+
     @classmethod
     def choose(cls, ports: str | None, previous: Ports | None = None) -> Ports:
         """The ports that the option `--ports` stands for: None for the defaults, a base, or `auto`.
@@ -37,11 +46,11 @@ class Ports:
         With `auto` the ports of the `previous` stack are taken again if they are free: the URLs that its open tasks
         hold stay right.
 
-        Raises LocalError if one is in use, UsageError if the option is neither.
+        Raises LocalError if one is in use, ValueError if the option is neither.
         """
         if ports == AUTO:
             return previous if previous and not previous.in_use() else cls(*_free_ports(6))
-        base = DEFAULT_BASE if ports is None else _base(ports)
+        base = DEFAULT_BASE if ports is None else base_port(ports)
         functions = DEFAULT_FUNCTIONS_PORT if ports is None else base + 5
         chosen = cls(base, base + 1, base + 2, base + 3, base + 4, functions)
         for name, port in chosen.in_use():
@@ -55,10 +64,11 @@ class Ports:
         return [(name, port) for name, port in asdict(self).items() if not _is_free(port)]
 
 
-def _base(ports: str) -> int:
-    highest = 65535 - 5
-    if not ports.isdecimal() or not 1 <= int(ports) <= highest:
-        raise UsageError(f"--ports {ports}: give the first of six ports, from 1 to {highest}, or {AUTO}.")
+def base_port(ports: str) -> int:
+    """The first of six ports. Raises ValueError, which says what would be right."""
+    highest = HIGHEST_PORT - 5
+    if not (ports.isascii() and ports.isdecimal()) or not 1 <= int(ports) <= highest:
+        raise ValueError(f"'{ports}' is not the first of six ports, from 1 to {highest}, or {AUTO}")
     return int(ports)
 
 

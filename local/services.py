@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from local import azurite
 from local.child import Program
+from local.loopback import bypass_proxies
 from local.stack_settings import azurite_endpoints
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class Services:
         self._ports = ports
         self._settings = settings
         self._environ = {name: os.environ[name] for name in INHERITED if name in os.environ}
+        bypass_proxies(self._environ)  # macOS has proxies outside of the environment
 
     def all(self) -> list[Program]:
         """In the order in which they are started."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NoReturn, Self
 
 from local.child import Child, Program
 from local.data_dir import DataDir, RunningStack
+from local.errors import LocalError
 from local.ports import Ports
 from local.services import AZURITE, FUNCTIONS, Services
 from local.stack_settings import stack_settings
@@ -36,7 +37,7 @@ class Stack:
 
         Raises LocalError if the data directory or a port is in use, a tool is missing, or a service does not start.
         """
-        self.data_dir.lock()
+        self.data_dir.lock(private=self.options.private)
         try:
             self._start_all()
         except BaseException:
@@ -83,7 +84,8 @@ class Stack:
             child.wait_ready()
         if FUNCTIONS in self._programs:  # last: the app expects that the services it uses are there
             self.start(FUNCTIONS)
-        self.data_dir.describe(self._description(ports))
+        if not self.options.private:
+            self.data_dir.describe(self._description(ports))
 
     def _description(self, ports: Ports) -> RunningStack:
         endpoints = {name: f"http://127.0.0.1:{port}" for name, port in asdict(ports).items()}
@@ -95,15 +97,19 @@ class Stack:
         self._children[name] = Child(self._programs[name])
 
     def _create_containers(self) -> None:
-        from azure.core.exceptions import ResourceExistsError  # noqa: PLC0415 - slow; Azurite starts meanwhile
+        from azure.core.exceptions import AzureError, ResourceExistsError  # noqa: PLC0415 - slow; Azurite starts meanwhile
         from azure.storage.blob import BlobServiceClient  # noqa: PLC0415
 
         from shared.settings import Settings  # noqa: PLC0415
 
         with BlobServiceClient.from_connection_string(self.settings["RunStorage"]) as blobs:
             for container in asdict(Settings.from_environ(self.settings).containers).values():
-                with contextlib.suppress(ResourceExistsError):
-                    blobs.create_container(container)
+                try:
+                    with contextlib.suppress(ResourceExistsError):
+                        blobs.create_container(container)
+                except AzureError as error:
+                    log = self._programs[AZURITE].log
+                    raise LocalError(f"Storage did not make the container {container}: {error} See {log}.") from error
 
     def _stop_all(self) -> None:
         """In reverse order: whoever is stopped can still use what it needs."""

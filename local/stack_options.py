@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 DEFAULT_DATA_DIR = Path(".local")
 DEFAULT_POOL = "local"
+DEFAULT_TICK = 1
 REPOSITORY = Path(__file__).parent.parent
 
 
@@ -19,15 +20,17 @@ class StackOptions:
     """How a stack is to be.
 
     `ports` as in `--ports` (None: the defaults); `tick` is the number of seconds between two polls; `pools` as in
-    `--pool`. Of `environ` the settings that are meant for the app are passed on. For tests, `retry_scale` shortens
-    the waits between Event Grid's attempts, and `app_root` is the folder of another app.
+    `--pool`. Other commands do not find a `private` stack: it ends with the one that started it. Of `environ` the
+    settings that are meant for the app are passed on. For tests, `retry_scale` shortens the waits between Event Grid's
+    attempts, and `app_root` is the folder of another app.
     """
 
     data_dir: Path = DEFAULT_DATA_DIR
     ports: str | None = None
-    tick: int = 1
+    tick: int = DEFAULT_TICK
     pools: tuple[str, ...] = (DEFAULT_POOL,)
     functions: bool = True
+    private: bool = False
     environ: Mapping[str, str] = field(default_factory=dict)
     retry_scale: float = 1.0
     app_root: Path = REPOSITORY

@@ -6,9 +6,10 @@ import argparse
 import os
 from pathlib import Path
 
-from local.ports import AUTO, DEFAULT_BASE, DEFAULT_FUNCTIONS_PORT
-from local.stack_options import DEFAULT_DATA_DIR, DEFAULT_POOL, StackOptions
+from local.ports import AUTO, DEFAULT_BASE, DEFAULT_FUNCTIONS_PORT, base_port
+from local.stack_options import DEFAULT_DATA_DIR, DEFAULT_POOL, DEFAULT_TICK, StackOptions
 
+COMMAND = ("python", "-m", "local")
 LONGEST_TICK = 59  # what the seconds of a timer's schedule can say
 
 
@@ -23,10 +24,16 @@ def add_data_dir(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def data_dir_option(data_dir: Path) -> list[str]:
+    """What a command line needs to mean this data directory."""
+    return [] if data_dir == DEFAULT_DATA_DIR else ["--data-dir", str(data_dir)]
+
+
 def add_ports(parser: argparse.ArgumentParser) -> None:
     """`--ports`."""
     parser.add_argument(
         "--ports",
+        type=_ports,
         metavar="BASE",
         help=f"the first of six ports, or {AUTO} for free ones (default: {DEFAULT_BASE} and the four after it, and"
         f" {DEFAULT_FUNCTIONS_PORT} for the Functions host)",
@@ -36,7 +43,7 @@ def add_ports(parser: argparse.ArgumentParser) -> None:
 def add_tick_and_pools(parser: argparse._ActionsContainer) -> None:
     """`--tick` and `--pool`."""
     parser.add_argument(
-        "--tick", type=_tick, default=1, metavar="SECONDS", help="how often ended jobs are looked for (default: 1)"
+        "--tick", type=_tick, metavar="SECONDS", help=f"how often ended jobs are looked for (default: {DEFAULT_TICK})"
     )
     parser.add_argument(
         "--pool",
@@ -48,22 +55,32 @@ def add_tick_and_pools(parser: argparse._ActionsContainer) -> None:
     )
 
 
-def stack_options(arguments: argparse.Namespace, *, ports: str | None, functions: bool = True) -> StackOptions:
+def stack_options(
+    arguments: argparse.Namespace, *, ports: str | None, functions: bool = True, private: bool = False
+) -> StackOptions:
     """The stack that the options of a command describe."""
     return StackOptions(
         data_dir=arguments.data_dir,
         ports=ports,
-        tick=arguments.tick,
+        tick=arguments.tick or DEFAULT_TICK,
         pools=tuple(arguments.pools or [DEFAULT_POOL]),
         functions=functions,
+        private=private,
         environ=os.environ,
     )
 
 
 def _tick(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= LONGEST_TICK:
+    if not (text.isascii() and text.isdecimal()) or not 1 <= int(text) <= LONGEST_TICK:
         raise argparse.ArgumentTypeError(f"'{text}' is not a number of seconds from 1 to {LONGEST_TICK}")
     return int(text)
+
+
+def _ports(text: str) -> str:
+    try:
+        return text if text == AUTO else str(base_port(text))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _pool(text: str) -> str:

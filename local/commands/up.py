@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
-from local.commands.options import add_data_dir, add_ports, add_tick_and_pools, stack_options
+from local.commands.options import COMMAND, add_data_dir, add_ports, add_tick_and_pools, data_dir_option, stack_options
 from local.stack import Stack
-from local.stack_options import DEFAULT_DATA_DIR
 
 if TYPE_CHECKING:
     import argparse
@@ -49,14 +49,14 @@ def _summary(stack: Stack) -> str:
         "state, logs": str(stack.data_dir.path),
     }
     lines = [f"  {name:<12} {value}" for name, value in rows.items()]
-    where = "" if stack.options.data_dir == DEFAULT_DATA_DIR else f" --data-dir {stack.options.data_dir}"
+    where = data_dir_option(stack.options.data_dir)
     return "\n".join(
         [
             "The stack is up. Ctrl-C stops it.",
             "",
             *lines,
             "",
-            f"  Drop a manifest:   python -m local run{where} samples/environment-info.yaml",
-            f"  Its app settings:  python -m local env{where}",
+            f"  Drop a manifest:   {shlex.join([*COMMAND, 'run', *where, 'samples/environment-info.yaml'])}",
+            f"  Its app settings:  {shlex.join([*COMMAND, 'env', *where])}",
         ]
     )

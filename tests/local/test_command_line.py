@@ -26,6 +26,7 @@ def run(capsys):
     [
         ([], "COMMAND"),
         (["run"], "MANIFEST"),
+        (["up", "--ports", "any"], "'any' is not the first of six ports, from 1 to 65530, or auto"),
         (["run", "nowhere.yaml"], "There is no file nowhere.yaml."),
         (["run", "Makefile"], "its name must end in one of .yaml, .yml, .json"),
         (["run", "samples/environment-info.yaml", "samples/environment-info.yaml"], "the same name"),
@@ -41,16 +42,12 @@ def test_wrong_usage_ends_with_2_and_says_what_is_wrong(run, arguments, reason):
     assert reason in errors
 
 
-def test_ports_that_are_none_are_wrong_usage(run, tmp_path):
-    """The message names the option."""
-    code, errors = run("up", "--ports", "any", "--data-dir", str(tmp_path))
-
-    assert (code, errors) == (2, "--ports any: give the first of six ports, from 1 to 65530, or auto.\n")
-
-
 def test_env_without_a_stack_says_how_to_start_one(run, tmp_path):
-    """A directory that does not exist is not made."""
-    code, errors = run("env", "--data-dir", str(tmp_path / "none"))
+    """A directory that does not exist is not made; the hint can be pasted into a shell."""
+    data_dir = tmp_path / "no stack"
 
-    assert (code, errors) == (1, f"No stack is running in {tmp_path / 'none'}. Start one with: python -m local up\n")
-    assert not (tmp_path / "none").exists()
+    code, errors = run("env", "--data-dir", str(data_dir))
+
+    hint = f"python -m local up --data-dir '{data_dir}'"
+    assert (code, errors) == (1, f"No stack is running in {data_dir}. Start one with: {hint}\n")
+    assert not data_dir.exists()

@@ -112,8 +112,9 @@ def test_a_second_stack_on_a_data_directory_is_one_clear_line(tmp_path):
     _, errors = second.communicate()
 
     assert second.returncode == 1
-    assert (
-        errors == f"A stack is already using {tmp_path}. Stop it first, or choose another directory with --data-dir.\n"
+    assert errors == (
+        f"A stack in {tmp_path} is starting or stopping. Try again in a moment, or choose another directory with"
+        " --data-dir.\n"
     )
 
 
