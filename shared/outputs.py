@@ -6,6 +6,7 @@ pattern is not documented; both are understood. Names come from the node, so the
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -80,6 +81,20 @@ def _matched(
             yield path.removeprefix(pattern.base), blob
 
 
+LONGEST_PATH = 500  # a blob's name may have 1,024 characters; the run's folder and the task's stand before it
+_UNSAFE = re.compile(r"[\\\x00-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
+
+
 def is_safe(path: str) -> bool:
-    """Whether a relative path stays where it is put: clients resolve dots and empty parts before they send a URL."""
-    return "\\" not in path and all(part not in ("", ".", "..") for part in path.split("/"))
+    """Whether a relative path stays where it is put, and storage takes it as a name.
+
+    Clients resolve dots and empty parts before they send a URL; listings are XML, which has no control characters.
+    https://learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata
+    """
+    parts = path.split("/")
+    return len(path) <= LONGEST_PATH and not _UNSAFE.search(path) and all(part not in ("", ".", "..") for part in parts)
+
+
+def is_inside(path: str, folder: str) -> bool:
+    """Whether a file lies in a folder, or deeper."""
+    return path.startswith(f"{folder}/")

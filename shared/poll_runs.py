@@ -93,9 +93,11 @@ def submit_queued(app: App, runs: list[ListedRun], now: datetime, deadline: date
 
 
 def _try_again(app: App, listed: ListedRun, step: Step) -> Waiting | None:
-    attempt = replace(listed.progress, attempts=listed.progress.attempts + 1)
-    if app.runs.set_progress(listed, attempt) is None:
-        return None
+    """Count the attempt, and submit; a run that waits for a service is told so again if it still does."""
+    if step is Step.SUBMIT:
+        attempt = replace(listed.progress, attempts=listed.progress.attempts + 1, waiting=None)
+        if app.runs.set_progress(listed, attempt) is None:
+            return None
     run = app.runs.load(listed.id)
     if run is None:
         return None

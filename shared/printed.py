@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from shared.documents import Document
 
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 MAX_STREAM_BYTES = 64 * 1024 * 1024
+MAX_WARNINGS = 100
+MAX_METRICS = 1_000
+MAX_VARS_BYTES = 1024 * 1024
+MAX_DEPTH = 50
 _LINE = re.compile(r"^::(\{.*\})::\s*$")
 
 
@@ -27,7 +31,7 @@ class Metric(Document):
 
     name: str
     type: str
-    value: float
+    value: float = Field(allow_inf_nan=False)
     tags: dict[str, str] = Field(default_factory=dict)
 
 
@@ -38,6 +42,7 @@ class Printed:
     vars: dict[str, Any] = field(default_factory=dict)
     metrics: list[Metric] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    _bytes: int = 0
 
     def read(self, stream: str, lines: Iterable[str]) -> None:
         """Take in the lines of a stream (its name is for messages); those without the protocol are passed over."""
@@ -49,19 +54,52 @@ class Printed:
     def _take(self, where: str, text: str) -> None:
         try:
             message = json.loads(text)
+            outputs = _keepable(message.get("outputs", {}))
         except (ValueError, RecursionError) as error:
-            self.warnings.append(f"{where}: this is no JSON, so its values are lost: {error}")
+            self._warn(f"{where}: its values are lost: {error}")
             return
-        outputs = message.get("outputs", {})
-        if isinstance(outputs, dict):
-            self.vars.update(outputs)
+        if not isinstance(outputs, dict):
+            self._warn(f"{where}: its values are lost: `outputs` must be a map")
+        elif self._bytes + len(text) > MAX_VARS_BYTES:
+            self._warn(f"{where}: its values are lost: a task may print {MAX_VARS_BYTES >> 20} MiB of them")
         else:
-            self.warnings.append(f"{where}: `outputs` must be a map, so its values are lost")
-        self._take_metrics(where, message.get("metrics", []))
-
-    def _take_metrics(self, where: str, metrics: object) -> None:
+            self._bytes += len(text)
+            self.vars.update(outputs)
+        metrics = message.get("metrics", [])
         for metric in metrics if isinstance(metrics, list) else [metrics]:
-            try:
-                self.metrics.append(Metric.model_validate(metric))
-            except ValidationError:
-                self.warnings.append(f"{where}: a metric has name, type and value, and perhaps tags; this one is lost")
+            if not self._take_metric(where, metric):
+                return
+
+    def _take_metric(self, where: str, metric: object) -> bool:
+        """Keep a metric; False if there are too many to go on."""
+        if len(self.metrics) >= MAX_METRICS:
+            self._warn(f"{where}: metrics are lost: a task may print {MAX_METRICS} of them")
+            return False
+        try:
+            self.metrics.append(Metric.model_validate(_keepable(metric)))
+        except ValueError:
+            self._warn(f"{where}: a metric is lost: it has name, type and a finite value, and perhaps tags")
+        return True
+
+    def _warn(self, warning: str) -> None:
+        if len(self.warnings) < MAX_WARNINGS:
+            self.warnings.append(warning)
+        elif len(self.warnings) == MAX_WARNINGS:
+            self.warnings.append("and more like this")
+
+
+def _keepable(value: object) -> object:
+    """The value, if it can stand in a record; a ValueError says why not."""
+    json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    if _depth(value) > MAX_DEPTH:
+        raise ValueError(f"they are nested deeper than {MAX_DEPTH} levels")
+    return value
+
+
+def _depth(value: object) -> int:
+    match value:
+        case dict():
+            return 1 + max(map(_depth, value.values()), default=0)
+        case list():
+            return 1 + max(map(_depth, value), default=0)
+    return 0

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from shared.expression_environment import ExpressionError
 from shared.expressions import references, render
+from shared.outputs import is_inside, is_safe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -23,7 +24,7 @@ PropertyPath = tuple[str | int, ...]
 
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _NOT_KNOWN_YET = "not-known-yet"
-_EXPANDED_BY_BATCH = re.compile(r"[$\\\x00]")
+_UNUSABLE = re.compile(r"[\x00\ud800-\udfff]")
 
 
 class Rendering:
@@ -58,10 +59,17 @@ class Rendering:
         if not self._outputs_are_known and references(value, "outputs"):
             return _NOT_KNOWN_YET
         try:
-            return render(value, self._values, self._functions)
+            return self._usable(path, render(value, self._values, self._functions))
         except ExpressionError as error:
             self.fail(path, str(error))
             return ""
+
+    def _usable(self, path: PropertyPath, text: str) -> str:
+        """The text, unless it holds what neither a shell nor UTF-8 can."""
+        if _UNUSABLE.search(text):
+            self.fail(path, "the text holds a NUL or half a surrogate pair")
+            return ""
+        return text
 
     def optional(self, path: PropertyPath, value: str | None) -> str | None:
         """One text that may be left out; what renders to nothing is left out."""
@@ -83,25 +91,29 @@ class Rendering:
         rendered: dict[str, str] = {}
         for name, content in values.items():
             where = (*path, name)
-            file_name = self.text(where, name)
-            self._check_relative(where, file_name)
+            file_name = self._relative(where, self.text(where, name))
+            if file_name in rendered or any(
+                is_inside(file_name, other) or is_inside(other, file_name) for other in rendered
+            ):
+                self.fail(where, f"{file_name!r} is there already, as a file or as a folder of one")
             rendered[file_name] = self.text(where, content)
         return rendered
 
     def patterns(self, path: PropertyPath, values: tuple[str, ...]) -> tuple[str, ...]:
         """Globs relative to the working directory, without anything that Batch would expand on the node."""
-        rendered = self.texts(path, values)
+        rendered = [self._relative((*path, index), pattern) for index, pattern in enumerate(self.texts(path, values))]
         for index, pattern in enumerate(rendered):
-            self._check_relative((*path, index), pattern)
-            if _EXPANDED_BY_BATCH.search(pattern):
-                self.fail((*path, index), f"{pattern!r}: $ and backslash are not allowed, Batch would expand them")
+            if "$" in pattern:
+                self.fail((*path, index), f"{pattern!r}: $ is not allowed, Batch would expand it")
         # What a final `**` matches in Batch is not documented; `**/*` is every file below.
-        return tuple(re.sub(r"(^|/)\*\*$", r"\1**/*", pattern.removeprefix("./")) for pattern in rendered)
+        return tuple(re.sub(r"(^|/)\*\*$", r"\1**/*", pattern) for pattern in rendered)
 
-    def _check_relative(self, path: PropertyPath, name: str) -> None:
-        parts = name.split("/")
-        if not name or name.startswith("/") or ".." in parts or "\\" in name or "\x00" in name or name.endswith("/"):
+    def _relative(self, path: PropertyPath, name: str) -> str:
+        """A path in the working directory, without a leading `./`."""
+        name = re.sub(r"^(\./)+", "", name)
+        if not is_safe(name):
             self.fail(path, f"{name!r} is not a relative path inside the working directory")
+        return name
 
 
 def texts_of(properties: BaseModel) -> Iterator[str]:

@@ -103,7 +103,12 @@ class Progress:
 
     @classmethod
     def from_metadata(cls, metadata: dict[str, str]) -> Progress:
-        """Read what `to_metadata` wrote; a KeyError or ValueError means that the blob is not a run document of ours."""
+        """Read what `to_metadata` wrote; a KeyError or ValueError means that the blob is not a run document of ours.
+
+        Of a document that a newer version of the app has written, nothing but that is read.
+        """
+        if metadata["schema"] != SCHEMA_VERSION:
+            return cls(schema_version=metadata["schema"])
         state: Literal[State.QUEUED, State.RUNNING] = (
             State.RUNNING if State(metadata["state"]) is State.RUNNING else State.QUEUED
         )

@@ -6,11 +6,12 @@ statuses, reports, errors, log lines) goes through a `Masker`.
 
 from __future__ import annotations
 
+import json
 import logging
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from pydantic import JsonValue
 
@@ -24,8 +25,9 @@ class Masker:
     """Replaces secret values by asterisks in texts."""
 
     def __init__(self, values: Iterable[str]) -> None:
+        found = {form for value in values for form in _forms(value) if len(form) >= SHORTEST_MASKED}
         # The longest first: a value that contains another one is replaced as a whole.
-        self._values = sorted({value for value in values if len(value) >= SHORTEST_MASKED}, key=len, reverse=True)
+        self._values = sorted(found, key=len, reverse=True)
 
     @classmethod
     def of(cls, settings: Settings) -> Masker:
@@ -56,7 +58,17 @@ class Masker:
                 return [self.mask_all(item) for item in value]
             case dict():
                 return {self.mask(name): self.mask_all(item) for name, item in value.items()}
+            case int() | float() if not isinstance(value, bool) and self.mask(str(value)) != str(value):
+                return MASK
         return value
+
+
+def _forms(value: str) -> Iterator[str]:
+    """How a secret may be written: as it is, its lines one by one, and escaped as in messages and in JSON."""
+    for text in (value, value.strip(), *(line.strip() for line in value.splitlines())):
+        yield text
+        yield repr(text)[1:-1]
+        yield json.dumps(text)[1:-1]
 
 
 def _storage_secrets(connection_string: str | None) -> list[str]:

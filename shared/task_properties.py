@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from shared.settings import Settings
 
 
+LONGEST_COMMANDS = 120 * 1024  # of the 128 KiB that Linux takes as one argument
+
+
 def refuse_unsupported(task: Task, rendering: Rendering) -> None:
     """What is in the language, but not run yet: nothing that a person wrote is silently left out."""
     if task.foreach is not None:
@@ -68,9 +71,15 @@ def commands(task: Task, rendering: Rendering) -> Commands:
         lines.append(f"{task.language.script_runner} {_script_file(task)}")
     else:
         lines.append(rendering.text(("script",), task.script or ""))
+    text = "\n".join(["set -e", *lines] if task.fail_fast else lines)
+    if len(text.encode()) > LONGEST_COMMANDS:
+        where = "commands" if task.commands is not None else "script"
+        rendering.fail(
+            (where,), f"longer than {LONGEST_COMMANDS >> 10} KiB, which Linux takes; put it into an input file"
+        )
     return Commands(
         interpreter=rendering.texts(("interpreter",), task.interpreter),
-        text="\n".join(["set -e", *lines] if task.fail_fast else lines),
+        text=text,
         env={**dict(task.language.env), **rendering.env(("env",), task.env)},
         time_limit=task.time_limit,
         has_output_directory=task.output_directory,

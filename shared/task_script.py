@@ -8,6 +8,7 @@ The script tells what it did itself, apart from the commands, by exit code and o
 
 from __future__ import annotations
 
+import math
 import re
 import shlex
 from dataclasses import dataclass
@@ -105,8 +106,8 @@ class Commands:
 
 def build(paths: Paths, commands: Commands) -> str:
     """The text of the script. Exits with the commands' own code, or 124 (time limit), or 125 (nothing could be run)."""
-    seconds = int(commands.time_limit.total_seconds())
-    exports = "\n".join(f"export {name}={shlex.quote(value)}" for name, value in commands.env.items())
+    seconds = math.ceil(commands.time_limit.total_seconds())
+    exports = "\n".join(f"  export {name}={shlex.quote(value)}" for name, value in commands.env.items())
     return _SCRIPT.format(
         task=paths.task,
         run=paths.run_id,
@@ -185,11 +186,13 @@ fi
 trap 'rm -f {link}' EXIT
 {links}
 
-export WORKING_DIR={link} HOME={link}
-{output_directory}
+# What the task's environment says is for its commands alone: the rest of this script must not depend on it.
+(
+  export WORKING_DIR={link} HOME={link}
+  {output_directory}
 {exports}
-
-{command} &
+  exec {command}
+) &
 commands=$!
 trap '[ -e "$expired" ] || kill -TERM "$commands" 2>/dev/null' TERM INT
 (

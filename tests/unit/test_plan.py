@@ -126,7 +126,7 @@ def test_output_dir_is_not_there_unless_it_is_asked_for(plan) -> None:
         ("commands: [x]\ninputFiles: {/a: b}", "not a relative path"),
         ("commands: [x]\ninputFiles: {'a\\b': b}", "not a relative path"),
         ("commands: [x]\noutputFiles: [a/../../b]", "outputFiles[0]: 'a/../../b' is not a relative path"),
-        ("commands: [x]\noutputFiles: [$AZ_BATCH_NODE_ROOT_DIR/x]", "Batch would expand them"),
+        ("commands: [x]\noutputFiles: [$AZ_BATCH_NODE_ROOT_DIR/x]", "Batch would expand it"),
         ("commands: [x]\ntaskRunner: {account: other}", "taskRunner.account: runs use the app's own account, batch1"),
         (
             "commands: [x]\ntaskRunner: {blobStorage: {containerName: runs}}",

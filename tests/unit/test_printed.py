@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 from shared.printed import Printed
 
 
@@ -41,3 +43,24 @@ def test_the_package_of_kestra_prints_what_is_read_here() -> None:
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     result = printed(*run.stdout.splitlines(), *run.stderr.splitlines())
     assert (result.vars, [metric.value for metric in result.metrics], result.warnings) == ({"a": "ü"}, [2.0], [])
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        pytest.param(r'::{"outputs": {"a": "\ud800"}}::', id="half a surrogate pair"),
+        pytest.param('::{"outputs": {"a": ' + "[" * 300 + "]" * 300 + "}}::", id="nested deeply"),
+        pytest.param('::{"outputs": {"a": NaN}}::', id="no number"),
+        pytest.param('::{"metrics": [{"name": "a", "type": "timer", "value": 1e999}]}::', id="an infinite metric"),
+        pytest.param('::{"outputs": {"a": "' + "x" * 2_000_000 + '"}}::', id="2 MB"),
+    ],
+)
+def test_what_cannot_stand_in_a_record_is_a_warning_and_nothing_else_is_lost(line: str) -> None:
+    result = printed('::{"outputs": {"kept": 1}}::', line)
+    assert (result.vars, result.metrics, len(result.warnings)) == ({"kept": 1}, [], 1)
+
+
+def test_warnings_and_metrics_are_bounded() -> None:
+    assert len(printed(*["::{bad}::"] * 1_000).warnings) == 101
+    metrics = ", ".join(['{"name": "a", "type": "counter", "value": 1}'] * 2_000)
+    assert len(printed(f'::{{"metrics": [{metrics}]}}::').metrics) == 1_000

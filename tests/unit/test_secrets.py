@@ -1,6 +1,9 @@
 """What must never be seen."""
 
+import json
 import logging
+
+import pytest
 
 from shared.secrets import MASK, Masker, MaskingFilter
 
@@ -31,3 +34,14 @@ def test_log_lines_and_tracebacks_are_masked(caplog) -> None:
     assert "s3cr3t" not in caplog.text
     assert f"with {MASK}" in caplog.text
     assert f"'bad {MASK}'" in caplog.text
+
+
+@pytest.mark.parametrize("written", [str, repr, json.dumps, str.strip, lambda value: value.splitlines()[1]])
+def test_a_secret_is_masked_however_it_is_written(written) -> None:
+    """A key of several lines, with quotes and backslashes: as it is, quoted in a message, in JSON, one of its lines."""
+    secret = '-----BEGIN KEY-----\nabc"def\\ghi-line\n-----END KEY-----\n'
+    assert "ghi-line" not in Masker([secret]).mask(f"it is {written(secret)}!")
+
+
+def test_a_number_that_is_a_secret_is_masked() -> None:
+    assert Masker(["123456"]).mask_all({"pin": 123456, "n": 12, "b": True}) == {"pin": MASK, "n": 12, "b": True}
