@@ -19,6 +19,7 @@ from shared.clients import Clients
 from shared.errors import RunChanged, TryLater
 from shared.events import Events
 from shared.inbox import Inbox
+from shared.log import log
 from shared.results import Results
 from shared.run_store import RunStore
 from shared.secrets import Masker, MaskingFilter
@@ -27,8 +28,6 @@ from shared.staging import Staging
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-log = logging.getLogger("azure_batch_task_runner")
 
 
 def utc_now() -> datetime:
@@ -77,7 +76,7 @@ def guarded(what: str) -> Iterator[None]:
         yield
     except (RunChanged, TryLater, AzureError) as expected:
         log.warning("%s: tried again later: %s", what, str(expected).partition("\n")[0])
-    except Exception:  # a bug of ours must not stop the runs that it does not concern
+    except Exception:  # noqa: BLE001 - a bug of ours must not stop the runs that it does not concern
         log.exception("%s: failed, and is tried again later", what)
 
 

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shared.app import log
-from shared.errors import ManifestError
+from shared.log import log
 from shared.plan import manifest_of, plan_round
 from shared.record import Failure
 from shared.record_builder import build_record
@@ -32,7 +31,7 @@ def finish(app: App, run: Run, state: State | None = None, failure: Failure | No
 def _manifest(run: Run) -> Manifest | None:
     try:
         return manifest_of(run)
-    except ManifestError:
+    except Exception:  # noqa: BLE001 - whatever is wrong with the manifest, the run is recorded
         return None
 
 
@@ -52,19 +51,17 @@ def finish_cancelled(app: App, run: Run) -> None:
 
 def close(app: App, run: Run) -> None:
     """Remove the run's jobs, staged files, status and document. May be repeated, and go on where it was cut off."""
-    staging, keep_jobs = _what_is_known(app, run)
-    if not keep_jobs:
+    if not run.body.keep_jobs:
         for number in range(1, run.progress.round + 1):
             app.batch.delete(job_id(run.id, number))
-    app.staging.clear(staging, run.id)
+    app.staging.clear(run.body.staging or _planned_staging(app, run), run.id)
     app.results.remove_status(run)
     app.runs.remove(run.id)
 
 
-def _what_is_known(app: App, run: Run) -> tuple[str, bool]:
-    """The staging container of a run, and whether its jobs stay; a run that cannot be planned has staged nothing."""
+def _planned_staging(app: App, run: Run) -> str:
+    """The staging container of a run that no task was submitted of; perhaps something was staged all the same."""
     try:
-        plan = plan_round(manifest_of(run), run, app.settings)
-    except ManifestError:
-        return app.settings.containers.staging, False
-    return plan.staging, plan.keep_job
+        return plan_round(manifest_of(run), run, app.settings).staging
+    except Exception:  # noqa: BLE001 - whatever is wrong with the manifest, it must not keep the run open
+        return app.settings.containers.staging

@@ -5,6 +5,7 @@
     RunnerError
     ├── SettingsError       the operator's: a setting is missing or malformed
     ├── ManifestError       the user's: the manifest is wrong; the run ends in a record with state REJECTED
+    ├── CannotPlan          ours: a bug in reading or planning; the run ends in a record that says so
     ├── BatchRefused        Batch refuses the job for good; the run is rejected with Batch's own words
     ├── JobConflict         the job is in a state that forbids the step; the caller decides by the code
     ├── TryLater            a service did not do it; the run stays as it is, and a later tick tries again, a bounded
@@ -54,6 +55,10 @@ class ManifestError(RunnerError):
     def __init__(self, problems: list[Problem]) -> None:
         self.problems = problems
         super().__init__("; ".join(str(problem) for problem in problems))
+
+
+class CannotPlan(RunnerError):
+    """Reading or planning a manifest failed in a way that nobody foresaw."""
 
 
 class BatchRefused(RunnerError):

@@ -46,6 +46,15 @@ class TaskFiles:
     missing: tuple[str, ...]
     unsafe: tuple[str, ...]
 
+    def without(self, refused: set[str]) -> TaskFiles:
+        """The same without the destinations that storage did not take."""
+        return TaskFiles(
+            logs={name: file for name, file in self.logs.items() if file.destination not in refused},
+            outputs=tuple(file for file in self.outputs if file.destination not in refused),
+            missing=self.missing,
+            unsafe=(*self.unsafe, *(file.path for file in self.outputs if file.destination in refused)),
+        )
+
 
 def files_of(task: PlannedTask, blobs: Sequence[StagedBlob]) -> TaskFiles:
     """Sort out the blobs of the run: which are the task's, what they are, where they go."""
@@ -96,5 +105,5 @@ def is_safe(path: str) -> bool:
 
 
 def is_inside(path: str, folder: str) -> bool:
-    """Whether a file lies in a folder, or deeper."""
-    return path.startswith(f"{folder}/")
+    """Whether a file lies in a folder, or deeper; or is what the other path names."""
+    return f"{path}/".startswith(f"{folder}/")

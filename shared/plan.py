@@ -33,10 +33,11 @@ def namespace_selections(manifest: Manifest, run: Run, settings: Settings) -> di
     return selections
 
 
-def plan_round(manifest: Manifest, run: Run, settings: Settings) -> RoundPlan:
+def plan_round(manifest: Manifest, run: Run, settings: Settings, *, was_submitted: bool = False) -> RoundPlan:
     """The tasks of the run's current round; none if nothing is left that could run.
 
-    Raises ManifestError with everything that rendering shows to be wrong, also in tasks of later rounds.
+    Raises ManifestError with everything that rendering shows to be wrong, also in tasks of later rounds; but not for a
+    round that was submitted: if a setting has changed since, that must not keep its results from being recorded.
     """
     planner = Planner(manifest, run, settings)
     ready = planner.split.ready
@@ -45,7 +46,8 @@ def plan_round(manifest: Manifest, run: Run, settings: Settings) -> RoundPlan:
     staging = planner.staging()
     for name in planner.split.later:
         planner.task(name, ())
-    if problems := planner.problems():
+    problems = planner.problems()
+    if problems and not was_submitted:
         raise ManifestError(problems)
     return RoundPlan(
         pool_id=pool_id,

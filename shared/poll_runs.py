@@ -16,9 +16,10 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from shared.app import guarded, log
+from shared.app import guarded
 from shared.events import JobEnded
 from shared.life import Step, next_step
+from shared.log import log
 from shared.run_id import CANCEL_SUFFIX
 from shared.states import State, Waiting
 from shared.submit_run import end_unsubmitted, give_up, submit, take, take_manifest

@@ -72,7 +72,9 @@ def _task_state(task: PlannedTask, state: State, *, is_incomplete: bool) -> Stat
 def _warnings(outcome: Outcome, files: TaskFiles, printed: Printed) -> Iterable[str]:
     if outcome.state is not State.SKIPPED:
         yield from (f"the output file {name!r} was not made" for name in files.missing)
-    yield from (f"the output file {name!r} is left out: its name leads out of its folder" for name in files.unsafe)
+    yield from (
+        f"the output file {name!r} is left out: its name cannot be a name in the results" for name in files.unsafe
+    )
     yield from printed.warnings
 
 

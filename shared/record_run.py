@@ -16,7 +16,7 @@ from azure.batch import models
 
 from shared.app import guarded
 from shared.close_run import close, finish, finish_rejected
-from shared.errors import ManifestError, TryLater
+from shared.errors import ManifestError
 from shared.events import JobEnded
 from shared.outcome import judge
 from shared.outputs import LOG_NAMES, files_of
@@ -24,6 +24,7 @@ from shared.plan import manifest_of, plan_round
 from shared.printed import MAX_STREAM_BYTES, Printed
 from shared.record import Failure, TaskRecord
 from shared.record_builder import COULD_NOT_RECORD, task_record
+from shared.results import CopyState
 from shared.states import FailureCategory, State
 from shared.submit_run import submit
 from shared.task_script import SCRIPT_EXIT_CODES, read_marker
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 BUDGET_SECONDS = 20.0
 PENDING_PAUSE_SECONDS = 0.5
 MANY_COPIES = 100
+_COPIED = "success"
 
 
 def record(app: App, event: JobEnded) -> None:
@@ -85,15 +87,16 @@ def _record_round(app: App, run: Run, deadline: float) -> None:
             finish_rejected(app, run, run.body.rejection)
         return
     manifest = manifest_of(run)
-    plan = plan_round(manifest, run, app.settings)
+    plan = plan_round(manifest, run, app.settings, was_submitted=True)
     if _may_be_alive(run, plan, batch_tasks) and not app.batch.has_ended(run.job_id):
         return
     staged = app.staging.list(plan.staging, run)
     ended = [_EndedTask(task, batch_tasks.get(task.id), files_of(task, staged)) for task in plan.tasks]
-    if not _copy_all(app, run, plan.staging, ended, deadline):
+    refused = _copy_all(app, run, plan.staging, ended, deadline)
+    if refused is None:
         app.events.publish([JobEnded(run.id, run.progress.round)])
         return
-    records = [_task_record(app, plan.staging, task) for task in ended]
+    records = [_task_record(app, plan.staging, task, refused) for task in ended]
     _finish_round(app, run, manifest, records, detected)
 
 
@@ -103,35 +106,39 @@ def _may_be_alive(run: Run, plan: RoundPlan, batch_tasks: Mapping[str, models.Ba
     return run.progress.cancelled or any(state != models.BatchTaskState.COMPLETED for state in states)
 
 
-def _copy_all(app: App, run: Run, staging: str, ended: Sequence[_EndedTask], deadline: float) -> bool:
-    """Let storage copy all files of the round; False if the time did not suffice."""
+def _copy_all(app: App, run: Run, staging: str, ended: Sequence[_EndedTask], deadline: float) -> set[str] | None:
+    """Let storage copy all files of the round: the destinations that it refused; None if the time did not suffice."""
     wanted = [file for task in ended for file in (*task.files.logs.values(), *task.files.outputs)]
-    done = app.results.copied(run) if len(wanted) > MANY_COPIES else {}
-    pending = False
+    states = app.results.copied(run) if len(wanted) > MANY_COPIES else {}
+    pending, refused = [], set()
     for file in wanted:
-        if done.get(file.destination) == "success":
+        if states.get(file.destination) == _COPIED:
             continue
         if time.monotonic() > deadline:
-            return False
-        pending |= not app.results.copy(app.staging.url(staging, file.source.name), run, file.destination)
-    return not pending or _await_copies(app, run, wanted, deadline)
+            return None
+        match app.results.copy(app.staging.url(staging, file.source.name), run, file.destination):
+            case CopyState.PENDING:
+                pending.append(file)
+            case CopyState.REFUSED:
+                refused.add(file.destination)
+    return refused if not pending or _await_copies(app, run, staging, pending, deadline) else None
 
 
-def _await_copies(app: App, run: Run, wanted: Sequence[Collected], deadline: float) -> bool:
+def _await_copies(app: App, run: Run, staging: str, pending: Sequence[Collected], deadline: float) -> bool:
     """Wait for copies that storage makes in the background; False if they take longer than there is time."""
     while time.monotonic() < deadline:
-        done = app.results.copied(run)
-        states = {file.destination: done.get(file.destination) for file in wanted}
-        failed = [name for name, state in states.items() if state in ("failed", "aborted")]
-        if failed:
-            raise TryLater(f"Storage could not copy {failed[0]} (and {len(failed) - 1} more).")
-        if all(state == "success" for state in states.values()):
+        states = app.results.copied(run)
+        left = [file for file in pending if states.get(file.destination) != _COPIED]
+        if not left:
             return True
+        for file in left:
+            if states.get(file.destination) in ("failed", "aborted"):
+                app.results.copy(app.staging.url(staging, file.source.name), run, file.destination, again=True)
         time.sleep(PENDING_PAUSE_SECONDS)
     return False
 
 
-def _task_record(app: App, staging: str, task: _EndedTask) -> TaskRecord:
+def _task_record(app: App, staging: str, task: _EndedTask, refused: set[str]) -> TaskRecord:
     printed = Printed()
     for name in LOG_NAMES:
         log_file = task.files.logs.get(name)
@@ -141,7 +148,7 @@ def _task_record(app: App, staging: str, task: _EndedTask) -> TaskRecord:
                 printed.warnings.append(
                     f"{name}: only the first {MAX_STREAM_BYTES >> 20} MiB were read for printed values"
                 )
-    return task_record(task.planned, _outcome(app, staging, task), task.files, printed)
+    return task_record(task.planned, _outcome(app, staging, task), task.files.without(refused), printed)
 
 
 def _outcome(app: App, staging: str, task: _EndedTask) -> Outcome:

@@ -92,9 +92,7 @@ class Rendering:
         for name, content in values.items():
             where = (*path, name)
             file_name = self._relative(where, self.text(where, name))
-            if file_name in rendered or any(
-                is_inside(file_name, other) or is_inside(other, file_name) for other in rendered
-            ):
+            if any(is_inside(file_name, other) or is_inside(other, file_name) for other in rendered):
                 self.fail(where, f"{file_name!r} is there already, as a file or as a folder of one")
             rendered[file_name] = self.text(where, content)
         return rendered

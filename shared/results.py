@@ -7,10 +7,11 @@ tasks are copied by storage itself and never touched.
 from __future__ import annotations
 
 import json
+from enum import Enum
 from typing import TYPE_CHECKING
 
 from azure.core import MatchConditions
-from azure.core.exceptions import ResourceExistsError, ResourceModifiedError, ResourceNotFoundError
+from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceModifiedError, ResourceNotFoundError
 from azure.storage.blob import ContentSettings
 
 from shared.errors import TryLater
@@ -27,7 +28,15 @@ if TYPE_CHECKING:
 _JSON = ContentSettings(content_type="application/json")
 _YAML = ContentSettings(content_type="text/yaml; charset=utf-8")
 _COPIED = "success"
-_PENDING_COPY = "PendingCopyOperation"
+_REFUSED = (400, 404)
+
+
+class CopyState(Enum):
+    """Where a copy is that was asked for."""
+
+    DONE = "done"
+    PENDING = "storage is at it, or it was there before"
+    REFUSED = "storage cannot read the source, or does not take the name"
 
 
 class Results:
@@ -59,15 +68,23 @@ class Results:
         if copy["copy_status"] != _COPIED:
             raise TryLater(f"The copy of {run.body.manifest.name} is not complete yet.")
 
-    def copy(self, source_url: str, run: Run, destination: str) -> bool:
-        """Let storage copy a blob below the run's folder; whether the copy is complete already."""
+    def copy(self, source_url: str, run: Run, destination: str, *, again: bool = False) -> CopyState:
+        """Let storage copy a blob below the run's folder.
+
+        What is there already is left alone: another delivery may have recorded it. `again`: unless it is a copy that
+        failed.
+        """
         blob = self._container.get_blob_client(f"{run.results}/{destination}")
+        condition = MatchConditions.Unconditionally if again else MatchConditions.IfMissing
         try:
-            return bool(blob.start_copy_from_url(source_url)["copy_status"] == _COPIED)
-        except ResourceExistsError as error:
-            if error.error_code != _PENDING_COPY:  # type: ignore[attr-defined]  # storage's errors have a code
-                raise
-            return False
+            copy = blob.start_copy_from_url(source_url, match_condition=condition)
+        except ResourceExistsError:
+            return CopyState.PENDING
+        except HttpResponseError as error:
+            if error.status_code in _REFUSED:
+                return CopyState.REFUSED
+            raise
+        return CopyState.DONE if copy["copy_status"] == _COPIED else CopyState.PENDING
 
     def copied(self, run: Run) -> dict[str, str]:
         """The state of every copy below the run's folder: `success`, `pending`, `failed` or `aborted`, by name."""

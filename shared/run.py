@@ -67,6 +67,8 @@ class RunBody(Document):
     submitted: datetime | None = None
     rejection: Rejection | None = None
     detected: datetime | None = None
+    staging: str | None = None
+    keep_jobs: bool = False
     jobs: tuple[JobRecord, ...] = ()
     namespace_files: dict[str, tuple[NamespaceFile, ...]] | None = None
     warnings: tuple[RunProblem, ...] = ()
@@ -175,10 +177,15 @@ class Run:
         """Whether all tasks of the given round are in Batch, and the round is the current one."""
         return self.progress.state is State.RUNNING and self.progress.round == round_number
 
-    def submitted(self, job: JobRecord, at: datetime) -> Run:
-        """All tasks of the round are in Batch; the job will end by itself."""
-        body = self.body.model_copy(update={"jobs": (*self.body.jobs, job), "submitted": self.body.submitted or at})
-        return replace(self, body=body, progress=self._running())
+    def submitted(self, job: JobRecord, staging: str, at: datetime, *, keep_jobs: bool) -> Run:
+        """All tasks of the round are in Batch; the job will end by itself. What closing needs is kept here."""
+        update = {
+            "jobs": (*self.body.jobs, job),
+            "submitted": self.body.submitted or at,
+            "staging": staging,
+            "keep_jobs": keep_jobs,
+        }
+        return replace(self, body=self.body.model_copy(update=update), progress=self._running())
 
     def waits(self, why: Waiting) -> Run:
         """A service put the run off: it is tried again at every tick, and that does not count as an attempt."""

@@ -13,10 +13,11 @@ from azure.core.exceptions import ResourceExistsError, ResourceModifiedError, Re
 from azure.storage.blob import BlobPrefix, ContentSettings
 
 from shared.errors import RunChanged
+from shared.log import log
 from shared.run import SCHEMA_VERSION, ListedRun, Progress, Run, RunBody
 
 if TYPE_CHECKING:
-    from azure.storage.blob import ContainerClient
+    from azure.storage.blob import BlobProperties, ContainerClient
 
 _JSON = ContentSettings(content_type="application/json")
 _SUFFIX = ".json"
@@ -72,14 +73,9 @@ class RunStore:
 
     def list(self) -> list[ListedRun]:
         """All open runs, the oldest first."""
-        listed = [
-            ListedRun(
-                blob.name.removesuffix(_SUFFIX), Progress.from_metadata(blob.metadata), blob.etag, blob.last_modified
-            )
-            for blob in self._container.walk_blobs(include=["metadata"], delimiter="/")
-            if not isinstance(blob, BlobPrefix) and blob.name.endswith(_SUFFIX)
-        ]
-        return sorted(listed, key=lambda run: run.oldest_first)
+        blobs = self._container.walk_blobs(include=["metadata"], delimiter="/")
+        listed = [_listed(blob) for blob in blobs if not isinstance(blob, BlobPrefix) and blob.name.endswith(_SUFFIX)]
+        return sorted(filter(None, listed), key=lambda run: run.oldest_first)
 
     def remove(self, run_id: str) -> None:
         """Forget a run; the last step of closing it."""
@@ -87,3 +83,13 @@ class RunStore:
             self._container.delete_blob(run_id + _SUFFIX)
         except ResourceNotFoundError:
             return
+
+
+def _listed(blob: BlobProperties) -> ListedRun | None:
+    """An open run; None for a blob that is no run document of ours, which must not keep the others from being seen."""
+    try:
+        progress = Progress.from_metadata(blob.metadata)
+    except (KeyError, ValueError):
+        log.warning("%s is no run document; remove it from the runs container", blob.name)
+        return None
+    return ListedRun(blob.name.removesuffix(_SUFFIX), progress, blob.etag, blob.last_modified)

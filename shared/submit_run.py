@@ -15,24 +15,27 @@ so:
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from shared import batch_job
-from shared.app import log
 from shared.batch import ENDED, GONE
 from shared.close_run import close, finish_cancelled, finish_rejected
 from shared.errors import (
     BatchRefused,
+    CannotPlan,
     FilesChanged,
     JobConflict,
     ManifestError,
     Problem,
     QuotaReached,
     RunChanged,
+    RunnerError,
     ServiceBusy,
     TryLater,
 )
+from shared.log import log
 from shared.manifest_task import IfExists
 from shared.plan import manifest_of, namespace_selections, plan_round, problem_of_task
 from shared.record import JobRecord, RunProblem
@@ -42,7 +45,7 @@ from shared.run_id import is_manifest, run_id
 from shared.states import FailureCategory, State, Waiting
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from shared.app import App
     from shared.inbox import Drop
@@ -107,6 +110,9 @@ def _submit(app: App, run: Run) -> Waiting | None:
         _submit_round(app, run)
     except (ManifestError, BatchRefused) as error:
         end_unsubmitted(app, app.runs.save(_reloaded(app, run).rejected(_rejection(error))))
+    except CannotPlan as error:
+        rejection = _gave_up(FailureCategory.INTERNAL, "CannotPlan", str(error))
+        end_unsubmitted(app, app.runs.save(_reloaded(app, run).rejected(rejection)))
     except QuotaReached:
         return _wait(app, run, Waiting.QUOTA)
     except ServiceBusy:
@@ -156,9 +162,13 @@ def end_unsubmitted(app: App, run: Run) -> None:
 
 def give_up(app: App, run: Run, code: str, message: str) -> None:
     """End a queued run that is not wrong, but cannot be brought into Batch."""
-    rejection = Rejection(category=FailureCategory.INFRASTRUCTURE, code=code, errors=(RunProblem(message=message),))
+    rejection = _gave_up(FailureCategory.INFRASTRUCTURE, code, message)
     take_manifest(app, run)
     end_unsubmitted(app, app.runs.save(run.rejected(rejection)))
+
+
+def _gave_up(category: FailureCategory, code: str, message: str) -> Rejection:
+    return Rejection(category=category, code=code, errors=(RunProblem(message=message),))
 
 
 def _rejection(error: ManifestError | BatchRefused) -> Rejection:
@@ -169,8 +179,23 @@ def _rejection(error: ManifestError | BatchRefused) -> Rejection:
     )
 
 
+@contextmanager
+def _planning(run: Run) -> Iterator[None]:
+    """A bug in pure code shows again at every attempt: the run ends at once, and the log says where."""
+    try:
+        yield
+    except RunnerError:
+        raise
+    except Exception as error:
+        log.exception("run %s: cannot be planned", run.id)
+        raise CannotPlan(
+            f"the manifest cannot be planned because of an error of the app: {type(error).__name__}"
+        ) from error
+
+
 def _submit_round(app: App, run: Run) -> None:
-    manifest = manifest_of(run)
+    with _planning(run):
+        manifest = manifest_of(run)
     time_left = manifest.flow.timeout - (app.now() - run.body.accepted)
     if time_left <= timedelta(0):
         give_up(
@@ -181,7 +206,8 @@ def _submit_round(app: App, run: Run) -> None:
         )
         return
     run = _with_namespace_files(app, run, manifest)
-    plan = plan_round(manifest, run, app.settings)
+    with _planning(run):
+        plan = plan_round(manifest, run, app.settings)
     _check_pool(app, manifest, plan)
     _stage(app, run, plan)
     created = app.batch.create_job(batch_job.job(run, plan, time_left))
@@ -198,7 +224,8 @@ def _with_namespace_files(app: App, run: Run, manifest: Manifest) -> Run:
     """What the plan needs of the namespaces is read once; every later planning uses what the document says."""
     if run.body.namespace_files is not None:
         return run
-    selections = namespace_selections(manifest, run, app.settings)
+    with _planning(run):
+        selections = namespace_selections(manifest, run, app.settings)
     if not selections:
         return run
     namespaces = {namespace for selection in selections.values() for namespace in selection.namespaces}
@@ -256,5 +283,5 @@ def _add_tasks(app: App, run: Run, plan: RoundPlan, time_left: timedelta) -> Non
             raise TryLater(str(conflict)) from conflict
     account = app.settings.batch.account_name
     job = JobRecord(id=run.job_id, pool=plan.pool_id, account=account, reason=plan.reason)
-    _save_and_tell(app, run.submitted(job, submitted))
+    _save_and_tell(app, run.submitted(job, plan.staging, submitted, keep_jobs=plan.keep_job))
     log.info("run %s: submitted job %s", run.id, run.job_id)
