@@ -7,11 +7,12 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from azure.batch.models import BatchTaskState
-from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
+from azure.core import MatchConditions
+from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceModifiedError, ResourceNotFoundError
 
 from local.errors import LocalError
 from shared.record import Record
-from shared.run_id import results_folder, run_id
+from shared.run_id import CANCEL_SUFFIX, results_folder, run_id
 from shared.run_store import RunStore
 from shared.states import State
 
@@ -46,15 +47,21 @@ class RunView:
 
 @dataclass(frozen=True)
 class DroppedRun:
-    """One dropped manifest; `blob` is its name in the inbox."""
+    """One dropped manifest; `blob` is its name in the inbox, `etag` its version."""
 
     blob: str
+    etag: str
     id: str
 
     @property
     def name(self) -> str:
         """The manifest's name without its extension."""
         return PurePosixPath(self.blob).stem
+
+    @property
+    def cancel_blob(self) -> str:
+        """The blob that cancels it when it is put into the inbox."""
+        return self.id + CANCEL_SUFFIX
 
     @property
     def folder(self) -> str:
@@ -81,7 +88,28 @@ class Runs:
         except ResourceExistsError:
             raise LocalError(f"A manifest {manifest.name} still lies in the inbox. Wait until it is taken.") from None
         version = run_id(self._inbox.container_name, manifest.name, answer["etag"], answer["last_modified"])
-        return DroppedRun(manifest.name, version)
+        return DroppedRun(manifest.name, answer["etag"], version)
+
+    def is_waiting(self, run: DroppedRun) -> bool:
+        """Whether its manifest still lies in the inbox."""
+        try:
+            return bool(self._inbox.get_blob_client(run.blob).get_blob_properties().etag == run.etag)
+        except ResourceNotFoundError:
+            return False
+
+    def withdraw(self, run: DroppedRun) -> bool:
+        """Take its manifest out of the inbox again; False if the app has already taken it."""
+        if self._store.load(run.id) is not None:
+            return False
+        try:
+            self._inbox.delete_blob(run.blob, etag=run.etag, match_condition=MatchConditions.IfNotModified)
+        except (ResourceNotFoundError, ResourceModifiedError):
+            return False
+        return self._store.load(run.id) is None  # it may have been read just before
+
+    def cancel(self, run: DroppedRun) -> None:
+        """Ask the app to cancel it, which it does when it looks at the inbox next."""
+        self._inbox.upload_blob(run.cancel_blob, b"", overwrite=True)
 
     def view(self, run: DroppedRun) -> RunView:
         """How an open run is; Batch is asked only while it runs there."""

@@ -9,32 +9,33 @@ from typing import TYPE_CHECKING
 from azure.core.exceptions import AzureError
 
 from local.dropped_run import Runs, RunView
+from local.error_tails import error_tails
 from local.errors import LocalError
-from local.run_report import progress_lines, summary_lines
+from local.printable import printable
+from local.run_report import NOT_TAKEN, progress_lines, summary_lines
 from shared.clients import Clients
 from shared.settings import Settings
 from shared.states import State
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from local.dropped_run import DroppedRun
+    from local.stack_in_use import StackInUse
     from shared.record import Record
 
 POLL_SECONDS = 0.2
+TAKEN_SECONDS = 10
+"""After so long in the inbox nobody seems to take a manifest; a stack that is up does within a second."""
 
 
 @dataclass(frozen=True)
 class RunManifests:
-    """What is to be run, and where.
-
-    `settings` are those of the stack, `check` raises an error when it fails; `folder` tells where results of a run go.
-    """
+    """What is to be run, and where; `folder` tells where results of a run go."""
 
     manifests: Sequence[Path]
-    settings: Mapping[str, str]
-    check: Callable[[], None]
+    stack: StackInUse
     folder: Callable[[DroppedRun], Path]
 
     def to_their_ends(self) -> bool:
@@ -42,47 +43,69 @@ class RunManifests:
 
         Raises LocalError if the stack fails.
         """
-        settings = Settings.from_environ(self.settings)
+        settings = Settings.from_environ(self.stack.settings)
         clients = Clients(settings)
         with clients.blobs, clients.batch:  # connections that stay open would keep Azurite from stopping
             runs = Runs(clients.blobs, clients.batch, settings.containers)
             try:
                 return self._run(runs)
             except AzureError as error:
-                self.check()
+                self.stack.check()
                 raise LocalError(f"The stack does not answer: {error}") from error
 
     def _run(self, runs: Runs) -> bool:
-        dropped = {runs.drop(manifest): manifest for manifest in self.manifests}
-        records = self._watch(runs, list(dropped))
+        dropped: dict[DroppedRun, Path] = {}
+        records: dict[DroppedRun, Record] = {}
+        try:
+            for manifest in self.manifests:
+                dropped[runs.drop(manifest)] = manifest
+            records.update(self._watch(runs, list(dropped)))
+        except KeyboardInterrupt:
+            for run in dropped.keys() - records.keys():
+                self._abandon(runs, run)
+            raise
         for run, manifest in dropped.items():
             folder = self.folder(run)
             runs.download(run, folder)
-            print("", *summary_lines(records[run], manifest, folder), "", sep="\n", flush=True)
+            lines = summary_lines(records[run], manifest, folder, error_tails(records[run], folder))
+            print("", *lines, "", sep="\n", flush=True)
         return all(record.state is State.SUCCESS for record in records.values())
 
-    def _watch(self, runs: Runs, dropped: Sequence[DroppedRun]) -> dict[DroppedRun, Record]:
-        """Show what happens until all of them are recorded."""
+    def _watch(self, runs: Runs, dropped: Sequence[DroppedRun]) -> Iterator[tuple[DroppedRun, Record]]:
+        """Show what happens; gives each record as soon as it is there."""
         started = time.monotonic()
         views = dict.fromkeys(dropped, RunView(None))
-        records: dict[DroppedRun, Record] = {}
         for run in dropped:
             _say(started, run, "dropped")
-        while len(records) < len(dropped):
-            self.check()
-            for run in [run for run in dropped if run not in records]:
+        is_late = False
+        while views:
+            self.stack.check()
+            for run, before in list(views.items()):
                 record = runs.record(run)
                 if record:
-                    records[run] = record
                     _say(started, run, record.state.value)
+                    del views[run]
+                    yield run, record
                     continue
-                view = runs.view(run)
-                for line in progress_lines(views[run], view):
+                views[run] = runs.view(run)
+                for line in progress_lines(before, views[run]):
                     _say(started, run, line)
-                views[run] = view
+            if not is_late and time.monotonic() > started + TAKEN_SECONDS:
+                is_late = True
+                for run in filter(runs.is_waiting, views):
+                    _say(started, run, NOT_TAKEN)
             time.sleep(POLL_SECONDS)
-        return records
+
+    def _abandon(self, runs: Runs, run: DroppedRun) -> None:
+        """Nobody watches a run any longer: say what becomes of it."""
+        if runs.withdraw(run):
+            print(f"{run.id} had not begun: its manifest is taken out of the inbox.", flush=True)
+        elif self.stack.is_own:
+            runs.cancel(run)
+            print(f"{run.id} is cancelled; that is recorded when the stack runs next.", flush=True)
+        else:
+            print(f"{run.id} goes on. To cancel it, put a blob {run.cancel_blob} into the inbox.", flush=True)
 
 
 def _say(started: float, run: DroppedRun, line: str) -> None:
-    print(f"{time.monotonic() - started:6.1f} s  {run.id}  {line}", flush=True)
+    print(f"{time.monotonic() - started:6.1f} s  {run.id}  {printable(line)}", flush=True)

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 from azure.batch.models import BatchTaskState
 
+from local.printable import printable
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -18,8 +20,9 @@ if TYPE_CHECKING:
 INDENT = "  "
 LONGEST_VALUE = 100
 MOST_FILES = 20
+NOT_TAKEN = "still lies in the inbox. Is the Functions host running?"
 _BATCH_STATES = {
-    BatchTaskState.ACTIVE: "waits for a node",
+    BatchTaskState.ACTIVE: "waits",  # for a node, or for a task before it
     BatchTaskState.PREPARING: "is being prepared",
     BatchTaskState.RUNNING: "runs",
 }
@@ -41,17 +44,22 @@ def _task_progress(task: TaskView) -> str:
     return f"{task.name} has ended" + ("" if task.exit_code is None else f", exit code {task.exit_code}")
 
 
-def summary_lines(record: Record, manifest: Path, folder: Path) -> list[str]:
-    """How a run ended: states, values, problems, and where its files are."""
-    return [
+def summary_lines(record: Record, manifest: Path, folder: Path, error_tails: Mapping[str, Sequence[str]]) -> list[str]:
+    """How a run ended: states, values, problems, and where its files are.
+
+    `error_tails` has the last lines of stderr of failed tasks, by their ids.
+    """
+    lines = [
         f"{record.state}  {record.run_id}",
         *_section("", _aligned([_task_row(task) for task in record.tasks])),
-        *_section("", _failure_lines(record)),
+        *_section("", [_failure(record.failure)] if record.failure else []),
+        *_section("", [line for task in record.tasks for line in _failed_task(task, folder, error_tails)]),
         *_section("values", _aligned(list(_value_rows(record.tasks)))),
         *_section("warnings", [_problem(manifest, problem) for problem in record.warnings]),
         *_section("errors", [_problem(manifest, problem) for problem in record.errors]),
         *_section("results", [f"{folder}/", *_output_files(record.tasks)]),
     ]
+    return list(map(printable, lines))
 
 
 def _section(title: str, lines: Sequence[str]) -> list[str]:
@@ -65,13 +73,12 @@ def _task_row(task: TaskRecord) -> tuple[str, ...]:
     return (task.state, task.id, exit_code, _duration(task.started, task.ended))
 
 
-def _failure_lines(record: Record) -> list[str]:
-    lines = [_failure(record.failure)] if record.failure else []
-    for task in record.tasks:
-        if task.failure:
-            lines.append(f"{task.id}: {_failure(task.failure)}")
-        lines += [f"{task.id}: {warning}" for warning in task.warnings]
-    return lines
+def _failed_task(task: TaskRecord, folder: Path, error_tails: Mapping[str, Sequence[str]]) -> list[str]:
+    if task.failure is None:
+        return []
+    tail = [f"{INDENT}| {line}" for line in error_tails.get(task.id, ())]
+    log = [f"{INDENT}{folder / task.logs.stderr}"] if task.logs.stderr else []
+    return [f"{task.id}: {_failure(task.failure)}", *tail, *log]
 
 
 def _failure(failure: Failure) -> str:
@@ -102,6 +109,7 @@ def _duration(start: datetime | None, end: datetime | None) -> str:
     return f"{(end - start).total_seconds():.1f} s" if start and end else ""
 
 
-def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
+def _aligned(cells: Sequence[tuple[str, ...]]) -> list[str]:
+    rows = [tuple(map(printable, row)) for row in cells]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]

@@ -10,13 +10,13 @@ from local.commands.options import add_data_dir, add_tick_and_pools, stack_optio
 from local.data_dir import DataDir
 from local.errors import UsageError
 from local.ports import AUTO
+from local.result_folders import ResultFolders
 from local.stack import Stack
+from local.stack_in_use import StackInUse
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-
-    from local.dropped_run import DroppedRun
+    from collections.abc import Iterator, Sequence
 
 PURPOSE = "drop manifests, watch them, and download their results"
 SUFFIXES = (".yaml", ".yml", ".json")
@@ -30,7 +30,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--out",
         type=Path,
         metavar="DIR",
-        help="where the results go, with several manifests into a folder for each (default: D/results/NAME/RUN)",
+        help="an empty or new folder for the results, with several manifests one in it for each (default:"
+        " D/results/NAME/RUN)",
     )
     add_data_dir(parser)
     add_tick_and_pools(parser.add_argument_group("if no stack is up in D, one of its own is started, with"))
@@ -39,15 +40,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run the manifests to their ends. Raises UsageError or LocalError."""
     manifests = _checked(arguments.manifests)
-    with _stack(arguments) as (settings, check):
+    folders = ResultFolders(arguments.data_dir, arguments.out, is_only_one=len(manifests) == 1)
+    folders.check(manifests)
+    with _stack(arguments) as stack:
         from local.run_manifests import RunManifests  # noqa: PLC0415 - with the SDKs, loaded while the services start
 
-        def folder(run: DroppedRun) -> Path:
-            if arguments.out is None:
-                return Path(arguments.data_dir, "results", run.folder)
-            return Path(arguments.out) if len(manifests) == 1 else Path(arguments.out, run.name)
-
-        succeeded = RunManifests(manifests, settings, check, folder).to_their_ends()
+        succeeded = RunManifests(manifests, stack, folders.of).to_their_ends()
     return 0 if succeeded else 1
 
 
@@ -64,14 +62,19 @@ def _checked(manifests: Sequence[Path]) -> Sequence[Path]:
 
 
 @contextlib.contextmanager
-def _stack(arguments: argparse.Namespace) -> Iterator[tuple[Mapping[str, str], Callable[[], None]]]:
-    """The settings of a stack, and what raises an error when it fails: the one that is up, or one of our own."""
+def _stack(arguments: argparse.Namespace) -> Iterator[StackInUse]:
+    """The stack that is up, or one of our own. Raises UsageError for options that the former cannot follow."""
     running = DataDir(arguments.data_dir).running_stack()
     if running:
+        if arguments.tick or arguments.pools:
+            raise UsageError(
+                f"A stack is up in {arguments.data_dir}: --tick and --pool are for a stack of the run's own. Leave them"
+                " out, or choose another directory with --data-dir."
+            )
         print(f"Using the stack that is up in {arguments.data_dir}", flush=True)
-        yield running.settings, lambda: None
+        yield StackInUse(running.settings, is_own=False, check=lambda: None)
         return
     print("Starting the stack (container tasks run as plain processes) …", flush=True)
-    with Stack(stack_options(arguments, ports=AUTO)) as stack:
-        yield stack.settings, stack.check
+    with Stack(stack_options(arguments, ports=AUTO, private=True)) as stack:
+        yield StackInUse(stack.settings, is_own=True, check=stack.check)
         print("Stopping the stack …", flush=True)

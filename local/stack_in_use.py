@@ -1,0 +1,21 @@
+"""What a command needs to know of the stack that it uses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+
+@dataclass(frozen=True)
+class StackInUse:
+    """The stack that manifests are dropped into: its app settings, and whether it ends with this process.
+
+    `check` raises an error when the stack fails.
+    """
+
+    settings: Mapping[str, str]
+    is_own: bool
+    check: Callable[[], None]
