@@ -13,7 +13,6 @@ is an error. Texts may hold expressions; they are rendered when a round is plann
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
 
     from shared.yaml_source import PropertyPath
 
-__all__ = ["MAX_BYTES", "Flow", "Manifest", "Task", "names_in_task_form", "read_manifest", "redacted"]
+__all__ = ["MAX_BYTES", "Flow", "Manifest", "Task", "names_in_task_form", "read_manifest"]
 
 MAX_BYTES = 1024 * 1024
 
@@ -126,19 +125,3 @@ def names_in_task_form() -> tuple[set[str], set[str]]:
     task_names = {field.alias for field in Task.model_fields.values() if field.alias}
     flow_names = {field.alias for field in Flow.model_fields.values() if field.alias}
     return flow_names - task_names - {"tasks"}, task_names
-
-
-_CREDENTIAL_LINE = re.compile(
-    r"""(?P<name>["']?\b(?:accessKey|connectionString|password|sharedKeyAccountAccessKey)["']?\s*:\s*)(?P<value>[^\s].*)"""
-)
-
-
-def redacted(text: str) -> str:
-    """The manifest without literal credentials, line by line: what follows their names, unless it is a secret()."""
-
-    def redact(match: re.Match[str]) -> str:
-        value = match["value"].strip()
-        is_expression = re.fullmatch(r"""["']?\s*\{\{[^{}]*\bsecret\s*\([^{}]*\}\}\s*["']?\s*(#.*)?,?""", value)
-        return match.group() if is_expression else f'{match["name"]}"******"'
-
-    return _CREDENTIAL_LINE.sub(redact, text)

@@ -15,7 +15,7 @@ from azure.core.exceptions import HttpResponseError, ResourceExistsError, Resour
 from azure.storage.blob import ContentSettings
 
 from shared.errors import TryLater
-from shared.manifest import redacted
+from shared.redaction import redacted
 
 if TYPE_CHECKING:
     from azure.storage.blob import ContainerClient

@@ -23,6 +23,7 @@ MAX_NODES = 100_000
 
 PropertyPath = tuple[str | int, ...]
 
+_LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")  # as YAML counts lines
 _TAG = "tag:yaml.org,2002:"
 
 
@@ -98,22 +99,28 @@ def parse(text: str, *, as_json: bool = False) -> Source:
     """
     if as_json:
         text = _checked_json(text)
+    root = compose(text)
+    problems: list[Problem] = []
+    data = _data(root, problems)
+    if problems:
+        raise ManifestError(problems)
+    return Source(data, root)
+
+
+def compose(text: str) -> yaml.Node:
+    """The tree of the document's values, with their places; bounded in depth and size. Raises ManifestError."""
     try:
         _check_depth(text)
         root = yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
-        raise ManifestError([_syntax_problem(error)]) from error
+        raise ManifestError([_syntax_problem(error, text)]) from error
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         raise ManifestError([Problem(f"this is no YAML: {error.reason}", line=line, column=1)]) from error
     if root is None:
         raise ManifestError([Problem("the manifest is empty", line=1, column=1)])
     _check_size(root)
-    problems: list[Problem] = []
-    data = _data(root, problems)
-    if problems:
-        raise ManifestError(problems)
-    return Source(data, root)
+    return root
 
 
 def _checked_json(text: str) -> str:
@@ -155,12 +162,13 @@ def _too_deep(line: int, column: int) -> Problem:
     return Problem(f"values are nested deeper than {MAX_DEPTH} levels", line=line, column=column)
 
 
-def _syntax_problem(error: yaml.MarkedYAMLError) -> Problem:
+def _syntax_problem(error: yaml.MarkedYAMLError, text: str) -> Problem:
     mark = error.problem_mark or error.context_mark
-    message = ", ".join(part for part in (error.context, error.problem) if part)
-    return Problem(
-        f"this is no YAML: {message}", line=mark.line + 1 if mark else 1, column=mark.column + 1 if mark else 1
-    )
+    message = "this is no YAML: " + ", ".join(part for part in (error.context, error.problem) if part)
+    lines = _LINE_BREAK.split(text)
+    if mark is None or mark.line >= len(lines):  # libyaml puts the end of the text on a line of its own
+        return Problem(message, line=len(lines), column=len(lines[-1]) + 1)
+    return Problem(message, line=mark.line + 1, column=mark.column + 1)
 
 
 def _check_size(root: yaml.Node) -> None:
@@ -200,7 +208,7 @@ def _data(node: yaml.Node, problems: list[Problem]) -> Any:  # noqa: ANN401 - pl
             return [_data(item, problems) for item in node.value]
         case yaml.ScalarNode():
             return _scalar(node, problems)
-    problems.append(_at(node, f"the tag {node.tag} is not supported"))
+    problems.append(_at(node, "tags are not supported"))
     return None
 
 
@@ -233,7 +241,7 @@ def _scalar(node: yaml.ScalarNode, problems: list[Problem]) -> Any:  # noqa: ANN
             real = WrittenFloat(text)
             real.text = text
             return real
-    problems.append(_at(node, f"{text[:40]!r} cannot be read as {node.tag.removeprefix(_TAG)}"))
+    problems.append(_at(node, "this cannot be read as what its tag or its form says"))
     return None
 
 

@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from shared.expressions import ExpressionError, render
+from shared.expression_environment import ExpressionError
+from shared.expressions import render
 
 VALUES = {
     "vars": {"a": "x", "n": 3, "l": [1, 2], "items": "I", "t": True, "none": None, "inner": "{{ vars.a }}"},

@@ -31,6 +31,7 @@ def test_problem_of_a_missing_property_stands_at_its_parent() -> None:
     [
         ("", "the manifest is empty at line 1"),
         ("a: [1,\n", "this is no YAML"),
+        ("{", "did not find expected node content at line 1, column 2"),
         ("a: 1\nb: 2\na: 3", "'a' stands here twice at line 3, column 1"),
         ("a: !!python/object:os.system x", "line 1, column 4"),
         ("a: \x00", "control characters are not allowed"),
