@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 API_VERSION = "2025-06-01"
 POOLS_FRESH_SECONDS = 60.0
+OUT_OF_TIME = "MaxWallClockTimeExpiry"
 TERMINATED_BY_US = "AzureBatchTaskRunner"
 
 
@@ -121,6 +122,18 @@ class Batch:
                 return True
             raise
         return job.state == models.BatchJobState.COMPLETED
+
+    def ran_out_of_time(self, job_id: str) -> bool:
+        """Whether a job was ended because its own `maxWallClockTime`, the flow's timeout, was over."""
+        try:
+            with _errors():
+                job = self._client.get_job(job_id, select=["id", "executionInfo"])
+        except JobConflict as conflict:
+            if conflict.code in GONE:
+                return False
+            raise
+        info = job.execution_info
+        return info is not None and info.termination_reason == OUT_OF_TIME
 
     def tasks(self, job_id: str) -> dict[str, models.BatchTask]:
         """All tasks of a job by id, with what is needed to judge them; none if the job is gone."""

@@ -6,7 +6,7 @@ calls a task completed also when its files could not be uploaded.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from azure.batch import models
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from shared.task_script import ScriptReport
 
 TASK_ENDED = "TaskEnded"
+FLOW_TIMEOUT = "FlowTimeout"
 COMMANDS_FAILED = "CommandsFailed"
 
 
@@ -34,6 +35,21 @@ class Outcome:
     started: datetime | None = None
     ended: datetime | None = None
     failure: Failure | None = None
+
+
+def was_ended(task: models.BatchTask) -> bool:
+    """Whether a task was stopped because its job, or it itself, was terminated."""
+    failure = task.execution_info.failure_info if task.execution_info else None
+    return failure is not None and failure.code == TASK_ENDED
+
+
+def at_flow_timeout(outcome: Outcome) -> Outcome:
+    """What stopping a task means if its job was ended by the flow's timeout."""
+    if outcome.state is not State.KILLED:
+        return outcome
+    message = "the flow's timeout was over before the task had ended"
+    failure = Failure(category=FailureCategory.USER, code=FLOW_TIMEOUT, message=message)
+    return replace(outcome, state=State.FAILED, failure=failure)
 
 
 def judge(task: models.BatchTask | None, report: ScriptReport | None = None) -> Outcome:

@@ -18,7 +18,7 @@ from shared.app import guarded
 from shared.close_run import close, finish, finish_rejected
 from shared.errors import ManifestError
 from shared.events import JobEnded
-from shared.outcome import judge
+from shared.outcome import at_flow_timeout, judge, was_ended
 from shared.outputs import LOG_NAMES, files_of
 from shared.plan import manifest_of, plan_round
 from shared.printed import MAX_STREAM_BYTES, Printed
@@ -77,6 +77,7 @@ class _EndedTask:
     planned: PlannedTask
     batch: models.BatchTask | None
     files: TaskFiles
+    job_ran_out_of_time: bool
 
 
 def _record_round(app: App, run: Run, deadline: float) -> None:
@@ -91,7 +92,8 @@ def _record_round(app: App, run: Run, deadline: float) -> None:
     if _may_be_alive(run, plan, batch_tasks) and not app.batch.has_ended(run.job_id):
         return
     staged = app.staging.list(plan.staging, run)
-    ended = [_EndedTask(task, batch_tasks.get(task.id), files_of(task, staged)) for task in plan.tasks]
+    out_of_time = _ran_out_of_time(app, run, batch_tasks)
+    ended = [_EndedTask(task, batch_tasks.get(task.id), files_of(task, staged), out_of_time) for task in plan.tasks]
     refused = _copy_all(app, run, plan.staging, ended, deadline)
     if refused is None:
         app.events.publish([JobEnded(run.id, run.progress.round)])
@@ -104,6 +106,15 @@ def _may_be_alive(run: Run, plan: RoundPlan, batch_tasks: Mapping[str, models.Ba
     """Whether the tasks alone do not tell that the job has ended."""
     states = [batch_tasks[task.id].state if task.id in batch_tasks else None for task in plan.tasks]
     return run.progress.cancelled or any(state != models.BatchTaskState.COMPLETED for state in states)
+
+
+def _ran_out_of_time(app: App, run: Run, batch_tasks: Mapping[str, models.BatchTask]) -> bool:
+    """Whether the flow's timeout ended the job; asked only if tasks were stopped, and not by a cancel."""
+    return (
+        not run.progress.cancelled
+        and any(was_ended(task) for task in batch_tasks.values())
+        and app.batch.ran_out_of_time(run.job_id)
+    )
 
 
 def _copy_all(app: App, run: Run, staging: str, ended: Sequence[_EndedTask], deadline: float) -> set[str] | None:
@@ -154,9 +165,11 @@ def _task_record(app: App, staging: str, task: _EndedTask, refused: set[str]) ->
 def _outcome(app: App, staging: str, task: _EndedTask) -> Outcome:
     info = task.batch.execution_info if task.batch else None
     stderr = task.files.logs.get("stderr.txt")
-    if info is None or info.exit_code not in SCRIPT_EXIT_CODES or stderr is None:
-        return judge(task.batch)
-    return judge(task.batch, read_marker(app.staging.lines(staging, stderr.source, MAX_STREAM_BYTES)))
+    report = None
+    if info is not None and info.exit_code in SCRIPT_EXIT_CODES and stderr is not None:
+        report = read_marker(app.staging.lines(staging, stderr.source, MAX_STREAM_BYTES))
+    outcome = judge(task.batch, report)
+    return at_flow_timeout(outcome) if task.job_ran_out_of_time else outcome
 
 
 def _finish_round(app: App, run: Run, manifest: Manifest, records: Sequence[TaskRecord], detected: datetime) -> None:

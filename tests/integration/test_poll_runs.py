@@ -130,3 +130,27 @@ def test_an_event_of_a_job_that_is_alive_does_nothing(world) -> None:
         record_run.record(world.app, event)
     assert not [name for name in world.names("results") if name.endswith("record.json")]
     assert world.names("runs") == [f"{run}.json"]
+
+
+def test_documents_that_cannot_be_read_do_not_keep_other_runs_from_going_on(world) -> None:
+    """One of a newer version of the app is left alone; a blob that is none is passed over."""
+    runs = world._storage.get_container_client(world.settings.containers.runs)
+    runs.upload_blob("x-20260101t000000-00000000.json", "{}", metadata={"schema": "2", "state": "PAUSED"})
+    runs.upload_blob("foreign.json", "{}")
+    run = world.take()
+    world.await_end(run)
+    poll_runs.poll(world.app)
+    world.deliver()
+    assert world.record(run)["state"] == "SUCCESS"
+    assert len(world.names("runs")) == 2
+
+
+def test_a_run_that_waited_for_the_quota_gets_growing_pauses_for_other_failures(world) -> None:
+    world.batch_fails({"operation": "Jobs_CreateJob", "status": 409, "code": "ActiveJobAndScheduleQuotaReached"})
+    run = world.take()
+    world.batch_fails({"operation": "*", "status": 403, "code": "AuthenticationFailed"})
+    for tick in range(1, 13):
+        poll_runs.poll(world.later(seconds=15 * tick))
+    assert world.app.runs.load(run).progress.attempts <= 4
+    world.batch_fails()
+    world.app.runs.remove(run)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
 
 from shared import record_run
+from shared.app import App
 from shared.events import JobEnded
 
 TEXT = "id: t\ncommands: ['echo a > a.txt; echo b > b.txt']\noutputFiles: ['*.txt']"
@@ -78,3 +80,21 @@ def test_the_record_tells_times_in_their_order(world, ended: str) -> None:
     times = {name: datetime.fromisoformat(time) for name, time in world.record(ended)["timings"].items()}
     order = ("dropped", "submitted", "started", "ended", "detected", "recorded")
     assert [times[name] for name in order] == sorted(times.values())
+
+
+def test_at_the_flows_timeout_a_task_has_failed_and_the_record_says_so(world) -> None:
+    run = world.take(text="timeout: PT2S\ntasks: [{id: a, commands: [sleep 60]}, {id: b, commands: [echo b]}]")
+    world.finish()
+    record = world.record(run)
+    assert [task["state"] for task in record["tasks"]] == ["FAILED", "SKIPPED"]
+    assert record["tasks"][0]["failure"]["code"] == "FlowTimeout"
+
+
+def test_a_setting_that_changed_meanwhile_does_not_keep_results_from_being_recorded(make_world) -> None:
+    """The job ran; a secret that was removed since has nothing to do with recording it."""
+    world = make_world(SECRET_TOKEN="abcdefgh")
+    text = "id: t\ncommands: ['echo hi > a.txt']\nenv: {T: \"{{ secret('TOKEN') }}\"}\noutputFiles: [a.txt]"
+    run = world.take(text=text)
+    world.app = replace(App.of(replace(world.settings, secrets={})), events=world.outbox)
+    world.finish()
+    assert list(world.record(run)["tasks"][0]["outputs"]["outputFiles"]) == ["a.txt"]
