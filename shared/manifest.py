@@ -13,6 +13,7 @@ is an error. Texts may hold expressions; they are rendered when a round is plann
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ from pydantic import ValidationError
 
 from shared import yaml_source
 from shared.errors import ManifestError, Problem
-from shared.manifest_errors import problems_of
+from shared.manifest_errors import MAX_PROBLEMS, first_problems, in_file_order, problems_of
 from shared.manifest_flow import MAX_TASKS, Flow
 from shared.manifest_layout import Layout
 from shared.manifest_order import dependencies, problems_of_order, tasks_before
@@ -88,10 +89,10 @@ def _manifest(flow: Flow, layout: Layout) -> Manifest:
     if len(flow.tasks) > MAX_TASKS:
         message = f"a flow has at most {MAX_TASKS} tasks, this one has {len(flow.tasks)}; use `foreach` for more"
         raise ManifestError([layout.problem(("tasks",), message)])
-    if wrong := problems_of_order(flow.steps):
-        raise ManifestError([layout.problem(problem.path, problem.message) for problem in wrong])
+    if wrong := list(itertools.islice(problems_of_order(flow.steps), MAX_PROBLEMS + 1)):
+        raise ManifestError(first_problems([layout.problem(problem.path, problem.message) for problem in wrong]))
     notes = [layout.problem(path, message, at_key=True) for path, message in warnings_of(flow)]
-    warnings = sorted(dict.fromkeys(notes), key=lambda problem: (problem.line or 0, problem.column or 0))
+    warnings = sorted(dict.fromkeys(notes), key=in_file_order)
     manifest = Manifest(flow, dependencies(flow.steps), tuple(warnings), layout)
     if problems := list(_problems_of_items(manifest)):
         raise ManifestError(problems)

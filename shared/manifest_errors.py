@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import typing
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
 from shared.errors import Problem
+from shared.suggestions import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
     from shared.manifest_layout import Layout
+
+MAX_PROBLEMS = 50  # more than anybody mends at once
 
 _EXPECTED = {
     "string_type": "expected text",
@@ -34,25 +36,40 @@ _EXPECTED = {
 
 
 def problems_of(error: ValidationError, layout: Layout, model: type[BaseModel]) -> list[Problem]:
-    """All problems, each once, in the order of the file. `model` is the root model that was validated."""
+    """The problems, each once, in the order of the file; at most MAX_PROBLEMS. `model` is what was validated."""
     errors = error.errors(include_url=False)
-    problems = [_problem(details, layout, model) for details in errors if not _is_consequence(details, errors)]
-    return sorted(dict.fromkeys(problems), key=lambda problem: (problem.line or 0, problem.column or 0))
-
-
-def _is_consequence(details: ErrorDetails, errors: list[ErrorDetails]) -> bool:
-    """Whether a list is called too short, or a default cannot be had, only because something else was wrong."""
-    loc = details["loc"]
-    if details["type"] == "default_factory_not_called":
-        return True
-    return details["type"] == "too_short" and any(
-        other["loc"][: len(loc)] == loc and len(other["loc"]) > len(loc) for other in errors
+    parents = {details["loc"][:length] for details in errors for length in range(len(details["loc"]))}
+    causes = [details for details in errors if not _is_consequence(details, parents)]
+    # A value of `pluginDefaults` is wrong in many tasks, but in one place.
+    by_place = {(_problem(details, layout, ""), details["type"]): details for details in reversed(causes)}
+    placed = sorted(by_place, key=lambda place: in_file_order(place[0]))
+    shown = [by_place[place] for place in placed[: MAX_PROBLEMS + 1]]
+    return first_problems(
+        [_problem(details, layout, _message(details, _names_at(model, details["loc"][:-1]))) for details in shown]
     )
 
 
-def _problem(details: ErrorDetails, layout: Layout, model: type[BaseModel]) -> Problem:
+def in_file_order(problem: Problem) -> tuple[int, int]:
+    """The key that sorts problems by place."""
+    return problem.line or 0, problem.column or 0
+
+
+def first_problems(problems: list[Problem]) -> list[Problem]:
+    """At most MAX_PROBLEMS problems, and a last one that says so if there are more."""
+    if len(problems) <= MAX_PROBLEMS:
+        return problems
+    left = problems[MAX_PROBLEMS]
+    return [*problems[:MAX_PROBLEMS], Problem("there are more problems, from here on", None, left.line, left.column)]
+
+
+def _is_consequence(details: ErrorDetails, parents: set[tuple[str | int, ...]]) -> bool:
+    """Whether a list is called too short, or a default cannot be had, only because something else was wrong."""
+    is_too_short = details["type"] == "too_short" and details["loc"] in parents
+    return is_too_short or details["type"] == "default_factory_not_called"
+
+
+def _problem(details: ErrorDetails, layout: Layout, message: str) -> Problem:
     path = tuple(part for part in details["loc"] if not _is_tag(part))
-    message = _message(details, _names_at(model, details["loc"][:-1]))
     return layout.problem(path, message, at_key=details["type"] in ("extra_forbidden", "unsupported"))
 
 
@@ -67,7 +84,7 @@ def _message(  # noqa: PLR0911 - one return a kind of error
     context = details.get("ctx", {})
     match details["type"]:
         case "extra_forbidden":
-            return _unknown(str(details["loc"][-1]), known)
+            return "unknown property" + did_you_mean(str(details["loc"][-1]), known)
         case "missing" if details["loc"] == ("tasks",):
             return "a manifest has `tasks`, or for one task `commands` or `script` at top level; none of them is here"
         case "missing":
@@ -85,11 +102,6 @@ def _message(  # noqa: PLR0911 - one return a kind of error
         case kind if kind in _EXPECTED:
             return f"{_EXPECTED[kind]}, found {_shown(details['input'])}"
     return details["msg"][0].lower() + details["msg"][1:]
-
-
-def _unknown(name: str, known: list[str]) -> str:
-    nearest = difflib.get_close_matches(name, known, n=1)
-    return "unknown property" + (f'; did you mean "{nearest[0]}"?' if nearest else "")
 
 
 def _shown(value: object) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import graphlib
 import itertools
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from shared.suggestions import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -52,10 +53,15 @@ class OrderProblem:
     message: str
 
 
-def problems_of_order(steps: Sequence[Step]) -> list[OrderProblem]:
-    """Every id that is not the only one, unknown, or the task's own; and if there is none, a cycle."""
-    found = [*_repeated(steps), *_own_or_unknown(steps)]
-    return found or list(_cycle(steps)) or list(_nothing_to_run(steps))
+def problems_of_order(steps: Sequence[Step]) -> Iterator[OrderProblem]:
+    """Every id that is repeated, unknown, or the task's own; where there is none, a cycle, or that nothing is run."""
+    wrong_ids = itertools.chain(_repeated(steps), _own_or_unknown(steps))
+    if (first := next(wrong_ids, None)) is not None:
+        yield from itertools.chain((first,), wrong_ids)
+    elif (cycle := next(_cycle(steps), None)) is not None:
+        yield cycle
+    else:
+        yield from _nothing_to_run(steps)
 
 
 def _repeated(steps: Sequence[Step]) -> Iterator[OrderProblem]:
@@ -69,15 +75,14 @@ def _repeated(steps: Sequence[Step]) -> Iterator[OrderProblem]:
 
 def _own_or_unknown(steps: Sequence[Step]) -> Iterator[OrderProblem]:
     ids = {step.id for step in steps}
+    names = [step.name for step in steps]
     for step in (step for step in steps if step.is_own):
         for entry, other in enumerate(step.waits_for):
             path = (*step.path, "dependsOn", entry)
             if other == step.name:
                 yield OrderProblem(path, "a task cannot wait for itself")
             elif other not in ids or other.endswith(_START):
-                nearest = difflib.get_close_matches(other, [step.name for step in steps], n=1)
-                suggestion = f'; did you mean "{nearest[0]}"?' if nearest else ""
-                yield OrderProblem(path, f"there is no task {other!r}{suggestion}")
+                yield OrderProblem(path, f"there is no task {other!r}{did_you_mean(other, names)}")
 
 
 def _cycle(steps: Sequence[Step]) -> Iterator[OrderProblem]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -61,6 +61,7 @@ class Source:
 
     data: Any
     root: yaml.Node
+    _by_name: dict[int, dict[str, tuple[yaml.Node, yaml.Node]]] = field(default_factory=dict, repr=False, compare=False)
 
     def problem(self, path: PropertyPath, message: str, *, at_key: bool = False) -> Problem:
         """A problem with the property at `path`, with its place in the text (that of its name where `at_key`).
@@ -75,7 +76,7 @@ class Source:
         for part in path:
             match node:
                 case yaml.MappingNode():
-                    found = next((pair for pair in node.value if pair[0].value == str(part)), None)
+                    found = self._properties(node).get(str(part))
                 case yaml.SequenceNode() if isinstance(part, int) and part < len(node.value):
                     found = (node.value[part], node.value[part])
                 case _:
@@ -84,6 +85,12 @@ class Source:
                 break
             key, node = found
         return key.start_mark if at_key else node.start_mark
+
+    def _properties(self, node: yaml.MappingNode) -> dict[str, tuple[yaml.Node, yaml.Node]]:
+        """By name, the nodes of name and value; looked up once, as there may be as many problems as properties."""
+        if id(node) not in self._by_name:
+            self._by_name[id(node)] = {pair[0].value: pair for pair in node.value}
+        return self._by_name[id(node)]
 
 
 def property_path(path: PropertyPath) -> str:

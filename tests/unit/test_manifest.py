@@ -148,5 +148,36 @@ def test_old_names_of_the_task_runner_are_understood(old: str) -> None:
     assert read_manifest(text, "x.yaml").flow.tasks[0].task_runner.type == "io.kestra.plugin.ee.azure.runner.Batch"
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "commands: [x]\n" + "".join(f"comand{number}: 1\n" for number in range(20_000)),
+        "commands: [" + "[]," * 20_000 + "]",
+        "tasks:\n" + "".join(f"- {{id: t{n}, commands: [x], dependsOn: [a, b, c, d, e]}}\n" for n in range(900)),
+    ],
+    ids=["names", "values", "dependencies"],
+)
+def test_of_very_many_problems_the_first_are_told(text: str) -> None:
+    found = problems(text)
+    assert len(found) == 51
+    assert found[-1].startswith("there are more problems, from here on at line")
+
+
+def test_a_wrong_value_of_a_default_does_not_hide_other_problems() -> None:
+    """It is wrong in every task, but one problem."""
+    listed = "".join(f"- {{id: t{number}, commands: [x]}}\n" for number in range(99))
+    defaults = "pluginDefaults: [{type: io.kestra.plugin.scripts, values: {x: 1}}]\n"
+    assert len(problems(f"{defaults}tasks:\n{listed}priority: high\n")) == 2
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["hunter2", "{{ vars.key }}", "{{ secret('A') }}hunter2", "{{ vars.a }}hunter2{{ secret('A') }}", "secret('A')"],
+)
+def test_a_credential_is_one_expression_that_reads_a_secret(value: str) -> None:
+    [problem] = problems(f'commands: [x]\ntaskRunner: {{accessKey: "{value}"}}')
+    assert "a credential must not stand in the manifest" in problem
+
+
 def test_a_literal_credential_is_not_repeated_in_the_problem() -> None:
     assert "hunter2" not in str(problems("commands: [a]\ntaskRunner: {blobStorage: {connectionString: hunter2}}"))
