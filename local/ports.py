@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import random
 import socket
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
 
 from local.errors import LocalError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 DEFAULT_BASE = 10000
 DEFAULT_FUNCTIONS_PORT = 7071  # that of `func start`
@@ -82,18 +77,10 @@ def _free_ports(count: int) -> list[int]:
 
 
 def _is_free(port: int) -> bool:
-    with _bound(port) as free:
-        return free
-
-
-@contextlib.contextmanager
-def _bound(port: int) -> Iterator[bool]:
-    """Hold a port; whether it was free."""
-    with socket.socket() as holder:
-        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            holder.bind(("127.0.0.1", port))
+            probe.bind(("127.0.0.1", port))
         except OSError:
-            yield False
-        else:
-            yield True
+            return False
+    return True
