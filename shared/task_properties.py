@@ -71,7 +71,7 @@ def commands(task: Task, rendering: Rendering) -> Commands:
         lines.append(f"{task.language.script_runner} {_script_file(task)}")
     else:
         lines.append(rendering.text(("script",), task.script or ""))
-    text = "\n".join(["set -e", *lines] if task.fail_fast else lines)
+    text = "\n".join([task.language.fail_fast, *lines] if task.fail_fast else lines)
     if len(text.encode()) > LONGEST_COMMANDS:
         where = "commands" if task.commands is not None else "script"
         rendering.fail(
