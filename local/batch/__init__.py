@@ -13,6 +13,5 @@ What the service does not do is answered with 501 and the operation's name (`api
 """
 
 from local.batch.api.auth import ACCOUNT_KEY, ACCOUNT_NAME
-from local.batch.server import DEFAULT_PORT, PoolOption, ServeOptions, serve
 
-__all__ = ["ACCOUNT_KEY", "ACCOUNT_NAME", "DEFAULT_PORT", "PoolOption", "ServeOptions", "serve"]
+__all__ = ["ACCOUNT_KEY", "ACCOUNT_NAME"]

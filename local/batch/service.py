@@ -36,7 +36,7 @@ class BatchService:
 
     def open(self) -> None:
         """Take up what the store holds; tasks that ran when the last service went away are run again."""
-        self._agent.kill_leftovers()
+        self._agent.remove_leftovers()
         stored = self._store.load()
         self.do(lambda account: account.restore(stored.pools, stored.jobs, stored.tasks))
 

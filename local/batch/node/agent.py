@@ -32,9 +32,9 @@ class Agent:
         self._processes: dict[TaskRun, TaskProcess] = {}
         self._work: set[asyncio.Task[None]] = set()
 
-    def kill_leftovers(self) -> None:
-        """End what an earlier service left running when it was killed."""
-        self._leftovers.kill_all()
+    def remove_leftovers(self) -> None:
+        """End what an earlier service left running when it was killed, and remove what that left."""
+        self._leftovers.remove_all()
 
     def execute(self, command: Command) -> None:
         """Begin to carry out a command; returns at once."""

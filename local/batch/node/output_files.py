@@ -5,6 +5,7 @@ https://learn.microsoft.com/azure/batch/batch-task-output-files
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,11 +17,18 @@ from local.batch.node.storage import FILE_UPLOAD, container_client
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from local.batch.models.common import FailureInfo
     from local.batch.models.task import OutputFile
     from local.batch.node.blob_naming import BlobNaming
     from local.batch.node.directories import TaskDirectories
+
+_NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What no XML document can hold (https://www.w3.org/TR/xml/#charsets).
+
+Azure encodes the names of such blobs in listings; Azurite answers every listing of their container with status 500.
+"""
 
 
 @dataclass(frozen=True)
@@ -41,16 +49,18 @@ class Uploader:
         destination = output.destination.container
         headers = {header.name: header.value or "" for header in destination.upload_headers}
         try:
+            files = named_files(output, self.directories, self.environment, self.naming)
             with container_client(destination.container_url) as container:
-                for file, blob in named_files(output, self.directories, self.environment, self.naming):
-                    with file.open("rb") as data:
-                        container.upload_blob(blob, data, overwrite=True, headers=headers)
-                    self._log("fileuploadout.txt", f"Uploaded {file} to {container.container_name}/{blob}")
+                for file, blob in files:
+                    if _is_listable(blob):
+                        with file.open("rb") as data:
+                            container.upload_blob(blob, data, overwrite=True, headers=headers)
+                        self._log("fileuploadout.txt", f"Uploaded {file} to {container.container_name}/{blob}")
         except HttpResponseError as error:
             return [self._failed(output, error.status_code, str(error.reason))]
         except (AzureError, OSError, ValueError) as error:
             return [self._failed(output, None, str(error))]
-        return []
+        return [self._failed(output, None, _refusal(file, blob)) for file, blob in files if not _is_listable(blob)]
 
     def _failed(self, output: OutputFile, status: int | None, reason: str) -> FailureInfo:
         self._log("fileuploaderr.txt", f"Could not upload {output.file_pattern}: {reason}")
@@ -59,6 +69,17 @@ class Uploader:
     def _log(self, name: str, line: str) -> None:
         with (self.directories.task / name).open("a") as log:
             log.write(line + "\n")
+
+
+def _is_listable(blob: str) -> bool:
+    return _NOT_IN_XML.search(blob) is None
+
+
+def _refusal(file: Path, blob: str) -> str:
+    return (
+        f"The file {file.name!a} was not uploaded as {blob!a}: local storage could never list its container again, as "
+        "XML cannot hold control characters or bytes that are not UTF-8. Give the file another name."
+    )
 
 
 def _is_wanted(output: OutputFile, exit_code: int) -> bool:

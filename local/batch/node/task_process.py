@@ -85,7 +85,7 @@ class TaskProcess:
         self._group = await start_process(execution, self._environment, self._directories)
         if self._stopped:  # meanwhile
             self._group.kill()
-        with self._leftovers.noted(self._group.id):
+        with self._leftovers.noted(self._group.id, self._directories.task):
             return await self._group.wait()
 
     def _container_info(self) -> ContainerExecutionInfo | None:

@@ -171,6 +171,14 @@ def new_job(client: BatchClient) -> Callable[..., str]:
 
 
 @pytest.fixture
+def temporary_link() -> Iterator[Path]:
+    """A path in the temporary directory that tasks may link; whatever is there goes after the test."""
+    link = Path(f"/tmp/test-{uuid.uuid4().hex}")
+    yield link
+    link.unlink(missing_ok=True)
+
+
+@pytest.fixture
 def run_task(client: BatchClient, new_job: Callable[..., str]) -> Callable[..., models.BatchTask]:
     """Run one task in a job of its own and return it completed; its job's id is in its URL."""
 

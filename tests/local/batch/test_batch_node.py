@@ -152,6 +152,39 @@ class TestProcesses:
         assert (task.execution_info.exit_code, task.execution_info.retry_count) == (0, 1)
 
 
+class TestTemporaryLinks:
+    """Links in /tmp go with the task whose files they point to, as those in a container's own would."""
+
+    def test_links_into_a_task_s_directory_go_when_it_is_killed(
+        self, client, new_job, wait_completed, wait_until, temporary_link
+    ):
+        """To the directory itself or below it, whether or not anything is there."""
+        links = [temporary_link, temporary_link.with_suffix(".below")]
+        job_id = new_job()
+        command = f"/bin/sh -c 'ln -s $PWD {links[0]}; ln -s $PWD/none {links[1]}; echo linked; sleep 1000'"
+        client.create_task(job_id, models.BatchTaskCreateOptions(id="1", command_line=command))
+        wait_until(lambda: printed(client, job_id, "1").endswith("\n"))
+        assert all(link.is_symlink() for link in links)
+        client.terminate_task(job_id, "1")
+        wait_completed(job_id, "1")
+        assert not any(link.is_symlink() for link in links)
+
+    @pytest.mark.parametrize(
+        "made", ["ln -s {tmp_path} {link}", "ln -s ${{PWD}}2 {link}", "touch {link}", "ln -s {link} {link}"]
+    )
+    def test_everything_else_stays(self, run_task, temporary_link, tmp_path, made):
+        """Links to elsewhere and to nowhere, siblings of the task's directory, and files."""
+        command = made.format(link=temporary_link, tmp_path=tmp_path)
+        assert run_task(f"/bin/sh -c 'cd ..; {command}'").execution_info.exit_code == 0
+        assert os.path.lexists(temporary_link)
+
+    def test_what_a_link_points_to_stays(self, client, run_task, temporary_link):
+        """Only the link is removed."""
+        task = run_task(f"/bin/sh -c 'echo data > file; ln -s $PWD/file {temporary_link}'")
+        assert not temporary_link.is_symlink()
+        assert b"".join(client.download_task_file(task.url.split("/")[-3], "task", "wd/file")) == b"data\n"
+
+
 class TestFiles:
     """The files of a task, read from the node."""
 

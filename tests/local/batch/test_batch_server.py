@@ -11,8 +11,8 @@ from azure.batch import models
 from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
 from azure.core.rest import HttpRequest
 
-from local.batch import PoolOption
 from local.batch.api.app import OPERATIONS
+from local.batch.server import PoolOption
 
 
 def create_job(client, job_id: str = "job") -> None:
@@ -65,6 +65,20 @@ class TestRestart:
         process_id = int(stdout_of(client, "1"))
         service.child.stop()
         assert not is_alive(process_id)
+
+    @pytest.mark.parametrize("end", ["stop", "kill"])
+    def test_links_into_a_task_s_directory_do_not_outlive_it(self, start_service, wait_until, temporary_link, end):
+        """After SIGTERM they are gone with the service, after SIGKILL when the next one has started."""
+        first = start_service()
+        client = first.client()
+        create_job(client)
+        command = f"test -e begun || ln -s $PWD {temporary_link}; touch begun; echo linked; sleep 1000"
+        add_task(client, "1", f"/bin/sh -c '{command}'")
+        wait_until(lambda: stdout_of(client, "1").endswith("\n"))
+        getattr(first.child, end)()
+        assert temporary_link.is_symlink() is (end == "kill")
+        start_service(data_dir=first.data_dir)
+        assert not temporary_link.is_symlink()
 
     def test_pools_get_the_size_that_is_asked_for(self, start_service, wait_until):
         """On a data directory that has them already, too."""

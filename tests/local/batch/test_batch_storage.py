@@ -185,6 +185,26 @@ class TestOutputFiles:
         execution = run_task("true", output_files=[output(url(container), "../stdout.txt", "x")]).execution_info
         assert execution.failure_info.code == code
 
+    @pytest.mark.parametrize(
+        ("name", "escaped"),
+        [(r"bell\007", r"'bell\x07'"), (r"latin\351", r"'latin\udce9'"), (r"end\357\277\277", r"'end\uffff'")],
+    )
+    def test_a_name_that_no_listing_could_hold_is_refused(self, container, run_task, name, escaped):
+        """The failure names the file; the other files are uploaded, and the container can be listed."""
+        command = f"""/bin/sh -c 'touch a z "$(printf "{name}")"'"""
+        execution = run_task(command, output_files=[output(container.url, "*", "files")]).execution_info
+        assert (execution.exit_code, execution.failure_info.code) == (0, "FileUploadMiscError")
+        details = {detail.name: detail.value for detail in execution.failure_info.details}
+        assert f"The file {escaped} was not uploaded" in details["Message"]
+        assert set(container.blobs()) == {"files/a", "files/z"}
+
+    def test_unusual_names_are_uploaded_as_they_are(self, container, run_task):
+        """White space and all that XML can hold."""
+        command = r"""/bin/sh -c 'touch "$(printf "tab\tline\nreturn\rend")" "é 😀"'"""
+        execution = run_task(command, output_files=[output(container.url, "*")]).execution_info
+        assert execution.result == "success"
+        assert set(container.blobs()) == {"tab\tline\nreturn\rend", "é 😀"}
+
     def test_a_terminated_task_uploads_too(self, container, client, new_job, wait_completed, wait_until):
         """Its process has ended, and with an exit code."""
         job_id = new_job()

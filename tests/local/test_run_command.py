@@ -1,0 +1,125 @@
+"""`python -m local run`: exit codes, results, and what becomes of runs that nobody watches any longer."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from azure.storage.blob import BlobServiceClient
+
+from local.ports import AUTO
+from local.stack import Stack
+from local.stack_options import StackOptions
+from tests.conftest import require_azurite
+from tests.waiting import wait_for
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+BROKEN_PROXY = "http://127.0.0.1:1"
+
+
+def start_run(*arguments: str | Path) -> subprocess.Popen[str]:
+    """Start `python -m local run`, in an environment that names a proxy which does not answer."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "local", "run", *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "HTTP_PROXY": BROKEN_PROXY, "http_proxy": BROKEN_PROXY},
+    )
+
+
+def interrupt_once_the_task_runs(run: subprocess.Popen[str]) -> str:
+    """Interrupt it, and return what it has printed."""
+    assert run.stdout is not None
+    printed = []
+    for line in run.stdout:
+        printed.append(line)
+        if line.endswith("sleeper runs\n"):
+            run.terminate()
+    run.communicate()
+    return "".join(printed)
+
+
+@pytest.fixture
+def manifest(tmp_path):
+    """Write a manifest of one task, named as its file is."""
+
+    def write(name: str, command: str) -> Path:
+        file = tmp_path / f"{name}.yaml"
+        file.write_text(f"id: {name}\ncommands:\n  - {command}\noutputFiles: ['*.txt']\n")
+        return file
+
+    return write
+
+
+def test_a_successful_run_with_a_stack_of_its_own_ends_with_0(manifest, tmp_path):
+    """Its files are below the data directory; a proxy in the environment is not asked for the loopback interface."""
+    require_azurite()
+
+    run = start_run(manifest("hello", "echo hello > hello.txt"), "--data-dir", tmp_path / "data")
+    printed, errors = run.communicate()
+
+    assert (run.returncode, errors) == (0, "")
+    [file] = (tmp_path / "data" / "results" / "hello").glob("*/outputs/hello/hello.txt")
+    assert file.read_text() == "hello\n"
+    assert f"{file.parents[2]}/" in printed
+
+
+def test_a_failed_run_ends_with_1_and_shows_what_the_task_wrote_last(stack, manifest, tmp_path):
+    """It runs on the stack that is up, beside one that succeeds; each has a folder in `--out`."""
+    good, bad = manifest("good", "echo fine"), manifest("bad", "sh -c 'echo broken >&2; exit 3'")
+
+    run = start_run(good, bad, "--data-dir", stack.data_dir.path, "--out", tmp_path / "out")
+    printed, errors = run.communicate()
+
+    assert (run.returncode, errors) == (1, "")
+    assert "    | broken\n" in printed
+    assert (tmp_path / "out" / "bad" / "logs" / "bad" / "stderr.txt").read_text() == "broken\n"
+    assert (tmp_path / "out" / "good" / "record.json").is_file()
+
+
+@pytest.mark.parametrize("option", [("--tick", "2"), ("--pool", "mine")])
+def test_a_stack_that_is_up_is_not_changed(stack, manifest, option):
+    """What can only be said to a stack that starts is wrong usage."""
+    run = start_run(manifest("unused", "echo"), "--data-dir", stack.data_dir.path, *option)
+
+    assert "--tick and --pool are for a stack of the run's own" in run.communicate()[1]
+    assert run.returncode == 2
+
+
+def test_an_interrupted_run_on_the_stack_that_is_up_goes_on_and_can_be_cancelled(stack, manifest):
+    """The message names the blob that cancels it."""
+    run = start_run(manifest("sleeper", "sleep 600"), "--data-dir", stack.data_dir.path)
+    [message] = [line for line in interrupt_once_the_task_runs(run).splitlines() if "goes on" in line]
+    run_id, cancel = message.split()[0], f"{message.split()[0]}.cancel"
+    with BlobServiceClient.from_connection_string(stack.settings["RunStorage"]) as blobs:
+        blobs.get_blob_client("inbox", cancel).upload_blob(b"")
+        record = blobs.get_blob_client("results", f"sleeper/{run_id}/record.json")
+        wait_for(record.exists)
+
+        assert run.returncode == 130
+        assert message == f"{run_id} goes on. To cancel it, put a blob {cancel} into the inbox."
+        assert b"KILLED" in record.download_blob().readall()
+
+
+def test_an_interrupted_run_is_cancelled_with_its_stack(manifest, tmp_path):
+    """Which is recorded by the next stack in the directory."""
+    require_azurite()
+    run = start_run(manifest("sleeper", "sleep 600"), "--data-dir", tmp_path / "data")
+    message = interrupt_once_the_task_runs(run).splitlines()[-1]
+    run_id = message.split()[0]
+
+    assert run.returncode == 130
+    assert message == f"{run_id} is cancelled; that is recorded when the stack runs next."
+    with (
+        Stack(StackOptions(data_dir=tmp_path / "data", ports=AUTO)) as stack,
+        BlobServiceClient.from_connection_string(stack.settings["RunStorage"]) as blobs,
+    ):
+        record = blobs.get_blob_client("results", f"sleeper/{run_id}/record.json")
+        wait_for(record.exists)
+        assert b"KILLED" in record.download_blob().readall()
