@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from shared.planned import Image
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from shared.settings import Settings
 
 
+_URI = re.compile(r"(?:nsfile|blob|https?|kestra)://\S*")
 LONGEST_COMMANDS = 120 * 1024  # of the 128 KiB that Linux takes as one argument
 
 
@@ -89,6 +91,9 @@ def commands(task: Task, rendering: Rendering) -> Commands:
 def input_files(task: Task, rendering: Rendering) -> dict[str, str]:
     """Texts by path in the working directory."""
     files = rendering.files(("inputFiles",), task.input_files)
+    for name, content in files.items():
+        if _URI.fullmatch(content.strip()):
+            rendering.fail(("inputFiles", name), "files by URI are not supported yet; fetch it in `beforeCommands`")
     if task.script is not None and task.language.script_runner:
         files[_script_file(task)] = rendering.text(("script",), task.script)
     return files

@@ -124,6 +124,7 @@ def test_output_dir_is_not_there_unless_it_is_asked_for(plan) -> None:
             "inputFiles.../a: '../a' is not a relative path inside the working directory",
         ),
         ("commands: [x]\ninputFiles: {/a: b}", "not a relative path"),
+        ("commands: [x]\ninputFiles: {a: 'nsfile:///b'}", "inputFiles.a: files by URI are not supported yet"),
         ("commands: [x]\ninputFiles: {'a\\b': b}", "not a relative path"),
         ("commands: [x]\noutputFiles: [a/../../b]", "outputFiles[0]: 'a/../../b' is not a relative path"),
         ("commands: [x]\noutputFiles: [$AZ_BATCH_NODE_ROOT_DIR/x]", "Batch would expand it"),
