@@ -148,7 +148,7 @@ class Task(KestraScript):
         Foreach | None,
         Field(examples=[["a", "b"], 10, "{{ outputs.list.vars.names }}", {"namespaceFiles": "data/*.csv"}]),
     ] = None
-    """Not run yet, so refused: the task for each item of a list, of an expression's JSON list, of files; or so many times."""
+    """Not run yet, so refused: the task for each item of a list, of a JSON list, of files; or so many times."""
     container_image: Annotated[Text | None, Field(examples=["python:3.13-slim"])] = None
     """The image that the container is made of; without it, that of the type."""
     commands: Annotated[
