@@ -1,4 +1,4 @@
-"""The app of one process: settings, and the six places where something is read or written.
+"""The app of one process: settings, and the seven places where something is read or written.
 
 Made once and kept between invocations, so that connections and the listing of pools are reused.
 """
@@ -20,6 +20,7 @@ from shared.errors import RunChanged, TryLater
 from shared.events import Events
 from shared.inbox import Inbox
 from shared.log import log
+from shared.part_store import PartStore
 from shared.results import Results
 from shared.run_store import RunStore
 from shared.secrets import Masker, MaskingFilter
@@ -42,6 +43,7 @@ class App:
     settings: Settings
     inbox: Inbox
     runs: RunStore
+    parts: PartStore
     staging: Staging
     results: Results
     batch: Batch
@@ -59,6 +61,7 @@ class App:
             settings=settings,
             inbox=Inbox(clients.blobs.get_container_client(names.inbox)),
             runs=RunStore(clients.blobs.get_container_client(names.runs)),
+            parts=PartStore(clients.blobs.get_container_client(names.runs)),
             staging=Staging(clients.blobs, settings),
             results=Results(clients.blobs.get_container_client(names.results), masker),
             batch=Batch(clients.batch),

@@ -62,8 +62,8 @@ def tasks(plan: RoundPlan, access: StagingAccess) -> list[models.BatchTaskCreate
 def _task(planned: PlannedTask, access: StagingAccess, *, is_depended_on: bool) -> models.BatchTaskCreateOptions:
     return models.BatchTaskCreateOptions(
         id=planned.id,
-        display_name=planned.name,
-        command_line=planned.paths.script,
+        display_name=planned.display_name,
+        command_line=planned.command_line,
         container_settings=_container(planned),
         required_slots=planned.slots,
         user_identity=_user(planned),
@@ -123,12 +123,17 @@ def _registry(image: Image) -> models.ContainerRegistryReference | None:
 
 def _resource_files(planned: PlannedTask, access: StagingAccess) -> list[models.ResourceFile]:
     """One entry per prefix: Batch keeps the blobs' full names below the task's working directory."""
-    return [
+    staged = [
         models.ResourceFile(
             storage_container_url=access.read_url, blob_prefix=prefix, identity_reference=access.identity_reference
         )
         for prefix in planned.prefixes
     ]
+    fetched = [
+        models.ResourceFile(http_url=url, file_path=planned.paths.inputs + path)
+        for path, url in planned.fetched_files.items()
+    ]
+    return [*staged, *fetched]
 
 
 def _output_files(planned: PlannedTask, access: StagingAccess) -> list[models.OutputFile]:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shared.log import log
-from shared.plan import manifest_of, plan_round
+from shared.plan import manifest_of, staging_of
 from shared.record import Failure
-from shared.record_builder import build_record
+from shared.record_builder import build_record, items_apart
 from shared.run_id import job_id
 from shared.states import FailureCategory, State
 
@@ -22,7 +22,11 @@ if TYPE_CHECKING:
 
 def finish(app: App, run: Run, state: State | None = None, failure: Failure | None = None) -> None:
     """Write the record, once, and close the run. Without a `state`, those of its tasks decide."""
+    if any(task.items for task in run.body.finished.values()):
+        run = run.with_items(app.parts.items(run.id))
     record = build_record(run, _manifest(run), state, failure, now=app.now())
+    if items := items_apart(run):
+        app.results.write_items(run, items)
     app.results.write_record(run, record)
     log.info("run %s: recorded as %s", run.id, record.state)
     close(app, run)
@@ -56,12 +60,14 @@ def close(app: App, run: Run) -> None:
             app.batch.delete(job_id(run.id, number))
     app.staging.clear(run.body.staging or _planned_staging(app, run), run.id)
     app.results.remove_status(run)
+    if run.body.has_parts:
+        app.parts.remove(run.id)
     app.runs.remove(run.id)
 
 
 def _planned_staging(app: App, run: Run) -> str:
     """The staging container of a run that no task was submitted of; perhaps something was staged all the same."""
     try:
-        return plan_round(manifest_of(run), run, app.settings).staging
+        return staging_of(manifest_of(run), run, app.settings)
     except Exception:  # noqa: BLE001 - whatever is wrong with the manifest, it must not keep the run open
         return app.settings.containers.staging

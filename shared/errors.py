@@ -90,7 +90,7 @@ class QuotaReached(TryLater):
 
 
 class FilesChanged(TryLater):
-    """A namespace file is no longer the version that was listed for the run."""
+    """A file that a task gets is no longer the version that the run was planned with."""
 
 
 class RunChanged(RunnerError):

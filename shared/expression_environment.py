@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, NoReturn
@@ -19,6 +20,21 @@ TESTS = ("defined", "undefined", "none", "null", "even", "odd")
 
 class ExpressionError(Exception):
     """An expression cannot be rendered; the message says why, in one line."""
+
+
+class Thing(ABC):
+    """A value that is more than data: it decides itself what its text and its parts are."""
+
+    @abstractmethod
+    def as_text(self) -> str:
+        """What `{{ thing }}` is."""
+
+    @abstractmethod
+    def part(self, name: object) -> object:
+        """What `{{ thing[name] }}` is. Raises KeyError."""
+
+    def __str__(self) -> str:
+        return self.as_text()
 
 
 class _Strict(ChainableUndefined):
@@ -43,11 +59,19 @@ class _Environment(SandboxedEnvironment):
         """`a['b']` and `a[0]`: of maps and lists only."""
         if isinstance(obj, Undefined):
             return obj
+        if isinstance(obj, Thing):
+            return self._part(obj, argument)
         if isinstance(obj, Mapping) and argument in obj:
             return obj[argument]
         if isinstance(obj, list) and isinstance(argument, int) and -len(obj) <= argument < len(obj):
             return obj[argument]
         return self.undefined(name=str(argument))
+
+    def _part(self, thing: Thing, name: object) -> Any:  # noqa: ANN401 - values of any type
+        try:
+            return thing.part(name)
+        except KeyError:
+            return self.undefined(name=str(name))
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:  # noqa: ANN401 - values of any type
         """Numbers are multiplied and added; texts may be added, but not repeated."""
@@ -121,6 +145,8 @@ def _finalize(value: Any) -> Any:  # noqa: ANN401 - values of any type
     """Values as text, as Kestra writes them: maps and lists are JSON, true and false are lower case, null is empty."""
     if isinstance(value, dict | list | bool):
         return _json(value)
+    if isinstance(value, Thing):
+        return value.as_text()
     if isinstance(value, str | int | float | datetime | Undefined):
         return value
     if value is None:

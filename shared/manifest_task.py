@@ -114,6 +114,15 @@ Foreach = Annotated[
 ]
 
 
+def _input_files_kind(value: object) -> str:
+    return "<text>" if isinstance(value, str) else "<map>"
+
+
+InputFiles = Annotated[
+    Annotated[dict[str, Text], Tag("<map>")] | Annotated[str, Tag("<text>")], Discriminator(_input_files_kind)
+]
+
+
 GROUP_TYPES = "io.kestra.plugin.core.flow.<Sequential|Parallel|ForEach>"
 TaskId = Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_-]*$", max_length=100)]
 
@@ -148,7 +157,11 @@ class Task(KestraScript):
         Foreach | None,
         Field(examples=[["a", "b"], 10, "{{ outputs.list.vars.names }}", {"namespaceFiles": "data/*.csv"}]),
     ] = None
-    """Not run yet, so refused: the task for each item of a list, of a JSON list, of files; or so many times."""
+    """Run the task once for each item, side by side: the items of a list, of an expression that is a list in JSON, the
+    files whose names match a glob (`namespaceFiles`, or `files` of an earlier task); or so many times. At most 10,000.
+    `{{ item }}` is the item's value, `{{ taskrun.iteration }}` its index from 0, ITEM_INDEX in the commands. Files and
+    logs lie in folders named after the index. For a later task `{{ outputs.<task> }}` is a folder with all files, and
+    `{{ outputs.<task>[0].vars.x }}` what an item printed."""
     container_image: Annotated[Text | None, Field(examples=["python:3.13-slim"])] = None
     """The image that the container is made of; without it, that of the type."""
     commands: Annotated[
@@ -163,8 +176,20 @@ class Task(KestraScript):
     """The program that gets the commands as its last argument; without it, that of the type."""
     env: Annotated[dict[str, Text], Field(examples=[{"TOKEN": "{{ secret('TOKEN') }}"}])] = Field(default_factory=dict)
     """Environment variables of the commands."""
-    input_files: Annotated[dict[str, Text], Field(examples=[{"data.csv": "a,b\n1,2\n"}])] = Field(default_factory=dict)
-    """Files in the working directory before the commands start: by relative path, their text."""
+    input_files: Annotated[
+        InputFiles,
+        Field(
+            examples=[
+                {"data.csv": "a,b\n1,2\n"},
+                {"lib.py": "nsfile:///lib.py"},
+                {"x.csv": "{{ outputs.extract.outputFiles['x.csv'] }}"},
+            ]
+        ),
+    ] = Field(default_factory=dict)
+    """Files in the working directory before the commands start: by relative path, their text, or the address of a file:
+    `nsfile:///<path>` of the flow's namespace, `nsfile://<namespace>/<path>`, `blob://<container>/<path>` of a
+    container that the app allows, `https://…`, or a file of an earlier task. The map may be a text that renders to one
+    in JSON."""
     namespace_files: NamespaceFiles = NamespaceFiles(enabled=False)
     """Files of namespaces in the working directory; `inputFiles` of the same name win."""
     output_files: Annotated[tuple[Text, ...], Field(examples=[["result.json", "plots/**/*.png"]])] = ()

@@ -10,14 +10,14 @@ from shared.globs import matches_anywhere
 from shared.manifest_task import IfExists
 
 if TYPE_CHECKING:
-    from shared.run import NamespaceFile
+    from shared.outside import SourceFile
 
 
 @dataclass(frozen=True)
 class Chosen:
     """The files, each path once, and the paths that more than one namespace has."""
 
-    files: tuple[NamespaceFile, ...]
+    files: tuple[SourceFile, ...]
     doubles: tuple[str, ...]
 
 
@@ -31,9 +31,9 @@ class Selection:
     if_exists: IfExists
     folder_per_namespace: bool
 
-    def choose(self, listed: Mapping[str, Sequence[NamespaceFile]]) -> Chosen:
+    def choose(self, listed: Mapping[str, Sequence[SourceFile]]) -> Chosen:
         """Choose among the files of each namespace; of two with one path, `if_exists` decides."""
-        chosen: dict[str, NamespaceFile] = {}
+        chosen: dict[str, SourceFile] = {}
         doubles = []
         for namespace in self.namespaces:
             for file in listed[namespace]:

@@ -56,38 +56,56 @@ class TaskFiles:
         )
 
 
-def files_of(task: PlannedTask, blobs: Sequence[StagedBlob]) -> TaskFiles:
-    """Sort out the blobs of the run: which are the task's, what they are, where they go."""
+class StagedFiles:
+    """What the tasks of a run left, found by where it lies."""
+
+    def __init__(self, blobs: Iterable[StagedBlob]) -> None:
+        self._by_folder: dict[str, list[StagedBlob]] = {}
+        for blob in blobs:
+            for folder in _folders(blob.name):
+                self._by_folder.setdefault(folder, []).append(blob)
+
+    def below(self, prefix: str) -> Sequence[StagedBlob]:
+        """The blobs whose names begin with a task's prefix, which ends in a slash."""
+        return self._by_folder.get(prefix, ())
+
+
+_TASK_DEPTHS = (3, 4, 5)  # <run id>/std/<task>/[<item>/], <run id>/out/<task>/[<item>/]<pattern>/
+
+
+def _folders(name: str) -> Iterable[str]:
+    parts = name.split("/")
+    return ("/".join(parts[:depth]) + "/" for depth in _TASK_DEPTHS if len(parts) > depth)
+
+
+def files_of(task: PlannedTask, staged: StagedFiles) -> TaskFiles:
+    """Sort out what the task left: what it is, where it goes."""
     logs = {
-        blob.name.removeprefix(task.paths.logs): Collected(blob, name, f"logs/{task.name}/{name}")
-        for blob in blobs
-        for name in LOG_NAMES
-        if blob.name == task.paths.logs + name
+        name: Collected(blob, name, f"logs/{task.paths.results}{name}")
+        for blob in staged.below(task.paths.logs)
+        if (name := blob.name.removeprefix(task.paths.logs)) in LOG_NAMES
     }
     outputs: dict[str, Collected] = {}
     missing, unsafe = [], []
     for pattern in task.output_patterns:
-        found = list(_matched(task, pattern, blobs))
+        found = list(_matched(task, pattern, staged))
         if pattern.is_literal and not found:
             missing.append(pattern.pattern)
         for path, blob in found:
             if is_safe(path):
-                outputs.setdefault(path, Collected(blob, path, f"outputs/{task.name}/{path}"))
+                outputs.setdefault(path, Collected(blob, path, f"outputs/{task.paths.results}{path}"))
             else:
                 unsafe.append(path)
     return TaskFiles(logs, tuple(outputs.values()), tuple(missing), tuple(unsafe))
 
 
-def _matched(
-    task: PlannedTask, pattern: OutputPattern, blobs: Sequence[StagedBlob]
-) -> Iterable[tuple[str, StagedBlob]]:
+def _matched(task: PlannedTask, pattern: OutputPattern, staged: StagedFiles) -> Iterable[tuple[str, StagedBlob]]:
     prefix = task.paths.outputs(pattern.index)
-    for blob in blobs:
-        if blob.name.startswith(prefix):
-            name = blob.name.removeprefix(prefix)
-            inside = name.removeprefix(task.paths.inputs)
-            path = inside if inside != name else pattern.folder + name
-            yield path.removeprefix(pattern.base), blob
+    for blob in staged.below(prefix):
+        name = blob.name.removeprefix(prefix)
+        inside = name.removeprefix(task.paths.inputs)
+        path = inside if inside != name else pattern.folder + name
+        yield path.removeprefix(pattern.base), blob
 
 
 LONGEST_PATH = 500  # a blob's name may have 1,024 characters; the run's folder and the task's stand before it

@@ -15,40 +15,27 @@ from shared.planner import Planner
 
 if TYPE_CHECKING:
     from shared.manifest import Manifest
-    from shared.namespace_files import Selection
+    from shared.outside import Needs
     from shared.run import Run
     from shared.settings import Settings
 
 
-def namespace_selections(manifest: Manifest, run: Run, settings: Settings) -> dict[str, Selection]:
-    """What must be listed before a round can be planned: by task, which files of which namespaces it gets.
-
-    Raises ManifestError if that cannot be rendered, or no namespace is known.
-    """
-    planner = Planner(manifest, run, settings)
-    tasks = [task for task in manifest.flow.tasks if task.id in manifest.dependencies]
-    selections = {task.id: planner.selection(task) for task in tasks if task.namespace_files.enabled}
-    if problems := planner.problems():
-        raise ManifestError(problems)
-    return selections
-
-
-def plan_round(manifest: Manifest, run: Run, settings: Settings, *, was_submitted: bool = False) -> RoundPlan:
-    """The tasks of the run's current round; none if nothing is left that could run.
+def plan_round(manifest: Manifest, run: Run, settings: Settings, *, was_submitted: bool = False) -> RoundPlan | Needs:
+    """The tasks of the run's current round; none if nothing is left that could run. Or what must be read before.
 
     Raises ManifestError with everything that rendering shows to be wrong, also in tasks of later rounds; but not for a
     round that was submitted: if a setting has changed since, that must not keep its results from being recorded.
     """
     planner = Planner(manifest, run, settings)
-    ready = planner.split.ready
-    tasks = tuple(planner.task(name, ready) for name in ready)
-    pool_id = planner.pool_id(ready[0]) if ready else ""
+    tasks = planner.tasks()
+    pool_id = planner.pool_id(tasks[0].name) if tasks else ""
     staging = planner.staging()
-    for name in planner.split.later:
-        planner.task(name, ())
+    planner.check_later()
     problems = planner.problems()
     if problems and not was_submitted:
         raise ManifestError(problems)
+    if planner.needs.items_of_fan_outs or (planner.needs and not was_submitted):
+        return planner.needs
     return RoundPlan(
         pool_id=pool_id,
         staging=staging,
@@ -56,7 +43,13 @@ def plan_round(manifest: Manifest, run: Run, settings: Settings, *, was_submitte
         keep_job=not all(task.task_runner.delete for task in manifest.flow.tasks),
         reason=planner.split.reason,
         tasks=tasks,
+        empty=planner.split.empty,
     )
+
+
+def staging_of(manifest: Manifest, run: Run, settings: Settings) -> str:
+    """The container through which the run's files pass."""
+    return Planner(manifest, run, settings).staging()
 
 
 def manifest_of(run: Run) -> Manifest:

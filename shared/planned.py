@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
+
+from shared import task_script
+from shared.paths import SCRIPT
 
 if TYPE_CHECKING:
     from datetime import timedelta
 
-    from shared.run import NamespaceFile
+    from shared.outside import SourceFile
+    from shared.paths import Paths
+    from shared.record import Item
     from shared.states import JobReason
-    from shared.task_script import Commands, Paths
-    from shared.upstream import OutputPattern, UpstreamFile
+    from shared.task_script import Commands
+    from shared.upstream import OutputPattern, Used
+
+PART_TASKS = 100
 
 
 @dataclass(frozen=True)
@@ -28,10 +36,16 @@ class Image:
 
 @dataclass(frozen=True)
 class PlannedTask:
-    """One Batch task. `number` is its Batch id; `name` is the id of the task in the manifest."""
+    """One Batch task. `number` is its Batch id; `name` is the id of the task in the manifest, `item` of a fan-out.
+
+    What it gets besides its script: `input_files` (texts, by path), `source_files` (blobs), both in its working
+    directory and, in a fan-out, the same for all items; `own_files`, copied for it and linked by its script, by number;
+    `fetched_files`, which the node gets from an address itself; and what it `uses` of earlier tasks.
+    """
 
     number: int
     name: str
+    item: Item | None
     depends_on: tuple[int, ...]
     allow_failure: bool
     image: Image
@@ -40,16 +54,29 @@ class PlannedTask:
     slots: int
     retries: int
     commands: Commands
+    script: str
     input_files: Mapping[str, str]
-    namespace_files: tuple[NamespaceFile, ...]
-    upstream_files: tuple[UpstreamFile, ...]
+    source_files: Mapping[str, SourceFile]
+    fetched_files: Mapping[str, str]
+    uses: Used
     output_patterns: tuple[OutputPattern, ...]
     paths: Paths
+    own_files: Mapping[int, SourceFile] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
         """The Batch task id."""
         return str(self.number)
+
+    @property
+    def display_name(self) -> str:
+        """The task's name for people, with the item's index."""
+        return self.name if self.item is None else f"{self.name}[{self.item.index}]"
+
+    @property
+    def command_line(self) -> str:
+        """The script; that of a fan-out is told for which item."""
+        return self.script if self.item is None else f"{self.script} {self.item.index}"
 
     @property
     def time_limit(self) -> timedelta:
@@ -59,13 +86,26 @@ class PlannedTask:
     @property
     def prefixes(self) -> list[str]:
         """What the node takes from staging: each prefix ends in a slash, for one without matches its siblings too."""
-        own = [self.paths.system, *([self.paths.inputs] if self.input_files or self.namespace_files else [])]
-        return own + sorted({prefix for file in self.upstream_files for prefix in file.prefixes})
+        inputs = [self.paths.inputs] if self.input_files or self.source_files else []
+        own_files = [self.paths.source_folder(number) for number in self.own_files]
+        return [self.script.removesuffix(SCRIPT), *inputs, *own_files, *self.uses.prefixes()]
+
+    @property
+    def copies(self) -> dict[str, SourceFile]:
+        """What is copied into staging, by the name that it gets there."""
+        in_working_directory = {
+            self.paths.inputs + path: file for path, file in self.source_files.items() if path not in self.input_files
+        }
+        own = {self.paths.source_folder(number) + file.path: file for number, file in self.own_files.items()}
+        return {**in_working_directory, **own}
 
 
 @dataclass(frozen=True)
 class RoundPlan:
-    """One Batch job: everything that is known now and can run now."""
+    """One Batch job: everything that is known now and can run now.
+
+    `empty` are the fan-outs without items whose turn it is: there is nothing to run for them.
+    """
 
     pool_id: str
     staging: str
@@ -73,7 +113,39 @@ class RoundPlan:
     keep_job: bool
     reason: JobReason
     tasks: tuple[PlannedTask, ...]
+    empty: tuple[str, ...] = ()
 
     def is_depended_on(self, task: PlannedTask) -> bool:
         """Whether another task of this round waits for the task's success."""
-        return any(task.number in other.depends_on for other in self.tasks)
+        return task.number in self._depended_on
+
+    @cached_property
+    def _depended_on(self) -> frozenset[int]:
+        return frozenset(number for task in self.tasks for number in task.depends_on)
+
+    @property
+    def has_parts(self) -> bool:
+        """Whether how the tasks ended is too much for the run document, and kept in parts."""
+        return len(self.tasks) > PART_TASKS or any(task.item is not None for task in self.tasks)
+
+    def scripts(self) -> dict[str, str]:
+        """The texts of all scripts, by name in the staging container."""
+        users: dict[str, list[PlannedTask]] = {}
+        for task in self.tasks:
+            users.setdefault(task.script, []).append(task)
+        return {script: _script(tasks) for script, tasks in users.items()}
+
+    def texts(self) -> dict[str, str]:
+        """The texts of all input files, by name in the staging container."""
+        return {task.paths.inputs + path: text for task in self.tasks for path, text in task.input_files.items()}
+
+    def copies(self) -> dict[str, SourceFile]:
+        """What is copied into staging, by the name that it gets there."""
+        return {name: file for task in self.tasks for name, file in task.copies.items()}
+
+
+def _script(tasks: list[PlannedTask]) -> str:
+    first = tasks[0]
+    if all(task.commands == first.commands for task in tasks):
+        return task_script.build(first.paths, first.commands)
+    return task_script.build(first.paths, {task.item.index: task.commands for task in tasks if task.item})

@@ -1,113 +1,163 @@
-"""Plans the tasks of one round: order, expressions and what they may see, files of earlier tasks. Pure."""
+"""Plans the tasks of one round: order, fan-outs, expressions, files of earlier tasks. Pure."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from shared import task_properties
+from shared import fan_out, task_properties
 from shared.errors import ManifestError, Problem
-from shared.expression_environment import ExpressionError
-from shared.expressions import references
-from shared.manifest_task import RunAs
+from shared.foreach import items_of
+from shared.manifest_errors import first_problems
+from shared.manifest_order import tasks_before
+from shared.manifest_task import ForeachFile, RunAs
 from shared.namespace_files import Selection
+from shared.outside import Needs
+from shared.paths import OUTPUT_DIRECTORY
 from shared.planned import PlannedTask
-from shared.rendering import Rendering, texts_of
+from shared.record import Item
+from shared.rendering import Rendering, names_used, texts_of
 from shared.rounds import Node, Split, split
-from shared.task_script import OUTPUT_DIRECTORY, Paths
-from shared.upstream import OutputPattern, UpstreamFiles
+from shared.scope import Context, Scope
+from shared.upstream import OutputPattern
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from shared.manifest import Manifest, Task
+    from shared.manifest import Manifest
+    from shared.outside import SourceFile
     from shared.run import Run
     from shared.settings import Settings
 
 _CONTAINER = ("taskRunner", "blobStorage", "containerName")
+ANY_ITEM = Item(index=-1, value=None)  # of a fan-out whose items are not known yet
+_READS = re.compile(r"\bread\s*\(")
 
 
 class Planner:
-    """Plans the tasks of one run; renderings are made once for each task and collect its problems."""
+    """Plans the tasks of one run; renderings are made once for each task and item, and collect problems and needs."""
 
     def __init__(self, manifest: Manifest, run: Run, settings: Settings) -> None:
+        self.needs = Needs()
         self._manifest = manifest
         self._run = run
         self._settings = settings
+        self._context = Context(manifest.flow, run, settings)
         self._tasks = {task.id: (index, task) for index, task in enumerate(manifest.flow.tasks)}
-        self._renderings: dict[str, Rendering] = {}
-        self._upstream: dict[str, dict[str, UpstreamFiles]] = {}
+        self._renderings: dict[tuple[str, int | None], Rendering] = {}
+        self._scopes: dict[tuple[str, int | None], Scope] = {}
+        self._items: dict[str, tuple[Item, ...] | None] = {}
+        self._before: dict[str, set[str]] = {}
         self._unknown: list[Problem] = []
         self.nodes = {name: self._node(name) for name in manifest.dependencies}
         if self._unknown:
             raise ManifestError(self._unknown)
-        self.split: Split = split(
-            self.nodes, {name: task.state for name, task in run.body.finished.items()}, self.pool_id
-        )
+        states = {name: task.state for name, task in run.body.finished.items()}
+        self.split: Split = split(self.nodes, states, self.pool_id, self._is_empty)
 
     def problems(self) -> list[Problem]:
         """Everything that was wrong so far, in the order of the file."""
         found = {problem: None for rendering in self._renderings.values() for problem in rendering.problems}
-        return sorted(found, key=lambda problem: (problem.line or 0, problem.column or 0))
+        return first_problems(sorted(found, key=lambda problem: (problem.line or 0, problem.column or 0)))
 
     def _node(self, name: str) -> Node:
         """A task's place in the order, and whose results its expressions need before it can be planned."""
         index, task = self._tasks[name]
-        before = self._before(name)
+        before = self.before(name)
         values = set()
-        for path in {path for text in texts_of(task) for path in references(text, "outputs")}:
-            if path and path[0] not in before:
-                message = f"uses the outputs of {path[0]!r}, which does not run before it"
-                self._unknown.append(self._manifest.problem(("tasks", index), message))
-            elif not path or path[1:2] != ("outputFiles",):
-                values |= {path[0]} if path else before
-        return Node(name, self._manifest.dependencies[name], frozenset(values), is_fan_out=False)
+        for text in set(texts_of(task)):
+            for path in names_used(text, "outputs"):
+                if path and path[0] not in before:
+                    message = f"uses the outputs of {path[0]!r}, which does not run before it"
+                    self._unknown.append(self._manifest.problem(("tasks", index), message))
+                elif not path or path[1:2] != ("outputFiles",) or _READS.search(text):
+                    values |= {path[0]} if path else before
+        if isinstance(task.foreach, ForeachFile) and task.foreach.files:
+            values.add(task.foreach.files.task)
+        own_values = frozenset(other for other in values if not self.is_fan_out(other))
+        return Node(name, self._manifest.dependencies[name], own_values, is_fan_out=self.is_fan_out(name))
 
-    def _before(self, name: str) -> set[str]:
+    def before(self, name: str) -> set[str]:
         """All tasks that a task waits for, also through others."""
-        found: set[str] = set()
-        todo = list(self._manifest.dependencies[name])
-        while todo:
-            other = todo.pop()
-            if other not in found:
-                found.add(other)
-                todo.extend(self._manifest.dependencies[other])
-        return found
+        if name not in self._before:
+            self._before[name] = tasks_before(name, self._manifest.dependencies)
+        return self._before[name]
 
-    def task(self, name: str, ready: tuple[str, ...]) -> PlannedTask:
-        """A task of the round; for one of a later round, only its problems matter."""
+    def is_fan_out(self, name: str) -> bool:
+        """Whether a task is run for each of some items."""
+        return self._tasks[name][1].foreach is not None
+
+    def tasks(self) -> tuple[PlannedTask, ...]:
+        """The tasks of the round, numbered from 1 in the order in which they can run."""
+        planned: list[PlannedTask] = []
+        numbers: dict[str, int] = {}
+        for name in self.split.ready:
+            numbers[name] = len(planned) + 1
+            waits_for = tuple(numbers[other] for other in self._manifest.dependencies[name] if other in numbers)
+            items = self._items_to_run(name)
+            tasks = [self._task(name, item, numbers[name] + place, waits_for) for place, item in enumerate(items)]
+            planned += fan_out.arranged(tasks) if self.is_fan_out(name) and tasks else tasks
+        return tuple(planned)
+
+    def check_later(self) -> None:
+        """Find what is wrong with the tasks of later rounds, as far as it can be known now."""
+        for name in self.split.later:
+            items = self._items_to_run(name) if self._is_known(name) else (ANY_ITEM,)
+            for item in items[:1]:
+                self._task(name, item, 0, ())
+
+    def _is_known(self, name: str) -> bool:
+        """Whether it is known for which items a task is run."""
+        return not self.is_fan_out(name) or bool(self.items_of(name)) or self._items[name] is not None
+
+    def _items_to_run(self, name: str) -> tuple[Item | None, ...]:
+        return self.items_of(name) if self.is_fan_out(name) else (None,)
+
+    def _task(self, name: str, item: Item | None, number: int, depends_on: tuple[int, ...]) -> PlannedTask:
         task = self._tasks[name][1]
-        rendering = self._rendering(name)
+        rendering, scope = self._rendering(name, item), self._scope(name, item)
         task_properties.check_accounts(task, rendering, self._settings)
-        task_properties.refuse_unsupported(task, rendering)
-        input_files = task_properties.input_files(task, rendering)
+        files = task_properties.input_files(task, rendering)
+        addressed = task_properties.addressed_files(files, rendering, self._manifest.flow.namespace, self._settings)
         commands = task_properties.commands(task, rendering)
-        used = {path: file for files in self._files_before(name).values() for path, file in files.used.items()}
-        brought = {name: used[content] for name, content in input_files.items() if content in used}
-        links = [file.link(name) for name, file in brought.items()]
-        links += [file.link(path.removeprefix(f"{self._paths(name).link}/")) for path, file in used.items()]
-        waits_for = self._manifest.dependencies[name]
+        used = scope.used
+        brought = {path: used.files[text] for path, text in files.items() if text in used.files}
+        links = (*(file.link(path) for path, file in brought.items()), *used.links(scope.paths.link))
+        sources = {file.path: file for file in self._namespace_files(name)}
         return PlannedTask(
-            number=ready.index(name) + 1 if name in ready else 0,
+            number=number,
             name=name,
-            depends_on=tuple(ready.index(other) + 1 for other in waits_for if other in ready),
+            item=item,
+            depends_on=depends_on,
             allow_failure=task.allow_failure,
             image=task_properties.image(task, rendering),
             container_run_options=task.container_run_options or "",
             runs_as_root=task.run_as is RunAs.ROOT,
             slots=task.required_slots,
             retries=task.retry.retries if task.retry else 0,
-            commands=replace(commands, links=tuple(links)),
-            input_files={name: content for name, content in input_files.items() if name not in brought},
-            namespace_files=(self._run.body.namespace_files or {}).get(name, ()),
-            upstream_files=tuple(used.values()),
-            output_patterns=self._patterns(name),
-            paths=self._paths(name),
+            commands=replace(commands, links=links, gatherings=tuple(used.gatherings())),
+            script=scope.paths.script(),
+            input_files={path: text for path, text in files.items() if path not in brought and path not in addressed},
+            source_files=sources
+            | task_properties.source_files(addressed, rendering, self._run.body.outside, self.needs),
+            fetched_files=task_properties.fetched_files(addressed),
+            uses=used,
+            output_patterns=self.patterns(name, item),
+            paths=scope.paths,
         )
 
-    def selection(self, task: Task) -> Selection:
+    # --- files of namespaces
+
+    def _namespace_files(self, name: str) -> tuple[SourceFile, ...]:
+        if not self._tasks[name][1].namespace_files.enabled:
+            return ()
+        files = self._run.body.outside.namespace_files.get(name)
+        if files is None:
+            self.needs.namespace_files[name] = self.selection(name)
+        return files or ()
+
+    def selection(self, name: str) -> Selection:
         """A task's namespace files, rendered."""
-        rendering, files = self._rendering(task.id), task.namespace_files
+        rendering, files = self._rendering(name), self._tasks[name][1].namespace_files
         namespaces = rendering.texts(("namespaceFiles", "namespaces"), files.namespaces)
         if not all(namespaces):
             rendering.fail(("namespaceFiles",), "the flow has no `namespace` to take files from")
@@ -119,26 +169,18 @@ class Planner:
             folder_per_namespace=files.folder_per_namespace,
         )
 
-    def _files_before(self, name: str) -> dict[str, UpstreamFiles]:
-        """`outputFiles` of every task that runs before a task, as its expressions see them."""
-        if name not in self._upstream:
-            self._upstream[name] = {
-                other: UpstreamFiles(self._paths(name).link, other, self._paths(other), self._patterns(other))
-                for other in sorted(self._before(name))
-            }
-        return self._upstream[name]
+    # --- fan-outs
 
-    def _paths(self, name: str) -> Paths:
-        return Paths(self._run.id, name)
+    def items_of(self, name: str) -> tuple[Item, ...]:
+        """The items of a fan-out; none if they are not known yet."""
+        if name not in self._items:
+            self._items[name] = items_of(self._tasks[name][1], self._rendering(name), self._run, self.needs)
+        return self._items[name] or ()
 
-    def _patterns(self, name: str) -> tuple[OutputPattern, ...]:
-        task = self._tasks[name][1]
-        patterns = [(pattern, "") for pattern in self._rendering(name).patterns(("outputFiles",), task.output_files)]
-        if task.output_directory:
-            patterns.append((f"{OUTPUT_DIRECTORY}/**/*", f"{OUTPUT_DIRECTORY}/"))
-        if task.task_runner.sync_working_directory:
-            patterns.append(("**/*", ""))
-        return tuple(OutputPattern(index, pattern, base) for index, (pattern, base) in enumerate(patterns))
+    def _is_empty(self, name: str) -> bool:
+        return self.is_fan_out(name) and not self.items_of(name) and self._is_known(name)
+
+    # --- what tasks have in common
 
     def pool_id(self, name: str) -> str:
         """The pool of a task."""
@@ -165,41 +207,32 @@ class Planner:
                 rendering.fail(_CONTAINER, "all tasks of a flow must use the same container")
         return next(iter(containers), own)
 
-    def _rendering(self, name: str) -> Rendering:
-        if name not in self._renderings:
-            index, _ = self._tasks[name]
-            functions: dict[str, Callable[..., Any]] = {"secret": self._secret, "now": lambda: self._run.body.accepted}
-            is_known = self.nodes[name].uses_values_of <= self._run.body.finished.keys()
-            self._renderings[name] = Rendering(
-                self._manifest, ("tasks", index), self._values(name), functions, outputs_are_known=is_known
-            )
-        return self._renderings[name]
+    # --- expressions
 
-    def _secret(self, name: str) -> str:
-        value = self._settings.secrets.get(name)
-        if value is None:
-            raise ExpressionError(f"there is no secret {name!r}; the app setting SECRET_{name} would hold it")
-        return value
+    def patterns(self, name: str, item: Item | None) -> tuple[OutputPattern, ...]:
+        """What a task, or a fan-out's task for one item, brings back."""
+        task = self._tasks[name][1]
+        patterns = [
+            (pattern, "") for pattern in self._rendering(name, item).patterns(("outputFiles",), task.output_files)
+        ]
+        if task.output_directory:
+            patterns.append((f"{OUTPUT_DIRECTORY}/**/*", f"{OUTPUT_DIRECTORY}/"))
+        if task.task_runner.sync_working_directory:
+            patterns.append(("**/*", ""))
+        return tuple(OutputPattern(index, pattern, base) for index, (pattern, base) in enumerate(patterns))
 
-    def _values(self, name: str) -> dict[str, Any]:
-        flow = self._manifest.flow
-        return {
-            "vars": flow.variables,
-            "inputs": {item.id: item.defaults for item in flow.inputs},
-            "labels": flow.labels,
-            "flow": {"id": flow.id, "namespace": flow.namespace},
-            "execution": {"id": self._run.id, "startDate": self._run.body.accepted},
-            "task": {"id": name},
-            "workingDir": self._paths(name).link,
-            **({"outputDir": self._paths(name).output_directory} if self._tasks[name][1].output_directory else {}),
-            "outputs": self._outputs_before(name),
-        }
+    def _rendering(self, name: str, item: Item | None = None) -> Rendering:
+        key = (name, item.index if item else None)
+        if key not in self._renderings:
+            index, task = self._tasks[name]
+            scope = self._scopes[key] = Scope(task, item, self._context, self, self.needs)
+            unknown = ["item", "taskrun"] if item is ANY_ITEM else []
+            if not self.nodes[name].uses_values_of <= self._run.body.finished.keys():
+                unknown.append("outputs")
+            whole = self._rendering(name) if item else None
+            self._renderings[key] = Rendering(self._manifest, ("tasks", index), scope.visible(unknown), whole)
+        return self._renderings[key]
 
-    def _outputs_before(self, name: str) -> dict[str, dict[str, Any]]:
-        outputs: dict[str, dict[str, Any]] = {
-            other: {"outputFiles": files} for other, files in self._files_before(name).items()
-        }
-        for other, values in outputs.items():
-            if ended := self._run.body.finished.get(other):
-                values.update(vars=ended.outputs.vars, exitCode=ended.exit_code)
-        return outputs
+    def _scope(self, name: str, item: Item | None) -> Scope:
+        self._rendering(name, item)
+        return self._scopes[name, item.index if item else None]

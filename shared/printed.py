@@ -37,8 +37,9 @@ class Metric(Document):
 
 @dataclass
 class Printed:
-    """What a task printed, as far as it was read."""
+    """What a task printed, as far as it was read; `max_bytes` limits its values."""
 
+    max_bytes: int = MAX_VARS_BYTES
     vars: dict[str, Any] = field(default_factory=dict)
     metrics: list[Metric] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -60,8 +61,8 @@ class Printed:
             return
         if not isinstance(outputs, dict):
             self._warn(f"{where}: its values are lost: `outputs` must be a map")
-        elif self._bytes + len(text) > MAX_VARS_BYTES:
-            self._warn(f"{where}: its values are lost: a task may print {MAX_VARS_BYTES >> 20} MiB of them")
+        elif self._bytes + len(text) > self.max_bytes:
+            self._warn(f"{where}: its values are lost: a task may print {self.max_bytes >> 10} KiB of them")
         else:
             self._bytes += len(text)
             self.vars.update(outputs)

@@ -12,6 +12,9 @@ from shared.errors import Problem
 from shared.printed import Metric
 from shared.states import FailureCategory, JobReason, State
 
+ITEMS_BLOB = "tasks.json"
+MAX_ITEMS_IN_RECORD = 100
+
 
 class RunProblem(Document):
     """A problem as it is kept in run documents and records."""
@@ -93,10 +96,22 @@ class Logs(Document):
     stderr: str | None = None
 
 
-class TaskRecord(Document):
-    """One task of the manifest."""
+class Item(Document):
+    """One item of a fan-out: its place in the list, from 0, and its value."""
+
+    index: int
+    value: Any
+
+
+class TaskRef(Document):
+    """A task of the manifest."""
 
     id: str
+
+
+class TaskResult(Document):
+    """How a task, or a fan-out's task for one item, ended; and what it left."""
+
     state: State
     exit_code: int | None = None
     retries: int = 0
@@ -108,6 +123,42 @@ class TaskRecord(Document):
     logs: Logs = Logs()
     failure: Failure | None = None
     warnings: tuple[str, ...] = ()
+
+
+class ItemRecord(TaskResult, Item):
+    """One item of a fan-out."""
+
+
+class ItemsSummary(Document):
+    """The items of a fan-out: how many there are, and how many ended in which state.
+
+    The items themselves stand in `records`; or, where a run has more than 100, in `tasks.json` (`blob` says so).
+    """
+
+    count: int
+    states: dict[State, int]
+    records: tuple[ItemRecord, ...] | None = None
+    blob: str | None = None
+
+
+class TaskRecord(TaskResult, TaskRef):
+    """One task of the manifest; a fan-out as a whole has `items`, and its files, values and logs are theirs."""
+
+    items: ItemsSummary | None = None
+
+
+class FanOutItems(TaskRef):
+    """All items of one fan-out."""
+
+    items: tuple[ItemRecord, ...]
+
+
+class Items(Document):
+    """`tasks.json`: the items of all fan-outs of a run, in the order of the manifest."""
+
+    schema_version: Literal["1"] = "1"
+    run_id: str
+    tasks: tuple[FanOutItems, ...]
 
 
 class Record(Document):

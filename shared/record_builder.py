@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
+from shared.printed import MAX_WARNINGS
 from shared.record import (
+    ITEMS_BLOB,
+    MAX_ITEMS_IN_RECORD,
     Failure,
+    FanOutItems,
     FlowRef,
+    ItemRecord,
+    Items,
+    ItemsSummary,
     JobRecord,
     Logs,
     ManifestRef,
@@ -16,6 +24,7 @@ from shared.record import (
     RunProblem,
     Status,
     TaskRecord,
+    TaskResult,
     Timings,
 )
 from shared.states import State
@@ -37,8 +46,8 @@ COULD_NOT_RECORD = (
 )
 
 
-def task_record(task: PlannedTask, outcome: Outcome, files: TaskFiles, printed: Printed) -> TaskRecord:
-    """The record of one task.
+def ended_task(task: PlannedTask, outcome: Outcome, files: TaskFiles, printed: Printed) -> TaskRecord | ItemRecord:
+    """The record of one task, or of one item of a fan-out.
 
     It is WARNING if the task succeeded, but did not make a file that it names; or if it failed and was allowed to.
     """
@@ -47,8 +56,7 @@ def task_record(task: PlannedTask, outcome: Outcome, files: TaskFiles, printed: 
         file.path: OutputFile(blob=file.destination, bytes=file.source.bytes, md5=file.source.md5)
         for file in files.outputs
     }
-    return TaskRecord(
-        id=task.name,
+    result = TaskResult(
         state=_task_state(task, outcome.state, is_incomplete=bool(files.missing)),
         exit_code=outcome.exit_code,
         retries=outcome.retries,
@@ -61,6 +69,9 @@ def task_record(task: PlannedTask, outcome: Outcome, files: TaskFiles, printed: 
         failure=outcome.failure,
         warnings=tuple(_warnings(outcome, files, printed)),
     )
+    if task.item is None:
+        return TaskRecord(id=task.name, **dict(result))
+    return ItemRecord(index=task.item.index, value=task.item.value, **dict(result))
 
 
 def _task_state(task: PlannedTask, state: State, *, is_incomplete: bool) -> State:
@@ -76,6 +87,46 @@ def _warnings(outcome: Outcome, files: TaskFiles, printed: Printed) -> Iterable[
         f"the output file {name!r} is left out: its name cannot be a name in the results" for name in files.unsafe
     )
     yield from printed.warnings
+
+
+_WORST_FIRST = (State.FAILED, State.KILLED, State.SKIPPED, State.WARNING, State.SUCCESS)
+
+
+def fan_out_record(name: str, items: Sequence[ItemRecord]) -> TaskRecord:
+    """The record of a fan-out as a whole: as bad as the worst of its items."""
+    states = Counter(item.state for item in items)
+    return TaskRecord(
+        id=name,
+        state=next(state for state in _WORST_FIRST if states[state]),
+        retries=sum(item.retries for item in items),
+        started=min((item.started for item in items if item.started), default=None),
+        ended=max((item.ended for item in items if item.ended), default=None),
+        failure=_failure_of_items(items),
+        warnings=tuple(f"[{item.index}]: {text}" for item in items for text in item.warnings)[:MAX_WARNINGS],
+        items=ItemsSummary(count=len(items), states={state: states[state] for state in _WORST_FIRST if states[state]}),
+    )
+
+
+def _failure_of_items(items: Sequence[ItemRecord]) -> Failure | None:
+    failed = [(item.index, item.failure) for item in items if item.failure and item.state is State.FAILED]
+    if not failed:
+        return None
+    index, first = failed[0]
+    message = f"{len(failed)} of {len(items)} items failed; the first, [{index}]: {first.message}"
+    return Failure(category=first.category, code=first.code, message=message)
+
+
+def no_items(name: str) -> TaskRecord:
+    """The record of a fan-out without items: there was nothing to do."""
+    return TaskRecord(id=name, state=State.SUCCESS, items=ItemsSummary(count=0, states={}))
+
+
+def items_apart(run: Run) -> Items | None:
+    """The items of the run's fan-outs, if they are too many for the record."""
+    items = run.items or {}
+    if sum(map(len, items.values())) <= MAX_ITEMS_IN_RECORD:
+        return None
+    return Items(run_id=run.id, tasks=tuple(FanOutItems(id=name, items=each) for name, each in items.items()))
 
 
 def build_record(
@@ -115,10 +166,17 @@ def build_record(
 
 def _all_tasks(run: Run, flow: Flow | None) -> tuple[TaskRecord, ...]:
     """The tasks that have ended, and, if any task was ever submitted, those that never came to it as SKIPPED."""
-    finished = run.body.finished
+    finished = {name: _with_items(task, run) for name, task in run.body.finished.items()}
     if flow is None or not (finished or run.body.jobs):
         return tuple(finished.values())
     return tuple(finished.get(task.id) or TaskRecord(id=task.id, state=State.SKIPPED) for task in flow.tasks)
+
+
+def _with_items(task: TaskRecord, run: Run) -> TaskRecord:
+    if task.items is None or run.items is None:
+        return task
+    where = {"blob": ITEMS_BLOB} if items_apart(run) else {"records": run.items.get(task.id, ())}
+    return task.model_copy(update={"items": task.items.model_copy(update=where)})
 
 
 def run_state(tasks: Sequence[TaskRecord], *, cancelled: bool) -> State:

@@ -9,25 +9,23 @@ that the run publishes for itself.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from azure.batch import models
 
 from shared.app import guarded
 from shared.close_run import close, finish, finish_rejected
+from shared.collect import EndedRound, collect
 from shared.errors import ManifestError
 from shared.events import JobEnded
-from shared.outcome import at_flow_timeout, judge, was_ended
-from shared.outputs import LOG_NAMES, files_of
+from shared.outcome import was_ended
+from shared.outside import Needs
 from shared.plan import manifest_of, plan_round
-from shared.printed import MAX_STREAM_BYTES, Printed
+from shared.read_outside import planned
 from shared.record import Failure, TaskRecord
-from shared.record_builder import COULD_NOT_RECORD, task_record
-from shared.results import CopyState
+from shared.record_builder import COULD_NOT_RECORD, fan_out_record, no_items
 from shared.states import FailureCategory, State
 from shared.submit_run import submit
-from shared.task_script import SCRIPT_EXIT_CODES, read_marker
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,15 +33,10 @@ if TYPE_CHECKING:
 
     from shared.app import App
     from shared.manifest import Manifest
-    from shared.outcome import Outcome
-    from shared.outputs import Collected, TaskFiles
-    from shared.planned import PlannedTask, RoundPlan
+    from shared.planned import RoundPlan
     from shared.run import Run
 
 BUDGET_SECONDS = 20.0
-PENDING_PAUSE_SECONDS = 0.5
-MANY_COPIES = 100
-_COPIED = "success"
 
 
 def record(app: App, event: JobEnded) -> None:
@@ -70,16 +63,6 @@ def _give_up(app: App, run: Run) -> None:
     finish(app, run, State.FAILED, failure)
 
 
-@dataclass(frozen=True)
-class _EndedTask:
-    """All that is known of one task of an ended job."""
-
-    planned: PlannedTask
-    batch: models.BatchTask | None
-    files: TaskFiles
-    job_ran_out_of_time: bool
-
-
 def _record_round(app: App, run: Run, deadline: float) -> None:
     detected = app.now()
     batch_tasks = app.batch.tasks(run.job_id)
@@ -88,18 +71,16 @@ def _record_round(app: App, run: Run, deadline: float) -> None:
             finish_rejected(app, run, run.body.rejection)
         return
     manifest = manifest_of(run)
-    plan = plan_round(manifest, run, app.settings, was_submitted=True)
+    run, plan = planned(app, run, manifest, was_submitted=True)
     if _may_be_alive(run, plan, batch_tasks) and not app.batch.has_ended(run.job_id):
         return
-    staged = app.staging.list(plan.staging, run)
-    out_of_time = _ran_out_of_time(app, run, batch_tasks)
-    ended = [_EndedTask(task, batch_tasks.get(task.id), files_of(task, staged), out_of_time) for task in plan.tasks]
-    refused = _copy_all(app, run, plan.staging, ended, deadline)
-    if refused is None:
+    ended = EndedRound(run, plan, batch_tasks, ran_out_of_time=_ran_out_of_time(app, run, batch_tasks))
+    part = collect(app, ended, deadline)
+    if part is None:
         app.events.publish([JobEnded(run.id, run.progress.round)])
         return
-    records = [_task_record(app, plan.staging, task, refused) for task in ended]
-    _finish_round(app, run, manifest, records, detected)
+    fan_outs = [fan_out_record(name, items) for name, items in part.items.items()]
+    _finish_round(app, run, manifest, [*part.tasks, *fan_outs, *map(no_items, plan.empty)], detected)
 
 
 def _may_be_alive(run: Run, plan: RoundPlan, batch_tasks: Mapping[str, models.BatchTask]) -> bool:
@@ -117,61 +98,6 @@ def _ran_out_of_time(app: App, run: Run, batch_tasks: Mapping[str, models.BatchT
     )
 
 
-def _copy_all(app: App, run: Run, staging: str, ended: Sequence[_EndedTask], deadline: float) -> set[str] | None:
-    """Let storage copy all files of the round: the destinations that it refused; None if the time did not suffice."""
-    wanted = [file for task in ended for file in (*task.files.logs.values(), *task.files.outputs)]
-    states = app.results.copied(run) if len(wanted) > MANY_COPIES else {}
-    pending, refused = [], set()
-    for file in wanted:
-        if states.get(file.destination) == _COPIED:
-            continue
-        if time.monotonic() > deadline:
-            return None
-        match app.results.copy(app.staging.url(staging, file.source.name), run, file.destination):
-            case CopyState.PENDING:
-                pending.append(file)
-            case CopyState.REFUSED:
-                refused.add(file.destination)
-    return refused if not pending or _await_copies(app, run, staging, pending, deadline) else None
-
-
-def _await_copies(app: App, run: Run, staging: str, pending: Sequence[Collected], deadline: float) -> bool:
-    """Wait for copies that storage makes in the background; False if they take longer than there is time."""
-    while time.monotonic() < deadline:
-        states = app.results.copied(run)
-        left = [file for file in pending if states.get(file.destination) != _COPIED]
-        if not left:
-            return True
-        for file in left:
-            if states.get(file.destination) in ("failed", "aborted"):
-                app.results.copy(app.staging.url(staging, file.source.name), run, file.destination, again=True)
-        time.sleep(PENDING_PAUSE_SECONDS)
-    return False
-
-
-def _task_record(app: App, staging: str, task: _EndedTask, refused: set[str]) -> TaskRecord:
-    printed = Printed()
-    for name in LOG_NAMES:
-        log_file = task.files.logs.get(name)
-        if log_file is not None:
-            printed.read(name, app.staging.lines(staging, log_file.source, MAX_STREAM_BYTES))
-            if log_file.source.bytes > MAX_STREAM_BYTES:
-                printed.warnings.append(
-                    f"{name}: only the first {MAX_STREAM_BYTES >> 20} MiB were read for printed values"
-                )
-    return task_record(task.planned, _outcome(app, staging, task), task.files.without(refused), printed)
-
-
-def _outcome(app: App, staging: str, task: _EndedTask) -> Outcome:
-    info = task.batch.execution_info if task.batch else None
-    stderr = task.files.logs.get("stderr.txt")
-    report = None
-    if info is not None and info.exit_code in SCRIPT_EXIT_CODES and stderr is not None:
-        report = read_marker(app.staging.lines(staging, stderr.source, MAX_STREAM_BYTES))
-    outcome = judge(task.batch, report)
-    return at_flow_timeout(outcome) if task.job_ran_out_of_time else outcome
-
-
 def _finish_round(app: App, run: Run, manifest: Manifest, records: Sequence[TaskRecord], detected: datetime) -> None:
     """Record the run, or go on with its next round."""
     current = app.runs.load(run.id)
@@ -185,8 +111,9 @@ def _finish_round(app: App, run: Run, manifest: Manifest, records: Sequence[Task
 
 
 def _is_anything_left(app: App, manifest: Manifest, run: Run) -> bool:
-    """Whether a next round would have a task; what is wrong with it is said when it is submitted."""
+    """Whether there is a next round; what is wrong with it, or must be read for it, shows when it is submitted."""
     try:
-        return bool(plan_round(manifest, run, app.settings).tasks)
+        plan = plan_round(manifest, run, app.settings)
     except ManifestError:
         return True
+    return isinstance(plan, Needs) or bool(plan.tasks or plan.empty)

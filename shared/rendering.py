@@ -5,7 +5,10 @@ A `Rendering` collects problems instead of raising them, so that a person sees a
 
 from __future__ import annotations
 
+import json
 import re
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from shared.expression_environment import ExpressionError
@@ -24,31 +27,57 @@ PropertyPath = tuple[str | int, ...]
 
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _NOT_KNOWN_YET = "not-known-yet"
+_NAMES_OF_ITEM = ("item", "taskrun", "workingDir", "outputDir", "outputs")
+_RENDERS = re.compile(r"\brender\s*\(")
 _UNUSABLE = re.compile(r"[\x00\ud800-\udfff]")
+
+
+@dataclass(frozen=True)
+class Visible:
+    """What expressions may see; names that are `unknown` exist, but their values are not known yet."""
+
+    values: Mapping[str, Any]
+    functions: Mapping[str, Callable[..., Any]]
+    unknown: frozenset[str] = frozenset()
+
+
+class NotReadYet(Exception):  # noqa: N818 - it is no error: the text is looked at again later
+    """What an expression needs is known in a later round, or must be read from outside first."""
+
+
+@lru_cache(maxsize=4096)
+def names_used(text: str, name: str) -> frozenset[tuple[str, ...]]:
+    """What a text's expressions ask of the value `name`: see `expressions.references`."""
+    return frozenset(references(text, name))
+
+
+@lru_cache(maxsize=4096)
+def _depends_on_item(text: str) -> bool:
+    """Whether a text may be another one for each item of a fan-out."""
+    return _RENDERS.search(text) is not None or any(names_used(text, name) for name in _NAMES_OF_ITEM)
 
 
 class Rendering:
     """Renders the properties of the thing at `path` in the manifest; what goes wrong is added to `problems`.
 
-    Where the outputs of earlier tasks are not known yet, texts that use them are passed over: they are looked at
-    again in the round that they belong to.
+    Texts that use a name whose value is not known yet are passed over: they are looked at again in the round that they
+    belong to. The rendering for one item of a fan-out is based on that of the `whole`, which renders once what is the
+    same for all items.
     """
 
     def __init__(
         self,
         manifest: Manifest,
         path: PropertyPath,
-        values: Mapping[str, Any],
-        functions: Mapping[str, Callable[..., Any]],
-        *,
-        outputs_are_known: bool = True,
+        visible: Visible,
+        whole: Rendering | None = None,
     ) -> None:
         self.problems: list[Problem] = []
         self._manifest = manifest
         self._path = path
-        self._values = values
-        self._functions = functions
-        self._outputs_are_known = outputs_are_known
+        self._visible = visible
+        self._whole = whole
+        self._texts: dict[tuple[PropertyPath, str], str] = {}
 
     def fail(self, path: PropertyPath, message: str) -> None:
         """Note a problem with the property at `path`, counted from the thing itself."""
@@ -56,10 +85,24 @@ class Rendering:
 
     def text(self, path: PropertyPath, value: str) -> str:
         """One text; empty if it cannot be rendered."""
-        if not self._outputs_are_known and references(value, "outputs"):
-            return _NOT_KNOWN_YET
         try:
-            return self._usable(path, render(value, self._values, self._functions))
+            return self.known_text(path, value)
+        except NotReadYet:
+            return _NOT_KNOWN_YET
+
+    def known_text(self, path: PropertyPath, value: str) -> str:
+        """The same. Raises NotReadYet if something that it needs is not known yet."""
+        if self._whole and not _depends_on_item(value):
+            return self._whole.known_text(path, value)
+        if (path, value) not in self._texts:
+            self._texts[path, value] = self._rendered(path, value)
+        return self._texts[path, value]
+
+    def _rendered(self, path: PropertyPath, value: str) -> str:
+        if any(names_used(value, name) for name in self._visible.unknown):
+            raise NotReadYet
+        try:
+            return self._usable(path, render(value, self._visible.values, self._visible.functions))
         except ExpressionError as error:
             self.fail(path, str(error))
             return ""
@@ -88,14 +131,33 @@ class Rendering:
 
     def files(self, path: PropertyPath, values: Mapping[str, str]) -> dict[str, str]:
         """Files by relative path: both names and contents are rendered."""
-        rendered: dict[str, str] = {}
-        for name, content in values.items():
-            where = (*path, name)
-            file_name = self._relative(where, self.text(where, name))
-            if any(is_inside(file_name, other) or is_inside(other, file_name) for other in rendered):
-                self.fail(where, f"{file_name!r} is there already, as a file or as a folder of one")
-            rendered[file_name] = self.text(where, content)
-        return rendered
+        rendered = [
+            ((*path, name), self.text((*path, name), name), self.text((*path, name), text))
+            for name, text in values.items()
+        ]
+        return self._checked(rendered)
+
+    def files_of_json(self, path: PropertyPath, value: str) -> dict[str, str]:
+        """The same of a text that renders to a JSON map; what it holds is not rendered again."""
+        try:
+            files = json.loads(self.known_text(path, value))
+        except NotReadYet:
+            return {}
+        except (ValueError, RecursionError):
+            files = None
+        if not isinstance(files, dict) or not all(isinstance(text, str) for text in files.values()):
+            self.fail(path, "expected a map of names and texts, or a text that renders to such a map in JSON")
+            return {}
+        return self._checked([(path, name, self._usable(path, text)) for name, text in files.items()])
+
+    def _checked(self, files: list[tuple[PropertyPath, str, str]]) -> dict[str, str]:
+        checked: dict[str, str] = {}
+        for path, name, text in files:
+            file_name = self._relative(path, name)
+            if any(is_inside(file_name, other) or is_inside(other, file_name) for other in checked):
+                self.fail(path, f"{file_name!r} is there already, as a file or as a folder of one")
+            checked[file_name] = text
+        return checked
 
     def patterns(self, path: PropertyPath, values: tuple[str, ...]) -> tuple[str, ...]:
         """Globs relative to the working directory, without anything that Batch would expand on the node."""

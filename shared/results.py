@@ -15,13 +15,14 @@ from azure.core.exceptions import HttpResponseError, ResourceExistsError, Resour
 from azure.storage.blob import ContentSettings
 
 from shared.errors import TryLater
+from shared.record import ITEMS_BLOB
 from shared.redaction import redacted
 
 if TYPE_CHECKING:
     from azure.storage.blob import ContainerClient
 
     from shared.documents import Document
-    from shared.record import Record, Status
+    from shared.record import Items, Record, Status
     from shared.run import Run
     from shared.secrets import Masker
 
@@ -96,6 +97,13 @@ class Results:
         """Write the record, once: if there is one, it stays."""
         try:
             self._write(f"{run.results}/record.json", record, overwrite=False)
+        except ResourceExistsError:
+            return
+
+    def write_items(self, run: Run, items: Items) -> None:
+        """Write `tasks.json`, once."""
+        try:
+            self._write(f"{run.results}/{ITEMS_BLOB}", items, overwrite=False)
         except ResourceExistsError:
             return
 

@@ -34,31 +34,42 @@ class Node:
 class Split:
     """The tasks of a flow that have not ended, in an order in which they can run.
 
-    `reason` tells why the tasks that are ready were not ready in an earlier round.
+    `empty` are fan-outs without items whose turn it is; what waits for them does not wait any more. `reason` tells why
+    the tasks that are ready were not ready in an earlier round.
     """
 
     ready: tuple[str, ...]
     later: tuple[str, ...]
     never: tuple[str, ...]
     reason: JobReason
+    empty: tuple[str, ...] = ()
 
 
 class _Fate(Enum):
     DONE = "ended well"
+    EMPTY = "nothing to run"
     READY = "in this round"
     LATER = "in a later round"
     NEVER = "what it waits for did not end well"
 
 
-def split(nodes: Mapping[str, Node], ended: Mapping[str, State], pool_of: Callable[[str], str]) -> Split:
+def split(
+    nodes: Mapping[str, Node],
+    ended: Mapping[str, State],
+    pool_of: Callable[[str], str],
+    is_empty: Callable[[str], bool],
+) -> Split:
     """Sort out what is left of a flow, given how the tasks of earlier rounds ended.
 
-    `pool_of` is asked only for tasks all of whose values are known.
+    `pool_of` and `is_empty` (whether it is a fan-out without items) are asked only for tasks all of whose values are
+    known.
     """
     fates: dict[str, _Fate] = {}
     pool: str | None = None
     for node in in_order(nodes):
         fate = _ended(ended[node.id]) if node.id in ended else _fate(node, nodes, fates)
+        if fate is _Fate.READY and is_empty(node.id):
+            fate = _Fate.EMPTY
         if fate is _Fate.READY:
             pool = pool if pool is not None else pool_of(node.id)
             fate = fate if pool_of(node.id) == pool else _Fate.LATER
@@ -69,6 +80,7 @@ def split(nodes: Mapping[str, Node], ended: Mapping[str, State], pool_of: Callab
         ready=ready,
         later=tuple(name for name, fate in left if fate is _Fate.LATER),
         never=tuple(name for name, fate in left if fate is _Fate.NEVER),
+        empty=tuple(name for name, fate in left if fate is _Fate.EMPTY),
         reason=_reason([nodes[name] for name in ready], nodes, ended),
     )
 
@@ -83,7 +95,7 @@ def _fate(node: Node, nodes: Mapping[str, Node], fates: Mapping[str, _Fate]) -> 
         return _Fate.NEVER
     for name, fate in before:
         in_this_round = fate is _Fate.READY and not nodes[name].is_fan_out and name not in node.uses_values_of
-        if fate is not _Fate.DONE and not in_this_round:
+        if fate not in (_Fate.DONE, _Fate.EMPTY) and not in_this_round:
             return _Fate.LATER
     return _Fate.READY
 

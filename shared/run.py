@@ -12,7 +12,7 @@ States of an open run, and what moves it on::
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
@@ -20,7 +20,8 @@ from typing import Literal
 from pydantic import Field
 
 from shared.documents import Document
-from shared.record import JobRecord, RunProblem, TaskRecord
+from shared.outside import Outside
+from shared.record import ItemRecord, JobRecord, RunProblem, TaskRecord
 from shared.run_id import job_id, results_folder
 from shared.states import FailureCategory, State, Waiting
 
@@ -48,14 +49,6 @@ class Rejection(Document):
     errors: tuple[RunProblem, ...]
 
 
-class NamespaceFile(Document):
-    """One version of a namespace file that a task gets, at `path` in its working directory."""
-
-    blob: str
-    etag: str
-    path: str
-
-
 class RunBody(Document):
     """The body of the run document: all that later planning, recording and closing need."""
 
@@ -69,10 +62,18 @@ class RunBody(Document):
     detected: datetime | None = None
     staging: str | None = None
     keep_jobs: bool = False
+    has_parts: bool = False
     jobs: tuple[JobRecord, ...] = ()
-    namespace_files: dict[str, tuple[NamespaceFile, ...]] | None = None
+    outside: Outside = Outside()
     warnings: tuple[RunProblem, ...] = ()
     finished: dict[str, TaskRecord] = Field(default_factory=dict)
+
+
+class Part(Document):
+    """How up to a hundred tasks of a round ended: kept apart from the run document, for there may be thousands."""
+
+    tasks: tuple[TaskRecord, ...] = ()
+    items: dict[str, tuple[ItemRecord, ...]] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -152,6 +153,7 @@ class Run:
     body: RunBody
     progress: Progress
     etag: str | None = None
+    items: Mapping[str, tuple[ItemRecord, ...]] | None = None
 
     @property
     def id(self) -> str:
@@ -177,13 +179,14 @@ class Run:
         """Whether all tasks of the given round are in Batch, and the round is the current one."""
         return self.progress.state is State.RUNNING and self.progress.round == round_number
 
-    def submitted(self, job: JobRecord, staging: str, at: datetime, *, keep_jobs: bool) -> Run:
+    def submitted(self, job: JobRecord, staging: str, at: datetime, *, keep_jobs: bool, has_parts: bool) -> Run:
         """All tasks of the round are in Batch; the job will end by itself. What closing needs is kept here."""
         update = {
             "jobs": (*self.body.jobs, job),
             "submitted": self.body.submitted or at,
             "staging": staging,
             "keep_jobs": keep_jobs,
+            "has_parts": self.body.has_parts or has_parts,
         }
         return replace(self, body=self.body.model_copy(update=update), progress=self._running())
 
@@ -192,7 +195,7 @@ class Run:
         attempts = max(0, self.progress.attempts - 1)
         return replace(self, progress=replace(self.progress, waiting=why, attempts=attempts))
 
-    def ended(self, tasks: Iterable[TaskRecord], detected: datetime) -> Run:
+    def ended(self, tasks: Iterable[TaskRecord], detected: datetime | None) -> Run:
         """The tasks of the current round have ended so."""
         finished = {**self.body.finished, **{task.id: task for task in tasks}}
         return replace(self, body=self.body.model_copy(update={"finished": finished, "detected": detected}))
@@ -213,11 +216,14 @@ class Run:
         """The user asked for the end of the run."""
         return replace(self, progress=replace(self.progress, cancelled=True))
 
-    def with_namespace_files(
-        self, files: dict[str, tuple[NamespaceFile, ...]] | None, warnings: tuple[RunProblem, ...] = ()
-    ) -> Run:
-        """What was read of the namespaces, which every later planning uses; None: it must be read again."""
-        return replace(self, body=self.body.model_copy(update={"namespace_files": files, "warnings": warnings}))
+    def with_outside(self, outside: Outside, warnings: Iterable[RunProblem] = ()) -> Run:
+        """What was read for planning, which every later planning uses."""
+        update = {"outside": outside, "warnings": tuple(dict.fromkeys((*self.body.warnings, *warnings)))}
+        return replace(self, body=self.body.model_copy(update=update))
+
+    def with_items(self, items: Mapping[str, tuple[ItemRecord, ...]]) -> Run:
+        """The items of the fan-outs that have ended, by task."""
+        return replace(self, items=items)
 
     def _running(self) -> Progress:
         return replace(self.progress, state=State.RUNNING, attempts=0, announced=0, waiting=None)

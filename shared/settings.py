@@ -118,10 +118,14 @@ class Settings:
 
     def container_is_allowed(self, container: str) -> bool:
         """Whether a manifest may name this container as its `blobStorage.containerName`."""
+        return container == self.containers.staging or self.container_is_readable(container)
+
+    def container_is_readable(self, container: str) -> bool:
+        """Whether a manifest may name this container in `blob://`: never one of the app's own, whatever is allowed."""
         own = self.containers
-        if container in (own.inbox, own.runs, own.results):
+        if container in (own.inbox, own.runs, own.results, own.staging):
             return False
-        return container == own.staging or any(fnmatch.fnmatchcase(container, glob) for glob in self.allowed_containers)
+        return any(fnmatch.fnmatchcase(container, glob) for glob in self.allowed_containers)
 
 
 def _required(environ: Mapping[str, str], name: str, meaning: str) -> str:

@@ -11,11 +11,11 @@ from azure.core import MatchConditions
 from azure.core.exceptions import ResourceModifiedError, ResourceNotFoundError
 from azure.storage.blob import ContainerSasPermissions, generate_container_sas
 
-from shared import task_script
 from shared.batch_job import StagingAccess
 from shared.errors import FilesChanged
 from shared.outputs import StagedBlob
-from shared.run import NamespaceFile
+from shared.outside import SourceFile, TextRead
+from shared.parallel import in_parallel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     from azure.storage.blob import BlobServiceClient, ContainerClient
 
-    from shared.planned import PlannedTask, RoundPlan
+    from shared.addresses import BlobAddress
+    from shared.planned import RoundPlan
     from shared.run import Run
     from shared.settings import Settings
 
@@ -42,40 +43,50 @@ class Staging:
     def _container(self, name: str) -> ContainerClient:
         return self._blobs.get_container_client(name)
 
-    def namespace_files(self, namespace: str) -> tuple[NamespaceFile, ...]:
+    def namespace_files(self, namespace: str) -> tuple[SourceFile, ...]:
         """The files of a namespace as they are now."""
         prefix = f"{namespace}/"
         listed = self._container(self._settings.containers.namespaces).list_blobs(name_starts_with=prefix)
-        return tuple(
-            NamespaceFile(blob=blob.name, etag=blob.etag, path=blob.name.removeprefix(prefix)) for blob in listed
-        )
+        return tuple(SourceFile(blob=blob.name, etag=blob.etag, path=blob.name.removeprefix(prefix)) for blob in listed)
+
+    def etag(self, address: BlobAddress) -> str | None:
+        """The version of a blob of the account; None if it does not exist."""
+        try:
+            return str(self._container(address.container).get_blob_client(address.name).get_blob_properties().etag)
+        except ResourceNotFoundError:
+            return None
+
+    def text(self, address: BlobAddress, max_bytes: int) -> TextRead:
+        """The text of a blob of the account, or why it cannot be had."""
+        try:
+            stream = self._container(address.container).download_blob(address.name, max_concurrency=1)
+            if stream.size > max_bytes:
+                return TextRead(problem=f"it has {stream.size} bytes, and {max_bytes} can be read")
+            return TextRead(text=stream.readall().decode())
+        except ResourceNotFoundError:
+            return TextRead(problem="there is no such file")
+        except UnicodeDecodeError:
+            return TextRead(problem="it is not text in UTF-8")
 
     def upload(self, plan: RoundPlan) -> None:
         """Put scripts and files of all tasks in place. May be repeated: the same plan writes the same blobs.
 
-        Raises FilesChanged if a namespace file is no longer the one that was listed.
+        Raises FilesChanged if a blob is no longer the version that was planned with.
         """
         container = self._container(plan.staging)
-        for task in plan.tasks:
-            self._upload_task(container, task)
+        texts = {**plan.scripts(), **plan.texts()}
+        in_parallel(lambda name: container.upload_blob(name, texts[name].encode(), overwrite=True), texts)
+        copies = plan.copies()
+        in_parallel(lambda name: self._copy(container, name, copies[name]), copies)
 
-    def _upload_task(self, container: ContainerClient, task: PlannedTask) -> None:
-        script = task_script.build(task.paths, task.commands)
-        container.upload_blob(task.paths.script, script.encode(), overwrite=True)
-        for file in task.namespace_files:
-            if file.path not in task.input_files:
-                self._copy_namespace_file(container, task.paths.inputs + file.path, file)
-        for path, content in task.input_files.items():
-            container.upload_blob(task.paths.inputs + path, content.encode(), overwrite=True)
-
-    def _copy_namespace_file(self, container: ContainerClient, destination: str, file: NamespaceFile) -> None:
-        source = self._container(self._settings.containers.namespaces).get_blob_client(file.blob)
+    def _copy(self, container: ContainerClient, destination: str, file: SourceFile) -> None:
+        source = self._container(file.container or self._settings.containers.namespaces).get_blob_client(file.blob)
         try:
             container.get_blob_client(destination).start_copy_from_url(
                 source.url, source_etag=file.etag, source_match_condition=MatchConditions.IfNotModified
             )
         except (ResourceNotFoundError, ResourceModifiedError) as error:
-            raise FilesChanged(f"The namespace file {file.blob} changed while the run was being prepared.") from error
+            raise FilesChanged(f"The file {file.blob} changed while the run was being prepared.") from error
 
     def access(self, container: str, time_left: timedelta, *, now: datetime) -> StagingAccess:
         """How the nodes reach the container for as long as the run may last.

@@ -15,13 +15,12 @@ so:
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from shared import batch_job
 from shared.batch import ENDED, GONE
-from shared.close_run import close, finish_cancelled, finish_rejected
+from shared.close_run import close, finish, finish_cancelled, finish_rejected
 from shared.errors import (
     BatchRefused,
     CannotPlan,
@@ -31,26 +30,22 @@ from shared.errors import (
     Problem,
     QuotaReached,
     RunChanged,
-    RunnerError,
     ServiceBusy,
     TryLater,
 )
 from shared.log import log
-from shared.manifest_task import IfExists
-from shared.plan import manifest_of, namespace_selections, plan_round, problem_of_task
+from shared.plan import manifest_of, problem_of_task
+from shared.read_outside import planned, planning
 from shared.record import JobRecord, RunProblem
-from shared.record_builder import status_of
+from shared.record_builder import no_items, status_of
 from shared.run import Progress, Rejection, Run, RunBody
 from shared.run_id import is_manifest, run_id
 from shared.states import FailureCategory, State, Waiting
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
     from shared.app import App
     from shared.inbox import Drop
     from shared.manifest import Manifest
-    from shared.namespace_files import Chosen, Selection
     from shared.planned import RoundPlan
 
 
@@ -179,22 +174,8 @@ def _rejection(error: ManifestError | BatchRefused) -> Rejection:
     )
 
 
-@contextmanager
-def _planning(run: Run) -> Iterator[None]:
-    """A bug in pure code shows again at every attempt: the run ends at once, and the log says where."""
-    try:
-        yield
-    except RunnerError:
-        raise
-    except Exception as error:
-        log.exception("run %s: cannot be planned", run.id)
-        raise CannotPlan(
-            f"the manifest cannot be planned because of an error of the app: {type(error).__name__}"
-        ) from error
-
-
 def _submit_round(app: App, run: Run) -> None:
-    with _planning(run):
+    with planning(run):
         manifest = manifest_of(run)
     time_left = manifest.flow.timeout - (app.now() - run.body.accepted)
     if time_left <= timedelta(0):
@@ -205,9 +186,10 @@ def _submit_round(app: App, run: Run) -> None:
             f"the flow's timeout of {manifest.flow.timeout} was over before Azure Batch took it",
         )
         return
-    run = _with_namespace_files(app, run, manifest)
-    with _planning(run):
-        plan = plan_round(manifest, run, app.settings)
+    run, plan = planned(app, run, manifest)
+    if not plan.tasks:
+        finish(app, run.ended(map(no_items, plan.empty), None))
+        return
     _check_pool(app, manifest, plan)
     _stage(app, run, plan)
     created = app.batch.create_job(batch_job.job(run, plan, time_left))
@@ -218,35 +200,6 @@ def _submit_round(app: App, run: Run) -> None:
         _add_tasks(app, current, plan, time_left)
     elif created or not current.is_running(run.progress.round):
         app.batch.delete(run.job_id)
-
-
-def _with_namespace_files(app: App, run: Run, manifest: Manifest) -> Run:
-    """What the plan needs of the namespaces is read once; every later planning uses what the document says."""
-    if run.body.namespace_files is not None:
-        return run
-    with _planning(run):
-        selections = namespace_selections(manifest, run, app.settings)
-    if not selections:
-        return run
-    namespaces = {namespace for selection in selections.values() for namespace in selection.namespaces}
-    listed = {namespace: app.staging.namespace_files(namespace) for namespace in namespaces}
-    chosen = {task: selection.choose(listed) for task, selection in selections.items()}
-    warnings = _doubles(manifest, selections, chosen, IfExists.WARN)
-    if problems := _doubles(manifest, selections, chosen, IfExists.FAIL):
-        raise ManifestError(problems)
-    files = {task: choice.files for task, choice in chosen.items()}
-    return app.runs.save(run.with_namespace_files(files, tuple(RunProblem.of(warning) for warning in warnings)))
-
-
-def _doubles(
-    manifest: Manifest, selections: Mapping[str, Selection], chosen: Mapping[str, Chosen], if_exists: IfExists
-) -> list[Problem]:
-    """The tasks that say `if_exists` and of whose namespaces more than one has the same file."""
-    return [
-        problem_of_task(manifest, task, ("namespaceFiles",), f"more than one namespace has {choice.doubles[0]!r}")
-        for task, choice in chosen.items()
-        if choice.doubles and selections[task].if_exists is if_exists
-    ]
 
 
 def _check_pool(app: App, manifest: Manifest, plan: RoundPlan) -> None:
@@ -266,7 +219,7 @@ def _stage(app: App, run: Run, plan: RoundPlan) -> None:
     try:
         app.staging.upload(plan)
     except FilesChanged:
-        app.runs.save(run.with_namespace_files(None))
+        app.runs.save(run.with_outside(run.body.outside.without_files()))
         raise
 
 
@@ -283,5 +236,5 @@ def _add_tasks(app: App, run: Run, plan: RoundPlan, time_left: timedelta) -> Non
             raise TryLater(str(conflict)) from conflict
     account = app.settings.batch.account_name
     job = JobRecord(id=run.job_id, pool=plan.pool_id, account=account, reason=plan.reason)
-    _save_and_tell(app, run.submitted(job, plan.staging, submitted, keep_jobs=plan.keep_job))
+    _save_and_tell(app, run.submitted(job, plan.staging, submitted, keep_jobs=plan.keep_job, has_parts=plan.has_parts))
     log.info("run %s: submitted job %s", run.id, run.job_id)

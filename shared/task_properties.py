@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
+from shared.addresses import BlobAddress, WebAddress, is_address, read_address
+from shared.outside import SourceFile
 from shared.planned import Image
 from shared.task_script import Commands
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from shared.manifest import Task
+    from shared.outside import Needs, Outside
     from shared.rendering import Rendering
     from shared.settings import Settings
 
 
-_URI = re.compile(r"(?:nsfile|blob|https?|kestra)://\S*")
 LONGEST_COMMANDS = 120 * 1024  # of the 128 KiB that Linux takes as one argument
-
-
-def refuse_unsupported(task: Task, rendering: Rendering) -> None:
-    """What is in the language, but not run yet: nothing that a person wrote is silently left out."""
-    if task.foreach is not None:
-        rendering.fail(("foreach",), "fan-outs are not supported yet; write the tasks out, or loop in the commands")
 
 
 def check_accounts(task: Task, rendering: Rendering, settings: Settings) -> None:
@@ -89,14 +86,52 @@ def commands(task: Task, rendering: Rendering) -> Commands:
 
 
 def input_files(task: Task, rendering: Rendering) -> dict[str, str]:
-    """Texts by path in the working directory."""
-    files = rendering.files(("inputFiles",), task.input_files)
-    for name, content in files.items():
-        if _URI.fullmatch(content.strip()):
-            rendering.fail(("inputFiles", name), "files by URI are not supported yet; fetch it in `beforeCommands`")
+    """Texts, or addresses of files, by path in the working directory."""
+    if isinstance(task.input_files, str):
+        files = rendering.files_of_json(("inputFiles",), task.input_files)
+    else:
+        files = rendering.files(("inputFiles",), task.input_files)
     if task.script is not None and task.language.script_runner:
         files[_script_file(task)] = rendering.text(("script",), task.script)
     return files
+
+
+def addressed_files(
+    files: Mapping[str, str], rendering: Rendering, namespace: str | None, settings: Settings
+) -> dict[str, BlobAddress | WebAddress]:
+    """Those of the input files that are given by their address."""
+    found: dict[str, BlobAddress | WebAddress] = {}
+    for path, text in files.items():
+        if is_address(text):
+            try:
+                found[path] = read_address(text, namespace, settings)
+            except ValueError as error:
+                rendering.fail(("inputFiles", path), str(error))
+    return found
+
+
+def source_files(
+    addressed: Mapping[str, BlobAddress | WebAddress], rendering: Rendering, outside: Outside, needs: Needs
+) -> dict[str, SourceFile]:
+    """The blobs among them, in the version that was found when the round was planned."""
+    found: dict[str, SourceFile] = {}
+    for path, address in addressed.items():
+        if isinstance(address, WebAddress):
+            continue
+        if str(address) not in outside.etags:
+            needs.etags[str(address)] = address
+        elif (etag := outside.etags[str(address)]) is None:
+            rendering.fail(
+                ("inputFiles", path), f"there is no blob {address.name!r} in the container {address.container!r}"
+            )
+        else:
+            found[path] = SourceFile(container=address.container, blob=address.name, etag=etag, path=path)
+    return found
+
+
+def fetched_files(addressed: Mapping[str, BlobAddress | WebAddress]) -> dict[str, str]:
+    """Those that the node fetches, by path in the working directory."""
+    return {path: address.url for path, address in addressed.items() if isinstance(address, WebAddress)}
 
 
 def _script_file(task: Task) -> str:

@@ -11,9 +11,11 @@ from __future__ import annotations
 import math
 import re
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from shared.paths import OUTPUT_DIRECTORY, UPSTREAM, Paths
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -23,7 +25,6 @@ TIME_LIMIT_EXIT_CODE = 124
 SET_UP_EXIT_CODE = 125
 SCRIPT_EXIT_CODES = (TIME_LIMIT_EXIT_CODE, SET_UP_EXIT_CODE)
 GRACE_SECONDS = 10
-OUTPUT_DIRECTORY = "output"
 _MARKER = "azure-batch-task-runner"
 
 
@@ -34,51 +35,6 @@ class Marker(StrEnum):
     WORKING_DIRECTORY = "WorkingDirectoryNotWritable"
     TMP = "TmpNotWritable"
     MISSING_INPUT = "InputFileMissing"
-
-
-@dataclass(frozen=True)
-class Paths:
-    """Where a task finds its things: names in the staging container, and the place on the node that they end up at.
-
-    Batch keeps a blob's full name below the task's working directory, so both are the same relative path.
-    """
-
-    run_id: str
-    task: str
-
-    @property
-    def inputs(self) -> str:
-        """The prefix of input files; on the node it is the working directory of the commands."""
-        return f"{self.run_id}/in/{self.task}/"
-
-    @property
-    def system(self) -> str:
-        """The prefix of the app's own files."""
-        return f"{self.run_id}/sys/{self.task}/"
-
-    @property
-    def script(self) -> str:
-        """The script."""
-        return f"{self.system}run.sh"
-
-    def outputs(self, index: int) -> str:
-        """Where the files that the pattern number `index` matches are uploaded to."""
-        return f"{self.run_id}/out/{self.task}/{index}/"
-
-    @property
-    def logs(self) -> str:
-        """Where stdout.txt and stderr.txt are uploaded to."""
-        return f"{self.run_id}/std/{self.task}/"
-
-    @property
-    def link(self) -> str:
-        """`{{ workingDir }}`: an absolute path that is known before the task has a node."""
-        return f"/tmp/{self.run_id}-{self.task}"  # noqa: S108 - in the task's container, and unique to the task
-
-    @property
-    def output_directory(self) -> str:
-        """`{{ outputDir }}`, for tasks that want one."""
-        return f"{self.link}/{OUTPUT_DIRECTORY}"
 
 
 @dataclass(frozen=True)
@@ -93,21 +49,45 @@ class Link:
 
 
 @dataclass(frozen=True)
+class Gathering:
+    """Files of the items of an earlier fan-out, which the script puts into `<folder>/<item>/`.
+
+    They lie in `<source><item>/<pattern>/`; there either in the folder `inside`, or they belong into `below`.
+    """
+
+    folder: str
+    source: str
+    pattern: int
+    inside: str
+    below: str
+    items: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Commands:
-    """What to run: `interpreter` gets `text` as its last argument. Links are made before."""
+    """What to run: `interpreter` gets `text` as its last argument. Before, files are put into the working directory."""
 
     interpreter: tuple[str, ...]
     text: str
     env: Mapping[str, str]
     time_limit: timedelta
     links: tuple[Link, ...] = ()
+    gatherings: tuple[Gathering, ...] = ()
+    files: Mapping[str, str] = field(default_factory=dict)
     has_output_directory: bool = False
 
 
-def build(paths: Paths, commands: Commands) -> str:
-    """The text of the script. Exits with the commands' own code, or 124 (time limit), or 125 (nothing could be run)."""
-    seconds = math.ceil(commands.time_limit.total_seconds())
-    exports = "\n".join(f"  export {name}={shlex.quote(value)}" for name, value in commands.env.items())
+def build(paths: Paths, commands: Commands | Mapping[int, Commands]) -> str:
+    """The text of the script. Exits with the commands' own code, or 124 (time limit), or 125 (nothing could be run).
+
+    The script of a fan-out (`paths` of any of its items) takes the item's index as its argument; where the items'
+    commands differ, `commands` holds them by index.
+    """
+    if isinstance(commands, Commands):
+        variants, time_limit = _functions(commands), commands.time_limit
+    else:
+        cases = "\n".join(f"{index})\n{_functions(each)}\n;;" for index, each in commands.items())
+        variants, time_limit = f"case $item in\n{cases}\nesac", next(iter(commands.values())).time_limit
     return _SCRIPT.format(
         task=paths.task,
         run=paths.run_id,
@@ -115,21 +95,38 @@ def build(paths: Paths, commands: Commands) -> str:
         set_up_exit_code=SET_UP_EXIT_CODE,
         time_limit_exit_code=TIME_LIMIT_EXIT_CODE,
         inputs=shlex.quote(paths.inputs.rstrip("/")),
-        expired=shlex.quote(f"{paths.system}expired"),
-        link=shlex.quote(paths.link),
-        exports=exports,
-        output_directory=f"mkdir -p {OUTPUT_DIRECTORY}; export OUTPUT_DIR={shlex.quote(paths.output_directory)}"
-        if commands.has_output_directory
-        else "",
-        links="\n".join(shlex.join(["bring", link.name, *link.sources]) for link in commands.links),
-        command=shlex.join([*commands.interpreter, commands.text]),
-        seconds=seconds,
+        link=shlex.quote(Paths(paths.run_id, paths.task).link) + ("" if paths.item is None else '"-$item"'),
+        item_index="" if paths.item is None else " ITEM_INDEX=$item",
+        variants=variants,
+        seconds=math.ceil(time_limit.total_seconds()),
         grace=GRACE_SECONDS,
         time_limit=Marker.TIME_LIMIT.value,
         working_directory=Marker.WORKING_DIRECTORY.value,
         tmp=Marker.TMP.value,
         missing_input=Marker.MISSING_INPUT.value,
     )
+
+
+def _functions(commands: Commands) -> str:
+    """What differs between the items of a fan-out, as two functions of the script."""
+    prepare = [
+        *([f"rm -rf {UPSTREAM}"] if commands.links or commands.gatherings else []),
+        *(_gather(gathering) for gathering in commands.gatherings),
+        *(shlex.join(["bring", link.name, *link.sources]) for link in commands.links),
+        *(shlex.join(["put", name, content]) for name, content in commands.files.items()),
+    ]
+    output_directory = f'mkdir -p {OUTPUT_DIRECTORY}; export OUTPUT_DIR="$link/{OUTPUT_DIRECTORY}"'
+    run = [
+        *([output_directory] if commands.has_output_directory else []),
+        *(f"export {name}={shlex.quote(value)}" for name, value in commands.env.items()),
+        f"exec {shlex.join([*commands.interpreter, commands.text])}",
+    ]
+    return f"prepare() {{ :\n{chr(10).join(prepare)}\n}}\nrun() {{\n{chr(10).join(run)}\n}}"
+
+
+def _gather(gathering: Gathering) -> str:
+    words = [gathering.folder, gathering.source, str(gathering.pattern), gathering.inside, gathering.below]
+    return shlex.join(["gather", *words, *map(str, gathering.items)])
 
 
 @dataclass(frozen=True)
@@ -156,6 +153,10 @@ def read_marker(stderr: Iterable[str]) -> ScriptReport | None:
 _SCRIPT = """\
 # Runs the commands of the task {task} of the run {run}.
 report() {{ echo "{marker}: $1: $2" >&2; }}
+unwritable() {{
+  report {working_directory} "$1 cannot be written by the user of this image, $(id -un 2>/dev/null)"
+  exit {set_up_exit_code}
+}}
 
 # bring NAME SOURCE...: link the first source that is there as NAME
 bring() {{
@@ -172,26 +173,44 @@ bring() {{
   exit {set_up_exit_code}
 }}
 
+# gather FOLDER SOURCE PATTERN INSIDE BELOW ITEM...: put the files of each item that made some into FOLDER/ITEM
+gather() {{
+  folder=$1 source=$2 pattern=$3 inside=$4 below=$5
+  shift 5
+  mkdir -p "$folder"
+  for each; do
+    from=$task_dir/$source$each/$pattern to=$folder/$each/$below
+    [ -d "$from" ] || continue
+    if [ -d "$from/$inside" ]; then from=$from/$inside to=$folder/$each/; fi
+    mkdir -p "$to" || unwritable "$to"
+    cp -Rl "$from/." "$to" 2>/dev/null || cp -R "$from/." "$to" || unwritable "$to"
+  done
+}}
+
+# put NAME CONTENT: write a file
+put() {{
+  case $1 in */*) mkdir -p "${{1%/*}}" ;; esac
+  printf %s "$2" >"$1" || unwritable "$1"
+}}
+
+item=$1
+link={link}
 task_dir=$PWD
 files="$PWD"/{inputs}
-expired="$PWD"/{expired}
-if ! {{ mkdir -p "$files" && rm -f "$expired"; }}; then
-  report {working_directory} "$files cannot be written by the user of this image, $(id -un 2>/dev/null)"
-  exit {set_up_exit_code}
-fi
-if ! {{ rm -f {link} && ln -s "$files" {link} && cd {link}; }}; then
+expired="$PWD/${{0%/*}}/expired"
+{variants}
+{{ mkdir -p "$files" && rm -f "$expired"; }} || unwritable "$files"
+if ! {{ rm -f "$link" && ln -s "$files" "$link" && cd "$link"; }}; then
   report {tmp} "/tmp cannot be written in this image, or it has no ln; the working directory is linked there"
   exit {set_up_exit_code}
 fi
-trap 'rm -f {link}' EXIT
-{links}
+trap 'rm -f "$link"' EXIT
+prepare
 
 # What the task's environment says is for its commands alone: the rest of this script must not depend on it.
 (
-  export WORKING_DIR={link} HOME={link}
-  {output_directory}
-{exports}
-  exec {command}
+  export WORKING_DIR="$link" HOME="$link"{item_index}
+  run
 ) &
 commands=$!
 trap '[ -e "$expired" ] || kill -TERM "$commands" 2>/dev/null' TERM INT

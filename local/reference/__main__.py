@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from local.reference.page import page
 from local.reference.schemas import manifest_schema, schema_of
-from shared.record import Record, Status
+from shared.record import Items, Record, Status
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,6 +23,7 @@ def reference() -> Mapping[str, str]:
     return {
         "manifest.schema.json": _as_text(manifest_schema()),
         "record.schema.json": _as_text(schema_of(Record, "serialization")),
+        "tasks.schema.json": _as_text(schema_of(Items, "serialization")),
         "status.schema.json": _as_text(schema_of(Status, "serialization")),
         "manifest.md": page(),
     }

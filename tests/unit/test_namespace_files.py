@@ -4,11 +4,11 @@ import pytest
 
 from shared.manifest_task import IfExists
 from shared.namespace_files import Selection
-from shared.run import NamespaceFile
+from shared.outside import SourceFile
 
 LISTED = {
-    "a": [NamespaceFile(blob=f"a/{path}", etag="1", path=path) for path in ("main.py", "lib/x.py", "lib/data.csv")],
-    "b": [NamespaceFile(blob=f"b/{path}", etag="2", path=path) for path in ("main.py", "other.py")],
+    "a": [SourceFile(blob=f"a/{path}", etag="1", path=path) for path in ("main.py", "lib/x.py", "lib/data.csv")],
+    "b": [SourceFile(blob=f"b/{path}", etag="2", path=path) for path in ("main.py", "other.py")],
 }
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.outputs import StagedBlob, files_of, is_safe
+from shared.outputs import StagedBlob, StagedFiles, files_of, is_safe
 from shared.plan import manifest_of, plan_round
 
 RUN = "env-20261122t121314-3f9a1c2b"
@@ -13,7 +13,7 @@ def files(run_of, settings):
     def build(patterns: list[str], *names: str):
         run = run_of(f"id: t\ncommands: [x]\noutputFiles: {patterns}")
         task = plan_round(manifest_of(run), run, settings).tasks[0]
-        return files_of(task, [StagedBlob(f"{RUN}/{name}", 1, None) for name in names])
+        return files_of(task, StagedFiles(StagedBlob(f"{RUN}/{name}", 1, None) for name in names))
 
     return build
 

@@ -5,10 +5,10 @@ from datetime import timedelta
 import pytest
 
 from shared.errors import ManifestError
-from shared.plan import manifest_of, namespace_selections, plan_round
+from shared.outside import Needs, Outside, SourceFile
+from shared.plan import manifest_of, plan_round
 from shared.planned import RoundPlan
 from shared.record import Outputs, TaskRecord
-from shared.run import NamespaceFile
 from shared.states import State
 
 
@@ -16,7 +16,9 @@ from shared.states import State
 def plan(run_of, settings):
     def build(text: str, **body: object) -> RoundPlan:
         run = run_of(text, **body)
-        return plan_round(manifest_of(run), run, settings)
+        planned = plan_round(manifest_of(run), run, settings)
+        assert isinstance(planned, RoundPlan)
+        return planned
 
     return build
 
@@ -76,17 +78,18 @@ def test_python_script_becomes_a_hidden_file(plan) -> None:
 
 def test_namespace_files_come_from_the_run_document(plan) -> None:
     """What was listed once is what every later planning uses."""
-    file = NamespaceFile(blob="n/main.py", etag="1", path="main.py")
+    file = SourceFile(blob="n/main.py", etag="1", path="main.py")
     planned = plan(
-        "id: t\nnamespace: n\ncommands: [x]\nnamespaceFiles: {enabled: true}", namespace_files={"t": (file,)}
+        "id: t\nnamespace: n\ncommands: [x]\nnamespaceFiles: {enabled: true}",
+        outside=Outside(namespace_files={"t": (file,)}),
     )
-    assert planned.tasks[0].namespace_files == (file,)
+    assert planned.tasks[0].source_files == {"main.py": file}
 
 
 def test_namespace_files_need_a_namespace(run_of, settings) -> None:
     run = run_of("commands: [x]\nnamespaceFiles: {enabled: true}")
     with pytest.raises(ManifestError, match="namespaceFiles: the flow has no `namespace` to take files from at line 2"):
-        namespace_selections(manifest_of(run), run, settings)
+        plan_round(manifest_of(run), run, settings)
 
 
 def test_namespaces_and_globs_of_namespace_files_are_rendered(run_of, settings) -> None:
@@ -94,7 +97,9 @@ def test_namespaces_and_globs_of_namespace_files_are_rendered(run_of, settings) 
         "id: t\nnamespace: n.s\nvariables: {v: lib}\ncommands: [x]\n"
         "namespaceFiles: {namespaces: ['{{ flow.namespace }}', other], include: ['{{ vars.v }}/**']}"
     )
-    selection = namespace_selections(manifest_of(run_of(text)), run_of(text), settings)["t"]
+    needs = plan_round(manifest_of(run_of(text)), run_of(text), settings)
+    assert isinstance(needs, Needs)
+    selection = needs.namespace_files["t"]
     assert (selection.namespaces, selection.include) == (("n.s", "other"), ("lib/**",))
 
 
@@ -124,7 +129,13 @@ def test_output_dir_is_not_there_unless_it_is_asked_for(plan) -> None:
             "inputFiles.../a: '../a' is not a relative path inside the working directory",
         ),
         ("commands: [x]\ninputFiles: {/a: b}", "not a relative path"),
-        ("commands: [x]\ninputFiles: {a: 'nsfile:///b'}", "inputFiles.a: files by URI are not supported yet"),
+        ("commands: [x]\ninputFiles: {a: 'nsfile:///b'}", "inputFiles.a: the flow has no `namespace` to take the file"),
+        (
+            "commands: [x]\ninputFiles: {a: 'kestra:///b'}",
+            "inputFiles.a: there are no kestra:// files here; there is nsf",
+        ),
+        ("commands: [x]\ninputFiles: {a: 'blob://runs/b'}", "inputFiles.a: the container 'runs' cannot be read"),
+        ("commands: [x]\ninputFiles: {a: 'nsfile://n/../b'}", "inputFiles.a: '../b' is not the path of a file"),
         ("commands: [x]\ninputFiles: {'a\\b': b}", "not a relative path"),
         ("commands: [x]\noutputFiles: [a/../../b]", "outputFiles[0]: 'a/../../b' is not a relative path"),
         ("commands: [x]\noutputFiles: [$AZ_BATCH_NODE_ROOT_DIR/x]", "Batch would expand it"),
@@ -163,8 +174,9 @@ def test_a_file_of_an_earlier_task_becomes_a_path_and_is_brought_there(plan) -> 
     _, b = plan(text).tasks
     run = "env-20261122t121314-3f9a1c2b"
     assert b.commands.text == f"set -e\ncat /tmp/{run}-b/.upstream/a/d/1.csv"
-    assert b.prefixes == [f"{run}/sys/b/", f"{run}/in/b/", f"{run}/out/a/0/", f"{run}/out/a/1/"]
     links = {link.name: link.sources for link in b.commands.links}
+    of_the_glob = sorted(links[".upstream/a/d/1.csv"])
+    assert b.prefixes == [f"{run}/sys/b/", f"{run}/in/b/", f"{run}/out/a/0/", *of_the_glob]
     assert links["mine.txt"] == (f"{run}/out/a/0/{run}/in/a/x.txt", f"{run}/out/a/0/x.txt")
     assert links[".upstream/a/d/1.csv"] == (f"{run}/out/a/1/{run}/in/a/d/1.csv", f"{run}/out/a/1/1.csv")
     assert b.input_files == {"other": "text"}

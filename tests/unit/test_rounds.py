@@ -19,10 +19,9 @@ def flow(*nodes: str) -> dict[str, Node]:
     return found
 
 
-def next_round(nodes: dict[str, Node], *, pools: dict[str, str] | None = None, **ended: str) -> Split:
-    return split(
-        nodes, {name: State(state) for name, state in ended.items()}, lambda name: (pools or {}).get(name, "p")
-    )
+def next_round(nodes: dict[str, Node], *, pools: dict[str, str] | None = None, empty: str = "", **ended: str) -> Split:
+    states = {name: State(state) for name, state in ended.items()}
+    return split(nodes, states, lambda name: (pools or {}).get(name, "p"), lambda name: name in empty)
 
 
 def test_a_chain_is_one_round() -> None:
@@ -39,6 +38,11 @@ def test_what_follows_a_fan_out_is_the_next_round() -> None:
     nodes = flow("a*", "b<a", "c<b")
     assert next_round(nodes).ready == ("a",)
     assert next_round(nodes, a="WARNING") == Split(("b", "c"), (), (), JobReason.FAN_OUT)
+
+
+def test_nothing_waits_for_a_fan_out_without_items() -> None:
+    nodes = flow("a*", "b<a", "c*<b", "d<c")
+    assert next_round(nodes, empty="ac") == Split(("b", "d"), (), (), JobReason.FIRST, empty=("a", "c"))
 
 
 def test_another_pool_is_another_round() -> None:
@@ -63,5 +67,5 @@ def test_order_is_that_of_the_flow_as_far_as_the_graph_allows() -> None:
 
 def test_pools_of_tasks_whose_values_are_unknown_are_not_asked_for() -> None:
     asked: list[str] = []
-    split(flow("a", "b<<a"), {}, lambda name: asked.append(name) or "p")
+    split(flow("a", "b<<a"), {}, lambda name: asked.append(name) or "p", lambda _: False)
     assert set(asked) == {"a"}

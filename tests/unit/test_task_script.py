@@ -5,12 +5,14 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from shared.task_script import Commands, Marker, Paths, build, read_marker
+from shared.paths import UPSTREAM, Paths
+from shared.task_script import Commands, Gathering, Marker, build, read_marker
 
 SHELLS = [shell for shell in (["dash"], ["bash"], ["busybox", "sh"]) if shutil.which(shell[0])]
 
@@ -19,14 +21,18 @@ SHELLS = [shell for shell in (["dash"], ["bash"], ["busybox", "sh"]) if shutil.w
 def start(request, tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
     """Start the script of some commands in a task directory of its own, as a process group of its own."""
 
-    def start(text: str, *, seconds: float = 60, env: dict[str, str] | None = None) -> subprocess.Popen[str]:
+    def start(text: str, *, seconds: float = 60, env: dict[str, str] | None = None, **more) -> subprocess.Popen[str]:
         paths = Paths(f"run-{os.getpid()}", "t")
-        script = tmp_path / paths.script
-        script.parent.mkdir(parents=True)
-        commands = Commands(("/bin/sh", "-c"), text, env or {}, timedelta(seconds=seconds))
-        script.write_text(build(paths, commands))
+        commands = Commands(("/bin/sh", "-c"), text, env or {}, timedelta(seconds=seconds), **more)
+        return start_script(paths, build(paths, commands))
+
+    def start_script(paths: Paths, text: str) -> subprocess.Popen[str]:
+        script = tmp_path / paths.script()
+        script.parent.mkdir(parents=True, exist_ok=True)
+        script.write_text(text)
+        item = [] if paths.item is None else [str(paths.item)]
         return subprocess.Popen(
-            [*request.param, paths.script],
+            [*request.param, paths.script(), *item],
             cwd=tmp_path,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -34,6 +40,7 @@ def start(request, tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
             start_new_session=True,
         )
 
+    start.script = start_script
     return start
 
 
@@ -85,6 +92,30 @@ def test_no_watchdog_is_left_behind(start) -> None:
     task = start("exit 0", seconds=3600)
     task.communicate(timeout=10)
     assert task.returncode == 0
+
+
+def test_files_of_items_are_gathered_whichever_way_batch_named_them(start, tmp_path: Path) -> None:
+    """After their place in the working directory, or in the literal folder of the pattern; several patterns are one."""
+    run = f"run-{os.getpid()}"
+    for name in (f"0/0/{run}/in/a/parts/x y.txt", "1/0/deep/z.txt", f"1/1/{run}/in/a/other.txt", "2/1/other.txt"):
+        file = tmp_path / run / "out/a" / name
+        file.parent.mkdir(parents=True)
+        file.write_text(name[0])
+    gathering = Gathering(f"{UPSTREAM}/a", f"{run}/out/a/", 0, f"{run}/in/a/", "parts/", (0, 1, 2))
+    others = replace(gathering, pattern=1, below="")
+    out, _ = start(f"cd {UPSTREAM}/a; find . -type f | sort", gatherings=(gathering, others)).communicate()
+    assert out.splitlines() == ["./0/parts/x y.txt", "./1/other.txt", "./1/parts/deep/z.txt", "./2/other.txt"]
+
+
+def test_a_fan_outs_script_does_what_is_said_of_the_item(start) -> None:
+    commands = {
+        index: Commands(("/bin/sh", "-c"), f"cat own; echo {index} $ITEM_INDEX; pwd", {}, timedelta(60), files=files)
+        for index, files in enumerate([{"own": "a 'b'\n"}, {"own": "$c\\n\n"}])
+    }
+    for index, text in enumerate(["a 'b'\n", "$c\\n\n"]):
+        paths = Paths(f"run-{os.getpid()}", "t", index)
+        out, err = start.script(paths, build(paths, commands)).communicate()
+        assert (out, err) == (f"{text}{index} {index}\n/tmp/run-{os.getpid()}-t-{index}\n", "")
 
 
 def test_only_known_reports_count() -> None:

@@ -1,0 +1,156 @@
+"""Collects what the tasks of an ended job left: files and logs are copied, printed values read, outcomes judged.
+
+A hundred tasks at a time. Of a large round each hundred is stored once it is done, so that the next slice of work goes
+on after it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from shared.outcome import at_flow_timeout, judge
+from shared.outputs import LOG_NAMES, StagedFiles, files_of
+from shared.parallel import AT_ONCE, in_parallel
+from shared.planned import PART_TASKS
+from shared.printed import MAX_STREAM_BYTES, MAX_VARS_BYTES, Printed
+from shared.record import ItemRecord, TaskRecord
+from shared.record_builder import ended_task
+from shared.results import CopyState
+from shared.run import Part
+from shared.task_script import SCRIPT_EXIT_CODES, read_marker
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from azure.batch import models
+
+    from shared.app import App
+    from shared.outcome import Outcome
+    from shared.outputs import Collected, TaskFiles
+    from shared.planned import PlannedTask, RoundPlan
+    from shared.run import Run
+
+PENDING_PAUSE_SECONDS = 0.5
+MANY_COPIES = 100
+ALL_ITEMS_VARS_BYTES = 16 * 1024 * 1024
+_COPIED = "success"
+
+
+@dataclass(frozen=True)
+class EndedRound:
+    """A round whose job has ended: what was planned, and what Batch says of it."""
+
+    run: Run
+    plan: RoundPlan
+    batch_tasks: Mapping[str, models.BatchTask]
+    ran_out_of_time: bool
+
+
+def collect(app: App, ended: EndedRound, deadline: float) -> Part | None:
+    """How all tasks of the round ended, their files copied; None if the time did not suffice."""
+    stored = app.parts.of_round(ended.run) if ended.plan.has_parts else {}
+    tasks = ended.plan.tasks
+    hundreds = [tasks[start : start + PART_TASKS] for start in range(0, len(tasks), PART_TASKS)]
+    if all(hundred[0].number in stored for hundred in hundreds):
+        return _joined(list(stored.values()))
+    staged = StagedFiles(app.staging.list(ended.plan.staging, ended.run))
+    parts = []
+    for hundred in hundreds:
+        part = stored.get(hundred[0].number) or _collect(app, ended, hundred, staged, deadline)
+        if part is None:
+            return None
+        if ended.plan.has_parts and hundred[0].number not in stored:
+            app.parts.keep(ended.run, hundred[0].number, part)
+        parts.append(part)
+    return _joined(parts)
+
+
+def _joined(parts: Sequence[Part]) -> Part:
+    items: dict[str, tuple[ItemRecord, ...]] = {}
+    for part in parts:
+        for name, records in part.items.items():
+            items[name] = (*items.get(name, ()), *records)
+    return Part(tasks=tuple(task for part in parts for task in part.tasks), items=items)
+
+
+def _collect(
+    app: App, ended: EndedRound, tasks: Sequence[PlannedTask], staged: StagedFiles, deadline: float
+) -> Part | None:
+    files = {task.number: files_of(task, staged) for task in tasks}
+    refused = _copy_all(app, ended, list(files.values()), deadline)
+    if refused is None:
+        return None
+    records = in_parallel(lambda task: _record(app, ended, task, files[task.number].without(refused)), tasks)
+    items: dict[str, tuple[ItemRecord, ...]] = {}
+    for task, record in zip(tasks, records, strict=True):
+        if isinstance(record, ItemRecord):
+            items[task.name] = (*items.get(task.name, ()), record)
+    return Part(tasks=tuple(record for record in records if isinstance(record, TaskRecord)), items=items)
+
+
+def _copy_all(app: App, ended: EndedRound, files: Sequence[TaskFiles], deadline: float) -> set[str] | None:
+    """Let storage copy all files: the destinations that it refused; None if the time did not suffice."""
+    wanted = [file for each in files for file in (*each.logs.values(), *each.outputs)]
+    states = app.results.copied(ended.run) if len(wanted) > MANY_COPIES else {}
+    left = iter([file for file in wanted if states.get(file.destination) != _COPIED])
+    pending, refused = [], set()
+    while some := list(itertools.islice(left, 2 * AT_ONCE)):
+        if time.monotonic() > deadline:
+            return None
+        for file, state in zip(some, in_parallel(lambda file: _copy(app, ended, file), some), strict=True):
+            if state is CopyState.PENDING:
+                pending.append(file)
+            elif state is CopyState.REFUSED:
+                refused.add(file.destination)
+    return refused if not pending or _await_copies(app, ended, pending, deadline) else None
+
+
+def _copy(app: App, ended: EndedRound, file: Collected, *, again: bool = False) -> CopyState:
+    source = app.staging.url(ended.plan.staging, file.source.name)
+    return app.results.copy(source, ended.run, file.destination, again=again)
+
+
+def _await_copies(app: App, ended: EndedRound, pending: Sequence[Collected], deadline: float) -> bool:
+    """Wait for copies that storage makes in the background; False if they take longer than there is time."""
+    while time.monotonic() < deadline:
+        states = app.results.copied(ended.run)
+        left = [file for file in pending if states.get(file.destination) != _COPIED]
+        if not left:
+            return True
+        for file in left:
+            if states.get(file.destination) in ("failed", "aborted"):
+                _copy(app, ended, file, again=True)
+        time.sleep(PENDING_PAUSE_SECONDS)
+    return False
+
+
+def _record(app: App, ended: EndedRound, task: PlannedTask, files: TaskFiles) -> TaskRecord | ItemRecord:
+    printed = Printed(max_bytes=MAX_VARS_BYTES if task.item is None else _vars_bytes(ended.plan))
+    for name in LOG_NAMES:
+        log_file = files.logs.get(name)
+        if log_file is not None:
+            printed.read(name, app.staging.lines(ended.plan.staging, log_file.source, MAX_STREAM_BYTES))
+            if log_file.source.bytes > MAX_STREAM_BYTES:
+                printed.warnings.append(
+                    f"{name}: only the first {MAX_STREAM_BYTES >> 20} MiB were read for printed values"
+                )
+    return ended_task(task, _outcome(app, ended, task, files), files, printed)
+
+
+def _vars_bytes(plan: RoundPlan) -> int:
+    """How much one of many items may print of values: all of them are held at once when a later task asks for one."""
+    return max(16 * 1024, min(MAX_VARS_BYTES, ALL_ITEMS_VARS_BYTES // len(plan.tasks)))
+
+
+def _outcome(app: App, ended: EndedRound, task: PlannedTask, files: TaskFiles) -> Outcome:
+    batch_task = ended.batch_tasks.get(task.id)
+    info = batch_task.execution_info if batch_task else None
+    stderr = files.logs.get("stderr.txt")
+    report = None
+    if info is not None and info.exit_code in SCRIPT_EXIT_CODES and stderr is not None:
+        report = read_marker(app.staging.lines(ended.plan.staging, stderr.source, MAX_STREAM_BYTES))
+    outcome = judge(batch_task, report)
+    return at_flow_timeout(outcome) if ended.ran_out_of_time else outcome

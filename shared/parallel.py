@@ -1,0 +1,23 @@
+"""Calls side by side, a bounded number of them at a time."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+Given = TypeVar("Given")
+Result = TypeVar("Result")
+
+AT_ONCE = 16
+
+
+def in_parallel(function: Callable[[Given], Result], given: Iterable[Given]) -> list[Result]:
+    """The function's results, in order; the first exception in that order is raised once all calls have ended."""
+    all_given = list(given)
+    if len(all_given) <= 1:
+        return [function(each) for each in all_given]
+    with ThreadPoolExecutor(min(AT_ONCE, len(all_given))) as threads:
+        return list(threads.map(function, all_given))

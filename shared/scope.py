@@ -1,0 +1,176 @@
+"""What the expressions of one task may see, and what they ask for: values, functions, earlier outputs. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from shared.addresses import BlobAddress, WebAddress, namespace_file, read_address
+from shared.expression_environment import ExpressionError
+from shared.paths import UPSTREAM, Paths
+from shared.rendering import NotReadYet, Visible
+from shared.upstream import FanOutOutputs, UpstreamFiles, UpstreamFolder, Used
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from shared.manifest import Flow, Task
+    from shared.outside import Needs
+    from shared.record import Item, TaskResult
+    from shared.run import Run
+    from shared.settings import Settings
+    from shared.upstream import OutputPattern
+
+
+@dataclass(frozen=True)
+class Context:
+    """What all tasks of a run have in common."""
+
+    flow: Flow
+    run: Run
+    settings: Settings
+
+
+class Earlier(Protocol):
+    """What a scope asks the planner about earlier tasks."""
+
+    def before(self, name: str) -> set[str]:
+        """The tasks that run before a task."""
+
+    def is_fan_out(self, name: str) -> bool:
+        """Whether a task is one."""
+
+    def items_of(self, name: str) -> tuple[Item, ...]:
+        """The items of a fan-out."""
+
+    def patterns(self, name: str, item: Item | None) -> tuple[OutputPattern, ...]:
+        """What a task, or a fan-out's task for one item, brings back."""
+
+
+class Scope:
+    """The world as the expressions of a task, or of a fan-out's task for one item, see it.
+
+    `used` is what they asked for of earlier tasks. What is not known yet, and must be read from outside, is added to
+    `needs`; the expression is passed over by then.
+    """
+
+    def __init__(self, task: Task, item: Item | None, context: Context, earlier: Earlier, needs: Needs) -> None:
+        self.used = Used()
+        self.paths = Paths(context.run.id, task.id, item.index if item else None)
+        self._task = task
+        self._item = item
+        self._flow = context.flow
+        self._run = context.run
+        self._settings = context.settings
+        self._earlier = earlier
+        self._needs = needs
+
+    def visible(self, unknown: Iterable[str]) -> Visible:
+        """What expressions may see, of which some names are not known yet."""
+        functions: dict[str, Callable[..., Any]] = {"secret": self._secret, "now": self._now, "read": self._read}
+        return Visible(self._values(), functions, frozenset(unknown))
+
+    def _values(self) -> dict[str, Any]:
+        flow, item = self._flow, self._item
+        return {
+            "vars": flow.variables,
+            "inputs": {given.id: given.defaults for given in flow.inputs},
+            "labels": flow.labels,
+            "flow": {"id": flow.id, "namespace": flow.namespace},
+            "execution": {"id": self._run.id, "startDate": self._run.body.accepted},
+            "task": {"id": self._task.id},
+            "workingDir": self.paths.link,
+            **({"outputDir": self.paths.output_directory} if self._task.output_directory else {}),
+            **({"item": item.value, "taskrun": {"value": item.value, "iteration": item.index}} if item else {}),
+            "outputs": _OutputsBefore(self._earlier.before(self._task.id), self._outputs),
+        }
+
+    def _now(self) -> datetime:
+        return self._run.body.accepted
+
+    def _secret(self, name: str) -> str:
+        value = self._settings.secrets.get(name)
+        if value is None:
+            raise ExpressionError(f"there is no secret {name!r}; the app setting SECRET_{name} would hold it")
+        return value
+
+    def _outputs(self, name: str) -> object:
+        """What `outputs.<name>` is."""
+        folder = f"{self.paths.link}/{UPSTREAM}/{name}"
+        if self._earlier.is_fan_out(name):
+            return FanOutOutputs(folder, lambda: self._folder(name), lambda: self._items(name, folder), self.used)
+        outputs = self._outputs_of(name, None, folder)
+        ended = self._run.body.finished.get(name)
+        return {**outputs, **_results(ended)} if ended else outputs
+
+    def _outputs_of(self, name: str, item: Item | None, folder: str) -> dict[str, Any]:
+        paths = Paths(self._run.id, name, item.index if item else None)
+        return {"outputFiles": UpstreamFiles(folder, paths, self._earlier.patterns(name, item), self.used)}
+
+    def _folder(self, name: str) -> UpstreamFolder:
+        patterns = {item.index: self._earlier.patterns(name, item) for item in self._earlier.items_of(name)}
+        return UpstreamFolder(Paths(self._run.id, name), patterns)
+
+    def _items(self, name: str, folder: str) -> Iterator[dict[str, Any]]:
+        if name not in self._run.body.finished:
+            raise NotReadYet
+        if self._run.items is None:
+            self._needs.items_of_fan_outs = True
+            raise NotReadYet
+        for item in self._run.items.get(name, ()):
+            yield {
+                "index": item.index,
+                "value": item.value,
+                **self._outputs_of(name, item, f"{folder}/{item.index}"),
+                **_results(item),
+            }
+
+    def _read(self, where: str) -> str:
+        """`read()`: the text of a namespace file, of an allowed blob, or of a file that an earlier task made."""
+        address = self._address_of(where)
+        known = self._run.body.outside.texts.get(str(address))
+        if known is None:
+            self._needs.texts[str(address)] = address
+            raise NotReadYet
+        if known.problem is not None:
+            raise ExpressionError(f"{where} cannot be read: {known.problem}")
+        return known.text
+
+    def _address_of(self, where: str) -> BlobAddress:
+        if file := self.used.files.get(where):
+            return BlobAddress(
+                self._settings.containers.results, f"{self._run.results}/outputs/{file.paths.results}{file.name}"
+            )
+        try:
+            if "://" not in where:
+                return namespace_file(where, self._flow.namespace, self._settings)
+            address = read_address(where, self._flow.namespace, self._settings)
+        except ValueError as error:
+            raise ExpressionError(str(error)) from error
+        if isinstance(address, WebAddress):
+            raise ExpressionError("read() does not fetch from the web; let a task do that")
+        return address
+
+
+def _results(ended: TaskResult) -> dict[str, Any]:
+    return {"vars": ended.outputs.vars, "exitCode": ended.exit_code}
+
+
+class _OutputsBefore(Mapping[str, object]):
+    """`outputs`: what is asked for is made when it is asked for."""
+
+    def __init__(self, names: set[str], outputs_of: Callable[[str], object]) -> None:
+        self._names = names
+        self._outputs_of = outputs_of
+
+    def __getitem__(self, name: str) -> object:
+        if name not in self._names:
+            raise KeyError(name)
+        return self._outputs_of(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted(self._names))
+
+    def __len__(self) -> int:
+        return len(self._names)
