@@ -37,8 +37,7 @@ class Clients:
         storage = self._settings.storage
         if storage.connection_string:
             return BlobServiceClient.from_connection_string(storage.connection_string)
-        assert storage.blob_service_uri is not None  # noqa: S101 - Settings holds one of the two
-        return BlobServiceClient(storage.blob_service_uri, credential=self._identity)
+        return BlobServiceClient(storage.blob_endpoint, credential=self._identity)
 
     @cached_property
     def batch(self) -> BatchClient:
@@ -60,6 +59,9 @@ class Clients:
 
     @cached_property
     def _identity(self) -> TokenCredential:
-        from azure.identity import DefaultAzureCredential
+        from azure.identity import DefaultAzureCredential, ManagedIdentityCredential
 
-        return DefaultAzureCredential(managed_identity_client_id=self._settings.storage.client_id)
+        identity = self._settings.identity
+        if identity.is_managed:  # nothing else is tried: neither what the environment says nor a login
+            return ManagedIdentityCredential(client_id=identity.client_id)
+        return DefaultAzureCredential(managed_identity_client_id=identity.client_id)
