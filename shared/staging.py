@@ -18,7 +18,7 @@ from shared.outside import SourceFile, TextRead
 from shared.parallel import in_parallel
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from datetime import datetime
 
     from azure.storage.blob import BlobServiceClient, ContainerClient
@@ -96,20 +96,24 @@ class Staging:
         url = self._container(container).url
         if self._settings.node_identity:
             return StagingAccess(url, url, self._settings.node_identity)
-        expiry = now + min(time_left + timedelta(hours=12), LONGEST_SAS)
-        read = self._sas(container, ContainerSasPermissions(read=True, list=True), expiry, now)
-        write = self._sas(container, ContainerSasPermissions(read=True, create=True, write=True), expiry, now)
+        sign = self._signer(now - CLOCK_SKEW, now + min(time_left + timedelta(hours=12), LONGEST_SAS))
+        read = sign(container, ContainerSasPermissions(read=True, list=True))
+        write = sign(container, ContainerSasPermissions(read=True, create=True, write=True))
         return StagingAccess(f"{url}?{read}", f"{url}?{write}", None)
 
-    def _sas(self, container: str, permission: ContainerSasPermissions, expiry: datetime, now: datetime) -> str:
-        """A SAS signed with the account's key, or with a user-delegation key where the app has an identity only."""
+    def _signer(self, start: datetime, expiry: datetime) -> Callable[[str, ContainerSasPermissions], str]:
+        """Make SAS with the account's key, or with one user-delegation key where the app has an identity only."""
         account = self._settings.storage.account_name
-        start = now - CLOCK_SKEW
         if self._settings.storage.connection_string:
             key = {"account_key": self._blobs.credential.account_key}
         else:
             key = {"user_delegation_key": self._blobs.get_user_delegation_key(start, expiry)}
-        return str(generate_container_sas(account, container, permission=permission, start=start, expiry=expiry, **key))
+
+        def sign(container: str, permission: ContainerSasPermissions) -> str:
+            sas = generate_container_sas(account, container, permission=permission, start=start, expiry=expiry, **key)
+            return str(sas)
+
+        return sign
 
     def list(self, container: str, run: Run) -> list[StagedBlob]:
         """What the tasks of a run uploaded."""

@@ -24,15 +24,42 @@ def test_a_malformed_setting_is_an_error(environ, name: str, value: str) -> None
         Settings.from_environ({**environ, name: value})
 
 
-def test_storage_by_identity(environ) -> None:
+BY_IDENTITY = {
+    "RunStorage__blobServiceUri": "https://store1.blob.core.windows.net/",
+    "RunStorage__queueServiceUri": "https://store1.queue.core.windows.net/",
+    "RunStorage__credential": "managedidentity",
+    "RunStorage__clientId": "c",
+}
+
+
+@pytest.fixture
+def by_identity(environ) -> dict[str, str]:
     del environ["RunStorage"]
-    environ |= {"RunStorage__blobServiceUri": "https://store1.blob.core.windows.net/", "RunStorage__clientId": "c"}
-    storage = Settings.from_environ(environ).storage
-    assert (storage.account_name, storage.blob_endpoint, storage.client_id) == (
-        "store1",
-        "https://store1.blob.core.windows.net",
-        "c",
-    )
+    return {**environ, **BY_IDENTITY}
+
+
+def test_storage_by_identity(by_identity) -> None:
+    settings = Settings.from_environ(by_identity)
+    storage, identity = settings.storage, settings.identity
+    assert (storage.account_name, storage.blob_endpoint) == ("store1", "https://store1.blob.core.windows.net")
+    assert (identity.is_managed, identity.client_id) == (True, "c")
+
+
+def test_an_emulators_account_is_in_its_path(by_identity) -> None:
+    by_identity["RunStorage__blobServiceUri"] = "https://127.0.0.1:10000/devstoreaccount1"
+    assert Settings.from_environ(by_identity).storage.account_name == "devstoreaccount1"
+
+
+def test_an_identity_needs_the_queue_service_too(by_identity) -> None:
+    """Without it the host cannot start the blob trigger."""
+    del by_identity["RunStorage__queueServiceUri"]
+    with pytest.raises(SettingsError, match="RunStorage__queueServiceUri is missing"):
+        Settings.from_environ(by_identity)
+
+
+def test_a_credential_of_another_kind_is_refused(by_identity) -> None:
+    with pytest.raises(SettingsError, match="RunStorage__credential must be managedidentity"):
+        Settings.from_environ({**by_identity, "RunStorage__credential": "password"})
 
 
 def test_secrets_are_the_settings_with_their_prefix_and_never_shown(settings) -> None:

@@ -1,4 +1,4 @@
-"""Shared-key signatures, verified as the service does.
+"""Shared-key signatures, verified as the service does; bearer tokens are the matter of `bearer`.
 
 https://learn.microsoft.com/rest/api/batchservice/authenticate-requests-to-the-azure-batch-service
 """
@@ -14,6 +14,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
+from local.batch.api.bearer import verify_token
 from local.batch.errors import BatchError, ErrorCode
 
 if TYPE_CHECKING:
@@ -51,12 +52,18 @@ class SignedRequest:
 
 
 def verify(request: SignedRequest, now: datetime) -> None:
-    """Accept a request that is signed with the account's key and not older than 15 minutes; BatchError otherwise."""
+    """Accept a request that is signed with the account's key and not older than 15 minutes, or has a valid token.
+
+    Raises BatchError otherwise.
+    """
     authorization = request.headers.get("authorization", "")
+    if authorization.startswith("Bearer "):
+        verify_token(authorization.removeprefix("Bearer "), now)
+        return
     if not authorization.startswith("SharedKey "):
         raise BatchError(
             ErrorCode.AUTHENTICATION_MISSING,
-            AuthenticationErrorDetail="The Authorization header is missing, or not of SharedKey, the only scheme here.",
+            AuthenticationErrorDetail="The Authorization header is missing, or neither of SharedKey nor of Bearer.",
         )
     account, _, signature = authorization.removeprefix("SharedKey ").partition(":")
     if account != ACCOUNT_NAME:

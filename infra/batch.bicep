@@ -1,0 +1,88 @@
+// The Batch account, which takes Entra tokens only, and its pool. The pool has no nodes while there are no tasks.
+param location string
+param tags object
+param token string
+param workspaceId string
+param isPrivate bool
+param nodeSubnetId string
+param nodeIdentityId string
+param poolId string
+param nodeSize string
+param taskSlotsPerNode int
+param maximumNodes int
+param prefetchedImages string[]
+param registryServer string
+
+@description('An Ubuntu image with a container runtime, verified by Azure Batch, and its node agent. What there is: az batch pool supported-images list')
+param nodeImage object = {
+  publisher: 'microsoft-dsvm'
+  offer: 'ubuntu-hpc'
+  sku: '2404'
+  version: 'latest'
+}
+param nodeAgent string = 'batch.node.ubuntu 24.04'
+
+// Evaluated every five minutes, the shortest interval there is. Pending tasks are those that run or could run now. Where
+// too few samples are there (a pool that is new, or idle), the last one counts. Nodes go only when their tasks are done.
+// https://learn.microsoft.com/azure/batch/batch-automatic-scaling
+var formula = '''
+maximumNodes = {0};
+slots = {1};
+samples = $PendingTasks.GetSamplePercent(TimeInterval_Minute * 5);
+pending = samples < 70 ? max(0, $PendingTasks.GetSample(1)) : max($PendingTasks.GetSample(1), avg($PendingTasks.GetSample(TimeInterval_Minute * 5)));
+$TargetDedicatedNodes = min(maximumNodes, ceil(pending / slots));
+$NodeDeallocationOption = taskcompletion;
+'''
+
+resource account 'Microsoft.Batch/batchAccounts@2025-06-01' = {
+  name: 'ba${token}'
+  location: location
+  tags: tags
+  properties: {
+    poolAllocationMode: 'BatchService'
+    // Without SharedKey there is no key that could be lost. TaskAuthenticationToken is not used either.
+    allowedAuthenticationModes: ['AAD']
+    publicNetworkAccess: isPrivate ? 'Disabled' : 'Enabled'
+  }
+
+  resource pool 'pools' = {
+    name: poolId
+    identity: {
+      type: 'UserAssigned'
+      userAssignedIdentities: { '${nodeIdentityId}': {} }
+    }
+    properties: {
+      vmSize: nodeSize
+      taskSlotsPerNode: taskSlotsPerNode
+      taskSchedulingPolicy: { nodeFillType: 'Pack' }
+      scaleSettings: {
+        autoScale: { formula: format(formula, maximumNodes, taskSlotsPerNode), evaluationInterval: 'PT5M' }
+      }
+      deploymentConfiguration: {
+        virtualMachineConfiguration: {
+          imageReference: nodeImage
+          nodeAgentSkuId: nodeAgent
+          containerConfiguration: {
+            type: 'DockerCompatible'
+            containerImageNames: prefetchedImages
+            containerRegistries: empty(registryServer)
+              ? []
+              : [{ registryServer: registryServer, identityReference: { resourceId: nodeIdentityId } }]
+          }
+        }
+      }
+      networkConfiguration: isPrivate ? { subnetId: nodeSubnetId } : null
+    }
+  }
+}
+
+// Pools that cannot grow and tasks that fail, which docs/operate.md has alerts on.
+resource logs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
+  name: 'log-analytics'
+  scope: account
+  properties: { workspaceId: workspaceId, logs: [{ categoryGroup: 'allLogs', enabled: true }] }
+}
+
+output accountId string = account.id
+output accountName string = account.name
+output endpoint string = 'https://${account.properties.accountEndpoint}'

@@ -1,0 +1,174 @@
+// Who may do what, and why. Nothing here is wider than its reason; whoever is not named may do nothing.
+param appPrincipalId string
+param nodePrincipalId string
+param topicPrincipalId string
+param inboxTopicPrincipalId string
+param userPrincipalId string
+param userPrincipalType string
+param storageAccountName string
+param batchAccountName string
+param topicName string
+param insightsName string
+
+// https://learn.microsoft.com/azure/role-based-access-control/built-in-roles
+var role = {
+  storageBlobDataOwner: 'b7e6dc6d-f1e8-4753-8033-0f276bb0955b'
+  storageBlobDataContributor: 'ba92f5b4-2d11-453d-a403-e96b0029c9fe'
+  storageBlobDataReader: '2a2b9908-6ea1-4ae2-8e65-a410df84e7d1'
+  storageQueueDataContributor: '974c5e8b-45b9-4653-ba55-5f855dd0fb88'
+  storageTableDataContributor: '0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3'
+  batchJobSubmitter: '48e5e92e-a480-4e71-aa9c-2778f4c13781'
+  eventGridDataSender: 'd5a91429-5739-47e2-a06b-3470a27159e7'
+  monitoringMetricsPublisher: '3913510d-42f4-4e42-8a64-420c390055eb'
+}
+
+resource account 'Microsoft.Storage/storageAccounts@2025-08-01' existing = {
+  name: storageAccountName
+
+  resource blobs 'blobServices' existing = {
+    name: 'default'
+
+    resource inbox 'containers' existing = { name: 'inbox' }
+    resource staging 'containers' existing = { name: 'staging' }
+    resource results 'containers' existing = { name: 'results' }
+    resource namespaces 'containers' existing = { name: 'namespaces' }
+    resource deadLetters 'containers' existing = { name: 'dead-letters' }
+  }
+}
+
+resource batch 'Microsoft.Batch/batchAccounts@2025-06-01' existing = {
+  name: batchAccountName
+}
+
+resource topic 'Microsoft.EventGrid/topics@2025-02-15' existing = {
+  name: topicName
+}
+
+resource insights 'Microsoft.Insights/components@2020-02-02' existing = {
+  name: insightsName
+}
+
+// The app: its five containers and its package; the Functions host makes containers for locks and keys of its own, for
+// which Microsoft asks for this role on the account. It has the right to make user-delegation keys too.
+resource appBlobs 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  name: guid(account.id, appPrincipalId, role.storageBlobDataOwner)
+  scope: account
+  properties: {
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', role.storageBlobDataOwner)
+    principalId: appPrincipalId
+    principalType: 'ServicePrincipal'
+  }
+}
+
+// The app: the blob trigger keeps its retries, and what it gives up, in queues that the host makes.
+resource appQueues 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  name: guid(account.id, appPrincipalId, role.storageQueueDataContributor)
+  scope: account
+  properties: {
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', role.storageQueueDataContributor)
+    principalId: appPrincipalId
+    principalType: 'ServicePrincipal'
+  }
+}
+
+// The app: the host writes its diagnostic events into a table that it makes.
+resource appTables 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  name: guid(account.id, appPrincipalId, role.storageTableDataContributor)
+  scope: account
+  properties: {
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', role.storageTableDataContributor)
+    principalId: appPrincipalId
+    principalType: 'ServicePrincipal'
+  }
+}
+
+// The app: jobs and tasks, and a look at pools. It cannot change a pool, nor the account.
+resource appBatch 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  name: guid(batch.id, appPrincipalId, role.batchJobSubmitter)
+  scope: batch
+  properties: {
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', role.batchJobSubmitter)
+    principalId: appPrincipalId
+    principalType: 'ServicePrincipal'
+  }
+}
+
+// The app: publishes JobEnded to this topic.
+resource appTopic 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  name: guid(topic.id, appPrincipalId, role.eventGridDataSender)
+  scope: topic
+  properties: {
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', role.eventGridDataSender)
+    principalId: appPrincipalId
+    principalType: 'ServicePrincipal'
+  }
+}
+
+// The app: sends its telemetry; Application Insights takes none without a token.
+resource appInsights 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  name: guid(insights.id, appPrincipalId, role.monitoringMetricsPublisher)
+  scope: insights
+  properties: {
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', role.monitoringMetricsPublisher)
+    principalId: appPrincipalId
+    principalType: 'ServicePrincipal'
+  }
+}
+
+// The nodes: files to and from tasks, in this container alone. Every task can obtain a token of this identity, so
+// neither run documents nor results nor the inbox may be within its reach.
+resource nodeStaging 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  name: guid(account::blobs::staging.id, nodePrincipalId, role.storageBlobDataContributor)
+  scope: account::blobs::staging
+  properties: {
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', role.storageBlobDataContributor)
+    principalId: nodePrincipalId
+    principalType: 'ServicePrincipal'
+  }
+}
+
+// Event Grid: each topic keeps what it could not deliver.
+resource topicDeadLetters 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
+  for principalId in [topicPrincipalId, inboxTopicPrincipalId]: {
+    name: guid(account::blobs::deadLetters.id, principalId, role.storageBlobDataContributor)
+    scope: account::blobs::deadLetters
+    properties: {
+      roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', role.storageBlobDataContributor)
+      principalId: principalId
+      principalType: 'ServicePrincipal'
+    }
+  }
+]
+
+// A person: drops manifests and requests to cancel. Whoever may do that runs code on the pool, see SECURITY.md.
+resource userInbox 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(userPrincipalId)) {
+  name: guid(account::blobs::inbox.id, userPrincipalId, role.storageBlobDataContributor)
+  scope: account::blobs::inbox
+  properties: {
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', role.storageBlobDataContributor)
+    principalId: userPrincipalId
+    principalType: userPrincipalType
+  }
+}
+
+// A person: keeps the namespace files that manifests use.
+resource userNamespaces 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(userPrincipalId)) {
+  name: guid(account::blobs::namespaces.id, userPrincipalId, role.storageBlobDataContributor)
+  scope: account::blobs::namespaces
+  properties: {
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', role.storageBlobDataContributor)
+    principalId: userPrincipalId
+    principalType: userPrincipalType
+  }
+}
+
+// A person: reads results, and changes none.
+resource userResults 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(userPrincipalId)) {
+  name: guid(account::blobs::results.id, userPrincipalId, role.storageBlobDataReader)
+  scope: account::blobs::results
+  properties: {
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', role.storageBlobDataReader)
+    principalId: userPrincipalId
+    principalType: userPrincipalType
+  }
+}
