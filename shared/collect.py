@@ -41,18 +41,22 @@ _COPIED = "success"
 
 @dataclass(frozen=True)
 class EndedRound:
-    """A round whose job has ended: what was planned, and what Batch says of it."""
+    """A round whose job has ended: what was planned, what Batch says of it, and which tasks are run again."""
 
     run: Run
     plan: RoundPlan
     batch_tasks: Mapping[str, models.BatchTask]
     ran_out_of_time: bool
+    repeated: frozenset[int] = frozenset()
 
 
 def collect(app: App, ended: EndedRound, deadline: float) -> Part | None:
-    """How all tasks of the round ended, their files copied; None if the time did not suffice."""
+    """How the tasks of the round ended, their files copied; None if the time did not suffice.
+
+    Of tasks that are run again nothing is copied: what they leave then would not be.
+    """
     stored = app.parts.of_round(ended.run) if ended.plan.has_parts else {}
-    tasks = ended.plan.tasks
+    tasks = [task for task in ended.plan.tasks if task.number not in ended.repeated]
     hundreds = [tasks[start : start + PART_TASKS] for start in range(0, len(tasks), PART_TASKS)]
     if all(hundred[0].number in stored for hundred in hundreds):
         return _joined(list(stored.values()))

@@ -6,6 +6,7 @@ calls a task completed also when its files could not be uploaded.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -90,13 +91,28 @@ def _judged(info: models.BatchTaskExecutionInfo, report: ScriptReport | None) ->
     return State.SUCCESS, None
 
 
+def is_server_error(batch: models.BatchTaskFailureInfo) -> bool:
+    """Whether Batch takes a failure on itself."""
+    return _is(batch.category, models.BatchErrorSourceCategory.SERVER_ERROR)
+
+
+def failure_of(task: models.BatchTask) -> Failure:
+    """What Batch says of the failure of a task that has failed."""
+    assert task.execution_info is not None  # noqa: S101 - only tasks that ran have failed
+    assert task.execution_info.failure_info is not None  # noqa: S101
+    return _batch_failure(task.execution_info.failure_info)
+
+
+_QUERY = re.compile(r"\?[^\s'\"]*\bsig=[^\s'\"]*")  # of an address with a SAS, which Batch repeats in its messages
+
+
 def _batch_failure(batch: models.BatchTaskFailureInfo) -> Failure:
-    is_server = _is(batch.category, models.BatchErrorSourceCategory.SERVER_ERROR)
     details = "; ".join(f"{detail.name}: {detail.value}" for detail in batch.details or ())
     return Failure(
-        category=FailureCategory.INFRASTRUCTURE if is_server else FailureCategory.USER,
+        category=FailureCategory.INFRASTRUCTURE if is_server_error(batch) else FailureCategory.USER,
         code=batch.code or "unknown",
-        message=": ".join(part for part in (batch.message, details) if part) or "Azure Batch gives no reason",
+        message=_QUERY.sub("", ": ".join(part for part in (batch.message, details) if part))
+        or "Azure Batch gives no reason",
     )
 
 

@@ -12,6 +12,7 @@ from shared.errors import ManifestError, Problem
 from shared.manifest import read_manifest
 from shared.planned import RoundPlan
 from shared.planner import Planner
+from shared.states import JobReason
 
 if TYPE_CHECKING:
     from shared.manifest import Manifest
@@ -41,7 +42,7 @@ def plan_round(manifest: Manifest, run: Run, settings: Settings, *, was_submitte
         staging=staging,
         priority=manifest.flow.priority,
         keep_job=not all(task.task_runner.delete for task in manifest.flow.tasks),
-        reason=planner.split.reason,
+        reason=JobReason.INFRASTRUCTURE if run.progress.round in run.body.repeated_rounds else planner.split.reason,
         tasks=tasks,
         empty=planner.split.empty,
     )

@@ -110,7 +110,12 @@ class Planner:
         return not self.is_fan_out(name) or bool(self.items_of(name)) or self._items[name] is not None
 
     def _items_to_run(self, name: str) -> tuple[Item | None, ...]:
-        return self.items_of(name) if self.is_fan_out(name) else (None,)
+        if not self.is_fan_out(name):
+            return (None,)
+        left = self._run.body.unfinished.get(name)
+        return (
+            self.items_of(name) if left is None else tuple(item for item in self.items_of(name) if item.index in left)
+        )
 
     def _task(self, name: str, item: Item | None, number: int, depends_on: tuple[int, ...]) -> PlannedTask:
         task = self._tasks[name][1]

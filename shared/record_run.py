@@ -18,23 +18,25 @@ from shared.close_run import close, finish, finish_rejected
 from shared.collect import EndedRound, collect
 from shared.errors import ManifestError
 from shared.events import JobEnded
+from shared.log import log
 from shared.outcome import was_ended
 from shared.outside import Needs
 from shared.plan import manifest_of, plan_round
 from shared.read_outside import planned
 from shared.record import Failure, TaskRecord
 from shared.record_builder import COULD_NOT_RECORD, fan_out_record, no_items
+from shared.repeat import tasks_to_repeat, unfinished_items, why_repeated
 from shared.states import FailureCategory, State
 from shared.submit_run import submit
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
 
     from shared.app import App
     from shared.manifest import Manifest
     from shared.planned import RoundPlan
-    from shared.run import Run
+    from shared.run import Part, Run
 
 BUDGET_SECONDS = 20.0
 
@@ -74,13 +76,14 @@ def _record_round(app: App, run: Run, deadline: float) -> None:
     run, plan = planned(app, run, manifest, was_submitted=True)
     if _may_be_alive(run, plan, batch_tasks) and not app.batch.has_ended(run.job_id):
         return
-    ended = EndedRound(run, plan, batch_tasks, ran_out_of_time=_ran_out_of_time(app, run, batch_tasks))
+    out_of_time = _ran_out_of_time(app, run, batch_tasks)
+    repeated = frozenset[int]() if out_of_time else tasks_to_repeat(run, plan, batch_tasks)
+    ended = EndedRound(run, plan, batch_tasks, out_of_time, repeated)
     part = collect(app, ended, deadline)
     if part is None:
         app.events.publish([JobEnded(run.id, run.progress.round)])
         return
-    fan_outs = [fan_out_record(name, items) for name, items in part.items.items()]
-    _finish_round(app, run, manifest, [*part.tasks, *fan_outs, *map(no_items, plan.empty)], detected)
+    _finish_round(app, ended, manifest, part, detected)
 
 
 def _may_be_alive(run: Run, plan: RoundPlan, batch_tasks: Mapping[str, models.BatchTask]) -> bool:
@@ -98,16 +101,32 @@ def _ran_out_of_time(app: App, run: Run, batch_tasks: Mapping[str, models.BatchT
     )
 
 
-def _finish_round(app: App, run: Run, manifest: Manifest, records: Sequence[TaskRecord], detected: datetime) -> None:
+def _finish_round(app: App, ended: EndedRound, manifest: Manifest, part: Part, detected: datetime) -> None:
     """Record the run, or go on with its next round."""
-    current = app.runs.load(run.id)
-    if current is None or not current.is_running(run.progress.round):
+    round_number = ended.run.progress.round
+    current = app.runs.load(ended.run.id)
+    if current is None or not current.is_running(round_number):
         return
-    ended = current.ended(records, detected)
-    if ended.progress.cancelled or ended.body.rejection is not None or not _is_anything_left(app, manifest, ended):
-        finish(app, ended)
+    run = current.ended(_records(app, ended, part), detected)
+    if ended.repeated and not run.progress.cancelled:
+        warnings = why_repeated(ended.plan, ended.batch_tasks)
+        run = run.repeated(unfinished_items(ended.plan, ended.repeated), warnings)
+        log.warning("run %s: %d tasks of round %d are run again", run.id, len(ended.repeated), round_number)
+    elif run.progress.cancelled or run.body.rejection is not None or not _is_anything_left(app, manifest, run):
+        finish(app, run)
         return
-    submit(app, app.runs.save(ended.next_round()))
+    submit(app, app.runs.save(run.next_round()))
+
+
+def _records(app: App, ended: EndedRound, part: Part) -> Iterator[TaskRecord]:
+    """The records of all tasks that have ended; a fan-out has when all of its items have."""
+    again = {task.name for task in ended.plan.tasks if task.number in ended.repeated}
+    of_all_rounds = app.parts.items(ended.run.id) if ended.run.body.unfinished else {}
+    yield from part.tasks
+    for name, items in part.items.items():
+        if name not in again:
+            yield fan_out_record(name, of_all_rounds[name] if name in ended.run.body.unfinished else items)
+    yield from map(no_items, ended.plan.empty)
 
 
 def _is_anything_left(app: App, manifest: Manifest, run: Run) -> bool:

@@ -50,7 +50,11 @@ class Rejection(Document):
 
 
 class RunBody(Document):
-    """The body of the run document: all that later planning, recording and closing need."""
+    """The body of the run document: all that later planning, recording and closing need.
+
+    `finished` are the tasks that have ended; `unfinished` the items, by fan-out, that the current round runs again.
+    `repeated_rounds` run what failed before its commands began.
+    """
 
     schema_version: Literal["1"] = "1"
     run_id: str
@@ -67,6 +71,8 @@ class RunBody(Document):
     outside: Outside = Outside()
     warnings: tuple[RunProblem, ...] = ()
     finished: dict[str, TaskRecord] = Field(default_factory=dict)
+    unfinished: dict[str, tuple[int, ...]] = Field(default_factory=dict)
+    repeated_rounds: tuple[int, ...] = ()
 
 
 class Part(Document):
@@ -199,6 +205,15 @@ class Run:
         """The tasks of the current round have ended so."""
         finished = {**self.body.finished, **{task.id: task for task in tasks}}
         return replace(self, body=self.body.model_copy(update={"finished": finished, "detected": detected}))
+
+    def repeated(self, unfinished: dict[str, tuple[int, ...]], warnings: Iterable[RunProblem]) -> Run:
+        """Some of what the current round ran failed before its commands began: the next one runs it again."""
+        update = {
+            "unfinished": unfinished,
+            "repeated_rounds": (*self.body.repeated_rounds, self.progress.round + 1),
+            "warnings": (*self.body.warnings, *warnings),
+        }
+        return replace(self, body=self.body.model_copy(update=update))
 
     def next_round(self) -> Run:
         """The run is queued again, for what is left of it."""
