@@ -6,12 +6,14 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from local.batch.models.job import Job
-from local.batch.models.pool import Node, NodeState, Pool
+from local.batch.models.pool import Node, Pool
 from local.batch.models.task import Task, TaskState
 from local.batch.node.directories import task_root
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from local.batch.machine.state import NodeWork
 
 _NODE_COUNTS = (
     "creating",
@@ -34,16 +36,45 @@ _NODE_COUNTS = (
 _TASK_COUNTS = ("active", "running", "completed", "succeeded", "failed")
 
 
-def _names(model: type[Job | Task | Pool | Node], *more: str) -> frozenset[str]:
-    return frozenset({*(field.alias or name for name, field in model.model_fields.items()), "url", *more})
+_NODE_PROPERTIES = (
+    "schedulingState",
+    "lastBootTime",
+    "ipAddress",
+    "ipv6Address",
+    "affinityId",
+    "vmSize",
+    "totalTasksRun",
+    "totalTasksSucceeded",
+    "runningTasksCount",
+    "runningTaskSlotsCount",
+    "recentTasks",
+    "startTask",
+    "startTaskInfo",
+    "endpointConfiguration",
+    "nodeAgentInfo",
+    "virtualMachineInfo",
+)
+_NOTHING: frozenset[str] = frozenset()
+
+
+def _names(model: type[Job | Task | Pool | Node], local_fields: frozenset[str], *more: str) -> frozenset[str]:
+    shown = (field.alias or name for name, field in model.model_fields.items() if name not in local_fields)
+    return frozenset({*shown, "url", *more})
 
 
 PROPERTIES = {
-    "jobs": _names(Job),
-    "tasks": _names(Task),
-    "pools": _names(Pool, "currentDedicatedNodes", "currentLowPriorityNodes"),
-    "nodes": _names(Node, "schedulingState", "lastBootTime", "ipAddress", "affinityId", "vmSize", "runningTasksCount"),
-    "files": frozenset({"name", "url", "isDirectory", "properties"}),
+    "jobs": _names(Job, Job.local_fields, "stats"),
+    "tasks": _names(Task, Task.local_fields, "stats"),
+    "pools": _names(
+        Pool,
+        Pool.local_fields,
+        "currentDedicatedNodes",
+        "currentLowPriorityNodes",
+        "autoScaleRun",
+        "identity",
+        "stats",
+    ),
+    "nodes": _names(Node, _NOTHING, *_NODE_PROPERTIES),
 }
 """What can be selected of each kind of resource."""
 
@@ -85,9 +116,9 @@ def pool_view(pool: Pool, base_url: str) -> dict[str, Any]:
     }
 
 
-def node_view(pool: Pool, node: Node, running: tuple[int, int], base_url: str) -> dict[str, Any]:
-    """Return a node as JSON; `running` is how many tasks run on it and how many slots they take."""
-    view = _dump(node, frozenset())
+def node_view(pool: Pool, node: Node, work: NodeWork, base_url: str) -> dict[str, Any]:
+    """Return a node as JSON, with the work that it does and has done."""
+    view = _dump(node, _NOTHING)
     return {
         **view,
         "url": f"{base_url}/pools/{pool.id}/nodes/{node.id}",
@@ -96,8 +127,10 @@ def node_view(pool: Pool, node: Node, running: tuple[int, int], base_url: str) -
         "ipAddress": "127.0.0.1",
         "affinityId": f"TVM:{node.id}",
         "vmSize": pool.vm_size,
-        "runningTasksCount": running[0],
-        "runningTaskSlotsCount": running[1],
+        "totalTasksRun": work.completed,
+        "totalTasksSucceeded": work.succeeded,
+        "runningTasksCount": work.running,
+        "runningTaskSlotsCount": work.used_slots,
     }
 
 
@@ -129,8 +162,8 @@ def task_counts_view(tasks: Iterable[Task]) -> dict[str, Any]:
 
 
 def _count_nodes(nodes: Iterable[Node]) -> dict[str, int]:
-    counts = Counter("leavingPool" if node.state is NodeState.LEAVING_POOL else node.state.value for node in nodes)
-    return {**{name: counts[name] for name in _NODE_COUNTS}, "total": counts.total()}
+    counts = Counter(node.state.value for node in nodes)
+    return {**{name: counts[name.lower()] for name in _NODE_COUNTS}, "total": counts.total()}
 
 
 def _dump(resource: Job | Task | Pool | Node, local_fields: frozenset[str]) -> dict[str, Any]:

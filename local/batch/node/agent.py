@@ -32,6 +32,7 @@ class Agent:
         self._processes: dict[TaskRun, TaskProcess] = {}
         self._work: set[asyncio.Task[None]] = set()
         self._runs: dict[TaskRun, asyncio.Task[None]] = {}
+        self._dying: dict[str, asyncio.Task[None]] = {}
 
     def remove_leftovers(self) -> None:
         """End what an earlier service left running when it was killed, and remove what that left."""
@@ -52,7 +53,7 @@ class Agent:
                 self._begin(_remove(node_directory(self._settings.root, pool_id, node_id)))
 
             case LoseNode():
-                self._begin(self._lose_node(command))
+                self._dying[command.node_id] = self._begin(self._lose_node(command))
 
     async def close(self) -> None:
         """End all processes; nothing is reported of them, so that they count as running."""
@@ -77,6 +78,8 @@ class Agent:
 
     async def _run(self, run: TaskRun, process: TaskProcess) -> None:
         try:
+            if dying := self._dying.get(process.node_id):  # the node is back before all of its past is gone
+                await asyncio.wait({dying})
             end = await process.run()
         finally:
             del self._processes[run], self._runs[run]
