@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from local.batch.api.conditions import Version
 from local.batch.api.operation import Operation
 from local.batch.api.views import job_view, task_counts_view
+from local.batch.errors import BatchError, ErrorCode
 from local.batch.models.job import (
     DisableOptions,
     JobCreate,
@@ -94,6 +95,12 @@ def get_task_counts(call: Call) -> Response:
     return call.entity("taskcountsresult", task_counts_view(tasks))
 
 
+def list_preparation_and_release_status(call: Call) -> Response:
+    """Refuse what no job here has: preparation tasks are not accepted with a job."""
+    _job(call)
+    raise BatchError(ErrorCode.JOB_PREPARATION_TASK_NOT_SPECIFIED)
+
+
 def _job(call: Call) -> Job:
     return call.service.do(lambda account: account.state.job(call.params["job_id"]))
 
@@ -122,5 +129,11 @@ OPERATIONS = [
     Operation("Jobs_TerminateJob", "POST", "/jobs/{job_id}/terminate", terminate_job),
     Operation("Jobs_DisableJob", "POST", "/jobs/{job_id}/disable", disable_job),
     Operation("Jobs_EnableJob", "POST", "/jobs/{job_id}/enable", enable_job),
+    Operation(
+        "Jobs_ListJobPreparationAndReleaseTaskStatus",
+        "GET",
+        "/jobs/{job_id}/jobpreparationandreleasetaskstatus",
+        list_preparation_and_release_status,
+    ),
     Operation("Jobs_GetJobTaskCounts", "GET", "/jobs/{job_id}/taskcounts", get_task_counts),
 ]

@@ -23,7 +23,6 @@ UNSUPPORTED = {
     "Pools_EvaluatePoolAutoScale": ("POST", "/pools/{pool_id}/evaluateautoscale"),
     "Pools_RemoveNodes": ("POST", "/pools/{pool_id}/removenodes"),
     "Jobs_ListJobsFromSchedule": ("GET", f"{_SCHEDULE}/jobs"),
-    "Jobs_ListJobPreparationAndReleaseTaskStatus": ("GET", "/jobs/{job_id}/jobpreparationandreleasetaskstatus"),
     "JobSchedules_JobScheduleExists": ("HEAD", _SCHEDULE),
     "JobSchedules_DeleteJobSchedule": ("DELETE", _SCHEDULE),
     "JobSchedules_GetJobSchedule": ("GET", _SCHEDULE),
