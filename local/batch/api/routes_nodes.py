@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from local.batch.api.operation import Operation
 from local.batch.api.supported_images import SUPPORTED_IMAGES
-from local.batch.api.views import node_counts_view, node_view
+from local.batch.api.views import node_counts_view, node_view, supported_image_view
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -41,7 +41,7 @@ def list_pool_node_counts(call: Call) -> Response:
 
 def list_supported_images(call: Call) -> Response:
     """List what the nodes of a pool can be made of."""
-    return call.listing("supportedimages", SUPPORTED_IMAGES, lambda image: image.model_dump(mode="json", by_alias=True))
+    return call.listing("supportedimages", SUPPORTED_IMAGES, supported_image_view)
 
 
 def _pool(call: Call) -> Pool:

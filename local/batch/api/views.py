@@ -13,7 +13,9 @@ from local.batch.node.directories import task_root
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from local.batch.api.supported_images import SupportedImage
     from local.batch.machine.state import NodeWork
+    from local.batch.models.common import BatchModel
 
 _NODE_COUNTS = (
     "creating",
@@ -144,6 +146,11 @@ def node_counts_view(pool: Pool, nodes: Iterable[Node]) -> dict[str, Any]:
     }
 
 
+def supported_image_view(image: SupportedImage) -> dict[str, Any]:
+    """Return an image that pools can name as JSON."""
+    return _dump(image, _NOTHING)
+
+
 def task_counts_view(tasks: Iterable[Task]) -> dict[str, Any]:
     """Return how many tasks of a job are in which state, and how many slots they take."""
     counts: Counter[str] = Counter()
@@ -166,6 +173,6 @@ def _count_nodes(nodes: Iterable[Node]) -> dict[str, int]:
     return {**{name: counts[name.lower()] for name in _NODE_COUNTS}, "total": counts.total()}
 
 
-def _dump(resource: Job | Task | Pool | Node, local_fields: frozenset[str]) -> dict[str, Any]:
+def _dump(resource: BatchModel, local_fields: frozenset[str]) -> dict[str, Any]:
     view = resource.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=set(local_fields))
     return {name: value for name, value in view.items() if value != []}
