@@ -35,6 +35,8 @@ _NODE_COUNTS = (
     "deallocating",
     "upgradingOS",
 )
+_COUNTED_BY_NAME = (TaskState.ACTIVE, TaskState.COMPLETED)
+"""Whatever a task does in between counts as running."""
 _TASK_COUNTS = ("active", "running", "completed", "succeeded", "failed")
 
 
@@ -56,6 +58,7 @@ _NODE_PROPERTIES = (
     "nodeAgentInfo",
     "virtualMachineInfo",
 )
+_SECRETS = frozenset({"password", "sshPrivateKey", "accountKey", "sasKey"})
 _NOTHING: frozenset[str] = frozenset()
 
 
@@ -101,9 +104,6 @@ def task_view(job_id: str, task: Task, base_url: str) -> dict[str, Any]:
             "taskRootDirectory": root,
             "taskRootDirectoryUrl": f"{node_url}/files/{root}",
         }
-    registry = view.get("containerSettings", {}).get("registry")
-    if registry:
-        registry.pop("password", None)
     return {"id": task.id, "url": f"{base_url}/jobs/{job_id}/tasks/{task.id}", **view}
 
 
@@ -156,7 +156,7 @@ def task_counts_view(tasks: Iterable[Task]) -> dict[str, Any]:
     counts: Counter[str] = Counter()
     slots: Counter[str] = Counter()
     for task in tasks:
-        names = [task.state.value]
+        names = [task.state.value if task.state in _COUNTED_BY_NAME else "running"]
         if task.state is TaskState.COMPLETED:
             names.append("succeeded" if task.succeeded else "failed")
         for name in names:
@@ -175,4 +175,11 @@ def _count_nodes(nodes: Iterable[Node]) -> dict[str, int]:
 
 def _dump(resource: BatchModel, local_fields: frozenset[str]) -> dict[str, Any]:
     view = resource.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=set(local_fields))
-    return {name: value for name, value in view.items() if value != []}
+    return {name: _without_secrets(value) for name, value in view.items() if value != []}
+
+
+def _without_secrets(value: object) -> object:
+    """Leave out what the service takes and never shows: of user accounts, registries and mounts."""
+    if isinstance(value, dict):
+        return {name: _without_secrets(inner) for name, inner in value.items() if name not in _SECRETS}
+    return [_without_secrets(inner) for inner in value] if isinstance(value, list) else value
