@@ -6,7 +6,9 @@ BIN := $(VENV)/bin
 # that, nor at its requirements, which are in requirements.txt already.
 WORKER := azure-functions-runtime>=1.3,<2
 
-.PHONY: setup demo test docs lint types clean
+CLIENTS := azure-cli azure-batch-14 airflow
+
+.PHONY: setup demo test test-clients docs lint types clean
 
 setup: $(VENV)/.packages local/node_modules/.installed
 
@@ -29,6 +31,15 @@ demo: setup ## Run samples/environment-info.yaml on a stack of its own
 test: setup lint types ## Linters, types and all tests
 	@$(BIN)/python -m pytest -n 3 --dist loadfile
 
+test-clients: setup $(CLIENTS:%=.clients/%/.packages) ## Other people's clients against the Batch service (2 GB of packages)
+	@$(BIN)/python -m tests.clients
+
+.clients/%/.packages: tests/clients/%.txt | $(VENV)/.packages
+	@echo "Installing $*"
+	@test -x .clients/$*/bin/python || $(BIN)/python -m venv .clients/$*
+	@.clients/$*/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
 docs: setup ## Generate the reference and the JSON Schemas in docs/
 	@$(BIN)/python -m local.reference
 
@@ -40,4 +51,4 @@ types: setup
 	@$(BIN)/mypy
 
 clean: ## Remove what set-up and runs left here
-	rm -rf $(VENV) .local local/node_modules .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) .clients .local local/node_modules .pytest_cache .mypy_cache .ruff_cache

@@ -1,15 +1,25 @@
-"""`python -m local.batch`: the Batch service in the foreground."""
+"""`python -m local batch`: the Batch service in the foreground. It is described in docs/local-batch.md."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
-from local.batch.machine.account import DEFAULT_ACTIVE_JOB_QUOTA
+from pydantic import BaseModel, ValidationError
+
+from local.batch.api.faults import Fault, FaultList
+from local.batch.machine.limits import DEFAULT_ACTIVE_JOB_QUOTA, Limits, NodeLimit
 from local.batch.node.blob_naming import BlobNaming
+from local.batch.node.faults import NodeFaultList
 from local.batch.server import DEFAULT_PORT, PoolOption, ServeOptions, serve
 from local.errors import LocalError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+M = TypeVar("M", bound=BaseModel)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -21,8 +31,10 @@ def main(arguments: list[str] | None = None) -> int:
                 data_dir=options.data_dir,
                 port=options.port,
                 pools=tuple(options.pool) or (PoolOption(),),
-                active_job_quota=options.active_job_quota,
+                limits=Limits(options.active_job_quota, tuple(options.node_limit)),
                 blob_naming=options.blob_naming,
+                faults=FaultList(faults=tuple(options.fault)),
+                node_faults=options.node_faults,
             )
         )
     except LocalError as error:
@@ -32,7 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m local.batch", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m local batch", description=__doc__)
     parser.add_argument("--data-dir", type=Path, default=Path(".local/batch"), help="where its state survives")
     parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="0 takes a free one (default: %(default)s)")
     parser.add_argument(
@@ -43,15 +55,43 @@ def _parser() -> argparse.ArgumentParser:
         metavar="ID[:NODES[:SLOTS]]",
         help="a pool to have from the start; may be repeated (default: local, one node, two slots a core)",
     )
-    parser.add_argument("--active-job-quota", type=int, default=DEFAULT_ACTIVE_JOB_QUOTA, metavar="N")
-    parser.add_argument(
+    _add_misbehaviour(parser)
+    return parser
+
+
+def _add_misbehaviour(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("misbehaviour", "JSON as the endpoints below /_local take it")
+    group.add_argument("--active-job-quota", type=int, default=DEFAULT_ACTIVE_JOB_QUOTA, metavar="N")
+    group.add_argument(
         "--blob-naming",
         type=BlobNaming,
         choices=list(BlobNaming),
         default=BlobNaming.WORKING_DIRECTORY,
         help="what blobs of output files with wildcards are named relative to (default: %(default)s)",
     )
-    return parser
+    group.add_argument(
+        "--fault",
+        type=_json(Fault),
+        action="append",
+        default=[],
+        metavar="JSON",
+        help="""answers that fail or come late; may be repeated: '{"operation": "*", "share": 0.1, "status": 503}'""",
+    )
+    group.add_argument(
+        "--node-faults",
+        type=_json(NodeFaultList),
+        default=NodeFaultList(),
+        metavar="JSON",
+        help="""image pulls and uploads that fail: '{"imagePulls": [{"image": "busybox*", "next": 2}]}'""",
+    )
+    group.add_argument(
+        "--node-limit",
+        type=_json(NodeLimit),
+        action="append",
+        default=[],
+        metavar="JSON",
+        help="""a pool that does not get its nodes; may be repeated: '{"poolId": "local", "nodes": 0}'""",
+    )
 
 
 def _pool(text: str) -> PoolOption:
@@ -59,6 +99,18 @@ def _pool(text: str) -> PoolOption:
         return PoolOption.parse(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _json(model: type[M]) -> Callable[[str], M]:
+    def parse(text: str) -> M:
+        try:
+            return model.model_validate_json(text)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            place = ".".join(map(str, first["loc"]))
+            raise argparse.ArgumentTypeError(f"{first['msg']} {place}".rstrip()) from error
+
+    return parse
 
 
 if __name__ == "__main__":

@@ -38,8 +38,18 @@ class ErrorCode(Enum):
         412,
         "The condition specified in the conditional header(s) was not met for a write operation.",
     )
+    CONDITION_NOT_MET_ON_READ = (
+        "ConditionNotMet",
+        304,
+        "The condition specified in the conditional header(s) was not met for a read operation.",
+    )
     FILE_NOT_FOUND = ("FileNotFound", 404, "The specified file does not exist.")
     INTERNAL_ERROR = ("InternalError", 500, "The server encountered an internal error. Please retry the request.")
+    INVALID_HEADER_VALUE = (
+        "InvalidHeaderValue",
+        400,
+        "The value provided for one of the HTTP headers was not in the correct format.",
+    )
     INVALID_PROPERTY_VALUE = (
         "InvalidPropertyValue",
         400,
@@ -57,6 +67,7 @@ class ErrorCode(Enum):
     )
     INVALID_REQUEST_BODY = ("InvalidRequestBody", 400, "The specified Request Body is not syntactically valid.")
     INVALID_URI = ("InvalidUri", 400, "The requested URI does not represent any resource on the server.")
+    IO_ERROR = ("IOError", 403, "An I/O error occurred when accessing the specified resource.")
     JOB_BEING_DELETED = (
         "JobBeingDeleted",
         409,
@@ -67,6 +78,11 @@ class ErrorCode(Enum):
     JOB_DISABLED = ("JobDisabled", 409, "The specified job is disabled.")
     JOB_EXISTS = ("JobExists", 409, "The specified job already exists.")
     JOB_NOT_FOUND = ("JobNotFound", 404, "The specified job does not exist.")
+    JOB_PREPARATION_TASK_NOT_SPECIFIED = (
+        "JobPreparationTaskNotSpecified",
+        409,
+        "The specified job does not have job preparation task.",
+    )
     MISSING_REQUIRED_PROPERTY = (
         "MissingRequiredProperty",
         400,
@@ -76,6 +92,11 @@ class ErrorCode(Enum):
         "MissingRequiredQueryParameter",
         400,
         "A required query parameter was not specified for this request.",
+    )
+    MULTIPLE_CONDITION_HEADERS_NOT_SUPPORTED = (
+        "MultipleConditionHeadersNotSupported",
+        400,
+        "Multiple condition headers are not supported.",
     )
     NODE_NOT_FOUND = ("NodeNotFound", 404, "The specified node does not exist.")
     NOT_IMPLEMENTED = ("NotImplemented", 501, "The local Batch service does not implement this.")
@@ -117,6 +138,7 @@ class ErrorCode(Enum):
         "A task was specified as depending on other tasks, but the list of dependencies was too long to be stored.",
     )
     TASK_EXISTS = ("TaskExists", 409, "The specified task already exists.")
+    TASK_FILES_CLEANEDUP = ("TaskFilesCleanedup", 409, "The files of the specified task are cleanedup.")
     TASK_FILES_UNAVAILABLE = ("TaskFilesUnavailable", 409, "The files of the specified task are unavailable.")
     TASK_NOT_COMPLETED = (
         "TaskNotCompleted",

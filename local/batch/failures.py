@@ -51,6 +51,12 @@ class FailureCode(Enum):
         "The specified command program is not found",
         Phase.PRE_PROCESSING,
     )
+    CONTAINER_INVALID_IMAGE = (
+        "ContainerInvalidImage",
+        USER,
+        "One or more container images specified are invalid",
+        Phase.PRE_PROCESSING,
+    )
     CONTAINER_INVALID_SETTINGS = (
         "ContainerInvalidSettings",
         USER,

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Self
 
 from local.batch.api.app import create_app
 from local.batch.api.auth import ACCOUNT_KEY, ACCOUNT_NAME
-from local.batch.machine.account import DEFAULT_ACTIVE_JOB_QUOTA
+from local.batch.api.faults import FaultList
+from local.batch.machine.limits import Limits
 from local.batch.models.common import ID_PATTERN, key_of
 from local.batch.models.pool import MAX_SLOTS_PER_NODE, PoolCreate, PoolResize, PoolUpdate
 from local.batch.node.blob_naming import BlobNaming
 from local.batch.node.environment import AccountInfo
+from local.batch.node.faults import NodeFaultList
 from local.batch.node.task_process import NodeSettings
 from local.batch.service import BatchService
 from local.batch.store import Store
@@ -59,8 +61,10 @@ class ServeOptions:
     data_dir: Path
     port: int = DEFAULT_PORT
     pools: tuple[PoolOption, ...] = (PoolOption(),)
-    active_job_quota: int = DEFAULT_ACTIVE_JOB_QUOTA
+    limits: Limits = field(default_factory=Limits)
     blob_naming: BlobNaming = BlobNaming.WORKING_DIRECTORY
+    faults: FaultList = field(default_factory=FaultList)
+    node_faults: NodeFaultList = field(default_factory=NodeFaultList)
 
 
 def serve(options: ServeOptions) -> None:
@@ -78,13 +82,14 @@ async def _serve(options: ServeOptions) -> None:
     store = Store(options.data_dir / "batch.sqlite")
     account = AccountInfo(ACCOUNT_NAME, f"http://{HOST}:{listener.getsockname()[1]}")
     nodes = NodeSettings(options.data_dir / "nodes", account, options.blob_naming)
-    service = BatchService(store, nodes, options.active_job_quota)
+    nodes.faults.replace(options.node_faults)
+    service = BatchService(store, nodes, options.limits)
     try:
         service.open()
         for pool in options.pools:
             service.do(partial(ensure_pool, option=pool))
         print(f"Batch service: {account.url}  account: {ACCOUNT_NAME}  key: {ACCOUNT_KEY}", flush=True)
-        await serve_until(stop, create_app(service), listener, grace_seconds=GRACE_SECONDS)
+        await serve_until(stop, create_app(service, options.faults), listener, grace_seconds=GRACE_SECONDS)
     finally:
         await service.close()
 

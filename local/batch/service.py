@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from local.batch.machine.commands import TaskEnd, TaskRun
+    from local.batch.machine.limits import Limits
     from local.batch.node.task_process import NodeSettings
     from local.batch.store import Store
 
@@ -27,10 +28,11 @@ def utc_now() -> datetime:
 class BatchService:
     """The account and everything that keeps it going; all of it on one event loop."""
 
-    def __init__(self, store: Store, nodes: NodeSettings, active_job_quota: int) -> None:
-        self._account = Account(utc_now, active_job_quota=active_job_quota)
-        self._store = store
+    def __init__(self, store: Store, nodes: NodeSettings, limits: Limits) -> None:
+        self.limits = limits
         self.nodes = nodes
+        self._account = Account(utc_now, limits=limits)
+        self._store = store
         self._agent = Agent(nodes, self._task_ended)
         self._timer: asyncio.TimerHandle | None = None
 

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
+from starlette.responses import Response
 from starlette.routing import Route
 
-from local.batch.api import routes_files, routes_jobs, routes_pools, routes_tasks, unsupported
+from local.batch.api import routes_files, routes_jobs, routes_nodes, routes_pools, routes_tasks, unsupported
 from local.batch.api.auth import SignedRequest, verify
 from local.batch.api.call import Call, json_response
 from local.batch.api.error_body import error_body
@@ -23,9 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from starlette.requests import Request
-    from starlette.responses import Response
 
-    from local.batch.api.faults import Fault
+    from local.batch.api.faults import Fault, FaultList
     from local.batch.api.operation import Operation
     from local.batch.service import BatchService
 
@@ -34,6 +34,7 @@ OPERATIONS: Sequence[Operation] = (
     *routes_tasks.OPERATIONS,
     *routes_files.OPERATIONS,
     *routes_pools.OPERATIONS,
+    *routes_nodes.OPERATIONS,
     *unsupported.OPERATIONS,
 )
 MAX_BODY_BYTES = 1_048_576
@@ -41,9 +42,9 @@ API_VERSION = re.compile(r"20\d\d-\d\d-\d\d(\.\d+\.\d+)?")
 NEWEST_API_VERSION = "2025-06-01"
 
 
-def create_app(service: BatchService) -> Starlette:
-    """Return the ASGI application for one account."""
-    local = LocalApi()
+def create_app(service: BatchService, faults: FaultList) -> Starlette:
+    """Return the ASGI application for one account that misbehaves like this from the start."""
+    local = LocalApi(service, faults)
     endpoints = [_Endpoint(operation, service, local) for operation in OPERATIONS]
     routes = [
         Route(endpoint.operation.path, endpoint.handle, methods=[endpoint.operation.method]) for endpoint in endpoints
@@ -80,6 +81,8 @@ class _Endpoint:
             _check(request, call, self.operation)
             return self.operation.handler(call)
         except BatchError as error:
+            if error.error is ErrorCode.CONDITION_NOT_MET_ON_READ:
+                return Response(status_code=error.error.status)  # has no body in HTTP
             return json_response(error_body(error, call.request_id), error.error.status)
 
 
@@ -87,6 +90,7 @@ async def _call(request: Request, service: BatchService) -> Call:
     return Call(
         service=service,
         request_id=str(uuid.uuid4()),
+        method=request.method,
         base_url=f"{request.url.scheme}://{request.headers.get('host', '')}",
         path=request.url.path,
         params=request.path_params,

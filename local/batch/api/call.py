@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from starlette.responses import Response
 
-from local.batch.api.odata import ListQuery
-from local.batch.api.views import PROPERTIES
+from local.batch.api.conditions import check_conditions
+from local.batch.api.odata import EntityQuery, ListQuery
 from local.batch.errors import BatchError, ErrorCode, invalid_property
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from datetime import datetime
 
+    from local.batch.api.conditions import Version
     from local.batch.api.odata import Listed
     from local.batch.service import BatchService
 
@@ -32,6 +31,7 @@ class Call:
 
     service: BatchService
     request_id: str
+    method: str
     base_url: str
     path: str
     params: Mapping[str, str]
@@ -46,30 +46,35 @@ class Call:
         except ValidationError as error:
             raise _refusal(error) from error
 
-    def check_conditions(self, e_tag: str) -> None:
-        """Refuse the call if its If-Match or If-None-Match header does not hold for the resource; BatchError 412."""
-        wanted, unwanted = (self.headers.get(name, "").strip("\"'") for name in ("if-match", "if-none-match"))
-        if (wanted and wanted not in ("*", e_tag)) or (unwanted and unwanted in ("*", e_tag)):
-            raise BatchError(ErrorCode.CONDITION_NOT_MET)
+    def flag(self, name: str) -> bool:
+        """Whether a query parameter says true."""
+        return self.query.get(name, "").lower() == "true"
 
-    def created(self, path: str, e_tag: str, modified: datetime) -> Response:
+    def check_conditions(self, version: Version) -> None:
+        """Refuse the call if the condition in its headers does not hold for the resource; BatchError."""
+        check_conditions(self.headers, version, reading=self.method in ("GET", "HEAD"))
+
+    def created(self, path: str, version: Version) -> Response:
         """Answer that a resource was added."""
         url = f"{self.base_url}/{path}"
-        return Response(status_code=201, headers={"Location": url, "DataServiceId": url, **_version(e_tag, modified)})
+        return Response(status_code=201, headers={"Location": url, "DataServiceId": url, **version.headers})
 
-    def done(self, status: int) -> Response:
-        """Answer without a body."""
-        return Response(status_code=status, headers={"DataServiceId": self.base_url + self.path})
+    def done(self, status: int, version: Version | None = None) -> Response:
+        """Answer without a body; `version` is the resource's new one, if it is still there."""
+        if version is None:
+            return Response(status_code=status)
+        headers = {"DataServiceId": self.base_url + self.path, **version.headers}
+        return Response(status_code=status, headers=headers)
 
-    def entity(self, kind: str, view: dict[str, Any], version: tuple[str, datetime] | None = None) -> Response:
-        """Answer with one resource; `kind` is its collection's name, `version` its ETag and time of change."""
-        fields = ListQuery.parse(self.query, PROPERTIES.get(kind)).select
+    def entity(self, kind: str, view: dict[str, Any], version: Version | None = None) -> Response:
+        """Answer with one resource; `kind` is its collection's name."""
+        fields = EntityQuery.parse(self.query, kind).select
         body = {"odata.metadata": f"{self.base_url}/$metadata#{kind}/@Element", **_selected(view, fields)}
-        return json_response(body, headers=_version(*version) if version else {})
+        return json_response(body, headers=version.headers if version else {})
 
     def listing(self, kind: str, entities: Sequence[Entity], view: Callable[[Entity], dict[str, Any]]) -> Response:
         """Answer with one page of resources; `entities` are all there are, in the order of their keys."""
-        query = ListQuery.parse(self.query, PROPERTIES.get(kind))
+        query = ListQuery.parse(self.query, kind)
         page, next_token = query.page(entities)
         values = [_selected(view(entity), query.select) for entity in page]
         body: dict[str, Any] = {"odata.metadata": f"{self.base_url}/$metadata#{kind}", "value": values}
@@ -86,10 +91,6 @@ def json_response(body: dict[str, Any], status: int = 200, headers: Mapping[str,
 
 def _selected(view: dict[str, Any], fields: frozenset[str] | None) -> dict[str, Any]:
     return view if fields is None else {name: value for name, value in view.items() if name in fields}
-
-
-def _version(e_tag: str, modified: datetime) -> dict[str, str]:
-    return {"ETag": e_tag, "Last-Modified": format_datetime(modified, usegmt=True)}
 
 
 def _refusal(error: ValidationError) -> BatchError:

@@ -3,7 +3,9 @@
 `PUT /_local/faults` with `{"faults": [...]}` replaces what was set before; an empty list ends it all. A fault:
 
 - `operation`: the operation's name as `GET /_local/requests` shows it, `*` for all;
-- `next`: it holds for the next so many calls (without it: for all), `every`: it holds for every n-th call;
+- `every`: it holds for every n-th call; or `share`: for that share of the calls (0.1: every tenth on average), drawn
+  with `seed`, so that the same calls fail each time;
+- `next`: it holds so many times, then never again (without it: for ever);
 - `latencySeconds`: the answer waits;
 - `status` (with `code`, `retryAfterSeconds`): the answer is this error;
 - `afterwards`: the operation is carried out all the same, only its answer is lost.
@@ -11,9 +13,11 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass, field
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from local.batch.models.common import BatchModel
 
@@ -26,31 +30,48 @@ class Fault(BatchModel):
     operation: str = ALL_OPERATIONS
     next: int | None = Field(default=None, ge=1)
     every: int = Field(default=1, ge=1)
+    share: float | None = Field(default=None, gt=0, le=1)
+    seed: int = 0
     latency_seconds: float = Field(default=0, ge=0)
     status: int | None = Field(default=None, ge=400, le=599)
     code: str = "ServerBusy"
     retry_after_seconds: int | None = Field(default=None, ge=0)
     afterwards: bool = False
 
+    @model_validator(mode="after")
+    def _is_regular_or_drawn(self) -> Self:
+        if self.share is not None and self.every != 1:
+            msg = "Give every or share, not both."
+            raise ValueError(msg)
+        return self
+
 
 class FaultList(BatchModel):
     """The body of `PUT /_local/faults`."""
 
-    faults: tuple[Fault, ...]
+    faults: tuple[Fault, ...] = ()
 
 
-@dataclass
 class _Armed:
-    fault: Fault
-    calls: int = 0
+    def __init__(self, fault: Fault) -> None:
+        self._fault = fault
+        self._calls = 0
+        self._held = 0
+        self._draw = random.Random(fault.seed)  # noqa: S311 - no secret
 
     def take(self, operation: str) -> Fault | None:
         """Return the fault if it holds for this call of an operation."""
-        if self.fault.operation not in (ALL_OPERATIONS, operation):
+        fault = self._fault
+        if fault.operation not in (ALL_OPERATIONS, operation) or self._held == fault.next or not self._is_due():
             return None
-        self.calls += 1
-        exhausted = self.fault.next is not None and self.calls > self.fault.next * self.fault.every
-        return None if exhausted or self.calls % self.fault.every else self.fault
+        self._held += 1
+        return fault
+
+    def _is_due(self) -> bool:
+        self._calls += 1
+        if self._fault.share is not None:
+            return self._draw.random() < self._fault.share
+        return self._calls % self._fault.every == 0
 
 
 @dataclass

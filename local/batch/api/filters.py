@@ -2,45 +2,32 @@ r"""OData $filter expressions, as far as Batch has them.
 
 https://learn.microsoft.com/azure/batch/batch-efficient-list-queries: comparisons of a property with a literal (`eq ne
 gt ge lt le`), `startswith(property, 'text')`, `and`, `or`, `not`, parentheses. Literals are 'text', numbers, true,
-false, null and datetime'2026-01-01T00:00:00Z'. A property of a property is `executionInfo/exitCode`.
+false and DateTime'2026-01-01T00:00:00Z'. A property of a property is `executionInfo/exitCode`. Which properties a
+listing can be filtered by, and how, stands in `filterable.py`.
 """
 
 from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from local.batch.errors import BatchError, invalid_query
+from local.batch.api.filterable import Filterable, PropertyType
+from local.batch.errors import invalid_query
+
+if TYPE_CHECKING:
+    from local.batch.errors import BatchError
 
 Filter = Callable[[object], bool]
-Literal = str | int | bool | datetime | None
-
-FILTERABLE = frozenset(
-    {
-        "allocationState",
-        "allocationStateTransitionTime",
-        "creationTime",
-        "displayName",
-        "executionInfo",
-        "id",
-        "lastModified",
-        "name",
-        "nodeInfo",
-        "poolId",
-        "previousState",
-        "previousStateTransitionTime",
-        "priority",
-        "schedulingState",
-        "state",
-        "stateTransitionTime",
-        "url",
-        "vmSize",
-    }
-)
+Literal = str | int | bool | datetime
+_TYPES = {
+    str: PropertyType.TEXT,
+    bool: PropertyType.BOOLEAN,
+    int: PropertyType.INTEGER,
+    datetime: PropertyType.DATETIME,
+}
 _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "eq": operator.eq,
     "ne": operator.ne,
@@ -56,9 +43,12 @@ _TOKEN = re.compile(
 )
 
 
-def parse_filter(text: str) -> Filter:
-    """Return the filter as a function of a resource; BatchError InvalidQueryParameterValue says what is wrong."""
-    parser = _Parser(text)
+def parse_filter(text: str, properties: Mapping[str, Filterable]) -> Filter:
+    """Return a filter by some of these properties as a function of a resource.
+
+    BatchError InvalidQueryParameterValue says what is wrong with it.
+    """
+    parser = _Parser(text, properties)
     condition = parser.disjunction()
     parser.expect_end()
     return condition
@@ -67,8 +57,9 @@ def parse_filter(text: str) -> Filter:
 class _Parser:
     """Recursive descent, one method for each level of binding."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, properties: Mapping[str, Filterable]) -> None:
         self._text = text
+        self._properties = properties
         self._tokens = self._tokenize(text)
         self._next = 0
 
@@ -102,25 +93,35 @@ class _Parser:
 
     def _starts_with(self) -> Filter:
         self._expect_mark("(")
-        path = self._property()
+        name = self._take("word")
         self._expect_mark(",")
-        prefix = self._literal()
+        path, prefix = self._operand(name, "startswith")
         self._expect_mark(")")
         return lambda resource: str(_value(resource, path) or "").startswith(str(prefix))
 
     def _comparison(self) -> Filter:
-        path = self._property()
-        word = self._take("word").lower()
+        name, word = self._take("word"), self._take("word").lower()
         if word not in _COMPARISONS:
             raise self._refusal(f"'{word}' is not one of {', '.join(_COMPARISONS)}.")
-        compare, literal = _COMPARISONS[word], self._literal()
+        compare = _COMPARISONS[word]
+        path, literal = self._operand(name, word)
         return lambda resource: _holds(compare, _value(resource, path), literal)
 
-    def _property(self) -> list[str]:
-        name = self._take("word")
-        if name.partition("/")[0] not in FILTERABLE:
-            raise self._refusal(f"Listings cannot be filtered by '{name}'.")
-        return [_snake_case(part) for part in name.split("/")]
+    def _operand(self, name: str, operation: str) -> tuple[tuple[str, ...], Literal]:
+        """Read what a property is compared with; return where its value is found, and the value to compare it with."""
+        known = self._properties.get(name)
+        if known is None:
+            raise self._refusal(f"It cannot be filtered by '{name}', only by {', '.join(self._properties)}.")
+        if operation not in known.operators:
+            raise self._refusal(f"'{name}' takes only {', '.join(sorted(known.operators))}.")
+        literal = self._literal()
+        if _TYPES[type(literal)] is not known.compared_with:
+            raise self._refusal(f"'{name}' is compared with {known.compared_with.value}.")
+        if known.values:
+            literal = str(literal).lower()
+            if literal not in known.values:
+                raise self._refusal(f"'{literal}' is not one of {', '.join(known.values)}.")
+        return known.attributes, literal
 
     def _literal(self) -> Literal:
         if self._next >= len(self._tokens):
@@ -133,7 +134,7 @@ class _Parser:
             return int(text)
         if kind == "datetime":
             return self._datetime(text[len("datetime'") : -1])
-        constants: dict[str, Literal] = {"true": True, "false": False, "null": None}
+        constants = {"true": True, "false": False}
         if text.lower() in constants:
             return constants[text.lower()]
         raise self._refusal(f"'{text}' is not a value; text stands between single quotes.")
@@ -182,11 +183,11 @@ class _Parser:
         return invalid_query("$filter", self._text, reason)
 
 
-def _value(resource: object, path: list[str]) -> object:
+def _value(resource: object, path: tuple[str, ...]) -> object:
     value: object = resource
     for name in path:
         value = getattr(value, name, None)
-    return str(value) if isinstance(value, StrEnum) else value
+    return value
 
 
 def _holds(compare: Callable[[Any, Any], bool], value: object, literal: Literal) -> bool:
@@ -194,7 +195,3 @@ def _holds(compare: Callable[[Any, Any], bool], value: object, literal: Literal)
         return compare(value, literal)
     except TypeError:  # a missing value is neither before nor after anything
         return False
-
-
-def _snake_case(name: str) -> str:
-    return re.sub(r"(?<!^)([A-Z])", r"_\1", name).lower()

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeVar
 from urllib.parse import urlencode
 
+from local.batch.api.filterable import FILTERABLE
 from local.batch.api.filters import Filter, parse_filter
+from local.batch.api.views import PROPERTIES
 from local.batch.errors import BatchError, ErrorCode, invalid_query
 from local.batch.models.common import key_of
 
@@ -15,7 +17,9 @@ if TYPE_CHECKING:
 
 LARGEST_PAGE = 1000
 _SKIP_TOKEN = "$skiptoken"  # noqa: S105 - a query parameter's name
-_EXPANDABLE = "stats"
+_STATS = "stats"
+"""Statistics lag by about half an hour in reality; here there never are any yet."""
+_EXPANDABLE = frozenset({"jobs", "pools", "tasks"})
 
 
 class Listed(Protocol):
@@ -30,8 +34,25 @@ Entity = TypeVar("Entity", bound=Listed)
 
 
 @dataclass(frozen=True)
+class EntityQuery:
+    """The query options that every read takes."""
+
+    select: frozenset[str] | None
+
+    @classmethod
+    def parse(cls, query: Mapping[str, str], kind: str) -> EntityQuery:
+        """Read the options for a kind of resource; BatchError says which of them is wrong."""
+        expand = query.get("$expand")
+        if expand and (kind not in _EXPANDABLE or expand != _STATS):
+            raise invalid_query(
+                "$expand", expand, f"Only {_STATS} of {', '.join(sorted(_EXPANDABLE))} can be expanded."
+            )
+        return cls(_selection(query.get("$select"), PROPERTIES.get(kind)))
+
+
+@dataclass(frozen=True)
 class ListQuery:
-    """The query options of one call."""
+    """The query options of a listing."""
 
     filter: Filter | None
     select: frozenset[str] | None
@@ -39,15 +60,12 @@ class ListQuery:
     after: str | None
 
     @classmethod
-    def parse(cls, query: Mapping[str, str], properties: frozenset[str] | None) -> ListQuery:
-        """Read the options; BatchError says which of them is wrong. Of `properties` some can be selected."""
-        expand = query.get("$expand")
-        if expand and expand != _EXPANDABLE:
-            raise invalid_query("$expand", expand, f"Only {_EXPANDABLE} can be expanded.")
+    def parse(cls, query: Mapping[str, str], kind: str) -> ListQuery:
+        """Read the options for a kind of resource; BatchError says which of them is wrong."""
         text = query.get("$filter")
         return cls(
-            filter=parse_filter(text) if text else None,
-            select=_selection(query.get("$select"), properties),
+            filter=parse_filter(text, FILTERABLE[kind]) if text else None,
+            select=EntityQuery.parse(query, kind).select,
             page_size=_page_size(query.get("maxresults")),
             after=query.get(_SKIP_TOKEN),
         )

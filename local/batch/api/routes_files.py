@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from starlette.responses import Response, StreamingResponse
 
+from local.batch.api.conditions import Version
 from local.batch.api.operation import Operation
 from local.batch.errors import BatchError, ErrorCode
+from local.batch.machine.retention import files_expire_at
 from local.batch.node.directories import TaskDirectories
-from local.batch.node.task_files import describe, find_file, list_files
+from local.batch.node.task_files import describe, find_file, list_files, remove
+from local.batch.service import utc_now
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,14 +31,14 @@ _RANGE = re.compile(r"bytes=(\d+)-(\d*)")
 
 def list_task_files(call: Call) -> Response:
     """List the files of a task; only with `recursive=true` what lies in its folders."""
-    recursive = call.query.get("recursive", "").lower() == "true"
-    files = list_files(_directory(call), recursive=recursive)
+    files = list_files(_directory(call), recursive=call.flag("recursive"))
     return call.listing("files", files, lambda file: _file_view(call, file))
 
 
 def get_task_file_properties(call: Call) -> Response:
     """Describe a file in the headers of the answer."""
     path = _path(call)
+    _check_conditions(call, path)
     return Response(headers={**_headers(call, path), "Content-Length": str(_size(path))})
 
 
@@ -43,14 +47,33 @@ def download_task_file(call: Call) -> Response:
     path = _path(call)
     if path.is_dir():
         raise BatchError(ErrorCode.FILE_NOT_FOUND)
+    _check_conditions(call, path)
     start, length = _range(call.headers.get("ocp-range"), _size(path))
     headers = {**_headers(call, path), "Content-Length": str(length)}
     return StreamingResponse(_chunks(path, start, length), headers=headers, media_type="application/octet-stream")
 
 
+def delete_task_file(call: Call) -> Response:
+    """Remove a file, or a folder: an empty one, or any with `recursive=true`."""
+    path = _path(call)
+    try:
+        remove(path, recursive=call.flag("recursive"))
+    except OSError as error:
+        raise BatchError(ErrorCode.IO_ERROR, Reason=str(error.strerror)) from error
+    return call.done(200)
+
+
+def _check_conditions(call: Call, path: Path) -> None:
+    if path.is_file():
+        call.check_conditions(Version(None, datetime.fromtimestamp(path.stat().st_mtime, UTC)))
+
+
 def _directory(call: Call) -> Path:
     job_id, task_id = call.params["job_id"], call.params["task_id"]
     task = call.service.do(lambda account: account.state.task(job_id, task_id))
+    expiry = files_expire_at(task)
+    if expiry is not None and expiry <= utc_now():
+        raise BatchError(ErrorCode.TASK_FILES_CLEANEDUP)
     if task.node_info is None:
         raise BatchError(ErrorCode.TASK_FILES_UNAVAILABLE)
     node = task.node_info
@@ -121,6 +144,7 @@ def _url(call: Call, name: str) -> str:
 _FILE = "/jobs/{job_id}/tasks/{task_id}/files/{file_path:path}"
 OPERATIONS = [
     Operation("Tasks_ListTaskFiles", "GET", "/jobs/{job_id}/tasks/{task_id}/files", list_task_files),
+    Operation("Tasks_DeleteTaskFile", "DELETE", _FILE, delete_task_file),
     Operation("Tasks_GetTaskFileProperties", "HEAD", _FILE, get_task_file_properties),
     Operation("Tasks_GetTaskFile", "GET", _FILE, download_task_file),
 ]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from local.batch.api.conditions import Version
 from local.batch.api.operation import Operation
 from local.batch.api.views import job_view, task_counts_view
+from local.batch.errors import BatchError, ErrorCode
 from local.batch.models.job import (
     DisableOptions,
     JobCreate,
@@ -18,19 +20,21 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from local.batch.api.call import Call
+    from local.batch.models.job import Job
 
 
 def create_job(call: Call) -> Response:
     """Add a job."""
     spec = call.read(JobCreate)
     job = call.service.do(lambda account: account.jobs.create(spec))
-    return call.created("jobs/job-1", job.e_tag, job.last_modified)  # the service names every new job so, too
+    return call.created("jobs/job-1", _version_of(job))  # the service names every new job so, too
 
 
 def get_job(call: Call) -> Response:
     """Show a job."""
-    job = call.service.do(lambda account: account.state.job(call.params["job_id"]))
-    return call.entity("jobs", job_view(job, call.base_url), (job.e_tag, job.last_modified))
+    job = _job(call)
+    call.check_conditions(_version_of(job))
+    return call.entity("jobs", job_view(job, call.base_url), _version_of(job))
 
 
 def list_jobs(call: Call) -> Response:
@@ -44,7 +48,7 @@ def update_job(call: Call) -> Response:
     update = call.read(JobUpdate)
     job_id = _checked_job(call)
     call.service.do(lambda account: account.jobs.update(job_id, update))
-    return call.done(200)
+    return call.done(200, _version(call))
 
 
 def replace_job(call: Call) -> Response:
@@ -52,7 +56,7 @@ def replace_job(call: Call) -> Response:
     replacement = call.read(JobReplace)
     job_id = _checked_job(call)
     call.service.do(lambda account: account.jobs.replace(job_id, replacement))
-    return call.done(200)
+    return call.done(200, _version(call))
 
 
 def delete_job(call: Call) -> Response:
@@ -67,7 +71,7 @@ def terminate_job(call: Call) -> Response:
     options = call.read(TerminateOptions)
     job_id = _checked_job(call)
     call.service.do(lambda account: account.jobs.terminate(job_id, options.terminate_reason))
-    return call.done(202)
+    return call.done(202, _version(call))
 
 
 def disable_job(call: Call) -> Response:
@@ -75,14 +79,14 @@ def disable_job(call: Call) -> Response:
     options = call.read(DisableOptions)
     job_id = _checked_job(call)
     call.service.do(lambda account: account.jobs.disable(job_id, options.disable_tasks))
-    return call.done(202)
+    return call.done(202, _version(call))
 
 
 def enable_job(call: Call) -> Response:
     """Let a disabled job start tasks again."""
     job_id = _checked_job(call)
     call.service.do(lambda account: account.jobs.enable(job_id))
-    return call.done(202)
+    return call.done(202, _version(call))
 
 
 def get_task_counts(call: Call) -> Response:
@@ -91,10 +95,28 @@ def get_task_counts(call: Call) -> Response:
     return call.entity("taskcountsresult", task_counts_view(tasks))
 
 
+def list_preparation_and_release_status(call: Call) -> Response:
+    """Refuse what no job here has: preparation tasks are not accepted with a job."""
+    _job(call)
+    raise BatchError(ErrorCode.JOB_PREPARATION_TASK_NOT_SPECIFIED)
+
+
+def _job(call: Call) -> Job:
+    return call.service.do(lambda account: account.state.job(call.params["job_id"]))
+
+
 def _checked_job(call: Call) -> str:
-    job = call.service.do(lambda account: account.state.job(call.params["job_id"]))
-    call.check_conditions(job.e_tag)
+    job = _job(call)
+    call.check_conditions(_version_of(job))
     return job.id
+
+
+def _version(call: Call) -> Version:
+    return _version_of(_job(call))
+
+
+def _version_of(job: Job) -> Version:
+    return Version(job.e_tag, job.last_modified)
 
 
 OPERATIONS = [
@@ -107,5 +129,11 @@ OPERATIONS = [
     Operation("Jobs_TerminateJob", "POST", "/jobs/{job_id}/terminate", terminate_job),
     Operation("Jobs_DisableJob", "POST", "/jobs/{job_id}/disable", disable_job),
     Operation("Jobs_EnableJob", "POST", "/jobs/{job_id}/enable", enable_job),
+    Operation(
+        "Jobs_ListJobPreparationAndReleaseTaskStatus",
+        "GET",
+        "/jobs/{job_id}/jobpreparationandreleasetaskstatus",
+        list_preparation_and_release_status,
+    ),
     Operation("Jobs_GetJobTaskCounts", "GET", "/jobs/{job_id}/taskcounts", get_task_counts),
 ]

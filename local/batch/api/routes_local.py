@@ -1,31 +1,63 @@
-"""What only the local service has, below `/_local` and without signatures.
+"""What only the local service has, below `/_local` and without signatures; described in docs/local-batch.md.
 
 - `GET /_local/health`: 200 once the service is ready;
 - `GET /_local/requests`: how often each operation was called, by its name in the specification; `DELETE` starts anew;
-- `PUT /_local/faults`: misbehaviour on demand, described in `faults.py`.
+- `PUT /_local/faults`: answers that fail or come late (`faults.py`);
+- `PUT /_local/node-faults`: image pulls and uploads that fail (`node/faults.py`);
+- `GET` and `PATCH /_local/settings`: quota, nodes that there are none of, names of uploaded blobs;
+- `PUT /_local/pools/{pool}/nodes/{node}`: the state of a node; one that is not idle has died.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, Field, ValidationError
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from local.batch.api.faults import FaultList, Faults
+from local.batch.errors import BatchError
+from local.batch.machine.limits import NodeLimit
+from local.batch.models.common import BatchModel
+from local.batch.models.pool import NodeError, NodeState
+from local.batch.node.blob_naming import BlobNaming
+from local.batch.node.faults import NodeFaultList
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from starlette.requests import Request
+
+    from local.batch.service import BatchService
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class Settings(BatchModel):
+    """What can be changed while the service runs; what is left out stays as it is."""
+
+    active_job_quota: int | None = Field(default=None, ge=0)
+    node_limits: tuple[NodeLimit, ...] | None = None
+    blob_naming: BlobNaming | None = None
+
+
+class NodeChange(BatchModel):
+    """The state that a node has from now on, and what its `errors` say."""
+
+    state: NodeState
+    errors: tuple[NodeError, ...] = ()
 
 
 class LocalApi:
     """The state behind `/_local`, which every call of an operation consults."""
 
-    def __init__(self) -> None:
+    def __init__(self, service: BatchService, faults: FaultList) -> None:
         self.requests: Counter[str] = Counter()
         self.faults = Faults()
+        self.faults.replace(faults)
+        self._service = service
 
     def routes(self) -> list[Route]:
         """Return the routes below `/_local`."""
@@ -33,7 +65,11 @@ class LocalApi:
             Route("/_local/health", self._health, methods=["GET"]),
             Route("/_local/requests", self._show_requests, methods=["GET"]),
             Route("/_local/requests", self._forget_requests, methods=["DELETE", "POST"]),
-            Route("/_local/faults", self._set_faults, methods=["PUT"]),
+            Route("/_local/faults", _refusing(self._set_faults), methods=["PUT"]),
+            Route("/_local/node-faults", _refusing(self._set_node_faults), methods=["PUT"]),
+            Route("/_local/settings", self._show_settings, methods=["GET"]),
+            Route("/_local/settings", _refusing(self._change_settings), methods=["PATCH"]),
+            Route("/_local/pools/{pool_id}/nodes/{node_id}", _refusing(self._change_node), methods=["PUT"]),
         ]
 
     async def _health(self, _: Request) -> Response:
@@ -46,10 +82,49 @@ class LocalApi:
         self.requests.clear()
         return Response(status_code=204)
 
-    async def _set_faults(self, request: Request) -> Response:
+    async def _set_faults(self, request: Request) -> None:
+        self.faults.replace(await _read(request, FaultList))
+
+    async def _set_node_faults(self, request: Request) -> None:
+        self._service.nodes.faults.replace(await _read(request, NodeFaultList))
+
+    async def _show_settings(self, _: Request) -> Response:
+        limits, nodes = self._service.limits, self._service.nodes
+        settings = Settings(
+            active_job_quota=limits.active_job_quota, node_limits=limits.node_limits, blob_naming=nodes.naming
+        )
+        return JSONResponse(settings.model_dump(mode="json", by_alias=True, exclude_none=True))
+
+    async def _change_settings(self, request: Request) -> None:
+        settings, limits = await _read(request, Settings), self._service.limits
+        if settings.active_job_quota is not None:
+            limits.active_job_quota = settings.active_job_quota
+        if settings.node_limits is not None:
+            limits.node_limits = settings.node_limits
+        if settings.blob_naming is not None:
+            self._service.nodes.naming = settings.blob_naming
+
+    async def _change_node(self, request: Request) -> None:
+        change, ids = await _read(request, NodeChange), request.path_params
+        self._service.do(
+            lambda account: account.nodes.set_state(ids["pool_id"], ids["node_id"], change.state, change.errors)
+        )
+
+
+async def _read(request: Request, model: type[M]) -> M:
+    return model.model_validate_json(await request.body())
+
+
+def _refusing(change: Callable[[Request], Awaitable[None]]) -> Callable[[Request], Awaitable[Response]]:
+    """Answer 204 once a change is made; 400 or 404 if it cannot be, with what is wrong."""
+
+    async def answer(request: Request) -> Response:
         try:
-            faults = FaultList.model_validate_json(await request.body())
+            await change(request)
         except ValidationError as error:
             return JSONResponse({"errors": error.errors(include_url=False, include_context=False)}, 400)
-        self.faults.replace(faults)
+        except BatchError as error:
+            return JSONResponse({"errors": [{"msg": error.error.message}]}, error.error.status)
         return Response(status_code=204)
+
+    return answer

@@ -1,34 +1,34 @@
-"""The operations on pools and nodes."""
+"""The operations on pools."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from local.batch.api.conditions import Version
 from local.batch.api.operation import Operation
-from local.batch.api.views import node_counts_view, node_view, pool_view
+from local.batch.api.views import pool_view
+from local.batch.machine.pool_rules import check_pool
 from local.batch.models.pool import PoolCreate, PoolReplace, PoolResize, PoolUpdate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from starlette.responses import Response
 
     from local.batch.api.call import Call
-    from local.batch.machine.account import Account
     from local.batch.models.pool import Pool
 
 
 def create_pool(call: Call) -> Response:
     """Add a pool."""
     spec = call.read(PoolCreate)
+    check_pool(spec)
     pool = call.service.do(lambda account: account.pools.create(spec))
-    return call.created(f"pools/{pool.id}", pool.e_tag, pool.last_modified)
+    return call.created(f"pools/{pool.id}", _version_of(pool))
 
 
 def get_pool(call: Call) -> Response:
     """Show a pool; for HEAD, say whether there is one."""
-    pool = _pool(call)
-    return call.entity("pools", pool_view(pool, call.base_url), (pool.e_tag, pool.last_modified))
+    pool = _checked_pool(call)
+    return call.entity("pools", pool_view(pool, call.base_url), _version_of(pool))
 
 
 def list_pools(call: Call) -> Response:
@@ -42,7 +42,7 @@ def update_pool(call: Call) -> Response:
     update = call.read(PoolUpdate)
     pool = _checked_pool(call)
     call.service.do(lambda account: account.pools.update(pool.id, update))
-    return call.done(200)
+    return call.done(200, _version(call))
 
 
 def replace_pool_properties(call: Call) -> Response:
@@ -50,7 +50,7 @@ def replace_pool_properties(call: Call) -> Response:
     replacement = call.read(PoolReplace)
     pool = _pool(call)
     call.service.do(lambda account: account.pools.replace(pool.id, replacement))
-    return call.done(204)
+    return call.done(204, _version(call))
 
 
 def resize_pool(call: Call) -> Response:
@@ -58,7 +58,7 @@ def resize_pool(call: Call) -> Response:
     resize = call.read(PoolResize)
     pool = _checked_pool(call)
     call.service.do(lambda account: account.pools.resize(pool.id, resize))
-    return call.done(202)
+    return call.done(202, _version(call))
 
 
 def delete_pool(call: Call) -> Response:
@@ -68,32 +68,11 @@ def delete_pool(call: Call) -> Response:
     return call.done(202)
 
 
-def list_nodes(call: Call) -> Response:
-    """List the nodes of a pool."""
-    pool = _pool(call)
-    nodes = call.service.do(lambda account: account.pools.nodes(pool.id))
-    return call.listing(
-        "nodes",
-        sorted(nodes, key=lambda node: node.id),
-        lambda node: node_view(pool, node, call.service.do(_running_on(node.id)), call.base_url),
-    )
-
-
-def get_node(call: Call) -> Response:
-    """Show a node."""
-    pool = _pool(call)
-    node = call.service.do(lambda account: account.pools.node(pool.id, call.params["node_id"]))
-    return call.entity("nodes", node_view(pool, node, call.service.do(_running_on(node.id)), call.base_url))
-
-
-def list_pool_node_counts(call: Call) -> Response:
-    """Count the nodes of all pools by state."""
-    pools = call.service.do(lambda account: account.pools.all())
-    return call.listing(
-        "poolnodecounts",
-        pools,
-        lambda pool: node_counts_view(pool, call.service.do(lambda account: account.pools.nodes(pool.id))),
-    )
+def stop_pool_resize(call: Call) -> Response:
+    """Leave a pool with the nodes that it has."""
+    pool = _checked_pool(call)
+    call.service.do(lambda account: account.pools.stop_resize(pool.id))
+    return call.done(202, _version(call))
 
 
 def _pool(call: Call) -> Pool:
@@ -102,12 +81,16 @@ def _pool(call: Call) -> Pool:
 
 def _checked_pool(call: Call) -> Pool:
     pool = _pool(call)
-    call.check_conditions(pool.e_tag)
+    call.check_conditions(_version_of(pool))
     return pool
 
 
-def _running_on(node_id: str) -> Callable[[Account], tuple[int, int]]:
-    return lambda account: (account.state.running_tasks[node_id], account.state.used_slots[node_id])
+def _version(call: Call) -> Version:
+    return _version_of(_pool(call))
+
+
+def _version_of(pool: Pool) -> Version:
+    return Version(pool.e_tag, pool.last_modified)
 
 
 OPERATIONS = [
@@ -118,8 +101,6 @@ OPERATIONS = [
     Operation("Pools_UpdatePool", "PATCH", "/pools/{pool_id}", update_pool),
     Operation("Pools_ReplacePoolProperties", "POST", "/pools/{pool_id}/updateproperties", replace_pool_properties),
     Operation("Pools_ResizePool", "POST", "/pools/{pool_id}/resize", resize_pool),
+    Operation("Pools_StopPoolResize", "POST", "/pools/{pool_id}/stopresize", stop_pool_resize),
     Operation("Pools_DeletePool", "DELETE", "/pools/{pool_id}", delete_pool),
-    Operation("Nodes_ListNodes", "GET", "/pools/{pool_id}/nodes", list_nodes),
-    Operation("Nodes_GetNode", "GET", "/pools/{pool_id}/nodes/{node_id}", get_node),
-    Operation("Pools_ListPoolNodeCounts", "GET", "/nodecounts", list_pool_node_counts),
 ]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from local.batch.api.call import json_response
+from local.batch.api.conditions import Version
 from local.batch.api.error_body import error_body
 from local.batch.api.operation import Operation
 from local.batch.api.views import task_view
@@ -32,7 +33,7 @@ def create_task(call: Call) -> Response:
     """Add a task to a job."""
     spec = call.read(TaskCreate)
     task = call.service.do(lambda account: account.tasks.create(_job_id(call), spec))
-    return call.created(f"jobs/{_job_id(call)}/tasks/{task.id}", task.e_tag, task.last_modified)
+    return call.created(f"jobs/{_job_id(call)}/tasks/{task.id}", _version_of(task))
 
 
 def create_task_collection(call: Call) -> Response:
@@ -45,8 +46,10 @@ def create_task_collection(call: Call) -> Response:
 
 def get_task(call: Call) -> Response:
     """Show a task."""
-    task = _task(call)
-    return call.entity("tasks", task_view(_job_id(call), task, call.base_url), (task.e_tag, task.last_modified))
+    task = _checked_task(call)
+    response = call.entity("tasks", task_view(_job_id(call), task, call.base_url), _version_of(task))
+    response.headers["DataServiceId"] = call.base_url + call.path
+    return response
 
 
 def list_tasks(call: Call) -> Response:
@@ -60,7 +63,7 @@ def replace_task(call: Call) -> Response:
     replacement = call.read(TaskReplace)
     task = _checked_task(call)
     call.service.do(lambda account: account.tasks.replace(_job_id(call), task.id, replacement))
-    return call.done(200)
+    return call.done(200, _version_of(_task(call)))
 
 
 def delete_task(call: Call) -> Response:
@@ -74,14 +77,14 @@ def terminate_task(call: Call) -> Response:
     """End a task."""
     task = _checked_task(call)
     call.service.do(lambda account: account.tasks.terminate(_job_id(call), task.id))
-    return call.done(204)
+    return call.done(204, _version_of(_task(call)))
 
 
 def reactivate_task(call: Call) -> Response:
     """Let a task that failed run again."""
     task = _checked_task(call)
     call.service.do(lambda account: account.tasks.reactivate(_job_id(call), task.id))
-    return call.done(204)
+    return call.done(204, _version_of(_task(call)))
 
 
 def _job_id(call: Call) -> str:
@@ -94,8 +97,12 @@ def _task(call: Call) -> Task:
 
 def _checked_task(call: Call) -> Task:
     task = _task(call)
-    call.check_conditions(task.e_tag)
+    call.check_conditions(_version_of(task))
     return task
+
+
+def _version_of(task: Task) -> Version:
+    return Version(task.e_tag, task.last_modified)
 
 
 def _add_result(call: Call, spec: TaskCreate, result: Task | BatchError) -> dict[str, Any]:

@@ -6,12 +6,16 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from local.batch.models.job import Job
-from local.batch.models.pool import Node, NodeState, Pool
+from local.batch.models.pool import Node, Pool
 from local.batch.models.task import Task, TaskState
 from local.batch.node.directories import task_root
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from local.batch.api.supported_images import SupportedImage
+    from local.batch.machine.state import NodeWork
+    from local.batch.models.common import BatchModel
 
 _NODE_COUNTS = (
     "creating",
@@ -31,19 +35,51 @@ _NODE_COUNTS = (
     "deallocating",
     "upgradingOS",
 )
+_COUNTED_BY_NAME = (TaskState.ACTIVE, TaskState.COMPLETED)
+"""Whatever a task does in between counts as running."""
 _TASK_COUNTS = ("active", "running", "completed", "succeeded", "failed")
 
 
-def _names(model: type[Job | Task | Pool | Node], *more: str) -> frozenset[str]:
-    return frozenset({*(field.alias or name for name, field in model.model_fields.items()), "url", *more})
+_NODE_PROPERTIES = (
+    "schedulingState",
+    "lastBootTime",
+    "ipAddress",
+    "ipv6Address",
+    "affinityId",
+    "vmSize",
+    "totalTasksRun",
+    "totalTasksSucceeded",
+    "runningTasksCount",
+    "runningTaskSlotsCount",
+    "recentTasks",
+    "startTask",
+    "startTaskInfo",
+    "endpointConfiguration",
+    "nodeAgentInfo",
+    "virtualMachineInfo",
+)
+_SECRETS = frozenset({"password", "sshPrivateKey", "accountKey", "sasKey"})
+_NOTHING: frozenset[str] = frozenset()
+
+
+def _names(model: type[Job | Task | Pool | Node], local_fields: frozenset[str], *more: str) -> frozenset[str]:
+    shown = (field.alias or name for name, field in model.model_fields.items() if name not in local_fields)
+    return frozenset({*shown, "url", *more})
 
 
 PROPERTIES = {
-    "jobs": _names(Job),
-    "tasks": _names(Task),
-    "pools": _names(Pool, "currentDedicatedNodes", "currentLowPriorityNodes"),
-    "nodes": _names(Node, "schedulingState", "lastBootTime", "ipAddress", "affinityId", "vmSize", "runningTasksCount"),
-    "files": frozenset({"name", "url", "isDirectory", "properties"}),
+    "jobs": _names(Job, Job.local_fields, "stats"),
+    "tasks": _names(Task, Task.local_fields, "stats"),
+    "pools": _names(
+        Pool,
+        Pool.local_fields,
+        "currentDedicatedNodes",
+        "currentLowPriorityNodes",
+        "autoScaleRun",
+        "identity",
+        "stats",
+    ),
+    "nodes": _names(Node, _NOTHING, *_NODE_PROPERTIES),
 }
 """What can be selected of each kind of resource."""
 
@@ -68,9 +104,6 @@ def task_view(job_id: str, task: Task, base_url: str) -> dict[str, Any]:
             "taskRootDirectory": root,
             "taskRootDirectoryUrl": f"{node_url}/files/{root}",
         }
-    registry = view.get("containerSettings", {}).get("registry")
-    if registry:
-        registry.pop("password", None)
     return {"id": task.id, "url": f"{base_url}/jobs/{job_id}/tasks/{task.id}", **view}
 
 
@@ -85,9 +118,9 @@ def pool_view(pool: Pool, base_url: str) -> dict[str, Any]:
     }
 
 
-def node_view(pool: Pool, node: Node, running: tuple[int, int], base_url: str) -> dict[str, Any]:
-    """Return a node as JSON; `running` is how many tasks run on it and how many slots they take."""
-    view = _dump(node, frozenset())
+def node_view(pool: Pool, node: Node, work: NodeWork, base_url: str) -> dict[str, Any]:
+    """Return a node as JSON, with the work that it does and has done."""
+    view = _dump(node, _NOTHING)
     return {
         **view,
         "url": f"{base_url}/pools/{pool.id}/nodes/{node.id}",
@@ -96,8 +129,10 @@ def node_view(pool: Pool, node: Node, running: tuple[int, int], base_url: str) -
         "ipAddress": "127.0.0.1",
         "affinityId": f"TVM:{node.id}",
         "vmSize": pool.vm_size,
-        "runningTasksCount": running[0],
-        "runningTaskSlotsCount": running[1],
+        "totalTasksRun": work.completed,
+        "totalTasksSucceeded": work.succeeded,
+        "runningTasksCount": work.running,
+        "runningTaskSlotsCount": work.used_slots,
     }
 
 
@@ -111,12 +146,17 @@ def node_counts_view(pool: Pool, nodes: Iterable[Node]) -> dict[str, Any]:
     }
 
 
+def supported_image_view(image: SupportedImage) -> dict[str, Any]:
+    """Return an image that pools can name as JSON."""
+    return _dump(image, _NOTHING)
+
+
 def task_counts_view(tasks: Iterable[Task]) -> dict[str, Any]:
     """Return how many tasks of a job are in which state, and how many slots they take."""
     counts: Counter[str] = Counter()
     slots: Counter[str] = Counter()
     for task in tasks:
-        names = [task.state.value]
+        names = [task.state.value if task.state in _COUNTED_BY_NAME else "running"]
         if task.state is TaskState.COMPLETED:
             names.append("succeeded" if task.succeeded else "failed")
         for name in names:
@@ -129,10 +169,17 @@ def task_counts_view(tasks: Iterable[Task]) -> dict[str, Any]:
 
 
 def _count_nodes(nodes: Iterable[Node]) -> dict[str, int]:
-    counts = Counter("leavingPool" if node.state is NodeState.LEAVING_POOL else node.state.value for node in nodes)
-    return {**{name: counts[name] for name in _NODE_COUNTS}, "total": counts.total()}
+    counts = Counter(node.state.value for node in nodes)
+    return {**{name: counts[name.lower()] for name in _NODE_COUNTS}, "total": counts.total()}
 
 
-def _dump(resource: Job | Task | Pool | Node, local_fields: frozenset[str]) -> dict[str, Any]:
+def _dump(resource: BatchModel, local_fields: frozenset[str]) -> dict[str, Any]:
     view = resource.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=set(local_fields))
-    return {name: value for name, value in view.items() if value != []}
+    return {name: _without_secrets(value) for name, value in view.items() if value != []}
+
+
+def _without_secrets(value: object) -> object:
+    """Leave out what the service takes and never shows: of user accounts, registries and mounts."""
+    if isinstance(value, dict):
+        return {name: _without_secrets(inner) for name, inner in value.items() if name not in _SECRETS}
+    return [_without_secrets(inner) for inner in value] if isinstance(value, list) else value

@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from local.batch.machine.jobs import Jobs
+from local.batch.machine.limits import Limits
+from local.batch.machine.nodes import Nodes
 from local.batch.machine.pools import Pools
 from local.batch.machine.runs import Runs
 from local.batch.machine.state import AlarmKind, Moments, State
@@ -25,26 +27,20 @@ if TYPE_CHECKING:
     from local.batch.models.pool import Pool
     from local.batch.models.task import Task
 
-DEFAULT_ACTIVE_JOB_QUOTA = 300
-"""Accounts have 100 to 300 at first: https://learn.microsoft.com/azure/batch/batch-quota-limit."""
-
 
 class Account:
-    """Pools, jobs and tasks of one account, and the operations on them."""
+    """Pools, nodes, jobs and tasks of one account, and the operations on them."""
 
     def __init__(
-        self,
-        clock: Callable[[], datetime],
-        *,
-        active_job_quota: int = DEFAULT_ACTIVE_JOB_QUOTA,
-        moments: Moments | None = None,
+        self, clock: Callable[[], datetime], *, limits: Limits | None = None, moments: Moments | None = None
     ) -> None:
         """`clock` returns an aware time that never goes back."""
-        self.state = State(clock, active_job_quota, moments or Moments())
+        self.state = State(clock, limits or Limits(), moments or Moments())
         self.jobs = Jobs(self.state)
         self.pools = Pools(self.state, self.jobs)
         self._runs = Runs(self.state, self.jobs)
         self.tasks = Tasks(self.state, self.jobs, self._runs)
+        self.nodes = Nodes(self.state, self._runs)
 
     def restore(self, pools: Iterable[Pool], jobs: Iterable[Job], tasks: Iterable[tuple[str, Task]]) -> None:
         """Take what was stored, tasks with the id of their job. What ran is run again, as after a node's reboot."""
@@ -57,6 +53,7 @@ class Account:
             self._set_alarm_again(job.settles_at, AlarmKind.JOB_SETTLES, job.id)
         for job_id, task in tasks:
             self.state.put_task(self.state.job(job_id), task)
+            self._runs.set_retention(job_id, task)
         for job in list(self.state.jobs.values()):
             for task in self.state.tasks_of(job).running():
                 self._runs.run_again_after_restart(self.state.job(job.id), task)
@@ -102,7 +99,8 @@ class Account:
             self.jobs.settle(job)
         elif alarm.kind is AlarmKind.JOB_TIME_LIMIT and job:
             self.jobs.end_at_time_limit(job)
-        elif alarm.kind is AlarmKind.TASK_TIME_LIMIT and job:
-            task = self.state.tasks_of(job).all.get(alarm.keys[1])
-            if task:
+        elif job and (task := self.state.tasks_of(job).all.get(alarm.keys[-1])):
+            if alarm.kind is AlarmKind.TASK_TIME_LIMIT:
                 self._runs.stop_at_time_limit(job, task)
+            elif alarm.kind is AlarmKind.TASK_FILES_EXPIRE:
+                self._runs.remove_expired_files(job, task)

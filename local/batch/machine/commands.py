@@ -57,7 +57,15 @@ class RemoveNode:
     node_id: str
 
 
-Command = StartTask | StopTask | RemoveTaskDirectory | RemoveNode
+@dataclass(frozen=True)
+class LoseNode:
+    """Be a node that has died: end all its processes at once, upload and report nothing more, lose its files."""
+
+    pool_id: str
+    node_id: str
+
+
+Command = StartTask | StopTask | RemoveTaskDirectory | RemoveNode | LoseNode
 
 
 @dataclass(frozen=True)

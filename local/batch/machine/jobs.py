@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pydantic.alias_generators import to_camel
+
 from local.batch.errors import BatchError, ErrorCode, invalid_property, not_implemented
 from local.batch.machine.commands import RemoveTaskDirectory, StopTask, TaskRun
 from local.batch.machine.job_states import ENDED_STATES, require_not_deleting, require_open
@@ -49,7 +51,7 @@ class Jobs:
         state = self._state
         if key_of(spec.id) in state.jobs:
             raise BatchError(ErrorCode.JOB_EXISTS)
-        if sum(job.state is not JobState.COMPLETED for job in state.jobs.values()) >= state.active_job_quota:
+        if sum(job.state is not JobState.COMPLETED for job in state.jobs.values()) >= state.limits.active_job_quota:
             raise BatchError(ErrorCode.ACTIVE_JOB_AND_SCHEDULE_QUOTA_REACHED)
         now = state.now()
         job = Job(
@@ -209,4 +211,4 @@ def _refuse_unsupported(spec: JobCreate) -> None:
         raise invalid_property("poolInfo", "", "Either poolId or autoPoolSpecification must be specified.")
     for name in _NOT_RUN_HERE:
         if getattr(spec, name) is not None:
-            raise not_implemented(name)
+            raise not_implemented(to_camel(name))

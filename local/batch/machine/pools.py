@@ -1,21 +1,21 @@
-"""What clients can ask of pools, and how nodes come and go."""
+"""What clients can ask of pools, and how they get and lose nodes."""
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
 
 from local.batch.errors import BatchError, ErrorCode
 from local.batch.machine.commands import RemoveNode
+from local.batch.machine.nodes import in_state, new_node
 from local.batch.machine.state import AlarmKind
 from local.batch.models.common import key_of
 from local.batch.models.pool import (
     AllocationState,
-    Node,
     NodeDeallocationOption,
     NodeState,
     Pool,
     PoolState,
+    ResizeError,
 )
 from local.batch.models.task import Ending
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class Pools:
-    """The operations on pools and nodes."""
+    """The operations on pools."""
 
     def __init__(self, state: State, jobs: Jobs) -> None:
         self._state = state
@@ -65,7 +65,7 @@ class Pools:
     def resize(self, pool_id: str, resize: PoolResize) -> None:
         """Change the number of nodes; tasks on nodes that leave end as asked for. BatchError PoolBeingResized."""
         pool = self._existing(pool_id)
-        if pool.allocation_state is AllocationState.RESIZING:
+        if pool.allocation_state is not AllocationState.STEADY:
             raise BatchError(ErrorCode.POOL_BEING_RESIZED)
         dedicated, low_priority = resize.target_dedicated_nodes, resize.target_low_priority_nodes
         now = self._state.now()
@@ -75,11 +75,30 @@ class Pools:
             resize_timeout=resize.resize_timeout,
             allocation_state=AllocationState.RESIZING,
             allocation_state_transition_time=now,
+            resize_errors=(),
             deallocation=resize.node_deallocation_option,
             e_tag=self._state.new_etag(),
             last_modified=now,
         )
         self._allocate(pool)
+
+    def stop_resize(self, pool_id: str) -> None:
+        """Leave the pool with the nodes that it has; a pool that is not being resized has nothing to stop.
+
+        BatchError OperationInvalidForCurrentState.
+        """
+        pool = self._existing(pool_id)
+        if pool.allocation_state is not AllocationState.RESIZING:
+            raise BatchError(ErrorCode.OPERATION_INVALID_FOR_CURRENT_STATE)
+        now = self._state.now()
+        stopping = pool.changed(
+            allocation_state=AllocationState.STOPPING,
+            allocation_state_transition_time=now,
+            nodes=tuple(node for node in pool.nodes if node.state is not NodeState.CREATING),
+            e_tag=self._state.new_etag(),
+            last_modified=now,
+        )
+        self._settle_later(stopping)
 
     def delete(self, pool_id: str) -> None:
         """Remove a pool and its nodes; what runs on them runs again if its job ever gets a pool of this id."""
@@ -106,30 +125,19 @@ class Pools:
         if pool.state is PoolState.DELETING:
             self._state.remove_pool(pool)
             return
-        usable = (node for node in pool.nodes if node.state is not NodeState.LEAVING_POOL)
+        usable = [node for node in pool.nodes if node.state is not NodeState.LEAVING_POOL]
         self._state.put_pool(
             pool.changed(
-                nodes=tuple(_in_state(node, NodeState.IDLE, self._state) for node in usable),
+                nodes=tuple(
+                    in_state(node, NodeState.IDLE, self._state) if node.state is NodeState.CREATING else node
+                    for node in usable
+                ),
+                resize_errors=self._resize_errors(pool),
                 allocation_state=AllocationState.STEADY,
                 allocation_state_transition_time=now,
                 settles_at=None,
             )
         )
-
-    def nodes(self, pool_id: str) -> list[Node]:
-        """Return the nodes of a pool as clients see them."""
-        return [self._shown(node) for node in self._state.pool(pool_id).nodes]
-
-    def node(self, pool_id: str, node_id: str) -> Node:
-        """Return a node as clients see it; BatchError PoolNotFound or NodeNotFound if there is none."""
-        found = [node for node in self.nodes(pool_id) if key_of(node.id) == key_of(node_id)]
-        if not found:
-            raise BatchError(ErrorCode.NODE_NOT_FOUND)
-        return found[0]
-
-    def _shown(self, node: Node) -> Node:
-        busy = node.state is NodeState.IDLE and self._state.running_tasks[node.id]
-        return node.changed(state=NodeState.RUNNING) if busy else node
 
     def _existing(self, pool_id: str) -> Pool:
         pool = self._state.pool(pool_id)
@@ -144,27 +152,43 @@ class Pools:
     def _allocate(self, pool: Pool) -> Pool:
         for dedicated in (True, False):
             pool = self._with_nodes(pool, dedicated=dedicated)
-        settles_at = self._state.now() + self._state.moments.resizing
-        pool = self._state.put_pool(pool.changed(settles_at=settles_at))
-        self._state.set_alarm(settles_at, AlarmKind.POOL_SETTLES, pool.id)
+        pool = self._settle_later(pool)
         self._stop_tasks_on_leaving_nodes(pool)
         return pool
+
+    def _settle_later(self, pool: Pool) -> Pool:
+        settles_at = self._state.now() + self._state.moments.resizing
+        self._state.set_alarm(settles_at, AlarmKind.POOL_SETTLES, pool.id)
+        return self._state.put_pool(pool.changed(settles_at=settles_at))
 
     def _with_nodes(self, pool: Pool, *, dedicated: bool) -> Pool:
         surplus = pool.count(dedicated=dedicated) - pool.target(dedicated=dedicated)
         if surplus <= 0:
             new = tuple(
-                _new_node(pool, pool.nodes_allocated + number, self._state, dedicated=dedicated)
-                for number in range(-surplus)
+                new_node(pool, pool.nodes_allocated + number, self._state, dedicated=dedicated)
+                for number in range(self._available(pool, -surplus, dedicated=dedicated))
             )
             return pool.changed(nodes=pool.nodes + new, nodes_allocated=pool.nodes_allocated + len(new))
         kind = [node for node in pool.nodes if node.is_dedicated is dedicated]
         idle_first = sorted(kind, key=lambda node: self._state.running_tasks[node.id])
         leaving = {node.id for node in idle_first[:surplus]}
         nodes = tuple(
-            _in_state(node, NodeState.LEAVING_POOL, self._state) if node.id in leaving else node for node in pool.nodes
+            in_state(node, NodeState.LEAVING_POOL, self._state) if node.id in leaving else node for node in pool.nodes
         )
         return pool.changed(nodes=nodes)
+
+    def _available(self, pool: Pool, wanted: int, *, dedicated: bool) -> int:
+        limit = self._state.limits.of_pool(pool)
+        return wanted if limit is None else min(wanted, max(0, limit.nodes - pool.count(dedicated=dedicated)))
+
+    def _resize_errors(self, pool: Pool) -> tuple[ResizeError, ...]:
+        """Return why the pool did not get all nodes that it should have, for each kind of node."""
+        missing = [kind for kind in (True, False) if pool.count(dedicated=kind) < pool.target(dedicated=kind)]
+        if pool.allocation_state is AllocationState.STOPPING:
+            stopped = ResizeError(code="ResizeStopped", message="The user stopped the resize operation.")
+            return (stopped,) if missing else ()
+        limit = self._state.limits.of_pool(pool)
+        return tuple(limit.error(dedicated=kind) for kind in missing) if limit else ()
 
     def _stop_tasks_on_leaving_nodes(self, pool: Pool) -> None:
         if pool.deallocation is NodeDeallocationOption.TASK_COMPLETION:
@@ -178,21 +202,3 @@ class Pools:
     def _running_tasks(self) -> list[tuple[Job, Task]]:
         jobs = self._state.jobs.values()
         return [(job, task) for job in jobs for task in self._state.tasks_of(job).running()]
-
-
-def _new_node(pool: Pool, number: int, state: State, *, dedicated: bool) -> Node:
-    now = state.now()
-    digest = hashlib.sha256(f"{pool.id}/{pool.creation_time.isoformat()}/{number}".encode()).hexdigest()
-    return Node(
-        id=f"tvmps_{digest}_{'d' if dedicated else 'p'}",
-        state=NodeState.CREATING,
-        state_transition_time=now,
-        allocation_time=now,
-        is_dedicated=dedicated,
-    )
-
-
-def _in_state(node: Node, node_state: NodeState, state: State) -> Node:
-    if node.state is node_state:
-        return node
-    return node.changed(state=node_state, state_transition_time=state.now())

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from local.batch.failures import FailureCode, Phase, phase_of
-from local.batch.machine.commands import StartTask, TaskEnd, TaskRun
+from local.batch.machine.commands import RemoveTaskDirectory, StartTask, TaskEnd, TaskRun
 from local.batch.machine.exit_conditions import exit_actions
+from local.batch.machine.retention import files_expire_at
 from local.batch.machine.scheduler import Candidate, next_assignment
 from local.batch.machine.state import AlarmKind
 from local.batch.models.common import FOR_EVER, key_of
@@ -61,6 +62,7 @@ class Runs:
     def complete(self, job: Job, task: Task, end: TaskEnd) -> None:
         """Complete a task, then do what its exit conditions and the job's settings ask for."""
         completed = self._state.put_task(job, _completed(task, end, self._state))
+        self.set_retention(job.id, completed)
         if job.on_task_failure is TaskFailureMode.PERFORM_EXIT_OPTIONS_JOB_ACTION:
             action = exit_actions(completed).job
             if action is JobAction.TERMINATE:
@@ -76,6 +78,24 @@ class Runs:
             return
         self._state.put_task(job, _active_again(task, self._state))
 
+    def lose_all(self, pool_id: str, node_id: str) -> None:
+        """Put back every task of a node that died: a requeue, not a retry. What was being ended has ended."""
+        for job in list(self._state.jobs.values()):
+            for task in self._state.tasks_of(job).running():
+                if task.node_info == NodeInfo(pool_id=pool_id, node_id=node_id):
+                    self._lose(self._state.job(job.id), task)
+
+    def set_retention(self, job_id: str, task: Task) -> None:
+        """Have the files of a completed task removed from its node at the end of its `retentionTime`."""
+        if at := files_expire_at(task):
+            self._state.set_alarm(at, AlarmKind.TASK_FILES_EXPIRE, job_id, task.id)
+
+    def remove_expired_files(self, job: Job, task: Task) -> None:
+        """Remove the files of a task from its node if their time is over."""
+        at, node = files_expire_at(task), task.node_info
+        if at and node and at <= self._state.now():
+            self._state.command(RemoveTaskDirectory(node.pool_id, node.node_id, job.id, task.id))
+
     def set_time_limit(self, job: Job, task: Task) -> None:
         """Have a running task stopped at its `maxWallClockTime`."""
         limit, started = task.constraints.max_wall_clock_time, task.execution_info.start_time
@@ -89,6 +109,13 @@ class Runs:
             return
         if self._state.now() - started >= task.constraints.max_wall_clock_time:
             self._jobs.stop_task(job, task, Ending.ENDED)
+
+    def _lose(self, job: Job, task: Task) -> None:
+        if task.ending is Ending.ENDED:
+            self.complete(job, task, TaskEnd(failure=FailureCode.TASK_ENDED.info()))
+        else:
+            self._requeue(job, task)
+        self._jobs.settle(self._state.job(job.id))
 
     def _free_slots(self, pool: Pool) -> dict[str, int]:
         if pool.state is not PoolState.ACTIVE:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from local.batch.machine.commands import Command
+    from local.batch.machine.limits import Limits
     from local.batch.models.job import Job
     from local.batch.models.pool import Pool
     from local.batch.models.task import Task
@@ -50,12 +51,23 @@ class Moments:
     resizing: timedelta = timedelta(milliseconds=200)
 
 
+@dataclass(frozen=True)
+class NodeWork:
+    """The tasks that a node runs, the slots that they take, and those that have ended on it since the service began."""
+
+    running: int
+    used_slots: int
+    completed: int
+    succeeded: int
+
+
 class AlarmKind(Enum):
     """What is to be looked at when an alarm goes off."""
 
     JOB_SETTLES = auto()
     JOB_TIME_LIMIT = auto()
     POOL_SETTLES = auto()
+    TASK_FILES_EXPIRE = auto()
     TASK_TIME_LIMIT = auto()
 
 
@@ -72,15 +84,17 @@ class Alarm:
 class State:
     """The resources of one account, and the few rules that hold whenever one of them changes."""
 
-    def __init__(self, clock: Callable[[], datetime], active_job_quota: int, moments: Moments) -> None:
+    def __init__(self, clock: Callable[[], datetime], limits: Limits, moments: Moments) -> None:
         self.now = clock
-        self.active_job_quota = active_job_quota
+        self.limits = limits
         self.moments = moments
         self.pools: dict[str, Pool] = {}
         self.jobs: dict[str, Job] = {}
         self.tasks: dict[str, JobTasks] = {}
         self.used_slots: Counter[str] = Counter()
         self.running_tasks: Counter[str] = Counter()
+        self._completed_on: Counter[str] = Counter()
+        self._succeeded_on: Counter[str] = Counter()
         self.jobs_with_ready_tasks: set[str] = set()
         self._alarms: list[Alarm] = []
         self._commands: list[Command] = []
@@ -151,8 +165,10 @@ class State:
     def put_task(self, job: Job, task: Task) -> Task:
         """Add or change a task."""
         tasks = self.tasks_of(job)
-        self._count_slots(tasks.all.get(key_of(task.id)), -1)
+        before = tasks.all.get(key_of(task.id))
+        self._count_slots(before, -1)
         self._count_slots(task, +1)
+        self._count_end(before, task)
         tasks.put(task)
         self._note_ready(key_of(job.id))
         self._note_changed(Kind.TASK, key_of(job.id), key_of(task.id))
@@ -164,6 +180,15 @@ class State:
         self.tasks_of(job).remove(task)
         self._note_ready(key_of(job.id))
         self._note_changed(Kind.TASK, key_of(job.id), key_of(task.id))
+
+    def work_of(self, node_id: str) -> NodeWork:
+        """Return what a node does and has done."""
+        return NodeWork(
+            self.running_tasks[node_id],
+            self.used_slots[node_id],
+            self._completed_on[node_id],
+            self._succeeded_on[node_id],
+        )
 
     def command(self, command: Command) -> None:
         """Tell a node to do something."""
@@ -215,6 +240,12 @@ class State:
             self.jobs_with_ready_tasks.add(job_key)
         else:
             self.jobs_with_ready_tasks.discard(job_key)
+
+    def _count_end(self, before: Task | None, task: Task) -> None:
+        """Count a task that has ended on its node just now."""
+        if before and before.state is not task.state is TaskState.COMPLETED and task.node_info:
+            self._completed_on[task.node_info.node_id] += 1
+            self._succeeded_on[task.node_info.node_id] += task.succeeded
 
     def _count_slots(self, task: Task | None, sign: int) -> None:
         if task and task.state is TaskState.RUNNING and task.node_info:

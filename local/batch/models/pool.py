@@ -7,7 +7,14 @@ from typing import ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from local.batch.models.common import BatchModel, Duration, Json, NameValuePair, ResourceId, WireEnum
+from local.batch.models.common import (
+    BatchModel,
+    Duration,
+    Json,
+    NameValuePair,
+    ResourceId,
+    WireEnum,
+)
 
 MAX_SLOTS_PER_NODE = 256
 SHORTEST_RESIZE_TIMEOUT = timedelta(minutes=5)
@@ -25,15 +32,28 @@ class AllocationState(WireEnum):
 
     STEADY = "steady"
     RESIZING = "resizing"
+    STOPPING = "stopping"
 
 
 class NodeState(WireEnum):
-    """The states of nodes that this service shows."""
+    """The states of a node. Only an idle one takes tasks; it is shown as running while it has any."""
 
     CREATING = "creating"
+    DEALLOCATED = "deallocated"
+    DEALLOCATING = "deallocating"
     IDLE = "idle"
-    RUNNING = "running"
     LEAVING_POOL = "leavingpool"
+    OFFLINE = "offline"
+    PREEMPTED = "preempted"
+    REBOOTING = "rebooting"
+    REIMAGING = "reimaging"
+    RUNNING = "running"
+    STARTING = "starting"
+    START_TASK_FAILED = "starttaskfailed"
+    UNKNOWN = "unknown"
+    UNUSABLE = "unusable"
+    UPGRADING_OS = "upgradingos"
+    WAITING_FOR_START_TASK = "waitingforstarttask"
 
 
 class NodeFillType(WireEnum):
@@ -95,7 +115,7 @@ class PoolCreate(BatchModel):
     display_name: str | None = None
     vm_size: str
     virtual_machine_configuration: Json = None
-    resize_timeout: Duration = timedelta(minutes=15)
+    resize_timeout: Duration = Field(default=timedelta(minutes=15), ge=SHORTEST_RESIZE_TIMEOUT)
     target_dedicated_nodes: int = Field(default=0, ge=0)
     target_low_priority_nodes: int = Field(default=0, ge=0)
     enable_auto_scale: bool = False
@@ -117,6 +137,14 @@ class PoolCreate(BatchModel):
     resource_tags: Json = None
 
 
+class NodeError(BatchModel):
+    """Why a node cannot be used."""
+
+    code: str
+    message: str
+    error_details: tuple[NameValuePair, ...] = ()
+
+
 class Node(BatchModel):
     """A node of a pool; `dedicated` is false for spot and low-priority nodes."""
 
@@ -125,8 +153,15 @@ class Node(BatchModel):
     state_transition_time: datetime
     allocation_time: datetime
     is_dedicated: bool
-    total_tasks_run: int = 0
-    total_tasks_succeeded: int = 0
+    errors: tuple[NodeError, ...] = ()
+
+
+class ResizeError(BatchModel):
+    """Why a pool did not get the nodes that it should have."""
+
+    code: str
+    message: str
+    values: tuple[NameValuePair, ...] = ()
 
 
 class Pool(PoolCreate):
@@ -141,6 +176,7 @@ class Pool(PoolCreate):
     state_transition_time: datetime
     allocation_state: AllocationState
     allocation_state_transition_time: datetime
+    resize_errors: tuple[ResizeError, ...] = ()
     nodes: tuple[Node, ...] = ()
     nodes_allocated: int = 0
     settles_at: datetime | None = None

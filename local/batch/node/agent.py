@@ -7,7 +7,7 @@ import logging
 import shutil
 from typing import TYPE_CHECKING
 
-from local.batch.machine.commands import RemoveNode, RemoveTaskDirectory, StartTask, StopTask
+from local.batch.machine.commands import LoseNode, RemoveNode, RemoveTaskDirectory, StartTask, StopTask
 from local.batch.node.directories import TaskDirectories, node_directory
 from local.batch.node.leftovers import Leftovers
 from local.batch.node.task_process import TaskProcess
@@ -31,6 +31,8 @@ class Agent:
         self._leftovers = Leftovers(settings.root / ".process-groups")
         self._processes: dict[TaskRun, TaskProcess] = {}
         self._work: set[asyncio.Task[None]] = set()
+        self._runs: dict[TaskRun, asyncio.Task[None]] = {}
+        self._dying: dict[str, asyncio.Task[None]] = {}
 
     def remove_leftovers(self) -> None:
         """End what an earlier service left running when it was killed, and remove what that left."""
@@ -42,13 +44,16 @@ class Agent:
             case StartTask():
                 process = TaskProcess(command, self._settings, self._leftovers)
                 self._processes[command.run] = process
-                self._begin(self._run(command.run, process))
+                self._runs[command.run] = self._begin(self._run(command.run, process))
             case StopTask(run):
                 self._stop(run)
             case RemoveTaskDirectory():
                 self._begin(self._remove_task_directory(command))
             case RemoveNode(pool_id, node_id):
                 self._begin(_remove(node_directory(self._settings.root, pool_id, node_id)))
+
+            case LoseNode():
+                self._dying[command.node_id] = self._begin(self._lose_node(command))
 
     async def close(self) -> None:
         """End all processes; nothing is reported of them, so that they count as running."""
@@ -60,10 +65,11 @@ class Agent:
         if process := self._processes.get(run):
             process.stop()
 
-    def _begin(self, work: Coroutine[None, None, None]) -> None:
+    def _begin(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.ensure_future(work)
         self._work.add(task)
         task.add_done_callback(self._ended)
+        return task
 
     def _ended(self, work: asyncio.Task[None]) -> None:
         self._work.discard(work)
@@ -72,10 +78,19 @@ class Agent:
 
     async def _run(self, run: TaskRun, process: TaskProcess) -> None:
         try:
+            if dying := self._dying.get(process.node_id):  # the node is back before all of its past is gone
+                await asyncio.wait({dying})
             end = await process.run()
         finally:
-            del self._processes[run]
+            del self._processes[run], self._runs[run]
         self._report(run, end)
+
+    async def _lose_node(self, node: LoseNode) -> None:
+        runs = [self._runs[run] for run, process in self._processes.items() if process.node_id == node.node_id]
+        for run in runs:
+            run.cancel()
+        await asyncio.gather(*runs, return_exceptions=True)
+        await _remove(node_directory(self._settings.root, node.pool_id, node.node_id))
 
     async def _remove_task_directory(self, command: RemoveTaskDirectory) -> None:
         for run, process in list(self._processes.items()):

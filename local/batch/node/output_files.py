@@ -13,6 +13,7 @@ from azure.core.exceptions import AzureError, HttpResponseError
 
 from local.batch.models.task import UploadCondition
 from local.batch.node.blob_naming import named_files
+from local.batch.node.faults import REASON, NodeFaults
 from local.batch.node.storage import FILE_UPLOAD, container_client
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class Uploader:
     directories: TaskDirectories
     environment: Mapping[str, str]
     naming: BlobNaming
+    faults: NodeFaults
 
     def upload(self, files: tuple[OutputFile, ...], exit_code: int) -> FailureInfo | None:
         """Upload what the exit code asks for; return the first failure. One that fails does not stop the others."""
@@ -46,6 +48,8 @@ class Uploader:
         return failures[0] if failures else None
 
     def _upload(self, output: OutputFile) -> list[FailureInfo]:
+        if self.faults.fails_upload(output.file_pattern):
+            return [self._failed(output, None, REASON)]
         destination = output.destination.container
         headers = {header.name: header.value or "" for header in destination.upload_headers}
         try:

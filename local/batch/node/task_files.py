@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mimetypes
 import os
+import shutil
 import stat
 from datetime import UTC, datetime
 from pathlib import Path
@@ -45,6 +46,16 @@ def find_file(directory: Path, name: str) -> Path | None:
     """Return the path of a file or directory of a task; None if there is none of that name inside the directory."""
     path = Path(os.path.normpath(directory / name))
     return path if path.is_relative_to(directory) and path.exists() else None
+
+
+def remove(path: Path, *, recursive: bool) -> None:
+    """Remove a file or folder; OSError if a folder has something in it and `recursive` is not given."""
+    if path.is_symlink() or not path.is_dir():
+        path.unlink()
+    elif recursive:
+        shutil.rmtree(path)
+    else:
+        path.rmdir()
 
 
 def describe(path: Path, directory: Path) -> TaskFile:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from local.batch.failures import FailureCode
@@ -13,6 +13,7 @@ from local.batch.models.task import ContainerExecutionInfo
 from local.batch.node.command_line import execution_of
 from local.batch.node.directories import TaskDirectories
 from local.batch.node.environment import task_environment
+from local.batch.node.faults import REASON, NodeFaults
 from local.batch.node.output_files import Uploader
 from local.batch.node.pre_processing import PreProcessingError
 from local.batch.node.process import start_process
@@ -28,13 +29,17 @@ if TYPE_CHECKING:
     from local.batch.node.process import ProcessGroup
 
 
-@dataclass(frozen=True)
+@dataclass
 class NodeSettings:
-    """What is the same for all nodes: where they keep their files, the account, how blobs are named."""
+    """What is the same for all nodes: where they keep their files, the account, how blobs are named, what fails.
+
+    `naming` can be changed while nodes work; the next uploads go by it.
+    """
 
     root: Path
     account: AccountInfo
     naming: BlobNaming
+    faults: NodeFaults = field(default_factory=NodeFaults)
 
 
 class TaskProcess:
@@ -50,6 +55,11 @@ class TaskProcess:
         ids = (start.pool_id, start.node_id, start.job.id, start.task.id)
         self._directories = TaskDirectories.of(settings.root, *ids)
         self._environment = task_environment(start, self._directories, settings.account)
+
+    @property
+    def node_id(self) -> str:
+        """The node that the task runs on."""
+        return self._start.node_id
 
     def stop(self) -> None:
         """End the task's processes; if they have not started yet, they never will."""
@@ -69,6 +79,7 @@ class TaskProcess:
     async def _run(self) -> TaskEnd:
         task = self._start.task
         self._directories.create()
+        self._pull_image()
         await asyncio.to_thread(download_resource_files, task.resource_files, self._directories.working)
         if self._stopped:
             return TaskEnd(failure=FailureCode.TASK_ENDED.info())
@@ -76,9 +87,15 @@ class TaskProcess:
         container = self._container_info()
         if exit_code and self._start.retries_left and not self._stopped:
             return TaskEnd(exit_code, container=container)
-        uploader = Uploader(self._directories, self._environment, self._settings.naming)
+        uploader = Uploader(self._directories, self._environment, self._settings.naming, self._settings.faults)
         failure = await asyncio.to_thread(uploader.upload, task.output_files, exit_code)
         return TaskEnd(exit_code, failure, container)
+
+    def _pull_image(self) -> None:
+        container = self._start.task.container_settings
+        if container and self._settings.faults.fails_pull(container.image_name):
+            failure = FailureCode.CONTAINER_INVALID_IMAGE.info(ContainerImage=container.image_name, Message=REASON)
+            raise PreProcessingError(failure)
 
     async def _run_command(self) -> int:
         execution = execution_of(self._start.task, self._directories.working)

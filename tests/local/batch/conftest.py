@@ -21,11 +21,13 @@ from azure.core.credentials import AzureNamedKeyCredential
 from local.batch import ACCOUNT_KEY, ACCOUNT_NAME
 from local.batch.machine.account import Account
 from local.batch.machine.commands import StartTask, StopTask, TaskEnd, TaskRun
+from local.batch.machine.limits import Limits
 from local.batch.models.job import JobCreate
 from local.batch.models.pool import PoolCreate
 from local.batch.models.task import TaskCreate
 from local.child import Child, Program
 from local.ports import AUTO, Ports
+from tests.local.batch.blocking import BlockingClient
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -44,7 +46,7 @@ class Machine:
     quota: int = 300
 
     def __post_init__(self) -> None:
-        self.account = Account(lambda: self.now, active_job_quota=self.quota)
+        self.account = Account(lambda: self.now, limits=Limits(active_job_quota=self.quota))
 
     def pool(self, pool_id: str = "pool", nodes: int = 1, slots: int = 4, **more: Any) -> None:
         """Create a pool and wait for its nodes."""
@@ -114,6 +116,10 @@ class Service:
         credential = AzureNamedKeyCredential(ACCOUNT_NAME, key)
         return BatchClient(self.endpoint, credential, retry_total=0)
 
+    def asynchronous_client(self) -> BlockingClient:
+        """Return a client of the unchanged asynchronous SDK, to be called like the other."""
+        return BlockingClient(self.endpoint, AzureNamedKeyCredential(ACCOUNT_NAME, ACCOUNT_KEY))
+
     def send(self, method: str, path: str, body: object = None) -> tuple[int, Any]:
         """Send a request without signature; return status and JSON of the answer."""
         address = urlsplit(self.endpoint)
@@ -155,6 +161,20 @@ def service(start_service: Callable[..., Service]) -> Service:
 def client(service: Service) -> BatchClient:
     """A client of the service."""
     return service.client()
+
+
+@pytest.fixture(params=["sync", "aio"])
+def either_client(request: pytest.FixtureRequest, service: Service) -> Iterator[BatchClient | BlockingClient]:
+    """Each of the two clients of the SDK in turn."""
+    with service.client() if request.param == "sync" else service.asynchronous_client() as client:
+        yield client
+
+
+@pytest.fixture
+def virtual_machine() -> models.VirtualMachineConfiguration:
+    """What pools must say of their nodes, although it makes no difference here."""
+    image = models.BatchVmImageReference(publisher="canonical", offer="ubuntu-24_04-lts", sku="server")
+    return models.VirtualMachineConfiguration(image_reference=image, node_agent_sku_id="batch.node.ubuntu 24.04")
 
 
 @pytest.fixture

@@ -23,6 +23,12 @@ def task(task_id: str, command_line: str = "true", **more) -> models.BatchTaskCr
     return models.BatchTaskCreateOptions(id=task_id, command_line=command_line, **more)
 
 
+@pytest.fixture
+def client(either_client):
+    """What is said here holds for both clients of the SDK."""
+    return either_client
+
+
 def send(client, method: str, path: str, **more):
     """Send a signed request as it is."""
     request = HttpRequest(method, path, params={"api-version": "2025-06-01"}, **more)
@@ -118,12 +124,13 @@ class TestJobs:
 
     def test_listings_filter_select_and_page(self, client, new_job):
         """With $filter, $select and maxresults the SDK's iterator still finds every job."""
-        jobs = {new_job(priority=3) for _ in range(5)}
-        ended = new_job(priority=3)
+        pool_id = f"none-{uuid.uuid4().hex[:8]}"
+        jobs = {new_job(pool_id=pool_id) for _ in range(5)}
+        ended = new_job(pool_id=pool_id)
         client.begin_terminate_job(ended, REASON, polling_interval=0).wait()
-        listed = list(client.list_jobs(filter="state ne 'completed' and priority eq 3", select=["id"], max_results=2))
-        assert jobs <= {job.id for job in listed}
-        assert ended not in {job.id for job in listed}
+        of_pool = f"state ne 'completed' and executionInfo/poolId eq '{pool_id}'"
+        listed = list(client.list_jobs(filter=of_pool, select=["id"], max_results=2))
+        assert {job.id for job in listed} == jobs
         assert all(job.as_dict().keys() == {"id"} for job in listed)
 
     @pytest.mark.parametrize(
@@ -251,11 +258,17 @@ class TestPools:
     """Operations on pools and nodes."""
 
     @pytest.fixture
-    def pool_id(self, client, wait_until):
+    def pool_id(self, client, wait_until, virtual_machine):
         """A pool of two nodes."""
         pool_id = f"pool-{uuid.uuid4().hex[:8]}"
         client.create_pool(
-            models.BatchPoolCreateOptions(id=pool_id, vm_size="m", target_dedicated_nodes=2, task_slots_per_node=3)
+            models.BatchPoolCreateOptions(
+                id=pool_id,
+                vm_size="m",
+                target_dedicated_nodes=2,
+                task_slots_per_node=3,
+                virtual_machine_configuration=virtual_machine,
+            )
         )
         wait_until(lambda: client.get_pool(pool_id).allocation_state == "steady")
         yield pool_id
@@ -277,10 +290,11 @@ class TestPools:
         with pytest.raises(ResourceNotFoundError):
             client.pool_exists("nothing")
 
-    def test_an_existing_pool_is_a_conflict(self, client, pool_id):
+    def test_an_existing_pool_is_a_conflict(self, client, pool_id, virtual_machine):
         """PoolExists."""
+        again = models.BatchPoolCreateOptions(id=pool_id, vm_size="m", virtual_machine_configuration=virtual_machine)
         with pytest.raises(ResourceExistsError) as refusal:
-            client.create_pool(models.BatchPoolCreateOptions(id=pool_id, vm_size="m"))
+            client.create_pool(again)
         assert refusal.value.error.code == "PoolExists"
 
     def test_a_pool_can_be_resized(self, client, pool_id):
@@ -289,11 +303,84 @@ class TestPools:
         client.begin_resize_pool(pool_id, options, polling_interval=0).wait()
         assert client.get_pool(pool_id).current_dedicated_nodes == 1
 
+    def test_the_secrets_of_a_pool_are_not_shown(self, client, pool_id):
+        """Wherever in its properties they stand."""
+        user = models.UserAccount(name="u", password="secret")
+        registry = models.ContainerRegistryReference(username="u", password="secret")
+        start_task = models.BatchStartTask(
+            command_line="true",
+            container_settings=models.BatchTaskContainerSettings(image_name="i", registry=registry),
+        )
+        client.update_pool(pool_id, models.BatchPoolUpdateOptions(user_accounts=[user], start_task=start_task))
+        assert "secret" not in str(client.get_pool(pool_id).as_dict())
+
+    @pytest.mark.parametrize(
+        ("body", "answer"),
+        [
+            ({"id": "p", "vmSize": "m"}, (400, "MissingRequiredProperty")),
+            ({"id": "p", "vmSize": "m", "virtualMachineConfiguration": {}}, (400, "MissingRequiredProperty")),
+            ({"id": "p", "vmSize": "m", "resizeTimeout": "PT1M"}, (400, "InvalidPropertyValue")),
+            ({"id": "p", "vmSize": "m", "enableAutoScale": True}, (501, "NotImplemented")),
+        ],
+    )
+    def test_a_pool_that_cannot_be_is_refused(self, client, body, answer):
+        """What its nodes are made of must be said; that their number is left to a formula is not served."""
+        with pytest.raises(HttpResponseError) as refusal:
+            send(client, "POST", "/pools", json=body)
+        assert (refusal.value.status_code, refusal.value.error.code) == answer
+
     def test_a_pool_keeps_what_nothing_here_depends_on(self, client, pool_id):
         """Properties that are only stored come back as they were given."""
         client.update_pool(pool_id, models.BatchPoolUpdateOptions(display_name="shown", task_slots_per_node=4))
         pool = client.get_pool(pool_id)
         assert (pool.display_name, pool.task_slots_per_node) == ("shown", 4)
+
+
+class TestQueries:
+    """Options of listings and reads."""
+
+    @pytest.mark.parametrize(
+        ("path", "code"),
+        [
+            ("/jobs?$select=id,settlesAt", "InvalidQueryParameterValue"),
+            ("/jobs?$expand=tasks", "InvalidQueryParameterValue"),
+            ("/jobs?$filter=priority eq 1", "InvalidQueryParameterValue"),
+            ("/jobs?maxresults=0", "OutOfRangeQueryParameterValue"),
+            ("/jobs?maxresults=1001", "OutOfRangeQueryParameterValue"),
+            ("/pools/local?$select=nodes", "InvalidQueryParameterValue"),
+            ("/pools/local/nodes?$expand=stats", "InvalidQueryParameterValue"),
+            ("/nodecounts?$filter=poolId ne 'x'", "InvalidQueryParameterValue"),
+        ],
+    )
+    def test_what_there_is_not_is_refused(self, client, path, code):
+        """The answer names the parameter and its value."""
+        path, _, query = path.partition("?")
+        name, _, value = query.partition("=")
+        request = HttpRequest("GET", path, params={"api-version": "2025-06-01", name: value})
+        with pytest.raises(HttpResponseError) as refusal:
+            client.send_request(request)
+        assert (refusal.value.status_code, refusal.value.error.code) == (400, code)
+        details = {item["key"]: item["value"] for item in refusal.value.model["values"]}
+        assert (details["QueryParameterName"], details["QueryParameterValue"]) == (name, value)
+
+    @pytest.mark.parametrize("version", ["2019-08-01.10.0", "2022-10-01.16.0", "2024-07-01.20.0", "2025-06-01"])
+    def test_older_versions_are_served(self, client, version):
+        """Clients of other years ask in their own way."""
+        assert client.send_request(HttpRequest("GET", "/jobs", params={"api-version": version})).status_code == 200
+
+    @pytest.mark.parametrize(
+        ("params", "code"),
+        [
+            ({}, "MissingRequiredQueryParameter"),
+            ({"api-version": "2026-01-01"}, "UnsupportedRequestVersion"),
+            ({"api-version": "latest"}, "UnsupportedRequestVersion"),
+        ],
+    )
+    def test_other_versions_are_refused(self, client, params, code):
+        """Those to come, and none at all."""
+        with pytest.raises(HttpResponseError) as refusal:
+            client.send_request(HttpRequest("GET", "/jobs", params=params))
+        assert (refusal.value.status_code, refusal.value.error.code) == (400, code)
 
 
 class TestAuthentication:

@@ -7,17 +7,17 @@ from types import SimpleNamespace
 
 import pytest
 
+from local.batch.api.filterable import FILTERABLE
 from local.batch.api.filters import parse_filter
 from local.batch.errors import BatchError
-from local.batch.models.job import JobState
+from local.batch.models.pool import NodeState
+from local.batch.models.task import TaskState
 
-JOB = SimpleNamespace(
+TASK = SimpleNamespace(
     id="it's-1",
-    state=JobState.ACTIVE,
-    priority=5,
+    state=TaskState.ACTIVE,
     creation_time=datetime(2026, 1, 1, tzinfo=UTC),
-    previous_state=None,
-    execution_info=SimpleNamespace(exit_code=3, pool_id="p"),
+    execution_info=SimpleNamespace(exit_code=3, start_time=datetime(2026, 1, 2, tzinfo=UTC), end_time=None),
 )
 
 
@@ -25,26 +25,26 @@ JOB = SimpleNamespace(
     ("text", "passes"),
     [
         ("state eq 'active'", True),
+        ("state eq 'Active'", True),
         ("state ne 'completed'", True),
-        ("state eq 'completed' or priority ge 5", True),
-        ("state eq 'completed' or state eq 'x' and priority eq 5", False),
-        ("(state eq 'active' or state eq 'x') and priority gt 5", False),
+        ("state eq 'completed' or executionInfo/exitCode ge 3", True),
+        ("state eq 'active' or state eq 'running' and executionInfo/exitCode eq 4", True),
+        ("(state eq 'active' or state eq 'running') and executionInfo/exitCode eq 4", False),
         ("not (state eq 'active')", False),
         ("not startswith(id, 'x')", True),
         ("startswith(id,'it''s')", True),
-        ("priority lt 6 and priority le 5 and priority gt -1", True),
+        ("id gt 'is' and id lt 'iu'", True),
+        ("executionInfo/exitCode lt 4 and executionInfo/exitCode le 3 and executionInfo/exitCode gt -1", True),
         ("creationTime ge datetime'2026-01-01T00:00:00Z'", True),
         ("creationTime gt DateTime'2026-01-01'", False),
-        ("executionInfo/exitCode eq 3", True),
-        ("executionInfo/poolId eq 'other'", False),
-        ("previousState eq null", True),
-        ("previousState gt 'a'", False),
-        ("executionInfo/schedulingError/code eq 'x'", False),
+        ("executionInfo/startTime gt DateTime'2026-01-01T23:59:59.5+00:00'", True),
+        ("executionInfo/endTime gt DateTime'2026-01-01'", False),
+        ("executionInfo/result eq 'success'", False),
     ],
 )
 def test_a_filter_says_which_resources_pass(text, passes):
     """`not` binds before `and`, `and` before `or`; a missing value is neither before nor after any other."""
-    assert parse_filter(text)(JOB) is passes
+    assert parse_filter(text, FILTERABLE["tasks"])(TASK) is passes
 
 
 @pytest.mark.parametrize(
@@ -58,15 +58,45 @@ def test_a_filter_says_which_resources_pass(text, passes):
         "(state eq 'active'",
         "state eq 'active' state",
         "startswith(id 'x')",
-        "commandLine eq 'x'",
         "creationTime gt datetime'yesterday'",
         'state eq "active"',
+        "state eq null",
     ],
 )
-def test_a_wrong_filter_is_refused(text):
+def test_what_is_no_filter_is_refused(text):
     """The answer names the parameter and why."""
+    refusal = refusal_of(text)
+    assert refusal.error.code == "InvalidQueryParameterValue"
+    assert refusal.details["QueryParameterName"] == "$filter"
+    assert refusal.details["Reason"]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("commandLine eq 'x'", "It cannot be filtered by 'commandLine', only by id, state"),
+        ("executionInfo eq 'x'", "It cannot be filtered by 'executionInfo'"),
+        ("state gt 'active'", "'state' takes only eq, ne."),
+        ("startswith(state, 'act')", "'state' takes only eq, ne."),
+        ("state eq 'deleted'", "'deleted' is not one of active"),
+        ("id eq 5", "'id' is compared with text between single quotes."),
+        ("executionInfo/exitCode eq '3'", "'executionInfo/exitCode' is compared with a number."),
+        ("creationTime gt '2026-01-01'", "'creationTime' is compared with DateTime'2026-01-01T00:00:00Z'."),
+    ],
+)
+def test_each_listing_takes_its_properties_and_their_operators_only(text, reason):
+    """As documented for the service; what the service would refuse does not pass here."""
+    assert reason in refusal_of(text).details["Reason"]
+
+
+def test_nodes_are_filtered_by_any_of_their_states():
+    """Also by those that they have only when something goes wrong."""
+    passes = parse_filter("state eq 'starttaskfailed'", FILTERABLE["nodes"])
+    assert passes(SimpleNamespace(state=NodeState.START_TASK_FAILED))
+    assert not passes(SimpleNamespace(state=NodeState.UNUSABLE))
+
+
+def refusal_of(text: str) -> BatchError:
     with pytest.raises(BatchError) as refusal:
-        parse_filter(text)
-    assert refusal.value.error.code == "InvalidQueryParameterValue"
-    assert refusal.value.details["QueryParameterName"] == "$filter"
-    assert refusal.value.details["Reason"]
+        parse_filter(text, FILTERABLE["tasks"])
+    return refusal.value

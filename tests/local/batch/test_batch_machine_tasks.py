@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from local.batch.errors import BatchError
 from local.batch.failures import FailureCode
+from local.batch.machine.commands import RemoveTaskDirectory
 from local.batch.machine.state import Kind
 from local.batch.models.job import JobCreate, JobUpdate
 from local.batch.models.task import TaskReplace
@@ -337,6 +340,34 @@ class TestOperations:
         assert machine.job_state() == "active"
         machine.account.tasks.delete("job", "1")
         assert machine.job_state() == "terminating"
+
+
+class TestRetention:
+    """How long a task's files stay on its node."""
+
+    def test_files_go_at_the_end_of_their_time(self, machine):
+        """RetentionTime counts from the task's end; the task itself stays."""
+        machine.job()
+        machine.task("1", constraints={"retentionTime": "PT1H"})
+        machine.passes(seconds=7200)
+        machine.ends("1")
+        assert machine.account.next_alarm() == machine.now + timedelta(hours=1)
+        machine.now += timedelta(hours=1)
+        machine.account.advance()
+        node_id = machine.account.nodes.all("pool")[0].id
+        assert machine.account.take_commands() == [RemoveTaskDirectory("pool", node_id, "job", "1")]
+        assert machine.task_state("1") == "completed"
+
+    def test_a_task_that_runs_again_keeps_its_files(self, machine):
+        """The time of its first end does not count any more."""
+        machine.job()
+        machine.task("1", constraints={"retentionTime": "PT1H"})
+        machine.ends("1", exit_code=1)
+        machine.account.tasks.reactivate("job", "1")
+        machine.passes()
+        machine.now += timedelta(hours=1)
+        machine.account.advance()
+        assert machine.account.take_commands() == []
 
 
 def test_what_ran_when_the_service_went_away_runs_again(machine, new_machine):

@@ -1,0 +1,81 @@
+"""The nodes of pools: how clients see them, how they come, fall out and come back."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from local.batch.errors import BatchError, ErrorCode
+from local.batch.machine.commands import LoseNode
+from local.batch.models.common import key_of
+from local.batch.models.pool import Node, NodeState
+
+if TYPE_CHECKING:
+    from local.batch.machine.runs import Runs
+    from local.batch.machine.state import State
+    from local.batch.models.pool import NodeError, Pool
+
+
+class Nodes:
+    """What can be asked of nodes, and done to them on demand."""
+
+    def __init__(self, state: State, runs: Runs) -> None:
+        self._state = state
+        self._runs = runs
+
+    def all(self, pool_id: str) -> list[Node]:
+        """Return the nodes of a pool as clients see them, by id."""
+        nodes = (self._shown(node) for node in self._state.pool(pool_id).nodes)
+        return sorted(nodes, key=lambda node: key_of(node.id))
+
+    def get(self, pool_id: str, node_id: str) -> Node:
+        """Return a node as clients see it; BatchError PoolNotFound or NodeNotFound if there is none."""
+        return self._shown(self._find(pool_id, node_id))
+
+    def set_state(self, pool_id: str, node_id: str, state: NodeState, errors: tuple[NodeError, ...] = ()) -> None:
+        """Put a node into a state, as failures, preemption and recovery do.
+
+        A node that leaves the state `idle` dies: what runs on it runs again elsewhere (counted as a requeue, not as a
+        retry), and its files are lost. Back in `idle` it takes tasks again.
+
+        BatchError PoolNotFound, NodeNotFound, OperationInvalidForCurrentState for one that leaves its pool.
+        """
+        pool, node = self._state.pool(pool_id), self._find(pool_id, node_id)
+        if node.state is NodeState.LEAVING_POOL:
+            raise BatchError(ErrorCode.OPERATION_INVALID_FOR_CURRENT_STATE)
+        changed = in_state(node, state, self._state).changed(errors=errors)
+        self._state.put_pool(pool.changed(nodes=tuple(changed if each.id == node.id else each for each in pool.nodes)))
+        if state is not NodeState.IDLE:
+            self._state.command(LoseNode(pool.id, node.id))
+            self._runs.lose_all(pool.id, node.id)
+
+    def _find(self, pool_id: str, node_id: str) -> Node:
+        nodes = self._state.pool(pool_id).nodes
+        found = next((node for node in nodes if key_of(node.id) == key_of(node_id)), None)
+        if found is None:
+            raise BatchError(ErrorCode.NODE_NOT_FOUND)
+        return found
+
+    def _shown(self, node: Node) -> Node:
+        busy = node.state is NodeState.IDLE and self._state.running_tasks[node.id]
+        return node.changed(state=NodeState.RUNNING) if busy else node
+
+
+def new_node(pool: Pool, number: int, state: State, *, dedicated: bool) -> Node:
+    """Return a node that is being created; its id looks like the service's, and no other node has it."""
+    now = state.now()
+    digest = hashlib.sha256(f"{pool.id}/{pool.creation_time.isoformat()}/{number}".encode()).hexdigest()
+    return Node(
+        id=f"tvmps_{digest}_{'d' if dedicated else 'p'}",
+        state=NodeState.CREATING,
+        state_transition_time=now,
+        allocation_time=now,
+        is_dedicated=dedicated,
+    )
+
+
+def in_state(node: Node, node_state: NodeState, state: State) -> Node:
+    """Return a node in a state that it has from now on, if it had another."""
+    if node.state is node_state:
+        return node
+    return node.changed(state=node_state, state_transition_time=state.now())

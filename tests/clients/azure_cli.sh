@@ -1,0 +1,36 @@
+#!/bin/sh
+# `az batch`, unchanged, against the service: the account's name, key and endpoint come from the variables that it reads
+# (AZURE_BATCH_ACCOUNT, AZURE_BATCH_ACCESS_KEY, AZURE_BATCH_ENDPOINT). The first command that fails ends it.
+set -eu
+cd "$(mktemp -d)"
+
+wait_for() { # COMMAND… VALUE: until the command prints the value
+    for last; do :; done
+    until [ "$(eval "$1")" = "$last" ]; do sleep 0.2; done
+}
+
+az batch pool create --id cli --vm-size standard_d2s_v3 --image canonical:ubuntu-24_04-lts:server:latest \
+    --node-agent-sku-id "batch.node.ubuntu 24.04" --target-dedicated-nodes 1
+wait_for "az batch pool show --pool-id cli --query allocationState -o tsv" steady
+az batch node list --pool-id cli --query '[].state' -o tsv | grep -qx idle
+az batch pool resize --pool-id cli --target-dedicated-nodes 2
+wait_for "az batch pool show --pool-id cli --query currentDedicatedNodes -o tsv" 2
+az batch pool supported-images list --filter "osType eq 'linux'" --query '[].nodeAgentSkuId' -o tsv | grep -q ubuntu
+
+az batch job create --id cli --pool-id cli
+az batch task create --job-id cli --task-id task --command-line "/bin/sh -c 'echo hello'"
+wait_for "az batch task show --job-id cli --task-id task --query state -o tsv" completed
+[ "$(az batch task show --job-id cli --task-id task --query executionInfo.exitCode -o tsv)" = 0 ]
+az batch task file list --job-id cli --task-id task --query '[].name' -o tsv | grep -qx stdout.txt
+az batch task file download --job-id cli --task-id task --file-path stdout.txt --destination ./out.txt
+[ "$(cat out.txt)" = hello ]
+az batch job task-counts show --job-id cli --query taskCounts.succeeded -o tsv | grep -qx 1
+az batch job list --filter "state eq 'active'" --query '[].id' -o tsv | grep -qx cli
+az batch job disable --job-id cli --disable-tasks wait
+wait_for "az batch job show --job-id cli --query state -o tsv" disabled
+az batch job enable --job-id cli
+wait_for "az batch job show --job-id cli --query state -o tsv" active
+az batch job stop --job-id cli --terminate-reason mine
+wait_for "az batch job show --job-id cli --query executionInfo.terminateReason -o tsv" mine
+az batch job delete --job-id cli --yes
+az batch pool delete --pool-id cli --yes

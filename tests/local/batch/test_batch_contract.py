@@ -1,0 +1,113 @@
+"""Every operation that is served, driven by both unchanged clients of the SDK; the service counts which were."""
+
+from __future__ import annotations
+
+import pytest
+from azure.batch import models
+from azure.core.exceptions import HttpResponseError
+
+from local.batch.api.app import OPERATIONS
+from local.batch.api.unsupported import UNSUPPORTED
+
+REASON = {"terminateReason": "mine"}  # the SDK does not export the class for it
+TERMINATE_WHEN_DONE = models.BatchJobUpdateOptions(all_tasks_complete_mode="terminatejob")
+
+
+@pytest.fixture(scope="module")
+def service(start_service):
+    """A service of its own, to count its requests."""
+    return start_service("--pool", "local:1:8")
+
+
+@pytest.fixture
+def client(either_client):
+    """Both clients in turn."""
+    return either_client
+
+
+def test_every_operation_is_driven(service, client, wait_until, virtual_machine):
+    """What is in the list of operations and not refused by name is carried out here at least once."""
+    service.send("DELETE", "/_local/requests")
+    drive_pools(client, wait_until, virtual_machine)
+    drive_jobs(client)
+    drive_tasks(client, wait_until)
+    drive_files(client)
+    client.begin_delete_job("tasks", polling_interval=0).wait()
+    _, counted = service.send("GET", "/_local/requests")
+    assert set(counted) == {operation.name for operation in OPERATIONS} - UNSUPPORTED.keys()
+
+
+def drive_pools(client, wait_until, virtual_machine):
+    """Pools and nodes from creation to deletion."""
+    spec = models.BatchPoolCreateOptions(
+        id="pool", vm_size="m", target_dedicated_nodes=1, virtual_machine_configuration=virtual_machine
+    )
+    client.create_pool(spec)
+    assert client.pool_exists("pool")
+    client.begin_stop_pool_resize("pool", polling_interval=0).wait()
+    assert [error.code for error in client.get_pool("pool").resize_errors] == ["ResizeStopped"]
+    client.begin_resize_pool("pool", models.BatchPoolResizeOptions(target_dedicated_nodes=2), polling_interval=0).wait()
+    assert client.get_pool("pool").resize_errors is None
+    nodes = list(client.list_nodes("pool"))
+    assert [client.get_node("pool", node.id).state for node in nodes] == ["idle", "idle"]
+    counts = next(counts for counts in client.list_pool_node_counts(filter="poolId eq 'pool'"))
+    assert (counts.pool_id, counts.dedicated.idle) == ("pool", 2)
+    client.update_pool("pool", models.BatchPoolUpdateOptions(display_name="shown"))
+    replacement = models.BatchPoolReplaceOptions(
+        application_package_references=[], metadata=[models.BatchMetadataItem(name="a", value="b")]
+    )
+    client.replace_pool_properties("pool", replacement)
+    listed = {pool.id: pool for pool in client.list_pools()}
+    assert (listed["pool"].display_name, listed["pool"].metadata[0].value) == ("shown", "b")
+    images = list(client.list_supported_images(filter="verificationType eq 'verified'"))
+    assert any(image.image_reference.offer == "ubuntu-24_04-lts" for image in images)
+    client.begin_delete_pool("pool", polling_interval=0).wait()
+    wait_until(lambda: "pool" not in {pool.id for pool in client.list_pools()})
+
+
+def drive_jobs(client):
+    """Jobs through all their states."""
+    pool_info = models.BatchPoolInfo(pool_id="local")
+    client.create_job(models.BatchJobCreateOptions(id="job", pool_info=pool_info))
+    client.update_job("job", models.BatchJobUpdateOptions(priority=5))
+    client.replace_job("job", models.BatchJob(pool_info=pool_info, max_parallel_tasks=2))
+    job = client.get_job("job")
+    assert (job.priority, job.max_parallel_tasks) == (0, 2)
+    client.begin_disable_job("job", models.BatchJobDisableOptions(disable_tasks="requeue"), polling_interval=0).wait()
+    client.begin_enable_job("job", polling_interval=0).wait()
+    with pytest.raises(HttpResponseError) as refusal:
+        list(client.list_job_preparation_and_release_task_status("job"))
+    assert (refusal.value.status_code, refusal.value.error.code) == (409, "JobPreparationTaskNotSpecified")
+    client.begin_terminate_job("job", REASON, polling_interval=0).wait()
+    assert {job.id: job.state for job in client.list_jobs()}["job"] == "completed"
+    client.begin_delete_job("job", polling_interval=0).wait()
+
+
+def drive_tasks(client, wait_until):
+    """Tasks from creation to deletion, in a job that stays."""
+    client.create_job(models.BatchJobCreateOptions(id="tasks", pool_info=models.BatchPoolInfo(pool_id="local")))
+    client.create_task("tasks", models.BatchTaskCreateOptions(id="fails", command_line="false"))
+    client.create_tasks("tasks", [models.BatchTaskCreateOptions(id="sleeps", command_line="sleep 1000")])
+    command = "/bin/sh -c 'echo hello; mkdir folder; touch folder/file'"
+    client.create_task("tasks", models.BatchTaskCreateOptions(id="prints", command_line=command))
+    for task_id in ("fails", "prints"):
+        wait_until(lambda task_id=task_id: client.get_task("tasks", task_id).state == "completed")
+    client.reactivate_task("tasks", "fails")
+    constraints = models.BatchTaskConstraints(max_task_retry_count=1)
+    client.replace_task("tasks", "sleeps", models.BatchTask(constraints=constraints))
+    client.terminate_task("tasks", "sleeps")
+    wait_until(lambda: all(task.state == "completed" for task in client.list_tasks("tasks")))
+    counts = client.get_job_task_counts("tasks").task_counts
+    assert (counts.completed, counts.succeeded, counts.failed) == (3, 1, 2)
+    client.delete_task("tasks", "fails")
+    assert {task.id for task in client.list_tasks("tasks", select=["id"])} == {"prints", "sleeps"}
+
+
+def drive_files(client):
+    """The files that a task left."""
+    names = {file.name for file in client.list_task_files("tasks", "prints", recursive=True)}
+    assert {"stdout.txt", "wd/folder/file"} <= names
+    assert int(client.get_task_file_properties("tasks", "prints", "stdout.txt").content_length) == len("hello\n")
+    assert b"".join(client.download_task_file("tasks", "prints", "stdout.txt")) == b"hello\n"
+    client.delete_task_file("tasks", "prints", "stdout.txt")
+    assert "stdout.txt" not in {file.name for file in client.list_task_files("tasks", "prints")}
