@@ -138,6 +138,12 @@ class World:
         urllib.request.urlopen(urllib.request.Request(url, method="DELETE")).close()
         return counts
 
+    def nodes_fail(self, **faults: list[dict[str, Any]]) -> None:
+        """Make image pulls (`imagePulls`) and uploads (`uploads`) fail in these ways and no others."""
+        faults = {name: [fault for fault in wanted if fault["next"]] for name, wanted in faults.items()}
+        body = json.dumps(faults).encode()
+        urllib.request.urlopen(urllib.request.Request(f"{self._batch}/_local/node-faults", body, method="PUT")).close()
+
     def batch_fails(self, *faults: dict[str, Any]) -> None:
         """Make Batch misbehave in these ways and no others."""
         body = json.dumps({"faults": faults}).encode()
@@ -156,6 +162,7 @@ def make_world(services: Stack) -> Iterator[Callable[..., World]]:
     yield make
     for world in worlds:
         world.batch_fails()
+        world.nodes_fail()
         for job in world.app.batch.live_jobs():
             world.app.batch.delete(job)
 
