@@ -1,26 +1,20 @@
-"""Every call to Azure Batch, and what its errors mean.
-
-Errors are told apart by Batch's error code, never by the SDK's exception class: every 409 is a ResourceExistsError,
-the quota too. Codes: https://learn.microsoft.com/rest/api/batchservice/batch-status-and-error-codes
-"""
+"""Every call to Azure Batch."""
 
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from azure.batch import models
-from azure.core.exceptions import HttpResponseError, ServiceRequestError, ServiceResponseError
 from azure.core.rest import HttpRequest
 
+from shared.batch_errors import ENDED, GONE, Code, batch_errors
 from shared.batch_job import chunks
-from shared.errors import BatchRefused, JobConflict, QuotaReached, ServiceBusy, TryLater
+from shared.errors import BatchRefused, JobConflict, TryLater
+from shared.pool_health import NODE_STATES, Pool
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from azure.batch import BatchClient
 
@@ -28,30 +22,6 @@ API_VERSION = "2025-06-01"
 POOLS_FRESH_SECONDS = 60.0
 OUT_OF_TIME = "MaxWallClockTimeExpiry"
 TERMINATED_BY_US = "AzureBatchTaskRunner"
-
-
-class Code(StrEnum):
-    """The error codes that decide something."""
-
-    QUOTA = "ActiveJobAndScheduleQuotaReached"
-    JOB_EXISTS = "JobExists"
-    JOB_NOT_FOUND = "JobNotFound"
-    JOB_COMPLETED = "JobCompleted"
-    JOB_BEING_TERMINATED = "JobBeingTerminated"
-    JOB_BEING_DELETED = "JobBeingDeleted"
-    TASK_EXISTS = "TaskExists"
-
-
-ENDED = frozenset({Code.JOB_COMPLETED, Code.JOB_BEING_TERMINATED})
-GONE = frozenset({Code.JOB_NOT_FOUND, Code.JOB_BEING_DELETED})
-
-
-@dataclass(frozen=True)
-class Pool:
-    """What a run must know of a pool before it is submitted."""
-
-    id: str
-    slots_per_node: int
 
 
 class Batch:
@@ -68,7 +38,7 @@ class Batch:
         Raises QuotaReached, BatchRefused (also if the job exists and is not ours), or TryLater if it is being deleted.
         """
         try:
-            with _errors():
+            with batch_errors():
                 self._client.create_job(job)
         except JobConflict as conflict:
             if conflict.code != Code.JOB_EXISTS:
@@ -79,7 +49,7 @@ class Batch:
 
     def _check_is_ours(self, job: models.BatchJobCreateOptions) -> None:
         try:
-            with _errors():
+            with batch_errors():
                 existing = self._client.get_job(job.id)
         except JobConflict as conflict:
             raise TryLater(f"The job {job.id} is just going; it is created again later.") from conflict
@@ -96,7 +66,7 @@ class Batch:
         The SDK's own `create_tasks` is not used: it repeats server errors without a bound.
         """
         for chunk in chunks(tasks):
-            with _errors():
+            with batch_errors():
                 result = self._client.create_task_collection(job_id, models.BatchTaskGroup(task_values=list(chunk)))
             for added in result.result_values or ():
                 _check_added(added)
@@ -104,18 +74,18 @@ class Batch:
     def end_when_tasks_end(self, job_id: str) -> None:
         """Let the job complete when all its tasks have; cannot be taken back, and completes an empty job at once."""
         update = models.BatchJobUpdateOptions(all_tasks_complete_mode=models.BatchAllTasksCompleteMode.TERMINATE_JOB)
-        with _errors():
+        with batch_errors():
             self._client.update_job(job_id, update)
 
     def live_jobs(self) -> set[str]:
         """The ids of all jobs of the account that have not completed: one call per thousand of them."""
-        with _errors():
+        with batch_errors():
             return {job.id for job in self._client.list_jobs(filter="state ne 'completed'", select=["id"])}
 
     def has_ended(self, job_id: str) -> bool:
         """Whether a job has completed or is gone."""
         try:
-            with _errors():
+            with batch_errors():
                 job = self._client.get_job(job_id, select=["id", "state"])
         except JobConflict as conflict:
             if conflict.code in GONE:
@@ -126,7 +96,7 @@ class Batch:
     def ran_out_of_time(self, job_id: str) -> bool:
         """Whether a job was ended because its own `maxWallClockTime`, the flow's timeout, was over."""
         try:
-            with _errors():
+            with batch_errors():
                 job = self._client.get_job(job_id, select=["id", "executionInfo"])
         except JobConflict as conflict:
             if conflict.code in GONE:
@@ -139,7 +109,7 @@ class Batch:
         """All tasks of a job by id, with what is needed to judge them; none if the job is gone."""
         select = ["id", "state", "executionInfo", "nodeInfo"]
         try:
-            with _errors():
+            with batch_errors():
                 return {task.id: task for task in self._client.list_tasks(job_id, select=select)}
         except JobConflict as conflict:
             if conflict.code in GONE:
@@ -162,7 +132,7 @@ class Batch:
         headers = {"Content-Type": "application/json; odata=minimalmetadata"} if json else {}
         request = HttpRequest(method, path, params={"api-version": API_VERSION}, headers=headers, json=json)
         try:
-            with _errors():
+            with batch_errors():
                 self._client.send_request(request)
         except JobConflict as conflict:
             if conflict.code in GONE:
@@ -171,15 +141,44 @@ class Batch:
                 raise
         return True
 
+    def nodes(self) -> dict[str, dict[str, int]]:
+        """How many nodes are in which state, by pool."""
+        with batch_errors():
+            return {counts.pool_id: _node_states(counts) for counts in self._client.list_pool_node_counts()}
+
     def pools(self, *, at_least: str) -> Mapping[str, Pool]:
         """The account's pools, read once a minute, and once more if the pool `at_least` was not there."""
         is_fresh = time.monotonic() - self._pools_read < POOLS_FRESH_SECONDS
         if not is_fresh or at_least not in self._pools:
-            with _errors():
-                listed = self._client.list_pools(select=["id", "taskSlotsPerNode"])
-                self._pools = {pool.id: Pool(pool.id, pool.task_slots_per_node or 1) for pool in listed}
+            with batch_errors():
+                self._pools = {pool.id: _pool(pool) for pool in self._client.list_pools(select=_OF_POOLS)}
             self._pools_read = time.monotonic()
         return self._pools
+
+
+_OF_POOLS = [
+    "id", "taskSlotsPerNode", "allocationState", "allocationStateTransitionTime", "enableAutoScale", "resizeErrors",
+    "targetDedicatedNodes", "targetLowPriorityNodes",
+]  # fmt: skip
+
+
+def _pool(pool: models.BatchPool) -> Pool:
+    errors = [f"{error.code}: {error.message}" for error in pool.resize_errors or ()]
+    return Pool(
+        id=pool.id,
+        slots_per_node=pool.task_slots_per_node or 1,
+        target_nodes=(pool.target_dedicated_nodes or 0) + (pool.target_low_priority_nodes or 0),
+        is_resizing=pool.allocation_state == models.AllocationState.RESIZING,
+        has_autoscale=bool(pool.enable_auto_scale),
+        resize_errors=tuple(errors),
+        resized=pool.allocation_state_transition_time,
+    )
+
+
+def _node_states(counts: models.BatchPoolNodeCounts) -> dict[str, int]:
+    """Dedicated and low-priority nodes together, by the SDK's names of their states."""
+    kinds = [kind for kind in (counts.dedicated, counts.low_priority) if kind]
+    return {state: sum(getattr(kind, state) or 0 for kind in kinds) for state in NODE_STATES}
 
 
 def _metadata(items: Sequence[models.BatchMetadataItem] | None) -> dict[str, str]:
@@ -195,34 +194,3 @@ def _check_added(added: models.BatchTaskCreateResult) -> None:
     if status == models.BatchTaskAddStatus.SERVER_ERROR:
         raise TryLater(f"Azure Batch could not add the task {added.task_id} ({code}): {message}")
     raise BatchRefused(code or "unknown", f"task {added.task_id}: {message}")
-
-
-@contextmanager
-def _errors() -> Iterator[None]:
-    """Translate the SDK's errors into the app's own."""
-    try:
-        yield
-    except HttpResponseError as error:
-        raise _translated(error) from error
-    except (ServiceRequestError, ServiceResponseError) as error:
-        raise TryLater(f"Azure Batch cannot be reached: {error}") from error
-
-
-_CONFLICT, _NOT_FOUND, _TOO_MANY, _SERVER_ERROR, _UNAVAILABLE = 409, 404, 429, 500, 503
-
-
-def _translated(error: HttpResponseError) -> Exception:
-    code = (error.error.code if error.error else None) or "unknown"
-    message = ((error.error.message if error.error else None) or error.message or "").splitlines()[0]
-    status = error.status_code or _SERVER_ERROR
-    if code == Code.QUOTA:
-        return QuotaReached("The quota of active jobs of the Batch account is used up.")
-    if status in (_TOO_MANY, _UNAVAILABLE):
-        return ServiceBusy(f"Azure Batch is busy ({status} {code}): {message}")
-    if status >= _SERVER_ERROR:
-        return TryLater(f"Azure Batch failed ({status} {code}): {message}")
-    if status in (_CONFLICT, _NOT_FOUND):
-        return JobConflict(code, message)
-    if status in (401, 403):
-        return error  # ours, not the user's: a key, a role or a clock is wrong
-    return BatchRefused(code, message)

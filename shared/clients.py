@@ -7,22 +7,37 @@ invocations.
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from azure.core.credentials import AzureKeyCredential, AzureNamedKeyCredential
 
 if TYPE_CHECKING:
     from azure.batch import BatchClient
     from azure.core.credentials import TokenCredential
+    from azure.core.pipeline.policies import RetryPolicy
     from azure.eventgrid import EventGridPublisherClient
     from azure.storage.blob import BlobServiceClient
 
     from shared.settings import Settings
 
+BATCH_TRIES_AGAIN = 3
+LONGEST_BATCH_PAUSE_SECONDS = 3
 STORAGE_TRIES_AGAIN = 2
 STORAGE_PAUSE_SECONDS = 2
 """The SDK's own three tries take 80 s, also where it is a token that cannot be had: longer than an invocation may
 last, and every tick tries again anyway."""
+
+
+def _short_retry() -> RetryPolicy[Any, Any]:
+    """The SDK waits as long as Batch asks for, which may be longer than an invocation lasts; a tick tries again."""
+    from azure.core.pipeline.policies import RetryPolicy
+
+    class ShortRetry(RetryPolicy[Any, Any]):
+        def is_retry(self, settings: dict[str, Any], response: Any) -> bool:  # noqa: ANN401 - of any transport
+            pause = self.get_retry_after(response) or 0
+            return pause <= LONGEST_BATCH_PAUSE_SECONDS and super().is_retry(settings, response)
+
+    return ShortRetry(retry_total=BATCH_TRIES_AGAIN)
 
 
 class Clients:
@@ -51,9 +66,8 @@ class Clients:
         from azure.batch import BatchClient
 
         batch = self._settings.batch
-        if batch.account_key:
-            return BatchClient(batch.endpoint, AzureNamedKeyCredential(batch.account_name, batch.account_key))
-        return BatchClient(batch.endpoint, self._identity)
+        key = AzureNamedKeyCredential(batch.account_name, batch.account_key) if batch.account_key else None
+        return BatchClient(batch.endpoint, key or self._identity, retry_policy=_short_retry())
 
     @cached_property
     def topic(self) -> EventGridPublisherClient:

@@ -8,11 +8,11 @@
     ├── CannotPlan          ours: a bug in reading or planning; the run ends in a record that says so
     ├── BatchRefused        Batch refuses the job for good; the run is rejected with Batch's own words
     ├── JobConflict         the job is in a state that forbids the step; the caller decides by the code
-    ├── TryLater            a service did not do it; the run stays as it is, and a later tick tries again, a bounded
-    number of times │   ├── ServiceBusy     the service said so itself (429, 503); does not count as a try │   ├──
-    QuotaReached    the quota of active jobs is used up; does not count as a try │   └── FilesChanged    namespace
-    files changed while the run was being prepared; they are listed again └── RunChanged          the run document
-    changed under us; whoever changed it goes on with the run
+    ├── TryLater            a service did not do it: the run stays as it is, and a later tick tries again, bounded
+    │   ├── ServiceBusy     the service says so itself (429, 503): does not count as a try
+    │   ├── QuotaReached    the quota of active jobs is used up: does not count as a try
+    │   └── FilesChanged    a file changed while the run was being prepared: it is looked up again
+    └── RunChanged          the run document changed under us: whoever changed it goes on with the run
 
 Anything else that is raised is a bug, or a failure of the platform that an SDK reports: it is logged with the run id,
 the run stays open, and poll_runs tries again a bounded number of times.
@@ -21,6 +21,10 @@ the run stays open, and poll_runs tries again a bounded number of times.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import timedelta
 
 
 class RunnerError(Exception):
@@ -82,7 +86,11 @@ class TryLater(RunnerError):
 
 
 class ServiceBusy(TryLater):
-    """A service limits requests, or is overloaded, and says so."""
+    """A service limits requests, or is overloaded, and says so; perhaps also for how long."""
+
+    def __init__(self, message: str, retry_after: timedelta | None = None) -> None:
+        self.retry_after = retry_after
+        super().__init__(message)
 
 
 class QuotaReached(TryLater):

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from azure.core.messaging import CloudEvent
     from azure.eventgrid import EventGridPublisherClient
 
 EVENT_TYPE = "AzureBatchTaskRunner.JobEnded"
 SOURCE = "/azure-batch-task-runner"
+MAX_EVENTS = 1_000  # a request may have 1 MB: https://learn.microsoft.com/azure/event-grid/quotas-limits
 
 
 @dataclass(frozen=True)
@@ -41,20 +43,16 @@ class Events:
         self._client = client
 
     def publish(self, events: Sequence[JobEnded]) -> None:
-        """Publish all events in one call; an azure.core error means that perhaps none was published."""
-        from azure.core.messaging import CloudEvent
+        """Publish the events, a thousand a call; an azure.core error means that perhaps some were not published."""
+        for start in range(0, len(events), MAX_EVENTS):
+            self._client.send([_cloud_event(event) for event in events[start : start + MAX_EVENTS]])
 
-        self._client.send(
-            [
-                CloudEvent(
-                    source=SOURCE,
-                    type=EVENT_TYPE,
-                    subject=event.run_id,
-                    data={"runId": event.run_id, "round": event.round, "last": event.last},
-                )
-                for event in events
-            ]
-        )
+
+def _cloud_event(event: JobEnded) -> CloudEvent[dict[str, object]]:
+    from azure.core.messaging import CloudEvent
+
+    data = {"runId": event.run_id, "round": event.round, "last": event.last}
+    return CloudEvent(source=SOURCE, type=EVENT_TYPE, subject=event.run_id, data=data)
 
 
 def parse(event: Delivered) -> JobEnded:

@@ -12,6 +12,7 @@ MAX_ATTEMPTS = 10
 MAX_ANNOUNCEMENTS = 12
 FIRST_PAUSE = timedelta(seconds=30)
 LONGEST_PAUSE = timedelta(hours=1)
+LONGEST_RUN = timedelta(days=7)  # a flow may take six; a job that was disabled by hand would never end
 
 
 class Step(StrEnum):
@@ -22,6 +23,7 @@ class Step(StrEnum):
     REJECT = "reject"
     ANNOUNCE = "announce"
     ANNOUNCE_LAST = "announce the last time"
+    TERMINATE = "terminate"
 
 
 def next_step(  # noqa: PLR0911 - one return a row of the table
@@ -41,7 +43,7 @@ def next_step(  # noqa: PLR0911 - one return a row of the table
             return Step.REJECT
         return Step.SUBMIT if progress.waiting or rested >= pause(progress.attempts) else Step.NOTHING
     if job_is_alive:
-        return Step.NOTHING
+        return Step.TERMINATE if now - run.dropped > LONGEST_RUN else Step.NOTHING
     if progress.announced == 0:
         return Step.ANNOUNCE
     if rested < pause(progress.announced - 1):

@@ -5,6 +5,7 @@
 3. if any is RUNNING, live jobs are listed; for every run whose job is not among them JobEnded is published, all in
 one call
 4. QUEUED runs are submitted, the oldest first, until the quota of active jobs refuses
+5. what has waited for long is told why (`waiting.py`)
 
 The order of 2 and 3 matters: a run that is submitted in between is not in the list of runs, so it is not taken for
 ended. A tick that fails fails no run: the next one does the same again.
@@ -23,6 +24,7 @@ from shared.log import log
 from shared.run_id import CANCEL_SUFFIX
 from shared.states import State, Waiting
 from shared.submit_run import end_unsubmitted, give_up, submit, take, take_manifest
+from shared.waiting import tell_why
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -48,8 +50,11 @@ def poll(app: App) -> None:
             with guarded(blob.name):
                 take(app, blob.name)
     runs = app.runs.list()
-    announce_ended(app, runs, now)
-    submit_queued(app, runs, now, deadline)
+    try:
+        announce_ended(app, runs, now)
+    finally:  # what keeps runs from being recorded need not keep others from being submitted
+        submit_queued(app, runs, now, deadline)
+    tell_why(app, runs, now, deadline)
 
 
 def honour_cancel(app: App, cancel: WaitingBlob) -> None:
@@ -74,6 +79,10 @@ def announce_ended(app: App, runs: list[ListedRun], now: datetime) -> None:
         return
     live = app.batch.live_jobs()
     steps = [(run, next_step(run, job_is_alive=run.job_id in live, now=now)) for run in running]
+    for run, step in steps:
+        if step is Step.TERMINATE:
+            log.warning("run %s: its job is alive long after the flow's timeout, and is terminated", run.id)
+            app.batch.terminate(run.job_id)
     due = [(run, step) for run, step in steps if step in (Step.ANNOUNCE, Step.ANNOUNCE_LAST)]
     if not due:
         return
@@ -84,9 +93,12 @@ def announce_ended(app: App, runs: list[ListedRun], now: datetime) -> None:
 
 def submit_queued(app: App, runs: list[ListedRun], now: datetime, deadline: datetime) -> None:
     """Try queued runs again, the oldest first. Once Batch has put one off, those after it wait too."""
-    for run in runs:
-        if run.progress.state is not State.QUEUED or app.now() >= deadline:
-            continue
+    queued = [run for run in runs if run.progress.state is State.QUEUED]
+    if any(run.progress.retry_at and run.progress.retry_at > now for run in queued):
+        return
+    for run in queued:
+        if app.now() >= deadline:
+            return
         step = next_step(run, job_is_alive=False, now=now)
         with guarded(f"run {run.id}"):
             if step is not Step.NOTHING and _try_again(app, run, step):
@@ -96,7 +108,7 @@ def submit_queued(app: App, runs: list[ListedRun], now: datetime, deadline: date
 def _try_again(app: App, listed: ListedRun, step: Step) -> Waiting | None:
     """Count the attempt, and submit; a run that waits for a service is told so again if it still does."""
     if step is Step.SUBMIT:
-        attempt = replace(listed.progress, attempts=listed.progress.attempts + 1, waiting=None)
+        attempt = replace(listed.progress, attempts=listed.progress.attempts + 1, waiting=None, retry_at=None)
         if app.runs.set_progress(listed, attempt) is None:
             return None
     run = app.runs.load(listed.id)

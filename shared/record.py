@@ -178,7 +178,10 @@ class Record(Document):
 
 
 class Status(Document):
-    """`status.json`: where an open run is; gone once the run is closed."""
+    """`status.json`: where an open run is; gone once the run is closed.
+
+    `waiting` is `quota`, `busy` or `pool`; `message` says more of it, and `position` is the run's place in the queue.
+    """
 
     schema_version: Literal["1"] = "1"
     run_id: str
@@ -186,4 +189,6 @@ class Status(Document):
     round: int
     job_id: str | None
     waiting: str | None
+    position: int | None = None
+    message: str | None = None
     updated: datetime

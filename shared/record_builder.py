@@ -189,8 +189,8 @@ def run_state(tasks: Sequence[TaskRecord], *, cancelled: bool) -> State:
     return State.WARNING if State.WARNING in found else State.SUCCESS
 
 
-def status_of(run: Run, *, now: datetime) -> Status:
-    """The status of an open run."""
+def status_of(run: Run, *, now: datetime, position: int | None = None, message: str | None = None) -> Status:
+    """The status of an open run; `position` and `message` tell why it waits, if it does."""
     is_running = run.progress.state is State.RUNNING
     return Status(
         run_id=run.id,
@@ -198,5 +198,7 @@ def status_of(run: Run, *, now: datetime) -> Status:
         round=run.progress.round,
         job_id=run.job_id if is_running else None,
         waiting=run.progress.waiting,
+        position=position,
+        message=message,
         updated=now,
     )

@@ -22,7 +22,7 @@ from pydantic import Field
 from shared.documents import Document
 from shared.outside import Outside
 from shared.record import ItemRecord, JobRecord, RunProblem, TaskRecord
-from shared.run_id import job_id, results_folder
+from shared.run_id import dropped_at, job_id, results_folder
 from shared.states import FailureCategory, State, Waiting
 
 SCHEMA_VERSION = "1"
@@ -87,7 +87,8 @@ class Progress:
     """What the poller must know of every open run; the metadata of the run document.
 
     `attempts` counts submits that failed, `announced` counts the JobEnded events published for this round without
-    effect so far.
+    effect so far. A queued run that is `waiting` is tried again from `retry_at` on; if it `is_staged`, its files are in
+    place. A running one is on `pool`.
     """
 
     state: Literal[State.QUEUED, State.RUNNING] = State.QUEUED
@@ -96,6 +97,9 @@ class Progress:
     attempts: int = 0
     announced: int = 0
     waiting: Waiting | None = None
+    retry_at: datetime | None = None
+    is_staged: bool = False
+    pool: str = ""
     schema_version: str = SCHEMA_VERSION
 
     def to_metadata(self) -> dict[str, str]:
@@ -108,6 +112,9 @@ class Progress:
             "attempts": str(self.attempts),
             "announced": str(self.announced),
             "waiting": self.waiting.value if self.waiting else "",
+            "retryAt": self.retry_at.isoformat() if self.retry_at else "",
+            "staged": str(self.is_staged).lower(),
+            "pool": self.pool,
         }
 
     @classmethod
@@ -128,6 +135,9 @@ class Progress:
             attempts=int(metadata["attempts"]),
             announced=int(metadata["announced"]),
             waiting=Waiting(metadata["waiting"]) if metadata.get("waiting") else None,
+            retry_at=datetime.fromisoformat(metadata["retryAt"]) if metadata.get("retryAt") else None,
+            is_staged=metadata.get("staged") == "true",
+            pool=metadata.get("pool", ""),
             schema_version=metadata["schema"],
         )
 
@@ -145,6 +155,11 @@ class ListedRun:
     def job_id(self) -> str:
         """The id of the job of the current round."""
         return job_id(self.id, self.progress.round)
+
+    @property
+    def dropped(self) -> datetime:
+        """When the manifest was dropped, to the second."""
+        return dropped_at(self.id)
 
     @property
     def oldest_first(self) -> str:
@@ -176,6 +191,10 @@ class Run:
         """The run's folder in the results container."""
         return results_folder(self.body.manifest.name, self.id)
 
+    def is_version(self, etag: str) -> bool:
+        """Whether the document was read in the version of that ETag, which listings give without quotes."""
+        return self.etag is not None and self.etag.strip('"') == etag.strip('"')
+
     @property
     def is_open_for_tasks(self) -> bool:
         """Whether tasks may be added to the job of the current round."""
@@ -194,12 +213,21 @@ class Run:
             "keep_jobs": keep_jobs,
             "has_parts": self.body.has_parts or has_parts,
         }
-        return replace(self, body=self.body.model_copy(update=update), progress=self._running())
+        return replace(self, body=self.body.model_copy(update=update), progress=self._running(job.pool))
 
-    def waits(self, why: Waiting) -> Run:
-        """A service put the run off: it is tried again at every tick, and that does not count as an attempt."""
-        attempts = max(0, self.progress.attempts - 1)
-        return replace(self, progress=replace(self.progress, waiting=why, attempts=attempts))
+    def waits(self, why: Waiting, retry_at: datetime | None = None) -> Run:
+        """A service put the run off: it is tried again at every tick, and that does not count as an attempt.
+
+        The quota is asked when everything else is done, so what waits for it has its files in place.
+        """
+        progress = replace(
+            self.progress,
+            waiting=why,
+            attempts=max(0, self.progress.attempts - 1),
+            retry_at=retry_at,
+            is_staged=self.progress.is_staged or why is Waiting.QUOTA,
+        )
+        return replace(self, progress=progress)
 
     def ended(self, tasks: Iterable[TaskRecord], detected: datetime | None) -> Run:
         """The tasks of the current round have ended so."""
@@ -221,7 +249,7 @@ class Run:
 
     def ending(self) -> Run:
         """No more tasks are added, but a job exists: it is recorded as any other once it has ended."""
-        return replace(self, progress=self._running())
+        return replace(self, progress=self._running(self.progress.pool))
 
     def rejected(self, rejection: Rejection) -> Run:
         """The run cannot go on."""
@@ -232,13 +260,15 @@ class Run:
         return replace(self, progress=replace(self.progress, cancelled=True))
 
     def with_outside(self, outside: Outside, warnings: Iterable[RunProblem] = ()) -> Run:
-        """What was read for planning, which every later planning uses."""
+        """What was read for planning, which every later planning uses; files are staged anew."""
         update = {"outside": outside, "warnings": tuple(dict.fromkeys((*self.body.warnings, *warnings)))}
-        return replace(self, body=self.body.model_copy(update=update))
+        body, progress = self.body.model_copy(update=update), replace(self.progress, is_staged=False)
+        return replace(self, body=body, progress=progress)
 
     def with_items(self, items: Mapping[str, tuple[ItemRecord, ...]]) -> Run:
         """The items of the fan-outs that have ended, by task."""
         return replace(self, items=items)
 
-    def _running(self) -> Progress:
-        return replace(self.progress, state=State.RUNNING, attempts=0, announced=0, waiting=None)
+    def _running(self, pool: str) -> Progress:
+        progress = Progress(State.RUNNING, self.progress.round, cancelled=self.progress.cancelled)
+        return replace(progress, pool=pool)

@@ -10,6 +10,8 @@ from pathlib import PurePosixPath
 MANIFEST_SUFFIXES = (".yaml", ".yml", ".json")
 CANCEL_SUFFIX = ".cancel"
 SLUG_LENGTH = 20
+LONGEST_FOLDER = 300
+_STAMP = "%Y%m%dt%H%M%S"
 
 
 def run_id(container: str, blob: str, etag: str, last_modified: datetime) -> str:
@@ -19,7 +21,7 @@ def run_id(container: str, blob: str, etag: str, last_modified: datetime) -> str
     """
     version = f"{container}/{blob}@" + etag.strip('"')
     digest = hashlib.sha256(version.encode()).hexdigest()[:8]
-    stamp = last_modified.astimezone(UTC).strftime("%Y%m%dt%H%M%S")
+    stamp = last_modified.astimezone(UTC).strftime(_STAMP)
     return f"{_slug(blob)}-{stamp}-{digest}"
 
 
@@ -33,9 +35,18 @@ def is_manifest(blob: str) -> bool:
     return blob.endswith(MANIFEST_SUFFIXES)
 
 
+def dropped_at(run_id: str) -> datetime:
+    """When the manifest of a run was dropped, as its id says."""
+    return datetime.strptime(run_id[-24:-9], _STAMP).replace(tzinfo=UTC)
+
+
 def results_folder(blob: str, run_id: str) -> str:
-    """Where results lie in their container: the manifest's name without extension, then the run id."""
-    return f"{PurePosixPath(blob).with_suffix('')!s}/{run_id}"
+    """Where results lie in their container: the manifest's name without extension, then the run id.
+
+    Very long names are cut off: files of tasks must find room in the 1,024 characters of a blob's name.
+    """
+    name = str(PurePosixPath(blob).with_suffix(""))
+    return f"{name[:LONGEST_FOLDER].rstrip('/. ')}/{run_id}"
 
 
 def job_id(run_id: str, round_number: int) -> str:

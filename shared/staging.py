@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import codecs
+import time
 from datetime import timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from azure.core import MatchConditions
-from azure.core.exceptions import ResourceModifiedError, ResourceNotFoundError
-from azure.storage.blob import ContainerSasPermissions, generate_container_sas
+from azure.core.exceptions import HttpResponseError, ResourceModifiedError, ResourceNotFoundError
+from azure.storage.blob import ContainerSasPermissions, StorageErrorCode, generate_container_sas
 
 from shared.batch_job import StagingAccess
-from shared.errors import FilesChanged
+from shared.errors import FilesChanged, TryLater
 from shared.outputs import StagedBlob
 from shared.outside import SourceFile, TextRead
 from shared.parallel import in_parallel
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
 
-    from azure.storage.blob import BlobServiceClient, ContainerClient
+    from azure.storage.blob import BlobClient, BlobServiceClient, ContainerClient
 
     from shared.addresses import BlobAddress
     from shared.planned import RoundPlan
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
 CLOCK_SKEW = timedelta(minutes=15)
 LONGEST_SAS = timedelta(days=7) - CLOCK_SKEW
 MAX_DELETED_AT_ONCE = 256
+LONGEST_COPY_SECONDS = 60.0
+COPY_PAUSE_SECONDS = 0.5
+_GONE = {202, 404}
+_PENDING, _COPIED = "pending", "success"
 
 
 class Staging:
@@ -81,12 +86,19 @@ class Staging:
 
     def _copy(self, container: ContainerClient, destination: str, file: SourceFile) -> None:
         source = self._container(file.container or self._settings.containers.namespaces).get_blob_client(file.blob)
+        blob = container.get_blob_client(destination)
         try:
-            container.get_blob_client(destination).start_copy_from_url(
+            copy = blob.start_copy_from_url(
                 source.url, source_etag=file.etag, source_match_condition=MatchConditions.IfNotModified
             )
         except (ResourceNotFoundError, ResourceModifiedError) as error:
             raise FilesChanged(f"The file {file.blob} changed while the run was being prepared.") from error
+        except HttpResponseError as error:
+            if getattr(error, "error_code", None) != StorageErrorCode.PENDING_COPY_OPERATION:
+                raise
+            copy = {"copy_status": _PENDING}
+        if copy["copy_status"] != _COPIED:
+            _await_copy(blob)
 
     def access(self, container: str, time_left: timedelta, *, now: datetime) -> StagingAccess:
         """How the nodes reach the container for as long as the run may last.
@@ -143,6 +155,17 @@ class Staging:
     def clear(self, container: str, run_id: str) -> None:
         """Remove everything of a run."""
         client = self._container(container)
-        names = [blob.name for blob in client.list_blobs(name_starts_with=f"{run_id}/")]
+        names = list(client.list_blob_names(name_starts_with=f"{run_id}/"))
         for start in range(0, len(names), MAX_DELETED_AT_ONCE):
-            client.delete_blobs(*names[start : start + MAX_DELETED_AT_ONCE], raise_on_any_failure=False)
+            answers = client.delete_blobs(*names[start : start + MAX_DELETED_AT_ONCE], raise_on_any_failure=False)
+            if failed := {answer.status_code for answer in answers} - _GONE:
+                raise TryLater(f"Staged files of the run {run_id} could not be removed: storage answered {failed}.")
+
+
+def _await_copy(blob: BlobClient) -> None:
+    """Wait until storage has copied a file, which it mostly does at once: a task must not find half of it."""
+    deadline = time.monotonic() + LONGEST_COPY_SECONDS
+    while (status := blob.get_blob_properties().copy.status) == _PENDING and time.monotonic() < deadline:
+        time.sleep(COPY_PAUSE_SECONDS)
+    if status != _COPIED:
+        raise TryLater(f"The copy of {blob.blob_name} is not complete yet: {status}.")

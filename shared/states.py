@@ -27,10 +27,11 @@ class FailureCategory(StrEnum):
 
 
 class Waiting(StrEnum):
-    """Why a queued run is not in Batch yet, as far as it was tried."""
+    """Why a run waits: for Batch to take it (the quota of active jobs, or Batch is busy), or for nodes of its pool."""
 
     QUOTA = "quota"
     BUSY = "busy"
+    POOL = "pool"
 
 
 class JobReason(StrEnum):

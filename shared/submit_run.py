@@ -19,7 +19,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from shared import batch_job
-from shared.batch import ENDED, GONE
+from shared.batch_errors import ENDED, GONE
 from shared.close_run import close, finish, finish_cancelled, finish_rejected
 from shared.errors import (
     BatchRefused,
@@ -110,8 +110,8 @@ def _submit(app: App, run: Run) -> Waiting | None:
         end_unsubmitted(app, app.runs.save(_reloaded(app, run).rejected(rejection)))
     except QuotaReached:
         return _wait(app, run, Waiting.QUOTA)
-    except ServiceBusy:
-        return _wait(app, run, Waiting.BUSY)
+    except ServiceBusy as busy:
+        return _wait(app, run, Waiting.BUSY, busy.retry_after)
     return None
 
 
@@ -122,8 +122,9 @@ def _reloaded(app: App, run: Run) -> Run:
     return current
 
 
-def _wait(app: App, run: Run, why: Waiting) -> Waiting:
-    _save_and_tell(app, _reloaded(app, run).waits(why))
+def _wait(app: App, run: Run, why: Waiting, retry_after: timedelta | None = None) -> Waiting:
+    retry_at = app.now() + retry_after if retry_after else None
+    _save_and_tell(app, _reloaded(app, run).waits(why, retry_at))
     return why
 
 
@@ -216,6 +217,8 @@ def _check_pool(app: App, manifest: Manifest, plan: RoundPlan) -> None:
 
 
 def _stage(app: App, run: Run, plan: RoundPlan) -> None:
+    if run.progress.is_staged:
+        return
     try:
         app.staging.upload(plan)
     except FilesChanged:

@@ -7,7 +7,7 @@ import pytest
 
 from shared.life import MAX_ANNOUNCEMENTS, MAX_ATTEMPTS, Step, next_step
 from shared.run import ListedRun, Progress, RunBody
-from shared.run_id import results_folder, run_id
+from shared.run_id import dropped_at, results_folder, run_id
 from shared.states import State, Waiting
 
 NOW = datetime(2026, 11, 22, 12, 13, 14, tzinfo=UTC)
@@ -49,8 +49,18 @@ def test_results_lie_in_the_folder_of_the_manifest() -> None:
     assert results_folder("team/env.v2.yaml", "id") == "team/env.v2/id"
 
 
+def test_results_of_a_very_long_name_leave_room_for_the_names_of_files() -> None:
+    """A blob's name has at most 1,024 characters."""
+    assert results_folder("d/" + "x" * 900 + ".yaml", "id") == "d/" + "x" * 298 + "/id"
+
+
+def test_a_run_id_tells_when_its_manifest_was_dropped() -> None:
+    assert dropped_at(run_id("inbox", "a.yaml", "0x8D", NOW)) == NOW
+
+
 def test_progress_survives_as_blob_metadata() -> None:
     progress = Progress(State.RUNNING, 3, cancelled=True, attempts=2, announced=5, waiting=Waiting.QUOTA)
+    progress = replace(progress, retry_at=NOW, is_staged=True, pool="p")
     assert Progress.from_metadata(progress.to_metadata()) == progress
 
 
@@ -83,6 +93,12 @@ def test_body_ignores_fields_of_a_later_version(run_of) -> None:
             False,
             Step.ANNOUNCE_LAST,
             id="announcements are bounded",
+        ),
+        pytest.param(
+            replace(listed(state=State.RUNNING), id="r-20261115t121313-3f9a1c2b"),
+            True,
+            Step.TERMINATE,
+            id="alive for more than seven days: somebody keeps its job from ending",
         ),
         pytest.param(listed(age=9999, schema_version="2"), False, Step.NOTHING, id="a newer app's run is left alone"),
     ],
