@@ -45,14 +45,21 @@ class Ports:
         """
         if ports == AUTO:
             return previous if previous and not previous.in_use() else cls(*_free_ports(6))
-        base = DEFAULT_BASE if ports is None else base_port(ports)
-        functions = DEFAULT_FUNCTIONS_PORT if ports is None else base + 5
-        chosen = cls(base, base + 1, base + 2, base + 3, base + 4, functions)
+        chosen = cls.default() if ports is None else cls._from(base_port(ports), base_port(ports) + 5)
         for name, port in chosen.in_use():
             raise LocalError(
                 f"Port {port} ({name}) is in use. Choose other ports with --ports BASE, or --ports {AUTO}."
             )
         return chosen
+
+    @classmethod
+    def default(cls) -> Ports:
+        """The default ports, whether or not somebody has them."""
+        return cls._from(DEFAULT_BASE, DEFAULT_FUNCTIONS_PORT)
+
+    @classmethod
+    def _from(cls, base: int, functions: int) -> Ports:
+        return cls(base, base + 1, base + 2, base + 3, base + 4, functions)
 
     def in_use(self) -> list[tuple[str, int]]:
         """The services whose port somebody has, and the port."""

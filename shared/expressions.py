@@ -1,53 +1,98 @@
 """Expressions: `{{ … }}` in a text, and the values it may see → text.
 
-Kestra's expressions are Pebble's; these are the part of them that Jinja's sandbox renders the same way, and no more: a
-rendering ends by construction. Only the listed syntax nodes, functions and filters exist, there are no loops, and
-everything that can grow a text is bounded. Python objects are out of reach: a name after a dot is the name of a
-value, nothing else.
+Kestra's expressions are Pebble's. They are read as Pebble reads them (`expression_parser.py`) and evaluated in Jinja's
+sandbox, which a rendering leaves by construction: only the listed syntax nodes, functions and filters exist, there
+are no loops, everything that can grow is bounded, and all that the expressions of a run do together has a budget.
+Python objects are out of reach: a name after a dot is the name of a value, nothing else.
+
+    expression_parser.py       Pebble's syntax
+    expression_environment.py  the sandbox, tests, names that do not exist
+    expression_values.py       values as text and JSON; the budget
+    expression_operators.py    what operators do
+    expression_functions.py    functions
+    expression_filters.py      filters, of texts, lists and dates
 """
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from jinja2 import TemplateError, TemplateSyntaxError, nodes
-from jinja2.visitor import NodeTransformer
+from jinja2 import Template, TemplateError, TemplateSyntaxError, nodes
 
-from shared.expression_environment import ENVIRONMENT, FILTERS, TESTS, ExpressionError, check_size, coalesce, concat
+from shared import expression_filters, expression_functions
+from shared.expression_environment import ENVIRONMENT, TESTS
+from shared.expression_filters import FILTERS
+from shared.expression_operators import OPERATORS
+from shared.expression_parser import PebbleParser
+from shared.expression_values import MAX_OUTPUT, Budget, ExpressionError, check_size, spend
+from shared.suggestions import did_you_mean
 
 MAX_NODES = 5_000
-MAX_EXPRESSION = 10_000
+MAX_SOURCE = MAX_OUTPUT
+_LONGEST_KEPT = 20_000
+_WORK_OF_TEXT, _WORK_OF_NODE = 20_000, 2_000  # of reading them, in units of the budget
+_TAG = re.compile(r"\{[{%#]")
 
 _ALLOWED = (
-    nodes.Template, nodes.Output, nodes.TemplateData, nodes.If, nodes.CondExpr,
+    nodes.Template, nodes.Output, nodes.TemplateData, nodes.If, nodes.CondExpr, nodes.Keyword,
     nodes.Name, nodes.Const, nodes.List, nodes.Dict, nodes.Pair, nodes.Getattr, nodes.Getitem,
-    nodes.Call, nodes.Filter, nodes.Test, nodes.Compare, nodes.Operand, nodes.And, nodes.Or, nodes.Not,
-    nodes.Add, nodes.Sub, nodes.Mul, nodes.Div, nodes.Neg, nodes.Pos, nodes.Concat, nodes.FloorDiv,
+    nodes.Call, nodes.Filter, nodes.Test, nodes.And, nodes.Or, nodes.Not,
 )  # fmt: skip
-_OWN = {"coalesce": coalesce, "concat": concat}
 
 
-def render(text: str, values: Mapping[str, Any], functions: Mapping[str, Callable[..., Any]]) -> str:
-    """Render all expressions of a text, once: what an expression yields is not looked at again.
+def render(
+    text: str, values: Mapping[str, Any], functions: Mapping[str, Callable[..., Any]], budget: Budget | None = None
+) -> str:
+    """Render all expressions of a text, once: what an expression yields is not looked at again, but by `render()`.
 
-    `values` are nested maps, lists, texts, numbers, booleans and None. Raises ExpressionError.
+    `values` are nested maps, lists, texts, numbers, booleans, dates and None. Texts with the same `budget` share it.
+    Raises ExpressionError.
     """
-    if "{{" not in text and "{%" not in text and "{#" not in text:
+    if not _TAG.search(text):
         return text
+    with (budget or Budget()).is_spent():
+        return _rendered(text, values, {"render": _Render(values, functions), **functions})
+
+
+class _Render:
+    """`render(x)`: the expressions in a text, or in the texts of a list or map, rendered as the text itself is.
+
+    What is rendered so cannot call `render()` again, so that it ends.
+    """
+
+    def __init__(self, values: Mapping[str, Any], functions: Mapping[str, Callable[..., Any]]) -> None:
+        self._values = values
+        self._functions = {"render": self._not_again, **functions}
+
+    def __call__(self, template: Any, *, recursive: bool = False) -> Any:  # noqa: ANN401 - values of any type
+        if recursive:
+            raise ExpressionError("render() renders once; write render(render(…)) for another level")
+        match template:
+            case str():
+                return _rendered(template, self._values, self._functions) if _TAG.search(template) else template
+            case list():
+                return [self(item) for item in template]
+            case dict():
+                return {name: self(item) for name, item in template.items()}
+        return template
+
+    @staticmethod
+    def _not_again(*_: Any, **__: Any) -> str:  # noqa: ANN401 - whatever it is called with
+        raise ExpressionError("what render() renders cannot call render() itself; write render(render(…))")
+
+
+def _rendered(text: str, values: Mapping[str, Any], functions: Mapping[str, Callable[..., Any]]) -> str:
     try:
-        template = ENVIRONMENT.from_string(_checked(text, functions))
-        return _bounded(template.generate({**values, **functions, **_OWN}))
+        template = _compiled(text, frozenset(functions))
+        return _bounded(template.generate({**values, **functions}))
     except TemplateSyntaxError as error:
         raise ExpressionError(_explained(error.message or "the expression is malformed")) from error
-    except (TemplateError, ArithmeticError, TypeError, ValueError, LookupError) as error:
+    except (TemplateError, ArithmeticError, AttributeError, TypeError, ValueError, LookupError) as error:
         raise ExpressionError(str(error)) from error
-    except (
-        RecursionError,
-        SyntaxError,
-        MemoryError,
-    ) as error:  # two of them from compiling it
+    except (RecursionError, SyntaxError, MemoryError) as error:  # two of them from compiling it
         raise ExpressionError("the expression is nested too deeply") from error
 
 
@@ -60,12 +105,12 @@ def references(text: str, name: str) -> set[tuple[str, ...]]:
     if name not in text:
         return set()
     try:
-        tree = ENVIRONMENT.parse(_with_coalesce(text))
-    except (TemplateSyntaxError, ExpressionError, RecursionError):
+        all_nodes = _all_nodes(_parsed(text))
+    except (TemplateSyntaxError, ExpressionError, RecursionError, ValueError):
         return set()
     found: set[tuple[str, ...]] = set()
     inner: set[nodes.Node] = set()
-    for node in _all_nodes(tree):
+    for node in all_nodes:
         if node not in inner and (path := _path_of(node, name, inner)) is not None:
             found.add(path)
     return found
@@ -93,17 +138,31 @@ def _bounded(parts: Any) -> str:  # noqa: ANN401 - Jinja's stream of texts
         size += len(part)
         check_size(size)
         rendered.append(part)
+    spend(size)
     return "".join(rendered)
 
 
-def _checked(text: str, functions: Mapping[str, Callable[..., Any]]) -> nodes.Template:
-    tree = ENVIRONMENT.parse(_with_coalesce(text))
+def _compiled(text: str, functions: frozenset[str]) -> Template:
+    return _kept(text, functions) if len(text) <= _LONGEST_KEPT else _compile(text, functions)
+
+
+def _compile(text: str, functions: frozenset[str]) -> Template:
+    if len(text) > MAX_SOURCE:
+        raise ExpressionError(f"the text has more than {MAX_SOURCE} characters")
+    spend(_WORK_OF_TEXT + len(text))
+    tree = _parsed(text)
     all_nodes = _all_nodes(tree)
-    if len(all_nodes) > MAX_NODES:
-        raise ExpressionError(f"the expressions of one text have more than {MAX_NODES} parts")
+    spend(_WORK_OF_NODE * len(all_nodes))
     for node in all_nodes:
         _check_node(node, functions)
-    return _OwnCalls().visit(tree)  # type: ignore[no-any-return]  # a transformed template is a template
+    return ENVIRONMENT.from_string(tree)
+
+
+_kept = functools.lru_cache(maxsize=256)(_compile)  # the items of a fan-out have the same texts
+
+
+def _parsed(text: str) -> nodes.Template:
+    return PebbleParser(ENVIRONMENT, text).parse()
 
 
 def _all_nodes(node: nodes.Node) -> list[nodes.Node]:
@@ -111,85 +170,38 @@ def _all_nodes(node: nodes.Node) -> list[nodes.Node]:
     while todo:
         found.append(todo.pop())
         todo.extend(found[-1].iter_child_nodes())
+        if len(found) > MAX_NODES:
+            raise ExpressionError(f"the expressions of one text have more than {MAX_NODES} parts")
     return found
 
 
-def _check_node(node: nodes.Node, functions: Mapping[str, Callable[..., Any]]) -> None:
+def _check_node(node: nodes.Node, functions: frozenset[str]) -> None:
     match node:
-        case nodes.Call(node=nodes.Name(name=name)) if name in functions and not node.dyn_args and not node.dyn_kwargs:
-            pass
-        case nodes.Call(node=nodes.Name(name=name)):
-            raise ExpressionError(f"there is no function {name}(); there is {', '.join(sorted(functions))}")
+        case nodes.Call(node=nodes.Name(name=name)) if not node.dyn_args and not node.dyn_kwargs:
+            if name not in functions:
+                raise ExpressionError(_missing("function", name, functions, expression_functions.ELSEWHERE))
         case nodes.Call():
             raise ExpressionError("only functions can be called, not values")
-        case nodes.Filter(name=name) if name not in FILTERS:
-            raise ExpressionError(f"there is no filter {name!r}; there is {', '.join(sorted(FILTERS))}")
+        case nodes.Filter(name=name) if name not in OPERATORS and name not in FILTERS:
+            raise ExpressionError(_missing("filter", name, FILTERS, expression_filters.ELSEWHERE))
         case nodes.Test(name=name) if name not in TESTS:
-            raise ExpressionError(f"there is no test {name!r}; there is {', '.join(TESTS)}")
-        case _ if not isinstance(node, (*_ALLOWED, nodes.Keyword)):
+            raise ExpressionError(_missing("test", name, TESTS, {}))
+        case nodes.Filter() | nodes.Call() if node.dyn_args or node.dyn_kwargs:
+            raise ExpressionError("arguments cannot be unpacked")
+        case _ if not isinstance(node, _ALLOWED):
             raise ExpressionError(_explained(f"{type(node).__name__.lower()} is not supported in expressions"))
 
 
+def _missing(kind: str, name: str, known: Any, elsewhere: Mapping[str, str]) -> str:  # noqa: ANN401 - names
+    if name in elsewhere:
+        return f"there is no {kind} {name!r}: {elsewhere[name]}"
+    hint = did_you_mean(name, list(known))
+    return f"there is no {kind} {name!r}{hint or '; there is ' + ', '.join(sorted(known))}"
+
+
 def _explained(message: str) -> str:
-    if re.search(r"\b(for|macro|set|block|import|include)\b", message, re.IGNORECASE):
-        return f"{message} (there are no loops, macros and assignments in expressions)"
+    if re.search(r"\b(for|macro|set|block|import|include|assign)", message, re.IGNORECASE):
+        return f"{message} (there are no loops, macros and assignments in expressions; to repeat a task use `foreach`)"
     if "end of comment" in message:
         return f"{message} (put text that holds {{# between {{% raw %}} and {{% endraw %}})"
     return message
-
-
-# --- `a ?? b`: Jinja knows no such operator, so it is read as one of equal arity that we do not offer.
-
-_OPEN = re.compile(r"\{(?:%-?\s*raw\s*-?%\}|[{%#])")
-_END_RAW = re.compile(r"\{%-?\s*endraw\s*-?%\}")
-_CLOSE = {"{{": "}}", "{%": "%}", "{#": "#}"}
-_TOKEN = re.compile(r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|\?\?|//""", re.DOTALL)
-
-
-def _with_coalesce(text: str) -> str:
-    return "".join(_TOKEN.sub(_token, part) if is_expression else part for part, is_expression in _parts(text))
-
-
-def _parts(text: str) -> Iterator[tuple[str, bool]]:
-    """The text in parts, and which of them are expressions; in one pass, whatever is left open."""
-    place = 0
-    while opened := _OPEN.search(text, place):
-        yield text[place : opened.start()], False
-        if len(opened.group()) > len("{{"):
-            end_raw = _END_RAW.search(text, opened.end())
-            end = end_raw.end() if end_raw else -1
-        else:
-            closing = _CLOSE[opened.group()]
-            end = text.find(closing, opened.end()) + len(closing)
-            end = end if end >= opened.end() + len(closing) else -1
-        if end < 0:
-            place = opened.start()
-            break  # whatever is wrong with it, Jinja says
-        is_expression = opened.group() in ("{{", "{%")
-        if is_expression and end - opened.start() > MAX_EXPRESSION:
-            raise ExpressionError(f"an expression has more than {MAX_EXPRESSION} characters")
-        yield text[opened.start() : end], is_expression
-        place = end
-    yield text[place:], False
-
-
-def _token(match: re.Match[str]) -> str:
-    if match.group() == "//":
-        raise ExpressionError("there is no operator // in expressions")
-    return "//" if match.group() == "??" else match.group()
-
-
-class _OwnCalls(NodeTransformer):
-    """Operators that become calls of ours."""
-
-    def visit_FloorDiv(self, node: nodes.FloorDiv) -> nodes.Node:  # noqa: N802 - the visitor's naming
-        """`a ?? b`."""
-        return self._call("coalesce", [node.left, node.right], node.lineno)
-
-    def visit_Concat(self, node: nodes.Concat) -> nodes.Node:  # noqa: N802 - the visitor's naming
-        """`a ~ b`."""
-        return self._call("concat", node.nodes, node.lineno)
-
-    def _call(self, name: str, arguments: list[nodes.Expr], lineno: int) -> nodes.Node:
-        visited = [self.visit(argument) for argument in arguments]
-        return nodes.Call(nodes.Name(name, "load"), visited, [], None, None, lineno=lineno)

@@ -65,14 +65,8 @@ class Inbox:
         except ResourceNotFoundError:
             return None
         content = stream.readall()
-        is_too_large = len(content) > MAX_BYTES
-        manifest = ManifestBlob(
-            name=blob,
-            etag=stream.properties.etag.strip('"'),
-            sha256=None if is_too_large else hashlib.sha256(content).hexdigest(),
-            text=None if is_too_large else _decoded(content),
-        )
-        return Drop(manifest, stream.properties.last_modified, is_too_large)
+        manifest = manifest_blob(blob, stream.properties.etag.strip('"'), content)
+        return Drop(manifest, stream.properties.last_modified, is_too_large=len(content) > MAX_BYTES)
 
     def _download(self, blob: str) -> StorageStreamDownloader[bytes]:
         try:
@@ -100,6 +94,17 @@ class Inbox:
             manifests=tuple(blob for blob in blobs if is_manifest(blob.name)),
             cancels=tuple(blob for blob in blobs if blob.name.endswith(CANCEL_SUFFIX)),
         )
+
+
+def manifest_blob(name: str, etag: str, content: bytes) -> ManifestBlob:
+    """A version of a manifest by its content, of which one byte more than MAX_BYTES is enough to be too large."""
+    is_too_large = len(content) > MAX_BYTES
+    return ManifestBlob(
+        name=name,
+        etag=etag,
+        sha256=None if is_too_large else hashlib.sha256(content).hexdigest(),
+        text=None if is_too_large else _decoded(content),
+    )
 
 
 def _decoded(content: bytes) -> str | None:

@@ -55,13 +55,21 @@ class RunAs(StrEnum):
 class Retry(KestraRetry):
     """What happens when the commands fail: Azure Batch runs them again, at once."""
 
-    max_attempts: Annotated[int, Field(ge=1, le=100)]
+    max_attempts: Annotated[int, Field(ge=1, le=100)] | None = None
     """How often the task is started at most, the first time included."""
+    max_attempt: Annotated[int, Field(ge=1, le=100)] | None = None
+    """The old name of `maxAttempts`."""
+
+    @model_validator(mode="after")
+    def _attempts_are_counted(self) -> Self:
+        if self.max_attempts is None and self.max_attempt is None:
+            raise ValueError("a retry needs `maxAttempts`: Azure Batch counts attempts, it knows no other limit")
+        return self
 
     @property
     def retries(self) -> int:
         """How often the task is started again at most."""
-        return self.max_attempts - 1
+        return (self.max_attempts or self.max_attempt or 1) - 1
 
 
 class FilesOfTask(Properties):

@@ -8,13 +8,13 @@ from collections.abc import Iterator
 import yaml
 
 from shared.errors import ManifestError
+from shared.manifest_values import is_secret
 from shared.yaml_source import compose
 
 CREDENTIALS = ("accessKey", "connectionString", "password", "sharedKeyAccountAccessKey")
 _REDACTED = '"******"'
 _LINE = re.compile(rf"""(?P<name>["']?\b(?:{"|".join(CREDENTIALS)})["']?\s*:\s*)(?P<value>\S.*)""")
-_SECRET = re.compile(r"""["']?\s*\{\{[^{}]*\bsecret\s*\([^{}]*\}\}\s*["']?\s*(#.*)?,?""")
-_LONGEST_SECRET = 500
+_AROUND = re.compile(r"""(?P<quote>["']?)(?P<value>\{\{.*\}\})(?P=quote)\s*,?\s*(?:#.*)?""")
 
 
 def redacted(text: str) -> str:
@@ -44,15 +44,12 @@ def _spans(root: yaml.Node) -> Iterator[tuple[int, int]]:
             todo.extend(node.value)
         elif isinstance(node, yaml.MappingNode):
             for key, value in node.value:
-                if key.value in CREDENTIALS and not _is_secret(value.value):
+                if key.value in CREDENTIALS and not (isinstance(value.value, str) and is_secret(value.value)):
                     yield value.start_mark.index, value.end_mark.index
                 else:
                     todo += [key, value]
 
 
-def _is_secret(value: object) -> bool:
-    return isinstance(value, str) and len(value) <= _LONGEST_SECRET and _SECRET.fullmatch(value.strip()) is not None
-
-
 def _redacted_line(match: re.Match[str]) -> str:
-    return match.group() if _is_secret(match["value"]) else match["name"] + _REDACTED
+    around = _AROUND.fullmatch(match["value"])
+    return match.group() if around and is_secret(around["value"]) else match["name"] + _REDACTED

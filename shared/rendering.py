@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from shared.expression_environment import ExpressionError
+from shared.expression_values import Budget, ExpressionError
 from shared.expressions import references, render
 from shared.outputs import is_inside, is_safe
 
@@ -38,6 +38,7 @@ class Visible:
 
     values: Mapping[str, Any]
     functions: Mapping[str, Callable[..., Any]]
+    budget: Budget
     unknown: frozenset[str] = frozenset()
 
 
@@ -102,7 +103,9 @@ class Rendering:
         if any(names_used(value, name) for name in self._visible.unknown):
             raise NotReadYet
         try:
-            return self._usable(path, render(value, self._visible.values, self._visible.functions))
+            return self._usable(
+                path, render(value, self._visible.values, self._visible.functions, self._visible.budget)
+            )
         except ExpressionError as error:
             self.fail(path, str(error))
             return ""

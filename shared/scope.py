@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from shared.addresses import BlobAddress, WebAddress, namespace_file, read_address
-from shared.expression_environment import ExpressionError
+from shared.expression_functions import from_json, now_of
+from shared.expression_values import Budget, ExpressionError
 from shared.paths import UPSTREAM, Paths
 from shared.rendering import NotReadYet, Visible
 from shared.upstream import FanOutOutputs, UpstreamFiles, UpstreamFolder, Used
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from shared.manifest import Flow, Task
     from shared.outside import Needs
     from shared.record import Item, TaskResult
@@ -30,6 +29,7 @@ class Context:
     flow: Flow
     run: Run
     settings: Settings
+    budget: Budget = field(default_factory=Budget)
 
 
 class Earlier(Protocol):
@@ -63,13 +63,19 @@ class Scope:
         self._flow = context.flow
         self._run = context.run
         self._settings = context.settings
+        self._budget = context.budget
         self._earlier = earlier
         self._needs = needs
 
     def visible(self, unknown: Iterable[str]) -> Visible:
         """What expressions may see, of which some names are not known yet."""
-        functions: dict[str, Callable[..., Any]] = {"secret": self._secret, "now": self._now, "read": self._read}
-        return Visible(self._values(), functions, frozenset(unknown))
+        functions: dict[str, Callable[..., Any]] = {
+            "secret": self._secret,
+            "now": now_of(self._run.body.accepted),
+            "fromJson": from_json,
+            "read": self._read,
+        }
+        return Visible(self._values(), functions, self._budget, frozenset(unknown))
 
     def _values(self) -> dict[str, Any]:
         flow, item = self._flow, self._item
@@ -85,9 +91,6 @@ class Scope:
             **({"item": item.value, "taskrun": {"value": item.value, "iteration": item.index}} if item else {}),
             "outputs": _OutputsBefore(self._earlier.before(self._task.id), self._outputs),
         }
-
-    def _now(self) -> datetime:
-        return self._run.body.accepted
 
     def _secret(self, name: str) -> str:
         value = self._settings.secrets.get(name)

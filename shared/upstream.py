@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from shared import globs
-from shared.expression_environment import Thing
+from shared.expression_values import Thing
 from shared.paths import UPSTREAM
 from shared.task_script import Gathering, Link
 

@@ -5,10 +5,16 @@ from __future__ import annotations
 import argparse
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from local.errors import UsageError
 from local.ports import AUTO, DEFAULT_BASE, DEFAULT_FUNCTIONS_PORT, base_port
 from local.stack_options import DEFAULT_DATA_DIR, DEFAULT_POOL, DEFAULT_TICK, StackOptions
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+SUFFIXES = (".yaml", ".yml", ".json")
 COMMAND = ("python", "-m", "local")
 LONGEST_TICK = 59  # what the seconds of a timer's schedule can say
 
@@ -27,6 +33,20 @@ def add_data_dir(parser: argparse.ArgumentParser) -> None:
 def data_dir_option(data_dir: Path) -> list[str]:
     """What a command line needs to mean this data directory."""
     return [] if data_dir == DEFAULT_DATA_DIR else ["--data-dir", str(data_dir)]
+
+
+def add_manifests(parser: argparse.ArgumentParser) -> None:
+    """The manifests."""
+    parser.add_argument("manifests", nargs="+", type=Path, metavar="MANIFEST", help="a .yaml, .yml or .json file")
+
+
+def check_manifests(manifests: Sequence[Path]) -> None:
+    """Raise UsageError for what is no file, or has not the name of a manifest."""
+    for manifest in manifests:
+        if not manifest.is_file():
+            raise UsageError(f"There is no file {manifest}.")
+        if manifest.suffix not in SUFFIXES:
+            raise UsageError(f"{manifest} is not a manifest: its name must end in one of {', '.join(SUFFIXES)}.")
 
 
 def add_ports(parser: argparse.ArgumentParser) -> None:

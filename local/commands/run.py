@@ -6,7 +6,7 @@ import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from local.commands.options import add_data_dir, add_tick_and_pools, stack_options
+from local.commands.options import add_data_dir, add_manifests, add_tick_and_pools, check_manifests, stack_options
 from local.data_dir import DataDir
 from local.errors import UsageError
 from local.ports import AUTO
@@ -19,13 +19,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 PURPOSE = "drop manifests, watch them, and download their results"
-SUFFIXES = (".yaml", ".yml", ".json")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `run`."""
     parser.epilog = "Exit code: 0 if every run ended in SUCCESS, 1 if one did not, 2 for wrong usage."
-    parser.add_argument("manifests", nargs="+", type=Path, metavar="MANIFEST", help="a .yaml, .yml or .json file")
+    add_manifests(parser)
     parser.add_argument(
         "--out",
         type=Path,
@@ -51,11 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _checked(manifests: Sequence[Path]) -> Sequence[Path]:
     """The manifests, if they can be dropped. Raises UsageError."""
-    for manifest in manifests:
-        if not manifest.is_file():
-            raise UsageError(f"There is no file {manifest}.")
-        if manifest.suffix not in SUFFIXES:
-            raise UsageError(f"{manifest} is not a manifest: its name must end in one of {', '.join(SUFFIXES)}.")
+    check_manifests(manifests)
     if len({manifest.stem for manifest in manifests}) < len(manifests):
         raise UsageError("Two of the manifests have the same name. Run them one after the other.")
     return manifests

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from local.reference.expressions import expressions
 from local.reference.schemas import manifest_schema
 from shared.container_run_options import ALLOWED
 from shared.manifest import Flow, Task
@@ -47,8 +48,8 @@ commands:
 ```
 
 Whatever is wrong is told at once, with path, line and column. A property without a value is as good as absent. Texts
-may hold expressions (`{{ … }}`); numbers and booleans where text is wanted are taken as they are written. Durations
-are those of ISO 8601: `PT30M`, `PT2H`, `P1D`.
+may hold [expressions](#expressions) (`{{ … }}`); numbers and booleans where text is wanted are taken as they are
+written. Durations are those of ISO 8601: `PT30M`, `PT2H`, `P1D`.
 """
 
 
@@ -56,7 +57,7 @@ def page() -> str:
     """The page: a chapter for each thing, with a table of its properties."""
     schema = manifest_schema()
     chapters = [line for model in _CHAPTERS for line in _chapter(model, schema["$defs"])]
-    return "\n".join([_HEAD, *chapters, *_task_types(), *_container_options()]) + "\n"
+    return "\n".join([_HEAD, *chapters, *_task_types(), *_container_options(), *expressions()]) + "\n"
 
 
 def _chapter(model: type[Properties], definitions: Schema) -> Iterator[str]:
@@ -147,4 +148,4 @@ def _task_types() -> Iterator[str]:
 
 def _container_options() -> Iterator[str]:
     yield "## Container options\n\n`containerRunOptions` may hold these options of `docker create`, and no others:"
-    yield ", ".join(f"`--{name}`" for name in ALLOWED) + "."
+    yield ", ".join(f"`--{name}`" for name in ALLOWED) + ".\n"

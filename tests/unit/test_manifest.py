@@ -97,7 +97,7 @@ def test_all_problems_are_told_at_once_in_the_order_of_the_file() -> None:
         ("commands: [a]\ntimeout: P0D", "timeout: expected a duration"),
         ("commands: [a]\ndependsOn: [task]", "dependsOn[0]: a task cannot wait for itself at line 2, column 13"),
         ("commands: [a]\nretry: {type: linear, maxAttempts: 2}", "retry.type: expected 'constant', 'exponential' or"),
-        ("commands: [a]\nretry: {interval: PT1M}", "retry.maxAttempts: this property is missing"),
+        ("commands: [a]\nretry: {interval: PT1M}", "retry: a retry needs `maxAttempts`"),
         ("commands: [a]\nretry: {maxAttempts: 0}", "retry.maxAttempts: input should be greater than or equal to 1"),
         ("commands: [a]\nrunAs: admin", "runAs: expected 'root' or 'user', found 'admin'"),
         ("commands: [a]\nrequiredSlots: 0", "requiredSlots: input should be greater than or equal to 1"),
@@ -118,12 +118,6 @@ def test_problems(text: str, message: str) -> None:
 @pytest.mark.parametrize("foreach", ["[1, a, {b: c}]", "3", "'{{ outputs.a.vars.list }}'", "{namespaceFiles: '*.csv'}"])
 def test_foreach_takes_a_list_a_count_an_expression_or_files(foreach: str) -> None:
     assert read_manifest(f"commands: [x]\nforeach: {foreach}", "x.yaml").flow.tasks[0].foreach is not None
-
-
-def test_retries_are_the_attempts_after_the_first() -> None:
-    retry = read_manifest("commands: [x]\nretry: {maxAttempts: 3}", "x.yaml").flow.tasks[0].retry
-    assert retry
-    assert retry.retries == 2
 
 
 def test_namespace_files_are_enabled_by_naming_any_of_their_properties() -> None:

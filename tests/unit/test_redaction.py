@@ -43,6 +43,21 @@ def test_everything_else_stays_as_it_was_written() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "value", ["{{ secret('P') }}", "'{{ secret(\"P\") }}'", "\"{{ secret('P') }}\", # mine", "{{ secret('P') ?? '' }}"]
+)
+def test_a_secret_is_left_in_what_cannot_be_parsed(value: str) -> None:
+    text = f"broken: [\npassword: {value}\n"
+    assert redacted(text) == text
+
+
+@pytest.mark.parametrize(
+    "value", ["{{ secret('P') }}hunter2", "'{{ secret('P') }}' hunter2", "{{ vars.p }}", "hunter2 {{ secret('P') }}"]
+)
+def test_what_only_looks_like_a_secret_is_cut_out_of_it(value: str) -> None:
+    assert redacted(f"broken: [\npassword: {value}\n") == 'broken: [\npassword: "******"\n'
+
+
 def test_json() -> None:
     assert redacted('{"accessKey": "hunter2", "x": 1}') == '{"accessKey": "******", "x": 1}'
 

@@ -1,0 +1,29 @@
+"""The filters of expressions: Kestra's, with its semantics, as far as they are bounded.
+
+Null goes through all of them unchanged, except `default`, `length` and `toJson`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from shared.expression_date_filters import DATE_FILTERS
+from shared.expression_list_filters import LIST_FILTERS
+from shared.expression_text_filters import TEXT_FILTERS
+
+if TYPE_CHECKING:
+    from shared.expression_values import Documented
+
+FILTERS: Mapping[str, Documented] = {**TEXT_FILTERS, **LIST_FILTERS, **DATE_FILTERS}
+
+ELSEWHERE: Mapping[str, str] = {
+    "jq": "take the parts by name, as in `fromJson(x).name[0]`, or call jq in the commands",
+    "json": "this is the old name of `toJson`",
+    "className": "there are no classes",
+    "toIon": "use JSON",
+    "yaml": "use `toJson`: JSON is YAML",
+    "number_format": "format it in the commands",
+    "numberFormat": "format it in the commands",
+}
+"""Kestra's filters that are not here, and what to do instead."""

@@ -1,0 +1,117 @@
+"""No expression takes long, or much memory, whatever it is: what would is refused."""
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from shared.expression_filters import FILTERS
+from shared.expression_functions import from_json
+from shared.expression_values import Budget, ExpressionError
+from shared.expressions import references, render
+
+VALUES = {
+    "vars": {
+        "big": "x" * 1_000_000,
+        "commas": "a," * 1_000_000,
+        "list": list(range(10_000)),
+        "ones": "{{ 1 }}" * 1_000,
+        "nines": 10**99,
+    }
+}
+FUNCTIONS = {"fromJson": from_json}
+
+
+@pytest.mark.parametrize(
+    ("attack", "reason"),
+    [
+        ("{{ 'a'" + ("|replace({'a': '" + "a" * 100 + "'})") * 8 + " }}", "grows over 1048576 characters"),
+        ("{{ vars.big ~ vars.big }}", "grows over"),
+        ("{{ vars.big }}{{ vars.big }}", "grows over"),
+        ("{{ vars.list | join(vars.big) }}", "grows over"),
+        ("{{ 'a\n' | indent(9999999999) }}", "grows over"),
+        ("{{ vars.commas | split(',') }}", "more than 10000 entries"),
+        ("{{ vars.list | merge([1]) }}", "more than 10000 entries"),
+        ("{{ vars.list contains vars.list }}", "too much work"),
+        ("{{ vars.nines * vars.nines }}", "the number is too large"),
+        ("{{ " + "9" * 5_000 + " }}", "4300 digits"),
+        ("{{ 1e308 * 10 }}", "the number is too large"),
+        ("{{ render('" + "{{ 1 }}" * 9_000 + "') }}", "words and signs"),
+        ("{{ 1 }}" * 100_000, "more than 20000 words and signs"),
+        ("{{ [" + "1," * 100_000 + "1] }}", "more than 20000 words and signs"),
+        ("{{ 1 }}" * 5_000, "more than 5000 parts"),
+        ("{{ " + "a ~ " * 1_000 + "1 }}", "nested too deeply"),
+        ("{{ " + "1 ? " * 3_000 + "1" + " : 1" * 3_000 + " }}", "nested too deeply"),
+        ("{{ " + "{'a':" * 3_000 + "1" + "}" * 3_000 + " }}", "nested too deeply"),
+        ("{% if 1 %}" * 3_000 + "{% endif %}" * 3_000, "nested too deeply"),
+        ("{{" * 500_000, "nested too deeply"),
+        ("{{ " + "'" * 999_999 + " }}", "words and signs"),
+        ("{#" * 500_000, "Missing end of comment tag"),
+        ("{{ '" + "1" * 190 + "' | date('iso', existingFormat='d" + "yM" * 90 + "') }}", "the letter 'y' twice"),
+        ("{{ '1' | date('" + "y" * 300 + "') }}", "more than 200 characters"),
+    ],
+    ids=range(24),
+)  # fmt: skip
+def test_what_would_take_long_is_refused(attack: str, reason: str) -> None:
+    """The time limit of the test run is what fails if it is not."""
+    references(attack, "vars")
+    with pytest.raises(ExpressionError, match=reason):
+        render(attack, VALUES, FUNCTIONS)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{% if vars.big | upper | lower %}{% endif %}",
+        "{% if render(vars.ones) %}{% endif %}{# {} #}",
+        "{{ vars.list | length }}{# {} #}",
+    ],
+)
+def test_all_texts_of_a_budget_together_are_bounded(text: str) -> None:
+    budget = Budget(10_000_000)
+
+    def render_many() -> None:
+        for number in range(1_000):
+            render(text.replace("{}", str(number)), VALUES, FUNCTIONS, budget)
+
+    with pytest.raises(ExpressionError, match="too much work"):
+        render_many()
+
+
+def test_the_same_text_is_read_once() -> None:
+    """Such as those of the items of a fan-out."""
+    budget = Budget(1_000_000)
+    for number in range(5_000):
+        assert render("item {{ vars.n }}", {"vars": {"n": number}}, {}, budget) == f"item {number}"
+
+
+WORDS = (
+    "vars .big .list .x 'a' \"b\" 1 2.5 null true ( ) [ ] { } , : ? ?? ??? ~ + - * / == < and or not is in contains "
+    "defined empty | fromJson( render( secret( {{ }} {% %} if else endif for raw ' \\ = regexp now"
+)
+words = st.sampled_from([*WORDS.split(" "), *FILTERS])
+scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9)
+values = scalars | st.lists(scalars, max_size=3) | st.dictionaries(st.text(max_size=3), scalars, max_size=2)
+
+
+def rendered_or_refused(text: str, values: dict[str, object]) -> str:
+    """The text, or the reason why it is refused."""
+    references(text, "vars")
+    try:
+        return render(text, values, FUNCTIONS, Budget(100_000_000))
+    except ExpressionError as error:
+        return str(error) or pytest.fail("there is no reason")
+
+
+@settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(words, max_size=20).map(" ".join) | st.text(max_size=40))
+def test_any_expression_is_rendered_or_refused(expression: str) -> None:
+    for text in (f"{{{{ {expression} }}}}", f"{{% if {expression} %}}a{{% endif %}}", expression):
+        assert isinstance(rendered_or_refused(text, VALUES), str)
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.sampled_from(sorted(FILTERS)), values, st.lists(values, max_size=3))
+def test_any_filter_takes_or_refuses_any_values(name: str, value: object, arguments: list[object]) -> None:
+    names = ", ".join(f"args[{index}]" for index in range(len(arguments)))
+    text = f"{{{{ value | {name}({names}) }}}}"
+    assert isinstance(rendered_or_refused(text, {"value": value, "args": arguments}), str)
