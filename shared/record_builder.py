@@ -141,7 +141,7 @@ def build_record(
     rejection = run.body.rejection
     return Record(
         run_id=run.id,
-        state=state or run_state(tasks, cancelled=run.progress.cancelled),
+        state=state or run_state(_not_disabled(tasks, manifest), cancelled=run.progress.cancelled),
         manifest=ManifestRef.model_validate(run.body.manifest.model_dump(exclude={"text"})),
         flow=FlowRef(id=flow.id, namespace=flow.namespace) if flow else FlowRef(),
         jobs=tuple(JobRecord.model_validate(job.model_dump()) for job in run.body.jobs),
@@ -170,6 +170,11 @@ def _all_tasks(run: Run, flow: Flow | None) -> tuple[TaskRecord, ...]:
     if flow is None or not (finished or run.body.jobs):
         return tuple(finished.values())
     return tuple(finished.get(task.id) or TaskRecord(id=task.id, state=State.SKIPPED) for task in flow.tasks)
+
+
+def _not_disabled(tasks: Sequence[TaskRecord], manifest: Manifest | None) -> Sequence[TaskRecord]:
+    """The tasks that decide on the run's state: that one was left out on purpose does not."""
+    return [task for task in tasks if manifest is None or task.id in manifest.dependencies]
 
 
 def _with_items(task: TaskRecord, run: Run) -> TaskRecord:

@@ -53,6 +53,9 @@ class _Fate(Enum):
     NEVER = "what it waits for did not end well"
 
 
+_OVER = frozenset({_Fate.DONE, _Fate.EMPTY})
+
+
 def split(
     nodes: Mapping[str, Node],
     ended: Mapping[str, State],
@@ -93,9 +96,11 @@ def _fate(node: Node, nodes: Mapping[str, Node], fates: Mapping[str, _Fate]) -> 
     before = [(name, fates[name]) for name in node.waits_for]
     if any(fate is _Fate.NEVER for _, fate in before):
         return _Fate.NEVER
+    if any(fates[name] not in _OVER for name in node.uses_values_of):
+        return _Fate.LATER  # also of tasks that it waits for only through others
     for name, fate in before:
-        in_this_round = fate is _Fate.READY and not nodes[name].is_fan_out and name not in node.uses_values_of
-        if fate not in (_Fate.DONE, _Fate.EMPTY) and not in_this_round:
+        in_this_round = fate is _Fate.READY and not nodes[name].is_fan_out
+        if fate not in _OVER and not in_this_round:
             return _Fate.LATER
     return _Fate.READY
 

@@ -75,6 +75,13 @@ def test_jobs_are_kept_where_the_manifest_says_so(world) -> None:
     world.app.batch.delete(f"{run}-1")
 
 
+def test_a_disabled_task_is_skipped_and_does_not_make_the_run_a_failure(world) -> None:
+    run = world.take(text="tasks: [{id: a, commands: [echo]}, {id: b, disabled: true, commands: [exit 1]}]")
+    world.finish()
+    record = world.record(run)
+    assert (record["state"], [task["state"] for task in record["tasks"]]) == ("SUCCESS", ["SUCCESS", "SKIPPED"])
+
+
 def test_the_record_tells_times_in_their_order(world, ended: str) -> None:
     record_run.record(world.app, JobEnded(ended, 1))
     times = {name: datetime.fromisoformat(time) for name, time in world.record(ended)["timings"].items()}

@@ -34,6 +34,12 @@ def test_a_task_that_uses_values_waits_for_the_next_round_and_so_does_what_follo
     assert next_round(nodes, a="SUCCESS", d="SUCCESS") == Split(("b", "c"), (), (), JobReason.VALUES)
 
 
+def test_values_of_a_task_further_back_are_waited_for_as_well() -> None:
+    nodes = flow("a", "b<a") | {"c": Node("c", ("b",), frozenset("a"), is_fan_out=False)}
+    assert next_round(nodes) == Split(("a", "b"), ("c",), (), JobReason.FIRST)
+    assert next_round(nodes, a="SUCCESS", b="SUCCESS") == Split(("c",), (), (), JobReason.VALUES)
+
+
 def test_what_follows_a_fan_out_is_the_next_round() -> None:
     nodes = flow("a*", "b<a", "c<b")
     assert next_round(nodes).ready == ("a",)
