@@ -58,7 +58,7 @@ def _why_no_nodes(pool: Pool, now: datetime) -> str:
     if pool.resize_errors:
         age = f" {_ago(now - pool.resized)}" if pool.resized else ""
         return f"its last resize failed{age}: {'; '.join(pool.resize_errors)}"
-    if pool.is_resizing:
+    if pool.is_resizing and pool.target_nodes:
         return f"it is being resized to {pool.target_nodes}"
     if pool.has_autoscale:
         return "its autoscale formula has not asked for any yet"
