@@ -11,6 +11,7 @@ from azure.core.rest import HttpRequest
 from shared.batch_errors import ENDED, GONE, Code, batch_errors
 from shared.batch_job import chunks
 from shared.errors import BatchRefused, JobConflict, TryLater
+from shared.parallel import in_parallel
 from shared.pool_health import NODE_STATES, Pool
 
 if TYPE_CHECKING:
@@ -65,11 +66,21 @@ class Batch:
         Raises JobConflict if the job has ended or is gone, BatchRefused for the first task that Batch does not take.
         The SDK's own `create_tasks` is not used: it repeats server errors without a bound.
         """
-        for chunk in chunks(tasks):
+        in_parallel(lambda chunk: self._add_chunk(job_id, chunk), chunks(tasks))
+
+    def _add_chunk(self, job_id: str, chunk: Sequence[models.BatchTaskCreateOptions]) -> None:
+        try:
             with batch_errors():
                 result = self._client.create_task_collection(job_id, models.BatchTaskGroup(task_values=list(chunk)))
-            for added in result.result_values or ():
-                _check_added(added)
+        except BatchRefused as refusal:
+            if refusal.code != Code.BODY_TOO_LARGE or len(chunk) == 1:
+                raise
+            middle = len(chunk) // 2
+            self._add_chunk(job_id, chunk[:middle])
+            self._add_chunk(job_id, chunk[middle:])
+            return
+        for added in result.result_values or ():
+            _check_added(added)
 
     def end_when_tasks_end(self, job_id: str) -> None:
         """Let the job complete when all its tasks have; cannot be taken back, and completes an empty job at once."""

@@ -31,6 +31,7 @@ class Code(StrEnum):
     JOB_BEING_TERMINATED = "JobBeingTerminated"
     JOB_BEING_DELETED = "JobBeingDeleted"
     TASK_EXISTS = "TaskExists"
+    BODY_TOO_LARGE = "RequestBodyTooLarge"
 
 
 ENDED = frozenset({Code.JOB_COMPLETED, Code.JOB_BEING_TERMINATED})

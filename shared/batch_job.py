@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 MAX_CHUNK_TASKS = 100
 MAX_CHUNK_BYTES = 1_000_000
+SAFETY = 1.25
 BACKSTOP = timedelta(minutes=10)
 RETENTION = timedelta(hours=1)
 
@@ -185,16 +186,14 @@ def _exit_conditions(planned: PlannedTask, *, is_depended_on: bool) -> models.Ex
 
 def chunks(
     all_tasks: Sequence[models.BatchTaskCreateOptions],
-) -> Iterator[list[models.BatchTaskCreateOptions]]:
-    """The tasks in portions that Batch takes in one request: at most 100, and under 1 MB."""
-    chunk: list[models.BatchTaskCreateOptions] = []
-    size = 0
-    for task in all_tasks:
-        task_size = len(json.dumps(task.as_dict())) + 1
-        if chunk and (len(chunk) == MAX_CHUNK_TASKS or size + task_size > MAX_CHUNK_BYTES):
-            yield chunk
-            chunk, size = [], 0
-        chunk.append(task)
-        size += task_size
-    if chunk:
-        yield chunk
+) -> Iterator[Sequence[models.BatchTaskCreateOptions]]:
+    """The tasks in portions that Batch takes in one request: at most 100, and under 1 MB if all are like the first.
+
+    Measuring every task would take longer than adding them; a portion that is too large nevertheless is halved later.
+    """
+    if not all_tasks:
+        return
+    task_bytes = len(json.dumps(all_tasks[0].as_dict()))
+    size = max(1, min(MAX_CHUNK_TASKS, int(MAX_CHUNK_BYTES / (task_bytes * SAFETY))))
+    for start in range(0, len(all_tasks), size):
+        yield all_tasks[start : start + size]

@@ -235,3 +235,16 @@ def test_two_namespaces_with_one_file(world, if_exists: str, state: str) -> None
     (problem,) = record["errors"] + record["warnings"]
     assert (problem["path"], problem["line"]) == ("namespaceFiles", 2)
     assert "'x.txt'" in problem["message"]
+
+
+def test_tasks_that_are_larger_than_the_first_are_added_all_the_same(world) -> None:
+    """Portions are measured by their first task; Batch refuses those that are too large, and they are halved."""
+    client = world.app.batch._client
+    client.create_job(models.BatchJobCreateOptions(id="large", pool_info=models.BatchPoolInfo(pool_id="none")))
+    sizes = [1, *[300_000] * 9]
+    tasks = [
+        models.BatchTaskCreateOptions(id=str(number), command_line="x" * size) for number, size in enumerate(sizes)
+    ]
+    world.app.batch.add_tasks("large", tasks)
+    assert set(world.app.batch.tasks("large")) == set(map(str, range(10)))
+    assert world.batch_requests()["Tasks_CreateTaskCollection"] == 1 + 2 + 4

@@ -90,7 +90,7 @@ def test_tasks_are_added_in_portions_that_batch_takes(run_of, settings) -> None:
     run = run_of("tasks: [{id: a, commands: [x]}]")
     task = batch_job.tasks(plan_round(manifest_of(run), run, settings), ACCESS)[0]
     assert [len(chunk) for chunk in batch_job.chunks([task] * 250)] == [100, 100, 50]
-    task.command_line = "x" * 400_000
+    task.command_line = "x" * 300_000
     assert [len(chunk) for chunk in batch_job.chunks([task] * 5)] == [2, 2, 1]
 
 
