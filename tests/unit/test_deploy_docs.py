@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from shared.plan import manifest_of, plan_round
+from shared.planned import RoundPlan
 from shared.settings import Settings
 
 if TYPE_CHECKING:
@@ -99,9 +100,10 @@ def test_settings_by_hand_are_enough(by_hand: Settings) -> None:
 
 def test_the_sample_for_kestra_runs_with_them(by_hand: Settings, run_of: Callable[[str], Run]) -> None:
     """It names accounts and an access key by `secret()`; the key is not there, and is not asked for."""
-    run = run_of((ROOT / "samples" / "environment-info.yaml").read_text().replace("poolId: local", "poolId: pool"))
-    run = run.with_namespace_files({"environment": ()})
+    text = (ROOT / "samples" / "environment-info.yaml").read_text()
+    run = run_of(text.replace("poolId: local", "poolId: pool").replace("enabled: true", "enabled: false"))
     plan = plan_round(manifest_of(run), run, by_hand)
+    assert isinstance(plan, RoundPlan)
     assert (plan.pool_id, [task.name for task in plan.tasks]) == ("pool", ["environment"])
 
 
