@@ -65,3 +65,20 @@ def test_security_names_every_role_of_the_templates() -> None:
     named = SECURITY.partition("## Identities")[2].partition("## ")[0].replace(" ", "").lower()
     assert len(roles) == 10
     assert [role for role in roles if role.lower() not in named] == []
+
+
+@pytest.mark.parametrize("name", ["README.md", "SECURITY.md", "docs/deploy.md", "docs/operate.md"])
+def test_links_within_the_repository_lead_somewhere(name: str) -> None:
+    text = (ROOT / name).read_text()
+    links = [link for link in re.findall(r"\]\(([^)]+)\)", text) if "://" not in link]
+    assert links
+    for link in links:
+        path, _, anchor = link.partition("#")
+        target = (ROOT / name).parent / path if path else ROOT / name
+        assert target.exists(), link
+        headings = {re.sub(r"[^\w -]", "", line.lstrip("# ")).lower().replace(" ", "-") for line in headings_of(target)}
+        assert not anchor or anchor in headings, link
+
+
+def headings_of(target: Path) -> list[str]:
+    return [line for line in target.read_text().splitlines() if line.startswith("#")] if target.suffix == ".md" else []
