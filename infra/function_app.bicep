@@ -58,6 +58,13 @@ var appSettings = {
   ALLOWED_CONTAINERS: join(allowedContainers, ' ')
 }
 
+// What flows written for Kestra name with secret(): with these they run as they stand. No key is among them.
+var kestraSettings = {
+  SECRET_AZURE_ACCOUNT: batchAccountName
+  SECRET_AZURE_ENDPOINT: batchEndpoint
+  SECRET_AZURE_CONNECTION_STRING: 'AccountName=${storageAccountName}'
+}
+
 // References, not values: a template never sees a secret.
 var secretSettings = toObject(
   items(secretUris),
@@ -111,7 +118,7 @@ resource app 'Microsoft.Web/sites@2024-11-01' = {
 
   resource settings 'config' = {
     name: 'appsettings'
-    properties: union(hostSettings, appSettings, secretSettings)
+    properties: union(hostSettings, appSettings, kestraSettings, secretSettings)
   }
 
   // Publishing needs a token too: no user name and password for FTP and the deployment site.

@@ -1,0 +1,202 @@
+"""`docs/deploy.md`: its commands are complete, in an order that works, and make the same as the templates.
+
+That every `az` command and flag exists is checked by `make az-flags` (`tests/az_flags.py`) with an installed Azure CLI.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from shared.plan import manifest_of, plan_round
+from shared.planned import RoundPlan
+from shared.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from shared.run import Run
+
+ROOT = Path(__file__).parents[2]
+DOCUMENT = (ROOT / "docs" / "deploy.md").read_text()
+BLOCKS = re.findall(r"```sh\n(.*?)```", DOCUMENT, re.DOTALL)
+SHELL = "\n".join(BLOCKS)
+OF_THE_SHELL = {"RANDOM"}
+BASH = ["bash", "-n"]
+
+
+def batch_bicep() -> str:
+    return (ROOT / "infra" / "batch.bicep").read_text()
+
+
+def variables_in_order() -> list[tuple[str, bool]]:
+    """Every use and assignment of a shell variable, in order; True where it is assigned."""
+    token = re.compile(
+        r"(?<![\w$\\])(?P<new>[A-Z][A-Z_]*)=|\bfor (?P<each>[A-Z_]+) in|(?<!\\)\$\{?(?P<used>[A-Z][A-Z_]*)"
+    )
+    found = []
+    for line in SHELL.splitlines():
+        on_line = [
+            (match["new"] or match["each"] or match["used"], match["used"] is None) for match in token.finditer(line)
+        ]
+        assigned = [each for each in on_line if each[1] and not is_app_setting(each[0], line)]
+        used = [each for each in on_line if not each[1]]
+        found += used + assigned
+    return found
+
+
+def is_app_setting(name: str, line: str) -> bool:
+    """`"NAME=value"` in quotes is an argument of `az`, not an assignment."""
+    return f'"{name}=' in line
+
+
+def test_every_variable_is_assigned_before_it_is_used() -> None:
+    known = set(OF_THE_SHELL)
+    for name, is_assignment in variables_in_order():
+        if is_assignment:
+            known.add(name)
+        assert name in known, f"${name} is used before it is assigned"
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=[block.split("\n", 1)[0][:40] for block in BLOCKS])
+def test_blocks_parse(block: str) -> None:
+    done = subprocess.run(BASH, input=block, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+STUB = """\
+#!/bin/sh
+case "$*" in
+"functionapp function list"*) echo 3 ;;
+"functionapp keys list"*) echo true ;;
+*--query*) echo "/value" ;;
+esac
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The repository, as far as the commands use it, with an `az` and a `func` that do nothing."""
+    for name in ("infra", "samples", "shared", "function_app.py", "host.json", "requirements.txt", ".funcignore"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    (tmp_path / ".venv").symlink_to(sys.prefix)
+    (tmp_path / "bin").mkdir()
+    for name in ("az", "func"):
+        (tmp_path / "bin" / name).write_text(STUB)
+        (tmp_path / "bin" / name).chmod(0o755)
+    return tmp_path
+
+
+def test_all_steps_by_hand_run_in_one_shell(folder: Path) -> None:
+    """To the end, with no variable unset; and the JSON that they write is that of the template."""
+    steps = "\n".join(
+        ["set -euo pipefail", *re.findall(r"```sh\n(.*?)```", DOCUMENT.partition("## By hand")[2], re.DOTALL)]
+    )
+    environ = {"PATH": f"{folder / 'bin'}:{os.environ['PATH']}"}
+    done = subprocess.run(["bash"], input=steps, cwd=folder, env=environ, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads((folder / "lifecycle.json").read_text())["rules"][0]["name"] == "staging-leftovers"
+    pool = json.loads((folder / "pool.json").read_text())
+    formula = pool["properties"]["scaleSettings"]["autoScale"]["formula"]
+    template = re.search(r"var formula = '''\n(.*?)'''", batch_bicep(), re.DOTALL)
+    assert template is not None
+    expected = (
+        template[1]
+        .replace("maximumNodes = {0};\nslots = {1};\n", "")
+        .replace("maximumNodes", "4")
+        .replace("slots", "2")
+    )
+    assert formula == expected.strip().replace("\n", " ")
+    assert "poolId: pool" in (folder / "environment-info.yaml").read_text()
+    assert not (folder / "keys.json").exists()
+
+
+def test_steps_are_in_an_order_that_works() -> None:
+    """Code before subscriptions, roles before the app that needs them at its first start."""
+    steps = ["az group create", "az storage account create", "az identity create", "az batch account create"]
+    steps += ["/pools/pool?", "az eventgrid topic create", 'grant "$APP_PRINCIPAL"', "az functionapp create"]
+    steps += ["func azure functionapp publish", "infra/hooks/postdeploy.sh", "az storage blob upload"]
+    places = [SHELL.index(step) for step in steps]
+    assert places == sorted(places)
+
+
+def app_settings(*blocks: str) -> dict[str, str]:
+    return dict(re.findall(r'"([A-Za-z_]+)=([^"]*)"', "\n".join(blocks)))
+
+
+@pytest.fixture
+def by_hand() -> Settings:
+    """The settings of step 8, with what Azure puts in."""
+    (block,) = [block for block in BLOCKS if "RunStorage__blobServiceUri" in block]
+    values = {"$BLOBS": "https://st1.blob.core.windows.net/", "$QUEUES": "https://st1.queue.core.windows.net/"}
+    values |= {"$BATCH_ENDPOINT": "https://ba1.westeurope.batch.azure.com", "$TOPIC_ENDPOINT": "https://t/api/events"}
+    values |= {"$BATCH": "ba1", "AccountName=$STORAGE": "AccountName=st1"}
+    return Settings.from_environ({name: values.get(value, value) for name, value in app_settings(block).items()})
+
+
+def test_settings_by_hand_are_enough(by_hand: Settings) -> None:
+    assert by_hand.identity.is_managed
+    assert (by_hand.storage.account_name, by_hand.batch.account_name) == ("st1", "ba1")
+    assert (by_hand.node_identity, by_hand.batch.pool_id) == ("$NODE_IDENTITY", "pool")
+
+
+def test_the_sample_for_kestra_runs_with_them(by_hand: Settings, run_of: Callable[[str], Run]) -> None:
+    """It names accounts and an access key by `secret()`; the key is not there, and is not asked for."""
+    text = (ROOT / "samples" / "environment-info.yaml").read_text()
+    run = run_of(text.replace("poolId: local", "poolId: pool").replace("enabled: true", "enabled: false"))
+    plan = plan_round(manifest_of(run), run, by_hand)
+    assert isinstance(plan, RoundPlan)
+    assert (plan.pool_id, [task.name for task in plan.tasks]) == ("pool", ["environment"])
+
+
+def test_keys_go_by_files() -> None:
+    """And their names are those that the app reads."""
+    (block,) = [block for block in BLOCKS if "keys.json" in block]
+    assert set(re.findall(r"name: '(\w+)'", block)) == {
+        "RunStorage",
+        "BATCH_ACCOUNT_NAME",
+        "BATCH_ACCOUNT_KEY",
+        "EVENTGRID_TOPIC_KEY",
+    }
+    assert block.startswith("umask 077")
+    assert not re.search(r"^\w+=\$\(az .*key", SHELL, re.MULTILINE)
+
+
+def camel(role: str) -> str:
+    words = role.removeprefix("Azure ").replace("EventGrid", "event Grid").split()
+    return words[0].lower() + "".join(words[1:])
+
+
+def test_roles_are_those_of_the_templates() -> None:
+    """As often as there: nobody gets more, or less, by hand."""
+    text = (ROOT / "infra" / "roles.bicep").read_text()
+    templates = Counter(re.findall(r"roleDefinitions', role\.(\w+)\)", text))
+    templates["storageBlobDataContributor"] += text.count(
+        "for principalId in [topicPrincipalId, inboxTopicPrincipalId]"
+    )
+    by_hand = Counter(camel(role) for role in re.findall(r'^grant "\$\w+" \w+ "([^"]+)"', SHELL, re.MULTILINE))
+    assert by_hand == templates
+
+
+def test_the_pool_is_that_of_the_template() -> None:
+    text = batch_bicep()
+    for name in ("publisher", "offer", "sku", "version"):
+        (value,) = re.findall(rf"^  {name}: '([^']+)'", text, re.MULTILINE)
+        assert f'"{name}": "{value}"' in SHELL
+    (agent,) = re.findall(r"param nodeAgent string = '([^']+)'", text)
+    assert f'"nodeAgentSkuId": "{agent}"' in SHELL
+
+
+def test_containers_are_those_of_the_template() -> None:
+    text = (ROOT / "infra" / "storage.bicep").read_text()
+    made = re.findall(r"'([\w-]+)'", "".join(re.findall(r"^var \w*ontainers = \[(.*)\]", text, re.MULTILINE)))
+    (by_hand,) = re.findall(r"for CONTAINER in (.*);", SHELL)
+    assert by_hand.split() == made
