@@ -10,7 +10,7 @@ from local.batch.errors import BatchError
 from local.batch.failures import FailureCode
 from local.batch.machine.commands import RemoveTaskDirectory
 from local.batch.machine.state import Kind
-from local.batch.models.job import JobCreate, JobUpdate
+from local.batch.models.job import DisableTasks, JobCreate, JobUpdate
 from local.batch.models.task import TaskReplace
 
 PERFORM = {"onTaskFailure": "performexitoptionsjobaction", "usesTaskDependencies": True}
@@ -308,6 +308,30 @@ class TestOperations:
             machine.account.tasks.reactivate("job", "1")
         assert running.value.error.code == "TaskNotCompleted"
         assert succeeded.value.error.code == "TaskSucceeded"
+
+    def test_a_task_of_a_disabled_job_may_be_reactivated(self, machine):
+        """It runs once the job is enabled; only an ended job refuses."""
+        machine.job()
+        machine.task("1")
+        machine.ends("1", exit_code=1)
+        machine.account.jobs.disable("job", DisableTasks.WAIT)
+        machine.passes(seconds=1)
+        machine.account.tasks.reactivate("job", "1")
+        machine.passes()
+        assert machine.task_state("1") == "active"
+        machine.account.jobs.enable("job")
+        machine.passes(seconds=1)
+        assert machine.task_state("1") == "running"
+
+    def test_a_task_of_an_ended_job_stays_ended(self, machine):
+        """Reactivation is refused with the state of the job."""
+        machine.job()
+        machine.task("1")
+        machine.ends("1", exit_code=1)
+        machine.account.jobs.terminate("job", "r")
+        with pytest.raises(BatchError) as refusal:
+            machine.account.tasks.reactivate("job", "1")
+        assert refusal.value.error.code == "JobBeingTerminated"
 
     def test_a_completed_task_takes_no_changes(self, machine):
         """Neither other constraints nor a second end."""
