@@ -265,6 +265,17 @@ class TestOrder:
         machine.ends("3")
         assert sorted(machine.running) == ["2"]
 
+    def test_tasks_start_in_the_order_in_which_they_were_added(self, machine):
+        """Whatever the slots that they need, as long as those are free."""
+        machine.job(maxParallelTasks=1)
+        for name, slots in (("a", 2), ("b", 1), ("c", 4), ("d", 1)):
+            machine.task(name, requiredSlots=slots)
+        started = []
+        while machine.running:
+            started += machine.running
+            machine.ends(started[-1])
+        assert started == ["a", "b", "c", "d"]
+
     def test_a_task_that_fits_no_node_waits_for_ever(self, machine):
         """The service accepts it all the same."""
         machine.job()
