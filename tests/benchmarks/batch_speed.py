@@ -1,7 +1,7 @@
 """How fast the local Batch service answers one client: `python -m tests.benchmarks.batch_speed`, by hand.
 
-The client is the unchanged SDK in a process of its own, as is the service. The pool has no nodes: what is measured is
-the service, not the tasks. Each line is one measurement and what is expected of it on two cores.
+The client is the unchanged SDK in a process of its own, as is the service. No task runs: what is measured is the
+service. Each line is one measurement and what is expected of it on two cores.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ def main() -> None:
         client = BatchClient(endpoint, AzureNamedKeyCredential(ACCOUNT_NAME, ACCOUNT_KEY), retry_total=0)
         _one_by_one(client)
         _in_collections(client)
+        _beside_waiting_tasks(client)
         _list_jobs(client)
 
 
@@ -58,6 +59,15 @@ def _in_collections(client: BatchClient) -> None:
         assert client.get_job_task_counts("many").task_counts.active == TASKS
 
 
+def _beside_waiting_tasks(client: BatchClient) -> None:
+    """With free slots, and thousands of tasks that need more of them."""
+    client.create_job(models.BatchJobCreateOptions(id="waiting", pool_info=models.BatchPoolInfo(pool_id="local")))
+    client.create_tasks("waiting", [_task(number, slots=2) for number in range(TASKS)])
+    with _measured("create_task beside 10,000 that fit nowhere", CALLS, "at least 500/s"):
+        for number in range(TASKS, TASKS + CALLS):
+            client.create_task("waiting", _task(number, slots=2))
+
+
 def _list_jobs(client: BatchClient) -> None:
     with _measured("create_job", JOBS, ""):
         for number in range(JOBS):
@@ -68,8 +78,8 @@ def _list_jobs(client: BatchClient) -> None:
         assert sum(1 for _ in client.list_jobs()) >= JOBS
 
 
-def _task(number: int) -> models.BatchTaskCreateOptions:
-    return models.BatchTaskCreateOptions(id=str(number), command_line="/bin/sh -c true")
+def _task(number: int, slots: int = 1) -> models.BatchTaskCreateOptions:
+    return models.BatchTaskCreateOptions(id=str(number), command_line="/bin/sh -c true", required_slots=slots)
 
 
 @contextmanager
@@ -83,7 +93,7 @@ def _measured(name: str, count: int, expected: str) -> Iterator[None]:
 @contextmanager
 def _service(folder: Path) -> Iterator[str]:
     port = Ports.choose(AUTO).batch
-    options = ("--port", str(port), "--data-dir", str(folder), "--active-job-quota", "10000")
+    options = ("--port", str(port), "--data-dir", str(folder), "--pool", "local:1:1", "--active-job-quota", "10000")
     endpoint = f"http://127.0.0.1:{port}"
     command = (sys.executable, "-m", "local.batch", *options)
     child = Child(Program("batch", command, {}, folder / "service.log", f"{endpoint}/_local/health"))

@@ -5,13 +5,15 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from local.batch.models.common import time_text
+
 if TYPE_CHECKING:
     from local.batch.errors import BatchError
 
 
 def error_body(error: BatchError, request_id: str) -> dict[str, Any]:
     """Return an error as JSON, as the body of an answer and inside the results of `addtaskcollection`."""
-    message = f"{error.error.message}\nRequestId:{request_id}\nTime:{datetime.now(UTC).isoformat()}"
+    message = f"{error.error.message}\nRequestId:{request_id}\nTime:{time_text(datetime.now(UTC))}"
     body: dict[str, Any] = {"code": error.error.code, "message": {"lang": "en-US", "value": message}}
     if error.details:
         body["values"] = [{"key": key, "value": value} for key, value in error.details.items()]

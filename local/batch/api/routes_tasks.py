@@ -12,7 +12,7 @@ from local.batch.api.error_body import error_body
 from local.batch.api.operation import Operation
 from local.batch.api.views import task_view
 from local.batch.errors import BatchError
-from local.batch.models.common import BatchModel
+from local.batch.models.common import BatchModel, time_text
 from local.batch.models.task import Task, TaskCreate, TaskReplace
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def _add_result(call: Call, spec: TaskCreate, result: Task | BatchError) -> dict
         "status": "Success",
         "taskId": result.id,
         "eTag": result.e_tag,
-        "lastModified": result.last_modified.isoformat(),
+        "lastModified": time_text(result.last_modified),
         "location": f"{call.base_url}/jobs/{_job_id(call)}/tasks/{result.id}",
     }
 

@@ -25,12 +25,12 @@ _REFUSALS = {
 
 
 def require_active(job: Job) -> None:
-    """Refuse what only an active job takes: new tasks, tasks that shall run again."""
+    """Refuse what only an active job takes: new tasks."""
     _refuse_in(job, set(_REFUSALS))
 
 
 def require_open(job: Job) -> None:
-    """Refuse what an ended job does not take any more: changes, disable, enable, terminate."""
+    """Refuse what an ended job does not take any more: changes, another end, tasks that shall run again."""
     _refuse_in(job, set(ENDED_STATES))
 
 

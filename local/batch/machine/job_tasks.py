@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from local.batch.machine.dependencies import Dependencies
 from local.batch.machine.exit_conditions import exit_actions
+from local.batch.machine.ready_tasks import ReadyTasks
 from local.batch.models.common import key_of
 from local.batch.models.task import DependencyAction, TaskState
 
@@ -20,7 +21,7 @@ class JobTasks:
 
     def __init__(self) -> None:
         self.all: dict[str, Task] = {}
-        self._ready: dict[str, None] = {}
+        self._ready = ReadyTasks()
         self._running: dict[str, None] = {}
         self._open: dict[str, None] = {}
         self._dependencies = Dependencies()
@@ -40,9 +41,9 @@ class JobTasks:
         """Whether every task has completed, which holds for a job without tasks too."""
         return not self._open
 
-    def ready(self) -> Iterator[Task]:
-        """Yield the tasks that could start now."""
-        return (self.all[key] for key in self._ready)
+    def ready(self, slots: int) -> Iterator[Task]:
+        """Yield the tasks that could start now where so many slots are free."""
+        return (self.all[key] for key in self._ready.fitting(slots))
 
     def running(self) -> list[Task]:
         """Return the tasks that are running."""
@@ -60,7 +61,7 @@ class JobTasks:
         if task.state is TaskState.RUNNING:
             self._running[key] = None
         elif self._dependencies.is_met(key, task.depends_on):
-            self._ready[key] = None
+            self._ready.add(key, task.required_slots)
 
     def remove(self, task: Task) -> None:
         """Forget a task; what depends on it waits for ever."""
@@ -69,12 +70,13 @@ class JobTasks:
         del self.all[key]
 
     def _forget(self, key: str) -> None:
-        for index in (self._ready, self._running, self._open):
+        for index in (self._running, self._open):
             index.pop(key, None)
+        self._ready.discard(key)
         self._dependencies.withdraw(key)
 
     def _note_completed(self, key: str, task: Task) -> None:
         if exit_actions(task).dependency is DependencyAction.SATISFY:
             for waiting in self._dependencies.satisfy(key):
                 if waiting in self._open and waiting not in self._running:
-                    self._ready[waiting] = None
+                    self._ready.add(waiting, self.all[waiting].required_slots)

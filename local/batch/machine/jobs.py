@@ -51,7 +51,7 @@ class Jobs:
         state = self._state
         if key_of(spec.id) in state.jobs:
             raise BatchError(ErrorCode.JOB_EXISTS)
-        if sum(job.state is not JobState.COMPLETED for job in state.jobs.values()) >= state.limits.active_job_quota:
+        if len(state.open_jobs) >= state.limits.active_job_quota:
             raise BatchError(ErrorCode.ACTIVE_JOB_AND_SCHEDULE_QUOTA_REACHED)
         now = state.now()
         job = Job(

@@ -49,10 +49,11 @@ def next_assignment(
     Jobs of higher priority go first; among equals the one with the fewest running tasks, or the oldest if the pool's
     policy says so. A task that needs more slots than any node has free does not hold up those behind it.
     """
+    most_free = max(free_slots.values(), default=0)
     for candidate in sorted(
         (each for each in candidates if each.may_run_more), key=lambda each: _rank(each, job_order)
     ):
-        for task in candidate.tasks.ready():
+        for task in candidate.tasks.ready(most_free):
             node_id = _choose_node(free_slots, task.required_slots, fill)
             if node_id is not None:
                 return Assignment(candidate.job, task, node_id)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from local.batch.errors import BatchError, ErrorCode
 from local.batch.machine.job_tasks import JobTasks
 from local.batch.models.common import key_of
+from local.batch.models.job import JobState
 from local.batch.models.task import TaskState
 
 if TYPE_CHECKING:
@@ -95,6 +96,7 @@ class State:
         self.running_tasks: Counter[str] = Counter()
         self._completed_on: Counter[str] = Counter()
         self._succeeded_on: Counter[str] = Counter()
+        self.open_jobs: set[str] = set()
         self.jobs_with_ready_tasks: set[str] = set()
         self._alarms: list[Alarm] = []
         self._commands: list[Command] = []
@@ -150,6 +152,10 @@ class State:
         """Add or change a job."""
         key = key_of(job.id)
         self.jobs[key] = job
+        if job.state is JobState.COMPLETED:
+            self.open_jobs.discard(key)
+        else:
+            self.open_jobs.add(key)
         self.tasks.setdefault(key, JobTasks())
         self._note_changed(Kind.JOB, key)
         return job
@@ -160,6 +166,7 @@ class State:
         for task in list(self.tasks[key].all.values()):
             self.remove_task(job, task)
         del self.jobs[key], self.tasks[key]
+        self.open_jobs.discard(key)
         self._note_changed(Kind.JOB, key)
 
     def put_task(self, job: Job, task: Task) -> Task:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from local.batch.errors import BatchError, ErrorCode
 from local.batch.failures import FailureCode
 from local.batch.machine.commands import RemoveTaskDirectory, TaskEnd
-from local.batch.machine.job_states import require_active
+from local.batch.machine.job_states import require_active, require_open
 from local.batch.machine.task_rules import check_task
 from local.batch.models.common import key_of
 from local.batch.models.task import Ending, Task, TaskExecutionInfo, TaskState
@@ -83,7 +83,7 @@ class Tasks:
         BatchError: TaskNotCompleted, TaskSucceeded, and what the job's state refuses.
         """
         job, task = self._find(job_id, task_id)
-        require_active(job)
+        require_open(job)
         if task.state is not TaskState.COMPLETED:
             raise BatchError(ErrorCode.TASK_NOT_COMPLETED)
         if task.execution_info.exit_code == 0:

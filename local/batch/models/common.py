@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Self
 
@@ -51,6 +51,11 @@ def duration_text(value: timedelta) -> str:
     parts = ((hours, f"{hours}H"), (minutes, f"{minutes}M"), (seconds or value.microseconds, f"{exact}S"))
     time_part = "".join(text for number, text in parts if number)
     return f"P{day_part}" + (f"T{time_part}" if time_part else "") if day_part or time_part else "PT0S"
+
+
+def time_text(moment: datetime) -> str:
+    """A moment in UTC as the service writes it: `2026-01-01T00:00:00.5Z`."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 Duration = Annotated[timedelta, BeforeValidator(_read_duration), PlainSerializer(duration_text, when_used="json")]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, ClassVar
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from local.batch.models.common import UNLIMITED, BatchModel, Duration, Json, NameValuePair, ResourceId, WireEnum
 
@@ -68,8 +68,17 @@ class PoolInfo(BatchModel):
 
 
 Priority = Annotated[int, Field(ge=-1000, le=1000)]
-ParallelTasks = Annotated[int, Field(ge=-1)]
 UNLIMITED_PARALLEL_TASKS = -1
+
+
+def _not_zero(value: int) -> int:
+    if value == 0:
+        msg = "The value of maxParallelTasks must be -1 or greater than 0."
+        raise ValueError(msg)
+    return value
+
+
+ParallelTasks = Annotated[int, Field(ge=-1), AfterValidator(_not_zero)]
 
 
 class JobReplace(BatchModel):

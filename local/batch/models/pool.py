@@ -99,12 +99,12 @@ class PoolUpdate(BatchModel):
 
 
 class PoolReplace(BatchModel):
-    """What `updateproperties` replaces: a property that is left out is removed."""
+    """What `updateproperties` replaces: a property that is left out is removed. Two may not be left out."""
 
     start_task: Json = None
-    application_package_references: Json = None
+    application_package_references: Json
     certificate_references: Json = None
-    metadata: tuple[NameValuePair, ...] = ()
+    metadata: tuple[NameValuePair, ...]
     target_node_communication_mode: Json = None
 
 

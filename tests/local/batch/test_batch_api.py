@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 
 import pytest
@@ -57,7 +58,8 @@ class TestJobs:
         assert refusal.value.error.code == "JobExists"
         message, request_id, time = refusal.value.error.message.split("\n")
         assert message == "The specified job already exists."
-        assert (request_id.split(":")[0], time.split(":")[0]) == ("RequestId", "Time")
+        assert request_id.startswith("RequestId:")
+        assert re.fullmatch(r"Time:\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", time)
 
     def test_patch_changes_what_is_given_and_put_the_rest_too(self, client, new_job):
         """A property that is left out stays with PATCH, and gets its default with PUT."""
@@ -150,6 +152,7 @@ class TestJobs:
             ({"id": "x" * 65, "poolInfo": {"poolId": "local"}}, "InvalidPropertyValue"),
             ({"id": "x", "poolInfo": {"poolId": "local"}, "colour": "red"}, "InvalidRequestBody"),
             ({"id": "x", "poolInfo": {"poolId": "local"}, "priority": 1001}, "InvalidPropertyValue"),
+            ({"id": "x", "poolInfo": {"poolId": "local"}, "maxParallelTasks": 0}, "InvalidPropertyValue"),
             ({"id": "x", "poolInfo": {}}, "InvalidPropertyValue"),
             ({"id": "x", "pool_info": {"poolId": "local"}}, "MissingRequiredProperty"),
         ],
@@ -302,6 +305,18 @@ class TestPools:
         options = models.BatchPoolResizeOptions(target_dedicated_nodes=1)
         client.begin_resize_pool(pool_id, options, polling_interval=0).wait()
         assert client.get_pool(pool_id).current_dedicated_nodes == 1
+
+    def test_the_properties_of_a_pool_can_be_replaced(self, client, pool_id):
+        """What may be replaced and is not given is removed; metadata and packages have to be given."""
+        start_task = models.BatchStartTask(command_line="true")
+        client.update_pool(pool_id, models.BatchPoolUpdateOptions(start_task=start_task))
+        client.replace_pool_properties(
+            pool_id, models.BatchPoolReplaceOptions(application_package_references=[], metadata=[])
+        )
+        assert client.get_pool(pool_id).start_task is None
+        with pytest.raises(HttpResponseError) as refusal:
+            send(client, "POST", f"/pools/{pool_id}/updateproperties", json={"metadata": []})
+        assert refusal.value.error.code == "MissingRequiredProperty"
 
     def test_the_secrets_of_a_pool_are_not_shown(self, client, pool_id):
         """Wherever in its properties they stand."""

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import inspect
+import re
+from typing import TYPE_CHECKING
+
 import pytest
 from azure.batch import models
+from azure.batch._operations import _operations as sdk_operations
 from azure.core.exceptions import HttpResponseError
 
 from local.batch.api.app import OPERATIONS
 from local.batch.api.unsupported import UNSUPPORTED
+
+if TYPE_CHECKING:
+    from azure.core.rest import HttpRequest
 
 REASON = {"terminateReason": "mine"}  # the SDK does not export the class for it
 TERMINATE_WHEN_DONE = models.BatchJobUpdateOptions(all_tasks_complete_mode="terminatejob")
@@ -35,6 +43,26 @@ def test_every_operation_is_driven(service, client, wait_until, virtual_machine)
     client.begin_delete_job("tasks", polling_interval=0).wait()
     _, counted = service.send("GET", "/_local/requests")
     assert set(counted) == {operation.name for operation in OPERATIONS} - UNSUPPORTED.keys()
+
+
+def test_every_request_of_the_sdk_is_known():
+    """By method and path: carried out, or refused by name."""
+    builders = inspect.getmembers(sdk_operations, inspect.isfunction)
+    requests = [request_of(build) for name, build in builders if name.startswith("build_batch_")]
+    assert len(requests) == len(OPERATIONS)
+    known = {(operation.method, re.sub(r"{.*?}", "x", operation.path)) for operation in OPERATIONS}
+    assert {(request.method, request.url.partition("?")[0]) for request in requests} == known
+
+
+def request_of(build) -> HttpRequest:
+    """Make a request whose every id is `x`."""
+    parameters = inspect.signature(build).parameters.values()
+    needed = [each for each in parameters if each.default is each.empty and each.kind is not each.VAR_KEYWORD]
+    positional = ["x" for each in needed if each.kind is each.POSITIONAL_OR_KEYWORD]
+    named = {each.name: "x" for each in needed if each.kind is each.KEYWORD_ONLY}
+    if "content_type" in build.__code__.co_consts:
+        named["content_type"] = "application/json"
+    return build(*positional, **named)
 
 
 def drive_pools(client, wait_until, virtual_machine):

@@ -10,7 +10,7 @@ from local.batch.errors import BatchError
 from local.batch.failures import FailureCode
 from local.batch.machine.commands import RemoveTaskDirectory
 from local.batch.machine.state import Kind
-from local.batch.models.job import JobCreate, JobUpdate
+from local.batch.models.job import DisableTasks, JobCreate, JobUpdate
 from local.batch.models.task import TaskReplace
 
 PERFORM = {"onTaskFailure": "performexitoptionsjobaction", "usesTaskDependencies": True}
@@ -265,6 +265,17 @@ class TestOrder:
         machine.ends("3")
         assert sorted(machine.running) == ["2"]
 
+    def test_tasks_start_in_the_order_in_which_they_were_added(self, machine):
+        """Whatever the slots that they need, as long as those are free."""
+        machine.job(maxParallelTasks=1)
+        for name, slots in (("a", 2), ("b", 1), ("c", 4), ("d", 1)):
+            machine.task(name, requiredSlots=slots)
+        started = []
+        while machine.running:
+            started += machine.running
+            machine.ends(started[-1])
+        assert started == ["a", "b", "c", "d"]
+
     def test_a_task_that_fits_no_node_waits_for_ever(self, machine):
         """The service accepts it all the same."""
         machine.job()
@@ -308,6 +319,30 @@ class TestOperations:
             machine.account.tasks.reactivate("job", "1")
         assert running.value.error.code == "TaskNotCompleted"
         assert succeeded.value.error.code == "TaskSucceeded"
+
+    def test_a_task_of_a_disabled_job_may_be_reactivated(self, machine):
+        """It runs once the job is enabled; only an ended job refuses."""
+        machine.job()
+        machine.task("1")
+        machine.ends("1", exit_code=1)
+        machine.account.jobs.disable("job", DisableTasks.WAIT)
+        machine.passes(seconds=1)
+        machine.account.tasks.reactivate("job", "1")
+        machine.passes()
+        assert machine.task_state("1") == "active"
+        machine.account.jobs.enable("job")
+        machine.passes(seconds=1)
+        assert machine.task_state("1") == "running"
+
+    def test_a_task_of_an_ended_job_stays_ended(self, machine):
+        """Reactivation is refused with the state of the job."""
+        machine.job()
+        machine.task("1")
+        machine.ends("1", exit_code=1)
+        machine.account.jobs.terminate("job", "r")
+        with pytest.raises(BatchError) as refusal:
+            machine.account.tasks.reactivate("job", "1")
+        assert refusal.value.error.code == "JobBeingTerminated"
 
     def test_a_completed_task_takes_no_changes(self, machine):
         """Neither other constraints nor a second end."""
