@@ -7,7 +7,7 @@ from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from shared.manifest_groups import ForEach, Parallel, Sequential, TaskOrGroup
 from shared.manifest_inputs import Input
@@ -46,8 +46,16 @@ class Label(Properties):
 def _labels(value: object) -> object:
     """Kestra's list of keys and values is the same as a map."""
     if isinstance(value, list) and all(isinstance(label, dict) and set(label) == {"key", "value"} for label in value):
+        if any(isinstance(label["key"], dict | list) for label in value):
+            raise ValueError("the key of a label is text")
         return {str(label["key"]): label["value"] for label in value}
     return value
+
+
+def _not_too_long(timeout: timedelta) -> timedelta:
+    if timeout > LONGEST_FLOW:
+        raise ValueError(f"a flow may take at most P{LONGEST_FLOW.days}D: what lets nodes reach the storage ends then")
+    return timeout
 
 
 class Flow(KestraFlow):
@@ -71,7 +79,7 @@ class Flow(KestraFlow):
     """What is run, in this order; `dependsOn` makes it a graph, groups give it a shape. At most 1,000 tasks."""
     plugin_defaults: tuple[PluginDefault, ...] = ()
     """Values for all tasks of a type, or for their task runners."""
-    timeout: Annotated[Duration, Field(le=LONGEST_FLOW)] = LONGEST_FLOW
+    timeout: Annotated[Duration, AfterValidator(_not_too_long)] = LONGEST_FLOW
     """How long the whole run may take, waiting included, from its acceptance."""
     priority: Annotated[int, Field(ge=-1000, le=1000)] = 0
     """Azure Batch's priority of the run's jobs: those of higher priority are scheduled first."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shared.errors import ManifestError, Problem
+from shared.limits import too_large
 from shared.manifest import read_manifest
 from shared.planned import RoundPlan
 from shared.planner import Planner
@@ -37,7 +38,7 @@ def plan_round(manifest: Manifest, run: Run, settings: Settings, *, was_submitte
         raise ManifestError(problems)
     if planner.needs.items_of_fan_outs or (planner.needs and not was_submitted):
         return planner.needs
-    return RoundPlan(
+    plan = RoundPlan(
         pool_id=pool_id,
         staging=staging,
         priority=manifest.flow.priority,
@@ -46,6 +47,9 @@ def plan_round(manifest: Manifest, run: Run, settings: Settings, *, was_submitte
         tasks=tasks,
         empty=planner.split.empty,
     )
+    if not was_submitted and (large := list(too_large(plan, settings))):
+        raise ManifestError([problem_of_task(manifest, each.task, each.path, each.message) for each in large])
+    return plan
 
 
 def staging_of(manifest: Manifest, run: Run, settings: Settings) -> str:

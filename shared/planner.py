@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from shared import fan_out, task_properties
 from shared.errors import ManifestError, Problem
 from shared.foreach import items_of
+from shared.limits import too_many_tasks
 from shared.manifest_errors import first_problems
 from shared.manifest_order import tasks_before
 from shared.manifest_task import ForeachFile, RunAs
@@ -94,6 +95,8 @@ class Planner:
             numbers[name] = len(planned) + 1
             waits_for = tuple(numbers[other] for other in self._manifest.dependencies[name] if other in numbers)
             items = self._items_to_run(name)
+            if message := too_many_tasks(len(planned) + len(items)):
+                raise ManifestError([self._manifest.problem(("tasks", self._tasks[name][0], "foreach"), message)])
             tasks = [self._task(name, item, numbers[name] + place, waits_for) for place, item in enumerate(items)]
             planned += fan_out.arranged(tasks) if self.is_fan_out(name) and tasks else tasks
         return tuple(planned)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from shared.errors import ManifestError
 from shared.manifest_task_runner import RUNNER_TYPE, canonical_runner_type
 from shared.task_types import DEFAULT_TYPE
-from shared.yaml_source import MAX_NODES
+from shared.yaml_source import MAX_NODES, TEXT_OF_A_VALUE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -163,4 +163,6 @@ def _size(value: Any) -> int:  # noqa: ANN401 - as above
             return 1 + sum(map(_size, value.values()))
         case list():
             return 1 + sum(map(_size, value))
+        case str():
+            return 1 + len(value) // TEXT_OF_A_VALUE
     return 1

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 MAX_DEPTH = 50
 MAX_NODES = 100_000
+TEXT_OF_A_VALUE = 100  # so many characters of a text count as one more value
 
 PropertyPath = tuple[str | int, ...]
 
@@ -187,7 +188,8 @@ def _check_size(root: yaml.Node) -> None:
             measured[id(node)] = (MAX_NODES + 1, 0)  # an alias to a value that contains itself is as good as endless
             below = [measure(child) for child in _children(node)]
             values, levels = zip(*below, strict=True) if below else ((), (0,))
-            measured[id(node)] = (1 + sum(values), 1 + max(levels))
+            text = len(node.value) // TEXT_OF_A_VALUE if isinstance(node, yaml.ScalarNode) else 0
+            measured[id(node)] = (1 + text + sum(values), 1 + max(levels))
         return measured[id(node)]
 
     values, levels = measure(root)

@@ -1,0 +1,289 @@
+"""Each property of the manifest, good and bad: the table is complete, or a test says what it lacks."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pytest
+
+from shared.errors import ManifestError
+from shared.manifest import Flow, Manifest, Task, read_manifest
+from shared.manifest_flow import Label, PluginDefault
+from shared.manifest_groups import FOR_EACH, PARALLEL, SEQUENTIAL, ForEach, Parallel, Sequential
+from shared.manifest_inputs import Input
+from shared.manifest_kestra import Unsupported
+from shared.manifest_task import FilesOfTask, ForeachFile, NamespaceFiles, Retry
+from shared.manifest_task_runner import RUNNER_TYPE, BlobStorage, IdentityReference, Registry, TaskRunner
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from shared.manifest_values import Properties
+
+
+class Row(NamedTuple):
+    """A value that is read, one that is refused, and what is said of it; None where there is no such value."""
+
+    good: Any
+    bad: Any = None
+    message: str = ""
+
+
+TEXT = Row("a", {"a": 1}, "expected text, found a map")
+FLAG = Row(True, "maybe", "expected true or false, found 'maybe'")
+DURATION = Row("PT1M", "1 minute", "expected a duration of ISO 8601")
+WHOLE_NUMBER = Row(3, "many", "expected a whole number, found 'many'")
+TEXTS = Row(["a"], "a", "expected a list, found 'a'")
+CREDENTIAL = Row("{{ secret('A') }}", "hunter2", "a credential must not stand in the manifest")
+ANYTHING = Row({"a": 1})
+UNSUPPORTED = Row(None, "x", "not supported here: ")
+
+ONE = [{"id": "one", "commands": ["x"]}]
+TASK_OF_KESTRA = {
+    "description": TEXT,
+    "version": TEXT,
+    "logLevel": TEXT,
+    "logToFile": FLAG,
+    "allowWarning": FLAG,
+    **dict.fromkeys(("workerGroup", "workerSelector", "assets", "taskCache"), ANYTHING),
+    **dict.fromkeys(("runIf", "pluginDefaultsRef"), UNSUPPORTED),
+}
+GROUP = {
+    **TASK_OF_KESTRA,
+    "id": Row("g", "a b", "does not match"),
+    "disabled": Row(False, "maybe", "expected true or false"),
+    "dependsOn": Row([], ["nobody"], "there is no task 'nobody'"),
+    "tasks": Row(ONE, [], "expected at least 1 entry"),
+    **dict.fromkeys(("allowFailure", "timeout", "retry", "errors", "finally"), UNSUPPORTED),
+}
+TABLE: Mapping[type[Properties], Mapping[str, Row]] = {
+    Flow: {
+        "id": Row("my.flow", "a b", "'a b' does not match"),
+        "namespace": Row("company.team", "Company", "'Company' does not match"),
+        "description": TEXT,
+        "labels": Row({"team": 3}, "team", "expected a map (name: value), found 'team'"),
+        "variables": Row({"a": [1]}, [1], "expected a map (name: value), found a list"),
+        "inputs": Row([{"id": "a", "defaults": "b"}], {}, "expected a list, found a map"),
+        "tasks": Row(ONE, [], "expected at least 1 entry"),
+        "pluginDefaults": Row([], {}, "expected a list, found a map"),
+        "timeout": Row("P6D", "P7D", "a flow may take at most P6D"),
+        "priority": Row(-1000, 1001, "less than or equal to 1000"),
+        "revision": WHOLE_NUMBER,
+        "tenantId": TEXT,
+        "deleted": FLAG,
+        "disabled": Row(False, True, "expected False, found True"),
+        **dict.fromkeys(("updated", "triggers", "outputs", "workerGroup", "workerSelector"), ANYTHING),
+        **dict.fromkeys(
+            (
+                "errors",
+                "finally",
+                "afterExecution",
+                "listeners",
+                "concurrency",
+                "sla",
+                "checks",
+                "retry",
+                "taskDefaults",
+            ),
+            UNSUPPORTED,
+        ),
+    },
+    Label: {"key": Row("a", {}, "the key of a label is text"), "value": TEXT},
+    Input: {
+        "id": Row("a.b", "a b", "'a b' does not match"),
+        "type": Row("STRING", "FILE", "inputs of type FILE are not supported here: put the file into"),
+        "displayName": TEXT,
+        "description": TEXT,
+        "required": FLAG,
+        "defaults": Row("a", {}, "expected text, as its type is STRING"),
+        "values": Row(["a", "b"], ["b"], "'a' is none of its values: b"),
+        "options": Row(["a", "b"], ["b"], "'a' is none of its values: b"),
+        "itemType": TEXT,
+        "allowCustomValue": FLAG,
+        **dict.fromkeys(("prefill", "dependsOn", "validator", "min", "max"), ANYTHING),
+    },
+    PluginDefault: {
+        "type": Row("io.kestra", 3, "expected text, found '3'"),
+        "forced": FLAG,
+        "values": Row({"description": "a"}, [], "expected a map (name: value), found a list"),
+    },
+    Task: {
+        **TASK_OF_KESTRA,
+        "id": Row("a-b_c", "a.b", "'a.b' does not match"),
+        "type": Row("io.kestra.plugin.scripts.r.Commands", "io.kestra.plugin.core.log.Log", "unknown task type"),
+        "disabled": Row(False, "maybe", "expected true or false"),
+        "dependsOn": Row([], ["nobody"], "there is no task 'nobody'"),
+        "allowFailure": FLAG,
+        "foreach": Row([1, 2], True, "expected a list, a whole number, an expression, or a map"),
+        "containerImage": TEXT,
+        "commands": Row(["x", 3.10], [], "expected at least 1 entry"),
+        "script": Row("x", ["x"], "expected text, found a list"),
+        "beforeCommands": TEXTS,
+        "interpreter": Row(["bash", "-c"], [], "expected at least 1 entry"),
+        "env": Row({"A": 1}, ["A=1"], "expected a map (name: value), found a list"),
+        "inputFiles": Row({"a": "b"}, 3, "found '3'"),
+        "namespaceFiles": Row({"enabled": True}, True, "expected a map (name: value), found True"),
+        "outputFiles": TEXTS,
+        "outputDirectory": FLAG,
+        "failFast": FLAG,
+        "timeout": DURATION,
+        "retry": Row({"maxAttempts": 2}, 2, "expected a map (name: value), found '2'"),
+        "runAs": Row("user", "nobody", "expected 'root' or 'user', found 'nobody'"),
+        "requiredSlots": Row(256, 257, "less than or equal to 256"),
+        "containerRunOptions": Row("--memory=4g", "--privileged", "--privileged is not allowed"),
+        "taskRunner": Row({}, "batch", "expected a map (name: value), found 'batch'"),
+        "warningOnStdErr": FLAG,
+        "targetOS": Row("LINUX", "WINDOWS", "expected 'AUTO' or 'LINUX', found 'WINDOWS'"),
+        "pythonVersion": TEXT,
+        "packageManager": TEXT,
+        "dependencyCacheEnabled": FLAG,
+        **dict.fromkeys(("dependencies", "docker", "runner"), UNSUPPORTED),
+    },
+    ForeachFile: {
+        "namespaceFiles": Row("data/*.csv", {}, "expected text, found a map"),
+        "files": Row({"task": "zero", "glob": "*"}, "*", "expected a map (name: value), found '*'"),
+    },
+    FilesOfTask: {"task": Row("zero", "nobody", "'nobody' is no task that runs before this one"), "glob": TEXT},
+    NamespaceFiles: {
+        "enabled": FLAG,
+        "namespaces": Row(["a", "{{ flow.namespace }}"], [], "expected at least 1 entry"),
+        "include": TEXTS,
+        "exclude": TEXTS,
+        "ifExists": Row("WARN", "ASK", "expected 'OVERWRITE', 'FAIL', 'WARN' or 'IGNORE', found 'ASK'"),
+        "folderPerNamespace": FLAG,
+    },
+    Retry: {
+        "type": Row("random", "linear", "expected 'constant', 'exponential' or 'random', found 'linear'"),
+        "maxAttempts": Row(100, 0, "greater than or equal to 1"),
+        "maxAttempt": Row(100, 0, "greater than or equal to 1"),
+        "behavior": Row("RETRY_FAILED_TASK", "CREATE_NEW_EXECUTION", "expected 'RETRY_FAILED_TASK'"),
+        "warningOnRetry": FLAG,
+        "delayFactor": Row(1.5, "double", "expected a number, found 'double'"),
+        **dict.fromkeys(("interval", "minInterval", "maxInterval", "maxDuration"), DURATION),
+    },
+    TaskRunner: {
+        "type": Row(RUNNER_TYPE, "io.kestra.plugin.scripts.runner.docker.Docker", "unknown task runner"),
+        **dict.fromkeys(("account", "endpoint", "poolId"), TEXT),
+        "accessKey": CREDENTIAL,
+        "blobStorage": Row({}, "a", "expected a map (name: value), found 'a'"),
+        "registry": Row({}, "a", "expected a map (name: value), found 'a'"),
+        "waitUntilCompletion": DURATION,
+        "completionCheckInterval": DURATION,
+        **dict.fromkeys(("delete", "syncWorkingDirectory", "streamLogs", "resume"), FLAG),
+        "version": TEXT,
+        "pluginDefaultsRef": UNSUPPORTED,
+    },
+    BlobStorage: {
+        **dict.fromkeys(("containerName", "endpoint", "sharedKeyAccountName"), TEXT),
+        **dict.fromkeys(("connectionString", "sharedKeyAccountAccessKey"), CREDENTIAL),
+    },
+    Registry: {
+        **dict.fromkeys(("registryServer", "userName"), TEXT),
+        "password": CREDENTIAL,
+        "identityReference": Row({"resourceId": "/subscriptions/a"}, {}, "resourceId: this property is missing"),
+    },
+    IdentityReference: {"resourceId": TEXT},
+    Sequential: {**GROUP, "type": Row(SEQUENTIAL)},
+    Parallel: {**GROUP, "type": Row(PARALLEL), "concurrent": WHOLE_NUMBER, "failFast": FLAG},
+    ForEach: {
+        **GROUP,
+        "type": Row(FOR_EACH),
+        "values": Row([1, "a"], True, "expected a list, a whole number, an expression, or a map"),
+        "concurrencyLimit": WHOLE_NUMBER,
+        "tasks": Row(ONE, [*ONE, {"id": "two", "commands": ["x"]}], "a ForEach holds one task here"),
+    },
+}
+
+
+def in_task(name: str, needed: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
+    """A flow whose task has the properties in its property of that name."""
+    task = {"id": "one", "commands": ["x"]}
+    return lambda properties: {"tasks": [{"id": "zero", "commands": ["x"]}, {**task, name: {**needed, **properties}}]}
+
+
+def in_runner(*path: str) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
+    """A task form whose task runner has the properties at the end of a path."""
+
+    def flow(properties: Mapping[str, Any]) -> dict[str, Any]:
+        for name in reversed(path):
+            properties = {name: properties}
+        return {"commands": ["x"], "taskRunner": properties}
+
+    return flow
+
+
+def group(kind: str, needed: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
+    """A flow of one group."""
+    return lambda properties: {"tasks": [{"id": "g", "type": kind, "tasks": ONE, **needed, **properties}]}
+
+
+def task_form(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """Properties of a task at top level, beside the commands that it needs."""
+    return {**({} if "script" in properties else {"commands": ["x"]}), **properties}
+
+
+def foreach_files(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """A fan-out over the files of a task."""
+    return in_task("foreach", {})({"files": {"task": "zero", "glob": "*", **properties}})
+
+
+FLOWS: Mapping[type[Properties], Callable[[Mapping[str, Any]], dict[str, Any]]] = {
+    Flow: lambda properties: {"tasks": ONE, **properties},
+    Label: lambda properties: {"tasks": ONE, "labels": [{"key": "a", "value": "b", **properties}]},
+    Input: lambda properties: {"tasks": ONE, "inputs": [{"id": "i", "defaults": "a", **properties}]},
+    PluginDefault: lambda properties: {
+        "tasks": ONE,
+        "pluginDefaults": [{"type": "io.kestra.plugin.scripts", "values": {}, **properties}],
+    },
+    Task: task_form,
+    ForeachFile: in_task("foreach", {}),
+    FilesOfTask: foreach_files,
+    NamespaceFiles: in_task("namespaceFiles", {}),
+    Retry: in_task("retry", {"maxAttempts": 2}),
+    TaskRunner: in_runner(),
+    BlobStorage: in_runner("blobStorage"),
+    Registry: in_runner("registry"),
+    IdentityReference: in_runner("registry", "identityReference"),
+    Sequential: group(SEQUENTIAL, {}),
+    Parallel: group(PARALLEL, {}),
+    ForEach: group(FOR_EACH, {"values": [1]}),
+}
+ROWS = [(model, name, row) for model, rows in TABLE.items() for name, row in rows.items()]
+GOOD = [
+    pytest.param(model, name, row.good, id=f"{model.__name__}.{name}")
+    for model, name, row in ROWS
+    if row.good is not None
+]
+BAD = [
+    pytest.param(model, name, row, id=f"{model.__name__}.{name}") for model, name, row in ROWS if row.bad is not None
+]
+
+
+def read(model: type[Properties], name: str, value: object) -> Manifest:
+    return read_manifest(json.dumps(FLOWS[model]({name: value})), "x.json")
+
+
+@pytest.mark.parametrize("model", TABLE, ids=lambda model: model.__name__)
+def test_the_table_has_every_property(model: type[Properties]) -> None:
+    fields = {field.alias or name: field for name, field in model.model_fields.items()}
+    assert set(TABLE[model]) == set(fields)
+    refused = {name for name, field in fields.items() if any(isinstance(note, Unsupported) for note in field.metadata)}
+    assert {name for name, row in TABLE[model].items() if row is UNSUPPORTED} == refused
+
+
+@pytest.mark.parametrize(("model", "name", "value"), GOOD)
+def test_a_good_value_is_read(model: type[Properties], name: str, value: object) -> None:
+    read(model, name, value)
+
+
+@pytest.mark.parametrize(("model", "name", "row"), BAD)
+def test_a_bad_value_is_one_problem_that_names_the_property_and_its_place(
+    model: type[Properties], name: str, row: Row
+) -> None:
+    with pytest.raises(ManifestError) as caught:
+        read(model, name, row.bad)
+    [problem] = caught.value.problems
+    assert row.message in str(problem)
+    assert problem.line == 1
+    assert "hunter2" not in str(problem)
