@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from shared.app import App
     from shared.outcome import Outcome
     from shared.outputs import Collected, TaskFiles
-    from shared.planned import PlannedTask, RoundPlan
+    from shared.planned import ExpectedRound, ExpectedTask
     from shared.run import Run
 
 PENDING_PAUSE_SECONDS = 0.5
@@ -44,7 +44,7 @@ class EndedRound:
     """A round whose job has ended: what was planned, what Batch says of it, and which tasks are run again."""
 
     run: Run
-    plan: RoundPlan
+    plan: ExpectedRound
     batch_tasks: Mapping[str, models.BatchTask]
     ran_out_of_time: bool
     repeated: frozenset[int] = frozenset()
@@ -81,7 +81,7 @@ def _joined(parts: Sequence[Part]) -> Part:
 
 
 def _collect(
-    app: App, ended: EndedRound, tasks: Sequence[PlannedTask], staged: StagedFiles, deadline: float
+    app: App, ended: EndedRound, tasks: Sequence[ExpectedTask], staged: StagedFiles, deadline: float
 ) -> Part | None:
     files = {task.number: files_of(task, staged) for task in tasks}
     refused = _copy_all(app, ended, list(files.values()), deadline)
@@ -131,7 +131,7 @@ def _await_copies(app: App, ended: EndedRound, pending: Sequence[Collected], dea
     return False
 
 
-def _record(app: App, ended: EndedRound, task: PlannedTask, files: TaskFiles) -> TaskRecord | ItemRecord:
+def _record(app: App, ended: EndedRound, task: ExpectedTask, files: TaskFiles) -> TaskRecord | ItemRecord:
     printed = Printed(max_bytes=MAX_VARS_BYTES if task.item is None else _vars_bytes(ended.plan))
     for name in LOG_NAMES:
         log_file = files.logs.get(name)
@@ -144,12 +144,12 @@ def _record(app: App, ended: EndedRound, task: PlannedTask, files: TaskFiles) ->
     return ended_task(task, _outcome(app, ended, task, files), files, printed)
 
 
-def _vars_bytes(plan: RoundPlan) -> int:
+def _vars_bytes(plan: ExpectedRound) -> int:
     """How much one of many items may print of values: all of them are held at once when a later task asks for one."""
     return max(16 * 1024, min(MAX_VARS_BYTES, ALL_ITEMS_VARS_BYTES // len(plan.tasks)))
 
 
-def _outcome(app: App, ended: EndedRound, task: PlannedTask, files: TaskFiles) -> Outcome:
+def _outcome(app: App, ended: EndedRound, task: ExpectedTask, files: TaskFiles) -> Outcome:
     batch_task = ended.batch_tasks.get(task.id)
     info = batch_task.execution_info if batch_task else None
     stderr = files.logs.get("stderr.txt")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from shared.planned import PlannedTask
+    from shared.planned import ExpectedTask
     from shared.upstream import OutputPattern
 
 LOG_NAMES = ("stdout.txt", "stderr.txt")
@@ -78,7 +78,7 @@ def _folders(name: str) -> Iterable[str]:
     return ("/".join(parts[:depth]) + "/" for depth in _TASK_DEPTHS if len(parts) > depth)
 
 
-def files_of(task: PlannedTask, staged: StagedFiles) -> TaskFiles:
+def files_of(task: ExpectedTask, staged: StagedFiles) -> TaskFiles:
     """Sort out what the task left: what it is, where it goes."""
     logs = {
         name: Collected(blob, name, f"logs/{task.paths.results}{name}")
@@ -99,7 +99,7 @@ def files_of(task: PlannedTask, staged: StagedFiles) -> TaskFiles:
     return TaskFiles(logs, tuple(outputs.values()), tuple(missing), tuple(unsafe))
 
 
-def _matched(task: PlannedTask, pattern: OutputPattern, staged: StagedFiles) -> Iterable[tuple[str, StagedBlob]]:
+def _matched(task: ExpectedTask, pattern: OutputPattern, staged: StagedFiles) -> Iterable[tuple[str, StagedBlob]]:
     prefix = task.paths.outputs(pattern.index)
     for blob in staged.below(prefix):
         name = blob.name.removeprefix(prefix)

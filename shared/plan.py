@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from shared.errors import ManifestError, Problem
 from shared.limits import too_large
 from shared.manifest import read_manifest
-from shared.planned import RoundPlan
+from shared.planned import ExpectedRound, RoundPlan
 from shared.planner import Planner
 from shared.states import JobReason
 
@@ -22,21 +22,19 @@ if TYPE_CHECKING:
     from shared.settings import Settings
 
 
-def plan_round(manifest: Manifest, run: Run, settings: Settings, *, was_submitted: bool = False) -> RoundPlan | Needs:
+def plan_round(manifest: Manifest, run: Run, settings: Settings) -> RoundPlan | Needs:
     """The tasks of the run's current round; none if nothing is left that could run. Or what must be read before.
 
-    Raises ManifestError with everything that rendering shows to be wrong, also in tasks of later rounds; but not for a
-    round that was submitted: if a setting has changed since, that must not keep its results from being recorded.
+    Raises ManifestError with everything that rendering shows to be wrong, also in tasks of later rounds.
     """
     planner = Planner(manifest, run, settings)
     tasks = planner.tasks()
     pool_id = planner.pool_id(tasks[0].name) if tasks else ""
     staging = planner.staging()
     planner.check_later()
-    problems = planner.problems()
-    if problems and not was_submitted:
+    if problems := planner.problems():
         raise ManifestError(problems)
-    if planner.needs.items_of_fan_outs or (planner.needs and not was_submitted):
+    if planner.needs:
         return planner.needs
     plan = RoundPlan(
         pool_id=pool_id,
@@ -47,9 +45,21 @@ def plan_round(manifest: Manifest, run: Run, settings: Settings, *, was_submitte
         tasks=tasks,
         empty=planner.split.empty,
     )
-    if not was_submitted and (large := list(too_large(plan, settings))):
+    if large := list(too_large(plan, settings)):
         raise ManifestError([problem_of_task(manifest, each.task, each.path, each.message) for each in large])
     return plan
+
+
+def expected_round(manifest: Manifest, run: Run, settings: Settings) -> ExpectedRound | Needs:
+    """What was submitted as the run's current round. Or that the items of fan-outs are needed to tell.
+
+    Nothing is wrong here: if a setting has changed since, that must not keep the results from being recorded.
+    """
+    planner = Planner(manifest, run, settings)
+    tasks = planner.expected_tasks()
+    if planner.needs.items_of_fan_outs:
+        return planner.needs
+    return ExpectedRound(run.body.staging or planner.staging(), tasks, planner.split.empty)
 
 
 def staging_of(manifest: Manifest, run: Run, settings: Settings) -> str:

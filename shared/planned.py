@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -35,19 +35,40 @@ class Image:
 
 
 @dataclass(frozen=True)
-class PlannedTask:
-    """One Batch task. `number` is its Batch id; `name` is the id of the task in the manifest, `item` of a fan-out.
+class ExpectedTask:
+    """One Batch task, as far as recording it goes.
+
+    `number` is its Batch id; `name` is the id of the task in the manifest, `item` is one of a fan-out's.
+    """
+
+    number: int
+    name: str
+    item: Item | None
+    allow_failure: bool
+    output_patterns: tuple[OutputPattern, ...]
+    paths: Paths
+
+    @property
+    def id(self) -> str:
+        """The Batch task id."""
+        return str(self.number)
+
+    @property
+    def display_name(self) -> str:
+        """The task's name for people, with the item's index."""
+        return self.name if self.item is None else f"{self.name}[{self.item.index}]"
+
+
+@dataclass(frozen=True)
+class PlannedTask(ExpectedTask):
+    """One Batch task, with everything rendered.
 
     What it gets besides its script: `input_files` (texts, by path), `source_files` (blobs), both in its working
     directory and, in a fan-out, the same for all items; `own_files`, copied for it and linked by its script, by number;
     `fetched_files`, which the node gets from an address itself; and what it `uses` of earlier tasks.
     """
 
-    number: int
-    name: str
-    item: Item | None
     depends_on: tuple[int, ...]
-    allow_failure: bool
     image: Image
     container_run_options: str
     runs_as_root: bool
@@ -59,19 +80,7 @@ class PlannedTask:
     source_files: Mapping[str, SourceFile]
     fetched_files: Mapping[str, str]
     uses: Used
-    output_patterns: tuple[OutputPattern, ...]
-    paths: Paths
     own_files: Mapping[int, SourceFile] = field(default_factory=dict)
-
-    @property
-    def id(self) -> str:
-        """The Batch task id."""
-        return str(self.number)
-
-    @property
-    def display_name(self) -> str:
-        """The task's name for people, with the item's index."""
-        return self.name if self.item is None else f"{self.name}[{self.item.index}]"
 
     @property
     def command_line(self) -> str:
@@ -101,6 +110,24 @@ class PlannedTask:
 
 
 @dataclass(frozen=True)
+class ExpectedRound:
+    """One Batch job, as far as recording it goes; `empty` are the fan-outs without items whose turn it was."""
+
+    staging: str
+    tasks: tuple[ExpectedTask, ...]
+    empty: tuple[str, ...] = ()
+
+    @property
+    def has_parts(self) -> bool:
+        """Whether how the tasks end is too much for the run document, and kept in parts."""
+        return _has_parts(self.tasks)
+
+
+def _has_parts(tasks: Sequence[ExpectedTask]) -> bool:
+    return len(tasks) > PART_TASKS or any(task.item is not None for task in tasks)
+
+
+@dataclass(frozen=True)
 class RoundPlan:
     """One Batch job: everything that is known now and can run now.
 
@@ -125,8 +152,8 @@ class RoundPlan:
 
     @property
     def has_parts(self) -> bool:
-        """Whether how the tasks ended is too much for the run document, and kept in parts."""
-        return len(self.tasks) > PART_TASKS or any(task.item is not None for task in self.tasks)
+        """Whether how the tasks end is too much for the run document, and kept in parts."""
+        return _has_parts(self.tasks)
 
     def scripts(self) -> dict[str, str]:
         """The texts of all scripts, by name in the staging container."""

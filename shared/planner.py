@@ -16,7 +16,7 @@ from shared.manifest_task import ForeachFile, RunAs
 from shared.namespace_files import Selection
 from shared.outside import Needs
 from shared.paths import OUTPUT_DIRECTORY
-from shared.planned import PlannedTask
+from shared.planned import ExpectedTask, PlannedTask
 from shared.record import Item
 from shared.rendering import Rendering, names_used, texts_of
 from shared.rounds import Node, Split, split
@@ -101,6 +101,15 @@ class Planner:
             planned += fan_out.arranged(tasks) if self.is_fan_out(name) and tasks else tasks
         return tuple(planned)
 
+    def expected_tasks(self) -> tuple[ExpectedTask, ...]:
+        """The same tasks, as far as recording them goes."""
+        to_run = [(name, item) for name in self.split.ready for item in self._items_to_run(name)]
+        return tuple(self._expected(name, item, number) for number, (name, item) in enumerate(to_run, start=1))
+
+    def _expected(self, name: str, item: Item | None, number: int) -> ExpectedTask:
+        paths = self._scope(name, item).paths
+        return ExpectedTask(number, name, item, self._tasks[name][1].allow_failure, self.patterns(name, item), paths)
+
     def check_later(self) -> None:
         """Find what is wrong with the tasks of later rounds, as far as it can be known now."""
         for name in self.split.later:
@@ -132,11 +141,8 @@ class Planner:
         links = (*(file.link(path) for path, file in brought.items()), *used.links(scope.paths.link))
         sources = {file.path: file for file in self._namespace_files(name)}
         return PlannedTask(
-            number=number,
-            name=name,
-            item=item,
+            **vars(self._expected(name, item, number)),
             depends_on=depends_on,
-            allow_failure=task.allow_failure,
             image=task_properties.image(task, rendering),
             container_run_options=task.container_run_options or "",
             runs_as_root=task.run_as is RunAs.ROOT,
@@ -149,8 +155,6 @@ class Planner:
             | task_properties.source_files(addressed, rendering, self._run.body.outside, self.needs),
             fetched_files=task_properties.fetched_files(addressed),
             uses=used,
-            output_patterns=self.patterns(name, item),
-            paths=scope.paths,
         )
 
     # --- files of namespaces

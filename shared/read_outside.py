@@ -3,42 +3,56 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from shared.errors import CannotPlan, ManifestError, RunnerError
 from shared.log import log
 from shared.manifest_task import IfExists
 from shared.outside import Needs, Outside, TextRead
 from shared.parallel import in_parallel
-from shared.plan import plan_round, problem_of_task
+from shared.plan import expected_round, plan_round, problem_of_task
 from shared.record import RunProblem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from shared.app import App
     from shared.errors import Problem
     from shared.manifest import Manifest
     from shared.namespace_files import Chosen, Selection
-    from shared.planned import RoundPlan
+    from shared.planned import ExpectedRound, RoundPlan
     from shared.run import Run
+    from shared.settings import Settings
+
+Plan = TypeVar("Plan")
 
 MAX_READINGS = 10
 MAX_TEXT_BYTES = 128 * 1024
 MAX_TEXTS_BYTES = 1024 * 1024
 
 
-def planned(app: App, run: Run, manifest: Manifest, *, was_submitted: bool = False) -> tuple[Run, RoundPlan]:
+def planned(app: App, run: Run, manifest: Manifest) -> tuple[Run, RoundPlan]:
     """The plan of the run's current round; and the run with what was read for it, as it is stored now.
 
     Raises ManifestError, RunChanged, or CannotPlan.
     """
+    return _with_readings(app, run, manifest, plan_round)
+
+
+def expected(app: App, run: Run, manifest: Manifest) -> tuple[Run, ExpectedRound]:
+    """What was submitted as the run's current round. Raises CannotPlan."""
+    return _with_readings(app, run, manifest, expected_round)
+
+
+def _with_readings(
+    app: App, run: Run, manifest: Manifest, plan: Callable[[Manifest, Run, Settings], Plan | Needs]
+) -> tuple[Run, Plan]:
     for _ in range(MAX_READINGS):
         with planning(run):
-            plan = plan_round(manifest, run, app.settings, was_submitted=was_submitted)
-        if not isinstance(plan, Needs):
-            return run, plan
-        run = _read(app, run, manifest, plan)
+            found = plan(manifest, run, app.settings)
+        if not isinstance(found, Needs):
+            return run, found
+        run = _read(app, run, manifest, found)
     raise CannotPlan(f"its expressions ask for ever more files, after {MAX_READINGS} readings")
 
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from shared.manifest import Flow, Manifest
     from shared.outcome import Outcome
     from shared.outputs import TaskFiles
-    from shared.planned import PlannedTask
+    from shared.planned import ExpectedTask
     from shared.printed import Printed
     from shared.run import Run
 
@@ -46,7 +46,7 @@ COULD_NOT_RECORD = (
 )
 
 
-def ended_task(task: PlannedTask, outcome: Outcome, files: TaskFiles, printed: Printed) -> TaskRecord | ItemRecord:
+def ended_task(task: ExpectedTask, outcome: Outcome, files: TaskFiles, printed: Printed) -> TaskRecord | ItemRecord:
     """The record of one task, or of one item of a fan-out.
 
     It is WARNING if the task succeeded, but did not make a file that it names; or if it failed and was allowed to.
@@ -74,7 +74,7 @@ def ended_task(task: PlannedTask, outcome: Outcome, files: TaskFiles, printed: P
     return ItemRecord(index=task.item.index, value=task.item.value, **dict(result))
 
 
-def _task_state(task: PlannedTask, state: State, *, is_incomplete: bool) -> State:
+def _task_state(task: ExpectedTask, state: State, *, is_incomplete: bool) -> State:
     if (state is State.SUCCESS and is_incomplete) or (state is State.FAILED and task.allow_failure):
         return State.WARNING
     return state

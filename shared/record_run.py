@@ -22,7 +22,7 @@ from shared.log import log
 from shared.outcome import was_ended
 from shared.outside import Needs
 from shared.plan import manifest_of, plan_round
-from shared.read_outside import planned
+from shared.read_outside import expected
 from shared.record import Failure, TaskRecord
 from shared.record_builder import COULD_NOT_RECORD, fan_out_record, no_items
 from shared.repeat import tasks_to_repeat, unfinished_items, why_repeated
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from shared.app import App
     from shared.manifest import Manifest
-    from shared.planned import RoundPlan
+    from shared.planned import ExpectedRound
     from shared.run import Part, Run
 
 BUDGET_SECONDS = 20.0
@@ -73,7 +73,7 @@ def _record_round(app: App, run: Run, deadline: float) -> None:
             finish_rejected(app, run, run.body.rejection)
         return
     manifest = manifest_of(run)
-    run, plan = planned(app, run, manifest, was_submitted=True)
+    run, plan = expected(app, run, manifest)
     if _may_be_alive(run, plan, batch_tasks) and not app.batch.has_ended(run.job_id):
         return
     out_of_time = _ran_out_of_time(app, run, batch_tasks)
@@ -86,7 +86,7 @@ def _record_round(app: App, run: Run, deadline: float) -> None:
     _finish_round(app, ended, manifest, part, detected)
 
 
-def _may_be_alive(run: Run, plan: RoundPlan, batch_tasks: Mapping[str, models.BatchTask]) -> bool:
+def _may_be_alive(run: Run, plan: ExpectedRound, batch_tasks: Mapping[str, models.BatchTask]) -> bool:
     """Whether the tasks alone do not tell that the job has ended."""
     states = [batch_tasks[task.id].state if task.id in batch_tasks else None for task in plan.tasks]
     return run.progress.cancelled or any(state != models.BatchTaskState.COMPLETED for state in states)

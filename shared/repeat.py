@@ -15,7 +15,7 @@ from shared.record import RunProblem
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from shared.planned import RoundPlan
+    from shared.planned import ExpectedRound
     from shared.run import Run
 
 MAX_REPEATED_ROUNDS = 3
@@ -38,7 +38,7 @@ def failed_before_commands(task: models.BatchTask) -> bool:
     return failure.code in _MAY_PASS or is_server_error(failure)
 
 
-def tasks_to_repeat(run: Run, plan: RoundPlan, batch_tasks: Mapping[str, models.BatchTask]) -> frozenset[int]:
+def tasks_to_repeat(run: Run, plan: ExpectedRound, batch_tasks: Mapping[str, models.BatchTask]) -> frozenset[int]:
     """The numbers of the tasks that are run again in the next round; none if nothing failed in such a way.
 
     With those that failed, all that did not end: Batch ended the job because something waited for the failed ones.
@@ -50,7 +50,7 @@ def tasks_to_repeat(run: Run, plan: RoundPlan, batch_tasks: Mapping[str, models.
     return frozenset(failed | unended)
 
 
-def unfinished_items(plan: RoundPlan, repeated: frozenset[int]) -> dict[str, tuple[int, ...]]:
+def unfinished_items(plan: ExpectedRound, repeated: frozenset[int]) -> dict[str, tuple[int, ...]]:
     """By fan-out, the items that are run again."""
     found: dict[str, tuple[int, ...]] = {}
     for task in plan.tasks:
@@ -59,7 +59,7 @@ def unfinished_items(plan: RoundPlan, repeated: frozenset[int]) -> dict[str, tup
     return found
 
 
-def why_repeated(plan: RoundPlan, batch_tasks: Mapping[str, models.BatchTask]) -> list[RunProblem]:
+def why_repeated(plan: ExpectedRound, batch_tasks: Mapping[str, models.BatchTask]) -> list[RunProblem]:
     """What the record says of it: one warning for each task of the manifest that failed so."""
     warnings: dict[str, RunProblem] = {}
     for task in plan.tasks:
