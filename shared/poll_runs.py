@@ -54,7 +54,8 @@ def poll(app: App) -> None:
         announce_ended(app, runs, now)
     finally:  # what keeps runs from being recorded need not keep others from being submitted
         submit_queued(app, runs, now, deadline)
-    tell_why(app, runs, now, deadline)
+    with guarded("telling why runs wait"):
+        tell_why(app, runs, now, deadline)
 
 
 def honour_cancel(app: App, cancel: WaitingBlob) -> None:
