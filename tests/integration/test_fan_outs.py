@@ -73,7 +73,8 @@ def test_files_and_commands_that_differ_by_item_are_packed(world) -> None:
         "env: {V: '{{ item }}'}\ncommands: ['cat same.txt in/{{ taskrun.iteration }}.txt', 'echo :$V']"
     )
     run = world.take(text=text)
-    assert sorted(world.names("staging")) == [f"{run}/in/t/same.txt", f"{run}/sys/t/0/run.sh"]
+    staged = [name for name in world.names("staging") if name.split("/")[1] in ("in", "sys")]
+    assert sorted(staged) == [f"{run}/in/t/same.txt", f"{run}/sys/t/0/run.sh"]
     world.finish()
     assert [text_of(world, run, f"logs/t/{index}/stdout.txt") for index in range(3)] == [
         "xa:a\n",
