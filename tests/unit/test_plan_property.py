@@ -56,7 +56,7 @@ files = st.dictionaries(texts, texts, max_size=2) | texts
 
 
 @st.composite
-def tasks(draw: st.DrawFn, task_id: str) -> dict[str, object]:
+def tasks(draw: st.DrawFn, task_id: str, earlier: list[str]) -> dict[str, object]:
     optional = {
         "containerImage": texts,
         "beforeCommands": st.lists(texts, max_size=1),
@@ -65,7 +65,7 @@ def tasks(draw: st.DrawFn, task_id: str) -> dict[str, object]:
         "outputFiles": st.lists(texts, max_size=3),
         "outputDirectory": st.booleans(),
         "foreach": st.integers(0, 3) | st.lists(texts | st.integers(), max_size=3) | texts,
-        "dependsOn": st.lists(st.sampled_from(TASKS), max_size=2, unique=True),
+        "dependsOn": st.lists(st.sampled_from(earlier), max_size=2, unique=True) if earlier else st.just([]),
         "disabled": st.booleans(),
         "namespaceFiles": st.fixed_dictionaries({}, optional={"include": st.lists(texts, max_size=1)}),
         "taskRunner": st.fixed_dictionaries({}, optional={"poolId": texts, "syncWorkingDirectory": st.booleans()}),
@@ -82,7 +82,7 @@ def flows(draw: st.DrawFn) -> dict[str, object]:
         **draw(st.sampled_from([{}, {"namespace": "n"}])),
         "variables": {"v": draw(texts), "r": draw(texts)},
         "inputs": [{"id": "i", "defaults": "{{ vars.v }}"}],
-        "tasks": [draw(tasks(name)) for name in names],
+        "tasks": [draw(tasks(name, names[:place])) for place, name in enumerate(names)],
     }
 
 
