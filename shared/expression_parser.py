@@ -87,7 +87,7 @@ _OPERATORS: Mapping[str, _Operator] = {
     "name:contains": _Operator(20, _named(" contains")),
     "name:in": _Operator(20, _named(" in")),
     "name:isIn": _Operator(20, _named(" in")),
-    "name:isNotIn": _Operator(20, _not(_named(" in"))),
+    "name:not in": _Operator(20, _not(_named(" in"))),
     "eq": _Operator(30, _named("==")),
     "name:equals": _Operator(30, _named("==")),
     "ne": _Operator(30, _not(_named("=="))),
@@ -161,6 +161,10 @@ class PebbleParser(Parser):
 
     def _operator(self) -> _Operator | None:
         token = self.stream.current
+        if token.test("name:not") and self.stream.look().test("name:in"):
+            next(self.stream)
+            self.stream.current = self.stream.current._replace(value="not in")
+            token = self.stream.current
         has_names = token.type in ("name", "question")
         return _OPERATORS.get(f"{token.type}:{token.value}" if has_names else token.type)
 

@@ -1,9 +1,9 @@
 """Expressions: `{{ … }}` in a text, and the values it may see → text.
 
-Kestra's expressions are Pebble's. They are read as Pebble reads them (`expression_parser.py`) and evaluated in Jinja's
-sandbox, which a rendering leaves by construction: only the listed syntax nodes, functions and filters exist, there
-are no loops, everything that can grow is bounded, and all that the expressions of a run do together has a budget.
-Python objects are out of reach: a name after a dot is the name of a value, nothing else.
+Kestra's expressions are Pebble's. They are read as Pebble reads them, and evaluated in Jinja's sandbox. A rendering
+ends by construction: only the listed syntax nodes, functions and filters exist, there are no loops, everything that
+can grow is bounded, and what the expressions of a run do together has a budget. Python objects are out of reach: a
+name after a dot is the name of a value, nothing else.
 
     expression_parser.py       Pebble's syntax
     expression_environment.py  the sandbox, tests, names that do not exist

@@ -18,7 +18,7 @@ from shared.outside import Needs
 from shared.paths import OUTPUT_DIRECTORY
 from shared.planned import ExpectedTask, PlannedTask
 from shared.record import Item
-from shared.rendering import Rendering, names_used, texts_of
+from shared.rendering import Rendering, names_used, texts_of, texts_rendered
 from shared.rounds import Node, Split, split
 from shared.scope import Context, Scope
 from shared.upstream import OutputPattern
@@ -65,7 +65,9 @@ class Planner:
         index, task = self._tasks[name]
         before = self.before(name)
         values = set()
-        for text in set(texts_of(task)):
+        flow = self._manifest.flow
+        given = {"vars": flow.variables, "inputs": {each.id: each.defaults for each in flow.inputs}}
+        for text in {each for written in texts_of(task) for each in texts_rendered(written, given)}:
             for path in names_used(text, "outputs"):
                 if path and path[0] not in before:
                     message = f"uses the outputs of {path[0]!r}, which does not run before it"

@@ -52,6 +52,21 @@ def names_used(text: str, name: str) -> frozenset[tuple[str, ...]]:
     return frozenset(references(text, name))
 
 
+def texts_rendered(text: str, values: Mapping[str, Any]) -> Iterator[str]:
+    """A text, and those of the variables and inputs that it hands to `render()`."""
+    yield text
+    if _RENDERS.search(text):
+        for name in ("vars", "inputs"):
+            for path in names_used(text, name):
+                yield from _texts(_value_at(values[name], path))
+
+
+def _value_at(value: Any, path: tuple[str, ...]) -> Any:  # noqa: ANN401 - values of any type
+    for part in path:
+        value = value.get(part) if isinstance(value, dict) else value
+    return value
+
+
 @lru_cache(maxsize=4096)
 def _depends_on_item(text: str) -> bool:
     """Whether a text may be another one for each item of a fan-out."""
@@ -100,7 +115,8 @@ class Rendering:
         return self._texts[path, value]
 
     def _rendered(self, path: PropertyPath, value: str) -> str:
-        if any(names_used(value, name) for name in self._visible.unknown):
+        texts = texts_rendered(value, self._visible.values) if self._visible.unknown else ()
+        if any(names_used(text, name) for text in texts for name in self._visible.unknown):
             raise NotReadYet
         try:
             return self._usable(

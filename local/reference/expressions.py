@@ -32,7 +32,7 @@ without loops, macros and assignments: to repeat a task give it a `foreach`. A n
 | `a \\| filter` | the value that a filter makes of it |
 | `+` `-` `*` `/` | of numbers; `+` also joins texts |
 | `==` or `equals`, `!=`, `<`, `<=`, `>`, `>=` | of numbers or of texts |
-| `a contains b`, `b in a` or `b isIn a`, `b isNotIn a` | for texts, lists and the names of maps |
+| `a contains b`, `b in a` or `b isIn a`, `b not in a` | for texts, lists and the names of maps |
 | `a is defined`, `a is not defined` | a test, see below |
 | `not`, `and`, `or` | of conditions: false, 0, null and empty text do not hold |
 | `a ? b : c` | `b` where `a` holds, else `c` |

@@ -193,6 +193,17 @@ def test_values_of_an_earlier_task_are_known_in_the_next_round(plan) -> None:
     assert (b.name, b.id, b.depends_on, b.commands.text) == ("b", "1", (), "set -e\necho 42 0")
 
 
+def test_values_of_an_earlier_task_may_stand_in_a_variable_that_is_rendered(plan) -> None:
+    """But a variable that is not asked for makes nobody wait."""
+    text = (
+        "variables: {x: {y: ['{{ outputs.a.vars.n }}']}, other: '{{ outputs.c.vars.n }}'}\n"
+        "tasks:\n- {id: a, commands: [x]}\n- {id: b, commands: ['echo {{ render(vars.x.y[0]) }}']}\n"
+    )
+    assert [task.name for task in plan(text).tasks] == ["a"]
+    ended = TaskRecord(id="a", state=State.SUCCESS, exit_code=0, outputs=Outputs(vars={"n": 41}))
+    assert plan(text, finished={"a": ended}).tasks[0].commands.text == "set -e\necho 41"
+
+
 def test_what_is_wrong_with_a_task_of_a_later_round_is_said_at_once(plan) -> None:
     text = "tasks:\n- {id: a, commands: [x]}\n- {id: b, commands: ['{{ outputs.a.vars.n }} ', '{{ nothing }}']}\n"
     with pytest.raises(ManifestError, match=r"tasks\[1\].commands\[1\]: 'nothing' does not exist at line 3"):

@@ -1,0 +1,28 @@
+"""`python -m local check` says of a manifest what the record of its run would say."""
+
+import pytest
+
+from local.check_manifest import check, local_settings
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "commands: [x",
+        "comands: [x]\ntimeout: soon",
+        "id: t\ncommands: ['{{ vars.a }}', '{{ secret(''NO'') }}']\nenv: {a-b: c}\noutputFiles: [../x]",
+        "tasks:\n- {id: a, commands: [x]}\n- {id: b, commands: ['{{ outputs.a.vars.n }}', '{{ nothing | uper }}']}",
+        "commands: [x]\nretry: {maxAttempts: 2, interval: PT5M}\nlogLevel: DEBUG\ninputFiles: {/a: b}",
+        "commands: [x]\nforeach: \"{{ ['a', }}\"",
+        "",
+    ],
+)
+def test_errors_and_warnings_are_those_of_the_record(world, tmp_path, text: str) -> None:
+    file = tmp_path / "m.yaml"
+    file.write_text(text)
+    checked = check(file, local_settings({}))
+    record = world.record(world.take(text=text))
+
+    assert record["state"] == "REJECTED"
+    assert [problem.model_dump() for problem in checked.errors] == record["errors"]
+    assert [problem.model_dump() for problem in checked.warnings] == record["warnings"]
