@@ -1,9 +1,12 @@
-"""The manifest language and every outcome, on the whole stack: each manifest of `tests/fixtures/manifests` ends as
-`<name>.expected.yaml` beside it says. All are dropped at once, so that they run side by side.
+"""The manifest language and every outcome, on the whole stack.
+
+Each manifest of `tests/fixtures/manifests` ends as `<name>.expected.yaml` beside it says. All are dropped at once, so
+that they run side by side.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -53,10 +56,8 @@ def _put_files(blobs: BlobServiceClient) -> None:
     """What the manifests read: folders of `tests/fixtures/storage` are containers."""
     for path in (path for path in STORAGE.rglob("*") if path.is_file()):
         container, _, name = path.relative_to(STORAGE).as_posix().partition("/")
-        try:
+        with contextlib.suppress(ResourceExistsError):
             blobs.create_container(container)
-        except ResourceExistsError:
-            pass
         blobs.get_blob_client(container, name).upload_blob(path.read_bytes())
 
 
