@@ -32,11 +32,6 @@ _BY_CATEGORY = {
     ),
     FailureCategory.INTERNAL: "This is a fault of the app: its log says why. Drop the manifest again.",
 }
-_FAULT = {
-    FailureCategory.USER: "the manifest or its commands",
-    FailureCategory.INFRASTRUCTURE: "the infrastructure",
-    FailureCategory.INTERNAL: "the app",
-}
 
 
 @dataclass(frozen=True)
@@ -83,11 +78,6 @@ def notices(record: Record) -> Notices:
 def what_to_do(failure: Failure) -> str:
     """The next step for a person."""
     return _BY_CODE.get(failure.code) or _BY_CATEGORY[failure.category]
-
-
-def fault(category: FailureCategory) -> str:
-    """Whose fault a failure is."""
-    return _FAULT[category]
 
 
 def _of_run(failure: Failure) -> Notice:

@@ -169,7 +169,7 @@ def ticks(seconds: float) -> Iterator[Tick]:
 
 
 def _rows(task: TaskRecord, items: Sequence[ItemRecord], span: Span) -> Iterator[Row]:
-    took = duration(time_of(task))
+    took = _note(task)
     if task.items is None:
         yield Row(task.id, task.state, took, (_bar(task, task.id, span),))
         return
@@ -183,7 +183,13 @@ def _rows(task: TaskRecord, items: Sequence[ItemRecord], span: Span) -> Iterator
     yield Row(task.id, task.state, f"{note}, up to {area.highest} at once", (), area=area)
     for item in worth_a_look(started, ITEMS_BELOW_AREA, ITEMS_BELOW_AREA)[:ITEMS_BELOW_AREA]:
         name = f"{task.id}[{item.index}]"
-        yield Row(name, item.state, duration(time_of(item)), (_bar(item, name, span),), is_part=True)
+        yield Row(name, item.state, _note(item), (_bar(item, name, span),), is_part=True)
+
+
+def _note(result: TaskResult) -> str:
+    """The duration, and the state unless it is SUCCESS: colours are not for everybody."""
+    took = duration(time_of(result))
+    return took if result.state is State.SUCCESS else f"{result.state}, {took}"
 
 
 def time_of(result: TaskResult) -> timedelta | None:
@@ -222,12 +228,8 @@ def _in_lanes(task: str, items: Sequence[ItemRecord], span: Span) -> tuple[Bar, 
 
 def running_at_once(items: Sequence[ItemRecord], span: Span) -> Area:
     """How many items ran at the same time, at its highest in each of 200 equal steps."""
-    changes = sorted(
-        change
-        for item in items
-        if item.started
-        for change in ((span.percent(item.started), 1), (span.percent(item.ended) if item.ended else 100.0, -1))
-    )
+    bars = [_bar(item, "", span) for item in items]
+    changes = sorted(change for bar in bars for change in ((bar.left, 1), (bar.left + bar.width, -1)))
     highest = [0] * AREA_STEPS
     running, last_step = 0, 0
     for percent, change in changes:

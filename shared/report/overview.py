@@ -8,6 +8,7 @@ from datetime import timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from shared.record_builder import NOT_RECORDED
 from shared.report.text import count, duration, size
 from shared.states import JobReason, State
 
@@ -70,6 +71,8 @@ def headline(record: Record) -> str:
             return f"{_all_ended(record, 'ended')} {count(max(1, len(record.warnings)), 'warning')} below."
         case State.KILLED:
             return f"The run was cancelled. {_what_became_of_tasks(record)}".rstrip()
+    if record.failure and record.failure.code == NOT_RECORDED:
+        return "The job ended, but its results could not be collected."
     return _what_became_of_tasks(record) or "The run failed before any of its tasks had ended."
 
 
@@ -97,16 +100,17 @@ def _what_became_of_tasks(record: Record) -> str:
 
 def _named(names: Sequence[str]) -> str:
     shown = ", ".join(names[:NAMED_TASKS])
-    more = len(names) - NAMED_TASKS
-    return f"{shown} and {count(more, 'more task').replace('more tasks', 'more')}" if more > 0 else shown
+    return f"{shown} and {len(names) - NAMED_TASKS:,} more" if len(names) > NAMED_TASKS else shown
 
 
 def figures(record: Record, items: Mapping[str, Sequence[ItemRecord]]) -> list[Figure]:
     """The numbers of the run, as far as there are any."""
     timings = record.timings
+    if record.state is State.REJECTED:
+        return []
     found = []
     if timings.recorded:
-        found.append(Figure("In total", duration(timings.recorded - timings.dropped), "from drop to record"))
+        found.append(Figure("Total", duration(timings.recorded - timings.dropped), "from drop to record"))
     if timings.started and timings.ended:
         found.append(Figure("Running", duration(timings.ended - timings.started), "first start to last end"))
     if record.tasks:
@@ -145,8 +149,10 @@ def _files(tasks: Sequence[TaskRecord], items: Mapping[str, Sequence[ItemRecord]
 
 
 def phases(record: Record) -> list[Phase]:
-    """How the time was spent. Clocks of services differ a little, so no phase is shorter than nothing."""
+    """How the time was spent, if anything ran; clocks of services differ a little, but no phase is below zero."""
     timings = record.timings
+    if not (timings.submitted and timings.started and timings.ended):
+        return []
     moments = [
         ("", "", timings.dropped),
         ("Queued", "queued", timings.submitted),
@@ -156,8 +162,6 @@ def phases(record: Record) -> list[Phase]:
     ]
     known = [(name, key, moment) for name, key, moment in moments if moment]
     spans = [(name, key, max(timedelta(0), moment - before)) for (_, _, before), (name, key, moment) in pairwise(known)]
-    if timings.started is None:
-        spans = [("In the hands of the app", "collecting", span) for _, _, span in spans][-1:]
     return list(_side_by_side(spans))
 
 

@@ -117,7 +117,5 @@ def _environment(mask: Callable[[str], str]) -> Environment:
         short=lambda value, length: text.shortened(mask(text.plain(value)), length),
         href=lambda blob: text.href(mask(blob)),
         time_of=gantt.time_of,
-        what_to_do=advice.what_to_do,
-        fault=advice.fault,
     )
     return environment

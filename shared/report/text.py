@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import unicodedata
 from typing import TYPE_CHECKING
@@ -19,7 +20,7 @@ _TERMINAL_SEQUENCE = re.compile(
 )
 NOT_KNOWN = "\N{EN DASH}"
 _BIDIRECTIONAL = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-_HIDDEN = frozenset({"Cc", "Cs", "Co", "Cn"})
+_HIDDEN = frozenset({"Cc", "Cs", "Co"})
 _UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 
 
@@ -50,10 +51,12 @@ def size(count: int) -> str:
 
 
 def number(value: float) -> str:
-    """`12,345`, `0.123457`: whole numbers as they are, others with six digits."""
+    """`12,345`, `0.12346`: whole numbers as they are, others with five digits."""
+    if not math.isfinite(value):
+        return NOT_KNOWN
     if value == int(value) and abs(value) < 1e15:  # noqa: PLR2004 - as far as a float counts in ones
         return f"{int(value):,}"
-    return f"{value:.6g}"
+    return f"{value:,.5g}"
 
 
 def count(amount: int, noun: str) -> str:

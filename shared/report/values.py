@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 MAX_VALUES = 100
 MAX_SERIES = 60
 EXAMPLES = 3
+ADDED_UP = ("counter", "timer")
 CHART_POINTS = 60
+LARGEST = 1e300
 CHART_WIDTH, CHART_HEIGHT = 160, 32
 
 
@@ -45,7 +47,7 @@ class Series:
     lowest: float
     mean: float
     highest: float
-    total: float
+    total: float | None
     points: str
 
 
@@ -95,7 +97,7 @@ def _of_items(task: str, items: Sequence[ItemRecord]) -> tuple[list[Value], list
     found: list[Value] = []
     series = []
     for name, pairs in printed.items():
-        numbers = [value for _, value in pairs if isinstance(value, (int, float)) and not isinstance(value, bool)]
+        numbers = [value for _, value in pairs if _is_number(value)]
         if len(numbers) == len(pairs):
             series.append(series_of(task, name, "value", numbers))
         else:
@@ -104,10 +106,16 @@ def _of_items(task: str, items: Sequence[ItemRecord]) -> tuple[list[Value], list
     return found, series
 
 
+def _is_number(value: object) -> bool:
+    """Whether a printed value can stand in a chart: whole numbers may be larger than any float."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= LARGEST
+
+
 def series_of(
     owner: str, name: str, kind: str, numbers: Sequence[float], tags: Mapping[str, str] | None = None
 ) -> Series:
     """The figures and the chart of some numbers, of which there is at least one."""
+    scale = _scale(numbers)
     return Series(
         owner=owner,
         name=name,
@@ -116,15 +124,22 @@ def series_of(
         count=len(numbers),
         last=numbers[-1],
         lowest=min(numbers),
-        mean=statistics.fmean(numbers),
+        mean=statistics.fmean(number / scale for number in numbers) * scale,
         highest=max(numbers),
-        total=sum(numbers),
+        total=sum(numbers) if kind in ADDED_UP else None,
         points=chart_points(numbers) if len(numbers) > 1 else "",
     )
 
 
+def _scale(numbers: Sequence[float]) -> float:
+    """What to divide by so that no sum of a few thousand exceeds what a float can be."""
+    return max(map(abs, numbers)) or 1.0
+
+
 def chart_points(numbers: Sequence[float]) -> str:
     """The points of a line through at most 60 numbers: of more, the mean of each sixtieth."""
+    scale = _scale(numbers)
+    numbers = [number / scale for number in numbers]
     if len(numbers) > CHART_POINTS:
         edges = [round(step * len(numbers) / CHART_POINTS) for step in range(CHART_POINTS + 1)]
         numbers = [statistics.fmean(numbers[start:end]) for start, end in itertools.pairwise(edges) if end > start]
