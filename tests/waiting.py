@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-WAIT_SECONDS = 30
+WAIT_SECONDS = 90  # only a failure takes so long
 
 T = TypeVar("T")
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from local.stack import Stack
 
-WAIT_SECONDS = 60.0
+WAIT_SECONDS = 90.0
 
 
 @dataclass(frozen=True)

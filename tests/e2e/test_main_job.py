@@ -23,6 +23,7 @@ def test_sample_environment_info(drop) -> None:
     assert run.read("logs/environment/stdout.txt").startswith("Hello from Azure Batch\n")
     assert run.names() == {
         "manifest.yaml",
+        "report.html",
         "record.json",
         "logs/environment/stdout.txt",
         "logs/environment/stderr.txt",
@@ -148,7 +149,7 @@ def test_bad_manifests_are_rejected_with_place_and_reason(drop, name: str, text:
     record = run.record()
     assert record["state"] == "REJECTED"
     assert any(message in error["message"] and error["line"] for error in record["errors"])
-    assert run.names() == {"manifest.yaml", "record.json"}
+    assert run.names() == {"manifest.yaml", "report.html", "record.json"}
     assert run.read("manifest.yaml") == text
 
 
