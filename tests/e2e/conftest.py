@@ -48,7 +48,7 @@ class DroppedRun:
         pytest.fail(f"{self.id} was not recorded within {WAIT_SECONDS:.0f} s; its results: {sorted(self.names())}")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def drop_into() -> Callable[[Stack, str, str | bytes], DroppedRun]:
     """Drop a manifest into the inbox of a stack."""
 
