@@ -53,7 +53,7 @@ class Planner:
         if self._unknown:
             raise ManifestError(self._unknown)
         states = {name: task.state for name, task in run.body.finished.items()}
-        self.split: Split = split(self.nodes, states, self.pool_id, self._is_empty)
+        self.split: Split = split(self.nodes, states, self.pool_id, self.is_empty)
 
     def problems(self) -> list[Problem]:
         """Everything that was wrong so far, in the order of the file."""
@@ -191,7 +191,8 @@ class Planner:
             self._items[name] = items_of(self._tasks[name][1], self._rendering(name), self._run, self.needs)
         return self._items[name] or ()
 
-    def _is_empty(self, name: str) -> bool:
+    def is_empty(self, name: str) -> bool:
+        """Whether a task is a fan-out that is known to have no items."""
         return self.is_fan_out(name) and not self.items_of(name) and self._is_known(name)
 
     # --- what tasks have in common

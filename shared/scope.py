@@ -44,6 +44,9 @@ class Earlier(Protocol):
     def items_of(self, name: str) -> tuple[Item, ...]:
         """The items of a fan-out."""
 
+    def is_empty(self, name: str) -> bool:
+        """Whether a task is a fan-out that is known to have no items: nobody waits for it."""
+
     def patterns(self, name: str, item: Item | None) -> tuple[OutputPattern, ...]:
         """What a task, or a fan-out's task for one item, brings back."""
 
@@ -116,6 +119,8 @@ class Scope:
         return UpstreamFolder(Paths(self._run.id, name), patterns)
 
     def _items(self, name: str, folder: str) -> Iterator[dict[str, Any]]:
+        if self._earlier.is_empty(name):
+            return
         if name not in self._run.body.finished:
             raise NotReadYet
         if self._run.items is None:

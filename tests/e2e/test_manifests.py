@@ -104,8 +104,3 @@ def test_no_secret_stands_in_what_is_told_of_a_run(runs: dict[str, DroppedRun], 
     run.record()
     told = "".join(run.read(file) for file in run.names() if not file.startswith(("logs/", "outputs/")))
     assert [secret for secret in (*SECRETS, "SECRET_AZURE_ACCESS_KEY") if stack.settings[secret] in told] == []
-
-
-@pytest.mark.parametrize("name", [name for name in manifests() if manifest_of(name).suffix == ".yaml"])
-def test_a_manifest_begins_with_what_it_shows(name: str) -> None:
-    assert manifest_of(name).read_text().startswith("# ")

@@ -155,6 +155,16 @@ def test_nothing_runs_for_a_fan_out_without_items_and_what_follows_does(world) -
     assert record["tasks"][0]["items"] == {"count": 0, "states": {}, "records": [], "blob": None}
 
 
+def test_an_item_of_a_fan_out_without_items_does_not_exist(world) -> None:
+    text = (
+        "tasks:\n- {id: t, foreach: [], commands: [x]}\n"
+        "- {id: after, commands: [\"echo {{ outputs.t[0] ?? 'none' }}\"]}"
+    )
+    run, record = run_text(world, text)
+    assert (record["state"], len(record["jobs"])) == ("SUCCESS", 1)
+    assert text_of(world, run, "logs/after/stdout.txt") == "none\n"
+
+
 def test_a_run_of_nothing_but_an_empty_fan_out_succeeds_without_a_job(world) -> None:
     run, record = run_text(world, "id: t\nforeach: 0\ncommands: [echo]")
     assert (record["state"], record["jobs"], record["tasks"][0]["state"]) == ("SUCCESS", [], "SUCCESS")

@@ -8,16 +8,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shared.errors import ManifestError
-from shared.manifest import Manifest, names_in_task_form, read_manifest
+from shared.manifest import Manifest, read_manifest
 from shared.manifest_flow import Flow
 from shared.manifest_groups import FOR_EACH, PARALLEL, SEQUENTIAL
 from shared.redaction import redacted
 from shared.task_types import all_types
+from tests.generated_manifests import TASK_NAMES, mangled, runnable_flows
 
 # Nothing is timed: what takes too long is stopped by the time limit of the test run.
 EXAMPLES = settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 
-FLOW_NAMES, TASK_NAMES = (sorted(names) for names in names_in_task_form())
 ids = st.sampled_from(["a", "b", "c", "d", "e"])
 scalars = (
     st.none()
@@ -72,31 +72,6 @@ def flows(draw: st.DrawFn) -> dict[str, object]:
     }
 
 
-@st.composite
-def mangled_flows(draw: st.DrawFn) -> object:
-    """A valid flow in which one value has been replaced, one property renamed, or one property added."""
-    flow = json.loads(json.dumps(draw(flows())))
-    places = list(_maps(flow))
-    target = draw(st.sampled_from(places))
-    name = draw(st.sampled_from(sorted(target)) | st.sampled_from([*FLOW_NAMES, *TASK_NAMES, "tasks", "values"]))
-    if draw(st.booleans()):
-        target[name] = draw(anything)
-    elif name in target:
-        target[draw(st.text(max_size=8))] = target.pop(name)
-    return flow
-
-
-def _maps(value: object):
-    if isinstance(value, dict):
-        if value:
-            yield value
-        for item in value.values():
-            yield from _maps(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _maps(item)
-
-
 def read(text: str, name: str) -> Manifest | None:
     """The manifest, or None where it is refused: then every problem has a place in the text."""
     try:
@@ -119,7 +94,7 @@ def test_a_valid_flow_is_read_and_every_task_waits_for_others_only(flow: dict[st
 
 
 @EXAMPLES
-@given(mangled_flows())
+@given(mangled(flows(), anything) | mangled(runnable_flows(), anything))
 def test_a_mangled_flow_is_read_or_refused_with_located_problems(flow: object) -> None:
     text = json.dumps(flow)
     read(text, "x.json")

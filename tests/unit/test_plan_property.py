@@ -1,104 +1,144 @@
-"""Whatever is dropped: it is planned, or refused with located problems; never anything else."""
+"""Whatever is planned, and however its tasks end: it comes to its end, or is refused with located problems."""
+
+from __future__ import annotations
 
 import json
+from itertools import groupby
+from typing import TYPE_CHECKING
 
 from hypothesis import HealthCheck, given
-from hypothesis import settings as examples
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from shared.errors import ManifestError
-from shared.outside import Needs
+from shared.outside import Needs, Outside, SourceFile, TextRead
 from shared.plan import manifest_of, plan_round
 from shared.planned import RoundPlan
-from shared.run import ManifestBlob, Progress, Run, RunBody
-from shared.settings import Settings
-from tests.unit.conftest import ENVIRON, MOMENT
+from shared.read_outside import MAX_READINGS
+from shared.record import ItemRecord, OutputFile, Outputs, TaskRecord
+from shared.record_builder import fan_out_record, no_items
+from shared.rendering import _NOT_KNOWN_YET
+from shared.states import State
+from tests.generated_manifests import NAMESPACE, NAMESPACE_FILES, mangled, runnable_flows
 
-SETTINGS = Settings.from_environ(ENVIRON)
-TASKS = ["a", "b", "c"]
-expressions = st.sampled_from(
-    [
-        "x",
-        "{{ vars.v }}",
-        "{{ inputs.i }}",
-        "{{ vars.nothing }}",
-        "{{ vars.nothing ?? 'd' }}",
-        "{{ secret('TOKEN') }}",
-        "{{ secret('NO') }}",
-        "{{ workingDir }}/{{ item }}",
-        "{{ taskrun.value }}",
-        "{{ outputDir }}",
-        "{{ outputs.a.vars.x }}",
-        "{{ outputs.a }}",
-        "{{ outputs.b[0].vars }}",
-        "{{ outputs['b'].outputFiles['x.txt'] }}",
-        "{{ render(vars.r) }}",
-        "{{ render(vars) }}",
-        "{{ read('x') }}",
-        "{{ read(outputs.a.outputFiles['x.txt']) }}",
-        "{{ now('yyyy') | number + 1 }}",
-        "{{ fromJson(vars.v) }}",
-        "{{ [1, 2] }}",
-        "{{ {'f': 'x'} }}",
-        "{% if vars.v == 'x' %}[1]{% else %}2{% endif %}",
-        "{{",
-        "../x",
-        "nsfile:///x",
-        "blob://other/x",
-        "https://example.com/x",
-        "\x00",
-        "*.txt",
-        "",
-    ]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from shared.manifest import Manifest
+    from shared.planned import PlannedTask
+    from shared.run import Run
+
+EXAMPLES = hypothesis_settings(
+    deadline=None,
+    max_examples=100,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
-texts = expressions | st.builds("{} {}".format, expressions, expressions) | st.text(max_size=6)
-files = st.dictionaries(texts, texts, max_size=2) | texts
+
+values = st.none() | st.booleans() | st.integers() | st.text(max_size=9) | st.sampled_from([[], {}, [1], {"a": "b"}])
+texts = st.sampled_from(["{{ vars.x }}", "{{ item }}", "{{ outputs.t0 }}", "{{", "PT1M", "..", "nsfile:///a.txt"])
+printed = st.sampled_from([{}, {"n": 1, "list": ["u"]}, {"n": None, "list": "no list"}, {"list": [{"n": []}]}])
+made = st.sampled_from([(), ("f.txt",), ("f.txt", "d/g.txt")])
+ends = st.sampled_from([State.SUCCESS, State.SUCCESS, State.WARNING, State.FAILED, State.KILLED, State.SKIPPED])
 
 
-@st.composite
-def tasks(draw: st.DrawFn, task_id: str, earlier: list[str]) -> dict[str, object]:
-    optional = {
-        "containerImage": texts,
-        "beforeCommands": st.lists(texts, max_size=1),
-        "env": st.dictionaries(st.sampled_from(["A", "B", "a-b"]), texts, max_size=2),
-        "inputFiles": files,
-        "outputFiles": st.lists(texts, max_size=3),
-        "outputDirectory": st.booleans(),
-        "foreach": st.integers(0, 3) | st.lists(texts | st.integers(), max_size=3) | texts,
-        "dependsOn": st.lists(st.sampled_from(earlier), max_size=2, unique=True) if earlier else st.just([]),
-        "disabled": st.booleans(),
-        "namespaceFiles": st.fixed_dictionaries({}, optional={"include": st.lists(texts, max_size=1)}),
-        "taskRunner": st.fixed_dictionaries({}, optional={"poolId": texts, "syncWorkingDirectory": st.booleans()}),
-    }
-    task = {"id": task_id, "commands": draw(st.lists(texts, min_size=1, max_size=2))}
-    return task | draw(st.fixed_dictionaries({}, optional=optional))
+def planned(run: Run, manifest: Manifest, app_settings) -> tuple[Run, RoundPlan]:
+    """The plan of the round; what it needs is read from the namespace of generated manifests."""
+    for _ in range(MAX_READINGS):
+        plan = plan_round(manifest, run, app_settings)
+        if isinstance(plan, RoundPlan):
+            return run, plan
+        run = answered(run, plan)
+    raise AssertionError(f"it asks for ever more: {plan}")
 
 
-@st.composite
-def flows(draw: st.DrawFn) -> dict[str, object]:
-    names = TASKS[: draw(st.integers(1, 3))]
-    return {
-        "id": "f",
-        **draw(st.sampled_from([{}, {"namespace": "n"}])),
-        "variables": {"v": draw(texts), "r": draw(texts)},
-        "inputs": [{"id": "i", "defaults": "{{ vars.v }}"}],
-        "tasks": [draw(tasks(name, names[:place])) for place, name in enumerate(names)],
-    }
+def answered(run: Run, needs: Needs) -> Run:
+    """The run with what its plan lacked."""
+    paths = {f"namespaces/{NAMESPACE}/{path}": text for path, text in NAMESPACE_FILES.items()}
+    files = tuple(SourceFile(blob=f"{NAMESPACE}/{path}", etag="0x1", path=path) for path in NAMESPACE_FILES)
+
+    def chosen(selection) -> tuple[SourceFile, ...]:
+        return selection.choose({name: files if name == NAMESPACE else () for name in selection.namespaces}).files
+
+    read = Outside(
+        namespace_files={task: chosen(selection) for task, selection in needs.namespace_files.items()},
+        namespace_items={
+            task: tuple(file.path for file in chosen(selection)) for task, selection in needs.namespace_items.items()
+        },
+        etags={address: "0x1" if address in paths else None for address in needs.etags},
+        texts={
+            address: TextRead(text=paths[address]) if address in paths else TextRead(problem="there is no such file")
+            for address in needs.texts
+        },
+    )
+    return run.with_outside(run.body.outside.joined(read))
 
 
-@examples(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.too_slow])
-@given(flows())
-def test_any_flow_is_planned_or_refused_with_located_problems(flow: dict[str, object]) -> None:
-    """Twice the same, for two submitters must not disagree."""
-    manifest = ManifestBlob(name="f.json", etag="1", sha256="00", text=json.dumps(flow))
-    run = Run(RunBody(run_id="f-1", manifest=manifest, dropped=MOMENT, accepted=MOMENT), Progress())
+def ended(run: Run, plan: RoundPlan, data: st.DataObject) -> Run:
+    """The run after the round: its tasks have ended in some way."""
+    records: list[TaskRecord] = []
+    items = dict(run.items or {})
+    for name, group in groupby(plan.tasks, key=lambda task: task.name):
+        tasks = list(group)
+        results = [result(task, data) for task in tasks]
+        if tasks[0].item is None:
+            records.append(TaskRecord(id=name, **results[0]))
+        else:
+            items[name] = tuple(
+                ItemRecord(index=task.item.index, value=task.item.value, **each)
+                for task, each in zip(tasks, results, strict=True)
+            )
+            records.append(fan_out_record(name, items[name]))
+    return run.with_items(items).ended([*records, *map(no_items, plan.empty)], None).next_round()
+
+
+def result(task: PlannedTask, data: st.DataObject) -> dict[str, object]:
+    files = {name: OutputFile(blob=f"outputs/{task.name}/{name}", bytes=1, md5=None) for name in data.draw(made)}
+    outputs = Outputs(vars=data.draw(printed), output_files=files)
+    return {"state": data.draw(ends), "exit_code": data.draw(st.sampled_from([0, 1, None])), "outputs": outputs}
+
+
+def rounds(run: Run, app_settings, data: st.DataObject) -> Iterator[RoundPlan]:
+    """Plan round after round, until nothing is left."""
+    manifest = manifest_of(run)
+    while True:
+        run, plan = planned(run, manifest, app_settings)
+        if not plan.tasks and not plan.empty:
+            return
+        yield plan
+        run = ended(run, plan, data)
+
+
+def plan_to_the_end(text: str, run_of, app_settings, data: st.DataObject) -> None:
     try:
-        plan = plan_round(manifest_of(run), run, SETTINGS)
+        check_rounds(rounds(run_of(text, name="x.json"), app_settings, data))
     except ManifestError as error:
         problems = error.problems
     else:
-        assert isinstance(plan, RoundPlan | Needs)
-        assert plan_round(manifest_of(run), run, SETTINGS) == plan
         return
     assert problems
-    assert [problem for problem in problems if not problem.message or problem.line != 1] == []
+    assert [problem for problem in problems if not (problem.message and problem.line and problem.column)] == []
+
+
+def check_rounds(plans: Iterator[RoundPlan]) -> None:
+    """Every task runs once, after what it waits for, and with nothing in it that is not known yet."""
+    seen: set[tuple[str, object]] = set()
+    for plan in plans:
+        names = {(task.name, task.item.index if task.item else None) for task in plan.tasks}
+        names |= {(name, "empty") for name in plan.empty}
+        assert not names & seen
+        seen |= names
+        assert [task.number for task in plan.tasks] == list(range(1, len(plan.tasks) + 1))
+        assert all(number < task.number for task in plan.tasks for number in task.depends_on)
+        assert not [script for script in plan.scripts().values() if _NOT_KNOWN_YET in script]
+
+
+@EXAMPLES
+@given(flow=runnable_flows(), data=st.data())
+def test_a_flow_is_planned_round_by_round_until_nothing_is_left(flow, data, run_of, settings) -> None:
+    plan_to_the_end(json.dumps(flow), run_of, settings, data)
+
+
+@EXAMPLES
+@given(flow=mangled(runnable_flows(), values | texts), data=st.data())
+def test_a_mangled_flow_is_planned_or_refused_with_located_problems(flow, data, run_of, settings) -> None:
+    plan_to_the_end(json.dumps(flow), run_of, settings, data)
