@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from azure.batch import models
 from azure.core.rest import HttpRequest
 
 from shared.batch_errors import ENDED, GONE, Code, batch_errors
-from shared.batch_job import chunks
+from shared.batch_job import ORIGIN, chunks
 from shared.errors import BatchRefused, JobConflict, TryLater
 from shared.parallel import in_parallel
 from shared.pool_health import NODE_STATES, Pool
@@ -23,6 +24,14 @@ API_VERSION = "2025-06-01"
 POOLS_FRESH_SECONDS = 60.0
 OUT_OF_TIME = "MaxWallClockTimeExpiry"
 TERMINATED_BY_US = "AzureBatchTaskRunner"
+
+
+@dataclass(frozen=True)
+class LiveJobs:
+    """The ids of jobs that have not completed; and the origins of those that are neither ending nor disabled."""
+
+    ids: frozenset[str]
+    active: Mapping[str, str]
 
 
 class Batch:
@@ -88,10 +97,15 @@ class Batch:
         with batch_errors():
             self._client.update_job(job_id, update)
 
-    def live_jobs(self) -> set[str]:
-        """The ids of all jobs of the account that have not completed: one call per thousand of them."""
+    def live_jobs(self) -> LiveJobs:
+        """The jobs of the account that have not completed: one call per thousand of them."""
         with batch_errors():
-            return {job.id for job in self._client.list_jobs(filter="state ne 'completed'", select=["id"])}
+            select = ["id", "state", "metadata"]
+            listed = list(self._client.list_jobs(filter="state ne 'completed'", select=select))
+        active = (job for job in listed if job.state == models.BatchJobState.ACTIVE)
+        return LiveJobs(
+            frozenset(job.id for job in listed), {job.id: _metadata(job.metadata).get(ORIGIN, "") for job in active}
+        )
 
     def has_ended(self, job_id: str) -> bool:
         """Whether a job has completed or is gone."""

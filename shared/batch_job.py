@@ -21,6 +21,7 @@ MAX_CHUNK_BYTES = 1_000_000
 SAFETY = 1.25
 BACKSTOP = timedelta(minutes=10)
 RETENTION = timedelta(hours=1)
+ORIGIN = "origin"
 
 
 @dataclass(frozen=True)
@@ -37,12 +38,17 @@ class StagingAccess:
         return models.BatchNodeIdentityReference(resource_id=self.identity) if self.identity else None
 
 
-def job(run: Run, plan: RoundPlan, time_left: timedelta) -> models.BatchJobCreateOptions:
+def job(run: Run, plan: RoundPlan, time_left: timedelta, origin: str) -> models.BatchJobCreateOptions:
     """The job of the run's current round, which does not end before its tasks are added.
 
-    `time_left` is what remains of the flow's timeout.
+    `time_left` is what remains of the flow's timeout; `origin` tells apart the apps that share a Batch account.
     """
-    metadata = {"runId": run.id, "round": str(run.progress.round), "manifestEtag": run.body.manifest.etag}
+    metadata = {
+        "runId": run.id,
+        "round": str(run.progress.round),
+        "manifestEtag": run.body.manifest.etag,
+        ORIGIN: origin,
+    }
     return models.BatchJobCreateOptions(
         id=run.job_id,
         pool_info=models.BatchPoolInfo(pool_id=plan.pool_id),

@@ -13,6 +13,7 @@ ended. A tick that fails fails no run: the next one does the same again.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -21,7 +22,7 @@ from shared.app import guarded
 from shared.events import JobEnded
 from shared.life import Step, next_step
 from shared.log import log
-from shared.run_id import CANCEL_SUFFIX
+from shared.run_id import CANCEL_SUFFIX, run_of_job
 from shared.states import State, Waiting
 from shared.submit_run import end_unsubmitted, give_up, submit, take, take_manifest
 from shared.waiting import tell_why
@@ -30,10 +31,12 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from shared.app import App
+    from shared.batch import LiveJobs
     from shared.inbox import Waiting as WaitingBlob
     from shared.run import ListedRun
 
 BUDGET = timedelta(seconds=10)
+MAX_ORPHANS = 10
 SWEPT_AFTER = timedelta(seconds=60)
 
 
@@ -79,7 +82,8 @@ def announce_ended(app: App, runs: list[ListedRun], now: datetime) -> None:
     if not running:
         return
     live = app.batch.live_jobs()
-    steps = [(run, next_step(run, job_is_alive=run.job_id in live, now=now)) for run in running]
+    remove_orphans(app, live, {run.id for run in runs})
+    steps = [(run, next_step(run, job_is_alive=run.job_id in live.ids, now=now)) for run in running]
     for run, step in steps:
         if step is Step.TERMINATE:
             log.warning("run %s: its job is alive long after the flow's timeout, and is terminated", run.id)
@@ -90,6 +94,18 @@ def announce_ended(app: App, runs: list[ListedRun], now: datetime) -> None:
     app.events.publish([JobEnded(run.id, run.progress.round, last=step is Step.ANNOUNCE_LAST) for run, step in due])
     for run, _ in due:
         app.runs.set_progress(run, replace(run.progress, announced=run.progress.announced + 1))
+
+
+def remove_orphans(app: App, live: LiveJobs, open_runs: set[str]) -> None:
+    """Delete jobs of runs that are closed: their submitter died between making the job and finding the run gone.
+
+    They would never end by themselves. A run's document is there before its jobs; another app's jobs are left alone.
+    """
+    ours = ((job, run_of_job(job)) for job, origin in live.active.items() if origin == app.settings.origin)
+    for job, run in itertools.islice(((job, run) for job, run in ours if run and run not in open_runs), MAX_ORPHANS):
+        if app.runs.load(run) is None:
+            log.warning("run %s: its job %s was left behind, and is deleted", run, job)
+            app.batch.delete(job)
 
 
 def submit_queued(app: App, runs: list[ListedRun], now: datetime, deadline: datetime) -> None:

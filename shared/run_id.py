@@ -11,6 +11,7 @@ MANIFEST_SUFFIXES = (".yaml", ".yml", ".json")
 CANCEL_SUFFIX = ".cancel"
 SLUG_LENGTH = 20
 LONGEST_FOLDER = 300
+_JOB = re.compile(r"([a-z0-9-]+-\d{8}t\d{6}-[0-9a-f]{8})-\d+")
 _STAMP = "%Y%m%dt%H%M%S"
 
 
@@ -47,6 +48,12 @@ def results_folder(blob: str, run_id: str) -> str:
     """
     name = str(PurePosixPath(blob).with_suffix(""))
     return f"{name[:LONGEST_FOLDER].rstrip('/. ')}/{run_id}"
+
+
+def run_of_job(job: str) -> str | None:
+    """The id of the run that a job is a round of, judged by its name."""
+    match = _JOB.fullmatch(job)
+    return match[1] if match else None
 
 
 def job_id(run_id: str, round_number: int) -> str:

@@ -129,6 +129,11 @@ class Settings:
             },
         )
 
+    @property
+    def origin(self) -> str:
+        """What tells this app's runs from those of another one: where its run documents lie."""
+        return f"{self.storage.account_name}/{self.containers.runs}"
+
     def container_is_allowed(self, container: str) -> bool:
         """Whether a manifest may name this container as its `blobStorage.containerName`."""
         return container == self.containers.staging or self.container_is_readable(container)

@@ -193,7 +193,7 @@ def _submit_round(app: App, run: Run) -> None:
         return
     _check_pool(app, manifest, plan)
     _stage(app, run, plan)
-    created = app.batch.create_job(batch_job.job(run, plan, time_left))
+    created = app.batch.create_job(batch_job.job(run, plan, time_left, app.settings.origin))
     current = app.runs.load(run.id)
     if current is None:
         close(app, run)

@@ -163,7 +163,7 @@ def make_world(services: Stack) -> Iterator[Callable[..., World]]:
     for world in worlds:
         world.batch_fails()
         world.nodes_fail()
-        for job in world.app.batch.live_jobs():
+        for job in world.app.batch.live_jobs().ids:
             world.app.batch.delete(job)
 
 

@@ -169,7 +169,7 @@ def test_a_run_of_nothing_but_an_empty_fan_out_succeeds_without_a_job(world) -> 
     run, record = run_text(world, "id: t\nforeach: 0\ncommands: [echo]")
     assert (record["state"], record["jobs"], record["tasks"][0]["state"]) == ("SUCCESS", [], "SUCCESS")
     assert world.names("runs") == []
-    assert not world.app.batch.live_jobs() & {f"{run}-1"}
+    assert f"{run}-1" not in world.app.batch.live_jobs().ids
 
 
 def test_more_than_a_hundred_items_stand_in_a_document_of_their_own(world) -> None:

@@ -154,3 +154,18 @@ def test_a_run_that_waited_for_the_quota_gets_growing_pauses_for_other_failures(
     assert world.app.runs.load(run).progress.attempts <= 4
     world.batch_fails()
     world.app.runs.remove(run)
+
+
+def test_a_job_whose_run_is_closed_is_deleted_but_no_other_apps(world, make_world) -> None:
+    """A submitter may die between making the job of a run that was cancelled meanwhile and finding the run gone."""
+    other = make_world()
+    orphan, foreign = (
+        world.take("orphan.yaml", "commands: [sleep 30]"),
+        other.take("foreign.yaml", "commands: [sleep 30]"),
+    )
+    world.take("open.yaml", "commands: [sleep 30]")
+    world.app.runs.remove(orphan)
+    other.app.runs.remove(foreign)
+    poll_runs.poll(world.app)
+    live = world.app.batch.live_jobs().active
+    assert {job.partition("-")[0] for job in live} == {"foreign", "open"}

@@ -18,7 +18,7 @@ def test_a_run_is_in_batch_and_no_longer_in_the_inbox(world) -> None:
     run = world.take()
     assert world.names("inbox") == []
     assert world.names("runs") == [f"{run}.json"]
-    assert f"{run}-1" in world.app.batch.live_jobs() or world.app.batch.has_ended(f"{run}-1")
+    assert f"{run}-1" in world.app.batch.live_jobs().ids or world.app.batch.has_ended(f"{run}-1")
     assert world.result(run, "status.json")["state"] == "RUNNING"
 
 

@@ -22,7 +22,7 @@ def tasks_of(run_of, settings):
 
 def test_job_does_not_end_before_its_tasks_are_added(run_of, settings) -> None:
     run = run_of("commands: [x]\npriority: 7")
-    job = batch_job.job(run, plan_round(manifest_of(run), run, settings), timedelta(days=2)).as_dict()
+    job = batch_job.job(run, plan_round(manifest_of(run), run, settings), timedelta(days=2), settings.origin).as_dict()
     assert (job["id"], job["onAllTasksComplete"], job["priority"]) == (f"{RUN}-1", "noaction", 7)
     assert job["poolInfo"] == {"poolId": "pool1"}
     assert {"name": "runId", "value": RUN} in job["metadata"]
