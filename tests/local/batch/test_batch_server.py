@@ -281,6 +281,28 @@ class TestLocalEndpoints:
         execution = client.get_task("job", "1").execution_info
         assert (execution.requeue_count, execution.retry_count) == (1, 0)
 
+    def test_a_node_may_come_back_at_once(self, start_service, is_alive, tmp_path):
+        """However often it dies: one process of the task is left, and its files."""
+        service = start_service("--pool", "local:1:1")
+        client = service.client()
+        create_job(client)
+        begun = tmp_path / "begun"
+        add_task(client, "1", f"/bin/sh -c 'echo $$ >> {begun}; echo $$; sleep 1000'")
+        wait_for(lambda: stdout_of(client, "1").endswith("\n"))
+        node_path = f"/_local/pools/local/nodes/{next(iter(client.list_nodes('local'))).id}"
+        for number in range(20):
+            for state in ("unusable", "idle"):
+                assert service.send("PUT", node_path, {"state": state})[0] == 204
+            if number % 3 == 0:
+                wait_for(lambda: stdout_of(client, "1"))
+        assert client.get_task("job", "1").execution_info.requeue_count == 20
+
+        def one_process_is_left() -> bool:
+            alive = [each for each in begun.read_text().split() if is_alive(int(each))]
+            return alive == stdout_of(client, "1").split() != []
+
+        wait_for(one_process_is_left)
+
     def test_blobs_can_be_named_either_way(self, service):
         """The rule can change while the service runs."""
         service.send("PATCH", "/_local/settings", {"blobNaming": "literal-folder"})
