@@ -166,13 +166,12 @@ class TestLocalEndpoints:
         execution = client.get_task("job", "1").execution_info
         assert (execution.requeue_count, execution.retry_count) == (1, 0)
 
-    def test_a_node_may_come_back_at_once(self, start_service, is_alive, tmp_path):
+    def test_a_node_may_come_back_at_once(self, start_service, is_alive, temporary_link):
         """However often it dies: one process of the task is left, and its files."""
         service = start_service("--pool", "local:1:1")
         client = service.client()
         create_job(client)
-        begun = tmp_path / "begun"
-        add_task(client, "1", f"/bin/sh -c 'echo $$ >> {begun}; echo $$; sleep 1000'")
+        add_task(client, "1", f"/bin/sh -c 'echo $$ >> {temporary_link}; echo $$; sleep 1000'")
         wait_for(lambda: stdout_of(client, "1").endswith("\n"))
         node_path = f"/_local/pools/local/nodes/{next(iter(client.list_nodes('local'))).id}"
         for number in range(20):
@@ -183,7 +182,7 @@ class TestLocalEndpoints:
         assert client.get_task("job", "1").execution_info.requeue_count == 20
 
         def one_process_is_left() -> bool:
-            alive = [each for each in begun.read_text().split() if is_alive(int(each))]
+            alive = [each for each in temporary_link.read_text().split() if is_alive(int(each))]
             return alive == stdout_of(client, "1").split() != []
 
         wait_for(one_process_is_left)
