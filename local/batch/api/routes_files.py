@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
@@ -15,7 +17,7 @@ from local.batch.api.operation import Operation
 from local.batch.errors import BatchError, ErrorCode
 from local.batch.machine.retention import files_expire_at
 from local.batch.node.directories import TaskDirectories
-from local.batch.node.task_files import describe, find_file, list_files, remove
+from local.batch.node.task_files import DEFAULT_CONTENT_TYPE, describe, find_file, list_files, remove
 from local.batch.service import utc_now
 
 if TYPE_CHECKING:
@@ -38,8 +40,9 @@ def list_task_files(call: Call) -> Response:
 def get_task_file_properties(call: Call) -> Response:
     """Describe a file in the headers of the answer."""
     path = _path(call)
-    _check_conditions(call, path)
-    return Response(headers={**_headers(call, path), "Content-Length": str(_size(path))})
+    with _still_there():
+        _check_conditions(call, path)
+        return Response(headers={**_headers(call, path), "Content-Length": str(_size(path))})
 
 
 def download_task_file(call: Call) -> Response:
@@ -47,10 +50,15 @@ def download_task_file(call: Call) -> Response:
     path = _path(call)
     if path.is_dir():
         raise BatchError(ErrorCode.FILE_NOT_FOUND)
-    _check_conditions(call, path)
-    start, length = _range(call.headers.get("ocp-range"), _size(path))
-    headers = {**_headers(call, path), "Content-Length": str(length)}
-    return StreamingResponse(_chunks(path, start, length), headers=headers, media_type="application/octet-stream")
+    with _still_there(), path.open("rb") as file:
+        _check_conditions(call, path)
+        start, length = _range(call.headers.get("ocp-range"), os.fstat(file.fileno()).st_size)
+        headers = _headers(call, path)
+        if length <= CHUNK_BYTES:  # at once, so that a file that a retry begins anew meanwhile is not cut short
+            file.seek(start)
+            return Response(file.read(length), headers=headers, media_type=DEFAULT_CONTENT_TYPE)
+    headers["Content-Length"] = str(length)
+    return StreamingResponse(_chunks(path, start, length), headers=headers, media_type=DEFAULT_CONTENT_TYPE)
 
 
 def delete_task_file(call: Call) -> Response:
@@ -61,6 +69,15 @@ def delete_task_file(call: Call) -> Response:
     except OSError as error:
         raise BatchError(ErrorCode.IO_ERROR, Reason=str(error.strerror)) from error
     return call.done(200)
+
+
+@contextmanager
+def _still_there() -> Iterator[None]:
+    """Refuse a file that has gone since it was found: tasks and nodes come and go meanwhile."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise BatchError(ErrorCode.FILE_NOT_FOUND) from error
 
 
 def _check_conditions(call: Call, path: Path) -> None:
@@ -128,7 +145,7 @@ def _headers(call: Call, path: Path) -> dict[str, str]:
         headers["ocp-batch-file-mode"] = file.properties.file_mode
         headers["Last-Modified"] = format_datetime(file.properties.last_modified, usegmt=True)
         headers["ocp-creation-time"] = headers["Last-Modified"]
-        headers["Content-Type"] = "application/octet-stream"
+        headers["Content-Type"] = DEFAULT_CONTENT_TYPE
     return headers
 
 

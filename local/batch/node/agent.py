@@ -45,6 +45,7 @@ class Agent:
                 process = TaskProcess(command, self._settings, self._leftovers)
                 self._processes[command.run] = process
                 self._runs[command.run] = self._begin(self._run(command.run, process))
+                self._runs[command.run].add_done_callback(lambda _: self._forget(command.run))
             case StopTask(run):
                 self._stop(run)
             case RemoveTaskDirectory():
@@ -53,7 +54,8 @@ class Agent:
                 self._begin(_remove(node_directory(self._settings.root, pool_id, node_id)))
 
             case LoseNode():
-                self._dying[command.node_id] = self._begin(self._lose_node(command))
+                dying = self._dying.get(command.node_id)
+                self._dying[command.node_id] = self._begin(self._lose_node(command, dying))
 
     async def close(self) -> None:
         """End all processes; nothing is reported of them, so that they count as running."""
@@ -77,19 +79,22 @@ class Agent:
             log.error("The node agent failed: %s", error, exc_info=error)
 
     async def _run(self, run: TaskRun, process: TaskProcess) -> None:
-        try:
-            if dying := self._dying.get(process.node_id):  # the node is back before all of its past is gone
-                await asyncio.wait({dying})
-            end = await process.run()
-        finally:
-            del self._processes[run], self._runs[run]
-        self._report(run, end)
+        if dying := self._dying.get(process.node_id):  # the node is back before all of its past is gone
+            await asyncio.wait({dying})
+        self._report(run, await process.run())
 
-    async def _lose_node(self, node: LoseNode) -> None:
+    def _forget(self, run: TaskRun) -> None:
+        """Note that nothing of a run is left; it may have been cancelled before its first step."""
+        self._processes.pop(run).ended.set()
+        del self._runs[run]
+
+    async def _lose_node(self, node: LoseNode, dying: asyncio.Task[None] | None) -> None:
         runs = [self._runs[run] for run, process in self._processes.items() if process.node_id == node.node_id]
         for run in runs:
             run.cancel()
         await asyncio.gather(*runs, return_exceptions=True)
+        if dying:
+            await asyncio.wait({dying})
         await _remove(node_directory(self._settings.root, node.pool_id, node.node_id))
 
     async def _remove_task_directory(self, command: RemoveTaskDirectory) -> None:

@@ -58,7 +58,7 @@ async def start_process(
     """
     try:
         with directories.stdout.open("wb") as stdout, directories.stderr.open("wb") as stderr:
-            leader = await asyncio.create_subprocess_exec(
+            creation = asyncio.create_subprocess_exec(
                 *execution.arguments,
                 cwd=execution.directory,
                 env={**environment, **execution.variables},
@@ -67,8 +67,17 @@ async def start_process(
                 stderr=stderr,
                 start_new_session=True,
             )
+            return await _group_of(asyncio.ensure_future(creation))
     except FileNotFoundError as error:
         raise PreProcessingError(FailureCode.COMMAND_PROGRAM_NOT_FOUND.info(Message=str(error))) from error
     except (OSError, ValueError) as error:  # ValueError: a null character in an argument
         raise PreProcessingError(FailureCode.COMMAND_LAUNCH_FAILED.info(Message=str(error))) from error
-    return ProcessGroup(leader)
+
+
+async def _group_of(creation: asyncio.Future[asyncio.subprocess.Process]) -> ProcessGroup:
+    """Wait for a process to be there; if that is cancelled meanwhile, end it with all that it has begun."""
+    try:
+        return ProcessGroup(await asyncio.shield(creation))
+    except asyncio.CancelledError:
+        ProcessGroup(await creation).kill()
+        raise

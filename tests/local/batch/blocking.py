@@ -8,9 +8,16 @@ from typing import TYPE_CHECKING, Any, Self
 
 from azure.batch.aio import BatchClient
 from azure.core.polling import AsyncLROPoller
+from azure.core.rest import HttpRequest, HttpResponse
 
 if TYPE_CHECKING:
     from azure.core.credentials import AzureNamedKeyCredential
+
+
+def send(client: Any, method: str, path: str, **more: Any) -> HttpResponse:
+    """Send a signed request as it is, by either client."""
+    request = HttpRequest(method, path, params={"api-version": "2025-06-01"}, **more)
+    return client.send_request(request)
 
 
 class BlockingClient:

@@ -1,0 +1,111 @@
+"""The operations on pools and nodes, by both clients of the SDK."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+from azure.batch import models
+from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
+
+from tests.local.batch.blocking import send
+
+
+@pytest.fixture
+def client(either_client):
+    """What is said here holds for both clients of the SDK."""
+    return either_client
+
+
+class TestPools:
+    """Operations on pools and nodes."""
+
+    @pytest.fixture
+    def pool_id(self, client, wait_until, virtual_machine):
+        """A pool of two nodes."""
+        pool_id = f"pool-{uuid.uuid4().hex[:8]}"
+        client.create_pool(
+            models.BatchPoolCreateOptions(
+                id=pool_id,
+                vm_size="m",
+                target_dedicated_nodes=2,
+                task_slots_per_node=3,
+                virtual_machine_configuration=virtual_machine,
+            )
+        )
+        wait_until(lambda: client.get_pool(pool_id).allocation_state == "steady")
+        yield pool_id
+        client.begin_delete_pool(pool_id, polling_interval=0).wait()
+
+    def test_a_pool_has_nodes(self, client, pool_id):
+        """Pool, nodes and counts agree."""
+        pool = client.get_pool(pool_id)
+        assert (pool.current_dedicated_nodes, pool.task_slots_per_node, pool.state) == (2, 3, "active")
+        nodes = list(client.list_nodes(pool_id))
+        assert [node.state for node in nodes] == ["idle", "idle"]
+        assert client.get_node(pool_id, nodes[0].id).id == nodes[0].id
+        counts = next(counts for counts in client.list_pool_node_counts() if counts.pool_id == pool_id)
+        assert (counts.dedicated.idle, counts.dedicated.total, counts.low_priority.total) == (2, 2, 0)
+
+    def test_a_pool_can_be_looked_for(self, client, pool_id):
+        """HEAD; the SDK raises where the answer is 404."""
+        assert client.pool_exists(pool_id)
+        with pytest.raises(ResourceNotFoundError):
+            client.pool_exists("nothing")
+
+    def test_an_existing_pool_is_a_conflict(self, client, pool_id, virtual_machine):
+        """PoolExists."""
+        again = models.BatchPoolCreateOptions(id=pool_id, vm_size="m", virtual_machine_configuration=virtual_machine)
+        with pytest.raises(ResourceExistsError) as refusal:
+            client.create_pool(again)
+        assert refusal.value.error.code == "PoolExists"
+
+    def test_a_pool_can_be_resized(self, client, pool_id):
+        """And waited for as the SDK does it."""
+        options = models.BatchPoolResizeOptions(target_dedicated_nodes=1)
+        client.begin_resize_pool(pool_id, options, polling_interval=0).wait()
+        assert client.get_pool(pool_id).current_dedicated_nodes == 1
+
+    def test_the_properties_of_a_pool_can_be_replaced(self, client, pool_id):
+        """What may be replaced and is not given is removed; metadata and packages have to be given."""
+        start_task = models.BatchStartTask(command_line="true")
+        client.update_pool(pool_id, models.BatchPoolUpdateOptions(start_task=start_task))
+        client.replace_pool_properties(
+            pool_id, models.BatchPoolReplaceOptions(application_package_references=[], metadata=[])
+        )
+        assert client.get_pool(pool_id).start_task is None
+        with pytest.raises(HttpResponseError) as refusal:
+            send(client, "POST", f"/pools/{pool_id}/updateproperties", json={"metadata": []})
+        assert refusal.value.error.code == "MissingRequiredProperty"
+
+    def test_the_secrets_of_a_pool_are_not_shown(self, client, pool_id):
+        """Wherever in its properties they stand."""
+        user = models.UserAccount(name="u", password="secret")
+        registry = models.ContainerRegistryReference(username="u", password="secret")
+        start_task = models.BatchStartTask(
+            command_line="true",
+            container_settings=models.BatchTaskContainerSettings(image_name="i", registry=registry),
+        )
+        client.update_pool(pool_id, models.BatchPoolUpdateOptions(user_accounts=[user], start_task=start_task))
+        assert "secret" not in str(client.get_pool(pool_id).as_dict())
+
+    @pytest.mark.parametrize(
+        ("body", "answer"),
+        [
+            ({"id": "p", "vmSize": "m"}, (400, "MissingRequiredProperty")),
+            ({"id": "p", "vmSize": "m", "virtualMachineConfiguration": {}}, (400, "MissingRequiredProperty")),
+            ({"id": "p", "vmSize": "m", "resizeTimeout": "PT1M"}, (400, "InvalidPropertyValue")),
+            ({"id": "p", "vmSize": "m", "enableAutoScale": True}, (501, "NotImplemented")),
+        ],
+    )
+    def test_a_pool_that_cannot_be_is_refused(self, client, body, answer):
+        """What its nodes are made of must be said; that their number is left to a formula is not served."""
+        with pytest.raises(HttpResponseError) as refusal:
+            send(client, "POST", "/pools", json=body)
+        assert (refusal.value.status_code, refusal.value.error.code) == answer
+
+    def test_a_pool_keeps_what_nothing_here_depends_on(self, client, pool_id):
+        """Properties that are only stored come back as they were given."""
+        client.update_pool(pool_id, models.BatchPoolUpdateOptions(display_name="shown", task_slots_per_node=4))
+        pool = client.get_pool(pool_id)
+        assert (pool.display_name, pool.task_slots_per_node) == ("shown", 4)
