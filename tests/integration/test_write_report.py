@@ -169,10 +169,3 @@ def test_a_log_that_cannot_be_read_is_left_out(world, caplog) -> None:
     assert 'id="logs"' not in page
     assert 'href="logs/t/stderr.txt"' in page
     assert "the report is without logs/t/stderr.txt" in caplog.text
-
-
-def test_when_there_is_no_time_left_no_log_is_read(world, monkeypatch) -> None:
-    monkeypatch.setattr(write_report, "LOGS_SECONDS", -1.0)
-    run = world.take(text=FAILING)
-    world.finish()
-    assert 'id="logs"' not in report(world, run)
