@@ -134,10 +134,14 @@ def test_secrets_are_masked_wherever_they_appear() -> None:
         ),
         metrics=(Metric(name=SECRET, type="gauge", value=12345678.0), Metric(name="n", type=SECRET, value=1.0)),
     )
+    item = ItemRecord(index=0, value=f"{'v' * 50}{SECRET}", **ran(1, 2))
     problem = RunProblem(message=f"`{SECRET}` {SECRET}", path=SECRET, line=1, column=2)
     log = f"{'y' * 20_000}{SECRET}\n{SECRET[:6]}\x1b[31m{SECRET[6:]}\n" + "z" * (4096 - 12)
     report = Report(
-        record(tasks=(task,), flow=FlowRef(id=SECRET), warnings=(problem,), errors=(problem,)),
+        record(
+            tasks=(task, fan_out_record("b", [item])), flow=FlowRef(id=SECRET), warnings=(problem,), errors=(problem,)
+        ),
+        items={"b": [item]},
         **manifest(f"token: {SECRET}\n"),
         log_ends=[log_end("a", log)],
     )
