@@ -1,7 +1,7 @@
 """The results container: copies from staging, and the app's own documents.
 
 This is the door at which secrets are masked: nothing that the app writes itself passes it unmasked. Files and logs of
-tasks are copied by storage itself and never touched.
+tasks are copied by storage itself and never changed.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _YAML = ContentSettings(content_type="text/yaml; charset=utf-8")
 _COPIED = "success"
 _REFUSED = (400, 404)
 _NO_SUCH_RANGE = 416
-_AT_ONCE_OR_NOT_AT_ALL: Mapping[str, Any] = {"retry_total": 0, "connection_timeout": 3, "read_timeout": 3}
+_AT_ONCE_OR_NOT_AT_ALL: Mapping[str, Any] = {"retry_total": 0, "connection_timeout": 2, "read_timeout": 2}
 
 
 class CopyState(Enum):
@@ -101,8 +101,8 @@ class Results:
     def read_end(self, run: Run, name: str, max_bytes: int) -> tuple[bytes, int]:
         """The last bytes of a blob below the run's folder, and the size of the whole.
 
-        One request; two if it is longer, for a range from the end cannot be asked for. They are not retried: it is for
-        people to look at, and must not keep a run from being recorded.
+        One request; two if it is longer, for a range from the end cannot be asked for. They are not retried, so that
+        this ends within seconds: it is for people to look at, and must not keep a run from being recorded.
         """
         blob = self._container.get_blob_client(f"{run.results}/{name}")
         try:

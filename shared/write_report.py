@@ -6,7 +6,6 @@ complete record all the same.
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 from azure.core.exceptions import AzureError
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
     from shared.results import Results
     from shared.run import Run
 
-LOGS_SECONDS = 4.0
-
 
 def write_report(results: Results, run: Run, record: Record) -> None:
     """Write `report.html` of a run that is about to be recorded so; if there is one, it stays."""
@@ -42,13 +39,10 @@ def write_report(results: Results, run: Run, record: Record) -> None:
 
 
 def _log_ends(results: Results, run: Run, logs: Sequence[LogRef]) -> list[LogEnd]:
-    deadline = time.monotonic() + LOGS_SECONDS
-    return [end for end in in_parallel(lambda each: _log_end(results, run, each, deadline), logs) if end]
+    return [end for end in in_parallel(lambda each: _log_end(results, run, each), logs) if end]
 
 
-def _log_end(results: Results, run: Run, wanted: LogRef, deadline: float) -> LogEnd | None:
-    if time.monotonic() > deadline:
-        return None
+def _log_end(results: Results, run: Run, wanted: LogRef) -> LogEnd | None:
     try:
         content, total = results.read_end(run, wanted.blob, READ_BYTES)
     except AzureError as error:

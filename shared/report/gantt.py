@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from shared.report.tasks import worth_a_look
+from shared.report.tasks import most_telling, worth_a_look
 from shared.report.text import count, duration
 from shared.states import State
 
@@ -140,7 +140,7 @@ def gantt(record: Record, items: Mapping[str, Sequence[ItemRecord]]) -> Gantt | 
     if not ran:
         return None
     span = _span(ran)
-    shown = _most_telling(ran)
+    shown = most_telling(ran, MAX_ROWS)
     rows = [row for task in shown for row in _rows(task, items.get(task.id, ()), span)]
     tops = itertools.accumulate((row.height for row in rows[:-1]), initial=AXIS_HEIGHT)
     placed = tuple(replace(row, top=top) for row, top in zip(rows, tops, strict=True))
@@ -151,14 +151,6 @@ def _span(tasks: Sequence[TaskRecord]) -> Span:
     start = min(task.started for task in tasks if task.started)
     end = max((task.ended for task in tasks if task.ended), default=start)
     return Span(start, max(0.001, (end - start).total_seconds()))
-
-
-def _most_telling(tasks: Sequence[TaskRecord]) -> Sequence[TaskRecord]:
-    """All tasks, or as many as there is space for: those that failed, and those that took longest; in their order."""
-    if len(tasks) <= MAX_ROWS:
-        return tasks
-    chosen = {task.id for task in worth_a_look(tasks, MAX_ROWS // 2, MAX_ROWS)[:MAX_ROWS]}
-    return [task for task in tasks if task.id in chosen]
 
 
 def ticks(seconds: float) -> Iterator[Tick]:

@@ -1,6 +1,7 @@
 """Which logs a report shows the end of, and that end as text.
 
-Each log costs one or two requests, so only few are read: those of tasks that did not end well, then the first others.
+Each log costs one or two requests, and all are read at the same time, so they are few: those of tasks that did not end
+well, then the first others.
 """
 
 from __future__ import annotations

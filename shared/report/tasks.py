@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from shared.record import ItemRecord, Record, TaskRecord, TaskResult
 
 MAX_TASKS = 200
+MAX_FAN_OUTS = 20
 ALL_ITEMS = 24
 FAILED_ITEMS = 20
 SLOWEST_ITEMS = 10
@@ -47,24 +48,33 @@ class FanOut:
 
 @dataclass(frozen=True)
 class Tasks:
-    """The tasks that are listed, and the fan-outs among them; `left_out` is how many are not."""
+    """The tasks that are listed, and the fan-outs among them whose items are; and how many of each are not."""
 
     listed: tuple[TaskRecord, ...]
     left_out: int
     fan_outs: tuple[FanOut, ...]
+    fan_outs_left_out: int
 
 
 def tasks(record: Record, items: Mapping[str, Sequence[ItemRecord]]) -> Tasks:
     """The tasks of a run; of very many those that failed, and those that took longest."""
-    listed: Sequence[TaskRecord] = record.tasks
-    if len(listed) > MAX_TASKS:
-        chosen = {task.id for task in worth_a_look(listed, MAX_TASKS // 2, MAX_TASKS)[:MAX_TASKS]}
-        listed = [task for task in record.tasks if task.id in chosen]
+    listed = most_telling(record.tasks, MAX_TASKS)
+    fan_outs = [task for task in record.tasks if task.items and task.items.count]
+    shown = most_telling(fan_outs, MAX_FAN_OUTS)
     return Tasks(
         listed=tuple(listed),
         left_out=len(record.tasks) - len(listed),
-        fan_outs=tuple(_fan_out(task, items.get(task.id, ())) for task in listed if task.items and task.items.count),
+        fan_outs=tuple(_fan_out(task, items.get(task.id, ())) for task in shown),
+        fan_outs_left_out=len(fan_outs) - len(shown),
     )
+
+
+def most_telling(results: Sequence[Result], limit: int) -> Sequence[Result]:
+    """All, or as many as there is space for: those that failed, and those that took longest; in their order."""
+    if len(results) <= limit:
+        return results
+    chosen = {id(result) for result in worth_a_look(results, limit // 2, limit)[:limit]}
+    return [result for result in results if id(result) in chosen]
 
 
 def worth_a_look(results: Sequence[Result], failed: int, slowest: int) -> list[Result]:

@@ -15,7 +15,8 @@ from urllib.parse import unquote
 import pytest
 
 from shared.printed import Metric
-from shared.record import FlowRef, OutputFile, Outputs, RunProblem, TaskRecord, Timings
+from shared.record import FlowRef, ItemRecord, OutputFile, Outputs, RunProblem, TaskRecord, Timings
+from shared.record_builder import fan_out_record
 from shared.report.page import TEMPLATES, Report
 from shared.secrets import Masker
 from shared.states import State
@@ -133,10 +134,14 @@ def test_secrets_are_masked_wherever_they_appear() -> None:
         ),
         metrics=(Metric(name=SECRET, type="gauge", value=12345678.0), Metric(name="n", type=SECRET, value=1.0)),
     )
+    item = ItemRecord(index=0, value=f"{'v' * 50}{SECRET}", **ran(1, 2))
     problem = RunProblem(message=f"`{SECRET}` {SECRET}", path=SECRET, line=1, column=2)
     log = f"{'y' * 20_000}{SECRET}\n{SECRET[:6]}\x1b[31m{SECRET[6:]}\n" + "z" * (4096 - 12)
     report = Report(
-        record(tasks=(task,), flow=FlowRef(id=SECRET), warnings=(problem,), errors=(problem,)),
+        record(
+            tasks=(task, fan_out_record("b", [item])), flow=FlowRef(id=SECRET), warnings=(problem,), errors=(problem,)
+        ),
+        items={"b": [item]},
         **manifest(f"token: {SECRET}\n"),
         log_ends=[log_end("a", log)],
     )
@@ -195,6 +200,14 @@ def test_a_thousand_tasks_with_everything_make_a_page_of_bounded_size() -> None:
     text = " ".join(Page(whole).text.split())
     for words in ("800 tasks more", "199,600 files more", "9,900 values more", "19,940 metrics more", "950 warnings"):
         assert words in text, words
+
+
+def test_very_many_fan_outs_make_a_page_of_bounded_size() -> None:
+    items = {f"t{n}": [ItemRecord(index=i, value=i, **ran(0, 1)) for i in range(30)] for n in range(300)}
+    tasks = tuple(fan_out_record(name, each) for name, each in items.items())
+    whole = html(Report(record(tasks=tasks), items=items))
+    assert len(whole) < 700_000
+    assert "280 fan-outs more" in Page(whole).text
 
 
 def test_headings_are_in_order_and_tables_and_charts_have_names() -> None:
