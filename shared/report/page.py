@@ -7,6 +7,7 @@ shown are escaped, and then Jinja2 escapes it for HTML. What is shortened or rew
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -80,7 +81,10 @@ def _anchors(logs: Sequence[LogText]) -> dict[str, str]:
     return found
 
 
+@lru_cache(maxsize=8)
 def _environment(mask: Callable[[str], str]) -> Environment:
+    """Made once for the masker of an app: to compile the templates takes longer than all else that a record needs."""
+
     def finalize(value: object) -> object:
         return value if isinstance(value, Markup) else text.visible(mask(str(value)))
 

@@ -1,0 +1,38 @@
+"""What breaks things: worlds to break, and the count of what was broken."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.integration.conftest import make_world, services, world
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["make_world", "services", "world"]
+
+FAULTS = "faults"
+
+
+@pytest.fixture
+def injected(record_property: Callable[[str, object], None]) -> Callable[[int], None]:
+    """Tell how many faults a test has injected; all of them were survived if it passes."""
+    return lambda count: record_property(FAULTS, count)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how many faults were injected and survived."""
+    counts = {
+        outcome: sum(_faults(report) for report in terminalreporter.getreports(outcome))
+        for outcome in ("passed", "failed")
+    }
+    if total := sum(counts.values()):
+        terminalreporter.write_line(f"{total} faults injected, {counts['passed']} survived")
+
+
+def _faults(report: pytest.TestReport) -> int:
+    if report.when != "call":
+        return 0
+    return sum(int(str(value)) for name, value in report.user_properties if name == FAULTS)

@@ -1,0 +1,146 @@
+"""The process dies at every call that it makes: a run is run once, and recorded once, all the same.
+
+Every number of a call is tried in a run of its own: right before the call, right after it, and with its answer lost.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.chaos.lives import Ended, Host
+from tests.chaos.wire import Fault, Wire
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from tests.integration.conftest import World
+
+AT_ONCE = 6
+SEED = 5
+
+ONE_TASK = """
+id: one
+commands: ["echo one >> {ledger}/{{{{ execution.id }}}}", echo 1 > one.txt]
+outputFiles: [one.txt]
+"""
+GRAPH = """
+tasks:
+- id: make
+  commands:
+  - echo make >> {ledger}/{{{{ execution.id }}}}
+  - 'echo "::{{\\"outputs\\": {{\\"n\\": 41}}}}::"'
+- id: side
+  dependsOn: []
+  commands: ["echo side >> {ledger}/{{{{ execution.id }}}}", echo 2 > side.txt]
+  outputFiles: [side.txt]
+- id: use
+  dependsOn: [make, side]
+  commands:
+  - echo use >> {ledger}/{{{{ execution.id }}}}
+  - "cat {{{{ outputs.side.outputFiles['side.txt'] }}}} > use.txt"
+  - echo {{{{ outputs.make.vars.n }}}} >> use.txt
+  outputFiles: [use.txt]
+"""
+FAN_OUT = """
+tasks:
+- id: each
+  foreach: 25
+  commands: ["echo {{{{ item }}}} >> {ledger}/{{{{ execution.id }}}}", "echo {{{{ item }}}} > item.txt"]
+  outputFiles: [item.txt]
+- id: merge
+  commands: ["echo merge >> {ledger}/{{{{ execution.id }}}}", "cat {{{{ outputs.each }}}}/*/item.txt > all.txt"]
+  outputFiles: [all.txt]
+"""
+WRONG = "id: wrong\ncommand: [echo]\n"
+
+
+@dataclass(frozen=True)
+class Story:
+    """A manifest, and what it runs if nothing goes wrong."""
+
+    text: str
+    ran: tuple[str, ...]
+    sample: int
+
+
+STORIES = {
+    "one task": Story(ONE_TASK, ("one",), sample=12),
+    "graph": Story(GRAPH, ("make", "side", "use"), sample=8),
+    "fan-out": Story(FAN_OUT, (*map(str, range(25)), "merge"), sample=2),
+    "rejected": Story(WRONG, (), sample=4),
+}
+
+
+@pytest.fixture
+def worlds(make_world: Callable[..., World]) -> list[World]:
+    """A world for each of the runs that go on at the same time."""
+    return [make_world() for _ in range(AT_ONCE)]
+
+
+@pytest.mark.parametrize("share", ["sample", pytest.param("every call", marks=pytest.mark.chaos)])
+@pytest.mark.parametrize("story", STORIES)
+@pytest.mark.timeout(900)
+def test_the_process_may_die_at_any_call(
+    worlds: list[World], tmp_path: Path, injected: Callable[[int], None], story: str, share: str
+) -> None:
+    """Promise: each task runs once, there is one record, complete, and nothing is left behind."""
+    told = STORIES[story]
+    text = told.text.format(ledger=tmp_path)
+    wire = Wire()
+    undisturbed = _live(worlds[0], "undisturbed.yaml", text, tmp_path, wire)
+    assert undisturbed.ran == sorted(told.ran)
+    faults = list(itertools.product(Fault, range(1, len(wire.calls) + 1)))
+    if share == "sample":
+        faults = random.Random(SEED).sample(faults, told.sample)
+    injected(len(faults))
+    problems = _try_all(worlds, faults, text, tmp_path, undisturbed)
+    assert not problems, "\n".join(problems)
+    _assert_no_jobs(worlds[0])
+
+
+def _try_all(
+    worlds: Sequence[World], faults: Sequence[tuple[Fault, int]], text: str, ledger: Path, undisturbed: Ended
+) -> list[str]:
+    """Run the manifest once for each fault, several at a time, each in a world of its own; what went wrong."""
+    free, own = list(worlds), threading.local()
+
+    def take_world() -> None:
+        own.world = free.pop()
+
+    def attempt(case: tuple[Fault, int]) -> str | None:
+        fault, at = case
+        wire = Wire(fault, at)
+        try:
+            ended = _live(own.world, f"{fault.name.lower()}-{at}.yaml", text, ledger, wire)
+        except Exception as error:  # told with its place
+            return f"{fault.value}, number {at}: {wire.calls[-1:]}: {type(error).__name__}: {error}"
+        if ended != undisturbed:
+            return f"{fault.value}, number {at}: {wire.calls[at - 1]}: {ended} is not {undisturbed}"
+        return None
+
+    with ThreadPoolExecutor(len(worlds), initializer=take_world) as threads:
+        return [problem for problem in threads.map(attempt, faults) if problem]
+
+
+def _live(world: World, name: str, text: str, ledger: Path, wire: Wire) -> Ended:
+    host = Host(world, wire, redelivers=wire.at % 2 == 0)
+    run = host.run(name, text)
+    ended = Ended.of(world, run, name, ledger)
+    host.repeat_all(name)
+    assert Ended.of(world, run, name, ledger) == ended, "what comes late changes nothing"
+    return ended
+
+
+def _assert_no_jobs(world: World) -> None:
+    """Deleting takes Batch a moment."""
+    client = world.app.batch._client
+    left = [job.id for job in client.list_jobs() if job.state != "deleting"]
+    assert left == []
