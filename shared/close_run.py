@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shared.log import log
+from shared.log import Stage, tell
 from shared.plan import manifest_of, staging_of
 from shared.record import Failure
 from shared.record_builder import build_record, items_apart
@@ -17,6 +17,7 @@ from shared.states import FailureCategory, State
 if TYPE_CHECKING:
     from shared.app import App
     from shared.manifest import Manifest
+    from shared.record import Record
     from shared.run import Rejection, Run
 
 
@@ -28,8 +29,14 @@ def finish(app: App, run: Run, state: State | None = None, failure: Failure | No
     if items := items_apart(run):
         app.results.write_items(run, items)
     app.results.write_record(run, record)
-    log.info("run %s: recorded as %s", run.id, record.state)
+    tell(Stage.RECORD, "recorded", run=run.id, state=record.state, ms=_milliseconds(run, record))
     close(app, run)
+
+
+def _milliseconds(run: Run, record: Record) -> int:
+    """How long the run took, from the drop to the record."""
+    recorded = record.timings.recorded or run.body.dropped
+    return round((recorded - run.body.dropped).total_seconds() * 1000)
 
 
 def _manifest(run: Run) -> Manifest | None:

@@ -13,6 +13,7 @@ ended. A tick that fails fails no run: the next one does the same again.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING
 from shared.app import guarded
 from shared.events import JobEnded
 from shared.life import Step, next_step
-from shared.log import log
+from shared.log import Stage, tell
 from shared.run_id import CANCEL_SUFFIX
 from shared.states import State, Waiting
 from shared.submit_run import end_unsubmitted, give_up, submit, take, take_manifest
@@ -43,11 +44,11 @@ def poll(app: App) -> None:
     deadline = now + BUDGET
     inbox = app.inbox.list()
     for cancel in inbox.cancels:
-        with guarded(cancel.name):
+        with guarded(Stage.POLL, blob=cancel.name):
             honour_cancel(app, cancel)
     for blob in inbox.manifests:
         if now - blob.last_modified >= SWEPT_AFTER and app.now() < deadline:
-            with guarded(blob.name):
+            with guarded(Stage.SUBMIT, blob=blob.name):
                 take(app, blob.name)
     runs = app.runs.list()
     try:
@@ -63,7 +64,7 @@ def honour_cancel(app: App, cancel: WaitingBlob) -> None:
     if run is not None:
         if not run.progress.cancelled:
             run = app.runs.save(run.cancelled())
-            log.info("run %s: cancelled", run.id)
+            tell(Stage.POLL, "cancelled", run=run.id)
         if run.progress.state is State.QUEUED:
             take_manifest(app, run)
             end_unsubmitted(app, run)
@@ -81,7 +82,7 @@ def announce_ended(app: App, runs: list[ListedRun], now: datetime) -> None:
     steps = [(run, next_step(run, job_is_alive=run.job_id in live, now=now)) for run in running]
     for run, step in steps:
         if step is Step.TERMINATE:
-            log.warning("run %s: its job is alive long after the flow's timeout, and is terminated", run.id)
+            tell(Stage.POLL, "terminated-after-timeout", level=logging.WARNING, run=run.id, job=run.job_id)
             app.batch.terminate(run.job_id)
     due = [(run, step) for run, step in steps if step in (Step.ANNOUNCE, Step.ANNOUNCE_LAST)]
     if not due:
@@ -100,7 +101,7 @@ def submit_queued(app: App, runs: list[ListedRun], now: datetime, deadline: date
         if app.now() >= deadline:
             return
         step = next_step(run, job_is_alive=False, now=now)
-        with guarded(f"run {run.id}"):
+        with guarded(Stage.SUBMIT, run=run.id):
             if step is not Step.NOTHING and _try_again(app, run, step):
                 return
 
