@@ -19,7 +19,7 @@ from shared.clients import Clients
 from shared.errors import RunChanged, TryLater
 from shared.events import Events
 from shared.inbox import Inbox
-from shared.log import log
+from shared.log import Stage, log, tell, tell_bug
 from shared.part_store import PartStore
 from shared.results import Results
 from shared.run_store import RunStore
@@ -70,7 +70,7 @@ class App:
 
 
 @contextmanager
-def guarded(what: str) -> Iterator[None]:
+def guarded(stage: Stage, *, run: str | None = None, blob: str | None = None) -> Iterator[None]:
     """Keep one run's failure from all others: it is logged, and whatever was going on is tried again later.
 
     What the services put off, and what somebody else moved on, is part of normal life; anything else is loud.
@@ -78,9 +78,9 @@ def guarded(what: str) -> Iterator[None]:
     try:
         yield
     except (RunChanged, TryLater, AzureError) as expected:
-        log.warning("%s: tried again later: %s", what, str(expected).partition("\n")[0])
+        tell(stage, "put-off", level=logging.WARNING, run=run, blob=blob, reason=str(expected).partition("\n")[0])
     except Exception:  # noqa: BLE001 - a bug of ours must not stop the runs that it does not concern
-        log.exception("%s: failed, and is tried again later", what)
+        tell_bug(stage, "failed", run=run, blob=blob)
 
 
 @cache

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shared.log import log
+from shared.log import Stage, tell, tell_bug
 from shared.plan import manifest_of, staging_of
 from shared.record import Failure
 from shared.record_builder import build_record, items_apart
@@ -30,7 +30,7 @@ def finish(app: App, run: Run, state: State | None = None, failure: Failure | No
         app.results.write_items(run, items)
     _write_report(app, run, record)
     app.results.write_record(run, record)
-    log.info("run %s: recorded as %s", run.id, record.state)
+    tell(Stage.RECORD, "recorded", run=run.id, state=record.state, ms=_milliseconds(run, record))
     close(app, run)
 
 
@@ -41,7 +41,13 @@ def _write_report(app: App, run: Run, record: Record) -> None:
 
         write_report(app.results, run, record)
     except Exception:  # noqa: BLE001 - no fault of the report may keep a run open
-        log.exception("run %s: it is recorded without a report", run.id)
+        tell_bug(Stage.RECORD, "report-failed", run=run.id)
+
+
+def _milliseconds(run: Run, record: Record) -> int:
+    """How long the run took, from the drop to the record."""
+    recorded = record.timings.recorded or run.body.dropped
+    return round((recorded - run.body.dropped).total_seconds() * 1000)
 
 
 def _manifest(run: Run) -> Manifest | None:

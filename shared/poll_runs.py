@@ -14,6 +14,7 @@ ended. A tick that fails fails no run: the next one does the same again.
 from __future__ import annotations
 
 import itertools
+import logging
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -21,7 +22,7 @@ from typing import TYPE_CHECKING
 from shared.app import guarded
 from shared.events import JobEnded
 from shared.life import Step, next_step
-from shared.log import log
+from shared.log import Stage, tell
 from shared.run_id import CANCEL_SUFFIX, run_of_job
 from shared.states import State, Waiting
 from shared.submit_run import end_unsubmitted, give_up, submit, take, take_manifest
@@ -46,18 +47,18 @@ def poll(app: App) -> None:
     deadline = now + BUDGET
     inbox = app.inbox.list()
     for cancel in inbox.cancels:
-        with guarded(cancel.name):
+        with guarded(Stage.POLL, blob=cancel.name):
             honour_cancel(app, cancel)
     for blob in inbox.manifests:
         if now - blob.last_modified >= SWEPT_AFTER and app.now() < deadline:
-            with guarded(blob.name):
+            with guarded(Stage.SUBMIT, blob=blob.name):
                 take(app, blob.name)
     runs = app.runs.list()
     try:
         announce_ended(app, runs, now)
     finally:  # what keeps runs from being recorded need not keep others from being submitted
         submit_queued(app, runs, now, deadline)
-    with guarded("telling why runs wait"):
+    with guarded(Stage.POLL):
         tell_why(app, runs, now, deadline)
 
 
@@ -67,7 +68,7 @@ def honour_cancel(app: App, cancel: WaitingBlob) -> None:
     if run is not None:
         if not run.progress.cancelled:
             run = app.runs.save(run.cancelled())
-            log.info("run %s: cancelled", run.id)
+            tell(Stage.POLL, "cancelled", run=run.id)
         if run.progress.state is State.QUEUED:
             take_manifest(app, run)
             end_unsubmitted(app, run)
@@ -86,7 +87,7 @@ def announce_ended(app: App, runs: list[ListedRun], now: datetime) -> None:
     steps = [(run, next_step(run, job_is_alive=run.job_id in live.ids, now=now)) for run in running]
     for run, step in steps:
         if step is Step.TERMINATE:
-            log.warning("run %s: its job is alive long after the flow's timeout, and is terminated", run.id)
+            tell(Stage.POLL, "terminated-after-timeout", level=logging.WARNING, run=run.id, job=run.job_id)
             app.batch.terminate(run.job_id)
     due = [(run, step) for run, step in steps if step in (Step.ANNOUNCE, Step.ANNOUNCE_LAST)]
     if not due:
@@ -104,7 +105,7 @@ def remove_orphans(app: App, live: LiveJobs, open_runs: set[str]) -> None:
     ours = ((job, run_of_job(job)) for job, origin in live.active.items() if origin == app.settings.origin)
     for job, run in itertools.islice(((job, run) for job, run in ours if run and run not in open_runs), MAX_ORPHANS):
         if app.runs.load(run) is None:
-            log.warning("run %s: its job %s was left behind, and is deleted", run, job)
+            tell(Stage.POLL, "orphan-deleted", level=logging.WARNING, run=run, job=job)
             app.batch.delete(job)
 
 
@@ -117,7 +118,7 @@ def submit_queued(app: App, runs: list[ListedRun], now: datetime, deadline: date
         if app.now() >= deadline:
             return
         step = next_step(run, job_is_alive=False, now=now)
-        with guarded(f"run {run.id}"):
+        with guarded(Stage.SUBMIT, run=run.id):
             if step is not Step.NOTHING and _try_again(app, run, step):
                 return
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 from shared.errors import CannotPlan, ManifestError, RunnerError
-from shared.log import log
+from shared.log import Stage, tell_bug
 from shared.manifest_task import IfExists
 from shared.outside import Needs, Outside, TextRead
 from shared.parallel import in_parallel
@@ -64,7 +64,7 @@ def planning(run: Run) -> Iterator[None]:
     except RunnerError:
         raise
     except Exception as error:
-        log.exception("run %s: cannot be planned", run.id)
+        tell_bug(Stage.PLAN, "cannot-be-planned", run=run.id)
         raise CannotPlan(
             f"the manifest cannot be planned because of an error of the app: {type(error).__name__}"
         ) from error

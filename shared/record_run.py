@@ -8,6 +8,7 @@ that the run publishes for itself.
 
 from __future__ import annotations
 
+import logging
 import time
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ from shared.close_run import close, finish, finish_rejected
 from shared.collect import EndedRound, collect
 from shared.errors import ManifestError
 from shared.events import JobEnded
-from shared.log import log
+from shared.log import Stage, milliseconds_since, tell
 from shared.outcome import was_ended
 from shared.outside import Needs
 from shared.plan import manifest_of, plan_round
@@ -47,7 +48,7 @@ def record(app: App, event: JobEnded) -> None:
     Returns normally also when a service failed: poll_runs publishes the event again, and that is the only retry.
     """
     deadline = time.monotonic() + BUDGET_SECONDS
-    with guarded(f"run {event.run_id}"):
+    with guarded(Stage.RECORD, run=event.run_id):
         run = app.runs.load(event.run_id)
         if run is None or not run.is_running(event.round):
             return
@@ -66,7 +67,7 @@ def _give_up(app: App, run: Run) -> None:
 
 
 def _record_round(app: App, run: Run, deadline: float) -> None:
-    detected = app.now()
+    detected, started = app.now(), time.monotonic()
     batch_tasks = app.batch.tasks(run.job_id)
     if run.body.rejection is not None and not batch_tasks:
         if app.batch.has_ended(run.job_id):
@@ -80,6 +81,8 @@ def _record_round(app: App, run: Run, deadline: float) -> None:
     repeated = frozenset[int]() if out_of_time else tasks_to_repeat(run, plan, batch_tasks)
     ended = EndedRound(run, plan, batch_tasks, out_of_time, repeated)
     part = collect(app, ended, deadline)
+    slice_ = "round-collected" if part else "slice-collected"
+    tell(Stage.RECORD, slice_, run=run.id, job=run.job_id, tasks=len(plan.tasks), ms=milliseconds_since(started))
     if part is None:
         app.events.publish([JobEnded(run.id, run.progress.round)])
         return
@@ -111,7 +114,14 @@ def _finish_round(app: App, ended: EndedRound, manifest: Manifest, part: Part, d
     if ended.repeated and not run.progress.cancelled:
         warnings = why_repeated(ended.plan, ended.batch_tasks)
         run = run.repeated(unfinished_items(ended.plan, ended.repeated), warnings)
-        log.warning("run %s: %d tasks of round %d are run again", run.id, len(ended.repeated), round_number)
+        tell(
+            Stage.RECORD,
+            "tasks-repeated",
+            level=logging.WARNING,
+            run=run.id,
+            job=ended.run.job_id,
+            tasks=len(ended.repeated),
+        )
     elif run.progress.cancelled or run.body.rejection is not None or not _is_anything_left(app, manifest, run):
         finish(app, run)
         return

@@ -5,6 +5,7 @@ A private container: neither a SAS nor the nodes' identity reaches it.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from azure.core.exceptions import ResourceExistsError, ResourceModifiedError, Re
 from azure.storage.blob import BlobPrefix, ContentSettings
 
 from shared.errors import RunChanged
-from shared.log import log
+from shared.log import Stage, tell
 from shared.run import SCHEMA_VERSION, ListedRun, Progress, Run, RunBody
 
 if TYPE_CHECKING:
@@ -90,6 +91,12 @@ def _listed(blob: BlobProperties) -> ListedRun | None:
     try:
         progress = Progress.from_metadata(blob.metadata)
     except (KeyError, ValueError):
-        log.warning("%s is no run document; remove it from the runs container", blob.name)
+        tell(
+            Stage.POLL,
+            "not-a-run-document",
+            level=logging.WARNING,
+            blob=blob.name,
+            todo="remove it from the runs container",
+        )
         return None
     return ListedRun(blob.name.removesuffix(_SUFFIX), progress, blob.etag, blob.last_modified)

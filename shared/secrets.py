@@ -70,6 +70,7 @@ def _forms(value: str) -> Iterator[str]:
         yield repr(text)[1:-1]
         yield json.dumps(text)[1:-1]
         yield json.dumps(text, ensure_ascii=False)[1:-1]
+        yield json.dumps(repr(text)[1:-1])[1:-1]  # a message within a line of the log
 
 
 def _storage_secrets(connection_string: str | None) -> list[str]:

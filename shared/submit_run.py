@@ -15,6 +15,8 @@ so:
 
 from __future__ import annotations
 
+import logging
+import time
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -33,7 +35,7 @@ from shared.errors import (
     ServiceBusy,
     TryLater,
 )
-from shared.log import log
+from shared.log import Stage, milliseconds_since, tell
 from shared.plan import manifest_of, problem_of_task
 from shared.read_outside import planned, planning
 from shared.record import JobRecord, RunProblem
@@ -62,7 +64,7 @@ def take(app: App, blob: str) -> None:
         return
     run = app.runs.create(_accepted(app, drop))
     if run is not None:
-        log.info("run %s: accepted %s", run.id, blob)
+        tell(Stage.SUBMIT, "accepted", run=run.id, blob=blob)
         submit(app, run)
 
 
@@ -85,9 +87,9 @@ def submit(app: App, run: Run) -> Waiting | None:
     try:
         return _submit(app, run)
     except RunChanged as change:
-        log.info("run %s: %s", run.id, change)
+        tell(Stage.SUBMIT, "moved-on-by-another", run=run.id, reason=str(change))
     except TryLater as later:
-        log.warning("run %s: not submitted yet: %s", run.id, later)
+        tell(Stage.SUBMIT, "put-off", level=logging.WARNING, run=run.id, reason=str(later))
     return None
 
 
@@ -176,6 +178,7 @@ def _rejection(error: ManifestError | BatchRefused) -> Rejection:
 
 
 def _submit_round(app: App, run: Run) -> None:
+    started = time.monotonic()
     with planning(run):
         manifest = manifest_of(run)
     time_left = manifest.flow.timeout - (app.now() - run.body.accepted)
@@ -198,7 +201,7 @@ def _submit_round(app: App, run: Run) -> None:
     if current is None:
         close(app, run)
     elif current.is_open_for_tasks and current.progress.round == run.progress.round:
-        _add_tasks(app, current, plan, time_left)
+        _add_tasks(app, current, plan, time_left, started)
     elif created or not current.is_running(run.progress.round):
         app.batch.delete(run.job_id)
 
@@ -226,7 +229,7 @@ def _stage(app: App, run: Run, plan: RoundPlan) -> None:
         raise
 
 
-def _add_tasks(app: App, run: Run, plan: RoundPlan, time_left: timedelta) -> None:
+def _add_tasks(app: App, run: Run, plan: RoundPlan, time_left: timedelta, started: float) -> None:
     submitted = app.now()
     access = app.staging.access(plan.staging, time_left, now=submitted)
     try:
@@ -240,4 +243,5 @@ def _add_tasks(app: App, run: Run, plan: RoundPlan, time_left: timedelta) -> Non
     account = app.settings.batch.account_name
     job = JobRecord(id=run.job_id, pool=plan.pool_id, account=account, reason=plan.reason, submitted=submitted)
     _save_and_tell(app, run.submitted(job, plan.staging, submitted, keep_jobs=plan.keep_job, has_parts=plan.has_parts))
-    log.info("run %s: submitted job %s", run.id, run.job_id)
+    ms = milliseconds_since(started)
+    tell(Stage.SUBMIT, "submitted", run=run.id, job=run.job_id, tasks=len(plan.tasks), ms=ms)

@@ -6,11 +6,12 @@ complete record all the same.
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from azure.core.exceptions import AzureError
 
-from shared.log import log
+from shared.log import Stage, tell
 from shared.parallel import in_parallel
 from shared.redaction import redacted
 from shared.report.log_ends import READ_BYTES, LogEnd, logs_to_show
@@ -46,6 +47,7 @@ def _log_end(results: Results, run: Run, wanted: LogRef) -> LogEnd | None:
     try:
         content, total = results.read_end(run, wanted.blob, READ_BYTES)
     except AzureError as error:
-        log.warning("run %s: the report is without %s: %s", run.id, wanted.blob, str(error).partition("\n")[0])
+        reason = str(error).partition("\n")[0]
+        tell(Stage.RECORD, "log-not-in-report", level=logging.WARNING, run=run.id, blob=wanted.blob, reason=reason)
         return None
     return LogEnd(wanted, content, total)
