@@ -59,9 +59,9 @@ class Host:
 
     def repeat_all(self, name: str) -> None:
         """Deliver everything once more: the drop, and every event."""
-        submit_run.take(self.app, name)
+        submit_run.take(self.world.app, name)
         for event in self.delivered:
-            record_run.record(self.app, event)
+            record_run.record(self.world.app, event)
 
     def _await_job(self, run: str) -> None:
         """Wait for the job that the run is at; this is the test's waiting, and goes over no wire."""

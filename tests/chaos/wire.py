@@ -86,6 +86,7 @@ def process(world: World, wire: Wire) -> App:
     app = App.of(world.settings)
     for transport in (app.staging._blobs._pipeline._transport, app.batch._client._client._pipeline._transport):
         _intercept(transport, wire)
+    app.results._masker = world.app.results._masker  # for it the templates of the report are compiled already
     return replace(app, events=Topic(wire, world.outbox))
 
 
