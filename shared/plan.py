@@ -36,6 +36,8 @@ def plan_round(manifest: Manifest, run: Run, settings: Settings) -> RoundPlan | 
         raise ManifestError(problems)
     if planner.needs:
         return planner.needs
+    if incomplete := planner.incomplete():
+        raise RuntimeError(f"{incomplete} are ready, but what their expressions use is not known")
     plan = RoundPlan(
         pool_id=pool_id,
         staging=staging,

@@ -60,6 +60,12 @@ class Planner:
         found = {problem: None for rendering in self._renderings.values() for problem in rendering.problems}
         return first_problems(sorted(found, key=lambda problem: (problem.line or 0, problem.column or 0)))
 
+    def incomplete(self) -> list[str]:
+        """The tasks of the round of which a text was passed over: none, unless the order of the rounds is wrong."""
+        return sorted(
+            {name for (name, _), each in self._renderings.items() if not each.is_complete and name in self.split.ready}
+        )
+
     def _node(self, name: str) -> Node:
         """A task's place in the order, and whose results its expressions need before it can be planned."""
         index, task = self._tasks[name]

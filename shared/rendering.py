@@ -76,6 +76,8 @@ def _depends_on_item(text: str) -> bool:
 class Rendering:
     """Renders the properties of the thing at `path` in the manifest; what goes wrong is added to `problems`.
 
+    It `is_complete` as long as no text was passed over.
+
     Texts that use a name whose value is not known yet are passed over: they are looked at again in the round that they
     belong to. The rendering for one item of a fan-out is based on that of the `whole`, which renders once what is the
     same for all items.
@@ -89,6 +91,7 @@ class Rendering:
         whole: Rendering | None = None,
     ) -> None:
         self.problems: list[Problem] = []
+        self.is_complete = True
         self._manifest = manifest
         self._path = path
         self._visible = visible
@@ -104,6 +107,7 @@ class Rendering:
         try:
             return self.known_text(path, value)
         except NotReadYet:
+            self.is_complete = False
             return _NOT_KNOWN_YET
 
     def known_text(self, path: PropertyPath, value: str) -> str:

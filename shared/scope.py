@@ -142,7 +142,8 @@ class Scope:
             self._needs.texts[str(address)] = address
             raise NotReadYet
         if known.problem is not None:
-            raise ExpressionError(f"{where} cannot be read: {known.problem}")
+            name = self.used.files[where].name if where in self.used.files else where
+            raise ExpressionError(f"{name} cannot be read: {known.problem}")
         return known.text
 
     def _address_of(self, where: str) -> BlobAddress:
