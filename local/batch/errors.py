@@ -140,6 +140,16 @@ class ErrorCode(Enum):
     TASK_EXISTS = ("TaskExists", 409, "The specified task already exists.")
     TASK_FILES_CLEANEDUP = ("TaskFilesCleanedup", 409, "The files of the specified task are cleanedup.")
     TASK_FILES_UNAVAILABLE = ("TaskFilesUnavailable", 409, "The files of the specified task are unavailable.")
+    TASK_ID_SAME_AS_JOB_PREPARATION_TASK = (
+        "TaskIdSameAsJobPreparationTask",
+        409,
+        "The specified task has an id that is the same as the job preparation task.",
+    )
+    TASK_ID_SAME_AS_JOB_RELEASE_TASK = (
+        "TaskIdSameAsJobReleaseTask",
+        409,
+        "The specified task has an id that is the same as the job release task.",
+    )
     TASK_NOT_COMPLETED = (
         "TaskNotCompleted",
         409,

@@ -60,7 +60,13 @@ class FailureCode(Enum):
     CONTAINER_INVALID_SETTINGS = (
         "ContainerInvalidSettings",
         USER,
-        "The specified container settings are invalid",
+        "At least one value of specified task container settings is invalid",
+        Phase.PRE_PROCESSING,
+    )
+    CONTAINER_TASK_SETTINGS_NOT_FOUND = (
+        "ContainerTaskSettingsNotFound",
+        USER,
+        "Container-enabled compute node requires task container settings",
         Phase.PRE_PROCESSING,
     )
     FAILURE_EXIT_CODE = (

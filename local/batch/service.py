@@ -12,7 +12,7 @@ from local.batch.node.agent import Agent
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from local.batch.machine.commands import TaskEnd, TaskRun
+    from local.batch.machine.commands import Run, TaskEnd
     from local.batch.machine.limits import Limits
     from local.batch.node.task_process import NodeSettings
     from local.batch.store import Store
@@ -61,7 +61,7 @@ class BatchService:
                 self._agent.execute(command)
             self._set_timer()
 
-    def _task_ended(self, run: TaskRun, end: TaskEnd) -> None:
+    def _task_ended(self, run: Run, end: TaskEnd) -> None:
         self.do(lambda account: account.end_task(run, end))
 
     def _set_timer(self) -> None:

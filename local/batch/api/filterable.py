@@ -11,8 +11,9 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from local.batch.models.job import JobState
+from local.batch.models.node_task import TaskResult
 from local.batch.models.pool import AllocationState, NodeState, PoolState
-from local.batch.models.task import TaskResult, TaskState
+from local.batch.models.task import TaskState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

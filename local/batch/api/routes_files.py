@@ -16,7 +16,7 @@ from local.batch.api.conditions import Version
 from local.batch.api.operation import Operation
 from local.batch.errors import BatchError, ErrorCode
 from local.batch.machine.retention import files_expire_at
-from local.batch.node.directories import TaskDirectories
+from local.batch.node.directories import TaskDirectories, task_root
 from local.batch.node.task_files import DEFAULT_CONTENT_TYPE, describe, find_file, list_files, remove
 from local.batch.service import utc_now
 
@@ -96,7 +96,7 @@ def _directory(call: Call) -> Path:
     node = task.node_info
     job = call.service.do(lambda account: account.state.job(job_id))
     root = call.service.nodes.root
-    directory = TaskDirectories.of(root, node.pool_id, node.node_id, job.id, task.id).task
+    directory = TaskDirectories.of(root, node.pool_id, node.node_id, task_root(job.id, task.id)).task
     if not directory.is_dir():
         raise BatchError(ErrorCode.TASK_FILES_UNAVAILABLE)
     return directory

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from local.batch.machine.commands import PreparationRun, ReleaseRun, StartTaskRun, TaskRun
+from local.batch.machine.job_nodes import JobNodes
 from local.batch.machine.jobs import Jobs
 from local.batch.machine.limits import Limits
 from local.batch.machine.nodes import Nodes
 from local.batch.machine.pools import Pools
 from local.batch.machine.runs import Runs
+from local.batch.machine.start_tasks import StartTasks
 from local.batch.machine.state import AlarmKind, Moments, State
 from local.batch.machine.tasks import Tasks
 from local.batch.models.common import key_of
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from datetime import datetime
 
-    from local.batch.machine.commands import Command, TaskEnd, TaskRun
+    from local.batch.machine.commands import Command, Run, TaskEnd
     from local.batch.machine.state import Alarm, ResourceKey
     from local.batch.models.job import Job
     from local.batch.models.pool import Pool
@@ -36,11 +39,13 @@ class Account:
     ) -> None:
         """`clock` returns an aware time that never goes back."""
         self.state = State(clock, limits or Limits(), moments or Moments())
-        self.jobs = Jobs(self.state)
-        self.pools = Pools(self.state, self.jobs)
-        self._runs = Runs(self.state, self.jobs)
+        self.job_nodes = JobNodes(self.state)
+        self.jobs = Jobs(self.state, self.job_nodes)
+        self._start_tasks = StartTasks(self.state)
+        self.pools = Pools(self.state, self.jobs, self.job_nodes, self._start_tasks)
+        self._runs = Runs(self.state, self.jobs, self.job_nodes)
         self.tasks = Tasks(self.state, self.jobs, self._runs)
-        self.nodes = Nodes(self.state, self._runs)
+        self.nodes = Nodes(self.state, self._runs, self.job_nodes, self._start_tasks)
 
     def restore(self, pools: Iterable[Pool], jobs: Iterable[Job], tasks: Iterable[tuple[str, Task]]) -> None:
         """Take what was stored, tasks with the id of their job. What ran is run again, as after a node's reboot."""
@@ -57,10 +62,22 @@ class Account:
         for job in list(self.state.jobs.values()):
             for task in self.state.tasks_of(job).running():
                 self._runs.run_again_after_restart(self.state.job(job.id), task)
+        for pool in list(self.state.pools.values()):
+            self.pools.reboot_all(pool)
 
-    def end_task(self, run: TaskRun, end: TaskEnd) -> None:
+    def end_task(self, run: Run, end: TaskEnd) -> None:
         """Take a node's report that a run of a task has ended, its output files uploaded."""
-        self._runs.end(run, end)
+        match run:
+            case TaskRun():
+                self._runs.end(run, end)
+            case PreparationRun():
+                self._runs.end_preparation(run, end)
+            case ReleaseRun():
+                self.job_nodes.end_release(run, end)
+                if job := self.state.jobs.get(key_of(run.job_id)):
+                    self.jobs.settle(job)
+            case StartTaskRun():
+                self._start_tasks.end(run, end)
 
     def advance(self) -> None:
         """Let everything happen that is due at the present time, then start what can start."""
@@ -99,6 +116,8 @@ class Account:
             self.jobs.settle(job)
         elif alarm.kind is AlarmKind.JOB_TIME_LIMIT and job:
             self.jobs.end_at_time_limit(job)
+        elif alarm.kind is AlarmKind.JOB_NODE_TIME_LIMIT and job:
+            self.job_nodes.stop_at_time_limit(job, alarm.keys[1], int(alarm.keys[2]))
         elif job and (task := self.state.tasks_of(job).all.get(alarm.keys[-1])):
             if alarm.kind is AlarmKind.TASK_TIME_LIMIT:
                 self._runs.stop_at_time_limit(job, task)

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from local.batch.models.common import FailureInfo
     from local.batch.models.job import Job
-    from local.batch.models.task import ContainerExecutionInfo, Task
+    from local.batch.models.node_task import ContainerExecutionInfo, NodeTask
+    from local.batch.models.pool import Pool
 
 
 @dataclass(frozen=True)
 class TaskRun:
-    """One start of a task on a node; what every report and every stop refers to."""
+    """One start of a task of a job; what every report and every stop refers to."""
 
     job_id: str
     task_id: str
@@ -21,22 +22,60 @@ class TaskRun:
 
 
 @dataclass(frozen=True)
-class StartTask:
-    """Run a task: resource files, command, output files. Output files are left out if the task will be tried again."""
+class PreparationRun:
+    """One start of a job's preparation task on a node."""
 
-    run: TaskRun
-    job: Job
-    task: Task
+    job_id: str
+    node_id: str
+    run: int
+
+
+@dataclass(frozen=True)
+class ReleaseRun:
+    """One start of a job's release task on a node."""
+
+    job_id: str
+    node_id: str
+    run: int
+
+
+@dataclass(frozen=True)
+class StartTaskRun:
+    """One start of a pool's start task on a node."""
+
     pool_id: str
     node_id: str
-    retries_left: bool
+    run: int
+
+
+Run = TaskRun | PreparationRun | ReleaseRun | StartTaskRun
+
+
+@dataclass(frozen=True)
+class RunTask:
+    """Run a task of whatever kind: resource files, command, output files.
+
+    Output files are left out if the task will be tried again. A start task belongs to no job.
+    """
+
+    run: Run
+    task: NodeTask
+    task_id: str
+    pool: Pool
+    node_id: str
+    job: Job | None = None
+    retries_left: bool = False
 
 
 @dataclass(frozen=True)
 class StopTask:
-    """Stop the processes of a running task; the node then reports its end as usual."""
+    """Stop the processes of a running task; the node then reports its end as usual.
 
-    run: TaskRun
+    Without `uploads` its output files are left where they are, because it will run again or its node is gone.
+    """
+
+    run: Run
+    uploads: bool = True
 
 
 @dataclass(frozen=True)
@@ -51,7 +90,7 @@ class RemoveTaskDirectory:
 
 @dataclass(frozen=True)
 class RemoveNode:
-    """Remove everything that lies on a node."""
+    """Stop everything on a node, and remove everything that lies there."""
 
     pool_id: str
     node_id: str
@@ -65,7 +104,7 @@ class LoseNode:
     node_id: str
 
 
-Command = StartTask | StopTask | RemoveTaskDirectory | RemoveNode | LoseNode
+Command = RunTask | StopTask | RemoveTaskDirectory | RemoveNode | LoseNode
 
 
 @dataclass(frozen=True)

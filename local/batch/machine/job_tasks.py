@@ -8,7 +8,7 @@ from local.batch.machine.dependencies import Dependencies
 from local.batch.machine.exit_conditions import exit_actions
 from local.batch.machine.ready_tasks import ReadyTasks
 from local.batch.models.common import key_of
-from local.batch.models.task import DependencyAction, TaskState
+from local.batch.models.task import ON_NODE, DependencyAction, TaskState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +28,7 @@ class JobTasks:
 
     @property
     def running_count(self) -> int:
-        """How many tasks are running."""
+        """How many tasks are running, or preparing to."""
         return len(self._running)
 
     @property
@@ -46,7 +46,7 @@ class JobTasks:
         return (self.all[key] for key in self._ready.fitting(slots))
 
     def running(self) -> list[Task]:
-        """Return the tasks that are running."""
+        """Return the tasks that are running, or preparing to."""
         return [self.all[key] for key in self._running]
 
     def put(self, task: Task) -> None:
@@ -58,7 +58,7 @@ class JobTasks:
             self._note_completed(key, task)
             return
         self._open[key] = None
-        if task.state is TaskState.RUNNING:
+        if task.state in ON_NODE:
             self._running[key] = None
         elif self._dependencies.is_met(key, task.depends_on):
             self._ready.add(key, task.required_slots)

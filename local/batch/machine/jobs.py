@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pydantic.alias_generators import to_camel
-
 from local.batch.errors import BatchError, ErrorCode, invalid_property, not_implemented
 from local.batch.machine.commands import RemoveTaskDirectory, StopTask, TaskRun
 from local.batch.machine.job_states import ENDED_STATES, require_not_deleting, require_open
 from local.batch.machine.state import AlarmKind
+from local.batch.machine.task_moves import active_again
+from local.batch.machine.task_rules import check_node_task
 from local.batch.models.common import FOR_EVER, key_of
 from local.batch.models.job import (
     AllTasksCompleteMode,
@@ -22,13 +22,13 @@ from local.batch.models.job import (
     JobUpdate,
     TerminateReason,
 )
-from local.batch.models.task import Ending
+from local.batch.models.task import Ending, TaskState
 
 if TYPE_CHECKING:
+    from local.batch.machine.job_nodes import JobNodes
     from local.batch.machine.state import State
     from local.batch.models.task import Task
 
-_NOT_RUN_HERE = ("job_manager_task", "job_preparation_task", "job_release_task")
 _PASSES_TO = {
     JobState.TERMINATING: JobState.COMPLETED,
     JobState.DISABLING: JobState.DISABLED,
@@ -39,8 +39,9 @@ _PASSES_TO = {
 class Jobs:
     """The operations on jobs."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, job_nodes: JobNodes) -> None:
         self._state = state
+        self._job_nodes = job_nodes
 
     def create(self, spec: JobCreate) -> Job:
         """Add a job. Its pool need not exist: the job then waits for it.
@@ -137,9 +138,11 @@ class Jobs:
             self.end(job, TerminateReason.ALL_TASKS_COMPLETE)
 
     def settle(self, job: Job) -> None:
-        """Let a passing state end, if its time has come and no task runs any more."""
+        """Let a passing state end, if its time has come, no task runs any more, and release tasks have run."""
         now = self._state.now()
         if job.settles_at is None or now < job.settles_at or self._state.tasks_of(job).running_count:
+            return
+        if job.state in ENDED_STATES and not self._job_nodes.release(job):
             return
         if job.state is JobState.DELETING:
             self._remove(job)
@@ -162,10 +165,16 @@ class Jobs:
             self.end(job, TerminateReason.MAX_WALL_CLOCK_TIME_EXPIRY)
 
     def stop_task(self, job: Job, task: Task, ending: Ending) -> None:
-        """Have a running task stopped; the node reports its end. What it is stopped for first, holds."""
-        if task.ending is None:
+        """Have a running task stopped; the node reports its end. What it is stopped for first, holds.
+
+        One that is still preparing waits for a node again.
+        """
+        if task.state is TaskState.PREPARING:
+            self._state.put_task(job, active_again(task, self._state.now()))
+        elif task.ending is None:
             self._state.put_task(job, task.changed(ending=ending))
-            self._state.command(StopTask(TaskRun(job.id, task.id, task.run)))
+            run = TaskRun(job.id, task.id, task.run)
+            self._state.command(StopTask(run, uploads=ending is Ending.ENDED))
 
     def _change(self, job: Job, properties: dict[str, object]) -> None:
         mode = properties.get("on_all_tasks_complete", job.on_all_tasks_complete)
@@ -188,6 +197,8 @@ class Jobs:
         self._enter(job, JobState.DISABLING)
 
     def _stop_running(self, job: Job, ending: Ending) -> None:
+        if ending is Ending.ENDED:
+            self._job_nodes.stop_preparations(job)
         for task in self._state.tasks_of(job).running():
             self.stop_task(job, task, ending)
 
@@ -195,6 +206,10 @@ class Jobs:
         for task in self._state.tasks_of(job).all.values():
             if node := task.node_info:
                 self._state.command(RemoveTaskDirectory(node.pool_id, node.node_id, job.id, task.id))
+        for here in job.on_nodes:
+            for node_task in (job.job_preparation_task, job.job_release_task):
+                if node_task:
+                    self._state.command(RemoveTaskDirectory(here.pool_id, here.node_id, job.id, node_task.id))
         self._state.remove_job(job)
 
     def _enter(self, job: Job, passing: JobState) -> None:
@@ -209,6 +224,16 @@ def _refuse_unsupported(spec: JobCreate) -> None:
         raise not_implemented("poolInfo.autoPoolSpecification")
     if spec.pool_info.pool_id is None:
         raise invalid_property("poolInfo", "", "Either poolId or autoPoolSpecification must be specified.")
-    for name in _NOT_RUN_HERE:
-        if getattr(spec, name) is not None:
-            raise not_implemented(to_camel(name))
+    _refuse_preparation(spec)
+    if spec.job_manager_task is not None:
+        raise not_implemented("jobManagerTask")
+
+
+def _refuse_preparation(spec: JobCreate) -> None:
+    preparation, release = spec.job_preparation_task, spec.job_release_task
+    if release and not preparation:
+        raise invalid_property("jobReleaseTask", release.id, "It needs a jobPreparationTask.")
+    if preparation and release and key_of(preparation.id) == key_of(release.id):
+        raise invalid_property("jobReleaseTask", release.id, "It has the id of the jobPreparationTask.")
+    for task in filter(None, (preparation, release)):
+        check_node_task(task)

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING
 
 from local.batch.errors import BatchError, ErrorCode
 from local.batch.machine.commands import LoseNode
+from local.batch.machine.start_tasks import in_state
 from local.batch.models.common import key_of
 from local.batch.models.pool import Node, NodeState
 
 if TYPE_CHECKING:
+    from local.batch.machine.job_nodes import JobNodes
     from local.batch.machine.runs import Runs
+    from local.batch.machine.start_tasks import StartTasks
     from local.batch.machine.state import State
     from local.batch.models.pool import NodeError, Pool
 
@@ -19,9 +22,11 @@ if TYPE_CHECKING:
 class Nodes:
     """What can be asked of nodes, and done to them on demand."""
 
-    def __init__(self, state: State, runs: Runs) -> None:
+    def __init__(self, state: State, runs: Runs, job_nodes: JobNodes, start_tasks: StartTasks) -> None:
         self._state = state
         self._runs = runs
+        self._job_nodes = job_nodes
+        self._start_tasks = start_tasks
 
     def all(self, pool_id: str) -> list[Node]:
         """Return the nodes of a pool as clients see them, by id."""
@@ -36,17 +41,21 @@ class Nodes:
         """Put a node into a state, as failures, preemption and recovery do.
 
         A node that leaves the state `idle` dies: what runs on it runs again elsewhere (counted as a requeue, not as a
-        retry), and its files are lost. Back in `idle` it takes tasks again.
+        retry), and its files are lost. Back in `idle` it takes tasks again, after its start task.
 
         BatchError PoolNotFound, NodeNotFound, OperationInvalidForCurrentState for one that leaves its pool.
         """
         pool, node = self._state.pool(pool_id), self._find(pool_id, node_id)
         if node.state is NodeState.LEAVING_POOL:
             raise BatchError(ErrorCode.OPERATION_INVALID_FOR_CURRENT_STATE)
-        changed = in_state(node, state, self._state).changed(errors=errors)
+        if state is NodeState.IDLE and node.state is not NodeState.IDLE:
+            changed = self._start_tasks.join(pool, node).changed(errors=errors)
+        else:
+            changed = in_state(node, state, self._state).changed(errors=errors)
         self._state.put_pool(pool.changed(nodes=tuple(changed if each.id == node.id else each for each in pool.nodes)))
         if state is not NodeState.IDLE:
             self._state.command(LoseNode(pool.id, node.id))
+            self._job_nodes.node_rebooted(node.id, wiped=True)
             self._runs.lose_all(pool.id, node.id)
 
     def _find(self, pool_id: str, node_id: str) -> Node:
@@ -72,10 +81,3 @@ def new_node(pool: Pool, number: int, state: State, *, dedicated: bool) -> Node:
         allocation_time=now,
         is_dedicated=dedicated,
     )
-
-
-def in_state(node: Node, node_state: NodeState, state: State) -> Node:
-    """Return a node in a state that it has from now on, if it had another."""
-    if node.state is node_state:
-        return node
-    return node.changed(state=node_state, state_transition_time=state.now())

@@ -18,5 +18,5 @@ def check_pool(pool: PoolCreate) -> None:
     if machine is None:
         raise BatchError(ErrorCode.MISSING_REQUIRED_PROPERTY, PropertyName="virtualMachineConfiguration")
     for name in ("imageReference", "nodeAgentSKUId"):
-        if name not in machine:
+        if name not in (machine.model_extra or {}):
             raise BatchError(ErrorCode.MISSING_REQUIRED_PROPERTY, PropertyName=f"virtualMachineConfiguration.{name}")

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from local.batch.errors import BatchError, ErrorCode
 from local.batch.machine.commands import RemoveNode
-from local.batch.machine.nodes import in_state, new_node
+from local.batch.machine.nodes import new_node
+from local.batch.machine.start_tasks import in_state
 from local.batch.machine.state import AlarmKind
 from local.batch.models.common import key_of
 from local.batch.models.pool import (
@@ -20,19 +21,26 @@ from local.batch.models.pool import (
 from local.batch.models.task import Ending
 
 if TYPE_CHECKING:
+    from local.batch.machine.job_nodes import JobNodes
     from local.batch.machine.jobs import Jobs
+    from local.batch.machine.start_tasks import StartTasks
     from local.batch.machine.state import State
     from local.batch.models.job import Job
-    from local.batch.models.pool import PoolCreate, PoolReplace, PoolResize, PoolUpdate
+    from local.batch.models.pool import Node, PoolCreate, PoolReplace, PoolResize, PoolUpdate
     from local.batch.models.task import Task
+
+_BOOTS_AGAIN = frozenset({NodeState.IDLE, NodeState.WAITING_FOR_START_TASK, NodeState.START_TASK_FAILED})
+"""The states from which a node comes back by itself; it stays in others that it was put into."""
 
 
 class Pools:
     """The operations on pools."""
 
-    def __init__(self, state: State, jobs: Jobs) -> None:
+    def __init__(self, state: State, jobs: Jobs, job_nodes: JobNodes, start_tasks: StartTasks) -> None:
         self._state = state
         self._jobs = jobs
+        self._job_nodes = job_nodes
+        self._start_tasks = start_tasks
 
     def create(self, spec: PoolCreate) -> Pool:
         """Add a pool; its nodes are usable a moment later. BatchError PoolExists."""
@@ -121,23 +129,37 @@ class Pools:
         if pool.settles_at is None or now < pool.settles_at or busy:
             return
         for node in leaving:
+            self._job_nodes.node_removed(node.id)
             self._state.command(RemoveNode(pool.id, node.id))
+        self._let_go(pool)
+        for job in list(self._state.jobs.values()):  # its release tasks may have been all that it waited for
+            self._jobs.settle(job)
+
+    def _let_go(self, pool: Pool) -> None:
+        now = self._state.now()
         if pool.state is PoolState.DELETING:
             self._state.remove_pool(pool)
             return
         usable = [node for node in pool.nodes if node.state is not NodeState.LEAVING_POOL]
         self._state.put_pool(
             pool.changed(
-                nodes=tuple(
-                    in_state(node, NodeState.IDLE, self._state) if node.state is NodeState.CREATING else node
-                    for node in usable
-                ),
+                nodes=tuple(self._joined(pool, node) for node in usable),
                 resize_errors=self._resize_errors(pool),
                 allocation_state=AllocationState.STEADY,
                 allocation_state_transition_time=now,
                 settles_at=None,
             )
         )
+
+    def reboot_all(self, pool: Pool) -> None:
+        """Let every node of a pool start anew, as when the machines that they run on were switched off and on."""
+        for node in pool.nodes:
+            self._job_nodes.node_rebooted(node.id, wiped=False)
+        nodes = (self._start_tasks.join(pool, node) if node.state in _BOOTS_AGAIN else node for node in pool.nodes)
+        self._state.put_pool(pool.changed(nodes=tuple(nodes)))
+
+    def _joined(self, pool: Pool, node: Node) -> Node:
+        return self._start_tasks.join(pool, node) if node.state is NodeState.CREATING else node
 
     def _existing(self, pool_id: str) -> Pool:
         pool = self._state.pool(pool_id)

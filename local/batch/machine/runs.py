@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from local.batch.failures import FailureCode, Phase, phase_of
-from local.batch.machine.commands import RemoveTaskDirectory, StartTask, TaskEnd, TaskRun
+from local.batch.failures import FailureCode
+from local.batch.machine.attempts import has_retries_left, shall_retry
+from local.batch.machine.commands import RemoveTaskDirectory, RunTask, TaskEnd, TaskRun
 from local.batch.machine.exit_conditions import exit_actions
+from local.batch.machine.job_nodes import Readiness
 from local.batch.machine.retention import files_expire_at
 from local.batch.machine.scheduler import Candidate, next_assignment
 from local.batch.machine.state import AlarmKind
+from local.batch.machine.task_moves import active_again, completed, requeued, waiting_for_retry
 from local.batch.models.common import FOR_EVER, key_of
 from local.batch.models.job import JobState, TaskFailureMode, TerminateReason
 from local.batch.models.pool import NodeState, PoolState
-from local.batch.models.task import Ending, JobAction, NodeInfo, TaskExecutionInfo, TaskResult, TaskState
+from local.batch.models.task import Ending, JobAction, NodeInfo, TaskState
 
 if TYPE_CHECKING:
+    from local.batch.machine.commands import PreparationRun
+    from local.batch.machine.job_nodes import JobNodes
     from local.batch.machine.jobs import Jobs
     from local.batch.machine.scheduler import Assignment
     from local.batch.machine.state import State
@@ -27,9 +32,10 @@ if TYPE_CHECKING:
 class Runs:
     """Starts tasks on nodes and takes their ends."""
 
-    def __init__(self, state: State, jobs: Jobs) -> None:
+    def __init__(self, state: State, jobs: Jobs, job_nodes: JobNodes) -> None:
         self._state = state
         self._jobs = jobs
+        self._job_nodes = job_nodes
 
     def start_ready(self, pool: Pool) -> None:
         """Start every task of the pool's jobs that can start now."""
@@ -51,20 +57,31 @@ class Runs:
             return
         job = self._state.job(run.job_id)
         if task.ending is Ending.REQUEUED:
-            self._requeue(job, task)
-        elif task.ending is None and _shall_retry(task, end):
-            self._retry(job, task)
+            self._state.put_task(job, requeued(task, self._state.now()))
+        elif task.ending is None and shall_retry(end, _retry_limit(task), task.execution_info.retry_count):
+            self._state.put_task(job, waiting_for_retry(task, self._state.now()))
         else:
             failure = FailureCode.TASK_ENDED.info() if task.ending else end.failure
             self.complete(job, task, TaskEnd(end.exit_code, failure, end.container))
         self._jobs.settle(self._state.job(run.job_id))
 
+    def end_preparation(self, run: PreparationRun, end: TaskEnd) -> None:
+        """Take a node's report of a job's preparation; then the tasks that wait for it run there, or elsewhere."""
+        if not self._job_nodes.end_preparation(run, end):
+            return
+        job = self._state.job(run.job_id)
+        for task in self._state.tasks_of(job).running():
+            here = task.node_info and task.node_info.node_id == run.node_id
+            if here and task.state is TaskState.PREPARING:
+                self._start_prepared(self._state.job(run.job_id), task, run.node_id)
+        self._jobs.settle(self._state.job(run.job_id))
+
     def complete(self, job: Job, task: Task, end: TaskEnd) -> None:
         """Complete a task, then do what its exit conditions and the job's settings ask for."""
-        completed = self._state.put_task(job, _completed(task, end, self._state))
-        self.set_retention(job.id, completed)
+        ended = self._state.put_task(job, completed(task, end, self._state.now()))
+        self.set_retention(job.id, ended)
         if job.on_task_failure is TaskFailureMode.PERFORM_EXIT_OPTIONS_JOB_ACTION:
-            action = exit_actions(completed).job
+            action = exit_actions(ended).job
             if action is JobAction.TERMINATE:
                 self._jobs.end(job, TerminateReason.TASK_FAILED)
             elif action is JobAction.DISABLE:
@@ -76,7 +93,7 @@ class Runs:
         if task.ending is Ending.ENDED or job.state is not JobState.ACTIVE:
             self.complete(job, task, TaskEnd(failure=FailureCode.TASK_ENDED.info()))
             return
-        self._state.put_task(job, _active_again(task, self._state))
+        self._state.put_task(job, active_again(task, self._state.now()))
 
     def lose_all(self, pool_id: str, node_id: str) -> None:
         """Put back every task of a node that died: a requeue, not a retry. What was being ended has ended."""
@@ -114,7 +131,7 @@ class Runs:
         if task.ending is Ending.ENDED:
             self.complete(job, task, TaskEnd(failure=FailureCode.TASK_ENDED.info()))
         else:
-            self._requeue(job, task)
+            self._state.put_task(job, requeued(task, self._state.now()))
         self._jobs.settle(self._state.job(job.id))
 
     def _free_slots(self, pool: Pool) -> dict[str, int]:
@@ -127,77 +144,40 @@ class Runs:
         pool_key = key_of(pool.id)
         jobs = (self._state.jobs[key] for key in self._state.jobs_with_ready_tasks)
         return [
-            Candidate(job, self._state.tasks_of(job))
+            Candidate(job, self._state.tasks_of(job), self._job_nodes.refused(job))
             for job in jobs
             if job.state is JobState.ACTIVE and key_of(job.pool_id) == pool_key
         ]
 
     def _start(self, pool: Pool, assignment: Assignment) -> None:
         job, task, now = assignment.job, assignment.task, self._state.now()
+        task = task.changed(node_info=NodeInfo(pool_id=pool.id, node_id=assignment.node_id))
+        readiness = self._job_nodes.prepare(job, pool.id, assignment.node_id)
+        if readiness is Readiness.PREPARING:
+            self._state.put_task(job, task.moved(TaskState.PREPARING, now))
+        else:
+            self._run(self._state.job(job.id), task, pool, assignment.node_id)
+
+    def _start_prepared(self, job: Job, task: Task, node_id: str) -> None:
+        pool = self._state.pools.get(key_of(job.pool_id))
+        if pool and job.state is JobState.ACTIVE and self._job_nodes.readiness(job, node_id) is Readiness.READY:
+            self._run(job, task, pool, node_id)
+        else:
+            self._state.put_task(job, active_again(task, self._state.now()))
+
+    def _run(self, job: Job, task: Task, pool: Pool, node_id: str) -> None:
+        now = self._state.now()
         execution = task.execution_info.changed(start_time=now)
         if task.retrying:
             execution = execution.changed(last_retry_time=now)
-        task = task.moved(TaskState.RUNNING, now).changed(
-            execution_info=execution,
-            node_info=NodeInfo(pool_id=pool.id, node_id=assignment.node_id),
-            run=task.run + 1,
-            retrying=False,
-        )
+        task = task.moved(TaskState.RUNNING, now).changed(execution_info=execution, run=task.run + 1, retrying=False)
         self._state.put_task(job, task)
+        self._job_nodes.note_task(job, pool.id, node_id)
         self.set_time_limit(job, task)
+        left = has_retries_left(_retry_limit(task), task.execution_info.retry_count)
         run = TaskRun(job.id, task.id, task.run)
-        self._state.command(StartTask(run, job, task, pool.id, assignment.node_id, _has_retries_left(task)))
-
-    def _requeue(self, job: Job, task: Task) -> None:
-        again = _active_again(task, self._state)
-        counted = again.execution_info.changed(
-            requeue_count=again.execution_info.requeue_count + 1, last_requeue_time=self._state.now()
-        )
-        self._state.put_task(job, again.changed(execution_info=counted))
-
-    def _retry(self, job: Job, task: Task) -> None:
-        again = _active_again(task, self._state)
-        counted = again.execution_info.changed(retry_count=again.execution_info.retry_count + 1)
-        self._state.put_task(job, again.changed(execution_info=counted, retrying=True))
+        self._state.command(RunTask(run, task, task.id, pool, node_id, job, retries_left=left))
 
 
-def _has_retries_left(task: Task) -> bool:
-    limit = task.constraints.max_task_retry_count or 0
-    return limit < 0 or task.execution_info.retry_count < limit
-
-
-def _shall_retry(task: Task, end: TaskEnd) -> bool:
-    """Exit codes are retried; what kept the command from starting, and failed uploads, are not."""
-    if not end.exit_code or (end.failure and phase_of(end.failure) is not Phase.COMMAND):
-        return False
-    return _has_retries_left(task)
-
-
-def _active_again(task: Task, state: State) -> Task:
-    kept = task.execution_info
-    execution = TaskExecutionInfo(
-        retry_count=kept.retry_count,
-        last_retry_time=kept.last_retry_time,
-        requeue_count=kept.requeue_count,
-        last_requeue_time=kept.last_requeue_time,
-    )
-    return task.moved(TaskState.ACTIVE, state.now()).changed(execution_info=execution, ending=None)
-
-
-def _completed(task: Task, end: TaskEnd, state: State) -> Task:
-    failure = end.failure
-    if failure is None and end.exit_code:
-        failure = FailureCode.FAILURE_EXIT_CODE.info(
-            Message="The task exited with an exit code representing a failure",
-            AdditionalErrorCode=FailureCode.FAILURE_EXIT_CODE.code,
-        )
-    now = state.now()
-    execution = task.execution_info.changed(
-        start_time=task.execution_info.start_time or now,
-        end_time=now,
-        exit_code=end.exit_code,
-        container_info=end.container,
-        failure_info=failure,
-        result=TaskResult.FAILURE if failure else TaskResult.SUCCESS,
-    )
-    return task.moved(TaskState.COMPLETED, now).changed(execution_info=execution, ending=None, retrying=False)
+def _retry_limit(task: Task) -> int:
+    return task.constraints.max_task_retry_count or 0

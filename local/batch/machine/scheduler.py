@@ -20,10 +20,11 @@ CREATION_TIME_ORDER = "creationtime"
 
 @dataclass(frozen=True)
 class Candidate:
-    """A job of the pool that may run tasks, and its tasks."""
+    """A job of the pool that may run tasks, its tasks, and the nodes that run none of them."""
 
     job: Job
     tasks: JobTasks
+    refused_nodes: frozenset[str] = frozenset()
 
     @property
     def may_run_more(self) -> bool:
@@ -49,12 +50,12 @@ def next_assignment(
     Jobs of higher priority go first; among equals the one with the fewest running tasks, or the oldest if the pool's
     policy says so. A task that needs more slots than any node has free does not hold up those behind it.
     """
-    most_free = max(free_slots.values(), default=0)
     for candidate in sorted(
         (each for each in candidates if each.may_run_more), key=lambda each: _rank(each, job_order)
     ):
-        for task in candidate.tasks.ready(most_free):
-            node_id = _choose_node(free_slots, task.required_slots, fill)
+        allowed = {node_id: free for node_id, free in free_slots.items() if node_id not in candidate.refused_nodes}
+        for task in candidate.tasks.ready(max(allowed.values(), default=0)):
+            node_id = _choose_node(allowed, task.required_slots, fill)
             if node_id is not None:
                 return Assignment(candidate.job, task, node_id)
     return None

@@ -13,7 +13,7 @@ from local.batch.errors import BatchError, ErrorCode
 from local.batch.machine.job_tasks import JobTasks
 from local.batch.models.common import key_of
 from local.batch.models.job import JobState
-from local.batch.models.task import TaskState
+from local.batch.models.task import ON_NODE, TaskState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,6 +65,7 @@ class NodeWork:
 class AlarmKind(Enum):
     """What is to be looked at when an alarm goes off."""
 
+    JOB_NODE_TIME_LIMIT = auto()
     JOB_SETTLES = auto()
     JOB_TIME_LIMIT = auto()
     POOL_SETTLES = auto()
@@ -255,6 +256,6 @@ class State:
             self._succeeded_on[task.node_info.node_id] += task.succeeded
 
     def _count_slots(self, task: Task | None, sign: int) -> None:
-        if task and task.state is TaskState.RUNNING and task.node_info:
+        if task and task.state in ON_NODE and task.node_info:
             self.used_slots[task.node_info.node_id] += sign * task.required_slots
             self.running_tasks[task.node_info.node_id] += sign

@@ -6,10 +6,12 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from local.batch.errors import BatchError, ErrorCode, invalid_property, not_implemented
+from local.batch.models.common import key_of
 from local.batch.models.job import TaskFailureMode
 
 if TYPE_CHECKING:
     from local.batch.models.job import Job
+    from local.batch.models.node_task import NodeTask
     from local.batch.models.task import TaskCreate
 
 MAX_DEPENDENCIES_LENGTH = 64_000
@@ -22,9 +24,25 @@ def check_task(job: Job, task: TaskCreate) -> None:
         raise not_implemented("multiInstanceSettings")
     if task.application_package_references:
         raise not_implemented("applicationPackageReferences")
+    _check_id(job, task)
     _check_dependencies(job, task)
     _check_exit_conditions(job, task)
+    check_node_task(task)
+
+
+def check_node_task(task: NodeTask) -> None:
+    """Refuse what no task of any kind may have."""
     _check_resource_files(task)
+    if task.user_identity and task.user_identity.username is not None:
+        raise not_implemented("userIdentity.username")
+
+
+def _check_id(job: Job, task: TaskCreate) -> None:
+    preparation, release = job.job_preparation_task, job.job_release_task
+    if preparation and key_of(preparation.id) == key_of(task.id):
+        raise BatchError(ErrorCode.TASK_ID_SAME_AS_JOB_PREPARATION_TASK)
+    if release and key_of(release.id) == key_of(task.id):
+        raise BatchError(ErrorCode.TASK_ID_SAME_AS_JOB_RELEASE_TASK)
 
 
 def _check_dependencies(job: Job, task: TaskCreate) -> None:
@@ -48,7 +66,7 @@ def _check_exit_conditions(job: Job, task: TaskCreate) -> None:
             raise invalid_property("dependencyAction", options.dependency_action, reason)
 
 
-def _check_resource_files(task: TaskCreate) -> None:
+def _check_resource_files(task: NodeTask) -> None:
     length = sum(len(file.model_dump_json(by_alias=True, exclude_none=True)) for file in task.resource_files)
     if length > MAX_RESOURCE_FILES_LENGTH:
         reason = f"resourceFiles take {length} characters; at most {MAX_RESOURCE_FILES_LENGTH} are allowed."

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, Field
 
 from local.batch.models.common import UNLIMITED, BatchModel, Duration, Json, NameValuePair, ResourceId, WireEnum
+from local.batch.models.node_task import NodeTask, NodeTaskExecutionInfo
+from local.batch.models.task import DEFAULT_RETENTION, TaskConstraints
 
 
 class JobState(WireEnum):
@@ -79,6 +81,38 @@ def _not_zero(value: int) -> int:
 
 
 ParallelTasks = Annotated[int, Field(ge=-1), AfterValidator(_not_zero)]
+LONGEST_RELEASE = timedelta(minutes=15)
+
+
+class JobPreparationTask(NodeTask):
+    """What runs on a node before the first task of the job there."""
+
+    id: ResourceId = "jobpreparation"
+    constraints: TaskConstraints = TaskConstraints()
+    wait_for_success: bool = True
+    rerun_on_node_reboot_after_success: bool = True
+
+
+class JobReleaseTask(NodeTask):
+    """What runs when the job ends, on the nodes that its tasks ran on."""
+
+    id: ResourceId = "jobrelease"
+    max_wall_clock_time: Duration = Field(default=LONGEST_RELEASE, le=LONGEST_RELEASE)
+    retention_time: Duration = DEFAULT_RETENTION
+
+
+class JobOnNode(BatchModel):
+    """What a job has on a node: how its preparation and release tasks went there.
+
+    `run` counts their starts, so that a late report of an earlier one is told apart.
+    """
+
+    pool_id: str
+    node_id: str
+    preparation: NodeTaskExecutionInfo | None = None
+    release: NodeTaskExecutionInfo | None = None
+    ran_tasks: bool = False
+    run: int = 0
 
 
 class JobReplace(BatchModel):
@@ -118,8 +152,8 @@ class JobCreate(BatchModel):
     max_parallel_tasks: ParallelTasks = UNLIMITED_PARALLEL_TASKS
     constraints: JobConstraints = JobConstraints()
     job_manager_task: Json = None
-    job_preparation_task: Json = None
-    job_release_task: Json = None
+    job_preparation_task: JobPreparationTask | None = None
+    job_release_task: JobReleaseTask | None = None
     common_environment_settings: tuple[NameValuePair, ...] = ()
     pool_info: PoolInfo
     on_all_tasks_complete: AllTasksCompleteMode = AllTasksCompleteMode.NO_ACTION
@@ -140,7 +174,7 @@ class JobExecutionInfo(BatchModel):
 class Job(JobCreate):
     """A job as the service shows it. `settles_at` is when the state that it is passing through may end."""
 
-    local_fields: ClassVar[frozenset[str]] = frozenset({"settles_at"})
+    local_fields: ClassVar[frozenset[str]] = frozenset({"settles_at", "on_nodes"})
 
     e_tag: str
     last_modified: datetime
@@ -151,6 +185,7 @@ class Job(JobCreate):
     previous_state_transition_time: datetime | None = None
     execution_info: JobExecutionInfo
     settles_at: datetime | None = None
+    on_nodes: tuple[JobOnNode, ...] = ()
 
     @property
     def pool_id(self) -> str:

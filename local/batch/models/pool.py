@@ -5,16 +5,10 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import ClassVar, Self
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
-from local.batch.models.common import (
-    BatchModel,
-    Duration,
-    Json,
-    NameValuePair,
-    ResourceId,
-    WireEnum,
-)
+from local.batch.models.common import BatchModel, Duration, Json, NameValuePair, ResourceId, WireEnum
+from local.batch.models.node_task import ContainerRegistry, NodeTaskExecutionInfo, StartTask
 
 MAX_SLOTS_PER_NODE = 256
 SHORTEST_RESIZE_TIMEOUT = timedelta(minutes=5)
@@ -78,16 +72,32 @@ class TaskSchedulingPolicy(BatchModel):
     job_default_order: str | None = None
 
 
+class ContainerConfiguration(BatchModel):
+    """What a pool has for containers; its registries serve tasks that name none of their own."""
+
+    model_config = ConfigDict(extra="allow")
+
+    container_registries: tuple[ContainerRegistry, ...] = ()
+
+
+class VirtualMachineConfiguration(BatchModel):
+    """The machines of a pool; of all that is stored and returned, only what they have for containers matters here."""
+
+    model_config = ConfigDict(extra="allow")
+
+    container_configuration: ContainerConfiguration | None = None
+
+
 class PoolUpdate(BatchModel):
     """What can be changed after a pool was created (PATCH); None leaves a property as it is."""
 
     display_name: str | None = None
     vm_size: str | None = None
     enable_inter_node_communication: bool | None = None
-    start_task: Json = None
+    start_task: StartTask | None = None
     application_package_references: Json = None
     metadata: tuple[NameValuePair, ...] | None = None
-    virtual_machine_configuration: Json = None
+    virtual_machine_configuration: VirtualMachineConfiguration | None = None
     task_slots_per_node: int | None = Field(default=None, ge=1, le=MAX_SLOTS_PER_NODE)
     task_scheduling_policy: TaskSchedulingPolicy | None = None
     network_configuration: Json = None
@@ -101,7 +111,7 @@ class PoolUpdate(BatchModel):
 class PoolReplace(BatchModel):
     """What `updateproperties` replaces: a property that is left out is removed. Two may not be left out."""
 
-    start_task: Json = None
+    start_task: StartTask | None = None
     application_package_references: Json
     certificate_references: Json = None
     metadata: tuple[NameValuePair, ...]
@@ -114,7 +124,7 @@ class PoolCreate(BatchModel):
     id: ResourceId
     display_name: str | None = None
     vm_size: str
-    virtual_machine_configuration: Json = None
+    virtual_machine_configuration: VirtualMachineConfiguration | None = None
     resize_timeout: Duration = Field(default=timedelta(minutes=15), ge=SHORTEST_RESIZE_TIMEOUT)
     target_dedicated_nodes: int = Field(default=0, ge=0)
     target_low_priority_nodes: int = Field(default=0, ge=0)
@@ -123,7 +133,7 @@ class PoolCreate(BatchModel):
     auto_scale_evaluation_interval: Duration | None = None
     enable_inter_node_communication: bool = False
     network_configuration: Json = None
-    start_task: Json = None
+    start_task: StartTask | None = None
     application_package_references: Json = None
     application_licenses: Json = None
     certificate_references: Json = None
@@ -146,7 +156,9 @@ class NodeError(BatchModel):
 
 
 class Node(BatchModel):
-    """A node of a pool; `dedicated` is false for spot and low-priority nodes."""
+    """A node of a pool; `is_dedicated` is false for spot nodes. `run` counts the starts of its start task."""
+
+    local_fields: ClassVar[frozenset[str]] = frozenset({"run"})
 
     id: str
     state: NodeState
@@ -154,6 +166,8 @@ class Node(BatchModel):
     allocation_time: datetime
     is_dedicated: bool
     errors: tuple[NodeError, ...] = ()
+    start_task_info: NodeTaskExecutionInfo | None = None
+    run: int = 0
 
 
 class ResizeError(BatchModel):
@@ -162,6 +176,19 @@ class ResizeError(BatchModel):
     code: str
     message: str
     values: tuple[NameValuePair, ...] = ()
+
+
+class UserAssignedIdentity(BatchModel):
+    """An identity that the nodes of a pool can use."""
+
+    resource_id: str
+
+
+class PoolIdentity(BatchModel):
+    """The identities of a pool, which no client of this API can give it: Azure's resource manager does."""
+
+    type: str = "UserAssigned"
+    user_assigned_identities: tuple[UserAssignedIdentity, ...] = ()
 
 
 class Pool(PoolCreate):
@@ -177,6 +204,7 @@ class Pool(PoolCreate):
     allocation_state: AllocationState
     allocation_state_transition_time: datetime
     resize_errors: tuple[ResizeError, ...] = ()
+    identity: PoolIdentity | None = None
     nodes: tuple[Node, ...] = ()
     nodes_allocated: int = 0
     settles_at: datetime | None = None
@@ -185,6 +213,17 @@ class Pool(PoolCreate):
     def count(self, *, dedicated: bool) -> int:
         """How many nodes of one kind the pool has now."""
         return sum(node.is_dedicated is dedicated for node in self.nodes)
+
+    @property
+    def container_configuration(self) -> ContainerConfiguration | None:
+        """What the pool has for containers, if it was made for them."""
+        machine = self.virtual_machine_configuration
+        return machine.container_configuration if machine else None
+
+    def has_identity(self, resource_id: str | None) -> bool:
+        """Whether the pool's nodes can use an identity; resource ids are compared without regard to case."""
+        ours = self.identity.user_assigned_identities if self.identity else ()
+        return (resource_id or "").lower() in {identity.resource_id.lower() for identity in ours}
 
     def target(self, *, dedicated: bool) -> int:
         """How many nodes of one kind the pool should have."""

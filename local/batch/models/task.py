@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import ClassVar, Self
+from typing import ClassVar
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from local.batch.models.common import (
     UNLIMITED,
@@ -17,23 +17,22 @@ from local.batch.models.common import (
     ResourceId,
     WireEnum,
 )
+from local.batch.models.node_task import ContainerExecutionInfo, IdentityReference, NodeTask, TaskResult
 
 DEFAULT_RETENTION = timedelta(days=7)
 
 
 class TaskState(WireEnum):
-    """The states of a task that this service shows."""
+    """The states of a task: a preparing one has a node, where it waits for the job's preparation task."""
 
     ACTIVE = "active"
+    PREPARING = "preparing"
     RUNNING = "running"
     COMPLETED = "completed"
 
 
-class TaskResult(WireEnum):
-    """How a completed task ended."""
-
-    SUCCESS = "success"
-    FAILURE = "failure"
+ON_NODE = frozenset({TaskState.PREPARING, TaskState.RUNNING})
+"""The states in which a task takes up slots of a node."""
 
 
 class JobAction(WireEnum):
@@ -98,48 +97,6 @@ class ExitConditions(BatchModel):
         return by_code + by_range + [options for options in single if options]
 
 
-class ContainerSettings(BatchModel):
-    """The container that a task runs in."""
-
-    image_name: str
-    container_run_options: str | None = None
-    registry: Json = None
-    working_directory: str | None = None
-    container_host_batch_bind_mounts: Json = None
-
-
-class IdentityReference(BatchModel):
-    """A user-assigned identity of the pool, which stands for a SAS."""
-
-    resource_id: str | None = None
-
-
-class ResourceFile(BatchModel):
-    """Files that the node downloads before the command runs."""
-
-    auto_storage_container_name: str | None = None
-    storage_container_url: str | None = None
-    http_url: str | None = None
-    blob_prefix: str | None = None
-    file_path: str | None = None
-    file_mode: str | None = Field(default=None, pattern=r"^[0-7]{3,4}$")
-    identity_reference: IdentityReference | None = None
-
-    @model_validator(mode="after")
-    def _has_one_source(self) -> Self:
-        sources = (self.auto_storage_container_name, self.storage_container_url, self.http_url)
-        if sum(source is not None for source in sources) != 1:
-            msg = "Exactly one of autoStorageContainerName, storageContainerUrl and httpUrl must be specified."
-            raise ValueError(msg)
-        if self.http_url is not None and not self.file_path:
-            msg = "filePath must be specified with httpUrl."
-            raise ValueError(msg)
-        if self.http_url is not None and self.blob_prefix is not None:
-            msg = "blobPrefix cannot be specified with httpUrl."
-            raise ValueError(msg)
-        return self
-
-
 class BlobContainerDestination(BatchModel):
     """Where output files go: `path` is a folder if the pattern has wildcards, otherwise the blob's name."""
 
@@ -191,21 +148,16 @@ class TaskDependencies(BatchModel):
     task_id_ranges: tuple[TaskIdRange, ...] = ()
 
 
-class TaskCreate(BatchModel):
+class TaskCreate(NodeTask):
     """What a client gives to add a task."""
 
     id: ResourceId
     display_name: str | None = None
     exit_conditions: ExitConditions | None = None
-    command_line: str = Field(min_length=1)
-    container_settings: ContainerSettings | None = None
-    resource_files: tuple[ResourceFile, ...] = ()
     output_files: tuple[OutputFile, ...] = ()
-    environment_settings: tuple[NameValuePair, ...] = ()
     affinity_info: Json = None
     constraints: TaskConstraints = TaskConstraints()
     required_slots: int = Field(default=1, ge=1)
-    user_identity: Json = None
     multi_instance_settings: Json = None
     depends_on: TaskDependencies | None = None
     application_package_references: Json = None
@@ -216,14 +168,6 @@ class TaskReplace(BatchModel):
     """What PUT can change on a task: its constraints."""
 
     constraints: TaskConstraints = TaskConstraints()
-
-
-class ContainerExecutionInfo(BatchModel):
-    """The container that a task ran in."""
-
-    container_id: str | None = None
-    state: str | None = None
-    error: str | None = None
 
 
 class TaskExecutionInfo(BatchModel):

@@ -7,8 +7,8 @@ import logging
 import shutil
 from typing import TYPE_CHECKING
 
-from local.batch.machine.commands import LoseNode, RemoveNode, RemoveTaskDirectory, StartTask, StopTask
-from local.batch.node.directories import TaskDirectories, node_directory
+from local.batch.machine.commands import LoseNode, RemoveNode, RemoveTaskDirectory, RunTask, StopTask
+from local.batch.node.directories import TaskDirectories, node_directory, task_root
 from local.batch.node.leftovers import Leftovers
 from local.batch.node.task_process import TaskProcess
 
@@ -16,22 +16,22 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
     from pathlib import Path
 
-    from local.batch.machine.commands import Command, TaskEnd, TaskRun
+    from local.batch.machine.commands import Command, Run, TaskEnd
     from local.batch.node.task_process import NodeSettings
 
 log = logging.getLogger(__name__)
 
 
 class Agent:
-    """Runs tasks as processes below `settings.root`; `report` gets the end of every run, on the event loop."""
+    """Runs tasks below `settings.root`; `report` gets the end of every run, on the event loop."""
 
-    def __init__(self, settings: NodeSettings, report: Callable[[TaskRun, TaskEnd], None]) -> None:
+    def __init__(self, settings: NodeSettings, report: Callable[[Run, TaskEnd], None]) -> None:
         self._settings = settings
         self._report = report
-        self._leftovers = Leftovers(settings.root / ".process-groups")
-        self._processes: dict[TaskRun, TaskProcess] = {}
+        self._leftovers = Leftovers(settings.root)
+        self._processes: dict[Run, TaskProcess] = {}
         self._work: set[asyncio.Task[None]] = set()
-        self._runs: dict[TaskRun, asyncio.Task[None]] = {}
+        self._runs: dict[Run, asyncio.Task[None]] = {}
         self._dying: dict[str, asyncio.Task[None]] = {}
 
     def remove_leftovers(self) -> None:
@@ -41,21 +41,18 @@ class Agent:
     def execute(self, command: Command) -> None:
         """Begin to carry out a command; returns at once."""
         match command:
-            case StartTask():
+            case RunTask():
                 process = TaskProcess(command, self._settings, self._leftovers)
                 self._processes[command.run] = process
                 self._runs[command.run] = self._begin(self._run(command.run, process))
                 self._runs[command.run].add_done_callback(lambda _: self._forget(command.run))
-            case StopTask(run):
-                self._stop(run)
+            case StopTask(run, uploads):
+                self._stop(run, uploads=uploads)
             case RemoveTaskDirectory():
                 self._begin(self._remove_task_directory(command))
-            case RemoveNode(pool_id, node_id):
-                self._begin(_remove(node_directory(self._settings.root, pool_id, node_id)))
-
-            case LoseNode():
+            case RemoveNode() | LoseNode():
                 dying = self._dying.get(command.node_id)
-                self._dying[command.node_id] = self._begin(self._lose_node(command, dying))
+                self._dying[command.node_id] = self._begin(self._end_node(command, dying))
 
     async def close(self) -> None:
         """End all processes; nothing is reported of them, so that they count as running."""
@@ -63,9 +60,9 @@ class Agent:
             work.cancel()
         await asyncio.gather(*self._work, return_exceptions=True)
 
-    def _stop(self, run: TaskRun) -> None:
+    def _stop(self, run: Run, *, uploads: bool) -> None:
         if process := self._processes.get(run):
-            process.stop()
+            process.stop(uploads=uploads)
 
     def _begin(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.ensure_future(work)
@@ -78,17 +75,18 @@ class Agent:
         if not work.cancelled() and (error := work.exception()):
             log.error("The node agent failed: %s", error, exc_info=error)
 
-    async def _run(self, run: TaskRun, process: TaskProcess) -> None:
+    async def _run(self, run: Run, process: TaskProcess) -> None:
         if dying := self._dying.get(process.node_id):  # the node is back before all of its past is gone
             await asyncio.wait({dying})
         self._report(run, await process.run())
 
-    def _forget(self, run: TaskRun) -> None:
+    def _forget(self, run: Run) -> None:
         """Note that nothing of a run is left; it may have been cancelled before its first step."""
         self._processes.pop(run).ended.set()
         del self._runs[run]
 
-    async def _lose_node(self, node: LoseNode, dying: asyncio.Task[None] | None) -> None:
+    async def _end_node(self, node: RemoveNode | LoseNode, dying: asyncio.Task[None] | None) -> None:
+        """End whatever runs on a node, without a report, and remove its files; it may be dying already."""
         runs = [self._runs[run] for run, process in self._processes.items() if process.node_id == node.node_id]
         for run in runs:
             run.cancel()
@@ -98,12 +96,12 @@ class Agent:
         await _remove(node_directory(self._settings.root, node.pool_id, node.node_id))
 
     async def _remove_task_directory(self, command: RemoveTaskDirectory) -> None:
-        for run, process in list(self._processes.items()):
-            if (run.job_id, run.task_id) == (command.job_id, command.task_id):
+        below = task_root(command.job_id, command.task_id)
+        directory = TaskDirectories.of(self._settings.root, command.pool_id, command.node_id, below).task
+        for process in list(self._processes.values()):
+            if process.directory == directory:
                 await process.ended.wait()
-        root = self._settings.root
-        directories = TaskDirectories.of(root, command.pool_id, command.node_id, command.job_id, command.task_id)
-        await _remove(directories.task)
+        await _remove(directory)
 
 
 async def _remove(directory: Path) -> None:

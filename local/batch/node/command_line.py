@@ -3,60 +3,71 @@
 from __future__ import annotations
 
 import shlex
-from argparse import ArgumentError, ArgumentParser
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from local.batch.failures import FailureCode
+from local.batch.models.node_task import ContainerWorkingDirectory
 from local.batch.node.pre_processing import PreProcessingError
+from local.batch.node.run_options import RunOptions
+from local.batch.node.task_user import TaskUser, service_is_root, user_of
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from local.batch.models.node_task import ContainerSettings, NodeTask
 
-    from local.batch.models.task import ContainerSettings, Task
-
-IMAGE_DEFAULT_WORKING_DIRECTORY = "containerimagedefault"
+CONTAINER_ROOT = Path("/")
 
 
 @dataclass(frozen=True)
 class Execution:
-    """A program with its arguments, where it runs, and variables of its own."""
+    """A program with its arguments, where it runs and as whom (None: the service's user), and variables of its own."""
 
     arguments: tuple[str, ...]
     directory: Path
+    user: TaskUser | None
     variables: dict[str, str]
 
 
-def execution_of(task: Task, working_directory: Path) -> Execution:
-    """Return what is executed for a task; for a container task, what its container would execute.
-
-    No image is ever looked at: without an entry point in the run options the command line itself is the command. Of the
-    run options, entry point, environment and working directory are honoured. PreProcessingError if either cannot be
-    read.
-    """
+def split_command_line(command_line: str) -> tuple[str, ...]:
+    """Return the arguments of a command line; PreProcessingError if it cannot be read."""
     try:
-        arguments = tuple(shlex.split(task.command_line))
+        return tuple(shlex.split(command_line))
     except ValueError as error:
         raise PreProcessingError(FailureCode.COMMAND_LAUNCH_FAILED.info(Message=str(error))) from error
+
+
+def execution_of(task: NodeTask, working_directory: Path) -> Execution:
+    """Return the process that runs for a task; for a container task, the one that its container would run.
+
+    No image is ever looked at: without an entry point in the run options the command line itself is the command. Of the
+    run options, entry point, environment, working directory and numeric users are honoured. PreProcessingError if
+    either cannot be read.
+    """
+    arguments = split_command_line(task.command_line)
     if task.container_settings is None:
-        return Execution(arguments, working_directory, {})
-    return _in_container(task.container_settings, arguments, working_directory)
+        return Execution(arguments, working_directory, user_of(task), {})
+    return _in_container(task, task.container_settings, arguments, working_directory)
 
 
-def _in_container(settings: ContainerSettings, arguments: tuple[str, ...], working_directory: Path) -> Execution:
-    parser = ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
-    parser.add_argument("--entrypoint")
-    parser.add_argument("-e", "--env", action="append", default=[])
-    parser.add_argument("-w", "--workdir")
-    try:
-        options, _ = parser.parse_known_args(shlex.split(settings.container_run_options or ""))
-    except (ArgumentError, ValueError) as error:
-        raise PreProcessingError(FailureCode.CONTAINER_INVALID_SETTINGS.info(Message=str(error))) from error
-    directory = working_directory
-    if (settings.working_directory or "").lower() == IMAGE_DEFAULT_WORKING_DIRECTORY:
-        directory = working_directory.__class__("/")
-    if options.workdir:
-        directory = directory / options.workdir
-    entry_point = (options.entrypoint,) if options.entrypoint else ()
-    variables = dict(setting.split("=", 1) for setting in options.env if "=" in setting)
-    return Execution((*entry_point, *arguments), directory, variables)
+def _in_container(
+    task: NodeTask, settings: ContainerSettings, arguments: tuple[str, ...], working_directory: Path
+) -> Execution:
+    options = RunOptions.of(settings)
+    in_image = settings.working_directory is ContainerWorkingDirectory.CONTAINER_IMAGE_DEFAULT
+    directory = CONTAINER_ROOT if in_image else working_directory
+    if options.working_directory:
+        directory = directory / options.working_directory
+    entry_point = (options.entry_point,) if options.entry_point else ()
+    command = (*entry_point, *arguments)
+    if not command:
+        message = "The command is the image's own entry point, which only a container engine knows: use --containers."
+        raise PreProcessingError(FailureCode.COMMAND_LAUNCH_FAILED.info(Message=message))
+    return Execution(command, directory, _user(task, options), options.variables)
+
+
+def _user(task: NodeTask, options: RunOptions) -> TaskUser | None:
+    ids = options.user_ids()
+    if ids is None or not service_is_root():
+        return user_of(task)
+    return None if ids[0] == 0 else TaskUser(*ids)

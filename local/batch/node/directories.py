@@ -1,7 +1,8 @@
 """Where things lie on a node.
 
 https://learn.microsoft.com/azure/batch/files-and-directories: below the node's root directory, `shared`, `startup` and
-`workitems/<job>/job-1/<task>`; in a task's directory `stdout.txt`, `stderr.txt` and the working directory `wd`.
+`workitems/<job>/job-1/<task>`; in a task's directory `stdout.txt`, `stderr.txt` and the working directory `wd`. The
+start task's directory is `startup`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-_NODE_DIRECTORIES = ("shared", "startup", "workitems", "volatile", "fsmounts", "applications")
+START_TASK_ROOT = "startup"
+"""The directory of the start task, relative to its node's."""
+_NODE_DIRECTORIES = ("shared", START_TASK_ROOT, "workitems", "volatile", "fsmounts", "applications")
+_FOR_ALL_USERS = 0o777
 
 
 def node_directory(root: Path, pool_id: str, node_id: str) -> Path:
@@ -33,10 +37,34 @@ class TaskDirectories:
     task: Path
 
     @classmethod
-    def of(cls, root: Path, pool_id: str, node_id: str, job_id: str, task_id: str) -> TaskDirectories:
-        """Name the directories of a task, whether they exist or not."""
+    def of(cls, root: Path, pool_id: str, node_id: str, below: str) -> TaskDirectories:
+        """Name the directories of a task, whether they exist or not; `below` is `task_root` or `START_TASK_ROOT`."""
         node = node_directory(root.absolute(), pool_id, node_id)
-        return cls(node=node, task=node / task_root(job_id, task_id))
+        return cls(node=node, task=node / below)
+
+    @property
+    def shared(self) -> Path:
+        """What all tasks of the node may read and write."""
+        return self.node / "shared"
+
+    @property
+    def startup(self) -> Path:
+        """The directory of the start task."""
+        return self.node / START_TASK_ROOT
+
+    @property
+    def mounts(self) -> Path:
+        """Where file systems would be mounted; always empty here."""
+        return self.node / "fsmounts"
+
+    @property
+    def applications(self) -> Path:
+        """Where application packages would lie; always empty here."""
+        return self.node / "applications"
+
+    def sibling(self, task_id: str) -> Path:
+        """Return the directory of another task of the same job."""
+        return self.task.parent / task_id
 
     @property
     def working(self) -> Path:
@@ -62,5 +90,6 @@ class TaskDirectories:
         """Create what is not there; what an earlier run of the task left stays."""
         for name in _NODE_DIRECTORIES:
             (self.node / name).mkdir(parents=True, exist_ok=True)
+        self.shared.chmod(_FOR_ALL_USERS)
         self.working.mkdir(parents=True, exist_ok=True)
         self.certificates.mkdir(exist_ok=True)

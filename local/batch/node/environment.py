@@ -11,12 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from local.batch.machine.commands import PreparationRun
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from local.batch.machine.commands import StartTask
+    from local.batch.machine.commands import RunTask
     from local.batch.node.directories import TaskDirectories
 
+RESERVED_DISK_SPACE = "1000000"
+"""Bytes of disk that a node keeps free: the value of Batch's documentation; nothing is done here when it is reached."""
 _TAKEN_FROM_THIS_MACHINE = ("LANG", "LC_ALL", "TMPDIR", "TZ")
 
 
@@ -28,14 +32,17 @@ class AccountInfo:
     url: str
 
 
-def task_environment(start: StartTask, directories: TaskDirectories, account: AccountInfo) -> dict[str, str]:
-    """Return a task's variables: this machine's basics, the job's, the task's and Batch's own, later ones winning."""
-    settings = (*start.job.common_environment_settings, *start.task.environment_settings)
-    return {
-        **_basics(os.environ, directories),
-        **{setting.name: setting.value or "" for setting in settings},
-        **_batch_variables(start, directories, account),
-    }
+def task_variables(command: RunTask, directories: TaskDirectories, account: AccountInfo) -> dict[str, str]:
+    """Return the variables that a task is given anywhere: the job's, the task's and Batch's own, later ones winning."""
+    common = command.job.common_environment_settings if command.job else ()
+    settings = {setting.name: setting.value or "" for setting in (*common, *command.task.environment_settings)}
+    node = _node_variables(command, directories, account)
+    return {**settings, **node, **_task_variables(command, directories), **_preparation_variables(command, directories)}
+
+
+def on_this_machine(variables: Mapping[str, str], directories: TaskDirectories) -> dict[str, str]:
+    """Return the variables of a task that runs as a process: this machine's basics, and over them its own."""
+    return {**_basics(os.environ, directories), **variables}
 
 
 def _basics(machine: Mapping[str, str], directories: TaskDirectories) -> dict[str, str]:
@@ -45,22 +52,35 @@ def _basics(machine: Mapping[str, str], directories: TaskDirectories) -> dict[st
     return {**taken, "PATH": path, "HOME": str(directories.working)}
 
 
-def _batch_variables(start: StartTask, directories: TaskDirectories, account: AccountInfo) -> dict[str, str]:
-    node = directories.node
-    dedicated = start.node_id.endswith("_d")
+def _node_variables(command: RunTask, directories: TaskDirectories, account: AccountInfo) -> dict[str, str]:
     return {
         "AZ_BATCH_ACCOUNT_NAME": account.name,
         "AZ_BATCH_ACCOUNT_URL": account.url,
+        "AZ_BATCH_NODE_ID": command.node_id,
+        "AZ_BATCH_NODE_IS_DEDICATED": str(command.node_id.endswith("_d")).lower(),
+        "AZ_BATCH_NODE_MOUNTS_DIR": str(directories.mounts),
+        "AZ_BATCH_NODE_ROOT_DIR": str(directories.node),
+        "AZ_BATCH_NODE_SHARED_DIR": str(directories.shared),
+        "AZ_BATCH_NODE_STARTUP_DIR": str(directories.startup),
+        "AZ_BATCH_POOL_ID": command.pool.id,
+    }
+
+
+def _task_variables(command: RunTask, directories: TaskDirectories) -> dict[str, str]:
+    own = {
         "AZ_BATCH_CERTIFICATES_DIR": str(directories.certificates),
-        "AZ_BATCH_JOB_ID": start.job.id,
-        "AZ_BATCH_NODE_ID": start.node_id,
-        "AZ_BATCH_NODE_IS_DEDICATED": str(dedicated).lower(),
-        "AZ_BATCH_NODE_MOUNTS_DIR": str(node / "fsmounts"),
-        "AZ_BATCH_NODE_ROOT_DIR": str(node),
-        "AZ_BATCH_NODE_SHARED_DIR": str(node / "shared"),
-        "AZ_BATCH_NODE_STARTUP_DIR": str(node / "startup"),
-        "AZ_BATCH_POOL_ID": start.pool_id,
         "AZ_BATCH_TASK_DIR": str(directories.task),
-        "AZ_BATCH_TASK_ID": start.task.id,
+        "AZ_BATCH_TASK_RESERVED_EPHEMERAL_DISK_SPACE_BYTES": RESERVED_DISK_SPACE,
         "AZ_BATCH_TASK_WORKING_DIR": str(directories.working),
     }
+    if command.job is None:  # a start task
+        return own
+    return {**own, "AZ_BATCH_JOB_ID": command.job.id, "AZ_BATCH_TASK_ID": command.task_id}
+
+
+def _preparation_variables(command: RunTask, directories: TaskDirectories) -> dict[str, str]:
+    preparation = command.job.job_preparation_task if command.job else None
+    if preparation is None or isinstance(command.run, PreparationRun):
+        return {}
+    directory = directories.sibling(preparation.id)
+    return {"AZ_BATCH_JOB_PREP_DIR": str(directory), "AZ_BATCH_JOB_PREP_WORKING_DIR": str(directory / "wd")}

@@ -1,4 +1,4 @@
-"""What tasks leave outside their directories: processes and links, noted while they run.
+"""What tasks leave outside their directories: processes, containers and links, noted while they run.
 
 A service that is killed cannot remove them; its notes tell the next one.
 """
@@ -6,11 +6,14 @@ A service that is killed cannot remove them; its notes tell the next one.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import signal
+import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from local.batch.node.container_engine import removal
 from local.batch.node.temporary_links import remove_links_into
 
 if TYPE_CHECKING:
@@ -18,19 +21,28 @@ if TYPE_CHECKING:
 
 _PROC = Path("/proc")
 _START_TIME_FIELD = 19  # of the fields after the command's closing parenthesis in /proc/<pid>/stat
+REMOVAL_SECONDS = 60
+
+log = logging.getLogger(__name__)
 
 
 class Leftovers:
-    """A directory with one small file for each running process group: its id, when its leader started, its task."""
+    """Two directories of notes.
 
-    def __init__(self, directory: Path) -> None:
-        directory.mkdir(parents=True, exist_ok=True)
-        self._directory = directory
+    One has a small file for each running process group: its id, when its leader started, its task. The other has one
+    for each container: its name and the engine that runs it.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._groups = root / ".process-groups"
+        self._containers = root / ".containers"
+        for directory in (self._groups, self._containers):
+            directory.mkdir(parents=True, exist_ok=True)
 
     @contextlib.contextmanager
     def noted(self, group_id: int, task_directory: Path) -> Iterator[None]:
         """Keep a note of a group while it runs; then remove the links that its task left."""
-        note = self._directory / str(group_id)
+        note = self._groups / str(group_id)
         note.write_text(f"{_identity(group_id)}\n{task_directory}")
         try:
             yield
@@ -38,20 +50,44 @@ class Leftovers:
             remove_links_into(task_directory)
             note.unlink(missing_ok=True)
 
+    def note_container(self, engine: str, name: str) -> None:
+        """Note a container that an engine is about to create."""
+        (self._containers / name).write_text(engine)
+
+    def forget_container(self, name: str) -> None:
+        """Forget a container that is no more."""
+        (self._containers / name).unlink(missing_ok=True)
+
     def remove_all(self) -> None:
-        """End the groups that are noted still, remove the links that their tasks left, and forget them.
+        """End and remove everything that is noted still, and forget it."""
+        for note in self._groups.iterdir():
+            self._remove_group(note)
+        for note in self._containers.iterdir():
+            self._remove_container(note)
+
+    def _remove_group(self, note: Path) -> None:
+        """End a group, and remove the links that its task left.
 
         A group whose leader's id now belongs to another process is left alone: no id is reused while a group has it.
         """
-        for note in self._directory.iterdir():
-            group_id = int(note.name)
-            identity, _, task_directory = note.read_text().partition("\n")
-            if _identity(group_id) in ("", identity):
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.killpg(group_id, signal.SIGKILL)
-            if task_directory:  # else the service was killed before it had written the note
-                remove_links_into(Path(task_directory))
-            note.unlink()
+        group_id = int(note.name)
+        identity, _, task_directory = note.read_text().partition("\n")
+        if _identity(group_id) in ("", identity):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(group_id, signal.SIGKILL)
+        if task_directory:  # else the service was killed before it had written the note
+            remove_links_into(Path(task_directory))
+        note.unlink()
+
+    def _remove_container(self, note: Path) -> None:
+        """Remove a container; its note stays if its engine does not answer, for the next service to try again."""
+        engine = note.read_text()
+        try:
+            subprocess.run([engine, *removal(note.name)], capture_output=True, timeout=REMOVAL_SECONDS, check=False)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            log.warning("The container %s of an ended service cannot be removed: %s", note.name, error)
+            return
+        note.unlink()
 
 
 def _identity(process_id: int) -> str:

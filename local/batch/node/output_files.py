@@ -14,7 +14,7 @@ from azure.core.exceptions import AzureError, HttpResponseError
 from local.batch.models.task import UploadCondition
 from local.batch.node.blob_naming import named_files
 from local.batch.node.faults import REASON, NodeFaults
-from local.batch.node.storage import FILE_UPLOAD, container_client
+from local.batch.node.storage import FILE_UPLOAD, IdentityError, StorageAccess
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,6 +40,7 @@ class Uploader:
     environment: Mapping[str, str]
     naming: BlobNaming
     faults: NodeFaults
+    access: StorageAccess
 
     def upload(self, files: tuple[OutputFile, ...], exit_code: int) -> FailureInfo | None:
         """Upload what the exit code asks for; return the first failure. One that fails does not stop the others."""
@@ -54,7 +55,7 @@ class Uploader:
         headers = {header.name: header.value or "" for header in destination.upload_headers}
         try:
             files = named_files(output, self.directories, self.environment, self.naming)
-            with container_client(destination.container_url) as container:
+            with self.access.container(destination.container_url, destination.identity_reference) as container:
                 for file, blob in files:
                     if _is_listable(blob):
                         with file.open("rb") as data:
@@ -62,7 +63,7 @@ class Uploader:
                         self._log("fileuploadout.txt", f"Uploaded {file} to {container.container_name}/{blob}")
         except HttpResponseError as error:
             return [self._failed(output, error.status_code, str(error.reason))]
-        except (AzureError, OSError, ValueError) as error:
+        except (AzureError, IdentityError, OSError, ValueError) as error:
             return [self._failed(output, None, str(error))]
         return [self._failed(output, None, _refusal(file, blob)) for file, blob in files if not _is_listable(blob)]
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from local.batch.failures import FailureCode
 from local.batch.node.pre_processing import PreProcessingError
+from local.batch.node.task_user import check_enterable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,8 +55,11 @@ async def start_process(
 ) -> ProcessGroup:
     """Start a task's program in a group and session of its own, its output in the task's files.
 
-    PreProcessingError if there is no such program, or it cannot be executed.
+    PreProcessingError if there is no such program, or it cannot be executed, or its user cannot get at its directory.
     """
+    user = execution.user
+    if user:
+        check_enterable(execution.directory, user)
     try:
         with directories.stdout.open("wb") as stdout, directories.stderr.open("wb") as stderr:
             creation = asyncio.create_subprocess_exec(
@@ -66,6 +70,9 @@ async def start_process(
                 stdout=stdout,
                 stderr=stderr,
                 start_new_session=True,
+                user=user.user_id if user else None,
+                group=user.group_id if user else None,
+                extra_groups=[] if user else None,
             )
             return await _group_of(asyncio.ensure_future(creation))
     except FileNotFoundError as error:

@@ -14,54 +14,58 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from azure.core.exceptions import AzureError, HttpResponseError
+from azure.storage.blob import StorageStreamDownloader
 
 from local.batch.failures import FailureCode
 from local.batch.node.pre_processing import PreProcessingError
-from local.batch.node.storage import BLOB_DOWNLOAD, CONTAINER_DOWNLOAD, container_client
+from local.batch.node.storage import BLOB_DOWNLOAD, CONTAINER_DOWNLOAD, IdentityError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from local.batch.models.task import ResourceFile
+    from local.batch.models.node_task import ResourceFile
+    from local.batch.node.storage import StorageAccess
 
 DEFAULT_MODE = "0770"
 TIMEOUT_SECONDS = 60
 
 
-def download_resource_files(files: Iterable[ResourceFile], working_directory: Path) -> None:
+def download_resource_files(files: Iterable[ResourceFile], working_directory: Path, access: StorageAccess) -> None:
     """Download all resource files of a task; PreProcessingError at the first that cannot be had."""
     for file in files:
         if file.storage_container_url is not None:
-            _download_container(file, file.storage_container_url, working_directory)
+            _download_container(file, file.storage_container_url, working_directory, access)
         elif file.http_url is not None:
-            _download_url(file, file.http_url, working_directory)
+            _download_url(file, file.http_url, working_directory, access)
 
 
-def _download_url(file: ResourceFile, url: str, working_directory: Path) -> None:
+def _download_url(file: ResourceFile, url: str, working_directory: Path, access: StorageAccess) -> None:
     path = _inside(working_directory, Path(file.file_path or ""))
+    details = {"FilePath": str(file.file_path)}
     try:
+        if file.identity_reference is not None:
+            with access.blob(url, file.identity_reference) as blob:
+                _write(path, blob.download_blob(), file.file_mode)
+            return
         with urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS) as response:  # noqa: S310 - the task's own choice
             _write(path, response, file.file_mode)
     except urllib.error.HTTPError as error:
-        raise PreProcessingError(BLOB_DOWNLOAD.failure(error.code, FilePath=str(file.file_path))) from error
-    except (OSError, HTTPException, ValueError) as error:
-        failure = BLOB_DOWNLOAD.failure(None, FilePath=str(file.file_path), Message=str(error))
-        raise PreProcessingError(failure) from error
+        raise PreProcessingError(BLOB_DOWNLOAD.failure(error.code, **details)) from error
+    except HttpResponseError as error:
+        raise PreProcessingError(BLOB_DOWNLOAD.failure(error.status_code, **details)) from error
+    except (AzureError, IdentityError, OSError, HTTPException, ValueError) as error:
+        raise PreProcessingError(BLOB_DOWNLOAD.failure(None, **details, Message=str(error))) from error
 
 
-def _download_container(file: ResourceFile, url: str, working_directory: Path) -> None:
+def _download_container(file: ResourceFile, url: str, working_directory: Path, access: StorageAccess) -> None:
     folder = working_directory / (file.file_path or "")
     try:
-        with container_client(url) as container:
+        with access.container(url, file.identity_reference) as container:
             for name in container.list_blob_names(name_starts_with=file.blob_prefix):
-                path = _inside(working_directory, folder / name)
-                path.parent.mkdir(parents=True, exist_ok=True)
-                with path.open("wb") as target:
-                    container.download_blob(name).readinto(target)
-                path.chmod(int(file.file_mode or DEFAULT_MODE, 8))
+                _write(_inside(working_directory, folder / name), container.download_blob(name), file.file_mode)
     except HttpResponseError as error:
         raise PreProcessingError(CONTAINER_DOWNLOAD.failure(error.status_code, Message=str(error.reason))) from error
-    except (AzureError, ValueError) as error:
+    except (AzureError, IdentityError, ValueError) as error:
         raise PreProcessingError(CONTAINER_DOWNLOAD.failure(None, Message=str(error))) from error
     except OSError as error:
         raise PreProcessingError(FailureCode.RESOURCE_FILE_WRITE_FAILED.info(Message=str(error))) from error
@@ -76,8 +80,11 @@ def _inside(working_directory: Path, path: Path) -> Path:
     return target
 
 
-def _write(path: Path, source: IO[bytes], mode: str | None) -> None:
+def _write(path: Path, source: IO[bytes] | StorageStreamDownloader[bytes], mode: str | None) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as target:
-        shutil.copyfileobj(source, target)
+        if isinstance(source, StorageStreamDownloader):
+            source.readinto(target)
+        else:
+            shutil.copyfileobj(source, target)
     path.chmod(int(mode or DEFAULT_MODE, 8))

@@ -5,15 +5,54 @@ from __future__ import annotations
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
-from azure.storage.blob import ContainerClient, LinearRetry
+from azure.core.credentials import AzureNamedKeyCredential
+from azure.storage.blob import BlobClient, ContainerClient, LinearRetry
 
+from local.azurite import ACCOUNT_KEY, ACCOUNT_NAME
 from local.batch.failures import FailureCode
 
 if TYPE_CHECKING:
     from local.batch.models.common import FailureInfo
+    from local.batch.models.node_task import IdentityReference
+    from local.batch.models.pool import Pool
 
 RETRY = LinearRetry(backoff=1, retry_total=1, random_jitter_range=0)
+
+
+class IdentityError(Exception):
+    """No identity of the node gives it access; the message says why."""
+
+
+@dataclass(frozen=True)
+class StorageAccess:
+    """How the nodes of a pool reach storage: by what a URL carries, or by an identity of the pool.
+
+    On this machine an identity has access to the storage emulator and to nothing else. Storage that does not answer is
+    an error within seconds.
+    """
+
+    pool: Pool
+
+    def container(self, url: str, identity: IdentityReference | None) -> ContainerClient:
+        """Return a client for a container; IdentityError if the identity cannot be used."""
+        return ContainerClient.from_container_url(url, self._credential(url, identity), retry_policy=RETRY)
+
+    def blob(self, url: str, identity: IdentityReference | None) -> BlobClient:
+        """Return a client for a blob; IdentityError if the identity cannot be used."""
+        return BlobClient.from_blob_url(url, self._credential(url, identity), retry_policy=RETRY)
+
+    def _credential(self, url: str, identity: IdentityReference | None) -> AzureNamedKeyCredential | None:
+        if identity is None:
+            return None
+        if not self.pool.has_identity(identity.resource_id):
+            raise IdentityError(
+                f"HTTP 400 Bad Request: the identity {identity.resource_id} is none of the pool {self.pool.id}."
+            )
+        if urlsplit(url).path.strip("/").partition("/")[0] != ACCOUNT_NAME:
+            raise IdentityError(f"On this machine an identity has access to the account {ACCOUNT_NAME} only: {url}")
+        return AzureNamedKeyCredential(ACCOUNT_NAME, ACCOUNT_KEY)
 
 
 @dataclass(frozen=True)
@@ -46,8 +85,3 @@ FILE_UPLOAD = StorageFailureCodes(
     FailureCode.FILE_UPLOAD_ACCESS_DENIED,
     FailureCode.FILE_UPLOAD_MISC_ERROR,
 )
-
-
-def container_client(url: str) -> ContainerClient:
-    """Return a client for a container URL with its SAS; storage that does not answer is an error within seconds."""
-    return ContainerClient.from_container_url(url, retry_policy=RETRY)

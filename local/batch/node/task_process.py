@@ -5,67 +5,91 @@ from __future__ import annotations
 import asyncio
 import uuid
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from local.batch.failures import FailureCode
-from local.batch.machine.commands import TaskEnd
-from local.batch.models.task import ContainerExecutionInfo
+from local.batch.machine.commands import StartTaskRun, TaskEnd
+from local.batch.models.node_task import ContainerExecutionInfo
+from local.batch.models.task import Task
 from local.batch.node.command_line import execution_of
-from local.batch.node.directories import TaskDirectories
-from local.batch.node.environment import task_environment
+from local.batch.node.container import ContainerRun
+from local.batch.node.directories import START_TASK_ROOT, TaskDirectories, task_root
+from local.batch.node.environment import on_this_machine, task_variables
 from local.batch.node.faults import REASON, NodeFaults
 from local.batch.node.output_files import Uploader
 from local.batch.node.pre_processing import PreProcessingError
 from local.batch.node.process import start_process
 from local.batch.node.resource_files import download_resource_files
+from local.batch.node.storage import StorageAccess
+from local.batch.node.task_user import own
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from local.batch.machine.commands import StartTask
+    from local.batch.machine.commands import RunTask
+    from local.batch.models.common import FailureInfo
     from local.batch.node.blob_naming import BlobNaming
+    from local.batch.node.container_engine import ContainerEngine
     from local.batch.node.environment import AccountInfo
     from local.batch.node.leftovers import Leftovers
-    from local.batch.node.process import ProcessGroup
 
 
 @dataclass
 class NodeSettings:
     """What is the same for all nodes: where they keep their files, the account, how blobs are named, what fails.
 
-    `naming` can be changed while nodes work; the next uploads go by it.
+    Without an engine container tasks run as processes. `naming` can be changed while nodes work; the next uploads go by
+    it.
     """
 
     root: Path
     account: AccountInfo
     naming: BlobNaming
     faults: NodeFaults = field(default_factory=NodeFaults)
+    engine: ContainerEngine | None = None
+
+
+class Program(Protocol):
+    """A task's program while it runs."""
+
+    def kill(self) -> None:
+        """End it with everything that it has started."""
+
+    async def wait(self) -> int:
+        """Wait for its end, and return its exit code."""
 
 
 class TaskProcess:
     """A run of a task; `ended` is set once nothing of it runs any more."""
 
-    def __init__(self, start: StartTask, settings: NodeSettings, leftovers: Leftovers) -> None:
+    def __init__(self, command: RunTask, settings: NodeSettings, leftovers: Leftovers) -> None:
         self.ended = asyncio.Event()
-        self._start = start
+        self._command = command
         self._settings = settings
         self._leftovers = leftovers
         self._stopped = False
-        self._group: ProcessGroup | None = None
-        ids = (start.pool_id, start.node_id, start.job.id, start.task.id)
-        self._directories = TaskDirectories.of(settings.root, *ids)
-        self._environment = task_environment(start, self._directories, settings.account)
+        self._uploads = True
+        self._program: Program | None = None
+        self._access = StorageAccess(command.pool)
+        self._directories = _directories_of(command, settings.root)
+        self._variables = task_variables(command, self._directories, settings.account)
 
     @property
     def node_id(self) -> str:
         """The node that the task runs on."""
-        return self._start.node_id
+        return self._command.node_id
 
-    def stop(self) -> None:
-        """End the task's processes; if they have not started yet, they never will."""
+    @property
+    def directory(self) -> Path:
+        """The directory of the task."""
+        return self._directories.task
+
+    def stop(self, *, uploads: bool = True) -> None:
+        """End the task's processes; if they have not started yet, they never will. Without `uploads` nothing is."""
         self._stopped = True
-        if self._group:
-            self._group.kill()
+        self._uploads = uploads
+        if self._program:
+            self._program.kill()
 
     async def run(self) -> TaskEnd:
         """Run the task to its end. Cancelling kills its processes."""
@@ -77,35 +101,70 @@ class TaskProcess:
             self.ended.set()
 
     async def _run(self) -> TaskEnd:
-        task = self._start.task
         self._directories.create()
-        self._pull_image()
-        await asyncio.to_thread(download_resource_files, task.resource_files, self._directories.working)
+        container = self._container()
+        if container:
+            await container.pull()
+        await asyncio.to_thread(self._fetch_files)
         if self._stopped:
             return TaskEnd(failure=FailureCode.TASK_ENDED.info())
-        exit_code = await self._run_command()
-        container = self._container_info()
-        if exit_code and self._start.retries_left and not self._stopped:
-            return TaskEnd(exit_code, container=container)
-        uploader = Uploader(self._directories, self._environment, self._settings.naming, self._settings.faults)
-        failure = await asyncio.to_thread(uploader.upload, task.output_files, exit_code)
-        return TaskEnd(exit_code, failure, container)
+        exit_code, info = await (self._run_in(container) if container else self._run_as_process())
+        if not self._uploads or (exit_code and self._command.retries_left and not self._stopped):
+            return TaskEnd(exit_code, container=info)
+        return TaskEnd(exit_code, await asyncio.to_thread(self._upload, exit_code), info)
 
-    def _pull_image(self) -> None:
-        container = self._start.task.container_settings
-        if container and self._settings.faults.fails_pull(container.image_name):
-            failure = FailureCode.CONTAINER_INVALID_IMAGE.info(ContainerImage=container.image_name, Message=REASON)
-            raise PreProcessingError(failure)
-
-    async def _run_command(self) -> int:
-        execution = execution_of(self._start.task, self._directories.working)
-        self._group = await start_process(execution, self._environment, self._directories)
-        if self._stopped:  # meanwhile
-            self._group.kill()
-        with self._leftovers.noted(self._group.id, self._directories.task):
-            return await self._group.wait()
-
-    def _container_info(self) -> ContainerExecutionInfo | None:
-        if self._start.task.container_settings is None:
+    def _container(self) -> ContainerRun | None:
+        """Return the container to run in; PreProcessingError if the pool wants one, or its image shall not be had."""
+        task, pool, engine = self._command.task, self._command.pool, self._settings.engine
+        settings = task.container_settings
+        if settings is None:
+            if pool.container_configuration and isinstance(task, Task):
+                raise PreProcessingError(FailureCode.CONTAINER_TASK_SETTINGS_NOT_FOUND.info())
             return None
-        return ContainerExecutionInfo(container_id=uuid.uuid4().hex, state="exited", error="")
+        if self._settings.faults.fails_pull(settings.image_name):
+            failure = FailureCode.CONTAINER_INVALID_IMAGE.info(ContainerImage=settings.image_name, Message=REASON)
+            raise PreProcessingError(failure)
+        return ContainerRun(engine, self._command, settings) if engine else None
+
+    def _fetch_files(self) -> None:
+        files = self._command.task.resource_files
+        download_resource_files(files, self._directories.working, self._access)
+
+    async def _run_as_process(self) -> tuple[int, ContainerExecutionInfo | None]:
+        task = self._command.task
+        execution = execution_of(task, self._directories.working)
+        if execution.user:
+            await asyncio.to_thread(own, self._directories.task, execution.user)
+        variables = on_this_machine(self._variables, self._directories)
+        group = await start_process(execution, variables, self._directories)
+        with self._leftovers.noted(group.id, self._directories.task):
+            exit_code = await self._wait_for(group)
+        info = ContainerExecutionInfo(container_id=uuid.uuid4().hex, state="exited", error="")
+        return exit_code, info if task.container_settings else None
+
+    async def _run_in(self, container: ContainerRun) -> tuple[int, ContainerExecutionInfo | None]:
+        try:
+            running = await container.start(self._variables, self._directories, self._leftovers)
+            exit_code = await self._wait_for(running)
+            return exit_code, await container.ended(self._directories)
+        finally:
+            await container.remove(self._leftovers)
+
+    async def _wait_for(self, program: Program) -> int:
+        self._program = program
+        if self._stopped:  # meanwhile
+            program.kill()
+        return await program.wait()
+
+    def _upload(self, exit_code: int) -> FailureInfo | None:
+        files = self._command.task.output_files if isinstance(self._command.task, Task) else ()
+        variables = on_this_machine(self._variables, self._directories)
+        settings = self._settings
+        uploader = Uploader(self._directories, variables, settings.naming, settings.faults, self._access)
+        return uploader.upload(files, exit_code)
+
+
+def _directories_of(command: RunTask, root: Path) -> TaskDirectories:
+    is_start_task = isinstance(command.run, StartTaskRun) or command.job is None
+    below = START_TASK_ROOT if command.job is None or is_start_task else task_root(command.job.id, command.task_id)
+    return TaskDirectories.of(root, command.pool.id, command.node_id, below)

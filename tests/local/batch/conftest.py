@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import sys
+import tempfile
 import time
 import uuid
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ from azure.core.credentials import AzureNamedKeyCredential
 
 from local.batch import ACCOUNT_KEY, ACCOUNT_NAME
 from local.batch.machine.account import Account
-from local.batch.machine.commands import StartTask, StopTask, TaskEnd, TaskRun
+from local.batch.machine.commands import Run, RunTask, StopTask, TaskEnd
 from local.batch.machine.limits import Limits
 from local.batch.models.job import JobCreate
 from local.batch.models.pool import PoolCreate
@@ -41,8 +42,9 @@ class Machine:
     """An account on a clock that only the test moves, with nodes that only the test ends tasks on."""
 
     now: datetime = datetime(2026, 11, 22, tzinfo=UTC)
-    running: dict[str, StartTask] = field(default_factory=dict)
-    stopping: list[TaskRun] = field(default_factory=list)
+    running: dict[str, RunTask] = field(default_factory=dict)
+    started: list[RunTask] = field(default_factory=list)
+    stopping: list[Run] = field(default_factory=list)
     quota: int = 300
 
     def __post_init__(self) -> None:
@@ -69,8 +71,9 @@ class Machine:
         self.now += timedelta(seconds=seconds)
         self.account.advance()
         for command in self.account.take_commands():
-            if isinstance(command, StartTask):
-                self.running[command.run.task_id] = command
+            if isinstance(command, RunTask):
+                self.running[command.task_id] = command
+                self.started.append(command)
             elif isinstance(command, StopTask):
                 self.stopping.append(command.run)
         self.account.take_changes()
@@ -78,6 +81,15 @@ class Machine:
     def ends(self, task_id: str, exit_code: int | None = 0, **more: Any) -> None:
         """Let a node report the end of a running task."""
         self.account.end_task(self.running.pop(task_id).run, TaskEnd(exit_code, **more))
+        self.passes()
+
+    def restarts(self) -> None:
+        """Start the service anew with what was stored, which is a reboot to all nodes."""
+        old = self.account.state
+        tasks = [(job_id, task) for job_id, of_job in old.tasks.items() for task in of_job.all.values()]
+        self.__post_init__()
+        self.account.restore(old.pools.values(), old.jobs.values(), tasks)
+        self.running.clear()
         self.passes()
 
     def job_state(self, job_id: str = "job") -> str:
@@ -132,13 +144,22 @@ class Service:
 
 
 @pytest.fixture(scope="session")
-def start_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Service]]:
+def new_data_dir() -> Iterator[Callable[[], Path]]:
+    """Make directories that any user can enter, as pytest's own cannot: root's tasks are another user's."""
+    with tempfile.TemporaryDirectory(prefix="batch-tests-") as root:
+        Path(root).chmod(0o755)
+        yield lambda: Path(tempfile.mkdtemp(dir=root)).resolve()
+
+
+@pytest.fixture(scope="session")
+def start_service(new_data_dir: Callable[[], Path]) -> Iterator[Callable[..., Service]]:
     """Start services with options of the command line; they are stopped at the end of the session."""
     children: list[Child] = []
 
     def start(*options: str, data_dir: Path | None = None) -> Service:
         port = Ports.choose(AUTO).batch
-        folder = data_dir or tmp_path_factory.mktemp("batch")
+        folder = data_dir or new_data_dir()
+        folder.chmod(0o755)
         command = (sys.executable, "-m", "local.batch", "--port", str(port), "--data-dir", str(folder), *options)
         endpoint = f"http://127.0.0.1:{port}"
         program = Program("batch", command, dict(os.environ), folder / "service.log", f"{endpoint}/_local/health")

@@ -16,6 +16,10 @@ def in_container(options: str | None = None, **more) -> dict[str, object]:
     return {"container_settings": settings}
 
 
+def auto_user(elevation_level: str) -> models.UserIdentity:
+    return models.UserIdentity(auto_user=models.AutoUserSpecification(elevation_level=elevation_level))
+
+
 @pytest.fixture
 def stdout(client, run_task):
     """Run a command and return what it printed."""
@@ -55,7 +59,8 @@ class TestCommand:
     def test_python_is_the_one_of_the_service(self, stdout):
         """So that tasks find its packages."""
         python = Path(sys.executable).parent / "python"
-        assert stdout("python -c 'import sys; print(sys.executable)'") == f"{python}\n"
+        command = "python -c 'import sys; print(sys.executable)'"
+        assert stdout(command, user_identity=auto_user("admin")) == f"{python}\n"
 
     @pytest.mark.parametrize(
         ("command_line", "exit_code", "code"),

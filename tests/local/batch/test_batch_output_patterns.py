@@ -6,14 +6,14 @@ import pytest
 
 from local.batch.models.task import OutputFile
 from local.batch.node.blob_naming import BlobNaming, named_files
-from local.batch.node.directories import TaskDirectories
+from local.batch.node.directories import TaskDirectories, task_root
 from local.batch.node.globs import FilePattern
 
 
 @pytest.fixture
 def directories(tmp_path):
     """A task's directories with some files."""
-    made = TaskDirectories.of(tmp_path, "pool", "node", "job", "task")
+    made = TaskDirectories.of(tmp_path, "pool", "node", task_root("job", "task"))
     made.create()
     made.stdout.write_text("o")
     made.stderr.write_text("e")

@@ -10,12 +10,26 @@ import pytest
 from azure.batch import models
 from azure.storage.blob import BlobServiceClient, ContainerSasPermissions, generate_container_sas
 
-from local.batch.models.task import ResourceFile
+from local.batch.models.node_task import ResourceFile
+from local.batch.models.pool import Pool
 from local.batch.node.pre_processing import PreProcessingError
 from local.batch.node.resource_files import download_resource_files
+from local.batch.node.storage import StorageAccess
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+NOW = datetime.now(UTC)
+ANY_POOL = Pool(
+    id="pool",
+    vm_size="m",
+    e_tag="",
+    last_modified=NOW,
+    creation_time=NOW,
+    state_transition_time=NOW,
+    allocation_state="steady",
+    allocation_state_transition_time=NOW,
+)
 
 
 class Container:
@@ -125,7 +139,7 @@ class TestResourceFiles:
         container.client.upload_blob("x", b"data")
         file = ResourceFile(http_url=container.blob_url("x"), file_path="../outside.txt")
         with pytest.raises(PreProcessingError) as refusal:
-            download_resource_files([file], tmp_path / "wd")
+            download_resource_files([file], tmp_path / "wd", StorageAccess(ANY_POOL))
         assert refusal.value.failure.code == "ResourceFileWriteFailed"
         assert not (tmp_path / "outside.txt").exists()
 
