@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from local import azurite
+from local.batch.node.engine_variables import READ_BY_ENGINES
 from local.child import Program
 from local.loopback import bypass_proxies
 from local.stack_settings import azurite_endpoints
@@ -51,7 +52,13 @@ class Services:
     def _batch(self) -> Program:
         pools = [argument for pool in self._options.pools for argument in ("--pool", pool)]
         arguments = ["--data-dir", str(self._data_dir.folder("batch")), *pools]
-        return self._python(BATCH, self._ports.batch, "/_local/health", arguments, self._environ)
+        if identity := self._settings.get("NODE_IDENTITY_RESOURCE_ID"):
+            arguments += ["--node-identity", identity]
+        if not self._options.containers:
+            return self._python(BATCH, self._ports.batch, "/_local/health", arguments, self._environ)
+        engine = {name: os.environ[name] for name in READ_BY_ENGINES if name in os.environ}
+        arguments.append("--containers")
+        return self._python(BATCH, self._ports.batch, "/_local/health", arguments, {**self._environ, **engine})
 
     def _eventgrid(self) -> Program:
         webhook = f"http://127.0.0.1:{self._ports.functions}/runtime/webhooks/eventgrid?functionName={EVENT_HANDLER}"

@@ -7,6 +7,7 @@ import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING, NoReturn, Self
 
+from local.batch.node.container_engine import find_engine
 from local.child import Child, Program
 from local.data_dir import DataDir, RunningStack
 from local.errors import LocalError
@@ -71,6 +72,8 @@ class Stack:
             time.sleep(WATCH_POLL_SECONDS)
 
     def _start_all(self) -> None:
+        if self.options.containers:
+            find_engine()  # what is wrong is better said here than at the end of a log
         ports = Ports.choose(self.options.ports, self.data_dir.last_ports())
         self.data_dir.remember_ports(ports)
         self.settings = stack_settings(ports, self.options)

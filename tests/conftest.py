@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
+from busybox_image import NoEngineError, busybox_image
 
 from local import azurite as azurite_service
 from local.azurite import AzuriteEndpoints
@@ -32,6 +34,17 @@ def require_azurite() -> None:
         azurite_service.install()
     except LocalError as error:
         unavailable(str(error))
+
+
+@pytest.fixture(scope="session")
+def busybox() -> Iterator[str]:
+    """An image that holds busybox, in the container engine of this machine; it never was in any registry."""
+    with contextlib.ExitStack() as stack:
+        try:
+            image = stack.enter_context(busybox_image())
+        except NoEngineError as error:
+            unavailable(str(error))
+        yield image
 
 
 @pytest.fixture(scope="session")

@@ -35,6 +35,8 @@ def main(arguments: list[str] | None = None) -> int:
                 blob_naming=options.blob_naming,
                 faults=FaultList(faults=tuple(options.fault)),
                 node_faults=options.node_faults,
+                containers=options.containers,
+                node_identities=tuple(options.node_identity),
             )
         )
     except LocalError as error:
@@ -54,6 +56,18 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         metavar="ID[:NODES[:SLOTS]]",
         help="a pool to have from the start; may be repeated (default: local, one node, two slots a core)",
+    )
+    parser.add_argument(
+        "--containers",
+        action="store_true",
+        help="run container tasks in Docker or Podman (default: as plain processes)",
+    )
+    parser.add_argument(
+        "--node-identity",
+        action="append",
+        default=[],
+        metavar="RESOURCE_ID",
+        help="a user-assigned identity of these pools, with access to the storage emulator; may be repeated",
     )
     _add_misbehaviour(parser)
     return parser

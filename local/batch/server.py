@@ -15,6 +15,7 @@ from local.batch.machine.limits import Limits
 from local.batch.models.common import ID_PATTERN, key_of
 from local.batch.models.pool import MAX_SLOTS_PER_NODE, PoolCreate, PoolResize, PoolUpdate
 from local.batch.node.blob_naming import BlobNaming
+from local.batch.node.container_engine import find_engine
 from local.batch.node.environment import AccountInfo
 from local.batch.node.faults import NodeFaultList
 from local.batch.node.task_process import NodeSettings
@@ -65,37 +66,45 @@ class ServeOptions:
     blob_naming: BlobNaming = BlobNaming.WORKING_DIRECTORY
     faults: FaultList = field(default_factory=FaultList)
     node_faults: NodeFaultList = field(default_factory=NodeFaultList)
+    containers: bool = False
+    node_identities: tuple[str, ...] = ()
 
 
 def serve(options: ServeOptions) -> None:
     """Run the service until SIGTERM or SIGINT, on loopback only.
 
-    LocalError if the port is in use, or the data directory by another service.
+    LocalError if the port is in use, or the data directory by another service, or no container engine works.
     """
     asyncio.run(_serve(options))
 
 
 async def _serve(options: ServeOptions) -> None:
     stop = stop_requested()
+    engine = find_engine() if options.containers else None
     listener = listen(options.port)
     options.data_dir.mkdir(parents=True, exist_ok=True)
     store = Store(options.data_dir / "batch.sqlite")
     account = AccountInfo(ACCOUNT_NAME, f"http://{HOST}:{listener.getsockname()[1]}")
-    nodes = NodeSettings(options.data_dir / "nodes", account, options.blob_naming)
+    nodes = NodeSettings(options.data_dir / "nodes", account, options.blob_naming, engine=engine)
     nodes.faults.replace(options.node_faults)
     service = BatchService(store, nodes, options.limits)
     try:
         service.open()
         for pool in options.pools:
-            service.do(partial(ensure_pool, option=pool))
+            service.do(partial(ensure_pool, option=pool, identities=options.node_identities))
         print(f"Batch service: {account.url}  account: {ACCOUNT_NAME}  key: {ACCOUNT_KEY}", flush=True)
         await serve_until(stop, create_app(service, options.faults), listener, grace_seconds=GRACE_SECONDS)
     finally:
         await service.close()
 
 
-def ensure_pool(account: Account, option: PoolOption) -> None:
-    """Create a pool, or give the one that is there the size asked for."""
+def ensure_pool(account: Account, option: PoolOption, identities: tuple[str, ...] = ()) -> None:
+    """Create a pool, or give the one that is there the size asked for; its nodes get these identities."""
+    _ensure_size(account, option)
+    account.pools.assign_identities(option.id, identities)
+
+
+def _ensure_size(account: Account, option: PoolOption) -> None:
     pool = account.state.pools.get(key_of(option.id))
     if pool is None:
         spec = PoolCreate(

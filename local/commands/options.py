@@ -55,6 +55,15 @@ def add_tick_and_pools(parser: argparse._ActionsContainer) -> None:
     )
 
 
+def add_containers(parser: argparse._ActionsContainer) -> None:
+    """`--containers`."""
+    parser.add_argument(
+        "--containers",
+        action="store_true",
+        help="run container tasks in Docker or Podman (default: as plain processes)",
+    )
+
+
 def stack_options(
     arguments: argparse.Namespace, *, ports: str | None, functions: bool = True, private: bool = False
 ) -> StackOptions:
@@ -65,6 +74,7 @@ def stack_options(
         tick=arguments.tick or DEFAULT_TICK,
         pools=tuple(arguments.pools or [DEFAULT_POOL]),
         functions=functions,
+        containers=arguments.containers,
         private=private,
         environ=os.environ,
     )

@@ -6,7 +6,7 @@ import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from local.commands.options import add_data_dir, add_tick_and_pools, stack_options
+from local.commands.options import add_containers, add_data_dir, add_tick_and_pools, stack_options
 from local.data_dir import DataDir
 from local.errors import UsageError
 from local.ports import AUTO
@@ -34,7 +34,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         " D/results/NAME/RUN)",
     )
     add_data_dir(parser)
-    add_tick_and_pools(parser.add_argument_group("if no stack is up in D, one of its own is started, with"))
+    own = parser.add_argument_group("if no stack is up in D, one of its own is started, with")
+    add_tick_and_pools(own)
+    add_containers(own)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -66,15 +68,16 @@ def _stack(arguments: argparse.Namespace) -> Iterator[StackInUse]:
     """The stack that is up, or one of our own. Raises UsageError for options that the former cannot follow."""
     running = DataDir(arguments.data_dir).running_stack()
     if running:
-        if arguments.tick or arguments.pools:
+        if arguments.tick or arguments.pools or arguments.containers:
             raise UsageError(
-                f"A stack is up in {arguments.data_dir}: --tick and --pool are for a stack of the run's own. Leave them"
-                " out, or choose another directory with --data-dir."
+                f"A stack is up in {arguments.data_dir}: --tick, --pool and --containers are for a stack of the run's"
+                " own. Leave them out, or choose another directory with --data-dir."
             )
         print(f"Using the stack that is up in {arguments.data_dir}", flush=True)
         yield StackInUse(running.settings, is_own=False, check=lambda: None)
         return
-    print("Starting the stack (container tasks run as plain processes) …", flush=True)
+    how = "in containers" if arguments.containers else "as plain processes"
+    print(f"Starting the stack (container tasks run {how}) …", flush=True)
     with Stack(stack_options(arguments, ports=AUTO, private=True)) as stack:
         yield StackInUse(stack.settings, is_own=True, check=stack.check)
         print("Stopping the stack …", flush=True)

@@ -5,7 +5,15 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
-from local.commands.options import COMMAND, add_data_dir, add_ports, add_tick_and_pools, data_dir_option, stack_options
+from local.commands.options import (
+    COMMAND,
+    add_containers,
+    add_data_dir,
+    add_ports,
+    add_tick_and_pools,
+    data_dir_option,
+    stack_options,
+)
 from local.stack import Stack
 
 if TYPE_CHECKING:
@@ -19,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_data_dir(parser)
     add_ports(parser)
     add_tick_and_pools(parser)
+    add_containers(parser)
     parser.add_argument(
         "--without-functions",
         action="store_true",
@@ -41,9 +50,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _summary(stack: Stack) -> str:
     settings = stack.settings
+    how = "in containers" if stack.options.containers else "as processes"
     rows = {
         "storage": "Azurite, account devstoreaccount1",
-        "batch": f"{settings['BATCH_ACCOUNT_ENDPOINT']}, pool {settings['BATCH_POOL_ID']} (tasks run as processes)",
+        "batch": f"{settings['BATCH_ACCOUNT_ENDPOINT']}, pool {settings['BATCH_POOL_ID']} (container tasks run {how})",
         "eventgrid": settings["EVENTGRID_TOPIC_ENDPOINT"],
         "functions": "the app of this repository" if stack.options.functions else "left to `func start`",
         "state, logs": str(stack.data_dir.path),

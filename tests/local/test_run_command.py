@@ -88,7 +88,7 @@ def test_a_stack_that_is_up_is_not_changed(stack, manifest, option):
     """What can only be said to a stack that starts is wrong usage."""
     run = start_run(manifest("unused", "echo"), "--data-dir", stack.data_dir.path, *option)
 
-    assert "--tick and --pool are for a stack of the run's own" in run.communicate()[1]
+    assert "--tick, --pool and --containers are for a stack of the run's own" in run.communicate()[1]
     assert run.returncode == 2
 
 

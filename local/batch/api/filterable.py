@@ -11,7 +11,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from local.batch.models.job import JobState
-from local.batch.models.node_task import TaskResult
+from local.batch.models.node_task import NodeTaskState, TaskResult
 from local.batch.models.pool import AllocationState, NodeState, PoolState
 from local.batch.models.task import TaskState
 
@@ -65,13 +65,14 @@ _RESOURCE_TIMES = _times("stateTransitionTime", "creationTime", "lastModified")
 _EXECUTION_TIMES = _times("executionInfo/startTime", "executionInfo/endTime")
 
 
-def _node_task(path: str) -> dict[str, Filterable]:
-    """Return the properties of a preparation or release task."""
+def _node_task(path: str, attribute: str) -> dict[str, Filterable]:
+    """Return the properties of a preparation, release or start task, which a resource has as `attribute`."""
     return {
-        **_text(EQUALITY, f"{path}/state"),
-        **_times(f"{path}/startTime", f"{path}/endTime"),
-        f"{path}/exitCode": Filterable(COMPARISON, PropertyType.INTEGER, _attributes(f"{path}/exitCode")),
-        **_state(f"{path}/result", TaskResult),
+        f"{path}/state": Filterable(EQUALITY, PropertyType.TEXT, (attribute, "state"), tuple(NodeTaskState)),
+        f"{path}/startTime": Filterable(COMPARISON, PropertyType.DATETIME, (attribute, "start_time")),
+        f"{path}/endTime": Filterable(COMPARISON, PropertyType.DATETIME, (attribute, "end_time")),
+        f"{path}/exitCode": Filterable(COMPARISON, PropertyType.INTEGER, (attribute, "exit_code")),
+        f"{path}/result": Filterable(EQUALITY, PropertyType.TEXT, (attribute, "result"), tuple(TaskResult)),
     }
 
 
@@ -107,7 +108,7 @@ FILTERABLE: dict[str, dict[str, Filterable]] = {
         **_state("state", NodeState),
         **_times("stateTransitionTime", "allocationTime"),
         "lastBootTime": Filterable(COMPARISON, PropertyType.DATETIME, ("allocation_time",)),
-        **_node_task("startTaskInfo"),
+        **_node_task("startTaskInfo", "start_task_info"),
     },
     "poolnodecounts": {"poolId": Filterable(frozenset({"eq"}), PropertyType.TEXT, ("id",))},
     "files": _text(STARTS_WITH, "name"),
@@ -117,8 +118,8 @@ FILTERABLE: dict[str, dict[str, Filterable]] = {
     },
     "jobpreparationandreleasetaskstatuslist": {
         **_text(EQUALITY, "poolId", "nodeId"),
-        **_node_task("jobPreparationTaskExecutionInfo"),
-        **_node_task("jobReleaseTaskExecutionInfo"),
+        **_node_task("jobPreparationTaskExecutionInfo", "preparation"),
+        **_node_task("jobReleaseTaskExecutionInfo", "release"),
     },
 }
 """By the name that a listing has in its `odata.metadata`."""

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 from local.batch.api.conditions import Version
 from local.batch.api.operation import Operation
-from local.batch.api.views import job_view, task_counts_view
-from local.batch.errors import BatchError, ErrorCode
+from local.batch.api.views import job_on_node_view, job_view, task_counts_view
 from local.batch.models.job import (
     DisableOptions,
     JobCreate,
@@ -96,9 +95,12 @@ def get_task_counts(call: Call) -> Response:
 
 
 def list_preparation_and_release_status(call: Call) -> Response:
-    """Refuse what no job here has: preparation tasks are not accepted with a job."""
-    _job(call)
-    raise BatchError(ErrorCode.JOB_PREPARATION_TASK_NOT_SPECIFIED)
+    """List how the preparation and release tasks of a job went on each node."""
+    job = _job(call)
+    statuses = call.service.do(lambda account: account.job_nodes.statuses(job.id))
+    return call.listing(
+        "jobpreparationandreleasetaskstatuslist", statuses, lambda here: job_on_node_view(job, here, call.base_url)
+    )
 
 
 def _job(call: Call) -> Job:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from local.batch.api.supported_images import SupportedImage
     from local.batch.machine.state import NodeWork
     from local.batch.models.common import BatchModel
+    from local.batch.models.job import JobOnNode
 
 _NODE_COUNTS = (
     "creating",
@@ -59,6 +60,7 @@ _NODE_PROPERTIES = (
     "virtualMachineInfo",
 )
 _SECRETS = frozenset({"password", "sshPrivateKey", "accountKey", "sasKey"})
+_NODE_TASK_PROPERTIES = ("jobPreparationTaskExecutionInfo", "jobReleaseTaskExecutionInfo")
 _NOTHING: frozenset[str] = frozenset()
 
 
@@ -79,7 +81,8 @@ PROPERTIES = {
         "identity",
         "stats",
     ),
-    "nodes": _names(Node, _NOTHING, *_NODE_PROPERTIES),
+    "nodes": _names(Node, Node.local_fields, *_NODE_PROPERTIES),
+    "jobpreparationandreleasetaskstatuslist": frozenset({"poolId", "nodeId", "nodeUrl", *_NODE_TASK_PROPERTIES}),
 }
 """What can be selected of each kind of resource."""
 
@@ -120,7 +123,9 @@ def pool_view(pool: Pool, base_url: str) -> dict[str, Any]:
 
 def node_view(pool: Pool, node: Node, work: NodeWork, base_url: str) -> dict[str, Any]:
     """Return a node as JSON, with the work that it does and has done."""
-    view = _dump(node, _NOTHING)
+    view = _dump(node, Node.local_fields)
+    if pool.start_task:
+        view["startTask"] = _dump(pool.start_task, _NOTHING)
     return {
         **view,
         "url": f"{base_url}/pools/{pool.id}/nodes/{node.id}",
@@ -134,6 +139,20 @@ def node_view(pool: Pool, node: Node, work: NodeWork, base_url: str) -> dict[str
         "runningTasksCount": work.running,
         "runningTaskSlotsCount": work.used_slots,
     }
+
+
+def job_on_node_view(job: Job, here: JobOnNode, base_url: str) -> dict[str, Any]:
+    """Return how a job's preparation and release tasks went on a node."""
+    node_url = f"{base_url}/pools/{here.pool_id}/nodes/{here.node_id}"
+    view: dict[str, Any] = {"poolId": here.pool_id, "nodeId": here.node_id, "nodeUrl": node_url}
+    tasks = ((job.job_preparation_task, here.preparation), (job.job_release_task, here.release))
+    for name, (task, info) in zip(_NODE_TASK_PROPERTIES, tasks, strict=True):
+        if task and info:
+            root = task_root(job.id, task.id)
+            directory = {"taskRootDirectory": root, "taskRootDirectoryUrl": f"{node_url}/files/{root}"}
+            view[name] = {**_dump(info, _NOTHING), **directory}
+    view.get("jobReleaseTaskExecutionInfo", {}).pop("retryCount", None)  # release tasks are never retried
+    return view
 
 
 def node_counts_view(pool: Pool, nodes: Iterable[Node]) -> dict[str, Any]:

@@ -15,8 +15,10 @@ from local.batch.models.pool import (
     NodeDeallocationOption,
     NodeState,
     Pool,
+    PoolIdentity,
     PoolState,
     ResizeError,
+    UserAssignedIdentity,
 )
 from local.batch.models.task import Ending
 
@@ -69,6 +71,13 @@ class Pools:
     def replace(self, pool_id: str, replacement: PoolReplace) -> None:
         """Replace all properties that `updateproperties` covers; what is not given is removed."""
         self._change(pool_id, dict(replacement))
+
+    def assign_identities(self, pool_id: str, resource_ids: tuple[str, ...]) -> None:
+        """Give the nodes of a pool these identities and no others, which only Azure's resource manager can."""
+        identities = tuple(UserAssignedIdentity(resource_id=resource_id) for resource_id in resource_ids)
+        identity = PoolIdentity(user_assigned_identities=identities) if identities else None
+        if self._existing(pool_id).identity != identity:
+            self._change(pool_id, {"identity": identity})
 
     def resize(self, pool_id: str, resize: PoolResize) -> None:
         """Change the number of nodes; tasks on nodes that leave end as asked for. BatchError PoolBeingResized."""

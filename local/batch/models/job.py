@@ -114,6 +114,11 @@ class JobOnNode(BatchModel):
     ran_tasks: bool = False
     run: int = 0
 
+    @property
+    def id(self) -> str:
+        """What listings are ordered by."""
+        return self.node_id
+
 
 class JobReplace(BatchModel):
     """What PUT replaces: a property that is left out gets its default."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from local.batch.models.node_task import AutoUserScope, ContainerHostDataPath, ContainerWorkingDirectory
 from local.batch.node.command_line import split_command_line
+from local.batch.node.engine_variables import READ_BY_ENGINES
 from local.batch.node.run_options import RunOptions
 from local.batch.node.task_user import TaskUser
 
@@ -22,30 +23,6 @@ if TYPE_CHECKING:
     from local.batch.node.directories import TaskDirectories
 
 ROOT = TaskUser(0, 0)
-READ_BY_ENGINES = frozenset(
-    {
-        "CONTAINERS_CONF",
-        "CONTAINERS_REGISTRIES_CONF",
-        "CONTAINERS_STORAGE_CONF",
-        "CONTAINER_HOST",
-        "DOCKER_API_VERSION",
-        "DOCKER_CERT_PATH",
-        "DOCKER_CONFIG",
-        "DOCKER_CONTEXT",
-        "DOCKER_DEFAULT_PLATFORM",
-        "DOCKER_HOST",
-        "DOCKER_TLS",
-        "DOCKER_TLS_VERIFY",
-        "HOME",
-        "PATH",
-        "TMPDIR",
-        "XDG_CONFIG_HOME",
-        "XDG_DATA_HOME",
-        "XDG_RUNTIME_DIR",
-    }
-)
-"""Variables that steer an engine's command line. A task's values of these go into its arguments, where others could see
-them; all other values are handed over in the environment, where nobody can."""
 
 
 def user_in_container(task: NodeTask, unprivileged: TaskUser) -> TaskUser:
@@ -103,10 +80,14 @@ def handed_over(variables: Mapping[str, str]) -> dict[str, str]:
 
 
 def bind_mounts(settings: ContainerSettings, directories: TaskDirectories, job: Job | None) -> tuple[str, ...]:
-    """Return what a container sees of the node, under the node's own paths: all of it, unless the task names parts."""
+    """Return what a container sees of the node, under the node's own paths: all of it, unless the task names parts.
+
+    Without the task's own directory its working directory is an empty one of the container's, as Docker would make it.
+    """
     if settings.container_host_batch_bind_mounts is None:
         return (f"{directories.node}:{directories.node}",)
-    mounts = []
+    sources = {mount.source for mount in settings.container_host_batch_bind_mounts}
+    mounts = [] if ContainerHostDataPath.TASK in sources else [str(directories.working)]
     for mount in settings.container_host_batch_bind_mounts:
         path = _path_of(mount.source, directories, job)
         if path is not None:

@@ -87,8 +87,9 @@ class ContainerEngine:
 
     async def remove(self, name: str) -> None:
         """End and remove a container; nothing if there is none."""
-        with contextlib.suppress(EngineError):
-            await self._run(*removal(name))
+        for arguments in removal(name):
+            with contextlib.suppress(EngineError):
+                await self._run(*arguments)
 
     async def _run(self, *arguments: str, variables: Mapping[str, str] | None = None) -> str:
         process = await asyncio.create_subprocess_exec(
@@ -105,9 +106,12 @@ class ContainerEngine:
         return stdout.decode(errors="replace")
 
 
-def removal(name: str) -> tuple[str, ...]:
-    """Return the arguments with which an engine ends and removes a container."""
-    return ("rm", "--force", "--volumes", name)
+def removal(name: str) -> tuple[tuple[str, ...], ...]:
+    """Return the commands with which an engine ends and removes a container, each of which may fail.
+
+    Podman's `rm --force` alone asks the container to stop, and waits for ten seconds.
+    """
+    return (("kill", name), ("rm", "--force", "--volumes", name))
 
 
 def find_engine() -> ContainerEngine:

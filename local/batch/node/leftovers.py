@@ -83,7 +83,8 @@ class Leftovers:
         """Remove a container; its note stays if its engine does not answer, for the next service to try again."""
         engine = note.read_text()
         try:
-            subprocess.run([engine, *removal(note.name)], capture_output=True, timeout=REMOVAL_SECONDS, check=False)
+            for arguments in removal(note.name):
+                subprocess.run([engine, *arguments], capture_output=True, timeout=REMOVAL_SECONDS, check=False)
         except (OSError, subprocess.TimeoutExpired) as error:
             log.warning("The container %s of an ended service cannot be removed: %s", note.name, error)
             return

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from azure.batch import models
-from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
+from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
 
 
 def in_container(options: str | None = None, **more) -> dict[str, object]:
@@ -83,10 +83,54 @@ class TestCommand:
         execution = run_task("true", **in_container("--entrypoint")).execution_info
         assert execution.failure_info.code == "ContainerInvalidSettings"
 
+    def test_an_image_s_own_entry_point_needs_an_engine(self, run_task):
+        """An empty command line asks for it, and only a container may have one."""
+        failure = run_task("", **in_container()).execution_info.failure_info
+        assert failure.code == "CommandLaunchFailed"
+        assert "--containers" in failure.details[0].value
+        with pytest.raises(HttpResponseError) as refusal:
+            run_task("")
+        assert refusal.value.error.code == "InvalidPropertyValue"
+
     def test_a_container_is_told_of(self, run_task):
         """Only for container tasks."""
         assert run_task("true", **in_container()).execution_info.container_info.container_id
         assert run_task("true").execution_info.container_info is None
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+class TestUser:
+    """Who a task is when the service runs as root."""
+
+    def test_it_is_nobody_unless_it_is_an_administrator(self, stdout):
+        """As on a node, where it is Batch's own unprivileged user."""
+        assert stdout("id -un") == "nobody\n"
+        assert stdout("id -un", user_identity=auto_user("nonadmin")) == "nobody\n"
+        assert stdout("id -un", user_identity=auto_user("admin")) == "root\n"
+
+    def test_its_files_are_its_own(self, stdout):
+        """It writes into its working directory and the shared one, and nowhere else on the node."""
+        writes = "touch x $AZ_BATCH_NODE_SHARED_DIR/x && ! touch $AZ_BATCH_NODE_ROOT_DIR/x 2>/dev/null"
+        assert stdout(f"/bin/sh -c '{writes}; stat -c %U . x'") == "nobody\nnobody\n"
+
+    def test_a_container_s_user_is_the_one_of_its_run_options(self, stdout):
+        """Numbers and root; other names are known to the image only."""
+        assert stdout("id -u", **in_container("--user 0:0")) == "0\n"
+        assert stdout("id -u", **in_container("-u 1234")) == "1234\n"
+        assert stdout("id -u", **in_container("--user app")) == "65534\n"
+
+    def test_a_directory_that_it_cannot_enter_is_named(self, start_service, new_data_dir, wait_until):
+        """With what to do about it."""
+        closed = new_data_dir()
+        service = start_service(data_dir=closed)
+        closed.chmod(0o700)
+        client = service.client()
+        client.create_job(models.BatchJobCreateOptions(id="job", pool_info=models.BatchPoolInfo(pool_id="local")))
+        client.create_task("job", models.BatchTaskCreateOptions(id="1", command_line="true"))
+        wait_until(lambda: client.get_task("job", "1").state == "completed")
+        failure = client.get_task("job", "1").execution_info.failure_info
+        assert failure.code == "CommandLaunchFailed"
+        assert f"chmod o+x {closed}" in failure.details[0].value
 
 
 class TestEnvironment:
@@ -104,6 +148,32 @@ class TestEnvironment:
         directory = f"{variables['AZ_BATCH_NODE_ROOT_DIR']}/workitems/{variables['AZ_BATCH_JOB_ID']}/job-1/task"
         assert variables["AZ_BATCH_TASK_DIR"] == directory
         assert variables["AZ_BATCH_TASK_WORKING_DIR"] == variables["HOME"] == f"{directory}/wd"
+
+    def test_all_that_are_documented(self, stdout):
+        """For a task that is neither one of several instances nor has application packages."""
+        names = {line.split("=")[0] for line in stdout("env").splitlines() if line.startswith("AZ_BATCH_")}
+        assert names == {
+            "AZ_BATCH_ACCOUNT_NAME",
+            "AZ_BATCH_ACCOUNT_URL",
+            "AZ_BATCH_CERTIFICATES_DIR",
+            "AZ_BATCH_JOB_ID",
+            "AZ_BATCH_NODE_ID",
+            "AZ_BATCH_NODE_IS_DEDICATED",
+            "AZ_BATCH_NODE_MOUNTS_DIR",
+            "AZ_BATCH_NODE_ROOT_DIR",
+            "AZ_BATCH_NODE_SHARED_DIR",
+            "AZ_BATCH_NODE_STARTUP_DIR",
+            "AZ_BATCH_POOL_ID",
+            "AZ_BATCH_TASK_DIR",
+            "AZ_BATCH_TASK_ID",
+            "AZ_BATCH_TASK_RESERVED_EPHEMERAL_DISK_SPACE_BYTES",
+            "AZ_BATCH_TASK_WORKING_DIR",
+        }
+
+    def test_directories_are_there(self, stdout):
+        """All that variables name."""
+        command = "/bin/sh -c 'for d in $(env | grep _DIR= | cut -d= -f2); do test -d $d || echo $d; done'"
+        assert stdout(command) == ""
 
     def test_nothing_else_of_this_machine(self, stdout):
         """Only the basics leak in."""

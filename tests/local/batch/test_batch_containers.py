@@ -1,0 +1,268 @@
+"""Container tasks in a real container engine, with an image that no registry has."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import uuid
+
+import pytest
+from azure.batch import models
+from azure.core.exceptions import HttpResponseError
+
+from local.batch.node.container_engine import find_engine
+
+ROOT = models.UserIdentity(
+    auto_user=models.AutoUserSpecification(scope="pool", elevation_level=models.ElevationLevel.ADMIN)
+)
+SHELL = "--entrypoint /bin/sh"
+
+
+@pytest.fixture(scope="module")
+def service(start_service, busybox):
+    """A service that runs container tasks in containers."""
+    assert busybox
+    return start_service("--pool", "local:1:8", "--containers")
+
+
+@pytest.fixture
+def engine(service) -> str:
+    """The program of the engine that the service uses."""
+    assert service
+    return find_engine().program
+
+
+@pytest.fixture
+def in_container(busybox):
+    """Properties of a task that runs in a container of the image."""
+
+    def properties(options: str | None = None, image: str = busybox, **more) -> dict[str, object]:
+        settings = models.BatchTaskContainerSettings(image_name=image, container_run_options=options, **more)
+        return {"container_settings": settings}
+
+    return properties
+
+
+@pytest.fixture
+def stdout(client, run_task):
+    """Run a command and return what it printed."""
+
+    def run(command_line: str, **more) -> str:
+        task = run_task(command_line, **more)
+        assert task.execution_info.failure_info is None, task.execution_info.failure_info
+        return b"".join(client.download_task_file(task.url.split("/")[-3], "task", "stdout.txt")).decode()
+
+    return run
+
+
+@pytest.fixture
+def start_task(client, new_job, in_container, wait_until):
+    """Start a task that prints `begun` from a shell in a container; return its job's id once it has."""
+
+    def start(command_line: str, **more) -> str:
+        job_id = new_job()
+        spec = models.BatchTaskCreateOptions(id="1", command_line=command_line, **more, **in_container(SHELL))
+        client.create_task(job_id, spec)
+        wait_until(lambda: printed(client, job_id) == "begun\n")
+        return job_id
+
+    return start
+
+
+def containers(engine: str) -> list[str]:
+    names = subprocess.run(
+        [engine, "ps", "--all", "--format", "{{.Names}}"], capture_output=True, text=True, check=True
+    )
+    return [name for name in names.stdout.split() if name.startswith("batch-")]
+
+
+class TestCommand:
+    """What a container runs."""
+
+    def test_it_runs_in_the_image(self, stdout, in_container):
+        """Which has a file system of its own, and no shell around the command."""
+        assert stdout("cat /etc/passwd", **in_container()).startswith("root:x:0:0::/:/bin/sh\nnobody")
+        assert stdout("echo $HOME > x", **in_container()) == "$HOME > x\n"
+
+    def test_an_entry_point_gets_it_as_arguments(self, stdout, in_container):
+        """As with `docker create`."""
+        assert stdout("-c 'echo $0 $1'", **in_container(SHELL)) == "/bin/sh\n"
+
+    def test_a_command_line_may_be_empty(self, stdout, in_container):
+        """The entry point runs alone then."""
+        assert stdout("", **in_container("--entrypoint pwd")).endswith("/task/wd\n")
+
+    def test_output_and_exit_code_are_the_program_s(self, client, run_task, in_container):
+        """And the container is described as the engine has it."""
+        task = run_task("-c 'echo out; echo err >&2; exit 7'", **in_container(SHELL))
+        job_id, execution = task.url.split("/")[-3], task.execution_info
+        files = {
+            name: b"".join(client.download_task_file(job_id, "task", f"{name}.txt")) for name in ("stdout", "stderr")
+        }
+        assert files == {"stdout": b"out\n", "stderr": b"err\n"}
+        assert (execution.exit_code, execution.failure_info.code) == (7, "FailureExitCode")
+        assert (execution.container_info.state, execution.container_info.error) == ("exited", "")
+        assert len(execution.container_info.container_id) == 64
+
+    def test_its_variables_are_the_task_s_and_nothing_of_this_machine(self, stdout, in_container):
+        """Whatever their values hold; Batch's are there, the run options' go over the task's."""
+        values = {"ONE": "1", "LINES": "a\nb", "PATH": "/bin:/none", "QUOTED": "'\"$x", "OVER": "task"}
+        settings = [models.EnvironmentSetting(name=name, value=value) for name, value in values.items()]
+        command = '-c \'echo $ONE; echo "$LINES"; echo $PATH; echo "$QUOTED"; echo $OVER; env | wc -l; env\''
+        printed = stdout(command, environment_settings=settings, **in_container(f"{SHELL} -e OVER=options"))
+        assert printed.splitlines()[:6] == ["1", "a", "b", "/bin:/none", "'\"$x", "options"]
+        names = {line.split("=")[0] for line in printed.splitlines()[7:] if "=" in line}
+        assert {"AZ_BATCH_TASK_ID", "AZ_BATCH_NODE_ROOT_DIR"} <= names
+        ours = {name for name in names if not name.startswith("AZ_BATCH_")} - set(values)
+        assert ours <= {"HOME", "HOSTNAME", "PWD", "SHLVL", "container", "TERM"}
+
+    def test_values_are_on_no_command_line(self, start_task, client):
+        """A secret in a variable is seen neither in the engine's arguments nor in the service's."""
+        secret = uuid.uuid4().hex
+        settings = [models.EnvironmentSetting(name="TOKEN", value=secret)]
+        job_id = start_task("-c 'echo begun; sleep 1000'", environment_settings=settings)
+        arguments = subprocess.run(["ps", "axww", "-o", "args"], capture_output=True, text=True, check=True).stdout
+        client.terminate_task(job_id, "1")
+        assert "sleep 1000" in arguments
+        assert secret not in arguments
+
+    def test_other_run_options_reach_the_engine(self, run_task, in_container):
+        """A file system that is read-only cannot be written, not even by root."""
+        settings = in_container(f"{SHELL} --read-only --hostname batch")
+        assert run_task("-c '! touch /x && test $(hostname) = batch'", **settings).execution_info.exit_code == 0
+
+
+class TestUser:
+    """Who a task is in its container."""
+
+    def test_an_administrator_of_the_pool_is_root(self, stdout, in_container):
+        """So is whoever the run options say."""
+        assert stdout("id -u", user_identity=ROOT, **in_container()) == "0\n"
+        assert stdout("id -u", **in_container("--user 0:0")) == "0\n"
+        assert stdout("id -u", **in_container("--user 1234")) == "1234\n"
+
+    @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+    def test_others_are_not(self, stdout, in_container):
+        """They can write their working directory all the same."""
+        assert stdout("-c 'id -u; touch made; ls'", **in_container(SHELL)) == "65534\nmade\n"
+
+
+class TestDirectories:
+    """What a container sees of its node."""
+
+    LOOK = "-c 'test -d $AZ_BATCH_NODE_SHARED_DIR && echo shared; test -e $AZ_BATCH_TASK_DIR/stdout.txt && echo task'"
+
+    def test_it_sees_the_whole_node(self, stdout, in_container):
+        """Under the node's own paths."""
+        assert stdout(self.LOOK, **in_container(SHELL)) == "shared\ntask\n"
+
+    @pytest.mark.parametrize(("sources", "seen"), [(["Task"], "task\n"), (["Task", "Shared"], "shared\ntask\n")])
+    def test_or_the_parts_that_it_names(self, stdout, in_container, sources, seen):
+        """With containerHostBatchBindMounts."""
+        mounts = [models.ContainerHostBatchBindMountEntry(source=source, is_read_only=False) for source in sources]
+        assert stdout(self.LOOK, **in_container(SHELL, container_host_batch_bind_mounts=mounts)) == seen
+
+    def test_nothing_if_it_names_none(self, stdout, in_container):
+        """An empty list is not no list; the working directory is then the container's own."""
+        assert (
+            stdout(f"{self.LOOK[:-1]}; echo end'", **in_container(SHELL, container_host_batch_bind_mounts=[]))
+            == "end\n"
+        )
+
+    def test_a_part_may_be_read_only(self, run_task, in_container):
+        """Not even root can write there."""
+        mounts = [
+            models.ContainerHostBatchBindMountEntry(source="Task", is_read_only=False),
+            models.ContainerHostBatchBindMountEntry(source="Shared", is_read_only=True),
+        ]
+        command = "-c 'touch $AZ_BATCH_TASK_WORKING_DIR/x && ! touch $AZ_BATCH_NODE_SHARED_DIR/x'"
+        settings = in_container(SHELL, container_host_batch_bind_mounts=mounts)
+        assert run_task(command, user_identity=ROOT, **settings).execution_info.exit_code == 0
+
+    def test_it_runs_in_the_working_directory(self, stdout, in_container):
+        """Unless it asks for the image's own, or for another."""
+        assert stdout("pwd", **in_container()).endswith("/task/wd\n")
+        assert stdout("pwd", **in_container(working_directory="containerImageDefault")) == "/\n"
+        assert stdout("pwd", **in_container("--workdir /etc --rm")) == "/etc\n"
+
+
+class TestEnd:
+    """No container outlives its task."""
+
+    def test_ended_containers_are_removed(self, run_task, in_container, engine):
+        """Whether they ended well or could not start."""
+        run_task("true", **in_container())
+        run_task("/none", **in_container())
+        assert containers(engine) == []
+
+    def test_terminating_a_task_kills_its_container(self, client, start_task, wait_completed, engine):
+        """With everything in it, although it ignores friendly signals."""
+        job_id = start_task("-c 'trap \"\" TERM; echo begun; sleep 1000'")
+        client.terminate_task(job_id, "1")
+        execution = wait_completed(job_id, "1").execution_info
+        assert (execution.failure_info.code, execution.exit_code) == ("TaskEnded", 137)
+        assert containers(engine) == []
+
+    def test_a_task_is_stopped_at_its_time_limit(self, run_task, in_container, engine):
+        """As if it had been terminated."""
+        constraints = models.BatchTaskConstraints(max_wall_clock_time="PT0.5S")
+        execution = run_task("sleep 1000", constraints=constraints, **in_container()).execution_info
+        assert (execution.failure_info.code, containers(engine)) == ("TaskEnded", [])
+
+    @pytest.mark.parametrize("end", ["stop", "kill"])
+    def test_they_do_not_outlive_the_service(self, start_service, in_container, wait_until, engine, end):
+        """After SIGTERM they are gone with it, after SIGKILL when the next one has started; the task runs again."""
+        first = start_service("--containers")
+        client = first.client()
+        client.create_job(models.BatchJobCreateOptions(id="job", pool_info=models.BatchPoolInfo(pool_id="local")))
+        command = "-c 'test -e begun && exit 0; touch begun; sleep 1000'"
+        client.create_task("job", models.BatchTaskCreateOptions(id="1", command_line=command, **in_container(SHELL)))
+        wait_until(lambda: bool(list(first.data_dir.glob("nodes/local/*/workitems/job/job-1/1/wd/begun"))))
+        (name,) = containers(engine)
+        getattr(first.child, end)()
+        assert containers(engine) == ([name] if end == "kill" else [])
+        client = start_service("--containers", data_dir=first.data_dir).client()
+        wait_until(lambda: client.get_task("job", "1").state == "completed")
+        assert (client.get_task("job", "1").execution_info.exit_code, containers(engine)) == (0, [])
+
+
+class TestFailures:
+    """What cannot run says so as the service does, and is not retried."""
+
+    RETRIES = models.BatchTaskConstraints(max_task_retry_count=3)
+
+    def test_an_image_that_cannot_be_pulled(self, run_task, in_container):
+        """ContainerInvalidImage, with the image and what the engine said."""
+        image = "127.0.0.1:1/none:1"
+        execution = run_task("true", constraints=self.RETRIES, **in_container(image=image)).execution_info
+        failure = execution.failure_info
+        assert (execution.exit_code, execution.retry_count) == (None, 0)
+        assert (failure.category, failure.code) == ("UserError", "ContainerInvalidImage")
+        assert failure.message == "One or more container images specified are invalid"
+        details = {detail.name: detail.value for detail in failure.details}
+        assert details["ContainerImage"] == image
+        assert "127.0.0.1:1" in details["Message"]
+
+    @pytest.mark.parametrize(
+        ("options", "command", "said"),
+        [
+            ("--no-such-option", "true", "no-such-option"),
+            ("--memory nonsense", "true", "nonsense"),
+            ("--entrypoint /none", "true", "/none"),
+            (None, "/none", "/none"),
+        ],
+    )
+    def test_a_container_that_cannot_be_made(self, run_task, in_container, options, command, said):
+        """ContainerInvalidSettings, with what the engine said."""
+        execution = run_task(command, constraints=self.RETRIES, **in_container(options)).execution_info
+        failure = execution.failure_info
+        assert (execution.exit_code, failure.code) == (None, "ContainerInvalidSettings")
+        assert failure.message == "At least one value of specified task container settings is invalid"
+        assert said in {detail.name: detail.value for detail in failure.details}["Message"]
+
+
+def printed(client, job_id: str) -> str:
+    try:
+        return b"".join(client.download_task_file(job_id, "1", "stdout.txt")).decode()
+    except HttpResponseError:
+        return ""
