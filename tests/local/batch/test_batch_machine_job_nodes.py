@@ -8,6 +8,7 @@ from local.batch.errors import BatchError
 from local.batch.failures import FailureCode
 from local.batch.machine.commands import TaskEnd
 from local.batch.models.job import JobCreate
+from local.batch.models.pool import NodeState
 
 PREPARATION = {"jobPreparationTask": {"commandLine": "prepare"}}
 BOTH = {**PREPARATION, "jobReleaseTask": {"commandLine": "release"}}
@@ -252,3 +253,19 @@ def test_jobs_without_preparation_have_no_status(machine):
     with pytest.raises(BatchError) as refusal:
         machine.account.job_nodes.statuses("job")
     assert refusal.value.error.code == "JobPreparationTaskNotSpecified"
+
+
+def test_a_node_that_died_is_prepared_again(machine):
+    """Its disk is new: neither its preparation nor that tasks ran there is remembered."""
+    machine.job(**preparation(rerunOnNodeRebootAfterSuccess=False))
+    machine.task("1")
+    machine.ends("jobpreparation")
+    (node,) = machine.account.nodes.all("pool")
+    machine.account.nodes.set_state("pool", node.id, NodeState.PREEMPTED)
+    machine.passes()
+    assert machine.task_state("1") == "active"
+    machine.account.nodes.set_state("pool", node.id, NodeState.IDLE)
+    machine.passes()
+    assert machine.task_state("1") == "preparing"
+    machine.ends("jobpreparation")
+    assert machine.task_state("1") == "running"

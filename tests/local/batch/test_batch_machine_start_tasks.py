@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from local.batch.failures import FailureCode
-from local.batch.models.pool import PoolResize
+from local.batch.models.pool import NodeState, PoolResize
 
 
 @pytest.fixture
@@ -102,3 +102,18 @@ def test_a_resize_leaves_the_other_nodes_as_they_are(pool_with):
 
 def resize_to(nodes: int):
     return PoolResize.model_validate({"targetDedicatedNodes": nodes})
+
+
+def test_a_node_that_died_comes_back_with_it(pool_with):
+    """Its task, which runs again and is not counted as a retry, waits for it too."""
+    machine = pool_with()
+    machine.ends("startup")
+    machine.account.nodes.set_state("pool", node_of(machine).id, NodeState.PREEMPTED)
+    machine.passes()
+    assert machine.task_state("1") == "active"
+    machine.account.nodes.set_state("pool", node_of(machine).id, NodeState.IDLE)
+    machine.passes()
+    assert (node_of(machine).state, machine.task_state("1")) == ("waitingforstarttask", "active")
+    machine.ends("startup")
+    task = machine.account.state.task("job", "1")
+    assert (task.state, task.execution_info.retry_count) == ("running", 0)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from azure.batch import models
+from azure.core.exceptions import HttpResponseError
 from azure.storage.blob import BlobServiceClient, ContainerSasPermissions, generate_container_sas
 
 from local.batch.models.node_task import ResourceFile
@@ -115,6 +116,22 @@ class TestResourceFiles:
         plain = {"run/in/a.txt", "run/in/deep/b.txt"}
         assert seen == plain | {f"sub/{name}" for name in (*plain, "run/input/c.txt")}
 
+    def test_a_container_may_be_brought_whole(self, container, run_task):
+        """Without a prefix; the mode holds for all its files."""
+        for name in ("a", "b/c"):
+            container.client.upload_blob(name, b"x")
+        files = [models.ResourceFile(storage_container_url=container.url, file_path="all", file_mode="0640")]
+        check = "test $(stat -c %a all/a all/b/c | tr -d '\\n') = 640640"
+        assert run_task(f'/bin/sh -c "{check}"', resource_files=files).execution_info.exit_code == 0
+
+    def test_there_is_no_automatic_storage(self, client, new_job):
+        """The account has none, as long as nobody can link one."""
+        files = [models.ResourceFile(auto_storage_container_name="c")]
+        spec = models.BatchTaskCreateOptions(id="1", command_line="true", resource_files=files)
+        with pytest.raises(HttpResponseError) as refusal:
+            client.create_task(new_job(), spec)
+        assert refusal.value.status_code == 501
+
     @pytest.mark.parametrize(
         ("file", "code"),
         [
@@ -144,6 +161,67 @@ class TestResourceFiles:
         assert not (tmp_path / "outside.txt").exists()
 
 
+class TestIdentity:
+    """Storage is reached by an identity of the pool, and by no other."""
+
+    OURS = "/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/ours"
+
+    @pytest.fixture(scope="class")
+    def service(self, start_service):
+        """A service whose pool has an identity."""
+        return start_service("--node-identity", self.OURS)
+
+    def properties(self, container: Container, identity: str) -> dict[str, object]:
+        """Files to and from a container, for which no URL carries a signature."""
+        reference = models.BatchNodeIdentityReference(resource_id=identity)
+        plain = container.client.url
+        destination = models.OutputFileBlobContainerDestination(
+            container_url=plain, path="out", identity_reference=reference
+        )
+        condition = models.OutputFileUploadConfiguration(upload_condition="taskcompletion")
+        container.client.upload_blob("in/a.txt", b"data")
+        return {
+            "resource_files": [
+                models.ResourceFile(storage_container_url=plain, blob_prefix="in/", identity_reference=reference),
+                models.ResourceFile(http_url=f"{plain}/in/a.txt", file_path="b.txt", identity_reference=reference),
+            ],
+            "output_files": [
+                models.OutputFile(
+                    file_pattern="b.txt",
+                    destination=models.OutputFileDestination(container=destination),
+                    upload_options=condition,
+                )
+            ],
+        }
+
+    def test_it_brings_files_there_and_back(self, container, run_task, client):
+        """Resource ids are compared without regard to case; the pool tells its identities."""
+        task = run_task("cat in/a.txt", **self.properties(container, self.OURS.upper()))
+        assert task.execution_info.failure_info is None
+        assert container.blobs()["out"] == b"data"
+        identity = client.get_pool("local").identity
+        assert (identity.type, identity.user_assigned_identities[0].resource_id) == ("UserAssigned", self.OURS)
+
+    @pytest.mark.parametrize(
+        ("kept", "code"),
+        [
+            ("container", "ResourceContainerListMiscError"),
+            ("url", "BlobDownloadMiscError"),
+            ("output", "FileUploadMiscError"),
+        ],
+    )
+    def test_one_that_the_pool_does_not_have_fails_the_task(self, container, run_task, kept, code):
+        """Azure's own words for containers: listing them ends with HTTP 400 Bad Request."""
+        properties = self.properties(container, "/other")
+        by_container, by_url = properties["resource_files"]
+        properties["resource_files"] = {"container": [by_container], "url": [by_url], "output": []}[kept]
+        command = "touch b.txt"
+        failure = run_task(command, **properties).execution_info.failure_info
+        assert failure.code == code
+        message = {detail.name: detail.value for detail in failure.details}["Message"]
+        assert message.startswith("HTTP 400 Bad Request")
+
+
 class TestOutputFiles:
     """What a task leaves in storage."""
 
@@ -169,6 +247,16 @@ class TestOutputFiles:
         outputs = [output(container.url, "../stdout.txt", name, name) for name in conditions]
         task = run_task(f"/bin/sh -c 'exit {exit_code}'", output_files=outputs)
         assert (task.execution_info.exit_code, set(container.blobs())) == (exit_code, expected)
+
+    def test_headers_go_with_the_upload(self, container, run_task):
+        """Such as the type of the content."""
+        file = output(container.url, "../stdout.txt", "page")
+        headers = [models.OutputFileUploadHeader(name="x-ms-blob-content-type", value="text/html")]
+        file.destination.container.upload_headers = headers
+        run_task("echo page", output_files=[file])
+        assert (
+            container.client.get_blob_client("page").get_blob_properties().content_settings.content_type == "text/html"
+        )
 
     def test_a_missing_file_is_no_failure(self, container, run_task):
         """Whether named or matched."""
