@@ -11,6 +11,7 @@ from azure.batch import models
 from azure.core.exceptions import HttpResponseError
 
 from local.batch.node.container_engine import find_engine
+from tests.local.batch.registry import PASSWORD, USER, serving
 
 ROOT = models.UserIdentity(
     auto_user=models.AutoUserSpecification(scope="pool", elevation_level=models.ElevationLevel.ADMIN)
@@ -259,6 +260,57 @@ class TestFailures:
         assert (execution.exit_code, failure.code) == (None, "ContainerInvalidSettings")
         assert failure.message == "At least one value of specified task container settings is invalid"
         assert said in {detail.name: detail.value for detail in failure.details}["Message"]
+
+
+@pytest.fixture(scope="module")
+def server(busybox):
+    """A registry on loopback that has the image."""
+    engine = find_engine().program
+    command = [engine, "run", "--rm", "--network=none", busybox, "tar", "-c", "bin", "etc", "tmp"]
+    layer = subprocess.run(command, capture_output=True, check=True).stdout
+    with serving(layer) as address:
+        yield address
+
+
+class TestRegistry:
+    """Images that only those get who know the password of their registry."""
+
+    def registry(self, server: str, password: str = PASSWORD) -> models.ContainerRegistryReference:
+        """The registry as a task or a pool names it."""
+        return models.ContainerRegistryReference(registry_server=server, username=USER, password=password)
+
+    def test_a_task_may_bring_the_password(self, stdout, in_container, server):
+        """The image is pulled with it."""
+        settings = in_container(image=f"{server}/private/busybox:1", registry=self.registry(server))
+        assert stdout("echo pulled", **settings) == "pulled\n"
+
+    @pytest.mark.parametrize("password", [None, "wrong"])
+    def test_others_do_not_get_it(self, run_task, in_container, server, password):
+        """ContainerInvalidImage, as the service says of images that it may not pull."""
+        registry = self.registry(server, password) if password else None
+        failure = run_task("true", **in_container(image=f"{server}/{password}/busybox:1", registry=registry))
+        assert failure.execution_info.failure_info.code == "ContainerInvalidImage"
+
+    def test_a_pool_may_bring_it_for_all_its_tasks(self, client, new_job, in_container, wait_completed, server):
+        """Its registries serve tasks that name none; its other tasks need container settings too."""
+        image = models.BatchVmImageReference(publisher="p", offer="o", sku="s")
+        containers = models.BatchContainerConfiguration(
+            type="dockerCompatible", container_registries=[self.registry(server)]
+        )
+        machine = models.VirtualMachineConfiguration(
+            image_reference=image, node_agent_sku_id="batch.node.debian 12", container_configuration=containers
+        )
+        spec = {"vm_size": "m", "virtual_machine_configuration": machine, "target_dedicated_nodes": 1}
+        client.create_pool(models.BatchPoolCreateOptions(id="containers", **spec))
+        job_id = new_job(pool_id="containers")
+        own = in_container(image=f"{server}/pool/busybox:1")
+        client.create_task(job_id, models.BatchTaskCreateOptions(id="1", command_line="true", **own))
+        client.create_task(job_id, models.BatchTaskCreateOptions(id="2", command_line="true"))
+        assert wait_completed(job_id, "1").execution_info.exit_code == 0
+        failure = wait_completed(job_id, "2").execution_info.failure_info
+        assert failure.code == "ContainerTaskSettingsNotFound"
+        shown = client.get_pool("containers").virtual_machine_configuration.container_configuration
+        assert (shown.container_registries[0].username, shown.container_registries[0].password) == (USER, None)
 
 
 def printed(client, job_id: str) -> str:

@@ -31,6 +31,7 @@ ANY_POOL = Pool(
     allocation_state="steady",
     allocation_state_transition_time=NOW,
 )
+OURS = "/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/ours"
 
 
 class Container:
@@ -60,6 +61,12 @@ class Container:
         """What lies in the container."""
         names = list(self.client.list_blob_names())
         return {name: self.client.download_blob(name).readall() for name in names}
+
+
+@pytest.fixture(scope="module")
+def service_with_identity(start_service):
+    """A service whose pool has an identity."""
+    return start_service("--node-identity", OURS)
 
 
 @pytest.fixture
@@ -164,12 +171,10 @@ class TestResourceFiles:
 class TestIdentity:
     """Storage is reached by an identity of the pool, and by no other."""
 
-    OURS = "/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/ours"
-
-    @pytest.fixture(scope="class")
-    def service(self, start_service):
-        """A service whose pool has an identity."""
-        return start_service("--node-identity", self.OURS)
+    @pytest.fixture
+    def client(self, service_with_identity):
+        """A client of a service whose pool has the identity."""
+        return service_with_identity.client()
 
     def properties(self, container: Container, identity: str) -> dict[str, object]:
         """Files to and from a container, for which no URL carries a signature."""
@@ -196,11 +201,11 @@ class TestIdentity:
 
     def test_it_brings_files_there_and_back(self, container, run_task, client):
         """Resource ids are compared without regard to case; the pool tells its identities."""
-        task = run_task("cat in/a.txt", **self.properties(container, self.OURS.upper()))
+        task = run_task("cat in/a.txt", **self.properties(container, OURS.upper()))
         assert task.execution_info.failure_info is None
         assert container.blobs()["out"] == b"data"
         identity = client.get_pool("local").identity
-        assert (identity.type, identity.user_assigned_identities[0].resource_id) == ("UserAssigned", self.OURS)
+        assert (identity.type, identity.user_assigned_identities[0].resource_id) == ("UserAssigned", OURS)
 
     @pytest.mark.parametrize(
         ("kept", "code"),
