@@ -63,6 +63,12 @@ class FailureCode(Enum):
         "At least one value of specified task container settings is invalid",
         Phase.PRE_PROCESSING,
     )
+    CONTAINER_MISC_ERROR = (
+        "ContainerMiscError",
+        SERVER,
+        "Miscellaneous error encountered while running the task in a container",
+        Phase.COMMAND,
+    )
     CONTAINER_TASK_SETTINGS_NOT_FOUND = (
         "ContainerTaskSettingsNotFound",
         USER,

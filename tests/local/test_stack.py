@@ -55,13 +55,15 @@ def wait_up(data_dir):
 
 
 def start_sleeping_task(settings):
-    """Add a task to the stack's Batch account that makes `begun.txt` and sleeps."""
+    """Add a task to the stack's Batch account that makes `begun.txt` and sleeps; its user is ours."""
     credential = AzureNamedKeyCredential(settings["BATCH_ACCOUNT_NAME"], settings["BATCH_ACCOUNT_KEY"])
     with BatchClient(settings["BATCH_ACCOUNT_ENDPOINT"], credential) as batch:
         pool = models.BatchPoolInfo(pool_id=settings["BATCH_POOL_ID"])
         batch.create_job(models.BatchJobCreateOptions(id="sleeper", pool_info=pool))
         command = "/bin/sh -c 'echo begun > begun.txt; sleep 600'"
-        batch.create_task("sleeper", models.BatchTaskCreateOptions(id="1", command_line=command))
+        root = models.UserIdentity(auto_user=models.AutoUserSpecification(scope="pool", elevation_level="admin"))
+        spec = models.BatchTaskCreateOptions(id="1", command_line=command, user_identity=root)
+        batch.create_task("sleeper", spec)
 
 
 def test_sigterm_stops_everything(data_dir):

@@ -98,9 +98,14 @@ class ContainerRun:
         return Container(self._engine, self._name, await self._engine.start(self._name, directories.task))
 
     async def ended(self, directories: TaskDirectories) -> ContainerExecutionInfo:
-        """Describe the container that has ended; PreProcessingError if its program could never be started."""
-        found = await self._engine.inspect(self._name)
-        info = _described(found)
+        """Describe the container that has ended.
+
+        PreProcessingError if its program could never be started, or the container is no more.
+        """
+        try:
+            info = _described(await self._engine.inspect(self._name))
+        except EngineError as error:
+            raise PreProcessingError(FailureCode.CONTAINER_MISC_ERROR.info(Message=str(error))) from error
         if info.state in NEVER_STARTED:
             message = info.error or directories.stderr.read_text(errors="replace").strip()
             raise PreProcessingError(FailureCode.CONTAINER_INVALID_SETTINGS.info(Message=message))

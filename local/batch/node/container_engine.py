@@ -36,11 +36,6 @@ class ContainerEngine:
 
     program: str
 
-    @property
-    def is_rootless_podman(self) -> bool:
-        """Whether root in a container is the service's own user outside."""
-        return self.program == "podman" and os.geteuid() != 0
-
     async def has_image(self, image: str) -> bool:
         """Whether an image need not be pulled."""
         with contextlib.suppress(EngineError):

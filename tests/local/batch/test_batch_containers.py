@@ -12,6 +12,7 @@ from azure.core.exceptions import HttpResponseError
 
 from local.batch.node.container_engine import find_engine
 from tests.local.batch.registry import PASSWORD, USER, serving
+from tests.waiting import wait_for
 
 ROOT = models.UserIdentity(
     auto_user=models.AutoUserSpecification(scope="pool", elevation_level=models.ElevationLevel.ADMIN)
@@ -57,14 +58,14 @@ def stdout(client, run_task):
 
 
 @pytest.fixture
-def start_task(client, new_job, in_container, wait_until):
+def start_task(client, new_job, in_container):
     """Start a task that prints `begun` from a shell in a container; return its job's id once it has."""
 
     def start(command_line: str, **more) -> str:
         job_id = new_job()
         spec = models.BatchTaskCreateOptions(id="1", command_line=command_line, **more, **in_container(SHELL))
         client.create_task(job_id, spec)
-        wait_until(lambda: printed(client, job_id) == "begun\n")
+        wait_for(lambda: printed(client, job_id) == "begun\n")
         return job_id
 
     return start
@@ -204,6 +205,29 @@ class TestEnd:
         assert (execution.failure_info.code, execution.exit_code) == ("TaskEnded", 137)
         assert containers(engine) == []
 
+    def test_a_node_that_dies_takes_its_containers_along(self, start_service, in_container, engine):
+        """The task runs again once the node is back."""
+        service = start_service("--containers")
+        client = service.client()
+        client.create_job(models.BatchJobCreateOptions(id="job", pool_info=models.BatchPoolInfo(pool_id="local")))
+        spec = models.BatchTaskCreateOptions(id="1", command_line="sleep 1000", **in_container())
+        client.create_task("job", spec)
+        wait_for(lambda: len(containers(engine)) == 1)
+        before = containers(engine)
+        node_path = f"/_local/pools/local/nodes/{next(iter(client.list_nodes('local'))).id}"
+        assert service.send("PUT", node_path, {"state": "unusable"})[0] == 204
+        wait_for(lambda: containers(engine) == [])
+        service.send("PUT", node_path, {"state": "idle"})
+        wait_for(lambda: containers(engine) not in ([], before))
+        service.child.stop()
+
+    def test_a_container_that_somebody_removes_is_an_error(self, start_task, wait_completed, engine):
+        """ContainerMiscError; the task does not run for ever."""
+        job_id = start_task("-c 'echo begun; sleep 1000'")
+        subprocess.run([engine, "rm", "--force", "--time", "0", *containers(engine)], capture_output=True, check=True)
+        failure = wait_completed(job_id, "1").execution_info.failure_info
+        assert (failure.category, failure.code) == ("ServerError", "ContainerMiscError")
+
     def test_a_task_is_stopped_at_its_time_limit(self, run_task, in_container, engine):
         """As if it had been terminated."""
         constraints = models.BatchTaskConstraints(max_wall_clock_time="PT0.5S")
@@ -211,19 +235,19 @@ class TestEnd:
         assert (execution.failure_info.code, containers(engine)) == ("TaskEnded", [])
 
     @pytest.mark.parametrize("end", ["stop", "kill"])
-    def test_they_do_not_outlive_the_service(self, start_service, in_container, wait_until, engine, end):
+    def test_they_do_not_outlive_the_service(self, start_service, in_container, engine, end):
         """After SIGTERM they are gone with it, after SIGKILL when the next one has started; the task runs again."""
         first = start_service("--containers")
         client = first.client()
         client.create_job(models.BatchJobCreateOptions(id="job", pool_info=models.BatchPoolInfo(pool_id="local")))
         command = "-c 'test -e begun && exit 0; touch begun; sleep 1000'"
         client.create_task("job", models.BatchTaskCreateOptions(id="1", command_line=command, **in_container(SHELL)))
-        wait_until(lambda: bool(list(first.data_dir.glob("nodes/local/*/workitems/job/job-1/1/wd/begun"))))
+        wait_for(lambda: bool(list(first.data_dir.glob("nodes/local/*/workitems/job/job-1/1/wd/begun"))))
         (name,) = containers(engine)
         getattr(first.child, end)()
         assert containers(engine) == ([name] if end == "kill" else [])
         client = start_service("--containers", data_dir=first.data_dir).client()
-        wait_until(lambda: client.get_task("job", "1").state == "completed")
+        wait_for(lambda: client.get_task("job", "1").state == "completed")
         assert (client.get_task("job", "1").execution_info.exit_code, containers(engine)) == (0, [])
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from azure.batch import models
 
+from tests.waiting import wait_for
+
 END = {"terminateReason": "over"}  # the SDK does not export the class for it
 
 
@@ -41,7 +43,7 @@ def new_pool(client):
 class TestJob:
     """What runs before a job's first task on a node, and after its last."""
 
-    def test_tasks_find_what_was_prepared(self, client, new_job, wait_completed, stdout_of, wait_until):
+    def test_tasks_find_what_was_prepared(self, client, new_job, wait_completed, stdout_of):
         """In the preparation task's own directory; the release task finds it too, and the status tells of both."""
         preparation = models.BatchJobPreparationTask(command_line="/bin/sh -c 'echo data > prepared'")
         release = models.BatchJobReleaseTask(
@@ -58,7 +60,7 @@ class TestJob:
         assert ran.task_root_directory == f"workitems/{job_id}/job-1/jobpreparation"
         assert status.job_release_task_execution_info is None
         client.begin_terminate_job(job_id, END, polling_interval=0).wait()
-        wait_until(lambda: client.get_job(job_id).state == "completed")
+        wait_for(lambda: client.get_job(job_id).state == "completed")
         (status,) = client.list_job_preparation_and_release_task_status(
             job_id, filter="jobReleaseTaskExecutionInfo/result eq 'success'"
         )
@@ -75,13 +77,13 @@ class TestJob:
         assert (variables["AZ_BATCH_TASK_ID"], variables["AZ_BATCH_JOB_ID"]) == ("ready", job_id)
         assert not [name for name in variables if name.startswith("AZ_BATCH_JOB_PREP")]
 
-    def test_a_job_that_ends_stops_its_preparation(self, client, new_job, wait_until, service, is_alive):
+    def test_a_job_that_ends_stops_its_preparation(self, client, new_job, service, is_alive):
         """Its processes too."""
         preparation = models.BatchJobPreparationTask(command_line="/bin/sh -c 'sleep 1000 & echo $!; wait'")
         job_id = new_job(job_preparation_task=preparation)
         client.create_task(job_id, models.BatchTaskCreateOptions(id="1", command_line="true"))
         pattern = f"nodes/local/*/workitems/{job_id}/job-1/jobpreparation/stdout.txt"
-        wait_until(lambda: any(file.read_text().endswith("\n") for file in service.data_dir.glob(pattern)))
+        wait_for(lambda: any(file.read_text().endswith("\n") for file in service.data_dir.glob(pattern)))
         process_id = int(next(service.data_dir.glob(pattern)).read_text())
         assert client.get_task(job_id, "1").state == "preparing"
         assert client.get_job_task_counts(job_id).task_counts.running == 1
@@ -106,10 +108,10 @@ class TestStartTask:
         assert (node.state, node.start_task_info.state, node.start_task_info.exit_code) == ("idle", "completed", 0)
         assert node.start_task.command_line == "/bin/sh -c 'env > variables'"
 
-    def test_a_failure_shows_in_the_node(self, client, new_pool, wait_until):
+    def test_a_failure_shows_in_the_node(self, client, new_pool):
         """And in the counts of nodes."""
         pool_id = new_pool("failing", command_line="/bin/sh -c 'exit 9'")
-        wait_until(lambda: [node.state for node in client.list_nodes(pool_id)] == ["starttaskfailed"])
+        wait_for(lambda: [node.state for node in client.list_nodes(pool_id)] == ["starttaskfailed"])
         (node,) = client.list_nodes(pool_id, filter="startTaskInfo/result eq 'failure'")
         assert (node.start_task_info.exit_code, node.start_task_info.failure_info.code) == (9, "FailureExitCode")
         (counts,) = client.list_pool_node_counts(filter=f"poolId eq '{pool_id}'")
