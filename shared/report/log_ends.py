@@ -56,9 +56,14 @@ class LogText:
     is_whole: bool
 
     @property
-    def is_open(self) -> bool:
-        """Whether it is shown at once: it may say why something failed, or takes little space."""
-        return self.log.state in (State.FAILED, State.KILLED) or self.text.count("\n") < SHORT_LINES
+    def is_of_failure(self) -> bool:
+        """Whether it may say why something failed."""
+        return self.log.state in (State.FAILED, State.KILLED)
+
+    @property
+    def is_short(self) -> bool:
+        """Whether it takes little space."""
+        return self.text.count("\n") < SHORT_LINES
 
 
 def logs_to_show(record: Record, items: Mapping[str, Sequence[ItemRecord]]) -> list[LogRef]:

@@ -119,6 +119,7 @@ def _environment(mask: Callable[[str], str]) -> Environment:
         day_and_time=text.day_and_time,
         plain=lambda value: mask(text.plain(value)),
         short=lambda value, length: text.shortened(mask(text.plain(value)), length),
+        in_short=lambda value: text.without_middle(mask(value)),
         href=lambda blob: text.href(mask(blob)),
         time_of=gantt.time_of,
     )

@@ -18,6 +18,7 @@ _TERMINAL_SEQUENCE = re.compile(
     r"|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?"  # OSC and the like: titles, links
     r"|[ -/]*[0-~])"
 )
+LONGEST_ID = 20
 NOT_KNOWN = "\N{EN DASH}"
 _BIDIRECTIONAL = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _HIDDEN = frozenset({"Cc", "Cs", "Co"})
@@ -82,6 +83,11 @@ def plain(value: object) -> str:
 def shortened(text: str, length: int) -> str:
     """The text, or its beginning and an ellipsis."""
     return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def without_middle(name: str) -> str:
+    """`tvmps_a9cf5e…61_d`: ids of nodes are long, and differ at their ends too."""
+    return name if len(name) <= LONGEST_ID else f"{name[:12]}…{name[-4:]}"
 
 
 def href(blob: str) -> str:

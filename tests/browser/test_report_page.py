@@ -98,7 +98,7 @@ def test_links_work_from_disk(open_page, report, tmp_path: Path) -> None:
     page = open_page(tmp_path / "report.html").page
     linked = {url2pathname(urlsplit(address).path) for address in page.evaluate(LINKS)}
     assert linked == {str(tmp_path / name) for name in names}
-    page.locator("a[href$='stdout.txt']").first.click()
+    page.locator("a[href$='stdout.txt']:visible").first.click()
     assert page.locator("body").inner_text().startswith("this is logs/")
 
 
