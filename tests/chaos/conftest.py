@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
+from shared import clients, staging
 from tests.integration.conftest import make_world, services, world
 
 if TYPE_CHECKING:
@@ -14,6 +16,18 @@ if TYPE_CHECKING:
 __all__ = ["make_world", "services", "world"]
 
 FAULTS = "faults"
+
+
+@pytest.fixture(autouse=True)
+def clocks_may_differ(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The app's clock runs ahead of storage's here: what it signs must be valid all the same."""
+    monkeypatch.setattr(staging, "CLOCK_SKEW", timedelta(days=1))
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The storage SDK waits a second and more before it tries again."""
+    monkeypatch.setattr(clients, "STORAGE_PAUSE_SECONDS", 0)
 
 
 @pytest.fixture

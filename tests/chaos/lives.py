@@ -22,65 +22,74 @@ if TYPE_CHECKING:
     from shared.events import JobEnded
     from tests.integration.conftest import World
 
-MAX_TICKS = 40
+MAX_TICKS = 200
 TICK = timedelta(seconds=65)
-"""After a crash: longer than the sweep, and the first pauses between attempts and announcements, wait."""
+"""Longer than the sweep, and the first pauses between attempts and announcements, wait."""
 
 
 @dataclass
 class Host:
     """Runs the app's stories one at a time, as a Functions host does, and starts the app anew when it has died.
 
-    `redelivers`: the event whose handler died comes again; otherwise it is lost.
+    Time passes from tick to tick once the wire has failed, without a fault to come from the start. `redelivers`: the
+    event whose handler died comes again; otherwise it is lost.
     """
 
     world: World
-    wire: Wire
-    redelivers: bool
+    wire: Wire = field(default_factory=Wire)
+    redelivers: bool = True
     app: App = field(init=False)
     clock: timedelta = timedelta(0)
-    events: list[JobEnded] = field(default_factory=list)
     delivered: list[JobEnded] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.app = process(self.world, self.wire)
 
-    def run(self, name: str, text: str) -> str:
-        """Drop a manifest, and do what a host does until nothing is left to do; the id of the run."""
+    def drop(self, name: str, text: str) -> str:
+        """Drop a manifest, and invoke what it triggers; the id of the run."""
         run = self.world.drop(name, text)
-        self._invoke(lambda app: submit_run.take(app, name))
+        self.invoke(lambda app: submit_run.take(app, name))
+        return run
+
+    def work(self) -> None:
+        """Do what a host does until nothing is left to do."""
         for _ in range(MAX_TICKS):
             if not self.world.names("runs") and not self.world.names("inbox"):
-                return run
-            self._await_job(run)
-            self._invoke(poll_runs.poll)
-            self._deliver()
-        raise AssertionError(f"{run} is still open; inbox: {self.world.names('inbox')}")
+                return
+            self._await_a_job()
+            self.tick()
+        raise AssertionError(f"still open: {self.world.names('runs')}, still there: {self.world.names('inbox')}")
 
-    def repeat_all(self, name: str) -> None:
-        """Deliver everything once more: the drop, and every event."""
-        submit_run.take(self.world.app, name)
+    def tick(self) -> None:
+        """Poll, and deliver what is published."""
+        self.invoke(poll_runs.poll)
+        events = self.world.outbox.take()
+        while events:
+            event = events.pop()
+            self.delivered.append(event)
+            if not self.invoke(lambda app, event=event: record_run.record(app, event)) and self.redelivers:
+                events.append(event)
+            events += self.world.outbox.take()
+        if self.wire.has_failed:
+            self.clock += TICK
+
+    def repeat_all(self, *names: str) -> None:
+        """Deliver everything once more: the drops, and every event."""
+        for name in names:
+            submit_run.take(self.world.app, name)
         for event in self.delivered:
             record_run.record(self.world.app, event)
 
-    def _await_job(self, run: str) -> None:
-        """Wait for the job that the run is at; this is the test's waiting, and goes over no wire."""
-        document = self.world.app.runs.load(run)
-        if document is not None and document.progress.state is State.RUNNING:
-            self.world.await_end(run, document.progress.round)
+    def _await_a_job(self) -> None:
+        """Wait for the job of a running run, the oldest; this is the test's waiting, and goes over no wire."""
+        running = [run for run in self.world.app.runs.list() if run.progress.state is State.RUNNING]
+        if running:
+            self.world.await_end(running[0].id, running[0].progress.round)
 
-    def _deliver(self) -> None:
-        self.events += self.world.outbox.take()
-        while self.events:
-            event = self.events.pop()
-            self.delivered.append(event)
-            if not self._invoke(lambda app, event=event: record_run.record(app, event)) and self.redelivers:
-                self.events.append(event)
-            self.events += self.world.outbox.take()
-
-    def _invoke(self, story: Callable[[App], None]) -> bool:
+    def invoke(self, story: Callable[[App], None]) -> bool:
         """Invoke a function; False if that failed. If the process died of it, there is a new one from then on."""
-        app = replace(self.app, now=lambda: datetime.now(UTC) + self.clock)
+        clock = self.clock
+        app = replace(self.app, now=lambda: datetime.now(UTC) + clock)
         try:
             story(app)
         except Death:
@@ -88,9 +97,6 @@ class Host:
             return False
         except (AzureError, TryLater):
             return False
-        finally:
-            if self.wire.has_struck:
-                self.clock += TICK
         return True
 
 

@@ -9,12 +9,12 @@ import itertools
 import random
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.chaos.lives import Ended, Host
+from tests.chaos.stories import FAN_OUT, GRAPH, ONE_TASK, WRONG
 from tests.chaos.wire import Fault, Wire
 
 if TYPE_CHECKING:
@@ -26,57 +26,8 @@ if TYPE_CHECKING:
 AT_ONCE = 6
 SEED = 5
 
-ONE_TASK = """
-id: one
-commands: ["echo one >> {ledger}/{{{{ execution.id }}}}", echo 1 > one.txt]
-outputFiles: [one.txt]
-"""
-GRAPH = """
-tasks:
-- id: make
-  commands:
-  - echo make >> {ledger}/{{{{ execution.id }}}}
-  - 'echo "::{{\\"outputs\\": {{\\"n\\": 41}}}}::"'
-- id: side
-  dependsOn: []
-  commands: ["echo side >> {ledger}/{{{{ execution.id }}}}", echo 2 > side.txt]
-  outputFiles: [side.txt]
-- id: use
-  dependsOn: [make, side]
-  commands:
-  - echo use >> {ledger}/{{{{ execution.id }}}}
-  - "cat {{{{ outputs.side.outputFiles['side.txt'] }}}} > use.txt"
-  - echo {{{{ outputs.make.vars.n }}}} >> use.txt
-  outputFiles: [use.txt]
-"""
-FAN_OUT = """
-tasks:
-- id: each
-  foreach: 25
-  commands: ["echo {{{{ item }}}} >> {ledger}/{{{{ execution.id }}}}", "echo {{{{ item }}}} > item.txt"]
-  outputFiles: [item.txt]
-- id: merge
-  commands: ["echo merge >> {ledger}/{{{{ execution.id }}}}", "cat {{{{ outputs.each }}}}/*/item.txt > all.txt"]
-  outputFiles: [all.txt]
-"""
-WRONG = "id: wrong\ncommand: [echo]\n"
-
-
-@dataclass(frozen=True)
-class Story:
-    """A manifest, and what it runs if nothing goes wrong."""
-
-    text: str
-    ran: tuple[str, ...]
-    sample: int
-
-
-STORIES = {
-    "one task": Story(ONE_TASK, ("one",), sample=12),
-    "graph": Story(GRAPH, ("make", "side", "use"), sample=8),
-    "fan-out": Story(FAN_OUT, (*map(str, range(25)), "merge"), sample=2),
-    "rejected": Story(WRONG, (), sample=4),
-}
+STORIES = {"one task": ONE_TASK, "graph": GRAPH, "fan-out": FAN_OUT, "rejected": WRONG}
+SAMPLES = {"one task": 12, "graph": 8, "fan-out": 2, "rejected": 4}
 
 
 @pytest.fixture
@@ -92,14 +43,13 @@ def test_the_process_may_die_at_any_call(
     worlds: list[World], tmp_path: Path, injected: Callable[[int], None], story: str, share: str
 ) -> None:
     """Promise: each task runs once, there is one record, complete, and nothing is left behind."""
-    told = STORIES[story]
-    text = told.text.format(ledger=tmp_path)
+    text = STORIES[story].text(tmp_path)
     wire = Wire()
     undisturbed = _live(worlds[0], "undisturbed.yaml", text, tmp_path, wire)
-    assert undisturbed.ran == sorted(told.ran)
+    assert undisturbed.ran == sorted(STORIES[story].ran)
     faults = list(itertools.product(Fault, range(1, len(wire.calls) + 1)))
     if share == "sample":
-        faults = random.Random(SEED).sample(faults, told.sample)
+        faults = random.Random(SEED).sample(faults, SAMPLES[story])
     injected(len(faults))
     problems = _try_all(worlds, faults, text, tmp_path, undisturbed)
     assert not problems, "\n".join(problems)
@@ -132,7 +82,8 @@ def _try_all(
 
 def _live(world: World, name: str, text: str, ledger: Path, wire: Wire) -> Ended:
     host = Host(world, wire, redelivers=wire.at % 2 == 0)
-    run = host.run(name, text)
+    run = host.drop(name, text)
+    host.work()
     ended = Ended.of(world, run, name, ledger)
     host.repeat_all(name)
     assert Ended.of(world, run, name, ledger) == ended, "what comes late changes nothing"

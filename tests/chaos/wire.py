@@ -60,9 +60,9 @@ class Wire:
         return answer
 
     @property
-    def has_struck(self) -> bool:
+    def has_failed(self) -> bool:
         """Whether there were so many calls."""
-        return self.fault is not None and len(self.calls) >= self.at
+        return len(self.calls) >= self.at
 
     def _live(self) -> None:
         if self.is_dead:

@@ -1,0 +1,66 @@
+"""The manifests that are run while things break. Each task tells in a file of the run that it has run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Story:
+    """A manifest, and what it runs if nothing goes wrong."""
+
+    template: str
+    ran: tuple[str, ...]
+
+    def text(self, ledger: Path) -> str:
+        """The manifest, whose tasks write what they do into files in the folder `ledger`, named by the run."""
+        return self.template.replace("LEDGER", f"{ledger}/{{{{ execution.id }}}}")
+
+
+ONE_TASK = Story(
+    """
+id: one
+commands: ["echo one >> LEDGER", echo 1 > one.txt]
+outputFiles: [one.txt]
+""",
+    ran=("one",),
+)
+GRAPH = Story(
+    """
+tasks:
+- id: make
+  commands:
+  - echo make >> LEDGER
+  - 'echo "::{\\"outputs\\": {\\"n\\": 41}}::"'
+- id: side
+  dependsOn: []
+  commands: ["echo side >> LEDGER", mkdir -p made, echo 2 > made/side.txt]
+  outputFiles: ["made/*.txt"]
+- id: use
+  dependsOn: [make, side]
+  commands:
+  - echo use >> LEDGER
+  - "cat {{ outputs.side.outputFiles['made/side.txt'] }} > use.txt"
+  - echo {{ outputs.make.vars.n }} >> use.txt
+  outputFiles: [use.txt]
+""",
+    ran=("make", "side", "use"),
+)
+FAN_OUT = Story(
+    """
+tasks:
+- id: each
+  foreach: 25
+  commands: ["echo {{ item }} >> LEDGER", "echo {{ item }} > item.txt"]
+  outputFiles: [item.txt]
+- id: merge
+  commands: ["echo merge >> LEDGER", "cat {{ outputs.each }}/*/item.txt > all.txt"]
+  outputFiles: [all.txt]
+""",
+    ran=(*map(str, range(25)), "merge"),
+)
+WRONG = Story('id: wrong\ncommand: ["echo >> LEDGER"]\n', ran=())
