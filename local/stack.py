@@ -12,7 +12,7 @@ from local.child import Child, Program
 from local.data_dir import DataDir, RunningStack
 from local.errors import LocalError
 from local.ports import Ports
-from local.services import AZURITE, FUNCTIONS, Services
+from local.services import AZURITE, BATCH, FUNCTIONS, Services
 from local.stack_settings import stack_settings
 
 if TYPE_CHECKING:
@@ -74,14 +74,18 @@ class Stack:
     def _start_all(self) -> None:
         if self.options.containers:
             find_engine()  # what is wrong is better said here than at the end of a log
-        ports = Ports.choose(self.options.ports, self.data_dir.last_ports())
+        previous = self.data_dir.last_ports()
+        ports = Ports.choose(self.options.ports, previous)
         self.data_dir.remember_ports(ports)
         self.settings = stack_settings(ports, self.options)
         services = Services(self.options, self.data_dir, ports, self.settings)
         self._programs = {program.name: program for program in services.all()}
-        for name in self._programs.keys() - {FUNCTIONS}:
+        last = {FUNCTIONS} if previous is None else {FUNCTIONS, BATCH}  # which runs tasks of the previous stack at once
+        for name in self._programs.keys() - last:
             self._launch(name)
         self._children[AZURITE].wait_ready()
+        if BATCH in last:
+            self._launch(BATCH)
         self._create_containers()
         for child in self._children.values():
             child.wait_ready()

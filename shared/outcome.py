@@ -91,9 +91,16 @@ def _judged(info: models.BatchTaskExecutionInfo, report: ScriptReport | None) ->
     return State.SUCCESS, None
 
 
-def is_server_error(batch: models.BatchTaskFailureInfo) -> bool:
-    """Whether Batch takes a failure on itself."""
-    return _is(batch.category, models.BatchErrorSourceCategory.SERVER_ERROR)
+# What keeps a node from getting files and is not what the task asked for; the service calls some of it the user's.
+_INFRASTRUCTURE = frozenset({
+    "BlobDownloadMiscError", "BlobDownloadTimedOut", "ResourceContainerListMiscError",
+    "ResourceDirectoryCreateFailed", "ResourceFileCreateFailed", "ResourceFileWriteFailed",
+})  # fmt: skip
+
+
+def is_infrastructure(batch: models.BatchTaskFailureInfo) -> bool:
+    """Whether a failure is of Batch, of storage or of the node."""
+    return batch.code in _INFRASTRUCTURE or _is(batch.category, models.BatchErrorSourceCategory.SERVER_ERROR)
 
 
 def failure_of(task: models.BatchTask) -> Failure:
@@ -109,7 +116,7 @@ _QUERY = re.compile(r"\?[^\s'\"]*\bsig=[^\s'\"]*")  # of an address with a SAS, 
 def _batch_failure(batch: models.BatchTaskFailureInfo) -> Failure:
     details = "; ".join(f"{detail.name}: {detail.value}" for detail in batch.details or ())
     return Failure(
-        category=FailureCategory.INFRASTRUCTURE if is_server_error(batch) else FailureCategory.USER,
+        category=FailureCategory.INFRASTRUCTURE if is_infrastructure(batch) else FailureCategory.USER,
         code=batch.code or "unknown",
         message=_QUERY.sub("", ": ".join(part for part in (batch.message, details) if part))
         or "Azure Batch gives no reason",

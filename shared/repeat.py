@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from azure.batch import models
 
-from shared.outcome import TASK_ENDED, failure_of, is_server_error
+from shared.outcome import TASK_ENDED, failure_of, is_infrastructure
 from shared.record import RunProblem
 
 if TYPE_CHECKING:
@@ -20,13 +20,9 @@ if TYPE_CHECKING:
 
 MAX_REPEATED_ROUNDS = 3
 
-# The service calls some of them the user's. An image "is invalid" also where a registry did not answer or a disk was
-# full, settings are also where the container engine timed out: https://github.com/Azure/Batch/issues/4 and /49.
-_MAY_PASS = frozenset({
-    "BlobDownloadMiscError", "BlobDownloadTimedOut", "ResourceContainerListMiscError",
-    "ResourceDirectoryCreateFailed", "ResourceFileCreateFailed", "ResourceFileWriteFailed",
-    "ContainerInvalidImage", "ContainerInvalidSettings", "ContainerMiscError",
-})  # fmt: skip
+# The service calls them the user's. But an image "is invalid" also where a registry did not answer or a disk was full,
+# settings are also where the container engine timed out: https://github.com/Azure/Batch/issues/4 and /49.
+_MAY_PASS = frozenset({"ContainerInvalidImage", "ContainerInvalidSettings", "ContainerMiscError"})
 
 
 def failed_before_commands(task: models.BatchTask) -> bool:
@@ -35,7 +31,7 @@ def failed_before_commands(task: models.BatchTask) -> bool:
     failure = info.failure_info if info else None
     if info is None or failure is None or info.exit_code is not None or failure.code == TASK_ENDED:
         return False
-    return failure.code in _MAY_PASS or is_server_error(failure)
+    return failure.code in _MAY_PASS or is_infrastructure(failure)
 
 
 def tasks_to_repeat(run: Run, plan: ExpectedRound, batch_tasks: Mapping[str, models.BatchTask]) -> frozenset[int]:

@@ -104,7 +104,8 @@ def test_an_interrupted_run_on_the_stack_that_is_up_goes_on_and_can_be_cancelled
 
         assert run.returncode == 130
         assert message == f"{run_id} goes on. To cancel it, put a blob {cancel} into the inbox."
-        assert b"KILLED" in record.download_blob().readall()
+        told = record.download_blob().readall()
+        assert b"KILLED" in told, told.decode()
 
 
 def test_an_interrupted_run_is_cancelled_with_its_stack(manifest, tmp_path):
@@ -122,4 +123,5 @@ def test_an_interrupted_run_is_cancelled_with_its_stack(manifest, tmp_path):
     ):
         record = blobs.get_blob_client("results", f"sleeper/{run_id}/record.json")
         wait_for(record.exists)
-        assert b"KILLED" in record.download_blob().readall()
+        told = record.download_blob().readall()
+        assert b"KILLED" in told, told.decode()
