@@ -61,6 +61,7 @@ class JobRecord(Document):
     account: str
     portal_url: str | None = None
     reason: JobReason
+    submitted: datetime | None = None
 
 
 class Timings(Document):

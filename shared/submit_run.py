@@ -235,6 +235,6 @@ def _add_tasks(app: App, run: Run, plan: RoundPlan, time_left: timedelta) -> Non
         if conflict.code not in ENDED:
             raise TryLater(str(conflict)) from conflict
     account = app.settings.batch.account_name
-    job = JobRecord(id=run.job_id, pool=plan.pool_id, account=account, reason=plan.reason)
+    job = JobRecord(id=run.job_id, pool=plan.pool_id, account=account, reason=plan.reason, submitted=submitted)
     _save_and_tell(app, run.submitted(job, plan.staging, submitted, keep_jobs=plan.keep_job, has_parts=plan.has_parts))
     log.info("run %s: submitted job %s", run.id, run.job_id)
