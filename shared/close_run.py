@@ -1,4 +1,4 @@
-"""The end of every run: its record, then everything that was only needed while it was open goes.
+"""The end of every run: its report and its record, then everything that was only needed while it was open goes.
 
 The run document goes last: as long as it exists, somebody comes back and closes the run again.
 """
@@ -17,19 +17,31 @@ from shared.states import FailureCategory, State
 if TYPE_CHECKING:
     from shared.app import App
     from shared.manifest import Manifest
+    from shared.record import Record
     from shared.run import Rejection, Run
 
 
 def finish(app: App, run: Run, state: State | None = None, failure: Failure | None = None) -> None:
-    """Write the record, once, and close the run. Without a `state`, those of its tasks decide."""
+    """Write report and record, once, and close the run. Without a `state`, those of its tasks decide."""
     if any(task.items for task in run.body.finished.values()):
         run = run.with_items(app.parts.items(run.id))
     record = build_record(run, _manifest(run), state, failure, now=app.now())
     if items := items_apart(run):
         app.results.write_items(run, items)
+    _write_report(app, run, record)
     app.results.write_record(run, record)
     log.info("run %s: recorded as %s", run.id, record.state)
     close(app, run)
+
+
+def _write_report(app: App, run: Run, record: Record) -> None:
+    """Write the page for people; the run is recorded whatever becomes of it."""
+    try:
+        from shared.write_report import write_report
+
+        write_report(app.results, run, record)
+    except Exception:  # noqa: BLE001 - no fault of the report may keep a run open
+        log.exception("run %s: it is recorded without a report", run.id)
 
 
 def _manifest(run: Run) -> Manifest | None:

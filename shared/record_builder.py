@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from shared.printed import Printed
     from shared.run import Run
 
+NOT_RECORDED = "NotRecorded"
 COULD_NOT_RECORD = (
     "the job ended, but its results could not be collected; they are not in the results. "
     "The log of the app says why; drop the manifest again to repeat the run"

@@ -23,7 +23,7 @@ from shared.outside import Needs
 from shared.plan import manifest_of, plan_round
 from shared.read_outside import planned
 from shared.record import Failure, TaskRecord
-from shared.record_builder import COULD_NOT_RECORD, fan_out_record, no_items
+from shared.record_builder import COULD_NOT_RECORD, NOT_RECORDED, fan_out_record, no_items
 from shared.states import FailureCategory, State
 from shared.submit_run import submit
 
@@ -59,7 +59,7 @@ def record(app: App, event: JobEnded) -> None:
 
 def _give_up(app: App, run: Run) -> None:
     """The last way out: a record that says that the results could not be collected."""
-    failure = Failure(category=FailureCategory.INTERNAL, code="NotRecorded", message=COULD_NOT_RECORD)
+    failure = Failure(category=FailureCategory.INTERNAL, code=NOT_RECORDED, message=COULD_NOT_RECORD)
     finish(app, run, State.FAILED, failure)
 
 

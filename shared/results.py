@@ -1,14 +1,15 @@
 """The results container: copies from staging, and the app's own documents.
 
 This is the door at which secrets are masked: nothing that the app writes itself passes it unmasked. Files and logs of
-tasks are copied by storage itself and never touched.
+tasks are copied by storage itself and never changed.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from azure.core import MatchConditions
 from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceModifiedError, ResourceNotFoundError
@@ -23,13 +24,17 @@ if TYPE_CHECKING:
 
     from shared.documents import Document
     from shared.record import Items, Record, Status
+    from shared.report.page import Report
     from shared.run import Run
     from shared.secrets import Masker
 
 _JSON = ContentSettings(content_type="application/json")
+_HTML = ContentSettings(content_type="text/html; charset=utf-8")
 _YAML = ContentSettings(content_type="text/yaml; charset=utf-8")
 _COPIED = "success"
 _REFUSED = (400, 404)
+_NO_SUCH_RANGE = 416
+_AT_ONCE_OR_NOT_AT_ALL: Mapping[str, Any] = {"retry_total": 0, "connection_timeout": 2, "read_timeout": 2}
 
 
 class CopyState(Enum):
@@ -92,6 +97,32 @@ class Results:
         prefix = f"{run.results}/"
         listed = self._container.list_blobs(name_starts_with=prefix, include=["copy"])
         return {blob.name.removeprefix(prefix): blob.copy.status for blob in listed if blob.copy.status}
+
+    def read_end(self, run: Run, name: str, max_bytes: int) -> tuple[bytes, int]:
+        """The last bytes of a blob below the run's folder, and the size of the whole.
+
+        One request; two if it is longer, for a range from the end cannot be asked for. They are not retried, so that
+        this ends within seconds: it is for people to look at, and must not keep a run from being recorded.
+        """
+        blob = self._container.get_blob_client(f"{run.results}/{name}")
+        try:
+            stream = blob.download_blob(offset=0, length=max_bytes, **_AT_ONCE_OR_NOT_AT_ALL)
+        except HttpResponseError as error:
+            if error.status_code == _NO_SUCH_RANGE:
+                return b"", 0  # an empty blob has no range that could be asked for
+            raise
+        total = int(str(stream.properties.content_range).rpartition("/")[2])
+        if total > max_bytes:
+            stream = blob.download_blob(offset=total - max_bytes, length=max_bytes, **_AT_ONCE_OR_NOT_AT_ALL)
+        return stream.readall(), total
+
+    def write_report(self, run: Run, report: Report) -> None:
+        """Write the report, once: if there is one, it stays."""
+        page = report.html(self._masker.mask).encode()
+        try:
+            self._container.upload_blob(f"{run.results}/report.html", page, content_settings=_HTML)
+        except ResourceExistsError:
+            return
 
     def write_record(self, run: Run, record: Record) -> None:
         """Write the record, once: if there is one, it stays."""

@@ -69,6 +69,7 @@ def _forms(value: str) -> Iterator[str]:
         yield text
         yield repr(text)[1:-1]
         yield json.dumps(text)[1:-1]
+        yield json.dumps(text, ensure_ascii=False)[1:-1]
 
 
 def _storage_secrets(connection_string: str | None) -> list[str]:

@@ -24,6 +24,7 @@ def test_sample_environment_info(drop) -> None:
     assert run.names() == {
         "manifest.yaml",
         "record.json",
+        "report.html",
         "logs/environment/stdout.txt",
         "logs/environment/stderr.txt",
         "outputs/environment/environment_info.json",
@@ -113,7 +114,7 @@ def test_namespace_files_lie_in_the_working_directory_under_input_files(drop, st
 
 
 def test_secrets_reach_the_task_but_nothing_of_ours(drop, stack) -> None:
-    """The value is written by the task itself, so its log has it; the record and the kept manifest do not."""
+    """The value is written by the task itself, so its log has it; record, report and the kept manifest do not."""
     key = stack.settings["SECRET_AZURE_ACCESS_KEY"]
     text = (
         "id: t\nenv: {KEY: \"{{ secret('AZURE_ACCESS_KEY') }}\"}\n"
@@ -122,7 +123,7 @@ def test_secrets_reach_the_task_but_nothing_of_ours(drop, stack) -> None:
     run = drop("secret.yaml", text)
     assert run.record()["tasks"][0]["outputs"]["vars"] == {"key": "******"}
     assert key in run.read("logs/t/stdout.txt")
-    assert key not in run.read("record.json") + run.read("manifest.yaml")
+    assert key not in run.read("record.json") + run.read("manifest.yaml") + run.read("report.html")
     functions_log = (stack.data_dir.path / "logs" / "functions.log").read_text()
     assert key not in functions_log
 
@@ -148,7 +149,7 @@ def test_bad_manifests_are_rejected_with_place_and_reason(drop, name: str, text:
     record = run.record()
     assert record["state"] == "REJECTED"
     assert any(message in error["message"] and error["line"] for error in record["errors"])
-    assert run.names() == {"manifest.yaml", "record.json"}
+    assert run.names() == {"manifest.yaml", "record.json", "report.html"}
     assert run.read("manifest.yaml") == text
 
 

@@ -1,0 +1,53 @@
+"""The output files of a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from shared.record import ItemRecord, OutputFile, Record
+
+MAX_FILES_OF_TASK = 50
+MAX_FILES_OF_FAN_OUT = 10
+MAX_FILES = 400
+
+
+@dataclass(frozen=True)
+class FileRow:
+    """A file: its path in the working directory of the task or item `owner`."""
+
+    owner: str
+    path: str
+    file: OutputFile
+
+
+@dataclass(frozen=True)
+class Files:
+    """The files that are listed; `left_out` is how many are not."""
+
+    listed: tuple[FileRow, ...]
+    left_out: int
+    count: int
+    bytes: int
+
+
+def files(record: Record, items: Mapping[str, Sequence[ItemRecord]]) -> Files:
+    """The files of all tasks, of each the first ones."""
+    listed: list[FileRow] = []
+    total, total_bytes = 0, 0
+    for task in record.tasks:
+        of_task = list(_files_of(task.id, task.outputs.output_files))
+        for item in items.get(task.id, ()):
+            of_task += _files_of(f"{task.id}[{item.index}]", item.outputs.output_files)
+        total += len(of_task)
+        total_bytes += sum(row.file.bytes for row in of_task)
+        listed += of_task[: MAX_FILES_OF_FAN_OUT if task.items else MAX_FILES_OF_TASK]
+    listed = listed[:MAX_FILES]
+    return Files(tuple(listed), total - len(listed), total, total_bytes)
+
+
+def _files_of(owner: str, found: Mapping[str, OutputFile]) -> Iterator[FileRow]:
+    return (FileRow(owner, path, file) for path, file in found.items())

@@ -1,0 +1,201 @@
+"""What happened, in a sentence and a few figures; the phases of the run, and its events in their order."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from shared.record_builder import NOT_RECORDED
+from shared.report.text import count, duration, size
+from shared.states import JobReason, State
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime
+
+    from shared.record import ItemRecord, OutputFile, Record, TaskRecord
+
+NAMED_TASKS = 3
+NARROWEST_PERCENT = 1.0
+
+ROUND_REASONS = {
+    JobReason.FIRST: "everything that was known when the manifest was read",
+    JobReason.VALUES: "its tasks needed what earlier tasks had printed",
+    JobReason.FAN_OUT: "its tasks follow a fan-out",
+    JobReason.POOL: "its tasks run on another pool",
+    JobReason.INFRASTRUCTURE: "what a failure of the infrastructure had left undone",
+}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One of the numbers that are seen at a glance."""
+
+    name: str
+    value: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A part of the time between the drop and the record; `left` and `width` are percent of the whole."""
+
+    name: str
+    key: str
+    time: timedelta
+    left: float
+    width: float
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened to the run; `since` is the time since the drop."""
+
+    name: str
+    note: str
+    moment: datetime
+    since: timedelta
+
+
+def headline(record: Record) -> str:
+    """What became of the run, in a sentence or two."""
+    match record.state:
+        case State.REJECTED:
+            return f"The manifest cannot be run: {count(len(record.errors), 'mistake')} in it. Nothing was started."
+        case State.SUCCESS:
+            return _all_ended(record, "ended well")
+        case State.WARNING:
+            return f"{_all_ended(record, 'ended')} {count(max(1, len(record.warnings)), 'warning')} below."
+        case State.KILLED:
+            return f"The run was cancelled. {_what_became_of_tasks(record)}".rstrip()
+    if record.failure and record.failure.code == NOT_RECORDED:
+        return "The job ended, but its results could not be collected."
+    return _what_became_of_tasks(record) or "The run failed before any of its tasks had ended."
+
+
+def _all_ended(record: Record, how: str) -> str:
+    match len(record.tasks):
+        case 0:
+            return "There was nothing to run."
+        case 1:
+            return f"The task {how}."
+    return f"All {len(record.tasks)} tasks {how}."
+
+
+def _what_became_of_tasks(record: Record) -> str:
+    words = {State.FAILED: "failed", State.KILLED: "stopped", State.SKIPPED: "never ran"}
+    parts = []
+    for state, verb in words.items():
+        names = [task.id for task in record.tasks if task.state is state]
+        if names:
+            parts.append(f"{_named(names)} {verb}")
+    ended = sum(task.state in (State.SUCCESS, State.WARNING) for task in record.tasks)
+    if parts and ended:
+        parts.append(f"{count(ended, 'task')} ended well")
+    return f"{'; '.join(parts)}." if parts else ""
+
+
+def _named(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:NAMED_TASKS])
+    return f"{shown} and {len(names) - NAMED_TASKS:,} more" if len(names) > NAMED_TASKS else shown
+
+
+def figures(record: Record, items: Mapping[str, Sequence[ItemRecord]]) -> list[Figure]:
+    """The numbers of the run, as far as there are any."""
+    timings = record.timings
+    if record.state is State.REJECTED:
+        return []
+    found = []
+    if timings.recorded:
+        found.append(Figure("Total", duration(timings.recorded - timings.dropped), "from drop to record"))
+    if timings.started and timings.ended:
+        found.append(Figure("Running", duration(timings.ended - timings.started), "first start to last end"))
+    if record.tasks:
+        found.append(_tasks_figure(record.tasks))
+    if items:
+        found.append(_items_figure(record.tasks))
+    files = list(_files(record.tasks, items))
+    if files:
+        found.append(Figure("Files", f"{len(files):,}", size(sum(file.bytes for file in files))))
+    retries = sum(task.retries for task in record.tasks)
+    if retries:
+        found.append(Figure("Retries", f"{retries:,}"))
+    return found
+
+
+def _tasks_figure(tasks: Sequence[TaskRecord]) -> Figure:
+    ended = sum(task.state in (State.SUCCESS, State.WARNING) for task in tasks)
+    return Figure("Tasks", f"{ended:,} of {len(tasks):,}" if ended < len(tasks) else f"{ended:,}", "ended well")
+
+
+def _items_figure(tasks: Sequence[TaskRecord]) -> Figure:
+    states: Counter[State] = Counter()
+    for task in tasks:
+        states.update(task.items.states if task.items else {})
+    ended = states[State.SUCCESS] + states[State.WARNING]
+    total = states.total()
+    return Figure("Items", f"{ended:,} of {total:,}" if ended < total else f"{ended:,}", "ended well")
+
+
+def _files(tasks: Sequence[TaskRecord], items: Mapping[str, Sequence[ItemRecord]]) -> Iterator[OutputFile]:
+    for task in tasks:
+        yield from task.outputs.output_files.values()
+    for each in items.values():
+        for item in each:
+            yield from item.outputs.output_files.values()
+
+
+def phases(record: Record) -> list[Phase]:
+    """How the time was spent, if anything ran; clocks of services differ a little, but no phase is below zero."""
+    timings = record.timings
+    if not (timings.submitted and timings.started and timings.ended):
+        return []
+    moments = [
+        ("", "", timings.dropped),
+        ("Queued", "queued", timings.submitted),
+        ("Waiting for a node", "waiting", timings.started),
+        ("Running", "running", timings.ended),
+        ("Collecting results", "collecting", timings.recorded),
+    ]
+    known = [(name, key, moment) for name, key, moment in moments if moment]
+    spans = [(name, key, max(timedelta(0), moment - before)) for (_, _, before), (name, key, moment) in pairwise(known)]
+    return list(_side_by_side(spans))
+
+
+def _side_by_side(spans: Sequence[tuple[str, str, timedelta]]) -> Iterator[Phase]:
+    total = sum((span for _, _, span in spans), timedelta(0)).total_seconds() or 1.0
+    widths = [max(NARROWEST_PERCENT, 100 * span.total_seconds() / total) for _, _, span in spans]
+    scale, left = 100 / (sum(widths) or 1), 0.0
+    for (name, key, span), width in zip(spans, widths, strict=True):
+        yield Phase(name, key, span, left, width * scale)
+        left += width * scale
+
+
+def events(record: Record) -> list[Event]:
+    """What happened when, in order."""
+    dropped = record.timings.dropped
+    return [
+        Event(name, note, moment, max(timedelta(0), moment - dropped))
+        for name, note, moment in sorted(_moments(record), key=lambda event: event[2])
+    ]
+
+
+def _moments(record: Record) -> Iterable[tuple[str, str, datetime]]:
+    timings = record.timings
+    yield "Dropped", record.manifest.name, timings.dropped
+    for place, job in enumerate(record.jobs, start=1):
+        submitted = job.submitted or (timings.submitted if place == 1 else None)
+        if submitted:
+            note = f"pool {job.pool}" if len(record.jobs) == 1 else f"pool {job.pool}: {ROUND_REASONS[job.reason]}"
+            name = "Submitted" if len(record.jobs) == 1 else f"Round {place} submitted"
+            yield name, note, submitted
+    named = (
+        ("First task started", "", timings.started),
+        ("Last task ended", "", timings.ended),
+        ("End noticed", "the results are collected from here on", timings.detected),
+        ("Recorded", "", timings.recorded),
+    )
+    yield from ((name, note, moment) for name, note, moment in named if moment)

@@ -1,0 +1,116 @@
+"""How the report writes times, sizes, numbers, and texts that are made by others."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import unicodedata
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+if TYPE_CHECKING:
+    from datetime import datetime, timedelta
+
+_TERMINAL_SEQUENCE = re.compile(
+    r"\x1b(?:"
+    r"\[[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor
+    r"|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?"  # OSC and the like: titles, links
+    r"|[ -/]*[0-~])"
+)
+LONGEST_ID = 20
+NOT_KNOWN = "\N{EN DASH}"
+_BIDIRECTIONAL = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_HIDDEN = frozenset({"Cc", "Cs", "Co"})
+_UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
+
+
+def duration(span: timedelta | None) -> str:
+    """`0.4 s`, `12 s`, `3 min 5 s`, `2 h`: the two largest units; a dash where it is not known."""
+    if span is None:
+        return NOT_KNOWN
+    seconds = max(0.0, span.total_seconds())
+    if seconds < 9.95:  # noqa: PLR2004 - below ten seconds a tenth can be seen
+        return f"{seconds:.1f}".removesuffix(".0") + " s"
+    left = round(seconds)
+    parts: list[tuple[int, str]] = []
+    for unit, length in _UNITS:
+        count, left = divmod(left, length)
+        if count or parts:
+            parts.append((count, unit))
+    return " ".join(f"{count} {unit}" for count, unit in parts[:2] if count)
+
+
+def size(count: int) -> str:
+    """`131 B`, `1.2 KiB`, `3.4 GiB`."""
+    amount = float(count)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if amount < 1024:  # noqa: PLR2004 - a unit holds 1,024 of the one before
+            return f"{count} B" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1024
+    return f"{amount:.1f} TiB"
+
+
+def number(value: float) -> str:
+    """`12,345`, `0.12346`: whole numbers as they are, others with five digits."""
+    if not math.isfinite(value):
+        return NOT_KNOWN
+    if value == int(value) and abs(value) < 1e15:  # noqa: PLR2004 - as far as a float counts in ones
+        return f"{int(value):,}"
+    return f"{value:,.5g}"
+
+
+def count(amount: int, noun: str) -> str:
+    """`1 task`, `5,000 tasks`."""
+    return f"{amount:,} {noun}" if amount == 1 else f"{amount:,} {noun}s"
+
+
+def day_and_time(moment: datetime) -> str:
+    """`2026-11-22 12:13:14`."""
+    return f"{moment:%Y-%m-%d %H:%M:%S}"
+
+
+def clock(moment: datetime | None) -> str:
+    """`12:13:14`; a dash where it is not known."""
+    return f"{moment:%H:%M:%S}" if moment else NOT_KNOWN
+
+
+def plain(value: object) -> str:
+    """A printed value or an item of a list: texts as they are, anything else as JSON."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def shortened(text: str, length: int) -> str:
+    """The text, or its beginning and an ellipsis."""
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def without_middle(name: str) -> str:
+    """`tvmps_a9cf5e…61_d`: ids of nodes are long, and differ at their ends too."""
+    return name if len(name) <= LONGEST_ID else f"{name[:12]}…{name[-4:]}"
+
+
+def href(blob: str) -> str:
+    """A relative link to a blob below the run's folder: no part of it can be a scheme, a query or a fragment."""
+    return quote(blob, safe="/~")
+
+
+def visible(text: str) -> str:
+    r"""The text with every character that is obeyed instead of shown escaped, such as `\x1b` and `\u202e`."""
+    if text.isprintable():
+        return text
+    return "".join(_escaped(char) if _is_hidden(char) else char for char in text)
+
+
+def _is_hidden(char: str) -> bool:
+    return char not in "\n\t" and (unicodedata.category(char) in _HIDDEN or char in _BIDIRECTIONAL)
+
+
+def _escaped(char: str) -> str:
+    return char.encode("unicode_escape").decode("ascii")
+
+
+def without_terminal_sequences(text: str) -> str:
+    r"""The text as a terminal would leave it: no colours, and of a line that was overwritten (`\r`) the last state."""
+    lines = _TERMINAL_SEQUENCE.sub("", text).replace("\r\n", "\n").split("\n")
+    return "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in lines)

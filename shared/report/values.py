@@ -1,0 +1,152 @@
+"""Printed values and metrics: those with one value as they are, those with many as figures and a small chart."""
+
+from __future__ import annotations
+
+import itertools
+import statistics
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from shared.printed import Metric
+    from shared.record import ItemRecord, Record
+
+MAX_VALUES = 100
+MAX_SERIES = 60
+EXAMPLES = 3
+ADDED_UP = ("counter", "timer")
+CHART_POINTS = 60
+LARGEST = 1e300
+CHART_WIDTH, CHART_HEIGHT = 160, 32
+
+
+@dataclass(frozen=True)
+class Value:
+    """A printed value; `owner` is the task or the item that printed it."""
+
+    owner: str
+    name: str
+    value: Any
+
+
+@dataclass(frozen=True)
+class Series:
+    """Numbers of the same name: what a task printed one after another, or the items of a fan-out each.
+
+    `points` are those of an SVG polyline in a box of 160 by 32; none if there is only one number.
+    """
+
+    owner: str
+    name: str
+    type: str
+    tags: Mapping[str, str]
+    count: int
+    last: float
+    lowest: float
+    mean: float
+    highest: float
+    total: float | None
+    points: str
+
+
+@dataclass(frozen=True)
+class Values:
+    """What is shown of all that was printed, and how much more there is."""
+
+    values: tuple[Value, ...]
+    values_left_out: int
+    series: tuple[Series, ...]
+    series_left_out: int
+
+
+def values(record: Record, items: Mapping[str, Sequence[ItemRecord]]) -> Values:
+    """The printed values and metrics of a run."""
+    singles = [Value(task.id, name, value) for task in record.tasks for name, value in task.outputs.vars.items()]
+    series = [each for task in record.tasks for each in _series_of_task(task.id, task.metrics)]
+    for task, each in items.items():
+        more_values, more_series = _of_items(task, each)
+        singles += more_values
+        series += more_series
+    return Values(
+        values=tuple(singles[:MAX_VALUES]),
+        values_left_out=max(0, len(singles) - MAX_VALUES),
+        series=tuple(series[:MAX_SERIES]),
+        series_left_out=max(0, len(series) - MAX_SERIES),
+    )
+
+
+def _series_of_task(task: str, metrics: Iterable[Metric]) -> Iterator[Series]:
+    groups: dict[tuple[str, str, tuple[tuple[str, str], ...]], list[float]] = {}
+    for metric in metrics:
+        groups.setdefault((metric.name, metric.type, tuple(metric.tags.items())), []).append(metric.value)
+    for (name, kind, tags), numbers in groups.items():
+        yield series_of(task, name, kind, numbers, dict(tags))
+
+
+def _of_items(task: str, items: Sequence[ItemRecord]) -> tuple[list[Value], list[Series]]:
+    """Values that are numbers, and metrics, of all items together; of other values a few examples."""
+    printed: dict[str, list[tuple[int, Any]]] = {}
+    measured: dict[tuple[str, str], list[float]] = {}
+    for item in items:
+        for name, value in item.outputs.vars.items():
+            printed.setdefault(name, []).append((item.index, value))
+        for metric in item.metrics:
+            measured.setdefault((metric.name, metric.type), []).append(metric.value)
+    found: list[Value] = []
+    series = []
+    for name, pairs in printed.items():
+        numbers = [value for _, value in pairs if _is_number(value)]
+        if len(numbers) == len(pairs):
+            series.append(series_of(task, name, "value", numbers))
+        else:
+            found += [Value(f"{task}[{index}]", name, value) for index, value in pairs[:EXAMPLES]]
+    series += [series_of(task, name, kind, numbers) for (name, kind), numbers in measured.items()]
+    return found, series
+
+
+def _is_number(value: object) -> bool:
+    """Whether a printed value can stand in a chart: whole numbers may be larger than any float."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= LARGEST
+
+
+def series_of(
+    owner: str, name: str, kind: str, numbers: Sequence[float], tags: Mapping[str, str] | None = None
+) -> Series:
+    """The figures and the chart of some numbers, of which there is at least one."""
+    scale = _scale(numbers)
+    return Series(
+        owner=owner,
+        name=name,
+        type=kind,
+        tags=tags or {},
+        count=len(numbers),
+        last=numbers[-1],
+        lowest=min(numbers),
+        mean=statistics.fmean(number / scale for number in numbers) * scale,
+        highest=max(numbers),
+        total=sum(numbers) if kind in ADDED_UP else None,
+        points=chart_points(numbers) if len(numbers) > 1 else "",
+    )
+
+
+def _scale(numbers: Sequence[float]) -> float:
+    """What to divide by so that no sum of a few thousand exceeds what a float can be."""
+    return max(map(abs, numbers)) or 1.0
+
+
+def chart_points(numbers: Sequence[float]) -> str:
+    """The points of a line through at most 60 numbers: of more, the mean of each sixtieth."""
+    scale = _scale(numbers)
+    numbers = [number / scale for number in numbers]
+    if len(numbers) > CHART_POINTS:
+        edges = [round(step * len(numbers) / CHART_POINTS) for step in range(CHART_POINTS + 1)]
+        numbers = [statistics.fmean(numbers[start:end]) for start, end in itertools.pairwise(edges) if end > start]
+    lowest, highest = min(numbers), max(numbers)
+    height = highest - lowest
+    return " ".join(
+        f"{CHART_WIDTH * step / (len(numbers) - 1):.4g},"
+        f"{CHART_HEIGHT * (1 - (number - lowest) / height) if height else CHART_HEIGHT / 2:.4g}"
+        for step, number in enumerate(numbers)
+    )

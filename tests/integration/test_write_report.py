@@ -1,0 +1,171 @@
+"""The report: written for every run, once, before the record; nothing about it keeps a run from being recorded."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+import pytest
+from azure.storage.blob import BlobClient
+
+from shared import poll_runs, write_report
+from shared.life import MAX_ANNOUNCEMENTS
+from shared.report.log_ends import MAX_LOGS
+from shared.report.page import Report
+from shared.results import Results
+
+FAILING = "id: t\ncommands: ['echo out', 'echo the reason >&2', 'exit 3']"
+
+
+def blob(world, run: str, name: str = "report.html") -> BlobClient:
+    container = world.settings.containers.results
+    return world._storage.get_blob_client(container, f"m/{run}/{name}")
+
+
+def report(world, run: str) -> str:
+    return blob(world, run).download_blob().readall().decode()
+
+
+def test_a_run_has_a_page_with_the_end_of_its_logs(world) -> None:
+    run = world.take(text=FAILING)
+    world.finish()
+    page = report(world, run)
+    assert "t failed." in page
+    assert 'id="logs"' in page
+    assert "<pre>the reason</pre>" in page
+    assert 'href="logs/t/stderr.txt"' in page
+    assert "exit 3" in page, "the manifest"
+    properties = blob(world, run).get_blob_properties()
+    assert properties.content_settings.content_type == "text/html; charset=utf-8"
+
+
+def test_a_rejected_manifest_has_one_and_its_credentials_are_not_in_it(world) -> None:
+    run = world.take(text="id: t\ncommands: [x]\ncomand: x\ntaskRunner: {accessKey: 'a literal key'}")
+    page = report(world, run)
+    assert "did you mean" in page
+    assert "a literal key" not in page
+
+
+def test_a_run_that_was_cancelled_before_it_began_has_one(world) -> None:
+    world.batch_fails({"operation": "Jobs_CreateJob", "status": 409, "code": "ActiveJobAndScheduleQuotaReached"})
+    run = world.take()
+    world.batch_fails()
+    world.put("inbox", f"{run}.cancel")
+    poll_runs.poll(world.app)
+    assert "The run was cancelled." in report(world, run)
+
+
+def test_a_run_that_could_not_be_recorded_has_one(world) -> None:
+    run = world.take()
+    world.await_end(run)
+    (listed,) = world.app.runs.list()
+    world.app.runs.set_progress(listed, replace(listed.progress, announced=MAX_ANNOUNCEMENTS))
+    poll_runs.poll(world.later(hours=2))
+    world.deliver()
+    assert "its results could not be collected" in report(world, run)
+
+
+def test_a_manifest_that_is_no_text_has_one(world) -> None:
+    run = world.take(text="#" * (1024 * 1024 + 1))
+    assert "too large to be shown" in report(world, run)
+
+
+def test_every_round_is_in_the_timeline_with_its_time(world) -> None:
+    text = "tasks:\n- {id: a, foreach: 2, commands: [echo]}\n- {id: b, commands: ['ls {{ outputs.a }}']}"
+    run = world.take(text=text)
+    world.finish()
+    jobs = world.record(run)["jobs"]
+    assert jobs[0]["submitted"] < jobs[1]["submitted"]
+    page = report(world, run)
+    assert "Round 2 submitted" in page
+    assert "its tasks follow a fan-out" in page
+
+
+def test_secrets_that_a_task_prints_are_masked(make_world) -> None:
+    world = make_world(SECRET_TOKEN="a-very-secret-token")
+    run = world.take(text="id: t\nenv: {T: \"{{ secret('TOKEN') }}\"}\ncommands: ['echo token $T']")
+    world.finish()
+    assert "token ******" in report(world, run)
+    assert "a-very-secret-token" in blob(world, run, "logs/t/stdout.txt").download_blob().readall().decode()
+
+
+def test_a_report_that_is_there_stays(world) -> None:
+    run = world.take()
+    world.await_end(run)
+    blob(world, run).upload_blob("written by another delivery")
+    world.finish()
+    assert report(world, run) == "written by another delivery"
+    assert world.record(run)["state"] == "SUCCESS"
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [(Report, "html"), (write_report, "logs_to_show"), (Results, "write_report")],
+    ids=["page", "logs", "upload"],
+)
+def test_whatever_is_wrong_with_the_report_the_run_is_recorded(world, monkeypatch, caplog, broken) -> None:
+    """Loudly."""
+
+    def fail(*_args: object) -> None:
+        raise AttributeError("a bug in the report")
+
+    monkeypatch.setattr(*broken, fail)
+    run = world.take()
+    world.finish()
+    assert world.record(run)["state"] == "SUCCESS"
+    assert f"m/{run}/report.html" not in world.names("results")
+    (logged,) = (each for each in caplog.records if each.levelno == logging.ERROR)
+    assert f"run {run}: it is recorded without a report" in logged.getMessage()
+    assert world.names("runs") == []
+
+
+def test_the_report_comes_before_the_record(world, monkeypatch) -> None:
+    """Whoever waits for the record finds everything else there."""
+    written = []
+    for name in ("write_report", "write_record"):
+        original = getattr(Results, name)
+
+        def note(*args: object, name: str = name, original=original) -> None:
+            written.append(name)
+            original(*args)
+
+        monkeypatch.setattr(Results, name, note)
+    world.take()
+    world.finish()
+    assert written == ["write_report", "write_record"]
+
+
+def test_of_many_logs_few_are_read_and_of_a_long_one_its_end(world, monkeypatch) -> None:
+    """Two requests for a log that is long, one for a short one; the failed task's first."""
+    asked = []
+    download = BlobClient.download_blob
+
+    def note(self, *args: object, **options: object):
+        asked.append(self.blob_name.partition("/logs/")[2])
+        return download(self, *args, **options)
+
+    others = "".join(f"- {{id: t{number}, dependsOn: [], commands: [echo]}}\n" for number in range(20))
+    run = world.take(text=f"tasks:\n{others}- {{id: long, dependsOn: [], commands: ['seq 100000', 'exit 1']}}")
+    world.await_end(run)
+    monkeypatch.setattr(BlobClient, "download_blob", note)
+    world.finish()
+    asked_logs = [name for name in asked if name]
+    assert len(asked_logs) == MAX_LOGS + 1
+    assert asked_logs.count("long/stdout.txt") == 2
+    page = report(world, run)
+    assert "\n99962\n" in page
+    assert "\n99960\n" not in page
+    assert "The whole log, 575.1 KiB" in page
+
+
+def test_a_log_that_cannot_be_read_is_left_out(world, caplog) -> None:
+    run = world.take(text=FAILING)
+    world.await_end(run)
+    reading = Results.read_end
+    with pytest.MonkeyPatch.context() as broken:
+        broken.setattr(Results, "read_end", lambda self, run, name, size: reading(self, run, f"{name}.gone", size))
+        world.finish()
+    page = report(world, run)
+    assert 'id="logs"' not in page
+    assert 'href="logs/t/stderr.txt"' in page
+    assert "the report is without logs/t/stderr.txt" in caplog.text

@@ -1,0 +1,289 @@
+"""The page as text: what is in it, what is not, and how large it gets."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import subprocess
+import sys
+from datetime import timedelta
+from fnmatch import fnmatch
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+
+from shared.printed import Metric
+from shared.record import FlowRef, ItemRecord, OutputFile, Outputs, RunProblem, TaskRecord, Timings
+from shared.record_builder import fan_out_record
+from shared.report.page import TEMPLATES, Report
+from shared.secrets import Masker
+from shared.states import State
+from tests.report_samples import (
+    DROPPED,
+    EVIL_PATHS,
+    SAMPLES,
+    after,
+    hostile,
+    large_fan_out,
+    log_end,
+    manifest,
+    ran,
+    record,
+    rejected,
+    several_rounds,
+)
+
+ROOT = Path(__file__).parents[2]
+IMPORT_STORIES = """
+import sys, function_app
+from shared import poll_runs, record_run, submit_run
+from shared.app import the_app
+print([name for name in sys.modules if name.startswith("shared.report") or name == "shared.write_report"])
+"""
+VOID = {"meta", "link", "img", "br"}
+
+
+class Page(HTMLParser):
+    """What a browser's parser finds: elements with attributes, ids, and the text of the page."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.open: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        """An element begins."""
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        """An element without content."""
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        """An element ends."""
+        assert self.open.pop() == tag, f"</{tag}> closes nothing"
+
+    def handle_data(self, data):
+        """Text."""
+        if self.open and self.open[-1] != "style":
+            self.text += data
+
+    def links(self) -> list[str]:
+        """The addresses of all links."""
+        return [attrs["href"] for tag, attrs in self.elements if tag == "a"]
+
+
+def page(report: Report, *secrets: str) -> Page:
+    return Page(html(report, *secrets))
+
+
+def html(report: Report, *secrets: str) -> str:
+    return report.html(Masker(secrets).mask)
+
+
+@pytest.mark.parametrize("sample", SAMPLES.values(), ids=SAMPLES)
+def test_a_page_is_whole_html_with_nothing_to_fetch_or_execute(sample) -> None:
+    found = page(sample())
+    assert found.open == []
+    tags = {tag for tag, _ in found.elements}
+    assert not tags & {"script", "iframe", "object", "embed", "form", "img", "base"}
+    attributes = [(name, value or "") for _, attrs in found.elements for name, value in attrs.items()]
+    assert not [name for name, _ in attributes if name.startswith("on") or name == "style"]
+    addresses = [value for name, value in attributes if name in ("href", "src", "xlink:href")]
+    assert not [
+        each for each in addresses if re.match(r"[\w.+-]+:", each) and not each.startswith("data:image/svg+xml,")
+    ]
+    ids = [value for name, value in attributes if name == "id"]
+    assert len(ids) == len(set(ids))
+    assert {each[1:] for each in addresses if each.startswith("#")} <= set(ids)
+
+
+def test_hostile_names_become_links_to_their_blobs_and_to_nothing_else() -> None:
+    links = page(hostile()).links()
+    for path in EVIL_PATHS:
+        assert f"outputs/evil/{path}" in {unquote(link) for link in links}
+    assert all(re.fullmatch(r"[\w./~%-]+|#[\w-]+", link) for link in links), links
+
+
+def test_what_is_obeyed_instead_of_shown_is_escaped_and_colours_of_logs_are_left_out() -> None:
+    text = page(hostile()).text
+    assert not set(text) & set("\x00\x08\x1b\x07\r\u202e")
+    assert r"\u202egnp.exe" in text
+    assert r"\x00\x08</pre>\u202eabc" in text
+    assert "\n100%\n" in text, "of a line that was written over, what was left of it"
+    assert "[31m" not in text
+
+
+SECRET = "s3cr3t<&>'\"-v4lue é"
+
+
+def test_secrets_are_masked_wherever_they_appear() -> None:
+    """Also where texts are cut, coloured, encoded for a link, escaped for JSON, or formatted as numbers."""
+    task = TaskRecord(
+        id="a",
+        **ran(1, 2, node=SECRET),
+        outputs=Outputs(
+            vars={SECRET: SECRET, "nested": [{SECRET: SECRET}], "cut": "x" * 70 + SECRET, "number": 12345678},
+            output_files={f"{SECRET}.txt": OutputFile(blob=f"outputs/a/{SECRET}.txt", bytes=1, md5=None)},
+        ),
+        metrics=(Metric(name=SECRET, type="gauge", value=12345678.0), Metric(name="n", type=SECRET, value=1.0)),
+    )
+    item = ItemRecord(index=0, value=f"{'v' * 50}{SECRET}", **ran(1, 2))
+    problem = RunProblem(message=f"`{SECRET}` {SECRET}", path=SECRET, line=1, column=2)
+    log = f"{'y' * 20_000}{SECRET}\n{SECRET[:6]}\x1b[31m{SECRET[6:]}\n" + "z" * (4096 - 12)
+    report = Report(
+        record(
+            tasks=(task, fan_out_record("b", [item])), flow=FlowRef(id=SECRET), warnings=(problem,), errors=(problem,)
+        ),
+        items={"b": [item]},
+        **manifest(f"token: {SECRET}\n"),
+        log_ends=[log_end("a", log)],
+    )
+    whole = html(report, SECRET, "12345678")
+    assert "******" in whole
+    for part in ("s3cr3t", "v4lue", "lue+%C3%A9", "%C3%A9", "12,345", "12345"):
+        assert part not in whole, part
+
+
+def test_lines_of_a_rejected_manifest_are_marked_and_linked() -> None:
+    found = page(rejected())
+    assert "#line-4" in found.links()
+    assert "comands: [python extract.py]" in found.text
+    assert [tag for tag, _ in found.elements].count("mark") == 2
+    assert 'Line 4, column 5: unknown property; did you mean "commands"?' in " ".join(found.text.split())
+
+
+def test_where_a_cut_out_credential_moved_lines_none_is_marked() -> None:
+    problem = RunProblem(message="wrong", line=2, column=1)
+    report = Report(record(State.REJECTED, errors=(problem,)), manifest="a: 1\nb: 2\n", dropped_lines=4)
+    found = page(report)
+    assert "mark" not in [tag for tag, _ in found.elements]
+    assert "the lines are not those of the dropped file" in found.text
+
+
+def test_a_manifest_that_is_no_text_is_linked() -> None:
+    found = page(Report(record(State.REJECTED, errors=(RunProblem(message="the manifest is too large"),))))
+    assert "manifest.yaml" in found.links()
+    assert "no text in UTF-8" in found.text
+
+
+def test_thousands_of_items_make_a_small_page_that_says_what_it_leaves_out() -> None:
+    whole = html(large_fan_out(10_000))
+    assert len(whole) < 60_000
+    text = " ".join(Page(whole).text.split())
+    assert "9,974 items more: tasks.json has them all" in text
+    assert "9,990 files more in outputs/" in text
+
+
+def test_a_thousand_tasks_with_everything_make_a_page_of_bounded_size() -> None:
+    tasks = tuple(
+        TaskRecord(
+            id=f"task-{index}",
+            **ran(index, index + 2, state=State.FAILED),
+            outputs=Outputs(
+                vars={f"v{n}": "x" * 10_000 for n in range(10)},
+                output_files={f"f{n}": OutputFile(blob=f"outputs/{index}/f{n}", bytes=1, md5=None) for n in range(200)},
+            ),
+            metrics=tuple(Metric(name=f"m{n}", type="gauge", value=n) for n in range(20)),
+        )
+        for index in range(1000)
+    )
+    warnings = tuple(RunProblem(message="w" * 200) for _ in range(1000))
+    whole = html(Report(record(tasks=tasks, warnings=warnings), **manifest("# line\n" * 50_000)))
+    assert len(whole) < 1_000_000
+    text = " ".join(Page(whole).text.split())
+    for words in ("800 tasks more", "199,600 files more", "9,900 values more", "19,940 metrics more", "950 warnings"):
+        assert words in text, words
+
+
+def test_very_many_fan_outs_make_a_page_of_bounded_size() -> None:
+    items = {f"t{n}": [ItemRecord(index=i, value=i, **ran(0, 1)) for i in range(30)] for n in range(300)}
+    tasks = tuple(fan_out_record(name, each) for name, each in items.items())
+    whole = html(Report(record(tasks=tasks), items=items))
+    assert len(whole) < 700_000
+    assert "280 fan-outs more" in Page(whole).text
+
+
+def test_headings_are_in_order_and_tables_and_charts_have_names() -> None:
+    found = page(several_rounds())
+    levels = [int(tag[1]) for tag, _ in found.elements if re.fullmatch(r"h\d", tag)]
+    assert levels[0] == 1
+    assert all(after <= before + 1 for before, after in itertools.pairwise(levels))
+    assert levels.count(1) == 1
+    assert {"header", "main", "footer", "section"} <= {tag for tag, _ in found.elements}
+    headers = [attrs for tag, attrs in found.elements if tag == "th"]
+    assert all(attrs.get("scope") in ("col", "row") for attrs in headers)
+    regions = [attrs for _, attrs in found.elements if attrs.get("role") == "region"]
+    assert all(attrs.get("aria-label") and attrs.get("tabindex") == "0" for attrs in regions)
+    names = [following for (_, attrs), (following, _) in pairs(found.elements) if attrs.get("role") == "img"]
+    assert names
+    assert set(names) == {"title"}
+
+
+def pairs(elements):
+    return itertools.pairwise(elements)
+
+
+def test_times_of_another_day_are_told_with_their_date() -> None:
+    night = DROPPED.replace(hour=23, minute=59)
+    timings = Timings(dropped=night, recorded=night + timedelta(hours=1))
+    assert "2026-11-23 00:59:14" in page(Report(record(timings=timings))).text
+
+
+def contrast(one: str, other: str) -> float:
+    """https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio."""
+
+    def luminance(colour: str) -> float:
+        channels = [int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)]
+        linear = [each / 12.92 if each <= 0.04045 else ((each + 0.055) / 1.055) ** 2.4 for each in channels]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    lighter, darker = sorted((luminance(one), luminance(other)), reverse=True)
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+TEXT_ON_GROUND = [
+    *((ink, ground) for ink in ("ink", "soft", "link") for ground in ("page", "raised")),
+    *((state, f"{state}-wash") for state in ("good", "bad", "warn", "stop", "idle")),
+    *((ink, wash) for ink in ("ink", "link") for wash in ("bad-wash", "warn-wash")),
+]
+
+
+@pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
+@pytest.mark.parametrize(("ink", "ground"), TEXT_ON_GROUND, ids="-on-".join)
+def test_text_can_be_read_on_its_ground(scheme: int, ink: str, ground: str) -> None:
+    """WCAG AA."""
+    css = (TEMPLATES / "report.css").read_text(encoding="utf-8")
+    colours = dict(re.findall(r"--([\w-]+): (#\w{6});", css.split(":root")[1 + scheme]))
+    assert contrast(colours[ink], colours[ground]) >= 4.5
+
+
+def test_the_report_is_not_imported_before_a_run_is_recorded() -> None:
+    """A cold start does not wait for templates."""
+    run = subprocess.run([sys.executable, "-c", IMPORT_STORIES], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"
+
+
+def test_templates_are_deployed() -> None:
+    patterns = [line for line in (ROOT / ".funcignore").read_text().splitlines() if not line.startswith(("#", "!"))]
+    for template in TEMPLATES.iterdir():
+        path = template.relative_to(ROOT)
+        parts = [*path.parts, *(f"{part}/" for part in path.parts)]
+        assert not [pattern for pattern in patterns for part in parts if fnmatch(part, pattern)]
+
+
+def test_the_log_of_a_failed_task_can_be_reached_from_its_failure() -> None:
+    found = page(SAMPLES["failed"]())
+    assert "#log-1" in found.links()
+    assert "logs/load/stderr.txt" in found.links()
+
+
+def test_a_run_that_only_has_a_drop_has_a_page() -> None:
+    timings = Timings(dropped=DROPPED, recorded=after(0))
+    assert "There was nothing to run." in page(Report(record(timings=timings))).text
