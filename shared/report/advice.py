@@ -19,6 +19,7 @@ _BY_CODE = {
     "FlowTimeout": "Give the flow a longer `timeout`, or the pool more nodes.",
     "WorkingDirectoryNotWritable": "Use `runAs: root`, or an image whose user may write everywhere in the task.",
     "TmpNotWritable": "Use an image with a `/tmp` that can be written.",
+    "TaskEnded": "It was stopped with its job, and may not be at fault: drop the manifest again.",
     "InputFileMissing": "An earlier task did not make this file: compare the name with that task's `outputFiles`.",
     "ContainerInvalidImage": "Check the name of `containerImage`, and the credentials of its registry.",
     "ContainerInvalidSettings": "Check `containerImage`, `containerRunOptions`, and the credentials of the registry.",
@@ -60,13 +61,12 @@ class Notices:
 
 def notices(record: Record) -> Notices:
     """What is wrong, the gravest first."""
-    failed = [task for task in record.tasks if task.failure and task.state is not State.SUCCESS]
+    was_asked_for = {State.KILLED} if record.state is State.KILLED else set()
+    failed = [task for task in record.tasks if task.failure and task.state not in was_asked_for]
     errors = [_of_problem(problem, record.failure, is_error=True) for problem in record.errors]
     if record.failure and not errors:  # otherwise its message is only theirs in one line
         errors = [_of_run(record.failure)]
     errors += [_of_task(task, task.failure) for task in failed[:MAX_FAILED_TASKS] if task.failure]
-    if record.state is State.KILLED and not errors:
-        errors = [Notice(is_error=True, message="The run was cancelled.", advice="Drop the manifest again to run it.")]
     return Notices(
         errors=tuple(errors),
         warnings=tuple(_of_problem(problem, None, is_error=False) for problem in record.warnings[:MAX_WARNINGS]),

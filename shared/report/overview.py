@@ -70,7 +70,8 @@ def headline(record: Record) -> str:
         case State.WARNING:
             return f"{_all_ended(record, 'ended')} {count(max(1, len(record.warnings)), 'warning')} below."
         case State.KILLED:
-            return f"The run was cancelled. {_what_became_of_tasks(record)}".rstrip()
+            sentences = ("The run was cancelled.", _what_became_of_tasks(record), "Drop the manifest again to run it.")
+            return " ".join(filter(None, sentences))
     if record.failure and record.failure.code == NOT_RECORDED:
         return "The job ended, but its results could not be collected."
     return _what_became_of_tasks(record) or "The run failed before any of its tasks had ended."

@@ -66,8 +66,12 @@ def test_a_terminals_colours_titles_and_rewritten_lines_are_gone() -> None:
         (State.SUCCESS, [], "There was nothing to run."),
         (State.FAILED, [State.SUCCESS, State.FAILED, State.SKIPPED], "b failed; c never ran; 1 task ended well."),
         (State.FAILED, [State.FAILED] * 5, "a, b, c and 2 more failed."),
-        (State.KILLED, [State.KILLED, State.SKIPPED], "The run was cancelled. a stopped; b never ran."),
-        (State.KILLED, [], "The run was cancelled."),
+        (
+            State.KILLED,
+            [State.KILLED, State.SKIPPED],
+            "The run was cancelled. a stopped; b never ran. Drop the manifest again to run it.",
+        ),
+        (State.KILLED, [], "The run was cancelled. Drop the manifest again to run it."),
         (State.FAILED, [], "The run failed before any of its tasks had ended."),
     ],
 )
@@ -118,6 +122,13 @@ def test_a_failure_that_is_allowed_is_no_call_for_action() -> None:
     task = TaskRecord(id="a", state=State.WARNING, failure=COMMANDS_FAILED)
     (notice,) = advice.notices(record(State.WARNING, tasks=(task,))).errors
     assert "allowFailure" in notice.advice
+
+
+@pytest.mark.parametrize(("state", "count"), [(State.KILLED, 0), (State.FAILED, 1)])
+def test_a_task_that_a_cancel_stopped_did_not_go_wrong(state: State, count: int) -> None:
+    ended = Failure(category=FailureCategory.USER, code="TaskEnded", message="the job was terminated")
+    task = TaskRecord(id="a", state=State.KILLED, failure=ended)
+    assert len(advice.notices(record(state, tasks=(task,))).errors) == count
 
 
 def test_mistakes_found_after_the_first_round_keep_their_places() -> None:
