@@ -29,6 +29,7 @@ outputFiles: [one.txt]
 """,
     ran=("one",),
 )
+SLOW = Story('commands: ["echo begun >> LEDGER", sleep 2, "echo ended >> LEDGER"]', ran=("begun", "ended"))
 GRAPH = Story(
     """
 tasks:

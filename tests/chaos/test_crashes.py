@@ -70,7 +70,7 @@ def _try_all(
         wire = Wire(fault, at)
         try:
             ended = _live(own.world, f"{fault.name.lower()}-{at}.yaml", text, ledger, wire)
-        except Exception as error:  # noqa: BLE001 - told with its place
+        except Exception as error:  # noqa: BLE001 - told with the fault that led to it
             return f"{fault.value}, number {at}: {wire.calls[-1:]}: {type(error).__name__}: {error}"
         if ended != undisturbed:
             return f"{fault.value}, number {at}: {wire.calls[at - 1]}: {ended} is not {undisturbed}"
