@@ -42,9 +42,9 @@ def _run(arguments: Sequence[str]) -> int:
         from local.batch.__main__ import main as run_batch  # noqa: PLC0415 - loads the whole service
 
         return run_batch(list(arguments[1:]))
-    from local.commands import check, env, run, up  # noqa: PLC0415 - slow, and can be interrupted by now
+    from local.commands import cancel, check, env, logs, ls, run, up  # noqa: PLC0415 - slow, and can be interrupted by now
 
-    commands = {"up": up, "run": run, "check": check, "env": env}
+    commands = {"up": up, "run": run, "check": check, "ls": ls, "logs": logs, "cancel": cancel, "env": env}
     parsed = _parser(commands).parse_args(arguments)
     return int(commands[parsed.command].run(parsed))
 

@@ -6,28 +6,34 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from azure.core.exceptions import AzureError
+from rich.console import Console
+from rich.text import Text
 
-from local.dropped_run import Runs, RunView
-from local.error_tails import error_tails
 from local.errors import LocalError
-from local.printable import printable
-from local.run_report import NOT_TAKEN, progress_lines, summary_lines
-from shared.clients import Clients
-from shared.settings import Settings
+from local.runs.stack_runs import StackRuns, WatchedRun
+from local.show.display import display_on, downloading
+from local.show.first_failure import first_failure
+from local.show.states import STYLES
+from local.show.summary import summary_lines
+from shared.parallel import in_parallel
 from shared.states import State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from local.dropped_run import DroppedRun
+    from local.runs.refs import DroppedRun, RunRef
+    from local.runs.stack_runs import RunView
+    from local.show.display import Display
     from local.stack_in_use import StackInUse
     from shared.record import Record
 
 POLL_SECONDS = 0.2
+SHARE_OF_TIME = 4
+"""Looking at many tasks takes time, the stack's too: between two looks so many times as long is waited."""
 TAKEN_SECONDS = 10
 """After so long in the inbox nobody seems to take a manifest; a stack that is up does within a second."""
+NOT_TAKEN = "still lies in the inbox. Is the Functions host running?"
 
 
 @dataclass(frozen=True)
@@ -36,76 +42,74 @@ class RunManifests:
 
     manifests: Sequence[Path]
     stack: StackInUse
-    folder: Callable[[DroppedRun], Path]
+    folder: Callable[[RunRef], Path]
 
     def to_their_ends(self) -> bool:
-        """Run them all at the same time; whether all of them ended in SUCCESS.
+        """Run them all at the same time; whether all of them ended in SUCCESS. Raises LocalError if the stack fails."""
+        try:
+            with StackRuns.of(self.stack.settings) as runs:
+                return self._run(runs, Console(highlight=False))
+        except LocalError:
+            self.stack.check()  # if a service has ended, that is what to say
+            raise
 
-        Raises LocalError if the stack fails.
-        """
-        settings = Settings.from_environ(self.stack.settings)
-        clients = Clients(settings)
-        with clients.blobs, clients.batch:  # connections that stay open would keep Azurite from stopping
-            runs = Runs(clients.blobs, clients.batch, settings.containers)
-            try:
-                return self._run(runs)
-            except AzureError as error:
-                self.stack.check()
-                raise LocalError(f"The stack does not answer: {error}") from error
-
-    def _run(self, runs: Runs) -> bool:
+    def _run(self, runs: StackRuns, console: Console) -> bool:
         dropped: dict[DroppedRun, Path] = {}
         records: dict[DroppedRun, Record] = {}
         try:
             for manifest in self.manifests:
-                dropped[runs.drop(manifest)] = manifest
-            records.update(self._watch(runs, list(dropped)))
+                dropped[runs.inbox.drop(manifest)] = manifest
+            with display_on(console) as display:
+                records.update(self._watch(runs, list(dropped), display))
         except KeyboardInterrupt:
-            for run in dropped.keys() - records.keys():
-                self._abandon(runs, run)
+            for run in dropped:
+                if run not in records:
+                    self._abandon(runs, run)
             raise
         for run, manifest in dropped.items():
-            folder = self.folder(run)
-            runs.download(run, folder)
-            lines = summary_lines(records[run], manifest, folder, error_tails(records[run], folder))
-            print("", *lines, "", sep="\n", flush=True)
+            self._show_results(runs, console, run.ref, manifest, records[run])
         return all(record.state is State.SUCCESS for record in records.values())
 
-    def _watch(self, runs: Runs, dropped: Sequence[DroppedRun]) -> Iterator[tuple[DroppedRun, Record]]:
+    def _watch(
+        self, runs: StackRuns, dropped: Sequence[DroppedRun], display: Display
+    ) -> Iterator[tuple[DroppedRun, Record]]:
         """Show what happens; gives each record as soon as it is there."""
-        started = time.monotonic()
-        views = dict.fromkeys(dropped, RunView(None))
-        for run in dropped:
-            _say(started, run, "dropped")
-        is_late = False
+        late = time.monotonic() + TAKEN_SECONDS
+        views: dict[DroppedRun, RunView | None] = dict.fromkeys(dropped)
+        watched = {run: WatchedRun(runs, run.ref) for run in dropped}
         while views:
             self.stack.check()
+            began = time.monotonic()
             for run, before in list(views.items()):
-                record = runs.record(run)
+                record = runs.results.record(run.ref)
                 if record:
-                    _say(started, run, record.state.value)
+                    display.ended(run.ref, record.state)
                     del views[run]
                     yield run, record
                     continue
-                views[run] = runs.view(run)
-                for line in progress_lines(before, views[run]):
-                    _say(started, run, line)
-            if not is_late and time.monotonic() > started + TAKEN_SECONDS:
-                is_late = True
-                for run in filter(runs.is_waiting, views):
-                    _say(started, run, NOT_TAKEN)
-            time.sleep(POLL_SECONDS)
+                view = watched[run].look()
+                display.seen(run.ref, before, view)
+                views[run] = view
+            if began > late:
+                late = float("inf")
+                for run in filter(runs.inbox.holds, views):
+                    display.say(run.ref, NOT_TAKEN)
+            time.sleep(max(POLL_SECONDS, SHARE_OF_TIME * (time.monotonic() - began)))
 
-    def _abandon(self, runs: Runs, run: DroppedRun) -> None:
+    def _show_results(self, runs: StackRuns, console: Console, run: RunRef, manifest: Path, record: Record) -> None:
+        folder, files = self.folder(run), runs.results.files(run)
+        with downloading(console, files) as progress:
+            in_parallel(lambda file: runs.results.download(run, file, folder, progress), files)
+        state, *rest = summary_lines(record, manifest, folder, first_failure(record, folder))
+        console.print(Text(state, STYLES[record.state]), soft_wrap=True)
+        print(*rest, "", sep="\n", flush=True)
+
+    def _abandon(self, runs: StackRuns, run: DroppedRun) -> None:
         """Nobody watches a run any longer: say what becomes of it."""
         if runs.withdraw(run):
-            print(f"{run.id} had not begun: its manifest is taken out of the inbox.", flush=True)
+            print(f"{run.ref.id} had not begun: its manifest is taken out of the inbox.", flush=True)
         elif self.stack.is_own:
-            runs.cancel(run)
-            print(f"{run.id} is cancelled; that is recorded when the stack runs next.", flush=True)
+            runs.inbox.cancel(run.ref)
+            print(f"{run.ref.id} is cancelled; that is recorded when the stack runs next.", flush=True)
         else:
-            print(f"{run.id} goes on. To cancel it, put a blob {run.cancel_blob} into the inbox.", flush=True)
-
-
-def _say(started: float, run: DroppedRun, line: str) -> None:
-    print(f"{time.monotonic() - started:6.1f} s  {run.id}  {printable(line)}", flush=True)
+            print(f"{run.ref.id} goes on. To cancel it: {self.stack.command('cancel', run.ref.id)}", flush=True)

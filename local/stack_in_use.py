@@ -13,9 +13,10 @@ if TYPE_CHECKING:
 class StackInUse:
     """The stack that manifests are dropped into: its app settings, and whether it ends with this process.
 
-    `check` raises an error when the stack fails.
+    `check` raises an error when the stack fails. `command` gives a command line for it, of a command and arguments.
     """
 
     settings: Mapping[str, str]
     is_own: bool
     check: Callable[[], None]
+    command: Callable[..., str]

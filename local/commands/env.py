@@ -5,9 +5,8 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
-from local.commands.options import COMMAND, add_data_dir, data_dir_option
-from local.data_dir import DataDir
-from local.errors import LocalError
+from local.commands.options import add_data_dir
+from local.commands.running_stack import running_stack
 
 if TYPE_CHECKING:
     import argparse
@@ -22,10 +21,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print them. Raises LocalError if no stack is up."""
-    stack = DataDir(arguments.data_dir).running_stack()
-    if stack is None:
-        start = shlex.join([*COMMAND, "up", *data_dir_option(arguments.data_dir)])
-        raise LocalError(f"No stack is running in {arguments.data_dir}. Start one with: {start}")
-    for name, value in sorted(stack.settings.items()):
+    for name, value in sorted(running_stack(arguments.data_dir).settings.items()):
         print(f"{name}={shlex.quote(value)}")
     return 0

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 SUFFIXES = (".yaml", ".yml", ".json")
-COMMAND = ("python", "-m", "local")
 LONGEST_TICK = 59  # what the seconds of a timer's schedule can say
 
 
@@ -30,14 +29,14 @@ def add_data_dir(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def data_dir_option(data_dir: Path) -> list[str]:
-    """What a command line needs to mean this data directory."""
-    return [] if data_dir == DEFAULT_DATA_DIR else ["--data-dir", str(data_dir)]
-
-
 def add_manifests(parser: argparse.ArgumentParser) -> None:
     """The manifests."""
     parser.add_argument("manifests", nargs="+", type=Path, metavar="MANIFEST", help="a .yaml, .yml or .json file")
+
+
+def add_run(parser: argparse.ArgumentParser) -> None:
+    """The run."""
+    parser.add_argument("run", metavar="RUN", help="the id of a run, or the beginning of it that no other run has")
 
 
 def check_manifests(manifests: Sequence[Path]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,10 +15,11 @@ from local.commands.options import (
     check_manifests,
     stack_options,
 )
+from local.commands.running_stack import command_line
 from local.data_dir import DataDir
 from local.errors import UsageError
 from local.ports import AUTO
-from local.result_folders import ResultFolders
+from local.runs.result_folders import ResultFolders
 from local.stack import Stack
 from local.stack_in_use import StackInUse
 
@@ -69,6 +71,7 @@ def _checked(manifests: Sequence[Path]) -> Sequence[Path]:
 def _stack(arguments: argparse.Namespace) -> Iterator[StackInUse]:
     """The stack that is up, or one of our own. Raises UsageError for options that the former cannot follow."""
     running = DataDir(arguments.data_dir).running_stack()
+    command = functools.partial(command_line, arguments.data_dir)
     if running:
         if arguments.tick or arguments.pools or arguments.containers:
             raise UsageError(
@@ -76,10 +79,10 @@ def _stack(arguments: argparse.Namespace) -> Iterator[StackInUse]:
                 " own. Leave them out, or choose another directory with --data-dir."
             )
         print(f"Using the stack that is up in {arguments.data_dir}", flush=True)
-        yield StackInUse(running.settings, is_own=False, check=lambda: None)
+        yield StackInUse(running.settings, is_own=False, check=lambda: None, command=command)
         return
     how = "in containers" if arguments.containers else "as plain processes"
     print(f"Starting the stack (container tasks run {how}) …", flush=True)
     with Stack(stack_options(arguments, ports=AUTO, private=True)) as stack:
-        yield StackInUse(stack.settings, is_own=True, check=stack.check)
+        yield StackInUse(stack.settings, is_own=True, check=stack.check, command=command)
         print("Stopping the stack …", flush=True)

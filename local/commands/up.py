@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING
 
 from local.commands.options import (
-    COMMAND,
     add_containers,
     add_data_dir,
     add_ports,
     add_tick_and_pools,
-    data_dir_option,
     stack_options,
 )
+from local.commands.running_stack import command_line
 from local.stack import Stack
 
 if TYPE_CHECKING:
@@ -59,14 +57,15 @@ def _summary(stack: Stack) -> str:
         "state, logs": str(stack.data_dir.path),
     }
     lines = [f"  {name:<12} {value}" for name, value in rows.items()]
-    where = data_dir_option(stack.options.data_dir)
+    where = stack.options.data_dir
     return "\n".join(
         [
             "The stack is up. Ctrl-C stops it.",
             "",
             *lines,
             "",
-            f"  Drop a manifest:   {shlex.join([*COMMAND, 'run', *where, 'samples/environment-info.yaml'])}",
-            f"  Its app settings:  {shlex.join([*COMMAND, 'env', *where])}",
+            f"  Run a manifest:    {command_line(where, 'run', 'samples/environment-info.yaml')}",
+            f"  List the runs:     {command_line(where, 'ls')}",
+            f"  Its app settings:  {command_line(where, 'env')}",
         ]
     )

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from local.dropped_run import DroppedRun
 from local.errors import UsageError
-from local.result_folders import ResultFolders
+from local.runs.refs import RunRef
+from local.runs.result_folders import ResultFolders
 
-RUN = DroppedRun("m.yaml", '"1"', "m-1")
+RUN = RunRef("m-1", "m/m-1")
 
 
 @pytest.mark.parametrize(

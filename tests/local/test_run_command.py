@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -93,19 +94,16 @@ def test_a_stack_that_is_up_is_not_changed(stack, manifest, option):
 
 
 def test_an_interrupted_run_on_the_stack_that_is_up_goes_on_and_can_be_cancelled(stack, manifest):
-    """The message names the blob that cancels it."""
+    """By the command that the message ends with."""
     run = start_run(manifest("sleeper", "sleep 600"), "--data-dir", stack.data_dir.path)
     [message] = [line for line in interrupt_once_the_task_runs(run).splitlines() if "goes on" in line]
-    run_id, cancel = message.split()[0], f"{message.split()[0]}.cancel"
-    with BlobServiceClient.from_connection_string(stack.settings["RunStorage"]) as blobs:
-        blobs.get_blob_client("inbox", cancel).upload_blob(b"")
-        record = blobs.get_blob_client("results", f"sleeper/{run_id}/record.json")
-        wait_for(record.exists)
+    run_id, command = message.split()[0], shlex.split(message.partition("To cancel it: ")[2])
+    assert run.returncode == 130
+    assert command[:4] == ["python", "-m", "local", "cancel"]
 
-        assert run.returncode == 130
-        assert message == f"{run_id} goes on. To cancel it, put a blob {cancel} into the inbox."
-        told = record.download_blob().readall()
-        assert b"KILLED" in told, told.decode()
+    cancelled = subprocess.run([sys.executable, *command[1:]], capture_output=True, text=True, check=False)
+
+    assert (cancelled.returncode, cancelled.stdout) == (0, f"{run_id} is cancelled: KILLED.\n")
 
 
 def test_an_interrupted_run_is_cancelled_with_its_stack(manifest, tmp_path):

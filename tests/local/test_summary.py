@@ -1,4 +1,4 @@
-"""What `python -m local run` prints about a run."""
+"""What `python -m local run` prints about a run that has ended."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from azure.batch.models import BatchTaskState
 
-from local.dropped_run import RunView, TaskView
-from local.run_report import progress_lines, summary_lines
+from local.show.first_failure import FailedLog, first_failure
+from local.show.summary import summary_lines
 from shared.record import (
     Failure,
+    FanOutItems,
+    ItemRecord,
+    Items,
+    ItemsSummary,
     Logs,
     ManifestRef,
     OutputFile,
@@ -35,43 +38,11 @@ def record(state: State = State.SUCCESS, **values: object) -> Record:
     )
 
 
-def summary(of: Record, **error_tails: list[str]) -> list[str]:
+def summary(of: Record) -> list[str]:
     """The lines between the state and the folder of the results."""
-    lines = summary_lines(of, Path("dir/m.yaml"), Path("out"), error_tails)
+    lines = summary_lines(of, Path("dir/m.yaml"), Path("out"), None)
     assert lines[0] == f"{of.state}  m-1"
     return lines[1 : lines.index("  results")]
-
-
-def task(state: BatchTaskState, exit_code: int | None = None) -> TaskView:
-    """A task as Batch shows it."""
-    return TaskView("build", state, exit_code)
-
-
-@pytest.mark.parametrize(
-    ("before", "after", "lines"),
-    [
-        (RunView(None), RunView(None), []),
-        (RunView(None), RunView(State.QUEUED), ["QUEUED"]),
-        (RunView(State.QUEUED), RunView(State.QUEUED), []),
-        (RunView(State.QUEUED), RunView(State.RUNNING), ["RUNNING"]),
-        (RunView(State.RUNNING), RunView(State.RUNNING, (task(BatchTaskState.ACTIVE),)), ["build waits"]),
-        (RunView(State.RUNNING), RunView(State.RUNNING, (task(BatchTaskState.RUNNING),)), ["build runs"]),
-        (
-            RunView(State.RUNNING, (task(BatchTaskState.RUNNING),)),
-            RunView(State.RUNNING, (task(BatchTaskState.RUNNING),)),
-            [],
-        ),
-        (
-            RunView(State.RUNNING, (task(BatchTaskState.RUNNING),)),
-            RunView(State.RUNNING, (task(BatchTaskState.COMPLETED, 3),)),
-            ["build has ended, exit code 3"],
-        ),
-        (RunView(State.RUNNING), RunView(State.RUNNING, (task(BatchTaskState.COMPLETED),)), ["build has ended"]),
-    ],
-)
-def test_progress_is_what_has_changed(before, after, lines):
-    """Nothing is said twice."""
-    assert progress_lines(before, after) == lines
 
 
 @pytest.mark.parametrize(
@@ -122,18 +93,73 @@ def test_the_summary_has_a_section_for_what_there_is(of, lines):
     assert [line for line in summary(of) if line] == [line for line in lines if line]
 
 
-def test_a_failed_task_shows_what_it_wrote_last_and_where_all_of_it_is():
-    """On stderr."""
+def test_what_the_task_that_failed_first_wrote_last_stands_at_the_end():
+    """That is what a person wants to know."""
     failed = TaskRecord(id="a", state=State.FAILED, failure=FAILURE, logs=Logs(stderr="logs/a/stderr.txt"))
+    log = FailedLog("a", Path("out/logs/a/stderr.txt"), ("one", "two"))
 
-    lines = summary(record(State.FAILED, tasks=(failed,)), a=["one", "two"])
+    lines = summary_lines(record(State.FAILED, tasks=(failed,)), Path("m.yaml"), Path("out"), log)
 
-    assert lines[3:7] == [
-        "  a: it failed (user: CommandsFailed)",
-        "    | one",
-        "    | two",
-        "    out/logs/a/stderr.txt",
-    ]
+    assert "  a: it failed (user: CommandsFailed)" in lines
+    assert lines[-3:] == ["  the end of out/logs/a/stderr.txt", "    | one", "    | two"]
+
+
+@pytest.fixture
+def write_log(tmp_path):
+    """Write a log of a task as it is downloaded; returns its name in records."""
+
+    def write(name: str, text: str) -> str:
+        file = tmp_path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+        return name
+
+    return write
+
+
+def test_the_first_failure_is_that_which_ended_first(write_log, tmp_path):
+    """Not the first of the manifest; failures that were allowed do not count."""
+    later, first = (
+        TaskRecord(
+            id=name,
+            state=State.FAILED,
+            failure=FAILURE,
+            ended=BEGIN + timedelta(seconds=seconds),
+            logs=Logs(stderr=write_log(f"{name}.txt", name)),
+        )
+        for name, seconds in (("later", 2), ("first", 1))
+    )
+    allowed = first.model_copy(update={"id": "allowed", "state": State.WARNING, "ended": BEGIN})
+
+    assert first_failure(record(tasks=(later, allowed, first)), tmp_path).task == "first"
+
+
+def test_without_stderr_the_end_of_stdout_is_shown(write_log, tmp_path):
+    """Many programs print their errors there; ten lines suffice."""
+    logs = Logs(
+        stdout=write_log("stdout.txt", "".join(f"{n}\n" for n in range(30))), stderr=write_log("stderr.txt", "")
+    )
+    failed = TaskRecord(id="a", state=State.FAILED, failure=FAILURE, logs=logs)
+
+    found = first_failure(record(tasks=(failed,)), tmp_path)
+
+    assert (found.file, found.lines) == (tmp_path / "stdout.txt", tuple(map(str, range(20, 30))))
+
+
+@pytest.mark.parametrize("is_large", [False, True], ids=["in the record", "in tasks.json"])
+def test_items_of_fan_outs_fail_too(write_log, tmp_path, is_large):
+    """Those of a large fan-out stand in a file beside the record."""
+    item = ItemRecord(
+        index=3, value="x", state=State.FAILED, failure=FAILURE, logs=Logs(stderr=write_log("err.txt", "broken"))
+    )
+    summary_of_items = ItemsSummary(count=1, states={State.FAILED: 1}, records=None if is_large else (item,))
+    if is_large:
+        items = Items(run_id="m-1", tasks=(FanOutItems(id="each", items=(item,)),))
+        (tmp_path / "tasks.json").write_text(items.model_dump_json(by_alias=True))
+
+    found = first_failure(record(tasks=(TaskRecord(id="each", state=State.FAILED, items=summary_of_items),)), tmp_path)
+
+    assert (found.task, found.lines) == ("each[3]", ("broken",))
 
 
 def test_what_a_terminal_would_obey_is_escaped():
@@ -149,7 +175,7 @@ def test_what_a_terminal_would_obey_is_escaped():
         record(State.FAILED, tasks=(failed,), errors=(problem,), warnings=(problem,)),
         Path(evil),
         Path(evil),
-        {"a": [evil]},
+        FailedLog(evil, Path(evil), (evil,)),
     )
 
     assert [line for line in lines if not line.isprintable()] == []
@@ -160,7 +186,7 @@ def test_many_files_are_counted():
     files = {f"{n:02}": OutputFile(blob=f"outputs/a/{n:02}", bytes=n, md5=None) for n in range(22)}
     made = record(tasks=(TaskRecord(id="a", state=State.SUCCESS, outputs=Outputs(output_files=files)),))
 
-    lines = summary_lines(made, Path("m.yaml"), Path("out"), {})
+    lines = summary_lines(made, Path("m.yaml"), Path("out"), None)
 
     assert lines[lines.index("  results") + 1 :][:2] == ["    out/", "      outputs/a/00  0 bytes"]
     assert lines[-1] == "      … and 2 more"

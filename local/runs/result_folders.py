@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from local.dropped_run import DroppedRun
+    from local.runs.refs import RunRef
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class ResultFolders:
     out: Path | None
     is_only_one: bool
 
-    def of(self, run: DroppedRun) -> Path:
+    def of(self, run: RunRef) -> Path:
         """The folder of a run."""
         if self.out is None:
             return self.data_dir / "results" / run.folder

@@ -1,0 +1,78 @@
+"""How people name runs, and which run is meant. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from local.errors import LocalError
+from local.printable import printable
+from shared.run_id import CANCEL_SUFFIX, dropped_at
+from shared.suggestions import did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from datetime import datetime
+
+MOST_NAMED = 5
+
+
+@dataclass(frozen=True)
+class RunRef:
+    """A run: its id, and its folder in the results container."""
+
+    id: str
+    folder: str
+
+    @property
+    def name(self) -> str:
+        """The manifest's name without folders and extension."""
+        return PurePosixPath(self.folder).parent.name
+
+    @property
+    def dropped(self) -> datetime:
+        """When its manifest was dropped, to the second."""
+        return dropped_at(self.id)
+
+    @property
+    def cancel_blob(self) -> str:
+        """The blob that cancels it when it is put into the inbox."""
+        return self.id + CANCEL_SUFFIX
+
+
+@dataclass(frozen=True)
+class DroppedRun:
+    """A manifest in the inbox, or one that was there: its blob, the version, and the run that it is or will be."""
+
+    ref: RunRef
+    blob: str
+    etag: str
+
+
+def newest_first(run: RunRef) -> tuple[float, str]:
+    """A sort key."""
+    return -run.dropped.timestamp(), run.id
+
+
+def the_run(text: str, runs: Collection[RunRef]) -> RunRef:
+    """The run whose id is `text`, or the only one whose id begins with it.
+
+    Raises LocalError, which names the runs that may be meant, if there is none or more than one.
+    """
+    matches = [run for run in runs if run.id == text] or [run for run in runs if run.id.startswith(text)]
+    if len(matches) == 1:
+        return matches[0]
+    if not matches:
+        raise LocalError(_unknown(text, runs))
+    lines = [f"  {run.id}" for run in sorted(matches, key=newest_first)]
+    more = [f"  … and {len(lines) - MOST_NAMED} more"] if len(lines) > MOST_NAMED else []
+    raise LocalError("\n".join([f"{text!r} is the beginning of {len(lines)} runs:", *lines[:MOST_NAMED], *more]))
+
+
+def _unknown(text: str, runs: Collection[RunRef]) -> str:
+    if not runs:
+        return f"There is no run {printable(text)!r}: nothing has been run here yet."
+    names = {run.name for run in runs}
+    hint = did_you_mean(text, [run.id for run in runs]) or did_you_mean(text, names)
+    return f"There is no run {printable(text)!r}{hint or '.'} `python -m local ls` lists them."

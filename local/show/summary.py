@@ -1,0 +1,75 @@
+"""How a run ended, as lines of plain text. Pure."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from local.printable import printable
+from local.show.columns import aligned, size
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    from local.show.first_failure import FailedLog
+    from shared.record import Failure, Record, RunProblem, TaskRecord
+
+INDENT = "  "
+LONGEST_VALUE = 100
+MOST_FILES = 20
+
+
+def summary_lines(record: Record, manifest: Path, folder: Path, failed: FailedLog | None) -> list[str]:
+    """How a run ended: states, values, problems, where its files are, and the end of the log of what failed first."""
+    lines = [
+        f"{record.state}  {record.run_id}",
+        *_section("", aligned([_task_row(task) for task in record.tasks])),
+        *_section("", [_failure(record.failure)] if record.failure else []),
+        *_section("", [f"{task.id}: {_failure(task.failure)}" for task in record.tasks if task.failure]),
+        *_section("values", aligned(list(_value_rows(record.tasks)))),
+        *_section("warnings", [_problem(manifest, problem) for problem in record.warnings]),
+        *_section("errors", [_problem(manifest, problem) for problem in record.errors]),
+        *_section("results", [f"{folder}/", *_output_files(record.tasks)]),
+        *(_section(f"the end of {failed.file}", [f"| {line}" for line in failed.lines]) if failed else []),
+    ]
+    return list(map(printable, lines))
+
+
+def _section(title: str, lines: Sequence[str]) -> list[str]:
+    if not lines:
+        return []
+    return ["", *([INDENT + title] if title else []), *(INDENT * (2 if title else 1) + line for line in lines)]
+
+
+def _task_row(task: TaskRecord) -> tuple[str, ...]:
+    exit_code = "" if task.exit_code is None else f"exit code {task.exit_code}"
+    items = ", ".join(f"{count} {state}" for state, count in task.items.states.items()) if task.items else ""
+    return (task.state, task.id, exit_code or items, _duration(task.started, task.ended))
+
+
+def _failure(failure: Failure) -> str:
+    return f"{failure.message} ({failure.category}: {failure.code})"
+
+
+def _value_rows(tasks: Sequence[TaskRecord]) -> Iterator[tuple[str, ...]]:
+    for task in tasks:
+        for name, value in task.outputs.vars.items():
+            text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            yield (f"{task.id}.{name}", text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…")
+
+
+def _output_files(tasks: Sequence[TaskRecord]) -> list[str]:
+    rows = [(INDENT + file.blob, size(file.bytes)) for task in tasks for file in task.outputs.output_files.values()]
+    more = [f"{INDENT}… and {len(rows) - MOST_FILES} more"] if len(rows) > MOST_FILES else []
+    return aligned(rows[:MOST_FILES]) + more
+
+
+def _problem(manifest: Path, problem: RunProblem) -> str:
+    place = f"{manifest}:{problem.line}:{problem.column}: " if problem.line else ""
+    return place + (f"{problem.path}: " if problem.path else "") + problem.message
+
+
+def _duration(start: datetime | None, end: datetime | None) -> str:
+    return f"{(end - start).total_seconds():.1f} s" if start and end else ""
