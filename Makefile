@@ -8,7 +8,7 @@ WORKER := azure-functions-runtime>=1.3,<2
 
 CLIENTS := azure-cli azure-batch-14 airflow
 
-.PHONY: setup demo test test-clients az-flags docs lint types clean
+.PHONY: setup demo test bench simulate test-clients az-flags docs lint types clean
 
 setup: $(VENV)/.packages local/node_modules/.installed
 
@@ -39,6 +39,12 @@ test-clients: setup $(CLIENTS:%=.clients/%/.packages) ## Other people's clients 
 	@test -x .clients/$*/bin/python || $(BIN)/python -m venv .clients/$*
 	@.clients/$*/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
+
+bench: setup ## What must be fast, side by side with bare loops of the same calls (minutes; writes .bench.json)
+	@$(BIN)/python -m tests.benchmarks
+
+simulate: setup ## A day of 100,000 runs on a simulated clock
+	@$(BIN)/python -m tests.simulation
 
 az-flags: .clients/azure-cli/.packages ## Every az command of the documents against the Azure CLI's own help
 	@$(BIN)/python tests/az_flags.py .clients/azure-cli/bin/az

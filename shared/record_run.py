@@ -54,8 +54,6 @@ def record(app: App, event: JobEnded) -> None:
             return
         if event.last:
             _give_up(app, run)
-        elif app.results.has_record(run):
-            close(app, run)
         else:
             _record_round(app, run, deadline)
 
@@ -69,6 +67,9 @@ def _give_up(app: App, run: Run) -> None:
 def _record_round(app: App, run: Run, deadline: float) -> None:
     detected, started = app.now(), time.monotonic()
     batch_tasks = app.batch.tasks(run.job_id)
+    if not batch_tasks and app.results.has_record(run):  # closing, which begins with the job, was cut off
+        close(app, run)
+        return
     if run.body.rejection is not None and not batch_tasks:
         if app.batch.has_ended(run.job_id):
             finish_rejected(app, run, run.body.rejection)

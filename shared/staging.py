@@ -128,10 +128,11 @@ class Staging:
         return sign
 
     def list(self, container: str, run: Run) -> list[StagedBlob]:
-        """What the tasks of a run uploaded."""
+        """What the tasks of a run uploaded: one listing of everything staged, for listings are what costs most."""
+        uploaded = (f"{run.id}/out/", f"{run.id}/std/")
         found = []
-        for folder in ("out", "std"):
-            for blob in self._container(container).list_blobs(name_starts_with=f"{run.id}/{folder}/"):
+        for blob in self._container(container).list_blobs(name_starts_with=f"{run.id}/"):
+            if blob.name.startswith(uploaded):
                 md5 = blob.content_settings.content_md5
                 found.append(StagedBlob(blob.name, blob.size, bytes(md5).hex() if md5 else None))
         return found
