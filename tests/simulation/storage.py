@@ -204,7 +204,7 @@ class BlobClient:
         self._request("read")
         return self._container.find(self.blob_name) is not None
 
-    def upload_blob(  # noqa: PLR0913 - the SDK's
+    def upload_blob(
         self,
         data: bytes,
         *,
