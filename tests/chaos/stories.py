@@ -29,7 +29,16 @@ outputFiles: [one.txt]
 """,
     ran=("one",),
 )
-SLOW = Story('commands: ["echo begun >> LEDGER", sleep 2, "echo ended >> LEDGER"]', ran=("begun", "ended"))
+GATED = Story(
+    """
+commands:
+- echo begun >> LEDGER
+- until [ -e LEDGER.open ]; do sleep 0.05; done
+- echo ended >> LEDGER
+""",
+    ran=("begun", "ended"),
+)
+"""It goes on when the test makes the file `<run id>.open`."""
 GRAPH = Story(
     """
 tasks:
