@@ -17,7 +17,7 @@ from local.printable import printable
 from local.show.columns import clock
 from local.show.states import STYLES
 from local.show.task_rows import TaskRow, task_rows
-from local.show.waiting import why_it_waits
+from local.show.waiting import what_it_waits_for
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -95,7 +95,7 @@ class LiveDisplay:
         )
         if shown.view is None:
             return [head]
-        notes = [note for note in (shown.note, why_it_waits(shown.view.status)) if note]
+        notes = [note for note in (shown.note, what_it_waits_for(shown.view)) if note]
         rows = task_rows(shown.view)
         return [
             head,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 INDENT = "  "
 LONGEST_VALUE = 100
 MOST_FILES = 20
+REPORT = "report.html"
 
 
 def summary_lines(record: Record, manifest: Path, folder: Path, failed: FailedLog | None) -> list[str]:
@@ -31,7 +32,7 @@ def summary_lines(record: Record, manifest: Path, folder: Path, failed: FailedLo
         *_section("values", aligned(list(_value_rows(record.tasks)))),
         *_section("warnings", [_problem(manifest, problem) for problem in record.warnings]),
         *_section("errors", [_problem(manifest, problem) for problem in record.errors]),
-        *_section("results", [f"{folder}/", *_output_files(record.tasks)]),
+        *_section("results", [f"{folder}/", *_files(record.tasks)]),
         *(_section(f"the end of {failed.file}", [f"| {line}" for line in failed.lines]) if failed else []),
     ]
     return list(map(printable, lines))
@@ -60,10 +61,11 @@ def _value_rows(tasks: Sequence[TaskRecord]) -> Iterator[tuple[str, ...]]:
             yield (f"{task.id}.{name}", text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…")
 
 
-def _output_files(tasks: Sequence[TaskRecord]) -> list[str]:
+def _files(tasks: Sequence[TaskRecord]) -> list[str]:
+    report = (INDENT + REPORT, "all of this and more as a page, for a browser")
     rows = [(INDENT + file.blob, size(file.bytes)) for task in tasks for file in task.outputs.output_files.values()]
     more = [f"{INDENT}… and {len(rows) - MOST_FILES} more"] if len(rows) > MOST_FILES else []
-    return aligned(rows[:MOST_FILES]) + more
+    return aligned([report, *rows[:MOST_FILES]]) + more
 
 
 def _problem(manifest: Path, problem: RunProblem) -> str:

@@ -1,12 +1,13 @@
-"""Why a run waits, in words. Pure."""
+"""What a run waits for, in words. Pure."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shared.states import Waiting
+from shared.states import State, Waiting
 
 if TYPE_CHECKING:
+    from local.runs.stack_runs import RunView
     from shared.record import Status
 
 _REASONS = {
@@ -14,6 +15,17 @@ _REASONS = {
     Waiting.BUSY: "waits: Azure Batch is busy",
     Waiting.POOL: "waits for its pool",
 }
+
+
+COLLECTING = "its tasks have ended, their results are being collected"
+
+
+def what_it_waits_for(view: RunView) -> str:
+    """The reason that the app gives, or what is still to come after the tasks; empty if tasks are to be waited for."""
+    if why := why_it_waits(view.status):
+        return why
+    is_over = view.state is State.RUNNING and view.tasks and all(task.has_ended for task in view.tasks)
+    return COLLECTING if is_over else ""
 
 
 def why_it_waits(status: Status | None) -> str:

@@ -74,6 +74,14 @@ def test_why_a_run_waits_stands_below_it():
     assert "waits for the account's quota of active jobs, place 3 in the queue" in drawn
 
 
+def test_once_the_tasks_have_ended_the_results_are_waited_for():
+    """Which can take a while for thousands of files."""
+    ended = TaskView("a", BatchTaskState.COMPLETED, 0, started=NOW, ended=NOW)
+
+    assert "results are being collected" in screen(view(ended))
+    assert "results are being collected" not in screen(view(ended, TaskView("b", BatchTaskState.ACTIVE)))
+
+
 def test_many_tasks_leave_room_and_those_that_run_are_seen():
     """What does not fit is counted."""
     names = tuple(f"t{n}" for n in range(200))
