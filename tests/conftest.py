@@ -7,7 +7,6 @@ import os
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
-from busybox_image import NoEngineError, busybox_image
 
 from local import azurite as azurite_service
 from local.azurite import AzuriteEndpoints
@@ -16,6 +15,7 @@ from local.errors import LocalError
 from local.ports import AUTO, Ports
 from local.stack import Stack
 from local.stack_options import StackOptions
+from tests.busybox_image import NoEngineError, busybox_image
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -1,49 +1,157 @@
-"""What is paid for beside nodes: calls of storage and Batch, as `docs/operate.md` has them."""
+"""What is paid for beside nodes: all calls of storage and Batch, with their reasons; see `docs/performance.md`."""
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from azure.core.pipeline.transport import RequestsTransport
 
-from shared import poll_runs
+from shared import poll_runs, submit_run
+from shared.batch import Batch
+from shared.batch_job import MAX_CHUNK_TASKS
+from shared.pool_health import Pool
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tests.integration.conftest import World
+
+ONE_TASK = "commands: [echo hi | tee a.txt]\noutputFiles: [a.txt]"
+SUBMIT = {
+    "read inbox/m.yaml": "content, ETag and time of one version of the manifest",
+    "create runs/RUN.json": "the run is accepted, once",
+    "exists results/m/RUN/record.json": "an event that comes again after the run was closed must not run it again",
+    "write results/m/RUN/manifest.yaml": "what was dropped, without credentials",
+    "delete inbox/m.yaml": "what lies in the inbox has not been taken yet",
+    "write staging/RUN/sys/task/run.sh": "commands and environment are not part of the Batch task",
+    "read runs/RUN.json": "tasks are added only if the run was neither cancelled nor moved on since",
+    "write results/m/RUN/status.json": "where the open run is, for people",
+    "write runs/RUN.json": "RUNNING, under the ETag that was read",
+}
+TICK = {
+    "list inbox": "cancels, and manifests whose event never came",
+    "list runs": "the open runs with their progress",
+}
+ANNOUNCE = {"metadata runs/RUN.json": "announced: the next tick publishes the event again only after a pause"}
+RECORD = {
+    "read runs/RUN.json": "is the run still open, and in this round?",
+    "list staging": "what the task left",
+    "copy results/m/RUN/outputs/task/a.txt": "an output; no byte passes through the app",
+    "copy results/m/RUN/logs/task/stdout.txt": "a log",
+    "copy results/m/RUN/logs/task/stderr.txt": "a log, also if it is empty",
+    "read staging/RUN/std/task/stdout.txt": "values that the task printed; an empty log is not read",
+    "read results/m/RUN/logs/task/stdout.txt": "its end, for the report",
+    "read results/m/RUN/logs/task/stderr.txt": "its end, for the report",
+    "write results/m/RUN/report.html": "the page for people, once",
+    "write results/m/RUN/record.json": "the record, once",
+}
+RECORD_AGAIN = {"read runs/RUN.json": "nobody cancelled or recorded it meanwhile"}
+CLOSE = {
+    "list staging": "what is to be removed, whatever a late upload has added",
+    "delete batch staging": "up to 256 blobs a request",
+    "delete results/m/RUN/status.json": "the run is no longer open",
+    "delete runs/RUN.json": "closed; the last step",
+}
+BATCH_CALLS = {
+    "Jobs_CreateJob": 1,
+    "Tasks_CreateTaskCollection": 1,
+    "Jobs_UpdateJob": 1,
+    "Tasks_ListTasks": 1,
+    "Jobs_DeleteJob": 1,
+}
+APART = ("Jobs_ListJobs", "Pools_ListPools")  # of a tick, and once a minute
 
 
 @pytest.fixture
-def calls(world: World, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """The requests that the app makes, by service."""
-    counted: Counter[str] = Counter()
+def storage(world: World, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The storage operations of the app, in words."""
+    made: list[str] = []
     send = RequestsTransport.send
 
     def counting(self: RequestsTransport, request: Any, **options: Any) -> Any:
-        counted["batch" if request.url.startswith(world.settings.batch.endpoint) else "storage"] += 1
+        if not request.url.startswith(world.settings.batch.endpoint):
+            made.append(_in_words(request.method, request.url, request.headers))
         return send(self, request, **options)
 
     monkeypatch.setattr(RequestsTransport, "send", counting)
-    return counted
+    return made
 
 
-def test_a_tick_without_runs_costs_two_listings(world: World, calls: Counter[str]) -> None:
+def _in_words(method: str, url: str, headers: Mapping[str, str]) -> str:
+    address, _, query = url.partition("?")
+    container, _, blob = re.sub(r"^https?://[^/]+/[^/]+/", "", address).partition("/")
+    name = f"{re.sub(r'-[0-9]+$', '', container)}/{re.sub(r'm-[0-9t]+-[0-9a-f]{8}', 'RUN', blob)}"
+    if not blob:
+        return f"{'list' if 'comp=list' in query else 'delete batch'} {name.rstrip('/')}"
+    if "comp=metadata" in query:
+        return f"metadata {name}"
+    if method == "PUT" and headers.get("If-None-Match") == "*" and container.startswith("runs"):
+        return f"create {name}"
+    words = {"GET": "read", "HEAD": "exists", "DELETE": "delete", "PUT": "write"}
+    return f"{'copy' if 'x-ms-copy-source' in headers else words[method]} {name}"
+
+
+def test_a_tick_without_runs_costs_two_listings(world: World, storage: list[str]) -> None:
     poll_runs.poll(world.app)
-    assert calls == {"storage": 2}
+    assert storage == list(TICK)
 
 
-def test_a_run_of_one_task_costs_thirty_storage_operations_and_eight_batch_calls_at_most(
-    world: World, calls: Counter[str]
-) -> None:
-    """From drop to close, with one tick; every further tick of a running run costs two listings and a Batch call."""
-    dropping = 1
-    run = world.take("m.yaml", "commands: [echo hi > a.txt]\noutputFiles: [a.txt]")
-    taken = dict(calls)
+def test_every_storage_operation_of_a_run_of_one_task_has_a_reason(world: World, storage: list[str]) -> None:
+    """From drop to close, the ticks apart: none that is not in the tables above, and each as often as it is there."""
+    run = world.drop(text=ONE_TASK)
+    storage.clear()
+    submit_run.take(world.app, "m.yaml")
+    taken = list(storage)
     world.await_end(run)
-    calls.clear()
+    storage.clear()
     poll_runs.poll(world.app)
+    polled = list(storage)
+    storage.clear()
     world.deliver()
+    recorded = list(storage)
     assert world.record(run)["state"] == "SUCCESS"
-    assert 0 < taken["storage"] + calls["storage"] - dropping <= 30
-    assert 0 < taken["batch"] + calls["batch"] <= 8
+    assert taken == list(SUBMIT)
+    assert polled == [*TICK, *ANNOUNCE]
+    assert Counter(recorded) == Counter([*RECORD, *RECORD_AGAIN, *CLOSE])
+    assert len(taken) + len(ANNOUNCE) + len(recorded) <= 27
+
+
+@pytest.mark.parametrize("seconds", [0, 3])
+def test_a_run_of_one_task_costs_five_batch_calls_whatever_its_duration(world: World, seconds: int) -> None:
+    world.take(text=f"commands: [sleep {seconds}]")
+    world.finish()
+    assert {name: count for name, count in world.batch_requests().items() if name not in APART} == BATCH_CALLS
+
+
+def test_a_tick_costs_one_batch_call_for_a_thousand_active_jobs(world: World) -> None:
+    """The rest of the table, with 5,000, is in tests/simulation, where it takes no time."""
+    for number in range(3):
+        world.take(f"{number}.yaml", "commands: [sleep 60]")
+    world.batch_requests()
+    poll_runs.poll(world.app)
+    assert world.batch_requests() == {"Jobs_ListJobs": 1}
+    poll_runs.poll(world.later(minutes=3))
+    assert world.batch_requests() == {"Jobs_ListJobs": 1, "Pools_ListPoolNodeCounts": 1}
+
+
+@pytest.mark.parametrize(
+    ("commands", "scripts"), [("echo $ITEM_INDEX", 1), ("echo {{ item }}", 10)], ids=["same", "own"]
+)
+def test_a_fan_out_costs_a_batch_call_for_a_hundred_items(
+    world: World, storage: list[str], monkeypatch: pytest.MonkeyPatch, commands: str, scripts: int
+) -> None:
+    """10,000 items are 100 calls, create and patch; where scripts differ, one more is written for a hundred items."""
+    items = 1000
+    monkeypatch.setattr(Batch, "pools", lambda *_, **__: {"none": Pool("none", 1)})  # so that no task runs
+    world.take(text=f"id: t\nforeach: {items}\ncommands: ['{commands}']\ntaskRunner: {{poolId: none}}")
+    assert world.batch_requests() == {
+        "Jobs_CreateJob": 1,
+        "Tasks_CreateTaskCollection": items / MAX_CHUNK_TASKS,
+        "Jobs_UpdateJob": 1,
+    }
+    assert sum("/sys/" in name for name in storage) == scripts
+    dropping = 1
+    assert len(storage) - dropping == len(SUBMIT) - 1 + scripts

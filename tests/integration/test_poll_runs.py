@@ -16,28 +16,6 @@ def test_a_tick_without_open_runs_asks_batch_nothing(world) -> None:
     assert world.batch_requests() == {}
 
 
-def test_a_tick_asks_batch_once_however_many_runs_are_running(world) -> None:
-    for number in range(5):
-        world.take(f"{number}.yaml", "commands: [sleep 30]")
-    world.batch_requests()
-    poll_runs.poll(world.app)
-    assert world.batch_requests() == {"Jobs_ListJobs": 1}
-
-
-def test_a_one_task_run_costs_five_batch_calls(world) -> None:
-    """Create, add, patch, list, delete; ticks and the listing of pools once a minute are counted apart."""
-    world.take()
-    world.finish()
-    requests = world.batch_requests()
-    assert {name: count for name, count in requests.items() if name not in ("Jobs_ListJobs", "Pools_ListPools")} == {
-        "Jobs_CreateJob": 1,
-        "Tasks_CreateTaskCollection": 1,
-        "Jobs_UpdateJob": 1,
-        "Tasks_ListTasks": 1,
-        "Jobs_DeleteJob": 1,
-    }
-
-
 def ended(world, *names: str) -> list[str]:
     """Submit runs and wait until all their jobs have ended."""
     runs = [world.take(f"{name}.yaml") for name in names]

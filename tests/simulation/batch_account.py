@@ -130,7 +130,7 @@ class BatchAccount:
 
     def list_pool_node_counts(self, **_options: Any) -> Iterator[models.BatchPoolNodeCounts]:
         """Count the nodes of each pool by their states."""
-        for pool in self._call("Accounts_ListPoolNodeCounts", lambda account: account.pools.all()):
+        for pool in self._call("Pools_ListPoolNodeCounts", lambda account: account.pools.all()):
             states = Counter(node.state.value for node in pool.nodes)
             counts = models.BatchNodeCounts(dict(states))
             yield models.BatchPoolNodeCounts(pool_id=pool.id, dedicated=counts)

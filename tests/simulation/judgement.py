@@ -43,8 +43,8 @@ def _not_flat(day: Day) -> Iterator[str]:
     listings = seen.ticks * max(1, pages)
     if requests["Jobs_ListJobs"] > listings:
         yield f"{requests['Jobs_ListJobs']} listings of jobs in {seen.ticks} ticks"
-    if requests["Accounts_ListPoolNodeCounts"] > seen.ticks:
-        yield f"{requests['Accounts_ListPoolNodeCounts']} listings of nodes in {seen.ticks} ticks"
+    if requests["Pools_ListPoolNodeCounts"] > seen.ticks:
+        yield f"{requests['Pools_ListPoolNodeCounts']} listings of nodes in {seen.ticks} ticks"
     again = day.options.doubled_events + day.options.lost_events + REQUESTS_OF_A_RUN * day.options.ended_invocations
     out_of_reach = sum(count for event, count in seen.events.items() if event.startswith("refused by"))
     for call in CALLS_OF_A_ROUND:

@@ -71,5 +71,5 @@ def test_a_tick_costs_a_batch_call_for_a_thousand_active_jobs(running: int, call
     day.clock.now += timedelta(minutes=3)
     day.batch.requests.clear()
     poll_runs.poll(day.app)
-    more = {"Accounts_ListPoolNodeCounts": 1, "Pools_ListPools": 1} if running else {}
+    more = {"Pools_ListPoolNodeCounts": 1, "Pools_ListPools": 1} if running else {}
     assert day.batch.requests == {**calls, **more}

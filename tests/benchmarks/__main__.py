@@ -1,0 +1,66 @@
+"""What must be fast, side by side with bare loops of the same calls: `make bench`, or with `--quick` a tenth of it.
+
+Times are ratios, because machines differ and others work on them; they are measured here and never asserted in tests.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from local.ports import AUTO
+from local.stack import Stack
+from local.stack_options import StackOptions
+from tests.benchmarks import burst, importing, recording, submitting
+from tests.benchmarks.target import Measured, show, write
+from tests.integration.conftest import World
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+STORIES: dict[str, Callable[[World, bool], Iterator[Measured]]] = {
+    "small": submitting.small_manifest,
+    "fan-out": submitting.fan_out,
+    "files": recording.many_files,
+    "large": recording.large_file,
+}
+WHOLE: dict[str, Callable[[Stack, bool], Iterator[Measured]]] = {
+    "lag": burst.lag,
+    "burst": burst.burst,
+}
+
+
+def main() -> None:
+    """Measure everything, or what is named."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", help=f"any of: import {' '.join([*STORIES, *WHOLE])} (default: all)")
+    parser.add_argument("--quick", action="store_true", help="a tenth of everything")
+    parser.add_argument("--json", type=Path, default=Path(".bench.json"), help="default: %(default)s")
+    given = parser.parse_args()
+    logging.disable(logging.WARNING)
+    rows = list(_measure(set(given.names), quick=given.quick))
+    show(rows)
+    write(rows, given.json)
+
+
+def _measure(names: set[str], *, quick: bool) -> Iterator[Measured]:
+    if not names or "import" in names:
+        yield from importing.function_app(quick)
+    for stories, functions in ((STORIES, False), (WHOLE, True)):
+        wanted = [measure for name, measure in stories.items() if not names or name in names]
+        if not wanted:
+            continue
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            Stack(StackOptions(data_dir=Path(folder), ports=AUTO, functions=functions)) as stack,
+        ):
+            for measure in wanted:
+                print(f"{measure.__module__}.{measure.__name__} ...", flush=True)
+                yield from measure(stack if functions else World(stack), quick)
+
+
+if __name__ == "__main__":
+    main()

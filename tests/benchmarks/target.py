@@ -1,0 +1,95 @@
+"""A target, what was measured of it, and the table of all."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import time
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One row of the table: `value` is met if it is not above `target`; `how` says what it is made of."""
+
+    what: str
+    value: float
+    target: float
+    unit: str
+    how: str
+
+    @property
+    def is_met(self) -> bool:
+        """Whether the target is met."""
+        return self.value <= self.target
+
+
+def ratio(what: str, own: float, bare: float, target: float, more: str = "") -> Measured:
+    """A time as a multiple of that of bare calls."""
+    return Measured(what, own / bare, target, "x", f"{own:.2f} s, bare {bare:.2f} s{more}")
+
+
+@dataclass
+class Lap:
+    """How long something took."""
+
+    seconds: float = 0.0
+
+
+@contextmanager
+def timed() -> Iterator[Lap]:
+    """Measure what stands inside of `with`."""
+    lap, begin = Lap(), time.perf_counter()
+    yield lap
+    lap.seconds = time.perf_counter() - begin
+
+
+def medians(repeats: int, *actions: Callable[[int], object]) -> list[float]:
+    """The median seconds of some actions, each repeated; they take turns, so that all meet the same weather."""
+    times: list[list[float]] = [[] for _ in actions]
+    for repeat in range(repeats):
+        for action, seconds in zip(actions, times, strict=True):
+            with timed() as lap:
+                action(repeat)
+            seconds.append(lap.seconds)
+    return [statistics.median(seconds) for seconds in times]
+
+
+class Memory:
+    """How much memory this process takes at most, in MB above what it took at the beginning (Linux)."""
+
+    def __init__(self) -> None:
+        Path("/proc/self/clear_refs").write_text("5")  # forgets the peak so far: proc(5)
+        self._begin = _kilobytes("VmRSS")
+
+    def growth(self) -> float:
+        """The growth so far."""
+        return (_kilobytes("VmHWM") - self._begin) / 1024
+
+
+def _kilobytes(name: str) -> int:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))
+
+
+def show(rows: Sequence[Measured]) -> None:
+    """Print the table."""
+    print(f"\n{'what':58} {'measured':>12} {'target':>10}  met  how")
+    for row in rows:
+        values = f"{_number(row.value)} {row.unit:5} {_number(row.target):>6} {row.unit:5}"
+        print(f"{row.what:58} {values} {'yes' if row.is_met else 'NO ':3}  {row.how}")
+
+
+def _number(value: float) -> str:
+    return f"{value:8.2f}" if value != int(value) else f"{value:8.0f}"
+
+
+def write(rows: Sequence[Measured], path: Path) -> None:
+    """Write the table as JSON."""
+    path.write_text(json.dumps([{**asdict(row), "met": row.is_met} for row in rows], indent=2, ensure_ascii=False))
