@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,18 +39,23 @@ SECRETS = {"SECRET_TOKEN": "a-t0ken-that-nobody-may-see"}
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A stack with a second pool, a container that manifests may read, a secret, and room for many tasks at once."""
+def stack() -> Iterator[Stack]:
+    """A stack with a second pool, a container that manifests may read, a secret, and room for many tasks at once.
+
+    In a folder that the unprivileged user of tasks can enter.
+    """
     require_azurite()
-    options = StackOptions(
-        data_dir=tmp_path_factory.mktemp("manifests"),
-        ports=AUTO,
-        pools=("local:1:16", "second"),
-        environ={"ALLOWED_CONTAINERS": "shared-data", **SECRETS},
-    )
-    with Stack(options) as running:
-        _put_files(BlobServiceClient.from_connection_string(running.settings["RunStorage"]))
-        yield running
+    with tempfile.TemporaryDirectory(prefix="manifests-") as folder:
+        Path(folder).chmod(0o711)
+        options = StackOptions(
+            data_dir=Path(folder),
+            ports=AUTO,
+            pools=("local:1:16", "second"),
+            environ={"ALLOWED_CONTAINERS": "shared-data", **SECRETS},
+        )
+        with Stack(options) as running:
+            _put_files(BlobServiceClient.from_connection_string(running.settings["RunStorage"]))
+            yield running
 
 
 def _put_files(blobs: BlobServiceClient) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from dataclasses import replace
 
@@ -115,7 +116,9 @@ def test_whatever_is_wrong_with_the_report_the_run_is_recorded(world, monkeypatc
     assert world.record(run)["state"] == "SUCCESS"
     assert f"m/{run}/report.html" not in world.names("results")
     (logged,) = (each for each in caplog.records if each.levelno == logging.ERROR)
-    assert f"run {run}: it is recorded without a report" in logged.getMessage()
+    told = json.loads(logged.getMessage())
+    assert (told["event"], told["run"]) == ("report-failed", run)
+    assert "a bug in the report" in told["traceback"]
     assert world.names("runs") == []
 
 
@@ -168,4 +171,5 @@ def test_a_log_that_cannot_be_read_is_left_out(world, caplog) -> None:
     page = report(world, run)
     assert 'id="logs"' not in page
     assert 'href="logs/t/stderr.txt"' in page
-    assert "the report is without logs/t/stderr.txt" in caplog.text
+    told = [json.loads(each.getMessage()) for each in caplog.records if "log-not-in-report" in each.getMessage()]
+    assert "logs/t/stderr.txt" in {each["blob"] for each in told}
