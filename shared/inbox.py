@@ -11,7 +11,7 @@ from azure.core.exceptions import HttpResponseError, ResourceModifiedError, Reso
 
 from shared.manifest import MAX_BYTES
 from shared.run import ManifestBlob
-from shared.run_id import CANCEL_SUFFIX, is_manifest
+from shared.run_id import is_cancel, is_manifest
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -92,7 +92,7 @@ class Inbox:
         blobs = [Waiting(blob.name, blob.etag, blob.last_modified) for blob in self._container.list_blobs()]
         return Listing(
             manifests=tuple(blob for blob in blobs if is_manifest(blob.name)),
-            cancels=tuple(blob for blob in blobs if blob.name.endswith(CANCEL_SUFFIX)),
+            cancels=tuple(blob for blob in blobs if is_cancel(blob.name)),
         )
 
 

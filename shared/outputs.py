@@ -109,7 +109,7 @@ def _matched(task: ExpectedTask, pattern: OutputPattern, staged: StagedFiles) ->
 
 
 LONGEST_PATH = 500  # a blob's name may have 1,024 characters; the run's folder and the task's stand before it
-_UNSAFE = re.compile(r"[\\\x00-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
+UNSAFE_CHARACTERS = re.compile(r"[\\\x00-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 
 
 def is_safe(path: str) -> bool:
@@ -119,7 +119,11 @@ def is_safe(path: str) -> bool:
     https://learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata
     """
     parts = path.split("/")
-    return len(path) <= LONGEST_PATH and not _UNSAFE.search(path) and all(part not in ("", ".", "..") for part in parts)
+    return (
+        len(path) <= LONGEST_PATH
+        and not UNSAFE_CHARACTERS.search(path)
+        and all(part not in ("", ".", "..") for part in parts)
+    )
 
 
 def is_inside(path: str, folder: str) -> bool:

@@ -23,7 +23,7 @@ from shared.app import guarded
 from shared.events import JobEnded
 from shared.life import Step, next_step
 from shared.log import Stage, tell
-from shared.run_id import CANCEL_SUFFIX, run_of_job
+from shared.run_id import run_of_job, run_to_cancel
 from shared.states import State, Waiting
 from shared.submit_run import end_unsubmitted, give_up, submit, take, take_manifest
 from shared.waiting import tell_why
@@ -64,7 +64,8 @@ def poll(app: App) -> None:
 
 def honour_cancel(app: App, cancel: WaitingBlob) -> None:
     """Cancel the run that `<run id>.cancel` names; the blob goes last. Unknown and closed runs need nothing."""
-    run = app.runs.load(cancel.name.removesuffix(CANCEL_SUFFIX))
+    run_id = run_to_cancel(cancel.name)
+    run = app.runs.load(run_id) if run_id else None
     if run is not None:
         if not run.progress.cancelled:
             run = app.runs.save(run.cancelled())

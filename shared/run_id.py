@@ -7,6 +7,8 @@ import re
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
+from shared.outputs import UNSAFE_CHARACTERS
+
 MANIFEST_SUFFIXES = (".yaml", ".yml", ".json")
 CANCEL_SUFFIX = ".cancel"
 SLUG_LENGTH = 20
@@ -33,7 +35,26 @@ def _slug(blob: str) -> str:
 
 def is_manifest(blob: str) -> bool:
     """Whether a blob of the inbox is taken as a manifest, judged by its name alone."""
-    return blob.endswith(MANIFEST_SUFFIXES)
+    return blob.endswith(MANIFEST_SUFFIXES) and _names_itself(blob)
+
+
+def is_cancel(blob: str) -> bool:
+    """Whether a blob of the inbox asks to cancel a run, judged by its name alone."""
+    return blob.endswith(CANCEL_SUFFIX) and _names_itself(blob)
+
+
+def run_to_cancel(blob: str) -> str | None:
+    """The id of the run that a request to cancel names; None if it is no run id."""
+    name = blob.removesuffix(CANCEL_SUFFIX)
+    return name if run_of_job(job_id(name, 1)) == name else None
+
+
+def _names_itself(blob: str) -> bool:
+    """Whether a client that asks for the name gets that blob.
+
+    Clients resolve dots before they send a URL: `../runs/x.json` in the inbox would be a run document.
+    """
+    return not {".", ".."} & set(blob.split("/"))
 
 
 def dropped_at(run_id: str) -> datetime:
@@ -44,10 +65,11 @@ def dropped_at(run_id: str) -> datetime:
 def results_folder(blob: str, run_id: str) -> str:
     """Where results lie in their container: the manifest's name without extension, then the run id.
 
-    Very long names are cut off: files of tasks must find room in the 1,024 characters of a blob's name.
+    Very long names are cut off: files of tasks must find room in the 1,024 characters of a blob's name. Characters that
+    not every listing can show, and what storage takes for a slash, are replaced.
     """
-    name = str(PurePosixPath(blob).with_suffix(""))
-    return f"{name[:LONGEST_FOLDER].rstrip('/. ')}/{run_id}"
+    name = UNSAFE_CHARACTERS.sub("_", str(PurePosixPath(blob).with_suffix("")))
+    return f"{name[:LONGEST_FOLDER].lstrip('/').rstrip('/. ') or 'run'}/{run_id}"
 
 
 def run_of_job(job: str) -> str | None:

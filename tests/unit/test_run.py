@@ -7,7 +7,7 @@ import pytest
 
 from shared.life import MAX_ANNOUNCEMENTS, MAX_ATTEMPTS, Step, next_step
 from shared.run import ListedRun, Progress, RunBody
-from shared.run_id import dropped_at, results_folder, run_id
+from shared.run_id import dropped_at, is_cancel, is_manifest, results_folder, run_id, run_to_cancel
 from shared.states import State, Waiting
 
 NOW = datetime(2026, 11, 22, 12, 13, 14, tzinfo=UTC)
@@ -52,6 +52,32 @@ def test_results_lie_in_the_folder_of_the_manifest() -> None:
 def test_results_of_a_very_long_name_leave_room_for_the_names_of_files() -> None:
     """A blob's name has at most 1,024 characters."""
     assert results_folder("d/" + "x" * 900 + ".yaml", "id") == "d/" + "x" * 298 + "/id"
+
+
+@pytest.mark.parametrize(
+    "name", ["../x.yaml", "../runs/run-1.json", "a/../../runs/x.json", "a/./b.yaml", "../x.cancel"]
+)
+def test_a_name_that_clients_would_resolve_to_another_blob_means_nothing(name: str) -> None:
+    """With it a drop could make the app read, and then remove, a blob of another container."""
+    assert not is_manifest(name)
+    assert not is_cancel(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "folder"),
+    [("..yaml", "run"), (".yaml", ".yaml"), ("/a.yaml", "a"), ("a\\..\\b.yaml", "a_.._b"), ("a\x01\ufffe.yaml", "a__")],
+)
+def test_results_lie_in_one_folder_whatever_the_name(name: str, folder: str) -> None:
+    assert results_folder(name, "id") == f"{folder}/id"
+
+
+@pytest.mark.parametrize(
+    "name", ["parts/x-20261122t121314-3f9a1c2b/1/000001", "../x", "", "x", "X-20261122t121314-3f9a1c2b"]
+)
+def test_only_run_ids_can_be_cancelled(name: str) -> None:
+    """Whatever else lies in the runs container is not asked for."""
+    assert run_to_cancel(f"{name}.cancel") is None
+    assert run_to_cancel("x-20261122t121314-3f9a1c2b.cancel") == "x-20261122t121314-3f9a1c2b"
 
 
 def test_a_run_id_tells_when_its_manifest_was_dropped() -> None:
