@@ -114,10 +114,6 @@ def test_namespace_files_are_found(run_of):
     assert [item["outputs"]["vars"] for item in items] == [{"rows": 3, "mean": 2.0}, {"rows": 2, "mean": 15.0}]
 
 
-def test_retries_are_counted(run_of):
-    assert run_of("retries.yaml").record()["tasks"][0]["retries"] > 0
-
-
 def test_a_stopped_task_leaves_its_checkpoints(run_of):
     run = run_of("time-limit.yaml")
     record = run.record()

@@ -6,6 +6,7 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 
 from local.__main__ import main
@@ -148,6 +149,38 @@ def test_logs_that_are_followed_are_whole_and_each_line_is_printed_once(run, run
     assert code == 0
     assert printed.splitlines() == ["t out | first", *(f"t out | {n}" for n in range(1, 1001))]
     assert errors == f"{ref.id} has ended: SUCCESS\n"
+
+
+def test_logs_of_a_large_fan_out_are_all_there(run, runs):
+    """Its items stand in a file beside the record."""
+    ref = runs.drop("logs-large", "id: t\nforeach: 101\ncommands: ['echo {{ item }}']")
+    runs.wait_until_complete(ref)
+
+    _, printed, _ = run("logs", ref.id)
+
+    assert printed.splitlines() == [f"t[{n}] out | {n}" for n in range(101)]
+
+
+@pytest.fixture
+def no_quota(stack):
+    """An account whose quota of active jobs is used up."""
+    settings = f"{stack.settings['BATCH_ACCOUNT_ENDPOINT']}/_local/settings"
+    before = httpx.get(settings).json()["activeJobQuota"]
+    httpx.patch(settings, json={"activeJobQuota": 0}).raise_for_status()
+    yield
+    httpx.patch(settings, json={"activeJobQuota": before}).raise_for_status()
+
+
+@pytest.mark.usefixtures("no_quota")
+def test_a_run_that_waits_says_why_and_can_be_cancelled(run, runs):
+    """In the list, and where its logs are asked for."""
+    ref = runs.drop("waits", "commands: [echo]")
+    reason = "waits for the account's quota of active jobs"
+    row = wait_for(lambda: [line for line in run("ls")[1].splitlines() if ref.id in line and reason in line])
+
+    assert row[0].startswith("QUEUED")
+    assert run("logs", ref.id) == (0, "", f"{ref.id} is QUEUED; it {reason}. Nothing is printed yet.\n")
+    assert run("cancel", ref.id) == (0, f"{ref.id} is cancelled: KILLED.\n", "")
 
 
 def test_cancel_waits_until_the_end_of_the_run_is_recorded(run, runs, gate):

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
+import pty
+import re
 import shlex
+import struct
 import subprocess
 import sys
+import termios
 from typing import TYPE_CHECKING
 
 import pytest
@@ -82,6 +88,48 @@ def test_a_failed_run_ends_with_1_and_shows_what_the_task_wrote_last(stack, mani
     assert "    | broken\n" in printed
     assert (tmp_path / "out" / "bad" / "logs" / "bad" / "stderr.txt").read_text() == "broken\n"
     assert (tmp_path / "out" / "good" / "record.json").is_file()
+
+
+def run_in_a_terminal(*arguments: str | Path, **environ: str) -> tuple[int, str]:
+    """Run `python -m local run` in a terminal of 80 columns; returns its exit code and all that was on the screen."""
+    ours, its = pty.openpty()
+    fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 80, 0, 0))
+    run = subprocess.Popen(
+        [sys.executable, "-m", "local", "run", *map(str, arguments)],
+        stdin=its,
+        stdout=its,
+        stderr=its,
+        env={**os.environ, "TERM": "xterm-256color", **environ},
+    )
+    os.close(its)
+    screen = b""
+    with contextlib.suppress(OSError):  # how Linux tells the end of a terminal
+        while piece := os.read(ours, 65536):
+            screen += piece
+    os.close(ours)
+    return run.wait(), screen.decode()
+
+
+def test_a_terminal_shows_bars_while_it_runs_and_the_summary_at_the_end(stack, manifest, tmp_path):
+    """In colour; what was drawn is cleared, so that only the summary stays."""
+    good = manifest("barred", "sleep 1")
+
+    code, screen = run_in_a_terminal(good, "--data-dir", stack.data_dir.path, "--out", tmp_path / "out")
+
+    assert code == 0
+    assert "━" in screen.partition("SUCCESS")[0]
+    assert "\x1b[1;32mSUCCESS" in screen
+    assert "results\r\n" in screen.rpartition("\x1b[2K")[2]
+
+
+def test_no_color_is_respected(stack, manifest, tmp_path):
+    """https://no-color.org: what is drawn may move the cursor, but colours nothing."""
+    good = manifest("plain", "echo")
+
+    code, screen = run_in_a_terminal(good, "--data-dir", stack.data_dir.path, "--out", tmp_path / "out", NO_COLOR="1")
+
+    assert code == 0
+    assert re.findall(r"\x1b\[[0-9;]*3[0-9][0-9;]*m", screen) == []
 
 
 @pytest.mark.parametrize("option", [("--tick", "2"), ("--pool", "mine")])
