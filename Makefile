@@ -8,7 +8,7 @@ WORKER := azure-functions-runtime>=1.3,<2
 
 CLIENTS := azure-cli azure-batch-14 airflow
 
-.PHONY: setup demo test bench simulate test-clients az-flags docs lint types clean
+.PHONY: setup demo test test-chaos bench simulate test-clients az-flags docs lint types clean
 
 setup: $(VENV)/.packages local/node_modules/.installed
 
@@ -30,6 +30,9 @@ demo: setup ## Run samples/environment-info.yaml on a stack of its own
 
 test: setup lint types ## Linters, types and all tests
 	@$(BIN)/python -m pytest -n 3 --dist loadfile
+
+test-chaos: setup ## Break everything, at every call (minutes); says how many faults were injected and survived
+	@$(BIN)/python -m pytest tests/chaos -m "chaos or not chaos" -n 3
 
 test-clients: setup $(CLIENTS:%=.clients/%/.packages) ## Other people's clients against the Batch service (2 GB of packages)
 	@$(BIN)/python -m tests.clients

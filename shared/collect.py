@@ -6,19 +6,17 @@ on after it.
 
 from __future__ import annotations
 
-import itertools
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from shared.copy_files import Copying
 from shared.outcome import at_flow_timeout, judge
 from shared.outputs import LOG_NAMES, StagedFiles, files_of
-from shared.parallel import AT_ONCE, in_parallel
+from shared.parallel import in_parallel
 from shared.planned import PART_TASKS
 from shared.printed import MAX_STREAM_BYTES, MAX_VARS_BYTES, Printed
 from shared.record import ItemRecord, TaskRecord
 from shared.record_builder import ended_task
-from shared.results import CopyState
 from shared.run import Part
 from shared.task_script import SCRIPT_EXIT_CODES, read_marker
 
@@ -29,14 +27,11 @@ if TYPE_CHECKING:
 
     from shared.app import App
     from shared.outcome import Outcome
-    from shared.outputs import Collected, TaskFiles
+    from shared.outputs import TaskFiles
     from shared.planned import ExpectedRound, ExpectedTask
     from shared.run import Run
 
-PENDING_PAUSE_SECONDS = 0.5
-MANY_COPIES = 100
 ALL_ITEMS_VARS_BYTES = 16 * 1024 * 1024
-_COPIED = "success"
 
 
 @dataclass(frozen=True)
@@ -60,10 +55,12 @@ def collect(app: App, ended: EndedRound, deadline: float) -> Part | None:
     hundreds = [tasks[start : start + PART_TASKS] for start in range(0, len(tasks), PART_TASKS)]
     if all(hundred[0].number in stored for hundred in hundreds):
         return _joined(list(stored.values()))
-    staged = StagedFiles(app.staging.list(ended.plan.staging, ended.run))
+    uploaded = app.staging.list(ended.plan.staging, ended.run)
+    copying = Copying.begin(app, ended.run, ended.plan.staging, deadline, len(uploaded))
+    staged = StagedFiles(uploaded)
     parts = []
     for hundred in hundreds:
-        part = stored.get(hundred[0].number) or _collect(app, ended, hundred, staged, deadline)
+        part = stored.get(hundred[0].number) or _collect(copying, ended, hundred, staged)
         if part is None:
             return None
         if ended.plan.has_parts and hundred[0].number not in stored:
@@ -80,55 +77,18 @@ def _joined(parts: Sequence[Part]) -> Part:
     return Part(tasks=tuple(task for part in parts for task in part.tasks), items=items)
 
 
-def _collect(
-    app: App, ended: EndedRound, tasks: Sequence[ExpectedTask], staged: StagedFiles, deadline: float
-) -> Part | None:
+def _collect(copying: Copying, ended: EndedRound, tasks: Sequence[ExpectedTask], staged: StagedFiles) -> Part | None:
     files = {task.number: files_of(task, staged) for task in tasks}
-    refused = _copy_all(app, ended, list(files.values()), deadline)
+    refused = copying.copy([file for each in files.values() for file in (*each.logs.values(), *each.outputs)])
     if refused is None:
         return None
+    app = copying.app
     records = in_parallel(lambda task: _record(app, ended, task, files[task.number].without(refused)), tasks)
     items: dict[str, tuple[ItemRecord, ...]] = {}
     for task, record in zip(tasks, records, strict=True):
         if isinstance(record, ItemRecord):
             items[task.name] = (*items.get(task.name, ()), record)
     return Part(tasks=tuple(record for record in records if isinstance(record, TaskRecord)), items=items)
-
-
-def _copy_all(app: App, ended: EndedRound, files: Sequence[TaskFiles], deadline: float) -> set[str] | None:
-    """Let storage copy all files: the destinations that it refused; None if the time did not suffice."""
-    wanted = [file for each in files for file in (*each.logs.values(), *each.outputs)]
-    states = app.results.copied(ended.run) if len(wanted) > MANY_COPIES else {}
-    left = iter([file for file in wanted if states.get(file.destination) != _COPIED])
-    pending, refused = [], set()
-    while some := list(itertools.islice(left, 2 * AT_ONCE)):
-        if time.monotonic() > deadline:
-            return None
-        for file, state in zip(some, in_parallel(lambda file: _copy(app, ended, file), some), strict=True):
-            if state is CopyState.PENDING:
-                pending.append(file)
-            elif state is CopyState.REFUSED:
-                refused.add(file.destination)
-    return refused if not pending or _await_copies(app, ended, pending, deadline) else None
-
-
-def _copy(app: App, ended: EndedRound, file: Collected, *, again: bool = False) -> CopyState:
-    source = app.staging.url(ended.plan.staging, file.source.name)
-    return app.results.copy(source, ended.run, file.destination, again=again)
-
-
-def _await_copies(app: App, ended: EndedRound, pending: Sequence[Collected], deadline: float) -> bool:
-    """Wait for copies that storage makes in the background; False if they take longer than there is time."""
-    while time.monotonic() < deadline:
-        states = app.results.copied(ended.run)
-        left = [file for file in pending if states.get(file.destination) != _COPIED]
-        if not left:
-            return True
-        for file in left:
-            if states.get(file.destination) in ("failed", "aborted"):
-                _copy(app, ended, file, again=True)
-        time.sleep(PENDING_PAUSE_SECONDS)
-    return False
 
 
 def _record(app: App, ended: EndedRound, task: ExpectedTask, files: TaskFiles) -> TaskRecord | ItemRecord:

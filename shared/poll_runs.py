@@ -23,6 +23,7 @@ from shared.app import guarded
 from shared.events import JobEnded
 from shared.life import Step, next_step
 from shared.log import Stage, tell
+from shared.parallel import AT_ONCE, in_parallel
 from shared.run_id import run_of_job, run_to_cancel
 from shared.states import State, Waiting
 from shared.submit_run import end_unsubmitted, give_up, submit, take, take_manifest
@@ -49,10 +50,7 @@ def poll(app: App) -> None:
     for cancel in inbox.cancels:
         with guarded(Stage.POLL, blob=cancel.name):
             honour_cancel(app, cancel)
-    for blob in inbox.manifests:
-        if now - blob.last_modified >= SWEPT_AFTER and app.now() < deadline:
-            with guarded(Stage.SUBMIT, blob=blob.name):
-                take(app, blob.name)
+    sweep(app, [blob.name for blob in inbox.manifests if now - blob.last_modified >= SWEPT_AFTER], deadline)
     runs = app.runs.list()
     try:
         announce_ended(app, runs, now)
@@ -78,6 +76,17 @@ def honour_cancel(app: App, cancel: WaitingBlob) -> None:
     app.inbox.remove(cancel.name, cancel.etag)
 
 
+def sweep(app: App, blobs: list[str], deadline: datetime) -> None:
+    """Take manifests whose event never came."""
+
+    def take_in_time(blob: str) -> None:
+        if app.now() < deadline:
+            with guarded(Stage.SUBMIT, blob=blob):
+                take(app, blob)
+
+    in_parallel(take_in_time, blobs)
+
+
 def announce_ended(app: App, runs: list[ListedRun], now: datetime) -> None:
     """Publish JobEnded for every running run whose job is no longer alive: it has completed, or is gone."""
     running = [run for run in runs if run.progress.state is State.RUNNING]
@@ -94,8 +103,8 @@ def announce_ended(app: App, runs: list[ListedRun], now: datetime) -> None:
     if not due:
         return
     app.events.publish([JobEnded(run.id, run.progress.round, last=step is Step.ANNOUNCE_LAST) for run, step in due])
-    for run, _ in due:
-        app.runs.set_progress(run, replace(run.progress, announced=run.progress.announced + 1))
+    announced = [(run, replace(run.progress, announced=run.progress.announced + 1)) for run, _ in due]
+    in_parallel(lambda each: app.runs.set_progress(*each), announced)
 
 
 def remove_orphans(app: App, live: LiveJobs, open_runs: set[str]) -> None:
@@ -111,17 +120,26 @@ def remove_orphans(app: App, live: LiveJobs, open_runs: set[str]) -> None:
 
 
 def submit_queued(app: App, runs: list[ListedRun], now: datetime, deadline: datetime) -> None:
-    """Try queued runs again, the oldest first. Once Batch has put one off, those after it wait too."""
+    """Try queued runs again, the oldest first. Once Batch has put one off, those after it wait too.
+
+    One, then twice as many side by side as long as Batch takes them: a tick that finds the quota used up asks once.
+    """
     queued = [run for run in runs if run.progress.state is State.QUEUED]
     if any(run.progress.retry_at and run.progress.retry_at > now for run in queued):
         return
-    for run in queued:
-        if app.now() >= deadline:
+    steps = [(run, next_step(run, job_is_alive=False, now=now)) for run in queued]
+    due = [(run, step) for run, step in steps if step is not Step.NOTHING]
+    at_once = 1
+    while due and app.now() < deadline:
+        if any(in_parallel(lambda each: _try_again_guarded(app, *each), due[:at_once])):
             return
-        step = next_step(run, job_is_alive=False, now=now)
-        with guarded(Stage.SUBMIT, run=run.id):
-            if step is not Step.NOTHING and _try_again(app, run, step):
-                return
+        due, at_once = due[at_once:], min(2 * at_once, AT_ONCE)
+
+
+def _try_again_guarded(app: App, run: ListedRun, step: Step) -> Waiting | None:
+    with guarded(Stage.SUBMIT, run=run.id):
+        return _try_again(app, run, step)
+    return None
 
 
 def _try_again(app: App, listed: ListedRun, step: Step) -> Waiting | None:

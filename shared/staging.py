@@ -157,10 +157,15 @@ class Staging:
         """Remove everything of a run."""
         client = self._container(container)
         names = list(client.list_blob_names(name_starts_with=f"{run_id}/"))
-        for start in range(0, len(names), MAX_DELETED_AT_ONCE):
-            answers = client.delete_blobs(*names[start : start + MAX_DELETED_AT_ONCE], raise_on_any_failure=False)
-            if failed := {answer.status_code for answer in answers} - _GONE:
-                raise TryLater(f"Staged files of the run {run_id} could not be removed: storage answered {failed}.")
+        portions = [names[start : start + MAX_DELETED_AT_ONCE] for start in range(0, len(names), MAX_DELETED_AT_ONCE)]
+        statuses = in_parallel(
+            lambda portion: {
+                answer.status_code for answer in client.delete_blobs(*portion, raise_on_any_failure=False)
+            },
+            portions,
+        )
+        if failed := set().union(*statuses) - _GONE:
+            raise TryLater(f"Staged files of the run {run_id} could not be removed: storage answered {failed}.")
 
 
 def _await_copy(blob: BlobClient) -> None:

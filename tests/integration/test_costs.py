@@ -155,3 +155,15 @@ def test_a_fan_out_costs_a_batch_call_for_a_hundred_items(
     assert sum("/sys/" in name for name in storage) == scripts
     dropping = 1
     assert len(storage) - dropping == len(SUBMIT) - 1 + scripts
+
+
+def test_a_tick_that_finds_the_quota_used_up_asks_once(world: World) -> None:
+    """However many runs wait for it."""
+    world.batch_fails({"operation": "Jobs_CreateJob", "status": 409, "code": "ActiveJobAndScheduleQuotaReached"})
+    for number in range(5):
+        world.take(f"{number}.yaml", ONE_TASK)
+    world.batch_requests()
+    poll_runs.poll(world.app)
+    assert world.batch_requests() == {"Jobs_CreateJob": 1}
+    world.batch_fails()
+    world.finish()

@@ -1,0 +1,118 @@
+"""The README's commands and manifests, as they stand there; only the stack's ports are chosen, to be free."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.conftest import require_azurite
+from tests.waiting import wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMANDS = {
+    line.split()[3]: line.partition("#")[0].split()
+    for line in README.splitlines()
+    if line.startswith("python -m local ")
+}
+MANIFESTS = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the commands are typed."""
+    return tmp_path_factory.mktemp("readme")
+
+
+def start(folder: Path, *command: str) -> subprocess.Popen[str]:
+    environ = {**os.environ, "PYTHONPATH": str(ROOT), "SECRET_API_TOKEN": "a-token", "PYTHONUNBUFFERED": "1"}
+    return subprocess.Popen(
+        [sys.executable, *command[1:]],
+        cwd=folder,
+        env=environ,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+
+
+def run(folder: Path, *command: str) -> tuple[int, str]:
+    """Its exit code, and what it printed."""
+    process = start(folder, *command)
+    printed, _ = process.communicate(timeout=100)
+    return process.returncode, printed
+
+
+@pytest.fixture(scope="module")
+def up(folder: Path) -> Iterator[None]:
+    """`python -m local up`, until the tests have ended."""
+    require_azurite()
+    stack = start(folder, *COMMANDS["up"], "--ports", "auto")
+    wait_for((folder / ".local" / "stack.json").exists)
+    yield
+    stack.terminate()
+    stack.communicate(timeout=30)
+
+
+def test_every_command_is_tried_here() -> None:
+    assert set(COMMANDS) == {"up", "run", "check", "ls", "logs", "cancel", "env", "batch"}
+
+
+@pytest.mark.parametrize("number", range(len(MANIFESTS)), ids=["flow", "task form"])
+@pytest.mark.usefixtures("up")
+def test_its_manifests_succeed(folder: Path, number: int) -> None:
+    (folder / "my.yaml").write_text(MANIFESTS[number])
+    assert run(folder, *COMMANDS["check"])[0] == 0
+    code, printed = run(folder, *COMMANDS["run"])
+    assert (code, "SUCCESS" in printed) == (0, True), printed
+
+
+@pytest.mark.usefixtures("up")
+def test_a_run_is_watched_and_cancelled(folder: Path) -> None:
+    (folder / "long.yaml").write_text("id: t\ncommands: [echo hello, sleep 600]")
+    watching = start(folder, *[word.replace("my.yaml", "long.yaml") for word in COMMANDS["run"]])
+    named = re.compile(r"long-\d{8}t\d{6}-[0-9a-f]{8}")
+    assert watching.stdout is not None
+    run_id = next(match[0] for line in watching.stdout if (match := named.search(line)))
+    wait_for(lambda: "RUNNING" in run(folder, *COMMANDS["ls"])[1])
+    reading = start(folder, *[run_id if word == "RUN" else word for word in COMMANDS["logs"]])
+    assert reading.stdout is not None
+    assert any("hello" in line for line in reading.stdout)
+    code, printed = run(folder, *[run_id if word == "RUN" else word for word in COMMANDS["cancel"]])
+    assert (code, "KILLED" in printed) == (0, True), printed
+    watching.communicate(timeout=60)
+    reading.communicate(timeout=60)
+    assert (watching.returncode, reading.returncode) == (1, 0)
+
+
+@pytest.mark.usefixtures("up")
+def test_env_prints_the_settings(folder: Path) -> None:
+    code, printed = run(folder, *COMMANDS["env"])
+    settings = dict(word.split("=", 1) for word in shlex.split(printed))
+    described = json.loads((folder / ".local" / "stack.json").read_text())
+    assert (code, settings["RunStorage"]) == (0, described["settings"]["RunStorage"])
+
+
+def test_the_batch_service_alone_says_where_it_is(folder: Path) -> None:
+    batch = start(folder, *COMMANDS["batch"], "--port", "0")
+    assert batch.stdout is not None
+    assert any("http://127.0.0.1:" in line for line in batch.stdout)
+    batch.terminate()
+    batch.communicate(timeout=30)
+
+
+def test_make_demo_runs_the_sample() -> None:
+    """Which is among the tests itself."""
+    printed = subprocess.run(["make", "-n", "demo"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert "python -m local run samples/environment-info.yaml" in printed
