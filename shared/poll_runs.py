@@ -137,9 +137,10 @@ def submit_queued(app: App, runs: list[ListedRun], now: datetime, deadline: date
 
 
 def _try_again_guarded(app: App, run: ListedRun, step: Step) -> Waiting | None:
+    put_off = None
     with guarded(Stage.SUBMIT, run=run.id):
-        return _try_again(app, run, step)
-    return None
+        put_off = _try_again(app, run, step)
+    return put_off  # noqa: RET504 - what is guarded may fail
 
 
 def _try_again(app: App, listed: ListedRun, step: Step) -> Waiting | None:

@@ -25,9 +25,9 @@ OPTIONS = (
 )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """One for all tests."""
+    """One for all tests of a file, for Playwright's event loop is in the way of those that have one of their own."""
     found = next(filter(None, map(shutil.which, NAMES)), None)
     if found is None:
         unavailable("no Chromium is installed; on Debian: apt-get install chromium")

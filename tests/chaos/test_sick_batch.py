@@ -99,7 +99,8 @@ def test_more_drops_than_the_quota_allows_jobs(
         assert (ended.shape["state"], ended.ran) == ("SUCCESS", ["one"])
         submitted.append((datetime.fromisoformat(world.record(run, name)["timings"]["submitted"]), dropped_at(run)))
     dropped = [when for _, when in sorted(submitted)]
-    assert dropped == sorted(dropped)
+    side_by_side = 2 * quota  # of those that are tried at once, Batch decides which it takes
+    assert all(when <= min(dropped[place + side_by_side :], default=when) for place, when in enumerate(dropped))
 
 
 def test_a_node_that_dies_takes_no_run_with_it(world: World, tmp_path: Path, injected: Callable[[int], None]) -> None:

@@ -104,8 +104,8 @@ def test_env_prints_the_settings(folder: Path) -> None:
     assert (code, settings["RunStorage"]) == (0, described["settings"]["RunStorage"])
 
 
-def test_the_batch_service_alone_says_where_it_is(folder: Path) -> None:
-    batch = start(folder, *COMMANDS["batch"], "--port", "0")
+def test_the_batch_service_alone_says_where_it_is(tmp_path: Path) -> None:
+    batch = start(tmp_path, *COMMANDS["batch"], "--port", "0")
     assert batch.stdout is not None
     assert any("http://127.0.0.1:" in line for line in batch.stdout)
     batch.terminate()
