@@ -30,6 +30,7 @@ from shared.submit_run import end_unsubmitted, give_up, submit, take, take_manif
 from shared.waiting import tell_why
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
 
     from shared.app import App
@@ -131,15 +132,16 @@ def submit_queued(app: App, runs: list[ListedRun], now: datetime, deadline: date
     due = [(run, step) for run, step in steps if step is not Step.NOTHING]
     at_once = 1
     while due and app.now() < deadline:
-        if any(in_parallel(lambda each: _try_again_guarded(app, *each), due[:at_once])):
+        if any(in_parallel(lambda each: list(_try_again_guarded(app, *each)), due[:at_once])):
             return
         due, at_once = due[at_once:], min(2 * at_once, AT_ONCE)
 
 
-def _try_again_guarded(app: App, run: ListedRun, step: Step) -> Waiting | None:
+def _try_again_guarded(app: App, run: ListedRun, step: Step) -> Iterator[Waiting]:
+    """What the run waits for, if a service has put it off."""
     with guarded(Stage.SUBMIT, run=run.id):
-        return _try_again(app, run, step)
-    return None
+        if why := _try_again(app, run, step):
+            yield why
 
 
 def _try_again(app: App, listed: ListedRun, step: Step) -> Waiting | None:
