@@ -107,7 +107,7 @@ def _planned(manifest: Manifest, run: Run, settings: Settings) -> Checked:
     masker = Masker.of(settings)
     shown = _without_passwords(plan)
     job = batch_job.job(run, plan, manifest.flow.timeout, settings.origin).as_dict()
-    tasks = [task.as_dict() for task in batch_job.tasks(shown, _access(plan, settings))]
+    tasks = [task.as_dict() for task in batch_job.Tasks(shown, _access(plan, settings))]
     return Checked(
         (), (), _masked(job, masker), tuple(_masked(task, masker) for task in tasks), later, tuple(not_known)
     )

@@ -75,7 +75,7 @@ class Batch:
         Raises JobConflict if the job has ended or is gone, BatchRefused for the first task that Batch does not take.
         The SDK's own `create_tasks` is not used: it repeats server errors without a bound.
         """
-        in_parallel(lambda chunk: self._add_chunk(job_id, chunk), chunks(tasks))
+        in_parallel(lambda places: self._add_chunk(job_id, tasks[places]), chunks(tasks))
 
     def _add_chunk(self, job_id: str, chunk: Sequence[models.BatchTaskCreateOptions]) -> None:
         try:

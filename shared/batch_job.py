@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, overload
 
 from azure.batch import models
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from shared.planned import Image, PlannedTask, RoundPlan
     from shared.run import Run
     from shared.upstream import OutputPattern
@@ -21,6 +21,7 @@ MAX_CHUNK_BYTES = 1_000_000
 SAFETY = 1.25
 BACKSTOP = timedelta(minutes=10)
 RETENTION = timedelta(hours=1)
+_ALWAYS = models.OutputFileUploadConfiguration(upload_condition=models.OutputFileUploadCondition.TASK_COMPLETION)
 ORIGIN = "origin"
 
 
@@ -61,9 +62,27 @@ def job(run: Run, plan: RoundPlan, time_left: timedelta, origin: str) -> models.
     )
 
 
-def tasks(plan: RoundPlan, access: StagingAccess) -> list[models.BatchTaskCreateOptions]:
-    """The tasks of a round."""
-    return [_task(planned, access, is_depended_on=plan.is_depended_on(planned)) for planned in plan.tasks]
+class Tasks(Sequence[models.BatchTaskCreateOptions]):
+    """The tasks of a round. Each is made when it is asked for: thousands of them need not be held at once."""
+
+    def __init__(self, plan: RoundPlan, access: StagingAccess) -> None:
+        self._plan = plan
+        self._access = access
+
+    def __len__(self) -> int:
+        return len(self._plan.tasks)
+
+    @overload
+    def __getitem__(self, place: int) -> models.BatchTaskCreateOptions: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[models.BatchTaskCreateOptions]: ...
+    def __getitem__(self, place: int | slice) -> models.BatchTaskCreateOptions | list[models.BatchTaskCreateOptions]:
+        if isinstance(place, slice):
+            return [self._made(planned) for planned in self._plan.tasks[place]]
+        return self._made(self._plan.tasks[place])
+
+    def _made(self, planned: PlannedTask) -> models.BatchTaskCreateOptions:
+        return _task(planned, self._access, is_depended_on=self._plan.is_depended_on(planned))
 
 
 def _task(planned: PlannedTask, access: StagingAccess, *, is_depended_on: bool) -> models.BatchTaskCreateOptions:
@@ -73,7 +92,7 @@ def _task(planned: PlannedTask, access: StagingAccess, *, is_depended_on: bool) 
         command_line=planned.command_line,
         container_settings=_container(planned),
         required_slots=planned.slots,
-        user_identity=_user(planned),
+        user_identity=_user(runs_as_root=planned.runs_as_root),
         resource_files=_resource_files(planned, access),
         output_files=_output_files(planned, access),
         constraints=models.BatchTaskConstraints(
@@ -82,13 +101,14 @@ def _task(planned: PlannedTask, access: StagingAccess, *, is_depended_on: bool) 
             max_task_retry_count=planned.retries,
         ),
         depends_on=_dependencies(planned),
-        exit_conditions=_exit_conditions(planned, is_depended_on=is_depended_on),
+        exit_conditions=_exit_conditions(is_depended_on=is_depended_on, allow_failure=planned.allow_failure),
     )
 
 
-def _user(planned: PlannedTask) -> models.UserIdentity | None:
+@cache
+def _user(*, runs_as_root: bool) -> models.UserIdentity | None:
     """Root needs a user of the pool with administrator's rights; otherwise it is Batch's own unprivileged task user."""
-    if not planned.runs_as_root:
+    if not runs_as_root:
         return None
     administrator = models.AutoUserSpecification(
         scope=models.AutoUserScope.POOL, elevation_level=models.ElevationLevel.ADMIN
@@ -165,9 +185,7 @@ def _output_file(pattern: str, path: str, access: StagingAccess) -> models.Outpu
     return models.OutputFile(
         file_pattern=pattern,
         destination=models.OutputFileDestination(container=container),
-        upload_options=models.OutputFileUploadConfiguration(
-            upload_condition=models.OutputFileUploadCondition.TASK_COMPLETION
-        ),
+        upload_options=_ALWAYS,
     )
 
 
@@ -177,29 +195,27 @@ def _dependencies(planned: PlannedTask) -> models.BatchTaskDependencies | None:
     return models.BatchTaskDependencies(task_ids=[str(number) for number in planned.depends_on])
 
 
-def _exit_conditions(planned: PlannedTask, *, is_depended_on: bool) -> models.ExitConditions:
+@cache
+def _exit_conditions(*, is_depended_on: bool, allow_failure: bool) -> models.ExitConditions:
     """What any failure does: a blocked task would wait for ever, so the job ends if there is one.
 
     Exit code 0 is not listed: the action of a listed code comes before that of a failed upload.
     """
-    ends_job = is_depended_on and not planned.allow_failure
+    ends_job = is_depended_on and not allow_failure
     failed = models.ExitOptions(
         job_action=models.BatchJobActionKind.TERMINATE if ends_job else models.BatchJobActionKind.NONE,
-        dependency_action=models.DependencyAction.SATISFY if planned.allow_failure else models.DependencyAction.BLOCK,
+        dependency_action=models.DependencyAction.SATISFY if allow_failure else models.DependencyAction.BLOCK,
     )
     return models.ExitConditions(pre_processing_error=failed, file_upload_error=failed, default=failed)
 
 
-def chunks(
-    all_tasks: Sequence[models.BatchTaskCreateOptions],
-) -> Iterator[Sequence[models.BatchTaskCreateOptions]]:
-    """The tasks in portions that Batch takes in one request: at most 100, and under 1 MB if all are like the first.
+def chunks(all_tasks: Sequence[models.BatchTaskCreateOptions]) -> list[slice]:
+    """The places of portions that Batch takes in one request: at most 100, and under 1 MB if all are like the first.
 
     Measuring every task would take longer than adding them; a portion that is too large nevertheless is halved later.
     """
     if not all_tasks:
-        return
+        return []
     task_bytes = len(json.dumps(all_tasks[0].as_dict()))
     size = max(1, min(MAX_CHUNK_TASKS, int(MAX_CHUNK_BYTES / (task_bytes * SAFETY))))
-    for start in range(0, len(all_tasks), size):
-        yield all_tasks[start : start + size]
+    return [slice(start, start + size) for start in range(0, len(all_tasks), size)]

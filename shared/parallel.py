@@ -14,10 +14,10 @@ Result = TypeVar("Result")
 AT_ONCE = 16
 
 
-def in_parallel(function: Callable[[Given], Result], given: Iterable[Given]) -> list[Result]:
+def in_parallel(function: Callable[[Given], Result], given: Iterable[Given], *, at_once: int = AT_ONCE) -> list[Result]:
     """The function's results, in order; the first exception in that order is raised once all calls have ended."""
     all_given = list(given)
     if len(all_given) <= 1:
         return [function(each) for each in all_given]
-    with ThreadPoolExecutor(min(AT_ONCE, len(all_given))) as threads:
+    with ThreadPoolExecutor(min(at_once, len(all_given))) as threads:
         return list(threads.map(function, all_given))

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 CLOCK_SKEW = timedelta(minutes=15)
 LONGEST_SAS = timedelta(days=7) - CLOCK_SKEW
 MAX_DELETED_AT_ONCE = 256
+PORTIONS_AT_ONCE = 4  # a portion may take storage seconds, and more of them at once longer than a request may last
 LONGEST_COPY_SECONDS = 60.0
 COPY_PAUSE_SECONDS = 0.5
 _GONE = {202, 404}
@@ -163,6 +164,7 @@ class Staging:
                 answer.status_code for answer in client.delete_blobs(*portion, raise_on_any_failure=False)
             },
             portions,
+            at_once=PORTIONS_AT_ONCE,
         )
         if failed := set().union(*statuses) - _GONE:
             raise TryLater(f"Staged files of the run {run_id} could not be removed: storage answered {failed}.")

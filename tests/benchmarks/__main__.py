@@ -40,7 +40,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="a tenth of everything")
     parser.add_argument("--json", type=Path, default=Path(".bench.json"), help="default: %(default)s")
     given = parser.parse_args()
-    logging.disable(logging.WARNING)
+    logging.disable(logging.INFO)
     rows = list(_measure(set(given.names), quick=given.quick))
     show(rows)
     write(rows, given.json)

@@ -92,7 +92,7 @@ def _bare_fan_out(world: World, plan: RoundPlan, number: int) -> None:
     job, client = f"bare-{number}", world.app.batch._client
     client.create_job(models.BatchJobCreateOptions(id=job, pool_info=models.BatchPoolInfo(pool_id=NO_POOL)))
     access = world.app.staging.access(plan.staging, batch_job.RETENTION, now=world.app.now())
-    client.create_tasks(job, batch_job.tasks(plan, access), max_concurrency=AT_ONCE)
+    client.create_tasks(job, list(batch_job.Tasks(plan, access)), max_concurrency=AT_ONCE)
     world.app.batch.delete(job)
 
 

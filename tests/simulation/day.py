@@ -393,10 +393,11 @@ class Day:
         results = self.container("results")
         left = {blob.name.rpartition("/")[2]: blob for blob in results.all(f"{run.partition('-')[0]}/")}
         problems = [
-            *[f"{name} is missing" for name in ("manifest.yaml", "report.html", "record.json") if name not in left],
+            *[f"{name} is missing" for name in ("manifest.yaml", "record.json") if name not in left],
             *["it has a status" for name in left if name == "status.json"],
             *["files are staged" for _ in self.container("staging").all(f"{run}/")[:1]],
         ]
+        self.seen.events["closed without a report"] += "report.html" not in left
         self.seen.wrong += [f"{run} is closed, and {problem}" for problem in problems]
         for blob in left.values():
             results.drop(blob.name)

@@ -32,6 +32,9 @@ def _lost(day: Day) -> Iterator[str]:
     for container in ("inbox", "runs", "staging"):
         if left := day.container(container).all():
             yield f"{len(left)} blobs are left in {container}, such as {left[0].name}"
+    without_report = day.seen.events["closed without a report"]
+    if without_report > day.seen.events["refused by storage"]:  # it is not tried again: the record is what counts
+        yield f"{without_report} runs are without a report"
     if day.batch.open_jobs:
         yield f"{day.batch.open_jobs} jobs are left"
 

@@ -15,7 +15,7 @@ RUN = "env-20261122t121314-3f9a1c2b"
 def tasks_of(run_of, settings):
     def build(text: str, access: batch_job.StagingAccess = ACCESS) -> list[dict]:
         run = run_of(text)
-        return [task.as_dict() for task in batch_job.tasks(plan_round(manifest_of(run), run, settings), access)]
+        return [task.as_dict() for task in batch_job.Tasks(plan_round(manifest_of(run), run, settings), access)]
 
     return build
 
@@ -88,10 +88,12 @@ def test_with_an_identity_there_is_no_sas(tasks_of) -> None:
 
 def test_tasks_are_added_in_portions_that_batch_takes(run_of, settings) -> None:
     run = run_of("tasks: [{id: a, commands: [x]}]")
-    task = batch_job.tasks(plan_round(manifest_of(run), run, settings), ACCESS)[0]
-    assert [len(chunk) for chunk in batch_job.chunks([task] * 250)] == [100, 100, 50]
+    task = batch_job.Tasks(plan_round(manifest_of(run), run, settings), ACCESS)[0]
+    many = [task] * 250
+    assert [len(many[places]) for places in batch_job.chunks(many)] == [100, 100, 50]
     task.command_line = "x" * 300_000
-    assert [len(chunk) for chunk in batch_job.chunks([task] * 5)] == [2, 2, 1]
+    few = [task] * 5
+    assert [len(few[places]) for places in batch_job.chunks(few)] == [2, 2, 1]
 
 
 def test_what_a_task_asks_of_its_node(tasks_of) -> None:
