@@ -80,7 +80,7 @@ def test_the_estimate_is_not_less_than_what_is_sent(plan, settings, identity) ->
     settings = replace(settings, node_identity=identity)
     with BlobServiceClient.from_connection_string(settings.storage.connection_string) as blobs:
         access = Staging(blobs, settings).access("staging", timedelta(days=6), now=datetime(2026, 1, 1, tzinfo=UTC))
-    sent = batch_job.tasks(planned, access)[-1].as_dict()["resourceFiles"]
+    sent = batch_job.Tasks(planned, access)[-1].as_dict()["resourceFiles"]
     estimated = size_of_resource_files(planned.tasks[-1], longest_access("staging", settings))
     assert len(json.dumps(sent)) <= estimated <= 1.5 * len(json.dumps(sent))
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from local.batch.models.node_task import IdentityReference
     from local.batch.models.pool import Pool
 
-RETRY = LinearRetry(backoff=1, retry_total=1, random_jitter_range=0)
+RETRY = LinearRetry(backoff=1, retry_total=3, random_jitter_range=0)
 
 
 class IdentityError(Exception):
