@@ -143,4 +143,6 @@ def _shape(record: dict[str, Any]) -> dict[str, Any]:
         for entry in _entries(record)
     ]
     reasons = [job["reason"] for job in record["jobs"]]
-    return {"state": record["state"], "jobs": reasons, "entries": entries, "errors": record["errors"]}
+    told = [warning["message"] for warning in record["warnings"]]
+    told += [entry["failure"]["message"] for entry in _entries(record) if entry["failure"]]
+    return {"state": record["state"], "jobs": reasons, "entries": entries, "errors": record["errors"], "told": told}

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from local.batch.models.node_task import IdentityReference
     from local.batch.models.pool import Pool
 
-RETRY = LinearRetry(backoff=1, retry_total=3, random_jitter_range=0)
+
+def _retry() -> LinearRetry:
+    """A client's own: a policy is part of one client's pipeline, and knows what comes after it there."""
+    return LinearRetry(backoff=1, retry_total=3, random_jitter_range=0)
 
 
 class IdentityError(Exception):
@@ -37,11 +40,11 @@ class StorageAccess:
 
     def container(self, url: str, identity: IdentityReference | None) -> ContainerClient:
         """Return a client for a container; IdentityError if the identity cannot be used."""
-        return ContainerClient.from_container_url(url, self._credential(url, identity), retry_policy=RETRY)
+        return ContainerClient.from_container_url(url, self._credential(url, identity), retry_policy=_retry())
 
     def blob(self, url: str, identity: IdentityReference | None) -> BlobClient:
         """Return a client for a blob; IdentityError if the identity cannot be used."""
-        return BlobClient.from_blob_url(url, self._credential(url, identity), retry_policy=RETRY)
+        return BlobClient.from_blob_url(url, self._credential(url, identity), retry_policy=_retry())
 
     def _credential(self, url: str, identity: IdentityReference | None) -> AzureNamedKeyCredential | None:
         if identity is None:
