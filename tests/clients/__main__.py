@@ -59,6 +59,7 @@ def main(names: list[str]) -> int:
 
 def _succeeds(client: Client) -> bool:
     with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o711)  # the user of tasks must be able to enter it
         service, endpoint = _start_service(Path(folder))
         try:
             succeeded = all(_run(command, client, endpoint, folder) for command in client.commands)
