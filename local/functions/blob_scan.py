@@ -14,6 +14,7 @@ from azure.core.exceptions import AzureError, ResourceExistsError, ResourceNotFo
 
 from local.functions.blob_message import BlobMessage
 from local.functions.storage import HOSTS_CONTAINER, blob_service
+from shared.parallel import in_parallel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,19 +54,19 @@ class BlobScan:
         """Scan until cancelled; storage that is away is waited for."""
         available = True
         while True:
-            started = time.monotonic()
+            listing_seconds = 0.0
             try:
-                await asyncio.to_thread(self.scan)
+                listing_seconds = await asyncio.to_thread(self.scan)
                 available = True
             except AzureError as error:
                 if available:
                     _log.warning("Scanning the container %s failed, trying on: %s", self._path.container, error)
                 available = False
-            scan_seconds = time.monotonic() - started
-            await asyncio.sleep(max(SCAN_INTERVAL_SECONDS, scan_seconds / LARGEST_SHARE_OF_TIME))
+            await asyncio.sleep(max(SCAN_INTERVAL_SECONDS, listing_seconds / LARGEST_SHARE_OF_TIME))
 
-    def scan(self) -> None:
-        """Queue a message for every blob whose version has no receipt."""
+    def scan(self) -> float:
+        """Queue a message for every blob whose version has no receipt; how many seconds the listing took."""
+        started = time.monotonic()
         try:
             listed = {
                 BlobMessage(self._function, self._path.container, blob.name, f'"{blob.etag}"')
@@ -74,9 +75,10 @@ class BlobScan:
             }
         except ResourceNotFoundError:
             listed = set()  # the container does not exist yet: nothing is in it
-        for message in listed - self._queued:
-            self._queue_once(message)
+        seconds = time.monotonic() - started
+        in_parallel(self._queue_once, listed - self._queued)
         self._queued = listed
+        return seconds
 
     def _queue_once(self, message: BlobMessage) -> None:
         receipt = self._receipts.get_blob_client(message.receipt)

@@ -9,18 +9,24 @@ import argparse
 import logging
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from local.ports import AUTO
 from local.stack import Stack
 from local.stack_options import StackOptions
-from tests.benchmarks import burst, importing, recording, submitting
-from tests.benchmarks.target import Measured, show, write
+from tests.benchmarks import burst, importing, recording, submitting, throughput
+from tests.benchmarks.target import Measured, show, show_heading, write
 from tests.integration.conftest import World
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+Measure = TypeVar("Measure")
+
+ALONE: dict[str, Callable[[bool], Iterator[Measured]]] = {
+    "import": importing.function_app,
+    "quota": throughput.quota,
+}
 STORIES: dict[str, Callable[[World, bool], Iterator[Measured]]] = {
     "small": submitting.small_manifest,
     "fan-out": submitting.fan_out,
@@ -36,30 +42,35 @@ WHOLE: dict[str, Callable[[Stack, bool], Iterator[Measured]]] = {
 def main() -> None:
     """Measure everything, or what is named."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", help=f"any of: import {' '.join([*STORIES, *WHOLE])} (default: all)")
+    parser.add_argument("names", nargs="*", help=f"any of: {' '.join([*ALONE, *STORIES, *WHOLE])} (default: all)")
     parser.add_argument("--quick", action="store_true", help="a tenth of everything")
     parser.add_argument("--json", type=Path, default=Path(".bench.json"), help="default: %(default)s")
     given = parser.parse_args()
     logging.disable(logging.INFO)
-    rows = list(_measure(set(given.names), quick=given.quick))
-    show(rows)
-    write(rows, given.json)
+    rows = []
+    show_heading()
+    for row in _measure(set(given.names), quick=given.quick):
+        show(row)
+        rows.append(row)
+        write(rows, given.json)
 
 
 def _measure(names: set[str], *, quick: bool) -> Iterator[Measured]:
-    if not names or "import" in names:
-        yield from importing.function_app(quick)
+    for alone in _wanted(ALONE, names):
+        yield from alone(quick)
     for stories, functions in ((STORIES, False), (WHOLE, True)):
-        wanted = [measure for name, measure in stories.items() if not names or name in names]
-        if not wanted:
+        if not (wanted := _wanted(stories, names)):
             continue
         with (
             tempfile.TemporaryDirectory() as folder,
             Stack(StackOptions(data_dir=Path(folder), ports=AUTO, functions=functions)) as stack,
         ):
             for measure in wanted:
-                print(f"{measure.__module__}.{measure.__name__} ...", flush=True)
                 yield from measure(stack if functions else World(stack), quick)
+
+
+def _wanted(measures: dict[str, Measure], names: set[str]) -> list[Measure]:
+    return [measure for name, measure in measures.items() if not names or name in names]
 
 
 if __name__ == "__main__":

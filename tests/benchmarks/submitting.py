@@ -10,11 +10,12 @@ from azure.batch import models
 
 from shared import batch_job, submit_run
 from shared.batch import Batch
-from shared.parallel import AT_ONCE
+from shared.parallel import AT_ONCE, in_parallel
 from shared.plan import manifest_of, plan_round
 from shared.planned import RoundPlan
 from shared.pool_health import Pool
 from shared.run import ManifestBlob, Progress, Run, RunBody
+from tests.benchmarks.bare import Bare
 from tests.benchmarks.target import Measured, medians, ratio
 
 if TYPE_CHECKING:
@@ -34,43 +35,22 @@ def small_manifest(world: World, quick: bool) -> Iterator[Measured]:
     for number in range(repeats + 1):
         world.drop(f"own-{number}.yaml", text)
         world.drop(f"bare-{number}.yaml", text)
+    bare_calls = Bare(world._storage, world.app.batch._client, world.settings.containers, NO_POOL)
     with _a_pool_without_nodes():
         submit_run.take(world.app, f"own-{repeats}.yaml")
-        _small_bare(world, repeats)
+        bare_calls.submit("bare", f"bare-{repeats}.yaml")
         own, bare = medians(
             repeats,
             lambda number: submit_run.take(world.app, f"own-{number}.yaml"),
-            lambda number: _small_bare(world, number),
+            lambda number: bare_calls.submit(f"bare-{number}", f"bare-{number}.yaml"),
         )
     for job in world.app.batch.live_jobs().ids:
         world.app.batch.delete(job)
     yield ratio("submit of a small manifest / its calls bare", own, bare, 1.5)
 
 
-def _small_bare(world: World, number: int) -> None:
-    storage, batch, names = world._storage, world.app.batch._client, world.settings.containers
-    inbox, runs = storage.get_container_client(names.inbox), storage.get_container_client(names.runs)
-    results, staging = storage.get_container_client(names.results), storage.get_container_client(names.staging)
-    job, folder = f"bare-{number}", f"bare-{number}/run"
-    document, metadata = SMALL.encode() * 20, Progress().to_metadata()
-    inbox.download_blob(f"bare-{number}.yaml", offset=0, length=1 << 20).readall()
-    runs.upload_blob(f"{job}.json", document, metadata=metadata)
-    results.get_blob_client(f"{folder}/record.json").exists()
-    results.upload_blob(f"{folder}/manifest.yaml", SMALL.encode(), overwrite=True)
-    inbox.delete_blob(f"bare-{number}.yaml")
-    staging.upload_blob(f"{job}/sys/task/run.sh", document * 3, overwrite=True)
-    batch.create_job(models.BatchJobCreateOptions(id=job, pool_info=models.BatchPoolInfo(pool_id=NO_POOL)))
-    runs.download_blob(f"{job}.json").readall()
-    task = models.BatchTaskCreateOptions(id="1", command_line="run.sh")
-    batch.create_task_collection(job, models.BatchTaskGroup(task_values=[task]))
-    mode = models.BatchAllTasksCompleteMode.TERMINATE_JOB
-    batch.update_job(job, models.BatchJobUpdateOptions(all_tasks_complete_mode=mode))
-    results.upload_blob(f"{folder}/status.json", document, overwrite=True)
-    runs.upload_blob(f"{job}.json", document, metadata=metadata, overwrite=True)
-
-
 def fan_out(world: World, quick: bool) -> Iterator[Measured]:
-    """Many items, beside the SDK's own `create_tasks` with the same tasks, made anew, and as many threads."""
+    """Many items, beside the same scripts, and the SDK's own `create_tasks` of the same tasks, with as many threads."""
     items = 1000 if quick else 10_000
     for name, command in (("the same script", "echo $ITEM_INDEX"), ("scripts of their own", "echo {{ item }}")):
         text = (
@@ -79,7 +59,7 @@ def fan_out(world: World, quick: bool) -> Iterator[Measured]:
         plan = _plan(world, text)
         with _a_pool_without_nodes():
             own, bare = medians(3, partial(_own_fan_out, world, text), partial(_bare_fan_out, world, plan))
-        yield ratio(f"submit of {items:,} items, {name} / create_tasks", own, bare, 1.3)
+        yield ratio(f"submit of {items:,} items, {name} / bare calls", own, bare, 1.3)
 
 
 def _own_fan_out(world: World, text: str, number: int) -> None:
@@ -91,6 +71,8 @@ def _own_fan_out(world: World, text: str, number: int) -> None:
 def _bare_fan_out(world: World, plan: RoundPlan, number: int) -> None:
     job, client = f"bare-{number}", world.app.batch._client
     client.create_job(models.BatchJobCreateOptions(id=job, pool_info=models.BatchPoolInfo(pool_id=NO_POOL)))
+    staging, scripts = world._storage.get_container_client(plan.staging), plan.scripts()
+    in_parallel(lambda name: staging.upload_blob(name, scripts[name].encode(), overwrite=True), scripts)
     access = world.app.staging.access(plan.staging, batch_job.RETENTION, now=world.app.now())
     client.create_tasks(job, list(batch_job.Tasks(plan, access)), max_concurrency=AT_ONCE)
     world.app.batch.delete(job)

@@ -16,18 +16,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Measured:
-    """One row of the table: `value` is met if it is not above `target`; `how` says what it is made of."""
+    """One row of the table: met if `value` is not above `target`, if there is one; `how` says what it is made of."""
 
     what: str
     value: float
-    target: float
+    target: float | None
     unit: str
     how: str
 
     @property
     def is_met(self) -> bool:
         """Whether the target is met."""
-        return self.value <= self.target
+        return self.target is None or self.value <= self.target
 
 
 def ratio(what: str, own: float, bare: float, target: float, more: str = "") -> Measured:
@@ -78,12 +78,20 @@ def _kilobytes(name: str) -> int:
     return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))
 
 
-def show(rows: Sequence[Measured]) -> None:
-    """Print the table."""
-    print(f"\n{'what':58} {'measured':>12} {'target':>10}  met  how")
-    for row in rows:
-        values = f"{_number(row.value)} {row.unit:5} {_number(row.target):>6} {row.unit:5}"
-        print(f"{row.what:58} {values} {'yes' if row.is_met else 'NO ':3}  {row.how}")
+def show_heading() -> None:
+    """Print the table's first line."""
+    print(f"{'what':58} {'measured':>8} {'':5} {'target':>6} {'':5} met  how")
+
+
+def show(row: Measured) -> None:
+    """Print one row of the table."""
+    print(f"{row.what:58} {_number(row.value)} {row.unit:5} {_target(row)}  {row.how}", flush=True)
+
+
+def _target(row: Measured) -> str:
+    if row.target is None:
+        return " " * 19
+    return f"{_number(row.target):>6} {row.unit:5} {'yes' if row.is_met else 'NO'}"
 
 
 def _number(value: float) -> str:

@@ -1,0 +1,68 @@
+"""A whole stack, as its user sees it."""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.request
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from azure.batch import BatchClient
+from azure.core.credentials import AzureNamedKeyCredential
+from azure.storage.blob import BlobServiceClient
+
+if TYPE_CHECKING:
+    from local.stack import Stack
+
+ALL_DEADLINE_SECONDS = 3600
+PAUSE_SECONDS = 0.25
+
+
+class User:
+    """Someone who drops manifests and waits for records; may have any number of active jobs at first."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._settings = stack.settings
+        self.tick = stack.options.tick
+        self.allow_jobs(10_000)
+
+    @cached_property
+    def storage(self) -> BlobServiceClient:
+        """Its storage."""
+        return BlobServiceClient.from_connection_string(self._settings["RunStorage"])
+
+    @cached_property
+    def batch(self) -> BatchClient:
+        """Its Batch account."""
+        settings = self._settings
+        key = AzureNamedKeyCredential(settings["BATCH_ACCOUNT_NAME"], settings["BATCH_ACCOUNT_KEY"])
+        return BatchClient(settings["BATCH_ACCOUNT_ENDPOINT"], key)
+
+    @property
+    def pool(self) -> str:
+        """Its pool."""
+        return self._settings["BATCH_POOL_ID"]
+
+    def allow_jobs(self, quota: int) -> None:
+        """Set the quota of active jobs."""
+        url, body = f"{self._settings['BATCH_ACCOUNT_ENDPOINT']}/_local/settings", json.dumps({"activeJobQuota": quota})
+        urllib.request.urlopen(urllib.request.Request(url, body.encode(), method="PATCH")).close()
+
+    def drop(self, name: str, text: str) -> None:
+        """Drop a manifest."""
+        self.storage.get_blob_client("inbox", name).upload_blob(text)
+
+    def await_records(self, prefix: str, count: int) -> list[str]:
+        """Wait until so many runs are recorded: the names of their records."""
+        deadline, results = time.monotonic() + ALL_DEADLINE_SECONDS, self.storage.get_container_client("results")
+        while True:
+            names = [name for name in results.list_blob_names(name_starts_with=prefix) if name.endswith("/record.json")]
+            if len(names) >= count:
+                return names
+            assert time.monotonic() < deadline, f"{len(names)} of {count} are recorded"
+            time.sleep(PAUSE_SECONDS)
+
+    def record(self, name: str) -> dict[str, Any]:
+        """A record."""
+        return json.loads(self.storage.get_blob_client("results", name).download_blob().readall())
