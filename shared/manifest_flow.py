@@ -67,6 +67,8 @@ class Flow(KestraFlow):
     """Whose namespace files its tasks get, and `{{ flow.namespace }}`."""
     description: str | None = None
     """For readers."""
+    editor_schema: Annotated[str | None, Field(alias="$schema")] = None
+    """For editors: where the JSON Schema of manifests is, in JSON."""
     labels: Annotated[
         dict[str, Text], BeforeValidator(_labels, json_schema_input_type=dict[str, Text] | list[Label])
     ] = Field(default_factory=dict)

@@ -38,7 +38,7 @@ _HEAD = """\
 
 A manifest is a [Kestra](https://kestra.io) flow in YAML or JSON, at most 1 MiB; or one task at top level (the *task
 form*), with the properties of a flow and those of a task side by side. In an editor with a YAML language server, its
-first line makes the editor check and complete it:
+first line makes the editor check and complete it; in JSON, `"$schema": "manifest.schema.json"` does:
 
 ```yaml
 # yaml-language-server: $schema=manifest.schema.json

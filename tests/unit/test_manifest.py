@@ -36,6 +36,12 @@ def test_task_form_needs_no_id() -> None:
     assert read_manifest('{"commands": ["x"]}', "x.json").flow.tasks[0].id == "task"
 
 
+def test_json_may_name_its_schema_as_editors_want_it() -> None:
+    tasks = '"tasks": [{"id": "t", "commands": ["x"]}]'
+    assert read_manifest(f'{{"$schema": "s.json", "id": "f", {tasks}}}', "x.json").flow.tasks[0].id == "t"
+    assert read_manifest('{"$schema": "s.json", "commands": ["x"]}', "x.json").flow.tasks[0].commands == ("x",)
+
+
 def test_text_properties_take_numbers_as_they_were_written() -> None:
     task = read_manifest("commands: [3.10]\nenv: {V: 1.20, W: 007, T: true}", "x.yaml").flow.tasks[0]
     assert task.commands == ("3.10",)

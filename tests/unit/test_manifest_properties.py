@@ -62,6 +62,7 @@ TABLE: Mapping[type[Properties], Mapping[str, Row]] = {
         "id": Row("my.flow", "a b", "'a b' does not match"),
         "namespace": Row("company.team", "Company", "'Company' does not match"),
         "description": TEXT,
+        "$schema": TEXT,
         "labels": Row({"team": 3}, "team", "expected a map (name: value), found 'team'"),
         "variables": Row({"a": [1]}, [1], "expected a map (name: value), found a list"),
         "inputs": Row([{"id": "a", "defaults": "b"}], {}, "expected a list, found a map"),
