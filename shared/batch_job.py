@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cache
+from functools import lru_cache
 from typing import TYPE_CHECKING, overload
 
 from azure.batch import models
@@ -90,22 +90,29 @@ def _task(planned: PlannedTask, access: StagingAccess, *, is_depended_on: bool) 
         id=planned.id,
         display_name=planned.display_name,
         command_line=planned.command_line,
-        container_settings=_container(planned),
+        container_settings=_container(planned.image, _run_options(planned)),
         required_slots=planned.slots,
         user_identity=_user(runs_as_root=planned.runs_as_root),
         resource_files=_resource_files(planned, access),
         output_files=_output_files(planned, access),
-        constraints=models.BatchTaskConstraints(
-            max_wall_clock_time=planned.time_limit + BACKSTOP,
-            retention_time=RETENTION,
-            max_task_retry_count=planned.retries,
-        ),
+        constraints=_constraints(planned.time_limit, planned.retries),
         depends_on=_dependencies(planned),
         exit_conditions=_exit_conditions(is_depended_on=is_depended_on, allow_failure=planned.allow_failure),
     )
 
 
-@cache
+# What the tasks of a fan-out have in common is made once: to make the SDK's objects takes as long as to send them.
+_once = lru_cache(maxsize=100)
+
+
+@_once
+def _constraints(time_limit: timedelta, retries: int) -> models.BatchTaskConstraints:
+    return models.BatchTaskConstraints(
+        max_wall_clock_time=time_limit + BACKSTOP, retention_time=RETENTION, max_task_retry_count=retries
+    )
+
+
+@_once
 def _user(*, runs_as_root: bool) -> models.UserIdentity | None:
     """Root needs a user of the pool with administrator's rights; otherwise it is Batch's own unprivileged task user."""
     if not runs_as_root:
@@ -116,7 +123,8 @@ def _user(*, runs_as_root: bool) -> models.UserIdentity | None:
     return models.UserIdentity(auto_user=administrator)
 
 
-def _container(planned: PlannedTask) -> models.BatchTaskContainerSettings:
+@_once
+def _container(image: Image, run_options: str) -> models.BatchTaskContainerSettings:
     """`/bin/sh` in the image, whatever its entry point is (a command line does not override that).
 
     Of the node it sees the task's directory only.
@@ -124,13 +132,13 @@ def _container(planned: PlannedTask) -> models.BatchTaskContainerSettings:
     https://learn.microsoft.com/azure/batch/batch-docker-container-workloads#container-task-command-line
     """
     return models.BatchTaskContainerSettings(
-        image_name=planned.image.name,
-        container_run_options=_run_options(planned),
+        image_name=image.name,
+        container_run_options=run_options,
         working_directory=models.ContainerWorkingDirectory.TASK_WORKING_DIRECTORY,
         container_host_batch_bind_mounts=[
             models.ContainerHostBatchBindMountEntry(source=models.ContainerHostDataPath.TASK, is_read_only=False)
         ],
-        registry=_registry(planned.image),
+        registry=_registry(image),
     )
 
 
@@ -150,17 +158,19 @@ def _registry(image: Image) -> models.ContainerRegistryReference | None:
 
 def _resource_files(planned: PlannedTask, access: StagingAccess) -> list[models.ResourceFile]:
     """One entry per prefix: Batch keeps the blobs' full names below the task's working directory."""
-    staged = [
-        models.ResourceFile(
-            storage_container_url=access.read_url, blob_prefix=prefix, identity_reference=access.identity_reference
-        )
-        for prefix in planned.prefixes
-    ]
+    staged = [_staged(access, prefix) for prefix in planned.prefixes]
     fetched = [
         models.ResourceFile(http_url=url, file_path=planned.paths.inputs + path)
         for path, url in planned.fetched_files.items()
     ]
     return [*staged, *fetched]
+
+
+@_once
+def _staged(access: StagingAccess, prefix: str) -> models.ResourceFile:
+    return models.ResourceFile(
+        storage_container_url=access.read_url, blob_prefix=prefix, identity_reference=access.identity_reference
+    )
 
 
 def _output_files(planned: PlannedTask, access: StagingAccess) -> list[models.OutputFile]:
@@ -195,7 +205,7 @@ def _dependencies(planned: PlannedTask) -> models.BatchTaskDependencies | None:
     return models.BatchTaskDependencies(task_ids=[str(number) for number in planned.depends_on])
 
 
-@cache
+@_once
 def _exit_conditions(*, is_depended_on: bool, allow_failure: bool) -> models.ExitConditions:
     """What any failure does: a blocked task would wait for ever, so the job ends if there is one.
 

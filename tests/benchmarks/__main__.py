@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 from local.ports import AUTO
 from local.stack import Stack
 from local.stack_options import StackOptions
+from shared.app import collect_garbage_less_often
 from tests.benchmarks import burst, importing, recording, submitting, throughput
 from tests.benchmarks.target import Measured, show, show_heading, write
 from tests.integration.conftest import World
@@ -47,6 +48,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, default=Path(".bench.json"), help="default: %(default)s")
     given = parser.parse_args()
     logging.disable(logging.INFO)
+    collect_garbage_less_often()  # as the app does; it holds for the bare loops as well
     rows = []
     show_heading()
     for row in _measure(set(given.names), quick=given.quick):

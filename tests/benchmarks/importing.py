@@ -25,7 +25,7 @@ def function_app(quick: bool) -> Iterator[Measured]:
     app, sdks = medians(3 if quick else 11, _importing(APP), _importing(SDKS))
     yield ratio("import of function_app.py / of its SDKs", app, sdks, 1.1)
     stories, libraries = medians(3 if quick else 11, _importing(STORIES), _importing(LIBRARIES))
-    yield ratio("import of the stories too / of their packages", stories, libraries, 1.5)
+    yield ratio("import of the stories too / of their packages", stories, libraries)
 
 
 def _importing(statement: str) -> Callable[[int], object]:

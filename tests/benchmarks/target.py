@@ -30,7 +30,7 @@ class Measured:
         return self.target is None or self.value <= self.target
 
 
-def ratio(what: str, own: float, bare: float, target: float, more: str = "") -> Measured:
+def ratio(what: str, own: float, bare: float, target: float | None = None, more: str = "") -> Measured:
     """A time as a multiple of that of bare calls."""
     return Measured(what, own / bare, target, "x", f"{own:.2f} s, bare {bare:.2f} s{more}")
 
