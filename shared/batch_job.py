@@ -224,8 +224,8 @@ def chunks(all_tasks: Sequence[models.BatchTaskCreateOptions]) -> list[slice]:
 
     Measuring every task would take longer than adding them; a portion that is too large nevertheless is halved later.
     """
-    if not all_tasks:
-        return []
+    if len(all_tasks) <= 1:
+        return [slice(0, 1) for _ in all_tasks]
     task_bytes = len(json.dumps(all_tasks[0].as_dict()))
     size = max(1, min(MAX_CHUNK_TASKS, int(MAX_CHUNK_BYTES / (task_bytes * SAFETY))))
     return [slice(start, start + size) for start in range(0, len(all_tasks), size)]

@@ -50,8 +50,9 @@ def _throughput(tick: int, tasks: int, what: str, drop: Callable[[User], object]
             drop(user)
             user.await_records("fan/", records)
         calls = sum(_batch_calls(stack).values())
-    how = f"{lap.seconds:.1f} s, {calls:,} Batch calls; quota of {QUOTA} jobs, ticks of {tick} s"
-    return Measured(f"tasks of {TASK_SECONDS} s an hour: {what}", tasks / lap.seconds * PER_HOUR, None, "", how)
+    how = f"{lap.seconds:.1f} s, {calls:,} Batch calls; quota of {QUOTA} jobs"
+    what = f"tasks of {TASK_SECONDS} s an hour: {what}, ticks of {tick} s"
+    return Measured(what, tasks / lap.seconds * PER_HOUR, None, "", how)
 
 
 def _batch_calls(stack: Stack) -> dict[str, int]:
