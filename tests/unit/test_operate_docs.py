@@ -66,7 +66,9 @@ def test_security_names_every_role_of_the_templates() -> None:
     assert [role for role in roles if role.lower() not in named] == []
 
 
-@pytest.mark.parametrize("name", ["README.md", "SECURITY.md", "docs/deploy.md", "docs/operate.md"])
+@pytest.mark.parametrize(
+    "name", ["README.md", "SECURITY.md", "docs/deploy.md", "docs/operate.md", "docs/performance.md"]
+)
 def test_links_within_the_repository_lead_somewhere(name: str) -> None:
     text = (ROOT / name).read_text()
     links = [link for link in re.findall(r"\]\(([^)]+)\)", text) if "://" not in link]
