@@ -6,6 +6,7 @@ param identityId string
 param identityClientId string
 param nodeIdentityId string
 param storageAccountName string
+param batchAccountId string
 param batchAccountName string
 param batchEndpoint string
 param poolId string
@@ -51,6 +52,7 @@ var appSettings = {
   INBOX_SOURCE: 'EventGrid'
   BATCH_ACCOUNT_ENDPOINT: batchEndpoint
   BATCH_ACCOUNT_NAME: batchAccountName
+  BATCH_ACCOUNT_RESOURCE_ID: batchAccountId
   BATCH_POOL_ID: poolId
   NODE_IDENTITY_RESOURCE_ID: nodeIdentityId
   EVENTGRID_TOPIC_ENDPOINT: topicEndpoint

@@ -191,6 +191,7 @@ module functionApp 'function_app.bicep' = {
     identityClientId: identities.outputs.appClientId
     nodeIdentityId: identities.outputs.nodeIdentityId
     storageAccountName: storage.outputs.accountName
+    batchAccountId: batch.outputs.accountId
     batchAccountName: batch.outputs.accountName
     batchEndpoint: batch.outputs.endpoint
     poolId: poolId

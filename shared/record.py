@@ -60,6 +60,7 @@ class JobRecord(Document):
     pool: str
     account: str
     portal_url: str | None = None
+    """Of the Batch account, in the Azure portal."""
     reason: JobReason
     submitted: datetime | None = None
 

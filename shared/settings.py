@@ -17,6 +17,7 @@ from shared.errors import SettingsError
 SECRET_PREFIX = "SECRET_"  # noqa: S105 - the prefix of setting names, not a secret
 DEFAULT_SCHEDULE = "*/15 * * * * *"
 MANAGED_IDENTITY = "managedidentity"
+PORTAL = "https://portal.azure.com"
 
 
 class InboxSource(StrEnum):
@@ -74,6 +75,12 @@ class BatchSettings:
     account_name: str
     account_key: str | None = field(repr=False)
     pool_id: str | None
+    resource_id: str | None = None
+
+    @property
+    def portal_url(self) -> str | None:
+        """The account's page in the Azure portal, where its jobs are shown; None unless its resource id is known."""
+        return f"{PORTAL}/#@/resource{self.resource_id}" if self.resource_id else None
 
 
 @dataclass(frozen=True)
@@ -212,7 +219,11 @@ def _batch(environ: Mapping[str, str]) -> BatchSettings:
             "The app setting BATCH_ACCOUNT_NAME is missing: BATCH_ACCOUNT_KEY needs the account's name."
         )
     host = endpoint.split("//", 1)[1]
-    return BatchSettings(endpoint, name or host.split(".", 1)[0], key, environ.get("BATCH_POOL_ID") or None)
+    resource_id = environ.get("BATCH_ACCOUNT_RESOURCE_ID") or None
+    if resource_id and not resource_id.startswith("/subscriptions/"):
+        raise SettingsError("The app setting BATCH_ACCOUNT_RESOURCE_ID must begin with /subscriptions/.")
+    pool_id = environ.get("BATCH_POOL_ID") or None
+    return BatchSettings(endpoint, name or host.split(".", 1)[0], key, pool_id, resource_id)
 
 
 def _containers(environ: Mapping[str, str]) -> Containers:

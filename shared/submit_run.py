@@ -240,8 +240,15 @@ def _add_tasks(app: App, run: Run, plan: RoundPlan, time_left: timedelta, starte
             return  # somebody closed the run
         if conflict.code not in ENDED:
             raise TryLater(str(conflict)) from conflict
-    account = app.settings.batch.account_name
-    job = JobRecord(id=run.job_id, pool=plan.pool_id, account=account, reason=plan.reason, submitted=submitted)
+    batch = app.settings.batch
+    job = JobRecord(
+        id=run.job_id,
+        pool=plan.pool_id,
+        account=batch.account_name,
+        portal_url=batch.portal_url,
+        reason=plan.reason,
+        submitted=submitted,
+    )
     _save_and_tell(app, run.submitted(job, plan.staging, submitted, keep_jobs=plan.keep_job, has_parts=plan.has_parts))
     ms = milliseconds_since(started)
     tell(Stage.SUBMIT, "submitted", run=run.id, job=run.job_id, tasks=len(plan.tasks), ms=ms)

@@ -138,6 +138,7 @@ def by_hand() -> Settings:
     (block,) = [block for block in BLOCKS if "RunStorage__blobServiceUri" in block]
     values = {"$BLOBS": "https://st1.blob.core.windows.net/", "$QUEUES": "https://st1.queue.core.windows.net/"}
     values |= {"$BATCH_ENDPOINT": "https://ba1.westeurope.batch.azure.com", "$TOPIC_ENDPOINT": "https://t/api/events"}
+    values |= {"$BATCH_ID": "/subscriptions/s/resourceGroups/g/providers/Microsoft.Batch/batchAccounts/ba1"}
     values |= {"$BATCH": "ba1", "AccountName=$STORAGE": "AccountName=st1"}
     return Settings.from_environ({name: values.get(value, value) for name, value in app_settings(block).items()})
 

@@ -6,6 +6,7 @@ import itertools
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import timedelta
 from fnmatch import fnmatch
 from html.parser import HTMLParser
@@ -109,6 +110,15 @@ def test_hostile_names_become_links_to_their_blobs_and_to_nothing_else() -> None
     for path in EVIL_PATHS:
         assert f"outputs/evil/{path}" in {unquote(link) for link in links}
     assert all(re.fullmatch(r"[\w./~%-]+|#[\w-]+", link) for link in links), links
+
+
+def test_jobs_are_linked_to_their_account_in_the_portal_where_that_is_known() -> None:
+    address = "https://portal.azure.com/#@/resource/subscriptions/s/batchAccounts/b"
+    report = several_rounds()
+    jobs = tuple(job.model_copy(update={"portal_url": address}) for job in report.record.jobs)
+    linked = replace(report, record=report.record.model_copy(update={"jobs": jobs}))
+    assert page(linked).links().count(address) == len(jobs)
+    assert address not in page(report).links()
 
 
 def test_what_is_obeyed_instead_of_shown_is_escaped_and_colours_of_logs_are_left_out() -> None:

@@ -17,11 +17,23 @@ def test_a_missing_setting_is_named(environ, name: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("BATCH_ACCOUNT_ENDPOINT", "batch1"), ("RunStorage", "nonsense"), ("RESULTS_CONTAINER", "staging")],
+    [
+        ("BATCH_ACCOUNT_ENDPOINT", "batch1"),
+        ("RunStorage", "nonsense"),
+        ("RESULTS_CONTAINER", "staging"),
+        ("BATCH_ACCOUNT_RESOURCE_ID", "x"),
+    ],
 )
 def test_a_malformed_setting_is_an_error(environ, name: str, value: str) -> None:
     with pytest.raises(SettingsError):
         Settings.from_environ({**environ, name: value})
+
+
+def test_the_accounts_page_in_the_portal_is_known_by_its_resource_id(environ) -> None:
+    assert Settings.from_environ(environ).batch.portal_url is None
+    resource = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Batch/batchAccounts/batch1"
+    settings = Settings.from_environ({**environ, "BATCH_ACCOUNT_RESOURCE_ID": resource})
+    assert settings.batch.portal_url == f"https://portal.azure.com/#@/resource{resource}"
 
 
 BY_IDENTITY = {
