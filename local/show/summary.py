@@ -14,11 +14,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from local.show.first_failure import FailedLog
+    from shared.printed import Metric
     from shared.record import Failure, Record, RunProblem, TaskRecord
 
 INDENT = "  "
 LONGEST_VALUE = 100
 MOST_FILES = 20
+MOST_METRICS = 20
 REPORT = "report.html"
 
 
@@ -30,6 +32,7 @@ def summary_lines(record: Record, manifest: Path, folder: Path, failed: FailedLo
         *_section("", [_failure(record.failure)] if record.failure else []),
         *_section("", [f"{task.id}: {_failure(task.failure)}" for task in record.tasks if task.failure]),
         *_section("values", aligned(list(_value_rows(record.tasks)))),
+        *_section("metrics", _metrics(record.tasks)),
         *_section("warnings", [_problem(manifest, problem) for problem in record.warnings]),
         *_section("errors", [_problem(manifest, problem) for problem in record.errors]),
         *_section("results", [f"{folder}/", *_files(record.tasks)]),
@@ -59,6 +62,17 @@ def _value_rows(tasks: Sequence[TaskRecord]) -> Iterator[tuple[str, ...]]:
         for name, value in task.outputs.vars.items():
             text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
             yield (f"{task.id}.{name}", text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…")
+
+
+def _metrics(tasks: Sequence[TaskRecord]) -> list[str]:
+    rows = [(f"{task.id}.{metric.name}", *_measured(metric)) for task in tasks for metric in task.metrics]
+    more = [f"… and {len(rows) - MOST_METRICS} more"] if len(rows) > MOST_METRICS else []
+    return aligned(rows[:MOST_METRICS]) + more
+
+
+def _measured(metric: Metric) -> tuple[str, str]:
+    value = f"{metric.value:g} s" if metric.type == "timer" else f"{metric.value:,.12g}"
+    return value, ", ".join(f"{name}={tag}" for name, tag in metric.tags.items())
 
 
 def _files(tasks: Sequence[TaskRecord]) -> list[str]:

@@ -9,6 +9,7 @@ import pytest
 
 from local.show.first_failure import FailedLog, first_failure
 from local.show.summary import summary_lines
+from shared.printed import Metric
 from shared.record import (
     Failure,
     FanOutItems,
@@ -27,6 +28,10 @@ from shared.record import (
 from shared.states import FailureCategory, State
 
 BEGIN = datetime(2026, 11, 23, tzinfo=UTC)
+METRICS = (
+    Metric(name="rows", type="counter", value=1234567, tags={"table": "b"}),
+    Metric(name="load", type="timer", value=1.5),
+)
 FAILURE = Failure(category=FailureCategory.USER, code="CommandsFailed", message="it failed")
 
 
@@ -72,6 +77,17 @@ def summary(of: Record) -> list[str]:
                 *("", "  values", "    a.x       text", '    a.longer  [1, "é"]', f"    b.x       {'v' * 99}…"),
             ],
         ),
+        (
+            record(tasks=(TaskRecord(id="a", state=State.SUCCESS, metrics=METRICS),)),
+            [
+                *("", "  SUCCESS  a"),
+                *("", "  metrics", "    a.rows  1,234,567  table=b", "    a.load  1.5 s"),
+            ],
+        ),
+        (
+            record(tasks=(TaskRecord(id="a", state=State.SUCCESS, metrics=METRICS[:1] * 22),)),
+            ["", "  SUCCESS  a", "", "  metrics", *["    a.rows  1,234,567  table=b"] * 20, "    … and 2 more"],
+        ),
         (record(State.FAILED, failure=FAILURE), ["", "  it failed (user: CommandsFailed)"]),
         (
             record(State.REJECTED, errors=(RunProblem(message="no", path="tasks.a", line=3, column=5),)),
@@ -86,7 +102,7 @@ def summary(of: Record) -> list[str]:
             ["", "  WARNING  a", "", "  warnings", "    tasks.a: no file"],
         ),
     ],
-    ids=["nothing", "tasks", "values", "failure", "errors", "a warning once"],
+    ids=["nothing", "tasks", "values", "metrics", "many metrics", "failure", "errors", "a warning once"],
 )
 def test_the_summary_has_a_section_for_what_there_is(of, lines):
     """Each begins with an empty line."""
