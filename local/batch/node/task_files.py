@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import mimetypes
 import os
 import shutil
@@ -45,7 +46,12 @@ def list_files(directory: Path, *, recursive: bool) -> list[TaskFile]:
 def find_file(directory: Path, name: str) -> Path | None:
     """Return the path of a file or directory of a task; None if there is none of that name inside the directory."""
     path = Path(os.path.normpath(directory / name))
-    return path if path.is_relative_to(directory) and path.exists() else None
+    try:
+        return path if path.is_relative_to(directory) and path.exists() else None
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:  # no file can have it
+            return None
+        raise
 
 
 def remove(path: Path, *, recursive: bool) -> None:

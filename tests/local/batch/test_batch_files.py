@@ -8,6 +8,8 @@ import pytest
 from azure.batch import models
 from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
 
+from tests.local.batch.blocking import send
+
 MAKE_FOLDERS = "/bin/sh -c 'mkdir -p full/deep empty; echo 1 > full/deep/file; ln -s /etc link'"
 
 
@@ -44,6 +46,15 @@ def test_a_link_is_deleted_not_what_it_points_to(client, job_id):
     assert "wd/link" not in names(client, job_id)
     with pytest.raises(HttpResponseError):
         client.delete_task_file(job_id, "task", "../../..", recursive=True)
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "a/" * 3000, "stdout.txt/x", "wd", "wd/pipe"])
+def test_what_is_no_file_is_not_found(client, run_task, name):
+    """Names that no file can have, folders, and pipes, which would never end."""
+    job_id = run_task("/bin/sh -c 'mkfifo pipe'").url.split("/")[-3]
+    with pytest.raises(ResourceNotFoundError) as refusal:
+        send(client, "GET", f"/jobs/{job_id}/tasks/task/files/{name}")
+    assert refusal.value.error.code == "FileNotFound"
 
 
 def test_what_is_not_there_cannot_be_deleted(client, job_id):
