@@ -50,6 +50,7 @@ class ErrorCode(Enum):
         400,
         "The value provided for one of the HTTP headers was not in the correct format.",
     )
+    INVALID_HTTP_VERB = ("InvalidHttpVerb", 400, "The HTTP verb specified was not recognized by the server.")
     INVALID_PROPERTY_VALUE = (
         "InvalidPropertyValue",
         400,

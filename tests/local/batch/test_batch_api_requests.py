@@ -81,3 +81,26 @@ class TestAuthentication:
         with pytest.raises(HttpResponseError) as refusal:
             send(client, "GET", "/jobs", headers={"ocp-date": "Mon, 23 Nov 2020 00:00:00 GMT"})
         assert refusal.value.error.code == "AuthenticationFailed"
+
+
+class TestWhatIsNoOperation:
+    """Paths and verbs that the service does not have."""
+
+    @pytest.mark.parametrize(
+        ("method", "path", "status", "code"),
+        [
+            ("GET", "/nothing", 400, "InvalidUri"),
+            ("GET", "/jobs/", 400, "InvalidUri"),
+            ("PUT", "/jobs", 405, "UnsupportedHttpVerb"),
+            ("LOOK", "/jobs", 400, "InvalidHttpVerb"),
+        ],
+    )
+    def test_the_answer_has_the_headers_of_any_other(self, client, method, path, status, code):
+        """A request id, the client's own if it asks for it; nobody is redirected."""
+        headers = {"client-request-id": "mine", "return-client-request-id": "true"}
+        with pytest.raises(HttpResponseError) as refusal:
+            send(client, method, path, headers=headers)
+        assert (refusal.value.status_code, refusal.value.error.code) == (status, code)
+        answer = refusal.value.response.headers
+        assert answer["request-id"] in refusal.value.error.message
+        assert (answer["client-request-id"], answer["DataServiceVersion"]) == ("mine", "3.0")
