@@ -84,6 +84,11 @@ class ErrorCode(Enum):
         409,
         "The specified job does not have job preparation task.",
     )
+    MISSING_CONTENT_LENGTH_HEADER = (
+        "MissingContentLengthHeader",
+        411,
+        "The Content-Length header was not specified.",
+    )
     MISSING_REQUIRED_PROPERTY = (
         "MissingRequiredProperty",
         400,
@@ -169,6 +174,11 @@ class ErrorCode(Enum):
         ),
     )
     UNSUPPORTED_HTTP_VERB = ("UnsupportedHttpVerb", 405, "The resource doesn't support the specified HTTP verb.")
+    UNSUPPORTED_QUERY_PARAMETER = (
+        "UnsupportedQueryParameter",
+        400,
+        "One of the query parameters specified in the request URI is not supported.",
+    )
     UNSUPPORTED_REQUEST_VERSION = (
         "UnsupportedRequestVersion",
         400,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import uuid
 from dataclasses import dataclass
 from http import HTTPMethod
@@ -17,6 +16,7 @@ from local.batch.api import routes_files, routes_jobs, routes_nodes, routes_pool
 from local.batch.api.auth import SignedRequest, verify
 from local.batch.api.call import Call, json_response
 from local.batch.api.error_body import error_body
+from local.batch.api.request_rules import check_request
 from local.batch.api.routes_local import LocalApi
 from local.batch.errors import BatchError, ErrorCode
 from local.batch.service import utc_now
@@ -38,9 +38,6 @@ OPERATIONS: Sequence[Operation] = (
     *routes_nodes.OPERATIONS,
     *unsupported.OPERATIONS,
 )
-MAX_BODY_BYTES = 1_048_576
-API_VERSION = re.compile(r"20\d\d-\d\d-\d\d(\.\d+\.\d+)?")
-NEWEST_API_VERSION = "2025-06-01"
 
 
 def create_app(service: BatchService, faults: FaultList) -> Starlette:
@@ -104,16 +101,10 @@ async def _call(request: Request, service: BatchService) -> Call:
 
 
 def _check(request: Request, call: Call, operation: Operation) -> None:
-    """Refuse what no operation takes: a wrong signature, an unknown version, a body that is too large."""
+    """Refuse what no operation takes: a wrong signature, and what `request_rules` says."""
     path, query = request.scope["raw_path"].decode(), request.scope["query_string"].decode()
     verify(SignedRequest(request.method, path, query, dict(call.headers)), utc_now())
-    version = call.query.get("api-version")
-    if version is None:
-        raise BatchError(ErrorCode.MISSING_REQUIRED_QUERY_PARAMETER, QueryParameterName="api-version")
-    if not API_VERSION.fullmatch(version) or version[: len(NEWEST_API_VERSION)] > NEWEST_API_VERSION:
-        raise BatchError(ErrorCode.UNSUPPORTED_REQUEST_VERSION, RequestVersion=version)
-    if len(call.body) >= MAX_BODY_BYTES:
-        raise BatchError(ErrorCode.REQUEST_BODY_TOO_LARGE, MaxLimit=str(MAX_BODY_BYTES))
+    check_request(call)
     if request.method != operation.method:
         raise BatchError(ErrorCode.UNSUPPORTED_HTTP_VERB)
 

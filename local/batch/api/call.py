@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from local.batch.api.conditions import check_conditions
 from local.batch.api.odata import EntityQuery, ListQuery
-from local.batch.errors import BatchError, ErrorCode, invalid_property
+from local.batch.errors import BatchError, ErrorCode, invalid_property, invalid_query
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 M = TypeVar("M", bound=BaseModel)
 Entity = TypeVar("Entity", bound="Listed")
 CONTENT_TYPE = "application/json;odata=minimalmetadata"
+_TRUTHS = {"true": True, "false": False}
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,11 @@ class Call:
             raise _refusal(error) from error
 
     def flag(self, name: str) -> bool:
-        """Whether a query parameter says true."""
-        return self.query.get(name, "").lower() == "true"
+        """Whether a query parameter says true; BatchError if it says neither true nor false."""
+        text = self.query.get(name, "false")
+        if text.lower() not in _TRUTHS:
+            raise invalid_query(name, text, "It is neither true nor false.")
+        return _TRUTHS[text.lower()]
 
     def check_conditions(self, version: Version) -> None:
         """Refuse the call if the condition in its headers does not hold for the resource; BatchError."""

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from azure.batch import models
 from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
+from azure.core.rest import HttpRequest
 
 from tests.local.batch.blocking import send
 
@@ -55,6 +56,18 @@ def test_what_is_no_file_is_not_found(client, run_task, name):
     with pytest.raises(ResourceNotFoundError) as refusal:
         send(client, "GET", f"/jobs/{job_id}/tasks/task/files/{name}")
     assert refusal.value.error.code == "FileNotFound"
+
+
+@pytest.mark.parametrize("text", ["1", "yes", ""])
+def test_recursive_is_true_or_false(client, job_id, text):
+    """Anything else is a mistake, not false."""
+    with pytest.raises(HttpResponseError) as refusal:
+        client.send_request(
+            HttpRequest(
+                "GET", f"/jobs/{job_id}/tasks/task/files", params={"api-version": "2025-06-01", "recursive": text}
+            )
+        )
+    assert (refusal.value.status_code, refusal.value.error.code) == (400, "InvalidQueryParameterValue")
 
 
 def test_what_is_not_there_cannot_be_deleted(client, job_id):
