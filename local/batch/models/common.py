@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, TypeAdapter
 from pydantic.alias_generators import to_camel
 
 UNLIMITED = timedelta(days=10675199, hours=2, minutes=48, seconds=5, microseconds=477581)
@@ -15,6 +15,9 @@ UNLIMITED = timedelta(days=10675199, hours=2, minutes=48, seconds=5, microsecond
 FOR_EVER = timedelta(days=36500)
 """Limits from here on are not watched: the calendar ends before some of them do."""
 UNLIMITED_TEXT = "P10675199DT2H48M5.4775807S"
+_DURATION = re.compile(r"P(?=[\dT])(\d+Y)?(\d+M)?(\d+W)?(\d+D)?(T(?=\d)(\d+H)?(\d+M)?(\d+(\.\d+)?S)?)?")
+"""Pydantic alone takes numbers of seconds and `1:30:00` too, and durations below zero."""
+_TIMEDELTA = TypeAdapter(timedelta)
 ID_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -37,7 +40,14 @@ class WireEnum(StrEnum):
 
 
 def _read_duration(value: object) -> object:
-    return UNLIMITED if value == UNLIMITED_TEXT else value
+    if value == UNLIMITED_TEXT:
+        return UNLIMITED
+    if isinstance(value, str) and _DURATION.fullmatch(value):
+        return _TIMEDELTA.validate_python(value)
+    if isinstance(value, timedelta):
+        return value
+    msg = "It is not a duration in ISO 8601, such as PT1H30M."
+    raise ValueError(msg)
 
 
 def duration_text(value: timedelta) -> str:
