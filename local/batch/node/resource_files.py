@@ -12,6 +12,7 @@ import urllib.request
 from http.client import HTTPException
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from azure.core.exceptions import AzureError, HttpResponseError
 from azure.storage.blob import StorageStreamDownloader
@@ -42,12 +43,14 @@ def download_resource_files(files: Iterable[ResourceFile], working_directory: Pa
 def _download_url(file: ResourceFile, url: str, working_directory: Path, access: StorageAccess) -> None:
     path = _inside(working_directory, Path(file.file_path or ""))
     details = {"FilePath": str(file.file_path)}
+    if urlsplit(url).scheme not in ("http", "https"):  # urllib would read this machine's own files, too
+        raise PreProcessingError(BLOB_DOWNLOAD.failure(None, **details, Message="httpUrl is neither http nor https."))
     try:
         if file.identity_reference is not None:
             with access.blob(url, file.identity_reference) as blob:
                 _write(path, blob.download_blob(), file.file_mode)
             return
-        with urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS) as response:  # noqa: S310 - the task's own choice
+        with urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS) as response:  # noqa: S310 - checked above
             _write(path, response, file.file_mode)
     except urllib.error.HTTPError as error:
         raise PreProcessingError(BLOB_DOWNLOAD.failure(error.code, **details)) from error
