@@ -43,6 +43,7 @@ class ErrorCode(Enum):
         304,
         "The condition specified in the conditional header(s) was not met for a read operation.",
     )
+    EMPTY_METADATA_KEY = ("EmptyMetadataKey", 400, "The key for one of the metadata key-value pairs is empty.")
     FILE_NOT_FOUND = ("FileNotFound", 404, "The specified file does not exist.")
     INTERNAL_ERROR = ("InternalError", 500, "The server encountered an internal error. Please retry the request.")
     INVALID_HEADER_VALUE = (

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from local.batch.api.conditions import check_conditions
 from local.batch.api.odata import EntityQuery, ListQuery
 from local.batch.errors import BatchError, ErrorCode, invalid_property, invalid_query
+from local.batch.models.common import EMPTY_METADATA_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -118,6 +119,8 @@ def _refusal(error: ValidationError) -> BatchError:
     name = ".".join(str(part) for part in first["loc"])
     if first["type"] == "missing":
         return BatchError(ErrorCode.MISSING_REQUIRED_PROPERTY, PropertyName=name)
+    if first["type"] == EMPTY_METADATA_KEY:
+        return BatchError(ErrorCode.EMPTY_METADATA_KEY, PropertyName=name)
     if first["type"] == "extra_forbidden":
         reason = (
             f"The property '{name}' does not exist. Make sure to only use property names that are defined by the type."

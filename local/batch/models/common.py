@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, TypeAdapter
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, TypeAdapter
 from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
 
 UNLIMITED = timedelta(days=10675199, hours=2, minutes=48, seconds=5, microseconds=477581)
 """What the service answers where no limit was set: .NET's longest TimeSpan (here rounded to microseconds)."""
@@ -70,15 +71,33 @@ def time_text(moment: datetime) -> str:
 
 Duration = Annotated[timedelta, BeforeValidator(_read_duration), PlainSerializer(duration_text, when_used="json")]
 ResourceId = Annotated[str, Field(pattern=f"^{ID_PATTERN.pattern}$")]
+DisplayName = Annotated[str, Field(max_length=1024)]
 Json = Any
 """A property that is stored and returned as it came, because nothing here depends on it."""
 
 
+EMPTY_METADATA_KEY = "empty_metadata_key"
+"""The type of a validation error that the service has a code of its own for."""
+
+
+def _not_empty(key: str) -> str:
+    if not key:
+        raise PydanticCustomError(EMPTY_METADATA_KEY, "The name of a metadata item is empty.")
+    return key
+
+
 class NameValuePair(BatchModel):
-    """A name and a value: metadata, environment settings, details of failures."""
+    """A name and a value: environment settings, details of failures."""
 
     name: str
     value: str | None = None
+
+
+class MetadataItem(BatchModel):
+    """What a client notes about a job or a pool; both parts are required, and the name is not empty."""
+
+    name: Annotated[str, AfterValidator(_not_empty)]
+    value: str
 
 
 class FailureInfo(BatchModel):

@@ -10,6 +10,7 @@ from pydantic import Field
 from local.batch.models.common import (
     UNLIMITED,
     BatchModel,
+    DisplayName,
     Duration,
     FailureInfo,
     Json,
@@ -152,7 +153,7 @@ class TaskCreate(NodeTask):
     """What a client gives to add a task."""
 
     id: ResourceId
-    display_name: str | None = None
+    display_name: DisplayName | None = None
     exit_conditions: ExitConditions | None = None
     output_files: tuple[OutputFile, ...] = ()
     affinity_info: Json = None

@@ -45,6 +45,35 @@ def test_values_are_of_the_types_of_json(client, name, value):
     assert (status, code, values["PropertyName"]) == (400, INVALID, name)
 
 
+@pytest.mark.parametrize(
+    ("item", "code"),
+    [
+        ('{"name": "", "value": "x"}', "EmptyMetadataKey"),
+        ('{"name": "x"}', "MissingRequiredProperty"),
+        ('{"value": "x"}', "MissingRequiredProperty"),
+    ],
+)
+def test_metadata_have_a_name_and_a_value(client, item, code):
+    """An empty name has an error of its own."""
+    body = f'{{"id": "1", "poolInfo": {{"poolId": "p"}}, "metadata": [{item}]}}'
+    assert refusal_of(client, "/jobs", body)[:2] == (400, code)
+
+
+@pytest.mark.parametrize(
+    ("path", "required"),
+    [
+        ("/jobs", '"poolInfo": {"poolId": "p"}'),
+        ("/jobs/any/tasks", '"commandLine": "true"'),
+        ("/pools", '"vmSize": "m"'),
+    ],
+)
+def test_a_display_name_has_at_most_1024_characters(client, path, required):
+    """Of jobs, tasks and pools."""
+    body = f'{{"id": "1", {required}, "displayName": "{"x" * 1025}"}}'
+    status, code, values = refusal_of(client, path, body)
+    assert (status, code, values["PropertyName"]) == (400, INVALID, "displayName")
+
+
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
 def test_what_is_no_number_in_json_is_no_number_here(client, number):
     """Nor where nothing depends on it: it could not be returned."""
