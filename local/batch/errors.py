@@ -46,6 +46,15 @@ class ErrorCode(Enum):
     EMPTY_METADATA_KEY = ("EmptyMetadataKey", 400, "The key for one of the metadata key-value pairs is empty.")
     FILE_NOT_FOUND = ("FileNotFound", 404, "The specified file does not exist.")
     INTERNAL_ERROR = ("InternalError", 500, "The server encountered an internal error. Please retry the request.")
+    INVALID_APPLICATION_PACKAGE_REFERENCES = (
+        "InvalidApplicationPackageReferences",
+        409,
+        (
+            "One or more application package references could not be satisfied. This occurs if the application id or"
+            " version does not exist or is not active, or if the reference did not specify a version and there is no"
+            " default version configured."
+        ),
+    )
     INVALID_HEADER_VALUE = (
         "InvalidHeaderValue",
         400,
