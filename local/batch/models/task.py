@@ -149,6 +149,12 @@ class TaskDependencies(BatchModel):
     task_id_ranges: tuple[TaskIdRange, ...] = ()
 
 
+class AffinityInfo(BatchModel):
+    """Where a task should rather run; nothing here depends on it."""
+
+    affinity_id: str
+
+
 class TaskCreate(NodeTask):
     """What a client gives to add a task."""
 
@@ -156,7 +162,7 @@ class TaskCreate(NodeTask):
     display_name: DisplayName | None = None
     exit_conditions: ExitConditions | None = None
     output_files: tuple[OutputFile, ...] = ()
-    affinity_info: Json = None
+    affinity_info: AffinityInfo | None = None
     constraints: TaskConstraints = TaskConstraints()
     required_slots: int = Field(default=1, ge=1)
     multi_instance_settings: Json = None

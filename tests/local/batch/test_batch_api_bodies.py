@@ -74,6 +74,13 @@ def test_a_display_name_has_at_most_1024_characters(client, path, required):
     assert (status, code, values["PropertyName"]) == (400, INVALID, "displayName")
 
 
+def test_an_affinity_says_to_what(client, new_job):
+    """Though tasks run anywhere here."""
+    body = '{"id": "1", "commandLine": "true", "affinityInfo": {}}'
+    status, code, values = refusal_of(client, f"/jobs/{new_job()}/tasks", body)
+    assert (status, code, values["PropertyName"]) == (400, "MissingRequiredProperty", "affinityInfo.affinityId")
+
+
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
 def test_what_is_no_number_in_json_is_no_number_here(client, number):
     """Nor where nothing depends on it: it could not be returned."""
