@@ -123,6 +123,13 @@ class TestPools:
         client.update_pool(pool_id, change)
         assert client.get_pool(pool_id).vm_size == "larger"
 
+    def test_nodes_have_all_that_the_specification_requires(self, client, pool_id):
+        """Clients with types of their own rely on it; the image is what the pool names."""
+        node = next(iter(client.list_nodes(pool_id)))
+        assert node.virtual_machine_info.image_reference.offer == "ubuntu-24_04-lts"
+        assert (node.ip_address, node.ipv6_address) == ("127.0.0.1", "::1")
+        assert None not in (node.state, node.scheduling_state, node.last_boot_time, node.allocation_time)
+
     def test_a_formula_is_for_pools_that_scale_by_it(self, client, virtual_machine):
         """Without enableAutoScale it must not be given."""
         spec = models.BatchPoolCreateOptions(
