@@ -43,13 +43,24 @@ class ErrorCode(Enum):
         304,
         "The condition specified in the conditional header(s) was not met for a read operation.",
     )
+    EMPTY_METADATA_KEY = ("EmptyMetadataKey", 400, "The key for one of the metadata key-value pairs is empty.")
     FILE_NOT_FOUND = ("FileNotFound", 404, "The specified file does not exist.")
     INTERNAL_ERROR = ("InternalError", 500, "The server encountered an internal error. Please retry the request.")
+    INVALID_APPLICATION_PACKAGE_REFERENCES = (
+        "InvalidApplicationPackageReferences",
+        409,
+        (
+            "One or more application package references could not be satisfied. This occurs if the application id or"
+            " version does not exist or is not active, or if the reference did not specify a version and there is no"
+            " default version configured."
+        ),
+    )
     INVALID_HEADER_VALUE = (
         "InvalidHeaderValue",
         400,
         "The value provided for one of the HTTP headers was not in the correct format.",
     )
+    INVALID_HTTP_VERB = ("InvalidHttpVerb", 400, "The HTTP verb specified was not recognized by the server.")
     INVALID_PROPERTY_VALUE = (
         "InvalidPropertyValue",
         400,
@@ -82,6 +93,11 @@ class ErrorCode(Enum):
         "JobPreparationTaskNotSpecified",
         409,
         "The specified job does not have job preparation task.",
+    )
+    MISSING_CONTENT_LENGTH_HEADER = (
+        "MissingContentLengthHeader",
+        411,
+        "The Content-Length header was not specified.",
     )
     MISSING_REQUIRED_PROPERTY = (
         "MissingRequiredProperty",
@@ -168,6 +184,11 @@ class ErrorCode(Enum):
         ),
     )
     UNSUPPORTED_HTTP_VERB = ("UnsupportedHttpVerb", 405, "The resource doesn't support the specified HTTP verb.")
+    UNSUPPORTED_QUERY_PARAMETER = (
+        "UnsupportedQueryParameter",
+        400,
+        "One of the query parameters specified in the request URI is not supported.",
+    )
     UNSUPPORTED_REQUEST_VERSION = (
         "UnsupportedRequestVersion",
         400,

@@ -124,6 +124,7 @@ class FailureCode(Enum):
         Phase.PRE_PROCESSING,
     )
     TASK_ENDED = ("TaskEnded", USER, "Task was ended by user request", Phase.COMMAND)
+    UNKNOWN = ("Unknown", SERVER, "An unknown scheduling error has occurred", Phase.PRE_PROCESSING)
 
     def __init__(self, code: str, category: str, message: str, phase: Phase) -> None:
         self.code = code

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import uuid
 from dataclasses import dataclass
+from http import HTTPMethod
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
@@ -16,6 +16,7 @@ from local.batch.api import routes_files, routes_jobs, routes_nodes, routes_pool
 from local.batch.api.auth import SignedRequest, verify
 from local.batch.api.call import Call, json_response
 from local.batch.api.error_body import error_body
+from local.batch.api.request_rules import check_request
 from local.batch.api.routes_local import LocalApi
 from local.batch.errors import BatchError, ErrorCode
 from local.batch.service import utc_now
@@ -37,9 +38,6 @@ OPERATIONS: Sequence[Operation] = (
     *routes_nodes.OPERATIONS,
     *unsupported.OPERATIONS,
 )
-MAX_BODY_BYTES = 1_048_576
-API_VERSION = re.compile(r"20\d\d-\d\d-\d\d(\.\d+\.\d+)?")
-NEWEST_API_VERSION = "2025-06-01"
 
 
 def create_app(service: BatchService, faults: FaultList) -> Starlette:
@@ -49,10 +47,12 @@ def create_app(service: BatchService, faults: FaultList) -> Starlette:
     routes = [
         Route(endpoint.operation.path, endpoint.handle, methods=[endpoint.operation.method]) for endpoint in endpoints
     ]
-    return Starlette(
+    app = Starlette(
         routes=[*local.routes(), *routes],
         exception_handlers={404: _unknown_uri, 405: _wrong_verb, Exception: _internal_error},
     )
+    app.router.redirect_slashes = False  # `/jobs/` is no resource of the service, and it redirects nobody
+    return app
 
 
 @dataclass(frozen=True)
@@ -72,9 +72,9 @@ class _Endpoint:
         await asyncio.sleep(sum(fault.latency_seconds for fault in faults))
         failing = next((fault for fault in faults if fault.status), None)
         if failing and not failing.afterwards:
-            return _with_headers(_failing(failing, call), call)
+            return _with_headers(_failing(failing, call), call.request_id, request)
         response = self._answer(request, call)
-        return _with_headers(_failing(failing, call) if failing else response, call)
+        return _with_headers(_failing(failing, call) if failing else response, call.request_id, request)
 
     def _answer(self, request: Request, call: Call) -> Response:
         try:
@@ -101,16 +101,10 @@ async def _call(request: Request, service: BatchService) -> Call:
 
 
 def _check(request: Request, call: Call, operation: Operation) -> None:
-    """Refuse what no operation takes: a wrong signature, an unknown version, a body that is too large."""
+    """Refuse what no operation takes: a wrong signature, and what `request_rules` says."""
     path, query = request.scope["raw_path"].decode(), request.scope["query_string"].decode()
     verify(SignedRequest(request.method, path, query, dict(call.headers)), utc_now())
-    version = call.query.get("api-version")
-    if version is None:
-        raise BatchError(ErrorCode.MISSING_REQUIRED_QUERY_PARAMETER, QueryParameterName="api-version")
-    if not API_VERSION.fullmatch(version) or version[: len(NEWEST_API_VERSION)] > NEWEST_API_VERSION:
-        raise BatchError(ErrorCode.UNSUPPORTED_REQUEST_VERSION, RequestVersion=version)
-    if len(call.body) >= MAX_BODY_BYTES:
-        raise BatchError(ErrorCode.REQUEST_BODY_TOO_LARGE, MaxLimit=str(MAX_BODY_BYTES))
+    check_request(call)
     if request.method != operation.method:
         raise BatchError(ErrorCode.UNSUPPORTED_HTTP_VERB)
 
@@ -123,25 +117,28 @@ def _failing(fault: Fault, call: Call) -> Response:
     return response
 
 
-def _with_headers(response: Response, call: Call) -> Response:
-    response.headers["request-id"] = call.request_id
+def _with_headers(response: Response, request_id: str, request: Request) -> Response:
+    response.headers["request-id"] = request_id
     response.headers["DataServiceVersion"] = "3.0"
-    if call.headers.get("return-client-request-id", "").lower() == "true":
-        response.headers["client-request-id"] = call.headers.get("client-request-id", "")
+    if request.headers.get("return-client-request-id", "").lower() == "true":
+        response.headers["client-request-id"] = request.headers.get("client-request-id", "")
     return response
 
 
-async def _unknown_uri(_: Request, __: Exception) -> Response:
-    return _error(BatchError(ErrorCode.INVALID_URI))
+async def _unknown_uri(request: Request, _: Exception) -> Response:
+    return _error(BatchError(ErrorCode.INVALID_URI), request)
 
 
 async def _wrong_verb(request: Request, _: Exception) -> Response:
-    return _error(BatchError(ErrorCode.UNSUPPORTED_HTTP_VERB, Verb=request.method))
+    known = request.method in HTTPMethod.__members__
+    code = ErrorCode.UNSUPPORTED_HTTP_VERB if known else ErrorCode.INVALID_HTTP_VERB
+    return _error(BatchError(code, Verb=request.method), request)
 
 
-async def _internal_error(_: Request, __: Exception) -> Response:
-    return _error(BatchError(ErrorCode.INTERNAL_ERROR))
+async def _internal_error(request: Request, _: Exception) -> Response:
+    return _error(BatchError(ErrorCode.INTERNAL_ERROR), request)
 
 
-def _error(error: BatchError) -> Response:
-    return json_response(error_body(error, str(uuid.uuid4())), error.error.status)
+def _error(error: BatchError, request: Request) -> Response:
+    request_id = str(uuid.uuid4())
+    return _with_headers(json_response(error_body(error, request_id), error.error.status), request_id, request)

@@ -18,7 +18,7 @@ from local.batch.api.bearer import verify_token
 from local.batch.errors import BatchError, ErrorCode
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 ACCOUNT_NAME = "devbatchaccount1"
 """The name of the one account that every local Batch service has."""
@@ -69,9 +69,9 @@ def verify(request: SignedRequest, now: datetime) -> None:
     if account != ACCOUNT_NAME:
         raise _failed(f"The account {account} does not exist; the only one here is {ACCOUNT_NAME}.")
     _verify_age(request, now)
-    text = string_to_sign(request)
-    if not hmac.compare_digest(sign(text), signature):
-        shown = text.replace("\n", "\\n")
+    texts = strings_to_sign(request)
+    if not any(hmac.compare_digest(sign(text).encode(), signature.encode()) for text in texts):
+        shown = texts[0].replace("\n", "\\n")
         raise _failed(
             f"The MAC signature found in the HTTP request '{signature}' is not the same as any computed signature. "
             f"Server used following string to sign: '{shown}'."
@@ -83,16 +83,34 @@ def sign(text: str, key: str = ACCOUNT_KEY) -> str:
     return base64.b64encode(hmac.digest(base64.b64decode(key), text.encode(), hashlib.sha256)).decode()
 
 
-def string_to_sign(request: SignedRequest) -> str:
-    """Return the canonical form of a request."""
-    headers = {name: value for name, value in request.headers.items() if value}
-    if request.method not in ("GET", "HEAD"):
-        headers.setdefault("content-length", "0")
+def strings_to_sign(request: SignedRequest) -> list[str]:
+    """Return the canonical forms of a request, the documented one first.
+
+    The service speaks of "any computed signature", and its SDKs do not agree: those for .NET and Java sign the names
+    of query parameters in lower case, as documented, those for Python and JavaScript as they are sent (`timeOut`);
+    without a Content-Length that for Python signs 0, that for JavaScript nothing, as documented.
+    """
+    lengths = [""] if "content-length" in request.headers or request.method in ("GET", "HEAD") else ["", "0"]
+    texts = [
+        _string_to_sign(request, length, query)
+        for length in lengths
+        for query in (_parameters(request, str.lower), _parameters(request, str))
+    ]
+    return list(dict.fromkeys(texts))
+
+
+def _string_to_sign(request: SignedRequest, length: str, query: Mapping[str, str]) -> str:
+    headers = {"content-length": length, **{name: value for name, value in request.headers.items() if value}}
+    if "ocp-date" in headers:
+        headers["date"] = ""  # as documented: it counts for nothing then, so it is signed as if it were not there
     values = [headers.get(name, "") for name in _SIGNED_HEADERS]
     ocp = [f"{name}:{value}" for name, value in sorted(headers.items()) if name.startswith("ocp-")]
-    query = [f"{name}:{values[0]}" for name, values in sorted(parse_qs(request.query).items())]
-    resource = f"/{ACCOUNT_NAME}{request.path}"
-    return "\n".join([request.method, *values, *ocp, resource, *query])
+    parameters = [f"{name}:{value}" for name, value in sorted(query.items())]
+    return "\n".join([request.method, *values, *ocp, f"/{ACCOUNT_NAME}{request.path}", *parameters])
+
+
+def _parameters(request: SignedRequest, spelling: Callable[[str], str]) -> dict[str, str]:
+    return {spelling(name): values[0] for name, values in parse_qs(request.query).items()}
 
 
 def _verify_age(request: SignedRequest, now: datetime) -> None:

@@ -38,7 +38,7 @@ def _claims(token: str) -> dict[str, Any]:
     if len(parts) == _PARTS_OF_A_JWT:
         try:
             claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
-        except ValueError:
+        except (ValueError, RecursionError):
             claims = None
         if isinstance(claims, dict):
             return claims

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from starlette.responses import Response
 
 from local.batch.api.conditions import check_conditions
 from local.batch.api.odata import EntityQuery, ListQuery
-from local.batch.errors import BatchError, ErrorCode, invalid_property
+from local.batch.errors import BatchError, ErrorCode, invalid_property, invalid_query
+from local.batch.models.common import EMPTY_METADATA_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 M = TypeVar("M", bound=BaseModel)
 Entity = TypeVar("Entity", bound="Listed")
 CONTENT_TYPE = "application/json;odata=minimalmetadata"
+_TRUTHS = {"true": True, "false": False}
 
 
 @dataclass(frozen=True)
@@ -40,15 +43,22 @@ class Call:
     body: bytes
 
     def read(self, model: type[M]) -> M:
-        """Return the body as a model; BatchError says which property is wrong."""
+        """Return the body as a model; BatchError says which property is wrong.
+
+        Numbers and truth values are those of JSON: text that reads like one is none.
+        """
+        _check_numbers(self.body)
         try:
-            return model.model_validate_json(self.body or b"{}", by_alias=True, by_name=False)
+            return model.model_validate_json(self.body or b"{}", strict=True, by_alias=True, by_name=False)
         except ValidationError as error:
             raise _refusal(error) from error
 
     def flag(self, name: str) -> bool:
-        """Whether a query parameter says true."""
-        return self.query.get(name, "").lower() == "true"
+        """Whether a query parameter says true; BatchError if it says neither true nor false."""
+        text = self.query.get(name, "false")
+        if text.lower() not in _TRUTHS:
+            raise invalid_query(name, text, "It is neither true nor false.")
+        return _TRUTHS[text.lower()]
 
     def check_conditions(self, version: Version) -> None:
         """Refuse the call if the condition in its headers does not hold for the resource; BatchError."""
@@ -93,16 +103,29 @@ def _selected(view: dict[str, Any], fields: frozenset[str] | None) -> dict[str, 
     return view if fields is None else {name: value for name, value in view.items() if name in fields}
 
 
+def _check_numbers(body: bytes) -> None:
+    """Refuse NaN and Infinity, which are not JSON, though Pydantic takes them."""
+    if b"NaN" in body or b"Infinity" in body:
+        with suppress(ValueError, RecursionError):  # what else is wrong is found later
+            json.loads(body, parse_constant=_refuse_constant)
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise BatchError(ErrorCode.INVALID_REQUEST_BODY, Reason=f"{name} is not a number in JSON.")
+
+
 def _refusal(error: ValidationError) -> BatchError:
     first = error.errors(include_url=False)[0]
     name = ".".join(str(part) for part in first["loc"])
     if first["type"] == "missing":
         return BatchError(ErrorCode.MISSING_REQUIRED_PROPERTY, PropertyName=name)
+    if first["type"] == EMPTY_METADATA_KEY:
+        return BatchError(ErrorCode.EMPTY_METADATA_KEY, PropertyName=name)
     if first["type"] == "extra_forbidden":
         reason = (
             f"The property '{name}' does not exist. Make sure to only use property names that are defined by the type."
         )
         return BatchError(ErrorCode.INVALID_REQUEST_BODY, Reason=reason)
-    if first["type"] == "json_invalid":
+    if first["type"] == "json_invalid" or (first["type"] == "model_type" and not name):
         return BatchError(ErrorCode.INVALID_REQUEST_BODY, Reason=first["msg"])
-    return invalid_property(name, first["input"], first["msg"])
+    return invalid_property(name, first["input"], first["msg"].removeprefix("Value error, "))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from email.utils import format_datetime, parsedate_to_datetime
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from local.batch.errors import BatchError, ErrorCode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
 _ANY = "*"
 
@@ -55,7 +55,9 @@ def _modified_since(text: str, version: Version) -> bool:
         moment = parsedate_to_datetime(text)
     except ValueError as error:
         raise BatchError(ErrorCode.INVALID_HEADER_VALUE, HeaderValue=text) from error
-    return version.modified >= moment + timedelta(seconds=1)  # the header knows no fractions of a second
+    if moment.tzinfo is None:  # "-0000" or nothing at all: the formats that the service takes end with "GMT"
+        raise BatchError(ErrorCode.INVALID_HEADER_VALUE, HeaderValue=text)
+    return version.modified.replace(microsecond=0) > moment  # the header knows no fractions of a second
 
 
 _CONDITIONS: dict[str, Callable[[str, Version], bool]] = {

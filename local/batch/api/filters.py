@@ -36,6 +36,8 @@ _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "lt": operator.lt,
     "le": operator.le,
 }
+MAX_DEPTH = 100
+"""So deep may parentheses and `not` be nested: here, the service's own limit is not documented."""
 _TOKEN = re.compile(
     r"\s*(?:(?P<datetime>datetime'[^']*')|(?P<text>'(?:[^']|'')*')|(?P<number>-?\d+)|(?P<word>[A-Za-z_][\w/]*)"
     r"|(?P<mark>[(),]))\s*",
@@ -62,6 +64,7 @@ class _Parser:
         self._properties = properties
         self._tokens = self._tokenize(text)
         self._next = 0
+        self._depth = 0
 
     def disjunction(self) -> Filter:
         parts = [self._conjunction()]
@@ -80,6 +83,15 @@ class _Parser:
         return parts[0] if len(parts) == 1 else lambda resource: all(part(resource) for part in parts)
 
     def _negation(self) -> Filter:
+        if self._depth == MAX_DEPTH:
+            raise self._refusal(f"It is nested more than {MAX_DEPTH} levels deep.")
+        self._depth += 1
+        try:
+            return self._term()
+        finally:
+            self._depth -= 1
+
+    def _term(self) -> Filter:
         if self._take_word("not"):
             negated = self._negation()
             return lambda resource: not negated(resource)

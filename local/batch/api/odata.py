@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from local.batch.api.filterable import FILTERABLE
 from local.batch.api.filters import Filter, parse_filter
+from local.batch.api.request_rules import is_integer
 from local.batch.api.views import PROPERTIES
 from local.batch.errors import BatchError, ErrorCode, invalid_query
 from local.batch.models.common import key_of
@@ -98,7 +99,9 @@ def _selection(text: str | None, properties: frozenset[str] | None) -> frozenset
 def _page_size(text: str | None) -> int:
     if text is None:
         return LARGEST_PAGE
-    if not text.isdecimal() or not 1 <= int(text) <= LARGEST_PAGE:
+    if not is_integer(text):
+        raise invalid_query("maxresults", text, "It is not a number.")
+    if not 1 <= int(text) <= LARGEST_PAGE:
         raise BatchError(
             ErrorCode.OUT_OF_RANGE_QUERY_PARAMETER_VALUE,
             QueryParameterName="maxresults",

@@ -48,7 +48,7 @@ def get_task_file_properties(call: Call) -> Response:
 def download_task_file(call: Call) -> Response:
     """Send a file, or the part of it that the ocp-range header asks for."""
     path = _path(call)
-    if path.is_dir():
+    if not path.is_file():  # a folder; or a pipe, which would be waited for without end
         raise BatchError(ErrorCode.FILE_NOT_FOUND)
     with _still_there(), path.open("rb") as file:
         _check_conditions(call, path)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from local.batch.api.conditions import Version
 from local.batch.api.operation import Operation
 from local.batch.api.views import pool_view
-from local.batch.machine.pool_rules import check_pool
+from local.batch.machine.pool_rules import check_packages, check_pool, check_update
 from local.batch.models.pool import PoolCreate, PoolReplace, PoolResize, PoolUpdate
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ def update_pool(call: Call) -> Response:
     """Change some properties of a pool."""
     update = call.read(PoolUpdate)
     pool = _checked_pool(call)
+    check_update(pool, update)
     call.service.do(lambda account: account.pools.update(pool.id, update))
     return call.done(200, _version(call))
 
@@ -49,6 +50,7 @@ def replace_pool_properties(call: Call) -> Response:
     """Replace the properties of a pool that may be replaced as a whole."""
     replacement = call.read(PoolReplace)
     pool = _pool(call)
+    check_packages(replacement)
     call.service.do(lambda account: account.pools.replace(pool.id, replacement))
     return call.done(204, _version(call))
 

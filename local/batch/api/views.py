@@ -132,12 +132,14 @@ def node_view(pool: Pool, node: Node, work: NodeWork, base_url: str) -> dict[str
         "schedulingState": "enabled",
         "lastBootTime": view["allocationTime"],
         "ipAddress": "127.0.0.1",
+        "ipv6Address": "::1",
         "affinityId": f"TVM:{node.id}",
         "vmSize": pool.vm_size,
         "totalTasksRun": work.completed,
         "totalTasksSucceeded": work.succeeded,
         "runningTasksCount": work.running,
         "runningTaskSlotsCount": work.used_slots,
+        "virtualMachineInfo": _machine_info(pool),
     }
 
 
@@ -185,6 +187,13 @@ def task_counts_view(tasks: Iterable[Task]) -> dict[str, Any]:
         "taskCounts": {name: counts[name] for name in _TASK_COUNTS},
         "taskSlotCounts": {name: slots[name] for name in _TASK_COUNTS},
     }
+
+
+def _machine_info(pool: Pool) -> dict[str, Any]:
+    """Return what a node is made of: what its pool says, as nothing comes of it here."""
+    machine = pool.virtual_machine_configuration
+    image = (machine.model_extra or {}).get("imageReference") if machine else None
+    return {"imageReference": image} if image else {}
 
 
 def _count_nodes(nodes: Iterable[Node]) -> dict[str, int]:

@@ -1,22 +1,56 @@
-"""What a pool must be like to be created: https://learn.microsoft.com/rest/api/batchservice/pools/create-pool."""
+"""What a pool must be like to be created or changed: https://learn.microsoft.com/rest/api/batchservice/pools."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from local.batch.errors import BatchError, ErrorCode, not_implemented
+from local.batch.errors import BatchError, ErrorCode, invalid_property, not_implemented
 
 if TYPE_CHECKING:
-    from local.batch.models.pool import PoolCreate
+    from local.batch.models.pool import Pool, PoolCreate, PoolReplace, PoolUpdate
+
+_CHANGED_ONLY_WITHOUT_NODES = (
+    "display_name",
+    "vm_size",
+    "enable_inter_node_communication",
+    "virtual_machine_configuration",
+    "task_slots_per_node",
+    "task_scheduling_policy",
+    "network_configuration",
+    "user_accounts",
+    "mount_configuration",
+    "upgrade_policy",
+)
+"""Of each of them is documented: "This field can be updated only when the pool is empty"."""
 
 
 def check_pool(pool: PoolCreate) -> None:
     """Refuse a pool that the service refuses, or whose nodes would not come and go as in reality."""
     if pool.enable_auto_scale:
         raise not_implemented("enableAutoScale")
+    if pool.auto_scale_formula is not None:
+        reason = "It must not be specified if enableAutoScale is false."
+        raise invalid_property("autoScaleFormula", pool.auto_scale_formula, reason)
     machine = pool.virtual_machine_configuration
     if machine is None:
         raise BatchError(ErrorCode.MISSING_REQUIRED_PROPERTY, PropertyName="virtualMachineConfiguration")
     for name in ("imageReference", "nodeAgentSKUId"):
         if name not in (machine.model_extra or {}):
             raise BatchError(ErrorCode.MISSING_REQUIRED_PROPERTY, PropertyName=f"virtualMachineConfiguration.{name}")
+    check_packages(pool)
+
+
+def check_update(pool: Pool, update: PoolUpdate) -> None:
+    """Refuse changes that a pool takes only while it has no nodes, and what it never takes."""
+    given = [name for name in _CHANGED_ONLY_WITHOUT_NODES if getattr(update, name) is not None]
+    if given and pool.nodes:
+        names = ", ".join(str(type(update).model_fields[name].alias) for name in given)
+        reason = f"The pool has nodes; only while it has none can these be changed: {names}."
+        raise BatchError(ErrorCode.OPERATION_INVALID_FOR_CURRENT_STATE, Reason=reason)
+    check_packages(update)
+
+
+def check_packages(pool: PoolCreate | PoolUpdate | PoolReplace) -> None:
+    """Refuse references to application packages: the account has no applications."""
+    if pool.application_package_references:
+        raise BatchError(ErrorCode.INVALID_APPLICATION_PACKAGE_REFERENCES)

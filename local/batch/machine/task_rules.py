@@ -24,6 +24,8 @@ def check_task(job: Job, task: TaskCreate) -> None:
         raise not_implemented("multiInstanceSettings")
     if task.application_package_references:
         raise not_implemented("applicationPackageReferences")
+    if task.authentication_token_settings is not None:
+        raise not_implemented("authenticationTokenSettings")
     _check_id(job, task)
     _check_dependencies(job, task)
     _check_exit_conditions(job, task)

@@ -7,14 +7,18 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, TypeAdapter
 from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
 
 UNLIMITED = timedelta(days=10675199, hours=2, minutes=48, seconds=5, microseconds=477581)
 """What the service answers where no limit was set: .NET's longest TimeSpan (here rounded to microseconds)."""
 FOR_EVER = timedelta(days=36500)
 """Limits from here on are not watched: the calendar ends before some of them do."""
 UNLIMITED_TEXT = "P10675199DT2H48M5.4775807S"
+_DURATION = re.compile(r"P(?=[\dT])(\d+Y)?(\d+M)?(\d+W)?(\d+D)?(T(?=\d)(\d+H)?(\d+M)?(\d+(\.\d+)?S)?)?")
+"""Pydantic alone takes numbers of seconds and `1:30:00` too, and durations below zero."""
+_TIMEDELTA = TypeAdapter(timedelta)
 ID_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -37,7 +41,14 @@ class WireEnum(StrEnum):
 
 
 def _read_duration(value: object) -> object:
-    return UNLIMITED if value == UNLIMITED_TEXT else value
+    if value == UNLIMITED_TEXT:
+        return UNLIMITED
+    if isinstance(value, str) and _DURATION.fullmatch(value):
+        return _TIMEDELTA.validate_python(value)
+    if isinstance(value, timedelta):
+        return value
+    msg = "It is not a duration in ISO 8601, such as PT1H30M."
+    raise ValueError(msg)
 
 
 def duration_text(value: timedelta) -> str:
@@ -60,15 +71,33 @@ def time_text(moment: datetime) -> str:
 
 Duration = Annotated[timedelta, BeforeValidator(_read_duration), PlainSerializer(duration_text, when_used="json")]
 ResourceId = Annotated[str, Field(pattern=f"^{ID_PATTERN.pattern}$")]
+DisplayName = Annotated[str, Field(max_length=1024)]
 Json = Any
 """A property that is stored and returned as it came, because nothing here depends on it."""
 
 
+EMPTY_METADATA_KEY = "empty_metadata_key"
+"""The type of a validation error that the service has a code of its own for."""
+
+
+def _not_empty(key: str) -> str:
+    if not key:
+        raise PydanticCustomError(EMPTY_METADATA_KEY, "The name of a metadata item is empty.")
+    return key
+
+
 class NameValuePair(BatchModel):
-    """A name and a value: metadata, environment settings, details of failures."""
+    """A name and a value: environment settings, details of failures."""
 
     name: str
     value: str | None = None
+
+
+class MetadataItem(BatchModel):
+    """What a client notes about a job or a pool; both parts are required, and the name is not empty."""
+
+    name: Annotated[str, AfterValidator(_not_empty)]
+    value: str
 
 
 class FailureInfo(BatchModel):

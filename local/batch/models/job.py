@@ -7,7 +7,17 @@ from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, Field
 
-from local.batch.models.common import UNLIMITED, BatchModel, Duration, Json, NameValuePair, ResourceId, WireEnum
+from local.batch.models.common import (
+    UNLIMITED,
+    BatchModel,
+    DisplayName,
+    Duration,
+    Json,
+    MetadataItem,
+    NameValuePair,
+    ResourceId,
+    WireEnum,
+)
 from local.batch.models.node_task import NodeTask, NodeTaskExecutionInfo
 from local.batch.models.task import DEFAULT_RETENTION, TaskConstraints
 
@@ -129,7 +139,7 @@ class JobReplace(BatchModel):
     constraints: JobConstraints = JobConstraints()
     pool_info: PoolInfo
     on_all_tasks_complete: AllTasksCompleteMode = AllTasksCompleteMode.NO_ACTION
-    metadata: tuple[NameValuePair, ...] | None = None
+    metadata: tuple[MetadataItem, ...] | None = None
     network_configuration: Json = None
 
 
@@ -142,7 +152,7 @@ class JobUpdate(BatchModel):
     constraints: JobConstraints | None = None
     pool_info: PoolInfo | None = None
     on_all_tasks_complete: AllTasksCompleteMode | None = None
-    metadata: tuple[NameValuePair, ...] | None = None
+    metadata: tuple[MetadataItem, ...] | None = None
     network_configuration: Json = None
 
 
@@ -150,7 +160,7 @@ class JobCreate(BatchModel):
     """What a client gives to create a job."""
 
     id: ResourceId
-    display_name: str | None = None
+    display_name: DisplayName | None = None
     uses_task_dependencies: bool = False
     priority: Priority = 0
     allow_task_preemption: bool = False
@@ -164,7 +174,7 @@ class JobCreate(BatchModel):
     on_all_tasks_complete: AllTasksCompleteMode = AllTasksCompleteMode.NO_ACTION
     on_task_failure: TaskFailureMode = TaskFailureMode.NO_ACTION
     network_configuration: Json = None
-    metadata: tuple[NameValuePair, ...] | None = None
+    metadata: tuple[MetadataItem, ...] | None = None
 
 
 class JobExecutionInfo(BatchModel):

@@ -132,7 +132,7 @@ class NodeTask(BatchModel):
 
     @model_validator(mode="after")
     def _has_a_command(self) -> Self:
-        if not self.command_line and self.container_settings is None:
+        if not self.command_line.strip() and self.container_settings is None:
             msg = "commandLine must not be empty unless the task runs in a container."
             raise ValueError(msg)
         return self

@@ -7,7 +7,16 @@ from typing import ClassVar, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from local.batch.models.common import BatchModel, Duration, Json, NameValuePair, ResourceId, WireEnum
+from local.batch.models.common import (
+    BatchModel,
+    DisplayName,
+    Duration,
+    Json,
+    MetadataItem,
+    NameValuePair,
+    ResourceId,
+    WireEnum,
+)
 from local.batch.models.node_task import ContainerRegistry, NodeTaskExecutionInfo, StartTask
 
 MAX_SLOTS_PER_NODE = 256
@@ -91,12 +100,12 @@ class VirtualMachineConfiguration(BatchModel):
 class PoolUpdate(BatchModel):
     """What can be changed after a pool was created (PATCH); None leaves a property as it is."""
 
-    display_name: str | None = None
+    display_name: DisplayName | None = None
     vm_size: str | None = None
     enable_inter_node_communication: bool | None = None
     start_task: StartTask | None = None
     application_package_references: Json = None
-    metadata: tuple[NameValuePair, ...] | None = None
+    metadata: tuple[MetadataItem, ...] | None = None
     virtual_machine_configuration: VirtualMachineConfiguration | None = None
     task_slots_per_node: int | None = Field(default=None, ge=1, le=MAX_SLOTS_PER_NODE)
     task_scheduling_policy: TaskSchedulingPolicy | None = None
@@ -114,7 +123,7 @@ class PoolReplace(BatchModel):
     start_task: StartTask | None = None
     application_package_references: Json
     certificate_references: Json = None
-    metadata: tuple[NameValuePair, ...]
+    metadata: tuple[MetadataItem, ...]
     target_node_communication_mode: Json = None
 
 
@@ -122,7 +131,7 @@ class PoolCreate(BatchModel):
     """What a client gives to create a pool; what nothing here depends on is stored and returned."""
 
     id: ResourceId
-    display_name: str | None = None
+    display_name: DisplayName | None = None
     vm_size: str
     virtual_machine_configuration: VirtualMachineConfiguration | None = None
     resize_timeout: Duration = Field(default=timedelta(minutes=15), ge=SHORTEST_RESIZE_TIMEOUT)
@@ -140,7 +149,7 @@ class PoolCreate(BatchModel):
     task_slots_per_node: int = Field(default=1, ge=1, le=MAX_SLOTS_PER_NODE)
     task_scheduling_policy: TaskSchedulingPolicy = TaskSchedulingPolicy()
     user_accounts: Json = None
-    metadata: tuple[NameValuePair, ...] | None = None
+    metadata: tuple[MetadataItem, ...] | None = None
     mount_configuration: Json = None
     target_node_communication_mode: Json = None
     upgrade_policy: Json = None

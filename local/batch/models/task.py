@@ -10,6 +10,7 @@ from pydantic import Field
 from local.batch.models.common import (
     UNLIMITED,
     BatchModel,
+    DisplayName,
     Duration,
     FailureInfo,
     Json,
@@ -148,14 +149,20 @@ class TaskDependencies(BatchModel):
     task_id_ranges: tuple[TaskIdRange, ...] = ()
 
 
+class AffinityInfo(BatchModel):
+    """Where a task should rather run; nothing here depends on it."""
+
+    affinity_id: str
+
+
 class TaskCreate(NodeTask):
     """What a client gives to add a task."""
 
     id: ResourceId
-    display_name: str | None = None
+    display_name: DisplayName | None = None
     exit_conditions: ExitConditions | None = None
     output_files: tuple[OutputFile, ...] = ()
-    affinity_info: Json = None
+    affinity_info: AffinityInfo | None = None
     constraints: TaskConstraints = TaskConstraints()
     required_slots: int = Field(default=1, ge=1)
     multi_instance_settings: Json = None

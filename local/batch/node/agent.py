@@ -7,7 +7,8 @@ import logging
 import shutil
 from typing import TYPE_CHECKING
 
-from local.batch.machine.commands import LoseNode, RemoveNode, RemoveTaskDirectory, RunTask, StopTask
+from local.batch.failures import FailureCode
+from local.batch.machine.commands import LoseNode, RemoveNode, RemoveTaskDirectory, RunTask, StopTask, TaskEnd
 from local.batch.node.directories import TaskDirectories, node_directory, task_root
 from local.batch.node.leftovers import Leftovers
 from local.batch.node.task_process import TaskProcess
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
     from pathlib import Path
 
-    from local.batch.machine.commands import Command, Run, TaskEnd
+    from local.batch.machine.commands import Command, Run
     from local.batch.node.task_process import NodeSettings
 
 log = logging.getLogger(__name__)
@@ -45,7 +46,7 @@ class Agent:
                 process = TaskProcess(command, self._settings, self._leftovers)
                 self._processes[command.run] = process
                 self._runs[command.run] = self._begin(self._run(command.run, process))
-                self._runs[command.run].add_done_callback(lambda _: self._forget(command.run))
+                self._runs[command.run].add_done_callback(lambda work: self._forget(command.run, work))
             case StopTask(run, uploads):
                 self._stop(run, uploads=uploads)
             case RemoveTaskDirectory():
@@ -80,10 +81,15 @@ class Agent:
             await asyncio.wait({dying})
         self._report(run, await process.run())
 
-    def _forget(self, run: Run) -> None:
-        """Note that nothing of a run is left; it may have been cancelled before its first step."""
+    def _forget(self, run: Run, work: asyncio.Task[None]) -> None:
+        """Note that nothing of a run is left; it may have been cancelled before its first step.
+
+        If the agent itself has failed, which `_ended` logs, the task fails: it would be running for ever.
+        """
         self._processes.pop(run).ended.set()
         del self._runs[run]
+        if not work.cancelled() and (error := work.exception()):
+            self._report(run, TaskEnd(failure=FailureCode.UNKNOWN.info(Message=str(error))))
 
     async def _end_node(self, node: RemoveNode | LoseNode, dying: asyncio.Task[None] | None) -> None:
         """End whatever runs on a node, without a report, and remove its files; it may be dying already."""

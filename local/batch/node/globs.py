@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 WILDCARDS = re.compile(r"[*?\[]")
 ANY_DIRECTORIES = "**"
+_NOTHING = r"(?!)"
 
 
 @dataclass(frozen=True)
@@ -68,24 +69,54 @@ def _files_below(folder: Path) -> Iterator[Path]:
 @lru_cache
 def _expression(pattern: str) -> re.Pattern[str]:
     *directories, name = pattern.split("/")
-    parts = [r"(?:[^/.][^/]*/)*" if part == ANY_DIRECTORIES else f"{_segment(part)}/" for part in directories]
-    last = r"(?!)" if name == ANY_DIRECTORIES else _segment(name)
-    return re.compile("".join(parts) + last, re.DOTALL)
+    groups = [""]
+    for part in directories:
+        if part == ANY_DIRECTORIES:
+            groups.append("")
+        else:
+            groups[-1] += f"{_segment(part)}/"
+    last = _NOTHING if name == ANY_DIRECTORIES else _segment(name)
+    return re.compile(_joined(groups, r"(?:[^/.][^/]*/)") + last, re.DOTALL)
 
 
 def _segment(segment: str) -> str:
-    tokens = re.findall(r"\*+|\?|\[!?\]?[^\]]*\]|.", segment, re.DOTALL)
+    groups = [""]
+    for piece in re.findall(r"\*+|\?|\[!?\]?[^\]]*\]|.", segment, re.DOTALL):
+        if piece.startswith("*"):
+            groups.append("")
+        else:
+            groups[-1] += _token(piece)
     no_dot_file = "" if segment.startswith(".") else r"(?!\.)"
-    return no_dot_file + "".join(map(_token, tokens))
+    return no_dot_file + _joined(groups, "[^/]")
+
+
+def _joined(groups: list[str], anything: str) -> str:
+    """Return an expression for what stands between wildcards, each of which is `anything`, any number of times.
+
+    All but the last are atomic, at the first place where they match: that any later place would serve no better saves
+    trying all of them, for which the time grows with the power of their number, and nobody is served meanwhile.
+    """
+    first, *others = groups
+    if not others:
+        return first
+    *middle, last = others
+    return first + "".join(f"(?>{anything}*?{group})" for group in middle) + f"{anything}*{last}"
 
 
 def _token(piece: str) -> str:
-    if piece.startswith("*"):
-        return "[^/]*"
     if piece == "?":
         return "[^/]"
     if len(piece) > 1:
         negated = piece.startswith("[!")
         characters = piece[2 if negated else 1 : -1].replace("\\", r"\\").replace("[", r"\[").replace("^", r"\^")
-        return f"[{'^/' if negated else ''}{characters}]"
+        return _class(f"[{'^/' if negated else ''}{characters}]")
     return re.escape(piece)
+
+
+def _class(expression: str) -> str:
+    """Return a class of characters as it is, or what matches nothing if it is none, such as `[z-a]`."""
+    try:
+        re.compile(expression)
+    except re.error:
+        return _NOTHING
+    return expression

@@ -58,9 +58,9 @@ async def start_process(
     PreProcessingError if there is no such program, or it cannot be executed, or its user cannot get at its directory.
     """
     user = execution.user
-    if user:
-        check_enterable(execution.directory, user)
     try:
+        if user:
+            check_enterable(execution.directory, user)
         with directories.stdout.open("wb") as stdout, directories.stderr.open("wb") as stderr:
             creation = asyncio.create_subprocess_exec(
                 *execution.arguments,

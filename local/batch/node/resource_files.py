@@ -12,6 +12,7 @@ import urllib.request
 from http.client import HTTPException
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from azure.core.exceptions import AzureError, HttpResponseError
 from azure.storage.blob import StorageStreamDownloader
@@ -43,11 +44,12 @@ def _download_url(file: ResourceFile, url: str, working_directory: Path, access:
     path = _inside(working_directory, Path(file.file_path or ""))
     details = {"FilePath": str(file.file_path)}
     try:
+        _check_scheme(url)
         if file.identity_reference is not None:
             with access.blob(url, file.identity_reference) as blob:
                 _write(path, blob.download_blob(), file.file_mode)
             return
-        with urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS) as response:  # noqa: S310 - the task's own choice
+        with urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS) as response:  # noqa: S310 - checked
             _write(path, response, file.file_mode)
     except urllib.error.HTTPError as error:
         raise PreProcessingError(BLOB_DOWNLOAD.failure(error.code, **details)) from error
@@ -55,6 +57,12 @@ def _download_url(file: ResourceFile, url: str, working_directory: Path, access:
         raise PreProcessingError(BLOB_DOWNLOAD.failure(error.status_code, **details)) from error
     except (AzureError, IdentityError, OSError, HTTPException, ValueError) as error:
         raise PreProcessingError(BLOB_DOWNLOAD.failure(None, **details, Message=str(error))) from error
+
+
+def _check_scheme(url: str) -> None:
+    """Refuse what urllib would open besides: files of this machine, above all."""
+    if urlsplit(url).scheme not in ("http", "https"):
+        raise ValueError("httpUrl is neither http nor https.")
 
 
 def _download_container(file: ResourceFile, url: str, working_directory: Path, access: StorageAccess) -> None:
@@ -72,10 +80,13 @@ def _download_container(file: ResourceFile, url: str, working_directory: Path, a
 
 
 def _inside(working_directory: Path, path: Path) -> Path:
-    """Refuse what would lie outside the working directory, which blob names with `..` could ask for."""
-    target = (working_directory / path).resolve()
+    """Refuse what would lie outside the working directory, which blob names with `..` could ask for, or is no path."""
+    failure = FailureCode.RESOURCE_FILE_WRITE_FAILED.info(FilePath=str(path))
+    try:
+        target = (working_directory / path).resolve()
+    except (OSError, ValueError) as error:  # a name that is too long, a null character
+        raise PreProcessingError(failure) from error
     if not target.is_relative_to(working_directory.resolve()):
-        failure = FailureCode.RESOURCE_FILE_WRITE_FAILED.info(FilePath=str(path))
         raise PreProcessingError(failure)
     return target
 

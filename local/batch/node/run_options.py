@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from local.batch.models.node_task import ContainerSettings
 
 
+LARGEST_ID = 2**31 - 1
+
+
 @dataclass(frozen=True)
 class RunOptions:
     """The options: those that are known here, and `others` as they stand."""
@@ -49,10 +52,17 @@ class RunOptions:
         return cls(known.entrypoint, variables, known.workdir, known.user, known.network, tuple(others))
 
     def user_ids(self) -> tuple[int, int] | None:
-        """Return the ids of user and group that the options ask for; None if they ask for none, or for names."""
+        """Return the ids of user and group that the options ask for; None if they ask for none, or for names.
+
+        PreProcessingError if Docker knows no such ids.
+        """
         user, _, group = (self.user or "").partition(":")
         if user == "root":
             return (0, 0)
         if not user.isdecimal() or (group and not group.isdecimal()):
             return None
-        return (int(user), int(group or 0))
+        ids = (int(user), int(group or 0))
+        if max(ids) > LARGEST_ID:
+            message = f"uids and gids must be in range 0-{LARGEST_ID}"
+            raise PreProcessingError(FailureCode.CONTAINER_INVALID_SETTINGS.info(Message=message))
+        return ids

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import mimetypes
 import os
 import shutil
 import stat
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -37,15 +39,26 @@ class TaskFile(BatchModel):
 
 
 def list_files(directory: Path, *, recursive: bool) -> list[TaskFile]:
-    """Return what lies in a directory, by name."""
-    entries = directory.rglob("*") if recursive else directory.glob("*")
-    return sorted((describe(entry, directory) for entry in entries), key=lambda file: file.name.lower())
+    """Return what lies in a directory, by name; what goes meanwhile may be missing, the task may be running."""
+    files: list[TaskFile] = []
+    for root, folders, names in os.walk(directory):  # unlike rglob, it does not mind folders that go meanwhile
+        for name in (*folders, *names):
+            with suppress(FileNotFoundError):
+                files.append(describe(Path(root, name), directory))
+        if not recursive:
+            break
+    return sorted(files, key=lambda file: file.name.lower())
 
 
 def find_file(directory: Path, name: str) -> Path | None:
     """Return the path of a file or directory of a task; None if there is none of that name inside the directory."""
     path = Path(os.path.normpath(directory / name))
-    return path if path.is_relative_to(directory) and path.exists() else None
+    try:
+        return path if path.is_relative_to(directory) and path.exists() else None
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:  # no file can have it
+            return None
+        raise
 
 
 def remove(path: Path, *, recursive: bool) -> None:

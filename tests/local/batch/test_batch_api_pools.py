@@ -17,6 +17,12 @@ def client(either_client):
     return either_client
 
 
+def take_all_nodes(client, pool_id: str) -> None:
+    """Resize a pool to none, as some changes need it."""
+    options = models.BatchPoolResizeOptions(target_dedicated_nodes=0)
+    client.begin_resize_pool(pool_id, options, polling_interval=0).wait()
+
+
 class TestPools:
     """Operations on pools and nodes."""
 
@@ -86,6 +92,7 @@ class TestPools:
             command_line="true",
             container_settings=models.BatchTaskContainerSettings(image_name="i", registry=registry),
         )
+        take_all_nodes(client, pool_id)
         client.update_pool(pool_id, models.BatchPoolUpdateOptions(user_accounts=[user], start_task=start_task))
         assert "secret" not in str(client.get_pool(pool_id).as_dict())
 
@@ -104,8 +111,57 @@ class TestPools:
             send(client, "POST", "/pools", json=body)
         assert (refusal.value.status_code, refusal.value.error.code) == answer
 
+    def test_some_properties_change_only_while_a_pool_has_no_nodes(self, client, pool_id):
+        """Others at any time."""
+        change = models.BatchPoolUpdateOptions(vm_size="larger", task_slots_per_node=2)
+        with pytest.raises(ResourceExistsError) as refusal:
+            client.update_pool(pool_id, change)
+        assert refusal.value.error.code == "OperationInvalidForCurrentState"
+        assert "vmSize, taskSlotsPerNode" in refusal.value.model["values"][0]["value"]
+        client.update_pool(pool_id, models.BatchPoolUpdateOptions(metadata=[]))
+        take_all_nodes(client, pool_id)
+        client.update_pool(pool_id, change)
+        assert client.get_pool(pool_id).vm_size == "larger"
+
+    def test_nodes_have_all_that_the_specification_requires(self, client, pool_id):
+        """Clients with types of their own rely on it; the image is what the pool names."""
+        node = next(iter(client.list_nodes(pool_id)))
+        assert node.virtual_machine_info.image_reference.offer == "ubuntu-24_04-lts"
+        assert (node.ip_address, node.ipv6_address) == ("127.0.0.1", "::1")
+        assert None not in (node.state, node.scheduling_state, node.last_boot_time, node.allocation_time)
+
+    def test_a_formula_is_for_pools_that_scale_by_it(self, client, virtual_machine):
+        """Without enableAutoScale it must not be given."""
+        spec = models.BatchPoolCreateOptions(
+            id="p", vm_size="m", virtual_machine_configuration=virtual_machine, auto_scale_formula="$x = 1"
+        )
+        with pytest.raises(HttpResponseError) as refusal:
+            client.create_pool(spec)
+        assert (refusal.value.status_code, refusal.value.error.code) == (400, "InvalidPropertyValue")
+
+    def test_application_packages_cannot_be_had(self, client, pool_id, virtual_machine):
+        """The account has no applications, so no pool gets one."""
+        packages = [models.BatchApplicationPackageReference(application_id="none")]
+        spec = models.BatchPoolCreateOptions(
+            id="p",
+            vm_size="m",
+            virtual_machine_configuration=virtual_machine,
+            application_package_references=packages,
+        )
+        changed = models.BatchPoolUpdateOptions(application_package_references=packages)
+        replaced = models.BatchPoolReplaceOptions(application_package_references=packages, metadata=[])
+        for refused, arguments in (
+            (client.create_pool, (spec,)),
+            (client.update_pool, (pool_id, changed)),
+            (client.replace_pool_properties, (pool_id, replaced)),
+        ):
+            with pytest.raises(ResourceExistsError) as refusal:
+                refused(*arguments)
+            assert refusal.value.error.code == "InvalidApplicationPackageReferences"
+
     def test_a_pool_keeps_what_nothing_here_depends_on(self, client, pool_id):
         """Properties that are only stored come back as they were given."""
+        take_all_nodes(client, pool_id)
         client.update_pool(pool_id, models.BatchPoolUpdateOptions(display_name="shown", task_slots_per_node=4))
         pool = client.get_pool(pool_id)
         assert (pool.display_name, pool.task_slots_per_node) == ("shown", 4)

@@ -11,6 +11,7 @@ import pytest
 from local.batch.api.auth import SignedRequest, verify
 from local.batch.errors import BatchError, ErrorCode
 
+DEEP = base64.b64encode(b"[" * 30_000).decode()
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 CLAIMS = {
     "aud": "https://batch.core.windows.net/",
@@ -50,7 +51,7 @@ def test_a_token_is_refused(change: dict[str, object]) -> None:
     assert refused.value.error is ErrorCode.AUTHENTICATION_FAILED
 
 
-@pytest.mark.parametrize("text", ["", "x", "a.b.c", f"h.{base64.b64encode(b'[]').decode()}.s"])
+@pytest.mark.parametrize("text", ["", "x", "a.b.c", f"h.{base64.b64encode(b'[]').decode()}.s", f"h.{DEEP}.s"])
 def test_what_is_no_token_is_refused(text: str) -> None:
     with pytest.raises(BatchError) as refused:
         check(f"Bearer {text}")

@@ -58,11 +58,24 @@ class TestConditions:
             check_conditions({"if-match": "0x1", "if-modified-since": at(-1)}, VERSION, reading=True)
         assert refusal.value.error.code == "MultipleConditionHeadersNotSupported"
 
-    def test_a_time_must_be_one(self):
+    @pytest.mark.parametrize(
+        "text",
+        ["yesterday", "2026-01-01T00:00:00Z", "Sun, 06 Nov 1994 08:49:37", "Sun Nov  6 08:49:37 1994"],
+    )
+    def test_a_time_must_be_one(self, text):
         """Otherwise nobody can say whether the condition holds."""
         with pytest.raises(BatchError) as refusal:
-            check_conditions({"if-modified-since": "yesterday"}, VERSION, reading=True)
+            check_conditions({"if-modified-since": text}, VERSION, reading=True)
         assert refusal.value.error.code == "InvalidHeaderValue"
+
+    @pytest.mark.parametrize("text", ["Sunday, 06-Nov-94 08:49:37 GMT", "Mon, 01 Jan 0001 00:00:00 GMT"])
+    def test_the_service_reads_the_older_format_too(self, text):
+        """That of RFC 850, https://learn.microsoft.com/rest/api/batchservice/common-parameters-and-headers."""
+        check_conditions({"if-modified-since": text}, VERSION, reading=True)
+
+    def test_a_time_may_be_the_last_of_all(self):
+        """Some clients mean "never" by it."""
+        check_conditions({"if-unmodified-since": "Fri, 31 Dec 9999 23:59:59 GMT"}, VERSION, reading=True)
 
 
 class TestOverTheWire:

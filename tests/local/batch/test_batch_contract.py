@@ -80,13 +80,13 @@ def drive_pools(client, wait_until, virtual_machine):
     assert [client.get_node("pool", node.id).state for node in nodes] == ["idle", "idle"]
     counts = next(counts for counts in client.list_pool_node_counts(filter="poolId eq 'pool'"))
     assert (counts.pool_id, counts.dedicated.idle) == ("pool", 2)
-    client.update_pool("pool", models.BatchPoolUpdateOptions(display_name="shown"))
+    client.update_pool("pool", models.BatchPoolUpdateOptions(start_task=models.BatchStartTask(command_line="true")))
     replacement = models.BatchPoolReplaceOptions(
         application_package_references=[], metadata=[models.BatchMetadataItem(name="a", value="b")]
     )
     client.replace_pool_properties("pool", replacement)
     listed = {pool.id: pool for pool in client.list_pools()}
-    assert (listed["pool"].display_name, listed["pool"].metadata[0].value) == ("shown", "b")
+    assert (listed["pool"].start_task, listed["pool"].metadata[0].value) == (None, "b")
     images = list(client.list_supported_images(filter="verificationType eq 'verified'"))
     assert any(image.image_reference.offer == "ubuntu-24_04-lts" for image in images)
     client.begin_delete_pool("pool", polling_interval=0).wait()

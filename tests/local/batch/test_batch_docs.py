@@ -40,6 +40,7 @@ def test_every_operation_is_named_where_it_belongs():
         ("/pools", {"vmSize": "m", "enableAutoScale": True}, "enableAutoScale"),
         ("/jobs/{job}/tasks", {"multiInstanceSettings": {}}, "multiInstanceSettings"),
         ("/jobs/{job}/tasks", {"applicationPackageReferences": [{}]}, "applicationPackageReferences"),
+        ("/jobs/{job}/tasks", {"authenticationTokenSettings": {"access": ["job"]}}, "authenticationTokenSettings"),
         (
             "/jobs/{job}/tasks",
             {"resourceFiles": [{"autoStorageContainerName": "c"}]},

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
+import threading
 from datetime import timedelta
 
 import pytest
 from azure.batch import models
 from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
+from azure.core.rest import HttpRequest
+
+from local.batch.node.task_files import list_files
+from tests.local.batch.blocking import send
 
 MAKE_FOLDERS = "/bin/sh -c 'mkdir -p full/deep empty; echo 1 > full/deep/file; ln -s /etc link'"
 
@@ -46,11 +52,54 @@ def test_a_link_is_deleted_not_what_it_points_to(client, job_id):
         client.delete_task_file(job_id, "task", "../../..", recursive=True)
 
 
+@pytest.mark.parametrize("name", ["x" * 300, "a/" * 3000, "stdout.txt/x", "wd", "wd/pipe"])
+def test_what_is_no_file_is_not_found(client, run_task, name):
+    """Names that no file can have, folders, and pipes, which would never end."""
+    job_id = run_task("/bin/sh -c 'mkfifo pipe'").url.split("/")[-3]
+    with pytest.raises(ResourceNotFoundError) as refusal:
+        send(client, "GET", f"/jobs/{job_id}/tasks/task/files/{name}")
+    assert refusal.value.error.code == "FileNotFound"
+
+
+@pytest.mark.parametrize("text", ["1", "yes", ""])
+def test_recursive_is_true_or_false(client, job_id, text):
+    """Anything else is a mistake, not false."""
+    with pytest.raises(HttpResponseError) as refusal:
+        client.send_request(
+            HttpRequest(
+                "GET", f"/jobs/{job_id}/tasks/task/files", params={"api-version": "2025-06-01", "recursive": text}
+            )
+        )
+    assert (refusal.value.status_code, refusal.value.error.code) == (400, "InvalidQueryParameterValue")
+
+
 def test_what_is_not_there_cannot_be_deleted(client, job_id):
     """FileNotFound."""
     with pytest.raises(ResourceNotFoundError) as refusal:
         client.delete_task_file(job_id, "task", "wd/none")
     assert refusal.value.error.code == "FileNotFound"
+
+
+def test_files_are_listed_while_a_task_removes_them(tmp_path):
+    """What is gone is not listed, and what is there is."""
+    (tmp_path / "stays").touch()
+    stop = threading.Event()
+    churn = threading.Thread(target=make_and_remove_folders, args=(tmp_path, stop))
+    churn.start()
+    try:
+        assert all("stays" in {file.name for file in list_files(tmp_path, recursive=True)} for _ in range(500))
+    finally:
+        stop.set()
+        churn.join()
+
+
+def make_and_remove_folders(directory, stop: threading.Event) -> None:
+    """Do so until asked to stop."""
+    while not stop.is_set():
+        for number in range(20):
+            (directory / f"{number}" / "inner").mkdir(parents=True)
+        for number in range(20):
+            shutil.rmtree(directory / f"{number}")
 
 
 def test_files_are_listed_by_how_their_names_start(client, job_id):

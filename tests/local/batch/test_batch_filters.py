@@ -89,6 +89,19 @@ def test_each_listing_takes_its_properties_and_their_operators_only(text, reason
     assert reason in refusal_of(text).details["Reason"]
 
 
+@pytest.mark.parametrize(("before", "after"), [("(", ")"), ("not ", "")])
+def test_a_filter_may_be_nested_but_not_without_end(before, after):
+    """Beyond a limit it is refused, as any other that cannot be read."""
+    assert parse_filter(f"{before * 98}state eq 'active'{after * 98}", FILTERABLE["tasks"])(TASK)
+    assert "levels deep" in refusal_of(f"{before * 5000}state eq 'active'{after * 5000}").details["Reason"]
+
+
+def test_a_filter_may_be_long():
+    """A list of ids, as clients make it that want to know of some tasks only."""
+    ids = " or ".join(f"id eq '{number}'" for number in range(2000))
+    assert parse_filter(f"{ids} or id eq 'it''s-1'", FILTERABLE["tasks"])(TASK)
+
+
 def test_nodes_are_filtered_by_any_of_their_states():
     """Also by those that they have only when something goes wrong."""
     passes = parse_filter("state eq 'starttaskfailed'", FILTERABLE["nodes"])

@@ -83,6 +83,18 @@ class TestCommand:
         execution = run_task("true", **in_container("--entrypoint")).execution_info
         assert execution.failure_info.code == "ContainerInvalidSettings"
 
+    @pytest.mark.parametrize(
+        ("options", "code"),
+        [
+            ("--user 99999999999", "ContainerInvalidSettings"),
+            ("--workdir /none", "CommandProgramNotFound"),
+        ],
+    )
+    def test_run_options_that_nothing_comes_of_are_a_failure(self, run_task, options, code):
+        """Not the end of the node."""
+        execution = run_task("true", **in_container(options)).execution_info
+        assert execution.failure_info.code == code
+
     def test_an_image_s_own_entry_point_needs_an_engine(self, run_task):
         """An empty command line asks for it, and only a container may have one."""
         failure = run_task("", **in_container()).execution_info.failure_info

@@ -46,12 +46,30 @@ def directories(tmp_path):
         ("**/.git/*.txt", ["out/.git/d.txt"]),
         ("../std*.txt", ["../stderr.txt", "../stdout.txt"]),
         ("../stdout.txt", ["../stdout.txt"]),
+        ("*.*x*", ["a.txt"]),
+        ("*a*.*t*t", ["a.txt"]),
+        ("**/out/**/deep/**/*.txt", ["out/deep/c.txt"]),
+        ("**/**/**/c.*", ["out/deep/c.txt"]),
+        ("[z-a].txt", []),
     ],
 )
 def test_a_pattern_matches_files(directories, pattern, names):
     """`*` and `?` stay within a folder, `**` does not; names with a leading dot need one in the pattern."""
     found = FilePattern.parse(pattern, directories.working).files()
     assert [file.resolve() for file in found] == [(directories.working / name).resolve() for name in names]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name"),
+    [("**/" * 30 + "x", "x"), ("**/" + "*a" * 30 + "x", "a" * 200 + "x"), ("**/*a/" * 15 + "x", "x")],
+)
+def test_many_wildcards_are_no_burden(tmp_path, pattern, name):
+    """Every way to share a name out among them would take for ever, and the service with it."""
+    folder = tmp_path / ("aa/" * 40)
+    folder.mkdir(parents=True)
+    for made in ("x", "a" * 200, "a" * 200 + "x"):
+        (folder / made).touch()
+    assert FilePattern.parse(pattern, tmp_path).files() == [folder / name]
 
 
 @pytest.mark.parametrize(

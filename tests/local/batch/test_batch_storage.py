@@ -145,6 +145,9 @@ class TestResourceFiles:
             (lambda c: models.ResourceFile(http_url=c.blob_url("none"), file_path="a"), "BlobNotFound"),
             (lambda c: models.ResourceFile(http_url=broken(c.blob_url("x")), file_path="a"), "BlobAccessDenied"),
             (lambda _: models.ResourceFile(http_url="http://127.0.0.1:1/a", file_path="a"), "BlobDownloadMiscError"),
+            (lambda _: models.ResourceFile(http_url="file:///etc/hosts", file_path="a"), "BlobDownloadMiscError"),
+            (lambda _: models.ResourceFile(http_url="http://[::1", file_path="a"), "BlobDownloadMiscError"),
+            (lambda c: models.ResourceFile(http_url=c.blob_url("x"), file_path="\0"), "ResourceFileWriteFailed"),
             (lambda c: models.ResourceFile(storage_container_url=broken(c.url)), "ResourceContainerAccessDenied"),
             (
                 lambda _: models.ResourceFile(storage_container_url="http://127.0.0.1:1/account/c"),
