@@ -74,6 +74,11 @@ class RunBody(Document):
     unfinished: dict[str, tuple[int, ...]] = Field(default_factory=dict)
     repeated_rounds: tuple[int, ...] = ()
 
+    @property
+    def is_partly_unfinished(self) -> bool:
+        """Whether items of a fan-out were to be run again, and have not been; its other items have ended."""
+        return bool(self.unfinished.keys() - self.finished.keys())
+
 
 class Part(Document):
     """How up to a hundred tasks of a round ended: kept apart from the run document, for there may be thousands."""
@@ -248,8 +253,9 @@ class Run:
         return replace(self, progress=Progress(round=self.progress.round + 1, cancelled=self.progress.cancelled))
 
     def ending(self) -> Run:
-        """No more tasks are added, but a job exists: it is recorded as any other once it has ended."""
-        return replace(self, progress=self._running(self.progress.pool))
+        """No more tasks are added, but a job exists: it is recorded as any other once it has ended, parts and all."""
+        body = self.body.model_copy(update={"has_parts": True})
+        return replace(self, body=body, progress=self._running(self.progress.pool))
 
     def rejected(self, rejection: Rejection) -> Run:
         """The run cannot go on."""
