@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from shared.manifest import Flow, Manifest
     from shared.outcome import Outcome
     from shared.outputs import TaskFiles
-    from shared.planned import ExpectedTask
+    from shared.planned import ExpectedRound, ExpectedTask
     from shared.printed import Printed
     from shared.run import Run
 
@@ -115,6 +115,22 @@ def _failure_of_items(items: Sequence[ItemRecord]) -> Failure | None:
     index, first = failed[0]
     message = f"{len(failed)} of {len(items)} items failed; the first, [{index}]: {first.message}"
     return Failure(category=first.category, code=first.code, message=message)
+
+
+def with_unfinished(run: Run, plan: ExpectedRound) -> Run:
+    """The run with its fan-outs of which some items were to run again in the round of that plan, but do not any more.
+
+    Those are SKIPPED; `run.items` holds how the others ended.
+    """
+    names = run.body.unfinished.keys() - run.body.finished.keys()
+    items = {**(run.items or {})}
+    for name in names:
+        again = [task.item for task in plan.tasks if task.name == name and task.item]
+        skipped = {item.index: ItemRecord(index=item.index, value=item.value, state=State.SKIPPED) for item in again}
+        ended = {item.index: item for item in items.get(name, ())}
+        items[name] = tuple(each for _, each in sorted({**skipped, **ended}.items()))
+    records = [fan_out_record(name, items[name]) for name in names if items[name]]
+    return run.ended(records, run.body.detected).with_items(items)
 
 
 def no_items(name: str) -> TaskRecord:

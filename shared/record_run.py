@@ -112,7 +112,7 @@ def _finish_round(app: App, ended: EndedRound, manifest: Manifest, part: Part, d
     if current is None or not current.is_running(round_number):
         return
     run = current.ended(_records(app, ended, part), detected)
-    if ended.repeated and not run.progress.cancelled:
+    if ended.repeated:
         warnings = why_repeated(ended.plan, ended.batch_tasks)
         run = run.repeated(unfinished_items(ended.plan, ended.repeated), warnings)
         tell(
