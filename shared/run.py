@@ -52,6 +52,7 @@ class Rejection(Document):
 class RunBody(Document):
     """The body of the run document: all that later planning, recording and closing need.
 
+    `default_pool` is the app's own when the run was accepted: what a round holds must not change while it runs.
     `finished` are the tasks that have ended; `unfinished` the items, by fan-out, that the current round runs again.
     `repeated_rounds` run what failed before its commands began.
     """
@@ -61,6 +62,7 @@ class RunBody(Document):
     manifest: ManifestBlob
     dropped: datetime
     accepted: datetime
+    default_pool: str | None = None
     submitted: datetime | None = None
     rejection: Rejection | None = None
     detected: datetime | None = None

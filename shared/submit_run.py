@@ -75,6 +75,7 @@ def _accepted(app: App, drop: Drop) -> Run:
         manifest=drop.manifest,
         dropped=drop.last_modified,
         accepted=app.now(),
+        default_pool=app.settings.batch.pool_id,
     )
     return Run(body, Progress())
 

@@ -105,3 +105,19 @@ def test_a_setting_that_changed_meanwhile_does_not_keep_results_from_being_recor
     world.app = replace(App.of(replace(world.settings, secrets={})), events=world.outbox)
     world.finish()
     assert list(world.record(run)["tasks"][0]["outputs"]["outputFiles"]) == ["a.txt"]
+
+
+def test_another_default_pool_does_not_change_what_a_round_held(world) -> None:
+    """Otherwise the second task would not be looked for in the job, and be run once more on the other pool."""
+    text = (
+        "tasks:\n- {id: named, taskRunner: {type: io.kestra.plugin.ee.azure.runner.Batch, poolId: local}, "
+        "commands: ['echo']}\n- {id: default, dependsOn: [], commands: ['echo']}\n"
+    )
+    run = world.take(text=text)
+    world.app = replace(
+        world.app, settings=replace(world.settings, batch=replace(world.settings.batch, pool_id="other"))
+    )
+    world.finish()
+    record = world.record(run)
+    assert [(task["id"], task["state"]) for task in record["tasks"]] == [("named", "SUCCESS"), ("default", "SUCCESS")]
+    assert len(record["jobs"]) == 1
