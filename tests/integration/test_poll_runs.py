@@ -53,13 +53,15 @@ def test_a_run_that_cannot_be_recorded_ends_in_a_record_that_says_so(world) -> N
 
 
 def test_a_job_that_vanished_ends_its_run(world) -> None:
-    """Deleted by hand, say."""
+    """Deleted by hand, say; the record says so, for neither the task nor the manifest is at fault."""
     run = world.take(text="commands: [sleep 600]")
     world.app.batch.delete(f"{run}-1")
     world.await_end(run)
     world.finish()
     record = world.record(run)
     assert (record["state"], record["tasks"][0]["state"]) == ("FAILED", "SKIPPED")
+    assert (record["failure"]["code"], record["failure"]["category"]) == ("EndedByHand", "infrastructure")
+    assert f"the job {run}-1, or tasks of it, were ended or deleted by hand" in record["failure"]["message"]
 
 
 def test_a_tick_that_fails_fails_no_run(world) -> None:

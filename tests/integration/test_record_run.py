@@ -8,7 +8,7 @@ from datetime import datetime
 
 import pytest
 
-from shared import record_run
+from shared import poll_runs, record_run
 from shared.app import App
 from shared.events import JobEnded
 
@@ -95,6 +95,21 @@ def test_at_the_flows_timeout_a_task_has_failed_and_the_record_says_so(world) ->
     record = world.record(run)
     assert [task["state"] for task in record["tasks"]] == ["FAILED", "SKIPPED"]
     assert record["tasks"][0]["failure"]["code"] == "FlowTimeout"
+
+
+def test_at_the_flows_timeout_a_task_that_found_no_node_explains_the_failure(world) -> None:
+    """A task of the same pool holds all slots of its only node; what never began has no failure of its own."""
+    slots = world.app.batch.pools(at_least="local")["local"].slots_per_node
+    busy = world.take("busy.yaml", f"foreach: {slots}\ncommands: [sleep 60]")
+    run = world.take(text="timeout: PT1S\ntasks: [{id: late, commands: [echo]}]")
+    world.await_end(run)
+    poll_runs.poll(world.app)
+    world.deliver()
+    world.app.batch.terminate(f"{busy}-1")
+    record = world.record(run)
+    assert (record["state"], record["tasks"][0]["state"]) == ("FAILED", "SKIPPED")
+    assert (record["failure"]["code"], record["failure"]["category"]) == ("FlowTimeout", "user")
+    assert record["failure"]["message"].endswith("before these tasks had begun: late")
 
 
 def test_a_setting_that_changed_meanwhile_does_not_keep_results_from_being_recorded(make_world) -> None:
