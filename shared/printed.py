@@ -24,6 +24,7 @@ MAX_METRICS = 1_000
 MAX_VARS_BYTES = 1024 * 1024
 MAX_LINE = MAX_VARS_BYTES
 MAX_DEPTH = 50
+PRINTED = "::{"
 _LINE = re.compile(r"^::(\{.*\})::\s*$")
 
 
@@ -46,9 +47,9 @@ class Printed:
     warnings: list[str] = field(default_factory=list)
     _bytes: int = 0
 
-    def read(self, stream: str, lines: Iterable[str]) -> None:
-        """Take in the lines of a stream (its name is for messages); those without the protocol are passed over."""
-        for number, line in enumerate(lines, start=1):
+    def read(self, stream: str, lines: Iterable[tuple[int, str]]) -> None:
+        """Take in numbered lines of a stream (its name is for messages); those without the protocol are passed over."""
+        for number, line in lines:
             match = _LINE.match(line)
             if match:
                 self._take(f"{stream} line {number}", match[1])

@@ -11,7 +11,7 @@ from shared.printed import Printed
 
 def printed(*lines: str) -> Printed:
     result = Printed()
-    result.read("stdout.txt", lines)
+    result.read("stdout.txt", enumerate(lines, start=1))
     return result
 
 
