@@ -154,7 +154,8 @@ def build_record(
     `manifest` is None if it cannot be read, `state` if the tasks decide on it.
     """
     flow = manifest.flow if manifest else None
-    tasks = _all_tasks(run, flow)
+    is_collected = failure is None or failure.code != NOT_RECORDED
+    tasks = _all_tasks(run, flow if is_collected else None)
     rejection = run.body.rejection
     return Record(
         run_id=run.id,
@@ -182,7 +183,10 @@ def build_record(
 
 
 def _all_tasks(run: Run, flow: Flow | None) -> tuple[TaskRecord, ...]:
-    """The tasks that have ended, and, if any task was ever submitted, those that never came to it as SKIPPED."""
+    """The tasks that have ended, and, if any task was ever submitted, those that never came to it as SKIPPED.
+
+    The latter only where there is a flow: of a round that could not be collected nobody knows which of its tasks ran.
+    """
     finished = {name: _with_items(task, run) for name, task in run.body.finished.items()}
     if flow is None or not (finished or run.body.jobs):
         return tuple(finished.values())

@@ -52,6 +52,14 @@ def test_a_run_that_cannot_be_recorded_ends_in_a_record_that_says_so(world) -> N
     assert world.names("runs") == world.names("staging") == []
 
 
+def test_a_run_whose_results_could_not_be_collected_says_nothing_of_tasks_of_which_nothing_is_known(world) -> None:
+    """They ran; a record that calls them skipped would not be true."""
+    (run,) = ended(world, "m")
+    record_run.record(world.app, JobEnded(run, 1, last=True))
+    record = world.record(run)
+    assert (record["state"], record["failure"]["code"], record["tasks"]) == ("FAILED", "NotRecorded", [])
+
+
 def test_a_job_that_vanished_ends_its_run(world) -> None:
     """Deleted by hand, say; the record says so, for neither the task nor the manifest is at fault."""
     run = world.take(text="commands: [sleep 600]")
