@@ -8,6 +8,7 @@ from datetime import timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from shared.outcome import ENDED_BY_HAND
 from shared.record_builder import NOT_RECORDED
 from shared.report.text import count, duration, size
 from shared.states import JobReason, State
@@ -74,6 +75,8 @@ def headline(record: Record) -> str:
             return " ".join(filter(None, sentences))
     if record.failure and record.failure.code == NOT_RECORDED:
         return "The job ended, but its results could not be collected."
+    if record.failure and record.failure.code == ENDED_BY_HAND:
+        return "The job, or tasks of it, were ended or deleted by hand."
     return _what_became_of_tasks(record) or "The run failed before any of its tasks had ended."
 
 
