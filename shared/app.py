@@ -17,7 +17,7 @@ from azure.core.exceptions import AzureError
 
 from shared.batch import Batch
 from shared.clients import Clients
-from shared.errors import RunChanged, TryLater
+from shared.errors import RunChanged, RunUnreadable, TryLater
 from shared.events import Events
 from shared.inbox import Inbox
 from shared.log import Stage, log, tell, tell_bug
@@ -74,11 +74,12 @@ class App:
 def guarded(stage: Stage, *, run: str | None = None, blob: str | None = None) -> Iterator[None]:
     """Keep one run's failure from all others: it is logged, and whatever was going on is tried again later.
 
-    What the services put off, and what somebody else moved on, is part of normal life; anything else is loud.
+    What the services put off, what somebody else moved on, and what only an operator can mend, is told in one line;
+    anything else is loud.
     """
     try:
         yield
-    except (RunChanged, TryLater, AzureError) as expected:
+    except (RunChanged, RunUnreadable, TryLater, AzureError) as expected:
         tell(stage, "put-off", level=logging.WARNING, run=run, blob=blob, reason=str(expected).partition("\n")[0])
     except Exception:  # noqa: BLE001 - a bug of ours must not stop the runs that it does not concern
         tell_bug(stage, "failed", run=run, blob=blob)

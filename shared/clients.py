@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 BATCH_TRIES_AGAIN = 3
 LONGEST_BATCH_PAUSE_SECONDS = 3
+STORAGE_PIECE_BYTES = 4 * 1024 * 1024
+"""The SDK's own first piece of a download is 32 MiB, in memory, and logs are read sixteen at a time."""
 STORAGE_TRIES_AGAIN = 2
 STORAGE_PAUSE_SECONDS = 2
 """The SDK's own three tries take 80 s, also where it is a token that cannot be had: longer than an invocation may
@@ -56,9 +58,10 @@ class Clients:
 
         storage = self._settings.storage
         retry = LinearRetry(backoff=STORAGE_PAUSE_SECONDS, retry_total=STORAGE_TRIES_AGAIN, random_jitter_range=1)
+        options: dict[str, Any] = {"retry_policy": retry, "max_single_get_size": STORAGE_PIECE_BYTES}
         if storage.connection_string:
-            return BlobServiceClient.from_connection_string(storage.connection_string, retry_policy=retry)
-        return BlobServiceClient(storage.blob_endpoint, credential=self._identity, retry_policy=retry)
+            return BlobServiceClient.from_connection_string(storage.connection_string, **options)
+        return BlobServiceClient(storage.blob_endpoint, credential=self._identity, **options)
 
     @cached_property
     def batch(self) -> BatchClient:

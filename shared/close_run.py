@@ -8,9 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shared.log import Stage, tell, tell_bug
-from shared.plan import manifest_of, staging_of
+from shared.outside import Needs
+from shared.plan import expected_round, manifest_of, staging_of
 from shared.record import Failure
-from shared.record_builder import build_record, items_apart
+from shared.record_builder import build_record, items_apart, with_unfinished
 from shared.run_id import job_id
 from shared.states import FailureCategory, State
 
@@ -23,15 +24,28 @@ if TYPE_CHECKING:
 
 def finish(app: App, run: Run, state: State | None = None, failure: Failure | None = None) -> None:
     """Write report and record, once, and close the run. Without a `state`, those of its tasks decide."""
-    if any(task.items for task in run.body.finished.values()):
+    manifest = _manifest(run)
+    if run.body.is_partly_unfinished or any(task.items for task in run.body.finished.values()):
         run = run.with_items(app.parts.items(run.id))
-    record = build_record(run, _manifest(run), state, failure, now=app.now())
+    if run.body.is_partly_unfinished and manifest:
+        run = _with_unfinished(app, run, manifest)
+    record = build_record(run, manifest, state, failure, now=app.now())
     if items := items_apart(run):
         app.results.write_items(run, items)
     _write_report(app, run, record)
     app.results.write_record(run, record)
     tell(Stage.RECORD, "recorded", run=run.id, state=record.state, ms=_milliseconds(run, record))
     close(app, run)
+
+
+def _with_unfinished(app: App, run: Run, manifest: Manifest) -> Run:
+    """The run with what it has of the fan-outs of which some items were to be run again."""
+    try:
+        plan = expected_round(manifest, run, app.settings)
+    except Exception:  # noqa: BLE001 - the run is recorded, if need be without them
+        tell_bug(Stage.RECORD, "unfinished-not-recorded", run=run.id)
+        return run
+    return run if isinstance(plan, Needs) else with_unfinished(run, plan)
 
 
 def _write_report(app: App, run: Run, record: Record) -> None:

@@ -14,11 +14,11 @@ from shared.outcome import at_flow_timeout, judge
 from shared.outputs import LOG_NAMES, StagedFiles, files_of
 from shared.parallel import in_parallel
 from shared.planned import PART_TASKS
-from shared.printed import MAX_STREAM_BYTES, MAX_VARS_BYTES, Printed
+from shared.printed import MAX_STREAM_BYTES, MAX_VARS_BYTES, PRINTED, Printed
 from shared.record import ItemRecord, TaskRecord
 from shared.record_builder import ended_task
 from shared.run import Part
-from shared.task_script import SCRIPT_EXIT_CODES, read_marker
+from shared.task_script import MARKER, SCRIPT_EXIT_CODES, read_marker
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -96,7 +96,7 @@ def _record(app: App, ended: EndedRound, task: ExpectedTask, files: TaskFiles) -
     for name in LOG_NAMES:
         log_file = files.logs.get(name)
         if log_file is not None:
-            printed.read(name, app.staging.lines(ended.plan.staging, log_file.source, MAX_STREAM_BYTES))
+            printed.read(name, app.staging.lines(ended.plan.staging, log_file.source, PRINTED, MAX_STREAM_BYTES))
             if log_file.source.bytes > MAX_STREAM_BYTES:
                 printed.warnings.append(
                     f"{name}: only the first {MAX_STREAM_BYTES >> 20} MiB were read for printed values"
@@ -115,6 +115,7 @@ def _outcome(app: App, ended: EndedRound, task: ExpectedTask, files: TaskFiles) 
     stderr = files.logs.get("stderr.txt")
     report = None
     if info is not None and info.exit_code in SCRIPT_EXIT_CODES and stderr is not None:
-        report = read_marker(app.staging.lines(ended.plan.staging, stderr.source, MAX_STREAM_BYTES))
+        lines = app.staging.lines(ended.plan.staging, stderr.source, MARKER, MAX_STREAM_BYTES)
+        report = read_marker(line for _, line in lines)
     outcome = judge(batch_task, report)
     return at_flow_timeout(outcome) if ended.ran_out_of_time else outcome

@@ -12,7 +12,8 @@
     │   ├── ServiceBusy     the service says so itself (429, 503): does not count as a try
     │   ├── QuotaReached    the quota of active jobs is used up: does not count as a try
     │   └── FilesChanged    a file changed while the run was being prepared: it is looked up again
-    └── RunChanged          the run document changed under us: whoever changed it goes on with the run
+    ├── RunChanged          the run document changed under us: whoever changed it goes on with the run
+    └── RunUnreadable       the operator's: a run document is damaged, or a newer version of the app wrote it
 
 Anything else that is raised is a bug, or a failure of the platform that an SDK reports: it is logged with the run id,
 the run stays open, and poll_runs tries again a bounded number of times.
@@ -103,3 +104,7 @@ class FilesChanged(TryLater):
 
 class RunChanged(RunnerError):
     """The run document is no longer the one that was read: it was changed or removed by another invocation."""
+
+
+class RunUnreadable(RunnerError):
+    """A run document is not one that this version of the app has written; it is left alone, and so is its run."""

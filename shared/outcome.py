@@ -16,6 +16,7 @@ from shared.record import Failure
 from shared.states import FailureCategory, State
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from shared.task_script import ScriptReport
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 TASK_ENDED = "TaskEnded"
 FLOW_TIMEOUT = "FlowTimeout"
 COMMANDS_FAILED = "CommandsFailed"
+ENDED_BY_HAND = "EndedByHand"
+MAX_NAMED = 10
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,16 @@ def at_flow_timeout(outcome: Outcome) -> Outcome:
     message = "the flow's timeout was over before the task had ended"
     failure = Failure(category=FailureCategory.USER, code=FLOW_TIMEOUT, message=message)
     return replace(outcome, state=State.FAILED, failure=failure)
+
+
+def why_undone(names: Sequence[str], job_id: str, *, ran_out_of_time: bool) -> Failure:
+    """Why tasks of an ended job have not ended although none failed; nothing of the app's own leads to that."""
+    tasks = ", ".join(names[:MAX_NAMED]) + (f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else "")
+    if ran_out_of_time:
+        message = f"the flow's timeout was over before these tasks had begun: {tasks}"
+        return Failure(category=FailureCategory.USER, code=FLOW_TIMEOUT, message=message)
+    message = f"the job {job_id}, or tasks of it, were ended or deleted by hand; these tasks have not ended: {tasks}"
+    return Failure(category=FailureCategory.INFRASTRUCTURE, code=ENDED_BY_HAND, message=message)
 
 
 def judge(task: models.BatchTask | None, report: ScriptReport | None = None) -> Outcome:

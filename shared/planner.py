@@ -207,7 +207,8 @@ class Planner:
         """The pool of a task."""
         task = self._tasks[name][1]
         rendering = self._rendering(name)
-        pool = rendering.optional(("taskRunner", "poolId"), task.task_runner.pool_id) or self._settings.batch.pool_id
+        default = self._run.body.default_pool or self._settings.batch.pool_id
+        pool = rendering.optional(("taskRunner", "poolId"), task.task_runner.pool_id) or default
         if pool is None:
             rendering.fail(("taskRunner",), "no pool: name one in `poolId`, or set the app setting BATCH_POOL_ID")
         return pool or ""

@@ -114,9 +114,10 @@ def remove_orphans(app: App, live: LiveJobs, open_runs: set[str]) -> None:
     """
     ours = ((job, run_of_job(job)) for job, origin in live.active.items() if origin == app.settings.origin)
     for job, run in itertools.islice(((job, run) for job, run in ours if run and run not in open_runs), MAX_ORPHANS):
-        if app.runs.load(run) is None:
-            tell(Stage.POLL, "orphan-deleted", level=logging.WARNING, run=run, job=job)
-            app.batch.delete(job)
+        with guarded(Stage.POLL, run=run):
+            if app.runs.load(run) is None:
+                tell(Stage.POLL, "orphan-deleted", level=logging.WARNING, run=run, job=job)
+                app.batch.delete(job)
 
 
 def submit_queued(app: App, runs: list[ListedRun], now: datetime, deadline: datetime) -> None:

@@ -22,7 +22,9 @@ MAX_STREAM_BYTES = 64 * 1024 * 1024
 MAX_WARNINGS = 100
 MAX_METRICS = 1_000
 MAX_VARS_BYTES = 1024 * 1024
+MAX_LINE = MAX_VARS_BYTES
 MAX_DEPTH = 50
+PRINTED = "::{"
 _LINE = re.compile(r"^::(\{.*\})::\s*$")
 
 
@@ -45,14 +47,17 @@ class Printed:
     warnings: list[str] = field(default_factory=list)
     _bytes: int = 0
 
-    def read(self, stream: str, lines: Iterable[str]) -> None:
-        """Take in the lines of a stream (its name is for messages); those without the protocol are passed over."""
-        for number, line in enumerate(lines, start=1):
+    def read(self, stream: str, lines: Iterable[tuple[int, str]]) -> None:
+        """Take in numbered lines of a stream (its name is for messages); those without the protocol are passed over."""
+        for number, line in lines:
             match = _LINE.match(line)
             if match:
                 self._take(f"{stream} line {number}", match[1])
 
     def _take(self, where: str, text: str) -> None:
+        if len(text) > MAX_LINE:  # parsed, it may take fifty times the memory
+            self._warn(f"{where}: its values are lost: a line may have {MAX_LINE >> 10} KiB")
+            return
         try:
             message = json.loads(text)
             outputs = _keepable(message.get("outputs", {}))
@@ -91,16 +96,17 @@ class Printed:
 
 def _keepable(value: object) -> object:
     """The value, if it can stand in a record; a ValueError says why not."""
-    json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
-    if _depth(value) > MAX_DEPTH:
+    if _is_deeper(value, MAX_DEPTH):
         raise ValueError(f"they are nested deeper than {MAX_DEPTH} levels")
+    json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
     return value
 
 
-def _depth(value: object) -> int:
+def _is_deeper(value: object, levels: int) -> bool:
+    """Whether a value is nested in more than so many levels; looks no deeper than that, as Python could not."""
     match value:
         case dict():
-            return 1 + max(map(_depth, value.values()), default=0)
+            return levels == 0 or any(_is_deeper(each, levels - 1) for each in value.values())
         case list():
-            return 1 + max(map(_depth, value), default=0)
-    return 0
+            return levels == 0 or any(_is_deeper(each, levels - 1) for each in value)
+    return False

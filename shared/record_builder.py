@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from shared.manifest import Flow, Manifest
     from shared.outcome import Outcome
     from shared.outputs import TaskFiles
-    from shared.planned import ExpectedTask
+    from shared.planned import ExpectedRound, ExpectedTask
     from shared.printed import Printed
     from shared.run import Run
 
@@ -117,6 +117,22 @@ def _failure_of_items(items: Sequence[ItemRecord]) -> Failure | None:
     return Failure(category=first.category, code=first.code, message=message)
 
 
+def with_unfinished(run: Run, plan: ExpectedRound) -> Run:
+    """The run with its fan-outs of which some items were to run again in the round of that plan, but do not any more.
+
+    Those are SKIPPED; `run.items` holds how the others ended.
+    """
+    names = run.body.unfinished.keys() - run.body.finished.keys()
+    items = {**(run.items or {})}
+    for name in names:
+        again = [task.item for task in plan.tasks if task.name == name and task.item]
+        skipped = {item.index: ItemRecord(index=item.index, value=item.value, state=State.SKIPPED) for item in again}
+        ended = {item.index: item for item in items.get(name, ())}
+        items[name] = tuple(each for _, each in sorted({**skipped, **ended}.items()))
+    records = [fan_out_record(name, items[name]) for name in names if items[name]]
+    return run.ended(records, run.body.detected).with_items(items)
+
+
 def no_items(name: str) -> TaskRecord:
     """The record of a fan-out without items: there was nothing to do."""
     return TaskRecord(id=name, state=State.SUCCESS, items=ItemsSummary(count=0, states={}))
@@ -138,7 +154,8 @@ def build_record(
     `manifest` is None if it cannot be read, `state` if the tasks decide on it.
     """
     flow = manifest.flow if manifest else None
-    tasks = _all_tasks(run, flow)
+    is_collected = failure is None or failure.code != NOT_RECORDED
+    tasks = _all_tasks(run, flow if is_collected else None)
     rejection = run.body.rejection
     return Record(
         run_id=run.id,
@@ -166,7 +183,10 @@ def build_record(
 
 
 def _all_tasks(run: Run, flow: Flow | None) -> tuple[TaskRecord, ...]:
-    """The tasks that have ended, and, if any task was ever submitted, those that never came to it as SKIPPED."""
+    """The tasks that have ended, and, if any task was ever submitted, those that never came to it as SKIPPED.
+
+    The latter only where there is a flow: of a round that could not be collected nobody knows which of its tasks ran.
+    """
     finished = {name: _with_items(task, run) for name, task in run.body.finished.items()}
     if flow is None or not (finished or run.body.jobs):
         return tuple(finished.values())

@@ -20,7 +20,7 @@ from shared.collect import EndedRound, collect
 from shared.errors import ManifestError
 from shared.events import JobEnded
 from shared.log import Stage, milliseconds_since, tell
-from shared.outcome import was_ended
+from shared.outcome import was_ended, why_undone
 from shared.outside import Needs
 from shared.plan import manifest_of, plan_round
 from shared.read_outside import expected
@@ -112,7 +112,7 @@ def _finish_round(app: App, ended: EndedRound, manifest: Manifest, part: Part, d
     if current is None or not current.is_running(round_number):
         return
     run = current.ended(_records(app, ended, part), detected)
-    if ended.repeated and not run.progress.cancelled:
+    if ended.repeated:
         warnings = why_repeated(ended.plan, ended.batch_tasks)
         run = run.repeated(unfinished_items(ended.plan, ended.repeated), warnings)
         tell(
@@ -124,9 +124,18 @@ def _finish_round(app: App, ended: EndedRound, manifest: Manifest, part: Part, d
             tasks=len(ended.repeated),
         )
     elif run.progress.cancelled or run.body.rejection is not None or not _is_anything_left(app, manifest, run):
-        finish(app, run)
+        finish(app, run, failure=_why_undone(app, run))
         return
     submit(app, app.runs.save(run.next_round()))
+
+
+def _why_undone(app: App, run: Run) -> Failure | None:
+    """What the record says of tasks that have not ended, if no task's failure and no request explains it."""
+    records = run.body.finished.values()
+    undone = [task.id for task in records if task.state is State.SKIPPED]
+    if not undone or run.progress.cancelled or run.body.rejection or any(task.failure for task in records):
+        return None
+    return why_undone(undone, run.job_id, ran_out_of_time=app.batch.ran_out_of_time(run.job_id))
 
 
 def _records(app: App, ended: EndedRound, part: Part) -> Iterator[TaskRecord]:

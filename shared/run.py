@@ -52,6 +52,7 @@ class Rejection(Document):
 class RunBody(Document):
     """The body of the run document: all that later planning, recording and closing need.
 
+    `default_pool` is the app's own when the run was accepted: what a round holds must not change while it runs.
     `finished` are the tasks that have ended; `unfinished` the items, by fan-out, that the current round runs again.
     `repeated_rounds` run what failed before its commands began.
     """
@@ -61,6 +62,7 @@ class RunBody(Document):
     manifest: ManifestBlob
     dropped: datetime
     accepted: datetime
+    default_pool: str | None = None
     submitted: datetime | None = None
     rejection: Rejection | None = None
     detected: datetime | None = None
@@ -73,6 +75,11 @@ class RunBody(Document):
     finished: dict[str, TaskRecord] = Field(default_factory=dict)
     unfinished: dict[str, tuple[int, ...]] = Field(default_factory=dict)
     repeated_rounds: tuple[int, ...] = ()
+
+    @property
+    def is_partly_unfinished(self) -> bool:
+        """Whether items of a fan-out were to be run again, and have not been; its other items have ended."""
+        return bool(self.unfinished.keys() - self.finished.keys())
 
 
 class Part(Document):
@@ -248,8 +255,9 @@ class Run:
         return replace(self, progress=Progress(round=self.progress.round + 1, cancelled=self.progress.cancelled))
 
     def ending(self) -> Run:
-        """No more tasks are added, but a job exists: it is recorded as any other once it has ended."""
-        return replace(self, progress=self._running(self.progress.pool))
+        """No more tasks are added, but a job exists: it is recorded as any other once it has ended, parts and all."""
+        body = self.body.model_copy(update={"has_parts": True})
+        return replace(self, body=body, progress=self._running(self.progress.pool))
 
     def rejected(self, rejection: Rejection) -> Run:
         """The run cannot go on."""

@@ -13,7 +13,7 @@ from azure.core import MatchConditions
 from azure.core.exceptions import ResourceExistsError, ResourceModifiedError, ResourceNotFoundError
 from azure.storage.blob import BlobPrefix, ContentSettings
 
-from shared.errors import RunChanged
+from shared.errors import RunChanged, RunUnreadable
 from shared.log import Stage, tell
 from shared.run import SCHEMA_VERSION, ListedRun, Progress, Run, RunBody
 
@@ -38,15 +38,21 @@ class RunStore:
             return None
 
     def load(self, run_id: str) -> Run | None:
-        """Read a run; None if it is not open, or was written by a newer version of the app."""
+        """Read a run; None if it is not open. Raises RunUnreadable; such a run is open, so nothing of it may go."""
         try:
             stream = self._container.download_blob(run_id + _SUFFIX)
         except ResourceNotFoundError:
             return None
-        progress = Progress.from_metadata(stream.properties.metadata)
-        if progress.schema_version != SCHEMA_VERSION:
-            return None
-        return Run(RunBody.model_validate_json(stream.readall()), progress, stream.properties.etag)
+        try:
+            progress = Progress.from_metadata(stream.properties.metadata)
+            if progress.schema_version != SCHEMA_VERSION:
+                raise RunUnreadable(f"The run {run_id} is that of a newer version of the app, which goes on with it.")
+            return Run(RunBody.model_validate_json(stream.readall()), progress, stream.properties.etag)
+        except (KeyError, ValueError) as error:
+            message = (
+                f"The document of the run {run_id} is damaged: remove it from the runs container, and delete its job."
+            )
+            raise RunUnreadable(message) from error
 
     def save(self, run: Run) -> Run:
         """Write a run that was read or written before. Raises RunChanged if somebody else did so since."""

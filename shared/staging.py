@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import time
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ from azure.storage.blob import ContainerSasPermissions, StorageErrorCode, genera
 
 from shared.batch_job import StagingAccess
 from shared.errors import FilesChanged, TryLater
+from shared.log_lines import lines_beginning
 from shared.outputs import StagedBlob
 from shared.outside import SourceFile, TextRead
 from shared.parallel import in_parallel
@@ -138,17 +138,12 @@ class Staging:
                 found.append(StagedBlob(blob.name, blob.size, bytes(md5).hex() if md5 else None))
         return found
 
-    def lines(self, container: str, blob: StagedBlob, max_bytes: int) -> Iterator[str]:
-        """The lines of a text, read piece by piece, as far as `max_bytes`; what is not UTF-8 is replaced."""
+    def lines(self, container: str, blob: StagedBlob, start: str, max_bytes: int) -> Iterator[tuple[int, str]]:
+        """The lines of a text that begin so, with their numbers; it is read piece by piece, as far as `max_bytes`."""
         if not blob.bytes:
             return  # an empty blob has no range that could be asked for
-        decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
-        rest = ""
-        for chunk in self._container(container).download_blob(blob.name, offset=0, length=max_bytes).chunks():
-            *lines, rest = (rest + decoder.decode(chunk)).split("\n")
-            yield from lines
-        if rest:
-            yield rest
+        stream = self._container(container).download_blob(blob.name, offset=0, length=max_bytes)
+        yield from lines_beginning(start, stream.chunks())
 
     def url(self, container: str, blob: str) -> str:
         """The address of a staged blob, as a source of copies within the account."""

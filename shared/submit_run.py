@@ -32,6 +32,7 @@ from shared.errors import (
     Problem,
     QuotaReached,
     RunChanged,
+    RunUnreadable,
     ServiceBusy,
     TryLater,
 )
@@ -74,6 +75,7 @@ def _accepted(app: App, drop: Drop) -> Run:
         manifest=drop.manifest,
         dropped=drop.last_modified,
         accepted=app.now(),
+        default_pool=app.settings.batch.pool_id,
     )
     return Run(body, Progress())
 
@@ -88,7 +90,7 @@ def submit(app: App, run: Run) -> Waiting | None:
         return _submit(app, run)
     except RunChanged as change:
         tell(Stage.SUBMIT, "moved-on-by-another", run=run.id, reason=str(change))
-    except TryLater as later:
+    except (TryLater, RunUnreadable) as later:
         tell(Stage.SUBMIT, "put-off", level=logging.WARNING, run=run.id, reason=str(later))
     return None
 

@@ -25,7 +25,7 @@ TIME_LIMIT_EXIT_CODE = 124
 SET_UP_EXIT_CODE = 125
 SCRIPT_EXIT_CODES = (TIME_LIMIT_EXIT_CODE, SET_UP_EXIT_CODE)
 GRACE_SECONDS = 10
-_MARKER = "azure-batch-task-runner"
+MARKER = "azure-batch-task-runner"
 
 
 class Marker(StrEnum):
@@ -91,7 +91,7 @@ def build(paths: Paths, commands: Commands | Mapping[int, Commands]) -> str:
     return _SCRIPT.format(
         task=paths.task,
         run=paths.run_id,
-        marker=_MARKER,
+        marker=MARKER,
         set_up_exit_code=SET_UP_EXIT_CODE,
         time_limit_exit_code=TIME_LIMIT_EXIT_CODE,
         inputs=shlex.quote(paths.inputs.rstrip("/")),
@@ -137,7 +137,7 @@ class ScriptReport:
     message: str
 
 
-_MARKER_LINE = re.compile(rf"^{_MARKER}: (\w+): (.*)$")
+_MARKER_LINE = re.compile(rf"^{MARKER}: (\w+): (.*)$")
 
 
 def read_marker(stderr: Iterable[str]) -> ScriptReport | None:

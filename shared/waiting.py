@@ -10,8 +10,11 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from shared.app import guarded
+from shared.log import Stage
 from shared.pool_health import why_tasks_wait
 from shared.record_builder import status_of
+from shared.run import SCHEMA_VERSION
 from shared.states import State, Waiting
 
 if TYPE_CHECKING:
@@ -43,12 +46,14 @@ def tell_why(app: App, runs: Sequence[ListedRun], now: datetime, deadline: datet
     for each in sorted(told, key=lambda each: each.run.last_write)[:MAX_TOLD]:
         if app.now() >= deadline:
             return
-        _tell(app, each)
+        with guarded(Stage.POLL, run=each.run.id):
+            _tell(app, each)
 
 
 def queue_places(runs: Sequence[ListedRun], now: datetime) -> list[Told]:
     """The places of the runs that wait behind one that waits for the quota, where it is time to tell them."""
-    queue = [run for run in runs if run.progress.state is State.QUEUED]
+    queued = [run for run in runs if run.progress.state is State.QUEUED]
+    queue = [run for run in queued if run.progress.schema_version == SCHEMA_VERSION]
     if not any(run.progress.waiting is Waiting.QUOTA for run in queue):
         return []
     return [

@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from local.commands.options import add_manifests, check_manifests
-from local.errors import LocalError, UsageError
+from local.errors import UsageError
 from local.printable import printable
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Check them all. Raises UsageError or LocalError."""
+    """Check them all. Raises UsageError."""
     check_manifests(arguments.manifests)
     from local.check_manifest import check, local_settings  # noqa: PLC0415 - with the SDKs, once the usage is right
     from shared.errors import SettingsError  # noqa: PLC0415
@@ -42,10 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
         settings = local_settings(os.environ)
     except SettingsError as error:
         raise UsageError(str(error)) from error
-    try:
-        found = [(manifest, check(manifest, settings)) for manifest in arguments.manifests]
-    except OSError as error:
-        raise LocalError(f"{error.filename} cannot be read: {error.strerror}.") from error
+    found = [(manifest, check(manifest, settings)) for manifest in arguments.manifests]
     for manifest, checked in found:
         for line in _findings(manifest, checked):
             print(printable(line), file=sys.stderr)

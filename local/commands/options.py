@@ -40,12 +40,17 @@ def add_run(parser: argparse.ArgumentParser) -> None:
 
 
 def check_manifests(manifests: Sequence[Path]) -> None:
-    """Raise UsageError for what is no file, or has not the name of a manifest."""
+    """Raise UsageError for what is no file, or cannot be read, or has not the name of a manifest."""
     for manifest in manifests:
         if not manifest.is_file():
             raise UsageError(f"There is no file {manifest}.")
         if manifest.suffix not in SUFFIXES:
             raise UsageError(f"{manifest} is not a manifest: its name must end in one of {', '.join(SUFFIXES)}.")
+        try:
+            with manifest.open("rb") as content:
+                content.read(1)
+        except OSError as error:
+            raise UsageError(f"{manifest} cannot be read: {error.strerror}.") from error
 
 
 def add_ports(parser: argparse.ArgumentParser) -> None:

@@ -94,9 +94,12 @@ class Results:
         path = (folder / file.name).resolve()
         if not path.is_relative_to(folder.resolve()):
             raise LocalError(f"The result {file.name} would be written outside of {folder}: it is not downloaded.")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("wb") as content:
-            for chunk in self.bytes_from(run, file.name, 0) if file.bytes else ():
-                content.write(chunk)
-                progress(len(chunk))
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("wb") as content:
+                for chunk in self.bytes_from(run, file.name, 0) if file.bytes else ():
+                    content.write(chunk)
+                    progress(len(chunk))
+        except OSError as error:
+            raise LocalError(f"The result {path} cannot be written: {error.strerror or error}.") from error
         return path

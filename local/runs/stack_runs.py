@@ -14,7 +14,7 @@ from local.runs.refs import RunRef, the_run
 from local.runs.results import Results
 from local.runs.tasks import BatchTasks, TaskView
 from shared.clients import Clients
-from shared.errors import ManifestError
+from shared.errors import ManifestError, RunUnreadable
 from shared.plan import manifest_of
 from shared.run_id import job_id
 from shared.run_store import RunStore
@@ -71,7 +71,13 @@ class StackRuns:
                     RunStore(clients.blobs.get_container_client(names.runs)),
                 )
             except AzureError as error:
-                raise LocalError(f"The stack does not answer: {error}") from error
+                reason = str(error).partition("\n")[0]
+                message = (
+                    f"The stack does not answer. If it was stopped, its runs go on once it is up again. ({reason})"
+                )
+                raise LocalError(message) from error
+            except RunUnreadable as error:
+                raise LocalError(str(error)) from error
 
     def open(self) -> list[ListedRun]:
         """All open runs, the oldest first."""

@@ -19,6 +19,7 @@ _BY_CODE = {
     "FlowTimeout": "Give the flow a longer `timeout`, or the pool more nodes.",
     "WorkingDirectoryNotWritable": "Use `runAs: root`, or an image whose user may write everywhere in the task.",
     "TmpNotWritable": "Use an image with a `/tmp` that can be written.",
+    "EndedByHand": "The manifest is not at fault: drop it again.",
     "TaskEnded": "It was stopped with its job, and may not be at fault: drop the manifest again.",
     "InputFileMissing": "An earlier task did not make this file: compare the name with that task's `outputFiles`.",
     "ContainerInvalidImage": "Check the name of `containerImage`, and the credentials of its registry.",

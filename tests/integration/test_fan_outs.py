@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 
 import pytest
+
+from shared import poll_runs
 
 RESULTS_FOLDER = "m"
 
@@ -201,6 +204,23 @@ def test_items_that_cannot_be_are_rejected_with_their_place(world, foreach: str,
     (error,) = record["errors"]
     assert message in f"{error['path']}: {error['message']}"
     assert error["line"] == 3
+
+
+def test_a_cancelled_fan_out_of_a_submitter_that_died_leaves_nothing_behind(world, monkeypatch) -> None:
+    """It died before the document could say that the run has parts."""
+    batch = world.app.batch
+    monkeypatch.setattr(batch, "end_when_tasks_end", lambda _: 1 / 0)
+    with contextlib.suppress(ZeroDivisionError):
+        world.take(text="id: t\nforeach: 2\ncommands: ['sleep 60']")
+    monkeypatch.undo()
+    (run,) = world.app.runs.list()
+    world.put("inbox", f"{run.id}.cancel")
+    poll_runs.poll(world.app)
+    world.await_end(run.id)
+    poll_runs.poll(world.app)
+    world.deliver()
+    assert world.record(run.id)["state"] == "KILLED"
+    assert world.names("runs") == world.names("staging") == world.names("inbox") == []
 
 
 def test_cancelling_a_fan_out_keeps_what_has_ended(world) -> None:

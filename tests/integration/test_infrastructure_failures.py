@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from shared import poll_runs, record_run
 from shared.repeat import MAX_REPEATED_ROUNDS
 
 IMAGE_PROBLEM = "run again, because it failed before its commands began: ContainerInvalidImage"
@@ -55,6 +56,45 @@ def test_only_the_items_that_failed_so_are_run_again(world) -> None:
     assert items["states"] == {"SUCCESS": 3}
     assert [item["index"] for item in items["records"]] == [0, 1, 2]
     assert items["records"][0]["ended"] < items["records"][1]["ended"]
+
+
+@pytest.mark.parametrize("when", ["while the round is collected", "while the next one waits"])
+def test_a_cancel_keeps_the_items_that_have_ended_of_a_fan_out_that_was_to_be_repeated(
+    world, monkeypatch, when
+) -> None:
+    """The next round is never submitted; the record tells of each item what became of it."""
+    world.nodes_fail(imagePulls=[{"image": "broken", "next": 9}])
+    run = world.take(
+        text="id: each\nforeach: [good, broken, fine]\ncontainerImage: '{{ item }}'\n"
+        "commands: ['echo > x.txt']\noutputFiles: [x.txt]"
+    )
+    world.await_end(run)
+    collect = record_run.collect
+
+    def cancelled_meanwhile(*arguments):
+        part = collect(*arguments)
+        world.put("inbox", f"{run}.cancel")
+        poll_runs.poll(world.app)
+        return part
+
+    if when == "while the round is collected":
+        monkeypatch.setattr(record_run, "collect", cancelled_meanwhile)
+        poll_runs.poll(world.app)
+    else:
+        poll_runs.poll(world.app)
+        quota = {"operation": "Jobs_CreateJob", "status": 409, "code": "ActiveJobAndScheduleQuotaReached"}
+        world.batch_fails(quota)
+        world.deliver()
+        world.put("inbox", f"{run}.cancel")
+    world.finish()
+    record = world.record(run)
+    assert (record["state"], len(record["jobs"])) == ("KILLED", 1)
+    items = record["tasks"][0]["items"]["records"]
+    assert [(item["value"], item["state"]) for item in items] == [
+        ("good", "SUCCESS"), ("broken", "SKIPPED"), ("fine", "SUCCESS"),
+    ]  # fmt: skip
+    assert list(items[2]["outputs"]["outputFiles"]) == ["x.txt"]
+    assert world.names("runs") == world.names("staging") == []
 
 
 @pytest.mark.parametrize("commands", ["exit 3", "cat nothing-there"])

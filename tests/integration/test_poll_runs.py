@@ -52,14 +52,24 @@ def test_a_run_that_cannot_be_recorded_ends_in_a_record_that_says_so(world) -> N
     assert world.names("runs") == world.names("staging") == []
 
 
+def test_a_run_whose_results_could_not_be_collected_says_nothing_of_tasks_of_which_nothing_is_known(world) -> None:
+    """They ran; a record that calls them skipped would not be true."""
+    (run,) = ended(world, "m")
+    record_run.record(world.app, JobEnded(run, 1, last=True))
+    record = world.record(run)
+    assert (record["state"], record["failure"]["code"], record["tasks"]) == ("FAILED", "NotRecorded", [])
+
+
 def test_a_job_that_vanished_ends_its_run(world) -> None:
-    """Deleted by hand, say."""
+    """Deleted by hand, say; the record says so, for neither the task nor the manifest is at fault."""
     run = world.take(text="commands: [sleep 600]")
     world.app.batch.delete(f"{run}-1")
     world.await_end(run)
     world.finish()
     record = world.record(run)
     assert (record["state"], record["tasks"][0]["state"]) == ("FAILED", "SKIPPED")
+    assert (record["failure"]["code"], record["failure"]["category"]) == ("EndedByHand", "infrastructure")
+    assert f"the job {run}-1, or tasks of it, were ended or deleted by hand" in record["failure"]["message"]
 
 
 def test_a_tick_that_fails_fails_no_run(world) -> None:
@@ -121,6 +131,48 @@ def test_documents_that_cannot_be_read_do_not_keep_other_runs_from_going_on(worl
     world.deliver()
     assert world.record(run)["state"] == "SUCCESS"
     assert len(world.names("runs")) == 2
+
+
+@pytest.mark.parametrize("damage", ["no metadata", "half a body"])
+def test_a_document_that_was_damaged_by_hand_stops_no_other_run(world, damage: str) -> None:
+    """Whoever edits it in the portal writes it without its metadata; then its job belongs to no run that is listed."""
+    run = world.take("damaged.yaml", "commands: [sleep 600]")
+    document = world._storage.get_blob_client(world.settings.containers.runs, f"{run}.json")
+    content, metadata = document.download_blob().readall(), document.get_blob_properties().metadata
+    if damage == "no metadata":
+        document.upload_blob(content, overwrite=True)
+    else:
+        document.upload_blob(content[: len(content) // 2], overwrite=True, metadata=metadata)
+        world.app.batch.terminate(f"{run}-1")
+        world.await_end(run)
+    other = world.take("other.yaml")
+    world.await_end(other)
+    for _ in range(2):
+        poll_runs.poll(world.app)
+        world.deliver()
+    assert world.record(other, "other.yaml")["state"] == "SUCCESS"
+    assert world.names("runs") == [f"{run}.json"]
+    if damage == "no metadata":
+        assert not world.app.batch.has_ended(f"{run}-1")
+
+
+def test_a_run_of_a_newer_version_of_the_app_is_neither_closed_nor_is_its_cancel_lost(world, monkeypatch) -> None:
+    """During a rolling update: the newer host writes the document between two looks of the older one at it."""
+    runs = world._storage.get_container_client(world.settings.containers.runs)
+    create_job = world.app.batch.create_job
+
+    def while_it_is_updated(job) -> bool:
+        (run,) = world.app.runs.list()
+        runs.get_blob_client(f"{run.id}.json").set_blob_metadata({**run.progress.to_metadata(), "schema": "2"})
+        return create_job(job)
+
+    monkeypatch.setattr(world.app.batch, "create_job", while_it_is_updated)
+    run = world.take()
+    world.put("inbox", f"{run}.cancel")
+    poll_runs.poll(world.later(minutes=5))
+    assert world.names("runs") == [f"{run}.json"]
+    assert world.names("inbox") == [f"{run}.cancel"]
+    assert not world.app.batch.has_ended(f"{run}-1")
 
 
 def test_a_run_that_waited_for_the_quota_gets_growing_pauses_for_other_failures(world) -> None:

@@ -8,7 +8,7 @@ from datetime import datetime
 
 import pytest
 
-from shared import record_run
+from shared import poll_runs, record_run
 from shared.app import App
 from shared.events import JobEnded
 
@@ -97,6 +97,21 @@ def test_at_the_flows_timeout_a_task_has_failed_and_the_record_says_so(world) ->
     assert record["tasks"][0]["failure"]["code"] == "FlowTimeout"
 
 
+def test_at_the_flows_timeout_a_task_that_found_no_node_explains_the_failure(world) -> None:
+    """A task of the same pool holds all slots of its only node; what never began has no failure of its own."""
+    slots = world.app.batch.pools(at_least="local")["local"].slots_per_node
+    busy = world.take("busy.yaml", f"foreach: {slots}\ncommands: [sleep 60]")
+    run = world.take(text="timeout: PT1S\ntasks: [{id: late, commands: [echo]}]")
+    world.await_end(run)
+    poll_runs.poll(world.app)
+    world.deliver()
+    world.app.batch.terminate(f"{busy}-1")
+    record = world.record(run)
+    assert (record["state"], record["tasks"][0]["state"]) == ("FAILED", "SKIPPED")
+    assert (record["failure"]["code"], record["failure"]["category"]) == ("FlowTimeout", "user")
+    assert record["failure"]["message"].endswith("before these tasks had begun: late")
+
+
 def test_a_setting_that_changed_meanwhile_does_not_keep_results_from_being_recorded(make_world) -> None:
     """The job ran; a secret that was removed since has nothing to do with recording it."""
     world = make_world(SECRET_TOKEN="abcdefgh")
@@ -105,3 +120,19 @@ def test_a_setting_that_changed_meanwhile_does_not_keep_results_from_being_recor
     world.app = replace(App.of(replace(world.settings, secrets={})), events=world.outbox)
     world.finish()
     assert list(world.record(run)["tasks"][0]["outputs"]["outputFiles"]) == ["a.txt"]
+
+
+def test_another_default_pool_does_not_change_what_a_round_held(world) -> None:
+    """Otherwise the second task would not be looked for in the job, and be run once more on the other pool."""
+    text = (
+        "tasks:\n- {id: named, taskRunner: {type: io.kestra.plugin.ee.azure.runner.Batch, poolId: local}, "
+        "commands: ['echo']}\n- {id: default, dependsOn: [], commands: ['echo']}\n"
+    )
+    run = world.take(text=text)
+    world.app = replace(
+        world.app, settings=replace(world.settings, batch=replace(world.settings.batch, pool_id="other"))
+    )
+    world.finish()
+    record = world.record(run)
+    assert [(task["id"], task["state"]) for task in record["tasks"]] == [("named", "SUCCESS"), ("default", "SUCCESS")]
+    assert len(record["jobs"]) == 1

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+from pathlib import Path
+
 import pytest
 
 from local.__main__ import main
@@ -44,6 +47,20 @@ def test_wrong_usage_ends_with_2_and_says_what_is_wrong(run, arguments, reason):
 
     assert code == 2
     assert reason in errors
+
+
+@pytest.mark.parametrize("command", ["run", "check"])
+def test_a_manifest_that_cannot_be_read_ends_with_2_and_says_why(run, tmp_path, command, monkeypatch):
+    """Somebody else's, say; root may read everything, so it is the answer of the system that is made up."""
+    manifest = tmp_path / "theirs.yaml"
+    manifest.touch()
+
+    def refuse(*_arguments):
+        raise PermissionError(errno.EACCES, "Permission denied", str(manifest))
+
+    monkeypatch.setattr(Path, "open", refuse)
+
+    assert run(command, str(manifest)) == (2, f"{manifest} cannot be read: Permission denied.\n")
 
 
 def test_env_without_a_stack_says_how_to_start_one(run, tmp_path):

@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from azure.storage.blob import ContainerClient
 
-from local.errors import UsageError
+from local.errors import LocalError, UsageError
 from local.runs.refs import RunRef
 from local.runs.result_folders import ResultFolders
+from local.runs.results import ResultFile, Results
 
 RUN = RunRef("m-1", "m/m-1")
 
@@ -44,3 +46,12 @@ def test_a_folder_that_is_new_or_empty_is_taken(tmp_path, out):
     ResultFolders(tmp_path, tmp_path / out, is_only_one=True).check([Path("m.yaml")])
     (tmp_path / "empty" / "other").mkdir()
     ResultFolders(tmp_path, tmp_path / out, is_only_one=False).check([Path("m.yaml")])
+
+
+def test_a_result_that_cannot_be_written_is_told_with_its_place(tmp_path):
+    """The folder was fine when the run began."""
+    (tmp_path / "file").touch()
+    results = Results(ContainerClient("http://127.0.0.1:1/account", "results"))
+
+    with pytest.raises(LocalError, match=r"file/below/a.txt cannot be written: Not a directory\."):
+        results.download(RUN, ResultFile("a.txt", 0), tmp_path / "file" / "below", lambda _: None)

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tracemalloc
 
 import pytest
 
@@ -10,7 +11,7 @@ from shared.printed import Printed
 
 def printed(*lines: str) -> Printed:
     result = Printed()
-    result.read("stdout.txt", lines)
+    result.read("stdout.txt", enumerate(lines, start=1))
     return result
 
 
@@ -50,6 +51,7 @@ def test_the_package_of_kestra_prints_what_is_read_here() -> None:
     [
         pytest.param(r'::{"outputs": {"a": "\ud800"}}::', id="half a surrogate pair"),
         pytest.param('::{"outputs": {"a": ' + "[" * 300 + "]" * 300 + "}}::", id="nested deeply"),
+        pytest.param('::{"metrics": [' + "[" * 900 + "]" * 900 + "]}::", id="a metric nested as deeply as JSON may be"),
         pytest.param('::{"outputs": {"a": NaN}}::', id="no number"),
         pytest.param('::{"metrics": [{"name": "a", "type": "timer", "value": 1e999}]}::', id="an infinite metric"),
         pytest.param('::{"outputs": {"a": "' + "x" * 2_000_000 + '"}}::', id="2 MB"),
@@ -64,3 +66,13 @@ def test_warnings_and_metrics_are_bounded() -> None:
     assert len(printed(*["::{bad}::"] * 1_000).warnings) == 101
     metrics = ", ".join(['{"name": "a", "type": "counter", "value": 1}'] * 2_000)
     assert len(printed(f'::{{"metrics": [{metrics}]}}::').metrics) == 1_000
+
+
+def test_a_line_that_would_take_much_memory_is_not_parsed() -> None:
+    """Sixty megabytes of brackets would be gigabytes of lists, in the process that records all runs."""
+    tracemalloc.start()
+    result = printed('::{"x": [' + "[]," * 1_000_000 + "[]]}::", '::{"outputs": {"kept": 1}}::')
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (result.vars, len(result.warnings)) == ({"kept": 1}, 1)
+    assert peak < 20_000_000
