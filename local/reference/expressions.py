@@ -30,7 +30,7 @@ without loops, macros and assignments: to repeat a task give it a `foreach`. A n
 | `a ??? b` | `b` where `a` does not exist |
 | `a ~ b` | both as one text |
 | `a \\| filter` | the value that a filter makes of it |
-| `+` `-` `*` `/` | of numbers; `+` also joins texts |
+| `+` `-` `*` `/` | of numbers, the quotient of whole numbers a whole one; `+` also joins texts |
 | `==` or `equals`, `!=`, `<`, `<=`, `>`, `>=` | of numbers or of texts |
 | `a contains b`, `b in a` or `b isIn a`, `b not in a` | for texts, lists and the names of maps |
 | `a is defined`, `a is not defined` | a test, see below |
