@@ -1,4 +1,7 @@
-"""Inputs of a flow: nobody is asked when a manifest is dropped, so that an input's default is its value."""
+"""Inputs of a flow: nobody is asked when a manifest is dropped, so that an input's default is its value.
+
+Defaults are rendered in `input_values.py`.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +54,7 @@ class Input(Properties):
     """An input of the flow: `{{ inputs.<id> }}` is its default."""
 
     id: Annotated[str, Field(pattern=r"^[a-zA-Z0-9][.a-zA-Z0-9_-]*$", max_length=100)]
-    """Its name in expressions."""
+    """Its name in expressions; `{{ inputs.a.b }}` is the input `a.b`."""
     type: InputType = InputType.STRING
     """What kind of value it has."""
     display_name: str | None = None
@@ -61,7 +64,8 @@ class Input(Properties):
     required: bool = True
     """Whether it needs a default."""
     defaults: Annotated[Any, Field(validate_default=True)] = None
-    """Its value. Text that stands for a value of another type is read as such."""
+    """Its value. Text that stands for a value of another type is read as such; expressions may use the inputs before
+    it. Example: `"{{ now('yyyy-MM-dd') }}"`"""
     prefill: Annotated[Any, NoEffect("nobody is asked for inputs; `defaults` is the value")] = None
     values: tuple[Text, ...] | None = None
     """What SELECT, ENUM and MULTISELECT may be."""
@@ -92,23 +96,35 @@ class Input(Properties):
             if info.data.get("required"):
                 raise ValueError("nobody is asked for inputs: give it `defaults`, or say `required: false`")
             return None
-        return _read(value, info.data["type"])
+        return value if _is_expression(value) else _read(value, info.data["type"])
 
     @model_validator(mode="after")
     def _one_of_its_values(self) -> Self:
-        allowed = self.values or self.options
-        chosen = self.defaults if isinstance(self.defaults, list) else [self.defaults]
-        if allowed and not self.allow_custom_value and self.defaults is not None:
-            for value in chosen:
-                if str(value) not in allowed and "{{" not in str(value):
-                    raise ValueError(f"{value!r} is none of its values: {', '.join(allowed)}")
+        self._check_values(self.defaults)
         return self
+
+    def value_of(self, rendered: object) -> object:
+        """The value that a rendered default stands for. Raises ValueError if it is none of the input's."""
+        value = _read(rendered, self.type) if rendered is not None else None
+        self._check_values(value)
+        return value
+
+    def _check_values(self, value: object) -> None:
+        allowed = self.values or self.options
+        if not allowed or self.allow_custom_value or value is None:
+            return
+        for chosen in value if isinstance(value, list) else [value]:
+            if str(chosen) not in allowed and not _is_expression(chosen):
+                raise ValueError(f"{chosen!r} is none of its values: {', '.join(allowed)}")
+
+
+def _is_expression(value: object) -> bool:
+    """Whether what a value will be is not known yet."""
+    return isinstance(value, str) and ("{{" in value or "{%" in value)
 
 
 def _read(value: object, input_type: InputType) -> object:
-    """The value as one of its type; what an expression will be is not known yet."""
-    if isinstance(value, str) and "{{" in value:
-        return value
+    """The value as one of its type."""
     read, expected = _READ[input_type]
     try:
         return read(value)

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from shared import fan_out, task_properties
 from shared.errors import ManifestError, Problem
 from shared.foreach import items_of
+from shared.input_values import with_inputs
 from shared.limits import too_many_tasks
-from shared.manifest_errors import first_problems
+from shared.manifest_errors import first_problems, in_file_order
 from shared.manifest_order import tasks_before
 from shared.manifest_task import ForeachFile, RunAs
 from shared.namespace_files import Selection
@@ -42,7 +43,7 @@ class Planner:
         self._manifest = manifest
         self._run = run
         self._settings = settings
-        self._context = Context(manifest.flow, run, settings)
+        self._context, self._wrong_inputs = with_inputs(Context(manifest.flow, run, settings), manifest)
         self._tasks = {task.id: (index, task) for index, task in enumerate(manifest.flow.tasks)}
         self._renderings: dict[tuple[str, int | None], Rendering] = {}
         self._scopes: dict[tuple[str, int | None], Scope] = {}
@@ -57,8 +58,9 @@ class Planner:
 
     def problems(self) -> list[Problem]:
         """Everything that was wrong so far, in the order of the file."""
-        found = {problem: None for rendering in self._renderings.values() for problem in rendering.problems}
-        return first_problems(sorted(found, key=lambda problem: (problem.line or 0, problem.column or 0)))
+        found = dict.fromkeys(self._wrong_inputs)
+        found |= {problem: None for rendering in self._renderings.values() for problem in rendering.problems}
+        return first_problems(sorted(found, key=in_file_order))
 
     def incomplete(self) -> list[str]:
         """The tasks of the round of which a text was passed over: none, unless the order of the rounds is wrong."""
@@ -71,8 +73,7 @@ class Planner:
         index, task = self._tasks[name]
         before = self.before(name)
         values = set()
-        flow = self._manifest.flow
-        given = {"vars": flow.variables, "inputs": {each.id: each.defaults for each in flow.inputs}}
+        given = self._context.values()
         for text in {each for written in texts_of(task) for each in texts_rendered(written, given)}:
             for path in names_used(text, "outputs"):
                 if path and path[0] not in before:
