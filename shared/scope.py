@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from shared.addresses import BlobAddress, WebAddress, namespace_file, read_address
 from shared.expression_functions import from_json, now_of
-from shared.expression_values import Budget, ExpressionError
+from shared.expression_values import Budget, ExpressionError, text_of
 from shared.paths import UPSTREAM, Paths
 from shared.rendering import NotReadYet, Visible
 from shared.upstream import FanOutOutputs, UpstreamFiles, UpstreamFolder, Used
@@ -103,7 +103,7 @@ class Scope:
             "task": {"id": self._task.id},
             "workingDir": self.paths.link,
             **({"outputDir": self.paths.output_directory} if self._task.output_directory else {}),
-            **({"item": item.value, "taskrun": {"value": item.value, "iteration": item.index}} if item else {}),
+            **({"item": item.value, "taskrun": _taskrun(item)} if item else {}),
             "outputs": _OutputsBefore(self._earlier.before(self._task.id), self._outputs),
         }
 
@@ -166,6 +166,14 @@ class Scope:
         if isinstance(address, WebAddress):
             raise ExpressionError("read() does not fetch from the web; let a task do that")
         return address
+
+
+def _taskrun(item: Item) -> dict[str, Any]:
+    """Its value is text, as in Kestra; a list or a map stays one, whose text is that of Kestra's too."""
+    return {
+        "value": item.value if isinstance(item.value, list | dict) else text_of(item.value),
+        "iteration": item.index,
+    }
 
 
 def _results(ended: TaskResult) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from shared import globs
-from shared.expression_values import Thing
+from shared.expression_values import Thing, text_of
 from shared.paths import UPSTREAM
 from shared.task_script import Gathering, Link
 
@@ -159,7 +159,7 @@ class UpstreamFiles(Mapping[str, str]):
 
 
 class FanOutOutputs(Thing):
-    """`outputs.<fan-out>`: the folder of all files; with an item's index, or its value if that is text, the item's."""
+    """`outputs.<fan-out>`: the folder of all files; with an item's index, or the text of its value, the item's."""
 
     def __init__(
         self,
@@ -179,8 +179,8 @@ class FanOutOutputs(Thing):
         return self._path
 
     def part(self, name: object) -> object:
-        """An item's outputs. Raises KeyError if there is no such item."""
-        for item in self._items():
-            if name in (item["index"], item["value"]) and not isinstance(name, bool):
+        """An item's outputs: by its index, or by the text of its value. Raises KeyError if there is no such item."""
+        for item in () if isinstance(name, bool) else self._items():
+            if name == (text_of(item["value"]) if isinstance(name, str) else item["index"]):
                 return item
         raise KeyError(name)
