@@ -19,9 +19,10 @@ from shared.outside import Needs
 from shared.paths import OUTPUT_DIRECTORY
 from shared.planned import ExpectedTask, PlannedTask
 from shared.record import Item
-from shared.rendering import Rendering, names_used, texts_of, texts_rendered
+from shared.rendering import Rendering, names_used, placed_texts, texts_rendered
 from shared.rounds import Node, Split, split
 from shared.scope import Context, Scope
+from shared.suggestions import did_you_mean
 from shared.upstream import OutputPattern
 
 if TYPE_CHECKING:
@@ -74,17 +75,25 @@ class Planner:
         before = self.before(name)
         values = set()
         given = self._context.values()
-        for text in {each for written in texts_of(task) for each in texts_rendered(written, given)}:
+        placed = {each: where for where, written in placed_texts(task) for each in texts_rendered(written, given)}
+        for text, where in placed.items():
             for path in names_used(text, "outputs"):
                 if path and path[0] not in before:
-                    message = f"uses the outputs of {path[0]!r}, which does not run before it"
-                    self._unknown.append(self._manifest.problem(("tasks", index), message))
+                    self._unknown.append(self._manifest.problem(("tasks", index, *where), self._not_before(path[0])))
                 elif not path or path[1:2] != ("outputFiles",) or _READS.search(text):
                     values |= {path[0]} if path else before
         if isinstance(task.foreach, ForeachFile) and task.foreach.files:
             values.add(task.foreach.files.task)
         own_values = frozenset(other for other in values if not self.is_fan_out(other))
         return Node(name, self._manifest.dependencies[name], own_values, is_fan_out=self.is_fan_out(name))
+
+    def _not_before(self, name: str) -> str:
+        """What is wrong with asking for the outputs of a task that does not run before."""
+        if name in self._tasks:
+            return f"uses the outputs of {name!r}, which does not run before it"
+        with_hyphen = [other for other in self._tasks if other.startswith(f"{name}-")]
+        hint = f"; write `outputs['{with_hyphen[0]}']`" if with_hyphen else did_you_mean(name, self._tasks)
+        return f"there is no task {name!r}{hint}"
 
     def before(self, name: str) -> set[str]:
         """All tasks that a task waits for, also through others."""

@@ -11,6 +11,7 @@ from shared.expression_filters import ELSEWHERE as OTHER_FILTERS
 from shared.expression_filters import FILTERS
 from shared.expression_functions import ELSEWHERE as OTHER_FUNCTIONS
 from shared.expression_functions import FUNCTIONS
+from shared.expression_names import ELSEWHERE as OTHER_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -59,6 +60,8 @@ def expressions() -> Iterator[str]:
         " `existingFormat` (of a text that is not ISO 8601). Without a time zone it is UTC."
     )
     yield "\nNot here, though Kestra has it:\n\n| name | instead |\n| --- | --- |"
+    for name, reason in OTHER_NAMES.items():
+        yield f"| `{name}` | {reason} |"
     for name, reason in OTHER_FUNCTIONS.items():
         yield f"| `{name}()` | {reason} |"
     for name, reason in OTHER_FILTERS.items():

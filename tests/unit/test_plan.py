@@ -213,14 +213,22 @@ def test_what_is_wrong_with_a_task_of_a_later_round_is_said_at_once(plan) -> Non
 @pytest.mark.parametrize(
     ("expression", "message"),
     [
-        ("outputs.c.vars.x", "tasks[0]: uses the outputs of 'c', which does not run before it"),
-        ("outputs.a.vars.x", "tasks[0]: uses the outputs of 'a', which does not run before it"),
+        ("outputs.c.vars.x", "uses the outputs of 'c', which does not run before it"),
+        ("outputs.a.vars.x", "uses the outputs of 'a', which does not run before it"),
+        ("render(vars.of_c)", "uses the outputs of 'c', which does not run before it"),
+        ("outputs.d.vars.x", "there is no task 'd'"),
+        ("outputs.frist.vars.x", "there is no task 'frist'; did you mean \"first\"?"),
+        ("outputs.last-one.vars.x", "there is no task 'last'; write `outputs['last-one']`"),
     ],
 )
 def test_only_tasks_that_run_before_can_be_used(plan, expression: str, message: str) -> None:
+    others = "".join(f"\n- {{id: {name}, commands: [x]}}" for name in ("c", "first", "last-one"))
     with pytest.raises(ManifestError) as caught:
-        plan(f"tasks:\n- {{id: a, commands: ['{{{{ {expression} }}}}']}}\n- {{id: c, commands: [x]}}")
-    assert message in str(caught.value)
+        plan(
+            "variables: {of_c: '{{ outputs.c.vars.x }}'}\ntasks:\n"
+            f"- {{id: a, commands: [x], env: {{E: '{{{{ {expression} }}}}'}}}}{others}"
+        )
+    assert str(caught.value) == f"tasks[0].env.E: {message} at line 3, column 35"
 
 
 def test_a_file_that_no_pattern_brings_back_is_an_error(plan) -> None:
