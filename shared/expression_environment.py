@@ -72,7 +72,7 @@ class _Environment(SandboxedEnvironment):
         try:
             return thing.part(name)
         except KeyError:
-            return self.undefined(name=str(name))
+            return self.undefined(obj=thing, name=str(name))
 
 
 def _counted(apply: Callable[..., Any], refusal: str) -> Callable[..., Any]:

@@ -33,7 +33,7 @@ def advice(name: str, whole: object) -> str:
     """The end of a message about a name that does not exist, in `whole` or (if it is Jinja's `missing`) by itself."""
     if whole is missing:
         return f": {ELSEWHERE[name]}" if name in ELSEWHERE else ""
-    if not isinstance(whole, Mapping) or len(whole) > _MOST_COMPARED:
+    if not isinstance(whole, dict) or len(whole) > _MOST_COMPARED:
         return ""
     known = [str(each) for each in whole]
     listed = f"; there is {', '.join(known)}" if 0 < len(known) <= _MOST_SHOWN else ""

@@ -132,7 +132,11 @@ def json_of(value: Any) -> str:  # noqa: ANN401 - values of any type
     return "".join(parts)
 
 
-_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=text_of, separators=(",", ":"))
+def _plain(value: object) -> object:
+    return dict(value) if isinstance(value, Mapping) else text_of(value)
+
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=_plain, separators=(",", ":"))
 
 
 def is_empty(value: Any) -> bool:  # noqa: ANN401 - values of any type

@@ -194,6 +194,7 @@ class Task(KestraScript):
                 {"data.csv": "a,b\n1,2\n"},
                 {"lib.py": "nsfile:///lib.py"},
                 {"x.csv": "{{ outputs.extract.outputFiles['x.csv'] }}"},
+                "{{ outputs.extract.outputFiles }}",
             ]
         ),
     ] = Field(default_factory=dict)

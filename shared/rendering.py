@@ -162,12 +162,15 @@ class Rendering:
 
     def files_of_json(self, path: PropertyPath, value: str) -> dict[str, str]:
         """The same of a text that renders to a JSON map; what it holds is not rendered again."""
+        problems = len(self.problems)
         try:
             files = json.loads(self.known_text(path, value))
         except NotReadYet:
             return {}
         except (ValueError, RecursionError):
             files = None
+        if len(self.problems) > problems:
+            return {}
         if not isinstance(files, dict) or not all(isinstance(text, str) for text in files.values()):
             self.fail(path, "expected a map of names and texts, or a text that renders to such a map in JSON")
             return {}

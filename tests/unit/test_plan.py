@@ -238,6 +238,17 @@ def test_a_file_that_no_pattern_brings_back_is_an_error(plan) -> None:
         plan(text)
 
 
+def test_all_files_of_a_task_are_known_only_where_no_glob_brings_them_back(plan) -> None:
+    """What a glob matches is known when the task has ended: one error says so."""
+    b = "{id: b, commands: [x], inputFiles: '{{ outputs.a.outputFiles }}'}"
+    task = plan(f"tasks:\n- {{id: a, commands: [x], outputFiles: [x.txt, d/y.txt]}}\n- {b}").tasks[1]
+    assert [link.name for link in task.commands.links[:2]] == ["x.txt", "d/y.txt"]
+    with pytest.raises(ManifestError) as caught:
+        plan(f"tasks:\n- {{id: a, commands: [x], outputFiles: ['*.txt']}}\n- {b}")
+    [problem] = caught.value.problems
+    assert problem.message == "what '*.txt' matches is not known yet: name a file, as in `outputFiles['data.csv']`"
+
+
 def test_tasks_on_different_pools_run_in_different_rounds(plan) -> None:
     planned = plan("tasks: [{id: a, commands: [x]}, {id: b, commands: [x], taskRunner: {poolId: p}}]")
     assert (planned.pool_id, [task.name for task in planned.tasks]) == ("pool1", ["a"])
