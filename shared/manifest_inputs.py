@@ -13,11 +13,11 @@ from datetime import date, datetime, time
 from enum import StrEnum
 from typing import Annotated, Any, Self
 
-from pydantic import Field, TypeAdapter, ValidationInfo, field_validator, model_validator
+from pydantic import BeforeValidator, Field, TypeAdapter, ValidationInfo, field_validator, model_validator
 
 from shared import yaml_source
 from shared.errors import ManifestError
-from shared.manifest_kestra import NoEffect
+from shared.manifest_kestra import NoEffect, Unsupported
 from shared.manifest_values import Properties, Text, as_duration
 
 
@@ -50,6 +50,24 @@ _ELSEWHERE = {
 }
 
 
+class Choice(Properties):
+    """A value that may be chosen, and its label."""
+
+    label: str
+    """For readers."""
+    value: Text
+    """The value."""
+
+
+def _without_label(value: object) -> object:
+    """A value that may be chosen, without its label."""
+    return value["value"] if isinstance(value, dict) and value.keys() == {"label", "value"} else value
+
+
+def _without_labels(values: object) -> object:
+    return [_without_label(value) for value in values] if isinstance(values, list) else values
+
+
 class Input(Properties):
     """An input of the flow: `{{ inputs.<id> }}` is its default."""
 
@@ -67,8 +85,10 @@ class Input(Properties):
     """Its value. Text that stands for a value of another type is read as such; expressions may use the inputs before
     it. Example: `"{{ now('yyyy-MM-dd') }}"`"""
     prefill: Annotated[Any, NoEffect("nobody is asked for inputs; `defaults` is the value")] = None
-    values: tuple[Text, ...] | None = None
-    """What SELECT, ENUM and MULTISELECT may be."""
+    values: Annotated[
+        tuple[Text, ...] | None, BeforeValidator(_without_labels, json_schema_input_type=list[Text | Choice] | None)
+    ] = None
+    """What SELECT, ENUM and MULTISELECT may be: texts, or maps of `label` (for readers) and `value`."""
     options: tuple[Text, ...] | None = None
     """The old name of `values`."""
     item_type: str | None = None
@@ -79,6 +99,21 @@ class Input(Properties):
     validator: Annotated[Any, NoEffect("a default is taken as it stands")] = None
     min: Annotated[Any, NoEffect("a default is taken as it stands")] = None
     max: Annotated[Any, NoEffect("a default is taken as it stands")] = None
+    after: Annotated[Any, NoEffect("a default is taken as it stands")] = None
+    before: Annotated[Any, NoEffect("a default is taken as it stands")] = None
+    expression: Annotated[Any, NoEffect("nobody is asked for inputs; `defaults` is the value")] = None
+    json_schema: Annotated[Any, NoEffect("a default is taken as it stands")] = None
+    auto_select_first: bool = False
+    """Whether the first of `values` is the default of a SELECT that has none."""
+    name: Annotated[None, Unsupported("this is the old name of `id`")] = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _first_is_selected(cls, data: Any) -> Any:  # noqa: ANN401 - whatever stands in the manifest
+        match data:
+            case {"type": "SELECT", "autoSelectFirst": True, "values": [first, *_]} if data.get("defaults") is None:
+                return {**data, "defaults": _without_label(first)}
+        return data
 
     @field_validator("type", mode="before")
     @classmethod

@@ -50,6 +50,12 @@ def test_an_input_that_is_not_required_may_have_no_value() -> None:
 def test_values_limit_a_selection() -> None:
     assert read(type="SELECT", values=["a", "b"], defaults="b") == "b"
     assert read(type="SELECT", values=["a"], allowCustomValue=True, defaults="b") == "b"
+    assert read(type="SELECT", values=[{"label": "A", "value": "a"}], defaults="a") == "a"
+
+
+def test_the_first_value_may_be_the_default() -> None:
+    assert read(type="SELECT", values=[{"label": "A", "value": "a"}, "b"], autoSelectFirst=True) == "a"
+    assert read(type="SELECT", values=["a", "b"], autoSelectFirst=True, defaults="b") == "b"
 
 
 @pytest.mark.parametrize(
@@ -68,9 +74,14 @@ def test_values_limit_a_selection() -> None:
         ({"type": "URI", "defaults": "x"}, "expected an address"),
         ({"type": "STRING", "defaults": [1]}, "expected text"),
         ({"type": "SELECT", "values": ["a"], "defaults": "b"}, "inputs[0]: 'b' is none of its values: a"),
+        (
+            {"type": "SELECT", "values": [{"label": "A"}], "defaults": "A"},
+            "inputs[0].values[0]: expected text, found a map",
+        ),
         ({"type": "MULTISELECT", "values": ["a"], "defaults": ["a", "b"]}, "'b' is none of its values"),
         ({"type": "FILE", "defaults": "x"}, "inputs[0].type: inputs of type FILE are not supported here: put the file"),
         ({"type": "SECRET", "defaults": "x"}, "write {{ secret('NAME') }} where it is used"),
+        ({"name": "n", "defaults": "x"}, "inputs[0].name: not supported here: this is the old name of `id`"),
         ({"type": "TEXT", "defaults": "x"}, "inputs[0].type: expected 'STRING', 'INT'"),
     ],
 )

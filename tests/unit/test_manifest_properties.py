@@ -102,7 +102,10 @@ TABLE: Mapping[type[Properties], Mapping[str, Row]] = {
         "options": Row(["a", "b"], ["b"], "'a' is none of its values: b"),
         "itemType": TEXT,
         "allowCustomValue": FLAG,
-        **dict.fromkeys(("prefill", "dependsOn", "validator", "min", "max"), ANYTHING),
+        "autoSelectFirst": FLAG,
+        **dict.fromkeys(("prefill", "dependsOn", "validator", "min", "max", "after", "before"), ANYTHING),
+        **dict.fromkeys(("expression", "jsonSchema"), ANYTHING),
+        "name": UNSUPPORTED,
     },
     PluginDefault: {
         "type": Row("io.kestra", 3, "expected text, found '3'"),
