@@ -44,7 +44,7 @@ class Context:
 
     def functions(self) -> dict[str, Callable[..., Any]]:
         """The functions that they can call everywhere."""
-        return {"secret": self._secret, "now": now_of(self.run.body.accepted), "fromJson": from_json}
+        return {"secret": self._secret, "now": now_of(self.run.body.accepted), "fromJson": from_json, "json": from_json}
 
     def _secret(self, name: str) -> str:
         value = self.settings.secrets.get(name)

@@ -37,9 +37,9 @@ def test_values_an_expression_may_see(plan) -> None:
     text = (
         "id: f\nnamespace: n.s\nlabels: {l: L}\nvariables: {v: {w: V}}\ninputs: [{id: i, defaults: I}]\n"
         "tasks: [{id: t, commands: ['{{ flow.id }} {{ flow.namespace }} {{ labels.l }} {{ vars.v.w }} {{ inputs.i }} "
-        "{{ task.id }} {{ execution.id }} {{ secret(''TOKEN'') }}']}]"
+        "{{ task.id }} {{ execution.id }} {{ secret(''TOKEN'') }} {{ json(''[7]'')[0] }}']}]"
     )
-    expected = "f n.s L V I t env-20261122t121314-3f9a1c2b s3cr3t-t0ken"
+    expected = "f n.s L V I t env-20261122t121314-3f9a1c2b s3cr3t-t0ken 7"
     assert plan(text).tasks[0].commands.text == f"set -e\n{expected}"
 
 
