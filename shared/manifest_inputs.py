@@ -9,7 +9,7 @@ import json
 import math
 import re
 from collections.abc import Callable
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time
 from enum import StrEnum
 from typing import Annotated, Any, Self
 
@@ -17,6 +17,7 @@ from pydantic import BeforeValidator, Field, TypeAdapter, ValidationInfo, field_
 
 from shared import yaml_source
 from shared.errors import ManifestError
+from shared.expression_date_patterns import formatted
 from shared.manifest_kestra import NoEffect, Unsupported
 from shared.manifest_values import Properties, Text, as_duration
 
@@ -163,7 +164,7 @@ def _read(value: object, input_type: InputType) -> object:
     read, expected = _READ[input_type]
     try:
         return read(value)
-    except (ValueError, TypeError, RecursionError, ManifestError) as error:
+    except (ValueError, TypeError, OverflowError, RecursionError, ManifestError) as error:
         raise ValueError(f"expected {expected}, as its type is {input_type.value}") from error
 
 
@@ -213,6 +214,12 @@ def _checked(check: Callable[[str], object]) -> Callable[[object], str]:
     return read
 
 
+def _moment(value: object) -> str:
+    """As Kestra writes it: in UTC, with no more digits than are needed."""
+    moment = datetime.fromisoformat(_text(value))
+    return formatted(moment.astimezone(UTC), "iso_instant") if moment.tzinfo else _text(value)
+
+
 def _matches(pattern: str) -> Callable[[str], object]:
     def check(text: str) -> None:
         if not re.fullmatch(pattern, text):
@@ -234,7 +241,7 @@ _READ: dict[InputType, tuple[Callable[[object], object], str]] = {
     InputType.ARRAY: (_list, "a list"),
     InputType.JSON: (_json, "JSON"),
     InputType.YAML: (_yaml, "YAML"),
-    InputType.DATETIME: (_checked(datetime.fromisoformat), "a date and time such as 2026-01-31T12:00:00Z"),
+    InputType.DATETIME: (_moment, "a date and time such as 2026-01-31T12:00:00Z"),
     InputType.DATE: (_checked(date.fromisoformat), "a date such as 2026-01-31"),
     InputType.TIME: (_checked(time.fromisoformat), "a time such as 12:30:00"),
     InputType.DURATION: (_checked(as_duration), "a duration of ISO 8601, such as PT30M"),
