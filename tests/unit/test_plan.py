@@ -43,6 +43,16 @@ def test_values_an_expression_may_see(plan) -> None:
     assert plan(text).tasks[0].commands.text == f"set -e\n{expected}"
 
 
+def test_the_value_of_a_task_run_is_text_as_in_kestra(plan) -> None:
+    """A list or a map stays one, so that its parts can be named."""
+    text = (
+        "id: t\nforeach: [a, 2, 0.5, true, null, [1], {k: 3}]\n"
+        "commands: [\"{{ taskrun.value }}|{{ taskrun.value == '2' }}|{{ taskrun.value.k ?? '' }}\"]"
+    )
+    found = [task.commands.text.removeprefix("set -e\n") for task in plan(text).tasks]
+    assert found == ["a|false|", "2|true|", "0.5|false|", "true|false|", "|false|", "[1]|false|", '{"k":3}|false|3']
+
+
 def test_tasks_run_in_the_order_of_the_flow(plan) -> None:
     planned = plan("tasks: [{id: a, commands: [x]}, {id: b, commands: [x]}, {id: c, commands: [x]}]")
     assert [(task.id, task.name, task.depends_on) for task in planned.tasks] == [
