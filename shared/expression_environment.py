@@ -11,6 +11,7 @@ from jinja2.runtime import ChainableUndefined
 from jinja2.sandbox import SandboxedEnvironment
 
 from shared.expression_filters import FILTERS
+from shared.expression_names import advice
 from shared.expression_operators import OPERATORS
 from shared.expression_parser import PebbleLexer
 from shared.expression_values import ExpressionError, Thing, is_empty, spend, text_of, weight
@@ -36,7 +37,8 @@ class _Strict(ChainableUndefined):
     """A name that does not exist: it may be asked for parts of it and tested, but not used."""
 
     def _fail(self, *_: object, **__: object) -> NoReturn:
-        raise UndefinedError(f"{self._undefined_name!r} does not exist")
+        name = str(self._undefined_name)
+        raise UndefinedError(f"{name!r} does not exist{advice(name, self._undefined_obj)}")
 
     __str__ = __iter__ = __len__ = __bool__ = __eq__ = __ne__ = __hash__ = __contains__ = _fail
     __lt__ = __le__ = __gt__ = __ge__ = __call__ = _fail
@@ -64,13 +66,13 @@ class _Environment(SandboxedEnvironment):
             return obj[argument]
         if isinstance(obj, list) and isinstance(argument, int) and -len(obj) <= argument < len(obj):
             return obj[argument]
-        return self.undefined(name=str(argument))
+        return self.undefined(obj=obj, name=str(argument))
 
     def _part(self, thing: Thing, name: object) -> Any:  # noqa: ANN401 - values of any type
         try:
             return thing.part(name)
         except KeyError:
-            return self.undefined(name=str(name))
+            return self.undefined(obj=thing, name=str(name))
 
 
 def _counted(apply: Callable[..., Any], refusal: str) -> Callable[..., Any]:

@@ -19,7 +19,7 @@ FILTERS: Mapping[str, Documented] = {**TEXT_FILTERS, **LIST_FILTERS, **DATE_FILT
 
 ELSEWHERE: Mapping[str, str] = {
     "jq": "take the parts by name, as in `fromJson(x).name[0]`, or call jq in the commands",
-    "json": "this is the old name of `toJson`",
+    "jsonEncode": "this is the old name of `toJson`",
     "className": "there are no classes",
     "toIon": "use JSON",
     "yaml": "use `toJson`: JSON is YAML",

@@ -16,13 +16,13 @@ FUNCTIONS: Mapping[str, tuple[str, str]] = {
     "secret": ("the app setting `SECRET_<name>`", "secret('API_TOKEN')"),
     "now": ("when the run was accepted; takes the arguments of `date`", "now('yyyy-MM-dd', timeZone='Europe/Paris')"),
     "fromJson": ("the value that a JSON text stands for", "fromJson(vars.config).name"),
+    "json": ("the same by its old name", "json(vars.config).name"),
     "read": ("the text of a file: of a namespace, `blob://…`, or of an earlier task", "read('config/names.json')"),
     "render": ("the text rendered once more, with the same values", "render(vars.greeting)"),
 }
 """Every function: what it yields, and an example."""
 
 ELSEWHERE: Mapping[str, str] = {
-    "json": "this is the old name of `fromJson`",
     "jsonDecode": "this is the old name of `fromJson`",
     "yaml": "write the value into `variables`, which are YAML",
     "renderOnce": "use `render`, which renders once",

@@ -101,6 +101,7 @@ LIST_FILTERS: Mapping[str, Documented] = {
     "default": Documented(_default, "another value for what is not there or empty", "vars.x | default('a')", "a"),
     "length": Documented(_length, "how many characters or entries", "'abc' | length", "3"),
     "toJson": Documented(json_of, "as JSON", "{'a': [1, true]} | toJson", '{"a":[1,true]}'),
+    "json": Documented(json_of, "the same by its old name", "[1, true] | json", "[1,true]"),
     **{
         name: Documented(_of(kind, kind_name, apply), purpose, example, result)  # type: ignore[arg-type]
         for name, kind, kind_name, apply, purpose, example, result in (

@@ -55,11 +55,19 @@ def _calculated(name: str, calculate: Callable[[Any, Any], Any], left: Any, righ
         if not isinstance(side, int | float) or isinstance(side, bool):
             raise ExpressionError(f"{name} takes numbers; `| number` makes one of text, and ~ joins texts")
     result = calculate(left, right)
-    if isinstance(result, float) and result.is_integer() and isinstance(left, int) and isinstance(right, int):
-        result = int(result)
     if abs(result) >= LARGEST_NUMBER:
         raise ExpressionError("the number is too large")
     return result
+
+
+def _quotient(left: float, right: float) -> float:
+    """As Java does it: that of whole numbers is whole, without what is left over, also where it is negative."""
+    if right == 0:
+        raise ZeroDivisionError("division by zero")
+    if isinstance(left, int) and isinstance(right, int):
+        whole = abs(left) // abs(right)
+        return whole if (left < 0) is (right < 0) else -whole
+    return left / right
 
 
 def _equal(left: Any, right: Any) -> bool:  # noqa: ANN401 - values of any type
@@ -121,5 +129,5 @@ OPERATORS: Mapping[str, Callable[..., Any]] = {
     "+": _add,
     "-": lambda left, right: _calculated("-", operator.sub, left, right),
     "*": lambda left, right: _calculated("*", operator.mul, left, right),
-    "/": lambda left, right: _calculated("/", operator.truediv, left, right),
+    "/": lambda left, right: _calculated("/", _quotient, left, right),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import hashlib
 import re
 import urllib.parse
@@ -31,6 +32,7 @@ def _replace(text: str, replace_pairs: Any, new: Any = None, *, regexp: bool = F
     return text
 
 
+_SHOWN = 40
 _CHARACTER = re.compile(r"\\(.)|(.)", re.DOTALL)
 _META = frozenset(".|*+?()[]{}^$\\")
 _CLASSES = frozenset({r"\s", r"\s+", r"\d", r"\d+", r"\W", r"\W+"})
@@ -67,11 +69,19 @@ def _split(text: str, delimiter: str, limit: int = 0) -> list[str]:
     return parts
 
 
-def _number(text: str) -> int | float:
-    try:
-        return int(text)
-    except ValueError:
-        return float(text)
+_NUMBER_TYPES: Mapping[str, Callable[[str], int | float]] = {
+    **dict.fromkeys(("INT", "LONG", "BIGINTEGER"), int),
+    **dict.fromkeys(("FLOAT", "DOUBLE", "BIGDECIMAL"), float),
+}
+
+
+def _number(text: str, type: str | None = None) -> int | float:  # noqa: A002 - Kestra's name
+    if type is not None and type not in _NUMBER_TYPES:
+        raise ExpressionError(f"number knows {', '.join(_NUMBER_TYPES)}, not {type!r}")
+    for read in (int, float) if type is None else (_NUMBER_TYPES[type],):
+        with contextlib.suppress(ValueError):
+            return read(text)
+    raise ExpressionError(f"{text[:_SHOWN]!r} is no number" + (f" of the type {type}" if type else ""))
 
 
 def _base64(text: str) -> str:

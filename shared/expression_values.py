@@ -103,14 +103,14 @@ def text_of(value: Any) -> str:  # noqa: ANN401 - values of any type
 
     Raises ExpressionError for what is no value, jinja2.UndefinedError for what does not exist.
     """
-    if isinstance(value, str):
-        return value
-    if isinstance(value, dict | list | bool):
+    if isinstance(value, str | None):
+        return value or ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, dict | list):
         return json_of(value)
     if isinstance(value, datetime):
         return iso(value)
-    if value is None:
-        return ""
     if isinstance(value, Thing):
         return value.as_text()
     if isinstance(value, int | float | Undefined):
@@ -132,7 +132,11 @@ def json_of(value: Any) -> str:  # noqa: ANN401 - values of any type
     return "".join(parts)
 
 
-_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=text_of, separators=(",", ":"))
+def _plain(value: object) -> object:
+    return dict(value) if isinstance(value, Mapping) else text_of(value)
+
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=_plain, separators=(",", ":"))
 
 
 def is_empty(value: Any) -> bool:  # noqa: ANN401 - values of any type

@@ -7,6 +7,7 @@ name after a dot is the name of a value, nothing else.
 
     expression_parser.py       Pebble's syntax
     expression_environment.py  the sandbox, tests, names that do not exist
+    expression_names.py        what to do about a name that does not exist
     expression_values.py       values as text and JSON; the budget
     expression_operators.py    what operators do
     expression_functions.py    functions

@@ -39,7 +39,8 @@ def problems_of(error: ValidationError, layout: Layout, model: type[BaseModel]) 
     """The problems, each once, in the order of the file; at most MAX_PROBLEMS. `model` is what was validated."""
     errors = error.errors(include_url=False)
     parents = {details["loc"][:length] for details in errors for length in range(len(details["loc"]))}
-    causes = [details for details in errors if not _is_consequence(details, parents)]
+    of_wrong_type = {details["loc"][:-1] for details in errors if details["loc"][-1:] == ("type",)}
+    causes = [details for details in errors if not _is_consequence(details, parents, of_wrong_type)]
     # A value of `pluginDefaults` is wrong in many tasks, but in one place.
     by_place = {(_problem(details, layout, ""), details["type"]): details for details in reversed(causes)}
     placed = sorted(by_place, key=lambda place: in_file_order(place[0]))
@@ -62,10 +63,19 @@ def first_problems(problems: list[Problem]) -> list[Problem]:
     return [*problems[:MAX_PROBLEMS], Problem("there are more problems, from here on", None, left.line, left.column)]
 
 
-def _is_consequence(details: ErrorDetails, parents: set[tuple[str | int, ...]]) -> bool:
-    """Whether a list is called too short, or a default cannot be had, only because something else was wrong."""
-    is_too_short = details["type"] == "too_short" and details["loc"] in parents
-    return is_too_short or details["type"] == "default_factory_not_called"
+def _is_consequence(
+    details: ErrorDetails, parents: set[tuple[str | int, ...]], of_wrong_type: set[tuple[str | int, ...]]
+) -> bool:
+    """Whether something is called wrong only because something else was.
+
+    A list is too short, a default cannot be had; or a property is not known, of a thing whose type is not known.
+    """
+    match details["type"]:
+        case "too_short":
+            return details["loc"] in parents
+        case "extra_forbidden":
+            return details["loc"][:-1] in of_wrong_type
+    return details["type"] == "default_factory_not_called"
 
 
 def _problem(details: ErrorDetails, layout: Layout, message: str) -> Problem:

@@ -52,7 +52,8 @@ class ForEach(_Group):
 
     type: Literal["io.kestra.plugin.core.flow.ForEach"]
     values: Foreach
-    """As `foreach` of a task; `{{ taskrun.value }}` is the value."""
+    """As `foreach` of a task. `{{ taskrun.value }}` is the value, numbers and booleans as text; a later task finds what
+    was printed for it in `{{ outputs.<task>['<value>'].vars.x }}`."""
     concurrency_limit: Annotated[int, NoEffect("how many tasks run at once is a matter of the pool's slots")] = 0
     tasks: Annotated[tuple[TaskOrGroup, ...], Field(min_length=1)]
     """One task. For several tasks a value, put their commands into one task, or give each task a `foreach`."""

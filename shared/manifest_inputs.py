@@ -1,4 +1,7 @@
-"""Inputs of a flow: nobody is asked when a manifest is dropped, so that an input's default is its value."""
+"""Inputs of a flow: nobody is asked when a manifest is dropped, so that an input's default is its value.
+
+Defaults are rendered in `input_values.py`.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +9,16 @@ import json
 import math
 import re
 from collections.abc import Callable
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time
 from enum import StrEnum
 from typing import Annotated, Any, Self
 
-from pydantic import Field, TypeAdapter, ValidationInfo, field_validator, model_validator
+from pydantic import BeforeValidator, Field, TypeAdapter, ValidationInfo, field_validator, model_validator
 
 from shared import yaml_source
 from shared.errors import ManifestError
-from shared.manifest_kestra import NoEffect
+from shared.expression_date_patterns import formatted
+from shared.manifest_kestra import NoEffect, Unsupported
 from shared.manifest_values import Properties, Text, as_duration
 
 
@@ -47,11 +51,29 @@ _ELSEWHERE = {
 }
 
 
+class Choice(Properties):
+    """A value that may be chosen, and its label."""
+
+    label: str
+    """For readers."""
+    value: Text
+    """The value."""
+
+
+def _without_label(value: object) -> object:
+    """A value that may be chosen, without its label."""
+    return value["value"] if isinstance(value, dict) and value.keys() == {"label", "value"} else value
+
+
+def _without_labels(values: object) -> object:
+    return [_without_label(value) for value in values] if isinstance(values, list) else values
+
+
 class Input(Properties):
     """An input of the flow: `{{ inputs.<id> }}` is its default."""
 
     id: Annotated[str, Field(pattern=r"^[a-zA-Z0-9][.a-zA-Z0-9_-]*$", max_length=100)]
-    """Its name in expressions."""
+    """Its name in expressions; `{{ inputs.a.b }}` is the input `a.b`."""
     type: InputType = InputType.STRING
     """What kind of value it has."""
     display_name: str | None = None
@@ -61,10 +83,13 @@ class Input(Properties):
     required: bool = True
     """Whether it needs a default."""
     defaults: Annotated[Any, Field(validate_default=True)] = None
-    """Its value. Text that stands for a value of another type is read as such."""
+    """Its value. Text that stands for a value of another type is read as such; expressions may use the inputs before
+    it. Example: `"{{ now('yyyy-MM-dd') }}"`"""
     prefill: Annotated[Any, NoEffect("nobody is asked for inputs; `defaults` is the value")] = None
-    values: tuple[Text, ...] | None = None
-    """What SELECT, ENUM and MULTISELECT may be."""
+    values: Annotated[
+        tuple[Text, ...] | None, BeforeValidator(_without_labels, json_schema_input_type=list[Text | Choice] | None)
+    ] = None
+    """What SELECT, ENUM and MULTISELECT may be: texts, or maps of `label` (for readers) and `value`."""
     options: tuple[Text, ...] | None = None
     """The old name of `values`."""
     item_type: str | None = None
@@ -75,6 +100,21 @@ class Input(Properties):
     validator: Annotated[Any, NoEffect("a default is taken as it stands")] = None
     min: Annotated[Any, NoEffect("a default is taken as it stands")] = None
     max: Annotated[Any, NoEffect("a default is taken as it stands")] = None
+    after: Annotated[Any, NoEffect("a default is taken as it stands")] = None
+    before: Annotated[Any, NoEffect("a default is taken as it stands")] = None
+    expression: Annotated[Any, NoEffect("nobody is asked for inputs; `defaults` is the value")] = None
+    json_schema: Annotated[Any, NoEffect("a default is taken as it stands")] = None
+    auto_select_first: bool = False
+    """Whether the first of `values` is the default of a SELECT that has none."""
+    name: Annotated[None, Unsupported("this is the old name of `id`")] = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _first_is_selected(cls, data: Any) -> Any:  # noqa: ANN401 - whatever stands in the manifest
+        match data:
+            case {"type": "SELECT", "autoSelectFirst": True, "values": [first, *_]} if data.get("defaults") is None:
+                return {**data, "defaults": _without_label(first)}
+        return data
 
     @field_validator("type", mode="before")
     @classmethod
@@ -92,27 +132,39 @@ class Input(Properties):
             if info.data.get("required"):
                 raise ValueError("nobody is asked for inputs: give it `defaults`, or say `required: false`")
             return None
-        return _read(value, info.data["type"])
+        return value if _is_expression(value) else _read(value, info.data["type"])
 
     @model_validator(mode="after")
     def _one_of_its_values(self) -> Self:
-        allowed = self.values or self.options
-        chosen = self.defaults if isinstance(self.defaults, list) else [self.defaults]
-        if allowed and not self.allow_custom_value and self.defaults is not None:
-            for value in chosen:
-                if str(value) not in allowed and "{{" not in str(value):
-                    raise ValueError(f"{value!r} is none of its values: {', '.join(allowed)}")
+        self._check_values(self.defaults)
         return self
+
+    def value_of(self, rendered: object) -> object:
+        """The value that a rendered default stands for. Raises ValueError if it is none of the input's."""
+        value = _read(rendered, self.type) if rendered is not None else None
+        self._check_values(value)
+        return value
+
+    def _check_values(self, value: object) -> None:
+        allowed = self.values or self.options
+        if not allowed or self.allow_custom_value or value is None:
+            return
+        for chosen in value if isinstance(value, list) else [value]:
+            if str(chosen) not in allowed and not _is_expression(chosen):
+                raise ValueError(f"{chosen!r} is none of its values: {', '.join(allowed)}")
+
+
+def _is_expression(value: object) -> bool:
+    """Whether what a value will be is not known yet."""
+    return isinstance(value, str) and ("{{" in value or "{%" in value)
 
 
 def _read(value: object, input_type: InputType) -> object:
-    """The value as one of its type; what an expression will be is not known yet."""
-    if isinstance(value, str) and "{{" in value:
-        return value
+    """The value as one of its type."""
     read, expected = _READ[input_type]
     try:
         return read(value)
-    except (ValueError, TypeError, RecursionError, ManifestError) as error:
+    except (ValueError, TypeError, OverflowError, RecursionError, ManifestError) as error:
         raise ValueError(f"expected {expected}, as its type is {input_type.value}") from error
 
 
@@ -162,6 +214,12 @@ def _checked(check: Callable[[str], object]) -> Callable[[object], str]:
     return read
 
 
+def _moment(value: object) -> str:
+    """As Kestra writes it: in UTC, with no more digits than are needed."""
+    moment = datetime.fromisoformat(_text(value))
+    return formatted(moment.astimezone(UTC), "iso_instant") if moment.tzinfo else _text(value)
+
+
 def _matches(pattern: str) -> Callable[[str], object]:
     def check(text: str) -> None:
         if not re.fullmatch(pattern, text):
@@ -183,7 +241,7 @@ _READ: dict[InputType, tuple[Callable[[object], object], str]] = {
     InputType.ARRAY: (_list, "a list"),
     InputType.JSON: (_json, "JSON"),
     InputType.YAML: (_yaml, "YAML"),
-    InputType.DATETIME: (_checked(datetime.fromisoformat), "a date and time such as 2026-01-31T12:00:00Z"),
+    InputType.DATETIME: (_moment, "a date and time such as 2026-01-31T12:00:00Z"),
     InputType.DATE: (_checked(date.fromisoformat), "a date such as 2026-01-31"),
     InputType.TIME: (_checked(time.fromisoformat), "a time such as 12:30:00"),
     InputType.DURATION: (_checked(as_duration), "a duration of ISO 8601, such as PT30M"),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 from pydantic import AfterValidator, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from shared.container_run_options import check_container_run_options
+from shared.kestra_types import instead_of
 from shared.manifest_kestra import KestraRetry, KestraScript
 from shared.manifest_task_runner import TaskRunner
 from shared.manifest_values import Duration, Properties, Text
@@ -137,6 +138,8 @@ TaskId = Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_-]*$", max_length
 
 def _task_type(value: str) -> str:
     if language_of(value) is None:
+        if instead := instead_of(value):
+            raise ValueError(f"the task type {value!r} is not supported here: {instead}")
         raise ValueError(f"unknown task type {value!r}; there is {known_types()}, and the groups {GROUP_TYPES}")
     return value
 
@@ -191,6 +194,7 @@ class Task(KestraScript):
                 {"data.csv": "a,b\n1,2\n"},
                 {"lib.py": "nsfile:///lib.py"},
                 {"x.csv": "{{ outputs.extract.outputFiles['x.csv'] }}"},
+                "{{ outputs.extract.outputFiles }}",
             ]
         ),
     ] = Field(default_factory=dict)

@@ -25,7 +25,9 @@ def canonical_runner_type(value: str) -> str:
 
 def _runner_type(value: str) -> str:
     if canonical_runner_type(value) != RUNNER_TYPE:
-        raise ValueError(f"unknown task runner {value!r}; there is {RUNNER_TYPE}")
+        raise ValueError(
+            f"tasks run on Azure Batch, not by {value!r}: leave `taskRunner` out, or give it the type {RUNNER_TYPE}"
+        )
     return RUNNER_TYPE
 
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from shared import fan_out, task_properties
 from shared.errors import ManifestError, Problem
 from shared.foreach import items_of
+from shared.input_values import with_inputs
 from shared.limits import too_many_tasks
-from shared.manifest_errors import first_problems
+from shared.manifest_errors import first_problems, in_file_order
 from shared.manifest_order import tasks_before
 from shared.manifest_task import ForeachFile, RunAs
 from shared.namespace_files import Selection
@@ -18,9 +19,10 @@ from shared.outside import Needs
 from shared.paths import OUTPUT_DIRECTORY
 from shared.planned import ExpectedTask, PlannedTask
 from shared.record import Item
-from shared.rendering import Rendering, names_used, texts_of, texts_rendered
+from shared.rendering import Rendering, names_used, placed_texts, texts_rendered
 from shared.rounds import Node, Split, split
 from shared.scope import Context, Scope
+from shared.suggestions import did_you_mean
 from shared.upstream import OutputPattern
 
 if TYPE_CHECKING:
@@ -42,7 +44,7 @@ class Planner:
         self._manifest = manifest
         self._run = run
         self._settings = settings
-        self._context = Context(manifest.flow, run, settings)
+        self._context, self._wrong_inputs = with_inputs(Context(manifest.flow, run, settings), manifest)
         self._tasks = {task.id: (index, task) for index, task in enumerate(manifest.flow.tasks)}
         self._renderings: dict[tuple[str, int | None], Rendering] = {}
         self._scopes: dict[tuple[str, int | None], Scope] = {}
@@ -57,8 +59,9 @@ class Planner:
 
     def problems(self) -> list[Problem]:
         """Everything that was wrong so far, in the order of the file."""
-        found = {problem: None for rendering in self._renderings.values() for problem in rendering.problems}
-        return first_problems(sorted(found, key=lambda problem: (problem.line or 0, problem.column or 0)))
+        found = dict.fromkeys(self._wrong_inputs)
+        found |= {problem: None for rendering in self._renderings.values() for problem in rendering.problems}
+        return first_problems(sorted(found, key=in_file_order))
 
     def incomplete(self) -> list[str]:
         """The tasks of the round of which a text was passed over: none, unless the order of the rounds is wrong."""
@@ -71,19 +74,26 @@ class Planner:
         index, task = self._tasks[name]
         before = self.before(name)
         values = set()
-        flow = self._manifest.flow
-        given = {"vars": flow.variables, "inputs": {each.id: each.defaults for each in flow.inputs}}
-        for text in {each for written in texts_of(task) for each in texts_rendered(written, given)}:
+        given = self._context.values()
+        placed = {each: where for where, written in placed_texts(task) for each in texts_rendered(written, given)}
+        for text, where in placed.items():
             for path in names_used(text, "outputs"):
                 if path and path[0] not in before:
-                    message = f"uses the outputs of {path[0]!r}, which does not run before it"
-                    self._unknown.append(self._manifest.problem(("tasks", index), message))
+                    self._unknown.append(self._manifest.problem(("tasks", index, *where), self._not_before(path[0])))
                 elif not path or path[1:2] != ("outputFiles",) or _READS.search(text):
                     values |= {path[0]} if path else before
         if isinstance(task.foreach, ForeachFile) and task.foreach.files:
             values.add(task.foreach.files.task)
         own_values = frozenset(other for other in values if not self.is_fan_out(other))
         return Node(name, self._manifest.dependencies[name], own_values, is_fan_out=self.is_fan_out(name))
+
+    def _not_before(self, name: str) -> str:
+        """What is wrong with asking for the outputs of a task that does not run before."""
+        if name in self._tasks:
+            return f"uses the outputs of {name!r}, which does not run before it"
+        with_hyphen = [other for other in self._tasks if other.startswith(f"{name}-")]
+        hint = f"; write `outputs['{with_hyphen[0]}']`" if with_hyphen else did_you_mean(name, self._tasks)
+        return f"there is no task {name!r}{hint}"
 
     def before(self, name: str) -> set[str]:
         """All tasks that a task waits for, also through others."""

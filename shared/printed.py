@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from shared.documents import Document
 
@@ -28,13 +28,18 @@ PRINTED = "::{"
 _LINE = re.compile(r"^::(\{.*\})::\s*$")
 
 
+def _as_text(tag: object) -> object:
+    """Numbers and booleans are taken as text, as Kestra does."""
+    return json.dumps(tag) if isinstance(tag, bool | int | float) else tag
+
+
 class Metric(Document):
     """One measurement: a counter, a gauge, or a timer in seconds."""
 
     name: str
     type: str
     value: float = Field(allow_inf_nan=False)
-    tags: dict[str, str] = Field(default_factory=dict)
+    tags: dict[str, Annotated[str, BeforeValidator(_as_text)]] = Field(default_factory=dict)
 
 
 @dataclass

@@ -58,7 +58,7 @@ def texts_rendered(text: str, values: Mapping[str, Any]) -> Iterator[str]:
     if _RENDERS.search(text):
         for name in ("vars", "inputs"):
             for path in names_used(text, name):
-                yield from _texts(_value_at(values[name], path))
+                yield from (each for _, each in _texts(_value_at(values[name], path), ()))
 
 
 def _value_at(value: Any, path: tuple[str, ...]) -> Any:  # noqa: ANN401 - values of any type
@@ -162,12 +162,15 @@ class Rendering:
 
     def files_of_json(self, path: PropertyPath, value: str) -> dict[str, str]:
         """The same of a text that renders to a JSON map; what it holds is not rendered again."""
+        problems = len(self.problems)
         try:
             files = json.loads(self.known_text(path, value))
         except NotReadYet:
             return {}
         except (ValueError, RecursionError):
             files = None
+        if len(self.problems) > problems:
+            return {}
         if not isinstance(files, dict) or not all(isinstance(text, str) for text in files.values()):
             self.fail(path, "expected a map of names and texts, or a text that renders to such a map in JSON")
             return {}
@@ -199,19 +202,19 @@ class Rendering:
         return name
 
 
-def texts_of(properties: BaseModel) -> Iterator[str]:
-    """Every text in a thing of the manifest, the names of maps included."""
-    yield from _texts(properties.model_dump())
+def placed_texts(properties: BaseModel) -> Iterator[tuple[PropertyPath, str]]:
+    """Every text in a thing of the manifest and its path in it, the names of maps included."""
+    yield from _texts(properties.model_dump(by_alias=True), ())
 
 
-def _texts(value: object) -> Iterator[str]:
+def _texts(value: object, path: PropertyPath) -> Iterator[tuple[PropertyPath, str]]:
     match value:
         case str():
-            yield value
+            yield path, value
         case dict():
             for name, item in value.items():
-                yield from _texts(name)
-                yield from _texts(item)
+                yield (*path, name), name
+                yield from _texts(item, (*path, name))
         case list() | tuple():
-            for item in value:
-                yield from _texts(item)
+            for index, item in enumerate(value):
+                yield from _texts(item, (*path, index))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from shared.addresses import BlobAddress, WebAddress, namespace_file, read_address
 from shared.expression_functions import from_json, now_of
-from shared.expression_values import Budget, ExpressionError
+from shared.expression_values import Budget, ExpressionError, text_of
 from shared.paths import UPSTREAM, Paths
 from shared.rendering import NotReadYet, Visible
 from shared.upstream import FanOutOutputs, UpstreamFiles, UpstreamFolder, Used
@@ -24,12 +24,33 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Context:
-    """What all tasks of a run have in common."""
+    """What all tasks of a run have in common; `inputs` are the values of the flow's inputs."""
 
     flow: Flow
     run: Run
     settings: Settings
     budget: Budget = field(default_factory=Budget)
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+
+    def values(self) -> dict[str, Any]:
+        """What expressions see everywhere."""
+        return {
+            "vars": self.flow.variables,
+            "inputs": self.inputs,
+            "labels": self.flow.labels,
+            "flow": {"id": self.flow.id, "namespace": self.flow.namespace},
+            "execution": {"id": self.run.id, "startDate": self.run.body.accepted},
+        }
+
+    def functions(self) -> dict[str, Callable[..., Any]]:
+        """The functions that they can call everywhere."""
+        return {"secret": self._secret, "now": now_of(self.run.body.accepted), "fromJson": from_json, "json": from_json}
+
+    def _secret(self, name: str) -> str:
+        value = self.settings.secrets.get(name)
+        if value is None:
+            raise ExpressionError(f"there is no secret {name!r}; the app setting SECRET_{name} would hold it")
+        return value
 
 
 class Earlier(Protocol):
@@ -63,43 +84,28 @@ class Scope:
         self.paths = Paths(context.run.id, task.id, item.index if item else None)
         self._task = task
         self._item = item
+        self._context = context
         self._flow = context.flow
         self._run = context.run
         self._settings = context.settings
-        self._budget = context.budget
         self._earlier = earlier
         self._needs = needs
 
     def visible(self, unknown: Iterable[str]) -> Visible:
         """What expressions may see, of which some names are not known yet."""
-        functions: dict[str, Callable[..., Any]] = {
-            "secret": self._secret,
-            "now": now_of(self._run.body.accepted),
-            "fromJson": from_json,
-            "read": self._read,
-        }
-        return Visible(self._values(), functions, self._budget, frozenset(unknown))
+        functions = {**self._context.functions(), "read": self._read}
+        return Visible(self._values(), functions, self._context.budget, frozenset(unknown))
 
     def _values(self) -> dict[str, Any]:
-        flow, item = self._flow, self._item
+        item = self._item
         return {
-            "vars": flow.variables,
-            "inputs": {given.id: given.defaults for given in flow.inputs},
-            "labels": flow.labels,
-            "flow": {"id": flow.id, "namespace": flow.namespace},
-            "execution": {"id": self._run.id, "startDate": self._run.body.accepted},
+            **self._context.values(),
             "task": {"id": self._task.id},
             "workingDir": self.paths.link,
             **({"outputDir": self.paths.output_directory} if self._task.output_directory else {}),
-            **({"item": item.value, "taskrun": {"value": item.value, "iteration": item.index}} if item else {}),
+            **({"item": item.value, "taskrun": _taskrun(item)} if item else {}),
             "outputs": _OutputsBefore(self._earlier.before(self._task.id), self._outputs),
         }
-
-    def _secret(self, name: str) -> str:
-        value = self._settings.secrets.get(name)
-        if value is None:
-            raise ExpressionError(f"there is no secret {name!r}; the app setting SECRET_{name} would hold it")
-        return value
 
     def _outputs(self, name: str) -> object:
         """What `outputs.<name>` is."""
@@ -160,6 +166,14 @@ class Scope:
         if isinstance(address, WebAddress):
             raise ExpressionError("read() does not fetch from the web; let a task do that")
         return address
+
+
+def _taskrun(item: Item) -> dict[str, Any]:
+    """Its value is text, as in Kestra; a list or a map stays one, whose text is that of Kestra's too."""
+    return {
+        "value": item.value if isinstance(item.value, list | dict) else text_of(item.value),
+        "iteration": item.index,
+    }
 
 
 def _results(ended: TaskResult) -> dict[str, Any]:

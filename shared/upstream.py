@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from shared import globs
-from shared.expression_values import Thing
+from shared.expression_values import ExpressionError, Thing, json_of, text_of
 from shared.paths import UPSTREAM
 from shared.task_script import Gathering, Link
 
@@ -134,8 +134,11 @@ class Used:
         return [gathering for folder in self.folders.values() for gathering in folder.gatherings()]
 
 
-class UpstreamFiles(Mapping[str, str]):
-    """`outputFiles` of an earlier task, or of one item of a fan-out; what is asked for is added to `used`."""
+class UpstreamFiles(Thing, Mapping[str, str]):
+    """`outputFiles` of an earlier task, or of one item of a fan-out; what is asked for is added to `used`.
+
+    All of them can be asked for where `outputFiles` names them: what a glob matches is not known before the task ends.
+    """
 
     def __init__(self, folder: str, paths: Paths, patterns: Sequence[OutputPattern], used: Used) -> None:
         self._folder = folder
@@ -152,14 +155,27 @@ class UpstreamFiles(Mapping[str, str]):
         return path
 
     def __iter__(self) -> Iterator[str]:
-        return iter(pattern.pattern for pattern in self._patterns if pattern.is_literal)
+        for pattern in self._patterns:
+            if not pattern.is_literal:
+                raise ExpressionError(
+                    f"what {pattern.pattern!r} matches is not known yet: name a file, as in `outputFiles['data.csv']`"
+                )
+        return iter([pattern.pattern for pattern in self._patterns])
 
     def __len__(self) -> int:
         return len(list(iter(self)))
 
+    def as_text(self) -> str:
+        """All files: their paths by name, as JSON."""
+        return json_of(dict(self))
+
+    def part(self, name: object) -> object:
+        """The path of a file. Raises KeyError if nothing brings it back."""
+        return self[str(name)]
+
 
 class FanOutOutputs(Thing):
-    """`outputs.<fan-out>`: the folder of all files; with an item's index, or its value if that is text, the item's."""
+    """`outputs.<fan-out>`: the folder of all files; with an item's index, or the text of its value, the item's."""
 
     def __init__(
         self,
@@ -179,8 +195,8 @@ class FanOutOutputs(Thing):
         return self._path
 
     def part(self, name: object) -> object:
-        """An item's outputs. Raises KeyError if there is no such item."""
-        for item in self._items():
-            if name in (item["index"], item["value"]) and not isinstance(name, bool):
+        """An item's outputs: by its index, or by the text of its value. Raises KeyError if there is no such item."""
+        for item in () if isinstance(name, bool) else self._items():
+            if name == (text_of(item["value"]) if isinstance(name, str) else item["index"]):
                 return item
         raise KeyError(name)

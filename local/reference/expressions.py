@@ -11,6 +11,7 @@ from shared.expression_filters import ELSEWHERE as OTHER_FILTERS
 from shared.expression_filters import FILTERS
 from shared.expression_functions import ELSEWHERE as OTHER_FUNCTIONS
 from shared.expression_functions import FUNCTIONS
+from shared.expression_names import ELSEWHERE as OTHER_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -30,7 +31,7 @@ without loops, macros and assignments: to repeat a task give it a `foreach`. A n
 | `a ??? b` | `b` where `a` does not exist |
 | `a ~ b` | both as one text |
 | `a \\| filter` | the value that a filter makes of it |
-| `+` `-` `*` `/` | of numbers; `+` also joins texts |
+| `+` `-` `*` `/` | of numbers, the quotient of whole numbers a whole one; `+` also joins texts |
 | `==` or `equals`, `!=`, `<`, `<=`, `>`, `>=` | of numbers or of texts |
 | `a contains b`, `b in a` or `b isIn a`, `b not in a` | for texts, lists and the names of maps |
 | `a is defined`, `a is not defined` | a test, see below |
@@ -59,6 +60,8 @@ def expressions() -> Iterator[str]:
         " `existingFormat` (of a text that is not ISO 8601). Without a time zone it is UTC."
     )
     yield "\nNot here, though Kestra has it:\n\n| name | instead |\n| --- | --- |"
+    for name, reason in OTHER_NAMES.items():
+        yield f"| `{name}` | {reason} |"
     for name, reason in OTHER_FUNCTIONS.items():
         yield f"| `{name}()` | {reason} |"
     for name, reason in OTHER_FILTERS.items():

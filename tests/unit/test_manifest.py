@@ -78,7 +78,14 @@ def test_all_problems_are_told_at_once_in_the_order_of_the_file() -> None:
         ("tasks: []", "tasks: expected at least 1 entry"),
         ("tasks: [{id: a}]", "tasks[0]: a task has either `commands` (a list) or `script` (text)"),
         ("commands: [a]\nscript: b", "a task has either"),
-        ("commands: [a]\ntype: io.kestra.plugin.core.log.Log", "unknown task type 'io.kestra.plugin.core.log.Log'"),
+        (
+            "commands: [a]\ntype: io.kestra.plugin.core.log.Log",
+            "type: the task type 'io.kestra.plugin.core.log.Log' is not",
+        ),
+        (
+            "commands: [a]\ntype: io.kestra.plugin.scripts.python.Command",
+            "unknown task type 'io.kestra.plugin.scripts.",
+        ),
         ("commands: [a]\ntype: 3", "type: expected text, found '3'"),
         ("commands: [a]\ntargetOS: WINDOWS", "targetOS: expected 'AUTO' or 'LINUX', found 'WINDOWS'"),
         ("commands: [a]\nforeach: {files: {task: b, glob: x}}", "foreach.files.task: 'b' is no task that runs before"),
@@ -89,7 +96,10 @@ def test_all_problems_are_told_at_once_in_the_order_of_the_file() -> None:
             "at most 1000 tasks, this one has",
         ),
         (f"id: {'a' * 101}\ncommands: [x]", "id: string should have at most 100 characters"),
-        ("commands: [a]\ntaskRunner: {type: docker}", "taskRunner.type: unknown task runner 'docker'"),
+        (
+            "commands: [a]\ntaskRunner: {type: docker}",
+            "taskRunner.type: tasks run on Azure Batch, not by 'docker': leave",
+        ),
         (
             "commands: [a]\ntaskRunner: {accessKey: abc}",
             "taskRunner.accessKey: a credential must not stand in the manifest",

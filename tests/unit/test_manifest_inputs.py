@@ -31,6 +31,8 @@ def read(**properties: object) -> object:
         ("JSON", {"a": 1}, {"a": 1}),
         ("YAML", "a: [1]", {"a": [1]}),
         ("DATETIME", "2026-01-31T12:00:00Z", "2026-01-31T12:00:00Z"),
+        ("DATETIME", "2026-01-31T12:00:00.000Z", "2026-01-31T12:00:00Z"),
+        ("DATETIME", "2026-01-31T12:00:00.5+02:00", "2026-01-31T10:00:00.500Z"),
         ("DATE", "2026-01-31", "2026-01-31"),
         ("TIME", "12:30", "12:30"),
         ("DURATION", "PT5M", "PT5M"),
@@ -50,6 +52,12 @@ def test_an_input_that_is_not_required_may_have_no_value() -> None:
 def test_values_limit_a_selection() -> None:
     assert read(type="SELECT", values=["a", "b"], defaults="b") == "b"
     assert read(type="SELECT", values=["a"], allowCustomValue=True, defaults="b") == "b"
+    assert read(type="SELECT", values=[{"label": "A", "value": "a"}], defaults="a") == "a"
+
+
+def test_the_first_value_may_be_the_default() -> None:
+    assert read(type="SELECT", values=[{"label": "A", "value": "a"}, "b"], autoSelectFirst=True) == "a"
+    assert read(type="SELECT", values=["a", "b"], autoSelectFirst=True, defaults="b") == "b"
 
 
 @pytest.mark.parametrize(
@@ -64,13 +72,19 @@ def test_values_limit_a_selection() -> None:
         ({"type": "JSON", "defaults": "{"}, "expected JSON"),
         ({"type": "YAML", "defaults": "a: ["}, "expected YAML"),
         ({"type": "DATE", "defaults": "31.1.2026"}, "expected a date such as 2026-01-31"),
+        ({"type": "DATETIME", "defaults": "0001-01-01T00:00:00+14:00"}, "expected a date and time"),
         ({"type": "DURATION", "defaults": "5m"}, "expected a duration of ISO 8601"),
         ({"type": "URI", "defaults": "x"}, "expected an address"),
         ({"type": "STRING", "defaults": [1]}, "expected text"),
         ({"type": "SELECT", "values": ["a"], "defaults": "b"}, "inputs[0]: 'b' is none of its values: a"),
+        (
+            {"type": "SELECT", "values": [{"label": "A"}], "defaults": "A"},
+            "inputs[0].values[0]: expected text, found a map",
+        ),
         ({"type": "MULTISELECT", "values": ["a"], "defaults": ["a", "b"]}, "'b' is none of its values"),
         ({"type": "FILE", "defaults": "x"}, "inputs[0].type: inputs of type FILE are not supported here: put the file"),
         ({"type": "SECRET", "defaults": "x"}, "write {{ secret('NAME') }} where it is used"),
+        ({"name": "n", "defaults": "x"}, "inputs[0].name: not supported here: this is the old name of `id`"),
         ({"type": "TEXT", "defaults": "x"}, "inputs[0].type: expected 'STRING', 'INT'"),
     ],
 )

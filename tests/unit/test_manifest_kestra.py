@@ -25,6 +25,7 @@ def warnings(text: str) -> list[str]:
         ("commands: [x]\ntaskRunner: {resume: false}", "taskRunner.resume: without effect"),
         ("commands: [x]\nretry: {maxAttempts: 2, type: constant, interval: PT5M}", "retry.interval: without effect"),
         ("inputs: [{id: i, defaults: x, prefill: y}]\ncommands: [x]", "inputs[0].prefill: without effect"),
+        ("inputs: [{id: i, defaults: x, expression: y}]\ncommands: [x]", "inputs[0].expression: without effect"),
     ],
 )
 def test_what_changes_nothing_is_noted_with_its_place(text: str, warning: str) -> None:

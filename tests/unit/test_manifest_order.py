@@ -145,7 +145,10 @@ def test_a_disabled_group_leaves_out_its_tasks() -> None:
             "a ForEach holds one task here, no group",
         ),
         ("{id: g, type: ForEach, values: [1], tasks: [{id: a, commands: [x], foreach: 2}]}", "`foreach` of its own"),
-        ("{id: g, type: Dag, tasks: []}", "unknown task type 'io.kestra.plugin.core.flow.Dag'"),
+        (
+            "{id: g, type: Dag, tasks: []}",
+            "the task type 'io.kestra.plugin.core.flow.Dag' is not supported here: write its tasks",
+        ),
     ],
 )
 def test_problems_of_groups(task: str, message: str) -> None:

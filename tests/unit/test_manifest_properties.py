@@ -102,7 +102,10 @@ TABLE: Mapping[type[Properties], Mapping[str, Row]] = {
         "options": Row(["a", "b"], ["b"], "'a' is none of its values: b"),
         "itemType": TEXT,
         "allowCustomValue": FLAG,
-        **dict.fromkeys(("prefill", "dependsOn", "validator", "min", "max"), ANYTHING),
+        "autoSelectFirst": FLAG,
+        **dict.fromkeys(("prefill", "dependsOn", "validator", "min", "max", "after", "before"), ANYTHING),
+        **dict.fromkeys(("expression", "jsonSchema"), ANYTHING),
+        "name": UNSUPPORTED,
     },
     PluginDefault: {
         "type": Row("io.kestra", 3, "expected text, found '3'"),
@@ -112,7 +115,7 @@ TABLE: Mapping[type[Properties], Mapping[str, Row]] = {
     Task: {
         **TASK_OF_KESTRA,
         "id": Row("a-b_c", "a.b", "'a.b' does not match"),
-        "type": Row("io.kestra.plugin.scripts.r.Commands", "io.kestra.plugin.core.log.Log", "unknown task type"),
+        "type": Row("io.kestra.plugin.scripts.r.Commands", "io.kestra.plugin.core.log.Log", "use a shell task"),
         "disabled": Row(False, "maybe", "expected true or false"),
         "dependsOn": Row([], ["nobody"], "there is no task 'nobody'"),
         "allowFailure": FLAG,
@@ -164,7 +167,7 @@ TABLE: Mapping[type[Properties], Mapping[str, Row]] = {
         **dict.fromkeys(("interval", "minInterval", "maxInterval", "maxDuration"), DURATION),
     },
     TaskRunner: {
-        "type": Row(RUNNER_TYPE, "io.kestra.plugin.scripts.runner.docker.Docker", "unknown task runner"),
+        "type": Row(RUNNER_TYPE, "io.kestra.plugin.scripts.runner.docker.Docker", "tasks run on Azure Batch, not by"),
         **dict.fromkeys(("account", "endpoint", "poolId"), TEXT),
         "accessKey": CREDENTIAL,
         "blobStorage": Row({}, "a", "expected a map (name: value), found 'a'"),

@@ -37,10 +37,20 @@ def test_values_an_expression_may_see(plan) -> None:
     text = (
         "id: f\nnamespace: n.s\nlabels: {l: L}\nvariables: {v: {w: V}}\ninputs: [{id: i, defaults: I}]\n"
         "tasks: [{id: t, commands: ['{{ flow.id }} {{ flow.namespace }} {{ labels.l }} {{ vars.v.w }} {{ inputs.i }} "
-        "{{ task.id }} {{ execution.id }} {{ secret(''TOKEN'') }}']}]"
+        "{{ task.id }} {{ execution.id }} {{ secret(''TOKEN'') }} {{ json(''[7]'')[0] }}']}]"
     )
-    expected = "f n.s L V I t env-20261122t121314-3f9a1c2b s3cr3t-t0ken"
+    expected = "f n.s L V I t env-20261122t121314-3f9a1c2b s3cr3t-t0ken 7"
     assert plan(text).tasks[0].commands.text == f"set -e\n{expected}"
+
+
+def test_the_value_of_a_task_run_is_text_as_in_kestra(plan) -> None:
+    """A list or a map stays one, so that its parts can be named."""
+    text = (
+        "id: t\nforeach: [a, 2, 0.5, true, null, [1], {k: 3}]\n"
+        "commands: [\"{{ taskrun.value }}|{{ taskrun.value == '2' }}|{{ taskrun.value.k ?? '' }}\"]"
+    )
+    found = [task.commands.text.removeprefix("set -e\n") for task in plan(text).tasks]
+    assert found == ["a|false|", "2|true|", "0.5|false|", "true|false|", "|false|", "[1]|false|", '{"k":3}|false|3']
 
 
 def test_tasks_run_in_the_order_of_the_flow(plan) -> None:
@@ -213,14 +223,22 @@ def test_what_is_wrong_with_a_task_of_a_later_round_is_said_at_once(plan) -> Non
 @pytest.mark.parametrize(
     ("expression", "message"),
     [
-        ("outputs.c.vars.x", "tasks[0]: uses the outputs of 'c', which does not run before it"),
-        ("outputs.a.vars.x", "tasks[0]: uses the outputs of 'a', which does not run before it"),
+        ("outputs.c.vars.x", "uses the outputs of 'c', which does not run before it"),
+        ("outputs.a.vars.x", "uses the outputs of 'a', which does not run before it"),
+        ("render(vars.of_c)", "uses the outputs of 'c', which does not run before it"),
+        ("outputs.d.vars.x", "there is no task 'd'"),
+        ("outputs.frist.vars.x", "there is no task 'frist'; did you mean \"first\"?"),
+        ("outputs.last-one.vars.x", "there is no task 'last'; write `outputs['last-one']`"),
     ],
 )
 def test_only_tasks_that_run_before_can_be_used(plan, expression: str, message: str) -> None:
+    others = "".join(f"\n- {{id: {name}, commands: [x]}}" for name in ("c", "first", "last-one"))
     with pytest.raises(ManifestError) as caught:
-        plan(f"tasks:\n- {{id: a, commands: ['{{{{ {expression} }}}}']}}\n- {{id: c, commands: [x]}}")
-    assert message in str(caught.value)
+        plan(
+            "variables: {of_c: '{{ outputs.c.vars.x }}'}\ntasks:\n"
+            f"- {{id: a, commands: [x], env: {{E: '{{{{ {expression} }}}}'}}}}{others}"
+        )
+    assert str(caught.value) == f"tasks[0].env.E: {message} at line 3, column 35"
 
 
 def test_a_file_that_no_pattern_brings_back_is_an_error(plan) -> None:
@@ -228,6 +246,17 @@ def test_a_file_that_no_pattern_brings_back_is_an_error(plan) -> None:
     text = f"tasks:\n- {{id: a, commands: [x], outputFiles: ['*.txt']}}\n- {b}"
     with pytest.raises(ManifestError, match="'y' does not exist"):
         plan(text)
+
+
+def test_all_files_of_a_task_are_known_only_where_no_glob_brings_them_back(plan) -> None:
+    """What a glob matches is known when the task has ended: one error says so."""
+    b = "{id: b, commands: [x], inputFiles: '{{ outputs.a.outputFiles }}'}"
+    task = plan(f"tasks:\n- {{id: a, commands: [x], outputFiles: [x.txt, d/y.txt]}}\n- {b}").tasks[1]
+    assert [link.name for link in task.commands.links[:2]] == ["x.txt", "d/y.txt"]
+    with pytest.raises(ManifestError) as caught:
+        plan(f"tasks:\n- {{id: a, commands: [x], outputFiles: ['*.txt']}}\n- {b}")
+    [problem] = caught.value.problems
+    assert problem.message == "what '*.txt' matches is not known yet: name a file, as in `outputFiles['data.csv']`"
 
 
 def test_tasks_on_different_pools_run_in_different_rounds(plan) -> None:

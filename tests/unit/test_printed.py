@@ -23,9 +23,9 @@ def test_later_values_win_and_other_lines_are_passed_over() -> None:
 
 def test_metrics() -> None:
     (metric,) = printed(
-        '::{"metrics": [{"name": "rows", "type": "counter", "value": 5, "tags": {"k": "v"}}]}::'
+        '::{"metrics": [{"name": "rows", "type": "counter", "value": 5, "tags": {"k": "v", "n": 1, "b": true}}]}::'
     ).metrics
-    assert (metric.name, metric.value, metric.tags) == ("rows", 5.0, {"k": "v"})
+    assert (metric.name, metric.value, metric.tags) == ("rows", 5.0, {"k": "v", "n": "1", "b": "true"})
 
 
 def test_what_does_not_parse_is_a_warning_with_its_line() -> None:

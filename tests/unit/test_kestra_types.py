@@ -1,0 +1,44 @@
+"""Kestra's task types that do not run here: one error for each, which says what to do instead."""
+
+import pytest
+
+from shared.errors import ManifestError
+from shared.kestra_types import instead_of
+from shared.manifest import read_manifest
+
+
+@pytest.mark.parametrize(
+    ("task_type", "instead"),
+    [
+        ("io.kestra.plugin.core.flow.WorkingDirectory", "put the commands of its tasks into one task"),
+        ("io.kestra.core.tasks.flows.Switch", "test for it in the commands"),
+        ("io.kestra.plugin.core.flow.EachParallel", "use `io.kestra.plugin.core.flow.ForEach`"),
+        ("io.kestra.core.tasks.flows.Parallel", "this is the old name of `io.kestra.plugin.core.flow.Parallel`"),
+        ("io.kestra.core.tasks.scripts.Bash", "this is the old name of `io.kestra.plugin.scripts.shell.Commands`"),
+        ("io.kestra.plugin.fs.http.Download", "fetch it in the commands"),
+        ("io.kestra.plugin.git.Clone", "let the commands of a script task do it"),
+    ],
+)
+def test_what_to_do_instead(task_type: str, instead: str) -> None:
+    assert (instead_of(task_type) or "").startswith(instead)
+
+
+@pytest.mark.parametrize("task_type", ["io.kestra.plugin.scripts.python.Command", "python"])
+def test_what_may_be_mistyped_is_told_the_types_that_there_are(task_type: str) -> None:
+    assert instead_of(task_type) is None
+
+
+def test_properties_of_a_thing_of_an_unknown_type_are_not_called_unknown() -> None:
+    """They may be quite right; and what is wrong elsewhere is said with it."""
+    text = (
+        "tasks:\n- {id: a, type: io.kestra.plugin.core.flow.If, condition: x, then: []}\n"
+        "- {id: b, commands: [x], taskRunner: {type: io.kestra.plugin.core.runner.Process, x: 1}}\n"
+        "- {id: c, commands: [x], comands: [y]}\n"
+    )
+    with pytest.raises(ManifestError) as caught:
+        read_manifest(text, "x.yaml")
+    assert [(problem.path, problem.line) for problem in caught.value.problems] == [
+        ("tasks[0].type", 2),
+        ("tasks[1].taskRunner.type", 3),
+        ("tasks[2].comands", 4),
+    ]
