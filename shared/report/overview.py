@@ -8,6 +8,7 @@ from datetime import timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from shared.outcome import ENDED_BY_HAND
 from shared.record_builder import NOT_RECORDED
 from shared.report.text import count, duration, size
 from shared.states import JobReason, State
@@ -60,6 +61,12 @@ class Event:
     since: timedelta
 
 
+_BY_FAILURE = {
+    NOT_RECORDED: "The job ended, but its results could not be collected.",
+    ENDED_BY_HAND: "The job, or tasks of it, were ended or deleted by hand.",
+}
+
+
 def headline(record: Record) -> str:
     """What became of the run, in a sentence or two."""
     match record.state:
@@ -72,8 +79,8 @@ def headline(record: Record) -> str:
         case State.KILLED:
             sentences = ("The run was cancelled.", _what_became_of_tasks(record), "Drop the manifest again to run it.")
             return " ".join(filter(None, sentences))
-    if record.failure and record.failure.code == NOT_RECORDED:
-        return "The job ended, but its results could not be collected."
+    if record.failure and record.failure.code in _BY_FAILURE:
+        return _BY_FAILURE[record.failure.code]
     return _what_became_of_tasks(record) or "The run failed before any of its tasks had ended."
 
 

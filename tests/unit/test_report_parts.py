@@ -89,6 +89,14 @@ def test_what_could_not_be_recorded_is_said_so() -> None:
     assert "operator" in notice.advice
 
 
+def test_what_was_ended_by_hand_is_not_said_to_have_never_run() -> None:
+    """A task that is gone with its job may have run."""
+    failure = Failure(category=FailureCategory.INFRASTRUCTURE, code="EndedByHand", message="the job a-1 was ended")
+    of = record(State.FAILED, failure=failure, tasks=(TaskRecord(id="a", state=State.SKIPPED),))
+    assert overview.headline(of) == "The job, or tasks of it, were ended or deleted by hand."
+    assert "drop it again" in advice.notices(of).errors[0].advice
+
+
 def test_phases_fill_the_whole_time_also_where_clocks_differ() -> None:
     timings = Timings(dropped=DROPPED, submitted=after(1), started=after(0.5), ended=after(50), recorded=after(100))
     found = overview.phases(record(timings=timings))
