@@ -102,4 +102,4 @@ def _planned_staging(app: App, run: Run) -> str:
     try:
         return staging_of(manifest_of(run), run, app.settings)
     except Exception:  # noqa: BLE001 - whatever is wrong with the manifest, it must not keep the run open
-        return app.settings.containers.staging
+        return run.body.default_staging or app.settings.containers.staging

@@ -225,7 +225,7 @@ class Planner:
 
     def staging(self) -> str:
         """The container through which the files of all tasks pass to and from the nodes."""
-        own = self._settings.containers.staging
+        own = self._run.body.default_staging or self._settings.containers.staging
         containers: dict[str, None] = {}
         for name in self.nodes:
             rendering = self._rendering(name)
@@ -233,7 +233,7 @@ class Planner:
                 rendering.optional(_CONTAINER, self._tasks[name][1].task_runner.blob_storage.container_name) or own
             )
             containers[container] = None
-            if not self._settings.container_is_allowed(container):
+            if container != own and not self._settings.container_is_allowed(container):
                 rendering.fail(_CONTAINER, f"this container cannot be used here; name {own!r}, or leave it out")
             elif len(containers) > 1:
                 rendering.fail(_CONTAINER, "all tasks of a flow must use the same container")

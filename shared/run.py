@@ -52,7 +52,8 @@ class Rejection(Document):
 class RunBody(Document):
     """The body of the run document: all that later planning, recording and closing need.
 
-    `default_pool` is the app's own when the run was accepted: what a round holds must not change while it runs.
+    `default_pool` and `default_staging` are the app's own when the run was accepted: what a round holds, and where its
+    files are, must not change while the run is open.
     `finished` are the tasks that have ended; `unfinished` the items, by fan-out, that the current round runs again.
     `repeated_rounds` run what failed before its commands began.
     """
@@ -63,6 +64,7 @@ class RunBody(Document):
     dropped: datetime
     accepted: datetime
     default_pool: str | None = None
+    default_staging: str | None = None
     submitted: datetime | None = None
     rejection: Rejection | None = None
     detected: datetime | None = None

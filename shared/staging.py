@@ -150,9 +150,12 @@ class Staging:
         return f"{self._container(container).url}/{quote(blob, safe='/~')}"
 
     def clear(self, container: str, run_id: str) -> None:
-        """Remove everything of a run."""
+        """Remove everything of a run; a container that is gone holds nothing of it."""
         client = self._container(container)
-        names = list(client.list_blob_names(name_starts_with=f"{run_id}/"))
+        try:
+            names = list(client.list_blob_names(name_starts_with=f"{run_id}/"))
+        except ResourceNotFoundError:
+            return
         portions = [names[start : start + MAX_DELETED_AT_ONCE] for start in range(0, len(names), MAX_DELETED_AT_ONCE)]
         statuses = in_parallel(
             lambda portion: {

@@ -76,6 +76,7 @@ def _accepted(app: App, drop: Drop) -> Run:
         dropped=drop.last_modified,
         accepted=app.now(),
         default_pool=app.settings.batch.pool_id,
+        default_staging=app.settings.containers.staging,
     )
     return Run(body, Progress())
 

@@ -61,7 +61,7 @@ class Event:
     since: timedelta
 
 
-_OF_NO_TASK = {
+_BY_FAILURE = {
     NOT_RECORDED: "The job ended, but its results could not be collected.",
     ENDED_BY_HAND: "The job, or tasks of it, were ended or deleted by hand.",
 }
@@ -79,8 +79,8 @@ def headline(record: Record) -> str:
         case State.KILLED:
             sentences = ("The run was cancelled.", _what_became_of_tasks(record), "Drop the manifest again to run it.")
             return " ".join(filter(None, sentences))
-    if record.failure and record.failure.code in _OF_NO_TASK:
-        return _OF_NO_TASK[record.failure.code]
+    if record.failure and record.failure.code in _BY_FAILURE:
+        return _BY_FAILURE[record.failure.code]
     return _what_became_of_tasks(record) or "The run failed before any of its tasks had ended."
 
 

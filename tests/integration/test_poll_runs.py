@@ -52,6 +52,15 @@ def test_a_run_that_cannot_be_recorded_ends_in_a_record_that_says_so(world) -> N
     assert world.names("runs") == world.names("staging") == []
 
 
+def test_a_run_is_closed_also_if_its_staging_container_is_gone(world) -> None:
+    """Somebody deleted it: nothing of the run can be left in it, and the document must not stay for ever."""
+    (run,) = ended(world, "m")
+    world._storage.delete_container(world.settings.containers.staging)
+    record_run.record(world.app, JobEnded(run, 1, last=True))
+    assert world.record(run)["state"] == "FAILED"
+    assert world.names("runs") == []
+
+
 def test_a_run_whose_results_could_not_be_collected_says_nothing_of_tasks_of_which_nothing_is_known(world) -> None:
     """They ran; a record that calls them skipped would not be true."""
     (run,) = ended(world, "m")

@@ -122,6 +122,19 @@ def test_a_setting_that_changed_meanwhile_does_not_keep_results_from_being_recor
     assert list(world.record(run)["tasks"][0]["outputs"]["outputFiles"]) == ["a.txt"]
 
 
+def test_another_staging_container_does_not_lose_what_is_staged(make_world) -> None:
+    """The run waited for the quota with its files in place; they are looked for where they are, and removed there."""
+    world, other = make_world(), make_world()
+    world.batch_fails({"operation": "Jobs_CreateJob", "status": 409, "code": "ActiveJobAndScheduleQuotaReached"})
+    run = world.take(text=TEXT)
+    world.batch_fails()
+    containers = replace(world.settings.containers, staging=other.settings.containers.staging)
+    world.app = replace(App.of(replace(world.settings, containers=containers)), events=world.outbox)
+    world.finish()
+    assert world.record(run)["state"] == "SUCCESS"
+    assert world.names("staging") == other.names("staging") == []
+
+
 def test_another_default_pool_does_not_change_what_a_round_held(world) -> None:
     """Otherwise the second task would not be looked for in the job, and be run once more on the other pool."""
     text = (
