@@ -45,11 +45,11 @@ class Call:
     def read(self, model: type[M]) -> M:
         """Return the body as a model; BatchError says which property is wrong.
 
-        Numbers and truth values are those of JSON: text that reads like one is none.
+        Truth values are those of JSON. Text that reads like a whole number is one: `az batch` sends such.
         """
         _check_numbers(self.body)
         try:
-            return model.model_validate_json(self.body or b"{}", strict=True, by_alias=True, by_name=False)
+            return model.model_validate_json(self.body or b"{}", by_alias=True, by_name=False)
         except ValidationError as error:
             raise _refusal(error) from error
 

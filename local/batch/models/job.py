@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Annotated, ClassVar
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, StrictBool
 
 from local.batch.models.common import (
     UNLIMITED,
@@ -99,8 +99,8 @@ class JobPreparationTask(NodeTask):
 
     id: ResourceId = "jobpreparation"
     constraints: TaskConstraints = TaskConstraints()
-    wait_for_success: bool = True
-    rerun_on_node_reboot_after_success: bool = True
+    wait_for_success: StrictBool = True
+    rerun_on_node_reboot_after_success: StrictBool = True
 
 
 class JobReleaseTask(NodeTask):
@@ -121,7 +121,7 @@ class JobOnNode(BatchModel):
     node_id: str
     preparation: NodeTaskExecutionInfo | None = None
     release: NodeTaskExecutionInfo | None = None
-    ran_tasks: bool = False
+    ran_tasks: StrictBool = False
     run: int = 0
 
     @property
@@ -134,7 +134,7 @@ class JobReplace(BatchModel):
     """What PUT replaces: a property that is left out gets its default."""
 
     priority: Priority = 0
-    allow_task_preemption: bool = False
+    allow_task_preemption: StrictBool = False
     max_parallel_tasks: ParallelTasks = UNLIMITED_PARALLEL_TASKS
     constraints: JobConstraints = JobConstraints()
     pool_info: PoolInfo
@@ -147,7 +147,7 @@ class JobUpdate(BatchModel):
     """What PATCH can change; None leaves a property as it is."""
 
     priority: Priority | None = None
-    allow_task_preemption: bool | None = None
+    allow_task_preemption: StrictBool | None = None
     max_parallel_tasks: ParallelTasks | None = None
     constraints: JobConstraints | None = None
     pool_info: PoolInfo | None = None
@@ -161,9 +161,9 @@ class JobCreate(BatchModel):
 
     id: ResourceId
     display_name: DisplayName | None = None
-    uses_task_dependencies: bool = False
+    uses_task_dependencies: StrictBool = False
     priority: Priority = 0
-    allow_task_preemption: bool = False
+    allow_task_preemption: StrictBool = False
     max_parallel_tasks: ParallelTasks = UNLIMITED_PARALLEL_TASKS
     constraints: JobConstraints = JobConstraints()
     job_manager_task: Json = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, StrictBool, model_validator
 
 from local.batch.models.common import BatchModel, FailureInfo, NameValuePair, WireEnum
 
@@ -47,7 +47,7 @@ class ContainerHostBatchBindMount(BatchModel):
     """A part of the node that a container sees under its own path."""
 
     source: ContainerHostDataPath
-    is_read_only: bool = False
+    is_read_only: StrictBool = False
 
 
 class ContainerSettings(BatchModel):
@@ -194,4 +194,4 @@ class StartTask(NodeTask):
     """What runs on a node before it takes tasks: https://learn.microsoft.com/azure/batch/nodes-and-pools#start-task."""
 
     max_task_retry_count: int = Field(default=0, ge=-1)
-    wait_for_success: bool = True
+    wait_for_success: StrictBool = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import ClassVar, Self
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, StrictBool, model_validator
 
 from local.batch.models.common import (
     BatchModel,
@@ -102,7 +102,7 @@ class PoolUpdate(BatchModel):
 
     display_name: DisplayName | None = None
     vm_size: str | None = None
-    enable_inter_node_communication: bool | None = None
+    enable_inter_node_communication: StrictBool | None = None
     start_task: StartTask | None = None
     application_package_references: Json = None
     metadata: tuple[MetadataItem, ...] | None = None
@@ -137,10 +137,10 @@ class PoolCreate(BatchModel):
     resize_timeout: Duration = Field(default=timedelta(minutes=15), ge=SHORTEST_RESIZE_TIMEOUT)
     target_dedicated_nodes: int = Field(default=0, ge=0)
     target_low_priority_nodes: int = Field(default=0, ge=0)
-    enable_auto_scale: bool = False
+    enable_auto_scale: StrictBool = False
     auto_scale_formula: str | None = None
     auto_scale_evaluation_interval: Duration | None = None
-    enable_inter_node_communication: bool = False
+    enable_inter_node_communication: StrictBool = False
     network_configuration: Json = None
     start_task: StartTask | None = None
     application_package_references: Json = None
@@ -173,7 +173,7 @@ class Node(BatchModel):
     state: NodeState
     state_transition_time: datetime
     allocation_time: datetime
-    is_dedicated: bool
+    is_dedicated: StrictBool
     errors: tuple[NodeError, ...] = ()
     start_task_info: NodeTaskExecutionInfo | None = None
     run: int = 0

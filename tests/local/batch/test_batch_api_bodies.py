@@ -30,7 +30,7 @@ def test_a_body_is_an_object(client, body):
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("priority", '"5"'),
+        ("priority", '"five"'),
         ("priority", "5.5"),
         ("usesTaskDependencies", '"yes"'),
         ("usesTaskDependencies", "1"),
@@ -38,7 +38,7 @@ def test_a_body_is_an_object(client, body):
     ],
 )
 def test_values_are_of_the_types_of_json(client, name, value):
-    """Text that reads like a number or a truth value is neither."""
+    """Text that reads like a truth value is none."""
     status, code, values = refusal_of(
         client, "/jobs", f'{{"id": "1", "poolInfo": {{"poolId": "p"}}, "{name}": {value}}}'
     )
@@ -79,6 +79,12 @@ def test_an_affinity_says_to_what(client, new_job):
     body = '{"id": "1", "commandLine": "true", "affinityInfo": {}}'
     status, code, values = refusal_of(client, f"/jobs/{new_job()}/tasks", body)
     assert (status, code, values["PropertyName"]) == (400, "MissingRequiredProperty", "affinityInfo.affinityId")
+
+
+def test_text_may_stand_for_a_whole_number(client):
+    """`az batch pool create --target-dedicated-nodes 1` sends "1"."""
+    body = f'{{"id": "{uuid.uuid4().hex}", "poolInfo": {{"poolId": "p"}}, "priority": "5"}}'
+    assert send(client, "POST", "/jobs", content=body, headers={"content-type": BODY}).status_code == 201
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
