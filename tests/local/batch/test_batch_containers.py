@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import uuid
@@ -10,7 +11,9 @@ import pytest
 from azure.batch import models
 from azure.core.exceptions import HttpResponseError
 
+from local.batch.node.container import ContainerRun
 from local.batch.node.container_engine import find_engine
+from local.batch.node.pre_processing import PreProcessingError
 from tests.local.batch.registry import PASSWORD, USER, serving
 from tests.waiting import wait_for
 
@@ -221,12 +224,22 @@ class TestEnd:
         wait_for(lambda: containers(engine) not in ([], before))
         service.child.stop()
 
-    def test_a_container_that_somebody_removes_is_an_error(self, start_task, wait_completed, engine):
-        """ContainerMiscError; the task does not run for ever."""
+    def test_the_task_of_a_container_that_somebody_removes_does_not_run_for_ever(
+        self, start_task, wait_completed, engine
+    ):
+        """Removing it kills it first: it depends on the moment whether that is seen, or that it is gone."""
         job_id = start_task("-c 'echo begun; sleep 1000'")
         subprocess.run([engine, "rm", "--force", "--time", "0", *containers(engine)], capture_output=True, check=True)
         failure = wait_completed(job_id, "1").execution_info.failure_info
-        assert (failure.category, failure.code) == ("ServerError", "ContainerMiscError")
+        assert failure.code in ("FailureExitCode", "ContainerMiscError")
+
+    def test_a_container_that_is_gone_is_an_error_of_the_service(self, engine):
+        """Nothing can be said of how it ended."""
+        assert engine
+        run = ContainerRun(find_engine(), command=None, settings=None)
+        with pytest.raises(PreProcessingError) as error:
+            asyncio.run(run.ended(directories=None))
+        assert (error.value.failure.category, error.value.failure.code) == ("ServerError", "ContainerMiscError")
 
     def test_a_task_is_stopped_at_its_time_limit(self, run_task, in_container, engine):
         """As if it had been terminated."""
