@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from shared.log import Stage, tell, tell_bug
 from shared.outside import Needs
 from shared.plan import expected_round, manifest_of, staging_of
+from shared.planner import own_staging
 from shared.record import Failure
 from shared.record_builder import build_record, items_apart, with_unfinished
 from shared.run_id import job_id
@@ -102,4 +103,4 @@ def _planned_staging(app: App, run: Run) -> str:
     try:
         return staging_of(manifest_of(run), run, app.settings)
     except Exception:  # noqa: BLE001 - whatever is wrong with the manifest, it must not keep the run open
-        return run.body.default_staging or app.settings.containers.staging
+        return own_staging(run, app.settings)

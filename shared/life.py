@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from shared.run import SCHEMA_VERSION, ListedRun
 from shared.states import State
+
+if TYPE_CHECKING:
+    from shared.run import ListedRun
 
 MAX_ATTEMPTS = 10
 MAX_ANNOUNCEMENTS = 12
@@ -35,7 +38,7 @@ def next_step(  # noqa: PLR0911 - one return a row of the table
     wrote it. Attempts and announcements are repeated with growing pauses, and both are bounded.
     """
     progress = run.progress
-    if progress.schema_version != SCHEMA_VERSION:
+    if not progress.is_readable:
         return Step.NOTHING
     rested = now - run.last_write
     if progress.state is State.QUEUED:

@@ -51,6 +51,10 @@ _ELSEWHERE = {
 }
 
 
+_NOT_ASKED = NoEffect("nobody is asked for inputs; `defaults` is the value")
+_NOT_CHECKED = NoEffect("a default is taken as it stands")
+
+
 class Choice(Properties):
     """A value that may be chosen, and its label."""
 
@@ -85,7 +89,7 @@ class Input(Properties):
     defaults: Annotated[Any, Field(validate_default=True)] = None
     """Its value. Text that stands for a value of another type is read as such; expressions may use the inputs before
     it. Example: `"{{ now('yyyy-MM-dd') }}"`"""
-    prefill: Annotated[Any, NoEffect("nobody is asked for inputs; `defaults` is the value")] = None
+    prefill: Annotated[Any, _NOT_ASKED] = None
     values: Annotated[
         tuple[Text, ...] | None, BeforeValidator(_without_labels, json_schema_input_type=list[Text | Choice] | None)
     ] = None
@@ -96,14 +100,14 @@ class Input(Properties):
     """The type of the entries of an ARRAY; for readers."""
     allow_custom_value: bool = False
     """Whether SELECT and MULTISELECT may be something else than `values`."""
-    depends_on: Annotated[Any, NoEffect("nobody is asked for inputs; `defaults` is the value")] = None
-    validator: Annotated[Any, NoEffect("a default is taken as it stands")] = None
-    min: Annotated[Any, NoEffect("a default is taken as it stands")] = None
-    max: Annotated[Any, NoEffect("a default is taken as it stands")] = None
-    after: Annotated[Any, NoEffect("a default is taken as it stands")] = None
-    before: Annotated[Any, NoEffect("a default is taken as it stands")] = None
-    expression: Annotated[Any, NoEffect("nobody is asked for inputs; `defaults` is the value")] = None
-    json_schema: Annotated[Any, NoEffect("a default is taken as it stands")] = None
+    depends_on: Annotated[Any, _NOT_ASKED] = None
+    validator: Annotated[Any, _NOT_CHECKED] = None
+    min: Annotated[Any, _NOT_CHECKED] = None
+    max: Annotated[Any, _NOT_CHECKED] = None
+    after: Annotated[Any, _NOT_CHECKED] = None
+    before: Annotated[Any, _NOT_CHECKED] = None
+    expression: Annotated[Any, _NOT_ASKED] = None
+    json_schema: Annotated[Any, _NOT_CHECKED] = None
     auto_select_first: bool = False
     """Whether the first of `values` is the default of a SELECT that has none."""
     name: Annotated[None, Unsupported("this is the old name of `id`")] = None

@@ -36,6 +36,11 @@ ANY_ITEM = Item(index=-1, value=None)  # of a fan-out whose items are not known 
 _READS = re.compile(r"\bread\s*\(")
 
 
+def own_staging(run: Run, settings: Settings) -> str:
+    """The app's own staging container, as it was when the run was accepted."""
+    return run.body.default_staging or settings.containers.staging
+
+
 class Planner:
     """Plans the tasks of one run; renderings are made once for each task and item, and collect problems and needs."""
 
@@ -225,7 +230,7 @@ class Planner:
 
     def staging(self) -> str:
         """The container through which the files of all tasks pass to and from the nodes."""
-        own = self._run.body.default_staging or self._settings.containers.staging
+        own = own_staging(self._run, self._settings)
         containers: dict[str, None] = {}
         for name in self.nodes:
             rendering = self._rendering(name)

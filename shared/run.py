@@ -111,6 +111,11 @@ class Progress:
     pool: str = ""
     schema_version: str = SCHEMA_VERSION
 
+    @property
+    def is_readable(self) -> bool:
+        """Whether this version of the app knows what stands in the document; a newer one has written it otherwise."""
+        return self.schema_version == SCHEMA_VERSION
+
     def to_metadata(self) -> dict[str, str]:
         """As blob metadata: names are C# identifiers, values are text."""
         return {

@@ -15,7 +15,7 @@ from azure.storage.blob import BlobPrefix, ContentSettings
 
 from shared.errors import RunChanged, RunUnreadable
 from shared.log import Stage, tell
-from shared.run import SCHEMA_VERSION, ListedRun, Progress, Run, RunBody
+from shared.run import ListedRun, Progress, Run, RunBody
 
 if TYPE_CHECKING:
     from azure.storage.blob import BlobProperties, ContainerClient
@@ -45,7 +45,7 @@ class RunStore:
             return None
         try:
             progress = Progress.from_metadata(stream.properties.metadata)
-            if progress.schema_version != SCHEMA_VERSION:
+            if not progress.is_readable:
                 raise RunUnreadable(f"The run {run_id} is that of a newer version of the app, which goes on with it.")
             return Run(RunBody.model_validate_json(stream.readall()), progress, stream.properties.etag)
         except (KeyError, ValueError) as error:

@@ -14,7 +14,6 @@ from shared.app import guarded
 from shared.log import Stage
 from shared.pool_health import why_tasks_wait
 from shared.record_builder import status_of
-from shared.run import SCHEMA_VERSION
 from shared.states import State, Waiting
 
 if TYPE_CHECKING:
@@ -52,8 +51,7 @@ def tell_why(app: App, runs: Sequence[ListedRun], now: datetime, deadline: datet
 
 def queue_places(runs: Sequence[ListedRun], now: datetime) -> list[Told]:
     """The places of the runs that wait behind one that waits for the quota, where it is time to tell them."""
-    queued = [run for run in runs if run.progress.state is State.QUEUED]
-    queue = [run for run in queued if run.progress.schema_version == SCHEMA_VERSION]
+    queue = [run for run in runs if run.progress.state is State.QUEUED and run.progress.is_readable]
     if not any(run.progress.waiting is Waiting.QUOTA for run in queue):
         return []
     return [
