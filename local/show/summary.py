@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 
 INDENT = "  "
 LONGEST_VALUE = 100
-MOST_FILES = 20
-MOST_METRICS = 20
+MOST_ROWS = 20
 REPORT = "report.html"
 
 
@@ -66,8 +65,7 @@ def _value_rows(tasks: Sequence[TaskRecord]) -> Iterator[tuple[str, ...]]:
 
 def _metrics(tasks: Sequence[TaskRecord]) -> list[str]:
     rows = [(f"{task.id}.{metric.name}", *_measured(metric)) for task in tasks for metric in task.metrics]
-    more = [f"… and {len(rows) - MOST_METRICS} more"] if len(rows) > MOST_METRICS else []
-    return aligned(rows[:MOST_METRICS]) + more
+    return aligned(rows[:MOST_ROWS]) + _more(rows)
 
 
 def _measured(metric: Metric) -> tuple[str, str]:
@@ -78,8 +76,11 @@ def _measured(metric: Metric) -> tuple[str, str]:
 def _files(tasks: Sequence[TaskRecord]) -> list[str]:
     report = (INDENT + REPORT, "all of this and more as a page, for a browser")
     rows = [(INDENT + file.blob, size(file.bytes)) for task in tasks for file in task.outputs.output_files.values()]
-    more = [f"{INDENT}… and {len(rows) - MOST_FILES} more"] if len(rows) > MOST_FILES else []
-    return aligned([report, *rows[:MOST_FILES]]) + more
+    return aligned([report, *rows[:MOST_ROWS]]) + [INDENT + line for line in _more(rows)]
+
+
+def _more(rows: Sequence[object]) -> list[str]:
+    return [f"… and {len(rows) - MOST_ROWS} more"] if len(rows) > MOST_ROWS else []
 
 
 def _problem(manifest: Path, problem: RunProblem) -> str:

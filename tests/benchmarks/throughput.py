@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
-import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,12 +47,7 @@ def _throughput(tick: int, tasks: int, what: str, drop: Callable[[User], object]
         with timed() as lap:
             drop(user)
             user.await_records("fan/", records)
-        calls = sum(_batch_calls(stack).values())
+        calls = user.batch_calls()
     how = f"{lap.seconds:.1f} s, {calls:,} Batch calls; quota of {QUOTA} jobs"
     what = f"tasks of {TASK_SECONDS} s an hour: {what}, ticks of {tick} s"
     return Measured(what, tasks / lap.seconds * PER_HOUR, None, "", how)
-
-
-def _batch_calls(stack: Stack) -> dict[str, int]:
-    with urllib.request.urlopen(f"{stack.settings['BATCH_ACCOUNT_ENDPOINT']}/_local/requests") as answer:
-        return dict(json.load(answer))

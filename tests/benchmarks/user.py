@@ -46,8 +46,16 @@ class User:
 
     def allow_jobs(self, quota: int) -> None:
         """Set the quota of active jobs."""
-        url, body = f"{self._settings['BATCH_ACCOUNT_ENDPOINT']}/_local/settings", json.dumps({"activeJobQuota": quota})
-        urllib.request.urlopen(urllib.request.Request(url, body.encode(), method="PATCH")).close()
+        body = json.dumps({"activeJobQuota": quota}).encode()
+        urllib.request.urlopen(urllib.request.Request(self._local("settings"), body, method="PATCH")).close()
+
+    def batch_calls(self) -> int:
+        """How many requests the Batch service has had."""
+        with urllib.request.urlopen(self._local("requests")) as answer:
+            return sum(json.load(answer).values())
+
+    def _local(self, name: str) -> str:
+        return f"{self._settings['BATCH_ACCOUNT_ENDPOINT']}/_local/{name}"
 
     def drop(self, name: str, text: str) -> None:
         """Drop a manifest."""

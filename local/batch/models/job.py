@@ -121,7 +121,7 @@ class JobOnNode(BatchModel):
     node_id: str
     preparation: NodeTaskExecutionInfo | None = None
     release: NodeTaskExecutionInfo | None = None
-    ran_tasks: StrictBool = False
+    ran_tasks: bool = False
     run: int = 0
 
     @property

@@ -173,7 +173,7 @@ class Node(BatchModel):
     state: NodeState
     state_transition_time: datetime
     allocation_time: datetime
-    is_dedicated: StrictBool
+    is_dedicated: bool
     errors: tuple[NodeError, ...] = ()
     start_task_info: NodeTaskExecutionInfo | None = None
     run: int = 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import ClassVar
 
-from pydantic import Field, StrictBool
+from pydantic import Field
 
 from local.batch.models.common import (
     UNLIMITED,
@@ -226,7 +226,7 @@ class Task(TaskCreate):
     node_info: NodeInfo | None = None
     run: int = 0
     ending: Ending | None = None
-    retrying: StrictBool = False
+    retrying: bool = False
 
     @property
     def succeeded(self) -> bool:
