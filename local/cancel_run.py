@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from local.errors import LocalError
 from local.runs.stack_runs import StackRuns
-from shared.states import State
+from shared.documents.states import State
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

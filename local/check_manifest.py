@@ -13,27 +13,25 @@ from typing import TYPE_CHECKING, Any
 from local.ports import Ports
 from local.stack_options import StackOptions
 from local.stack_settings import stack_settings
-from shared import batch_job
-from shared.batch_job import StagingAccess
+from shared.batch import job as batch_job
+from shared.documents.names import run_id
+from shared.documents.record import RunProblem
+from shared.documents.run import Outside, Progress, Run, RunBody, manifest_blob
+from shared.documents.states import JobReason
 from shared.errors import ManifestError
-from shared.inbox import manifest_blob
-from shared.outside import Needs, Outside
-from shared.plan import manifest_of, plan_round
-from shared.planner import Planner
-from shared.record import RunProblem
-from shared.run import Progress, Run, RunBody
-from shared.run_id import run_id
-from shared.secrets import MASK, Masker
+from shared.masking import MASK, Masker
+from shared.plan.lookups import Needs
+from shared.plan.planner import Planner, manifest_of, plan_round
 from shared.settings import Settings
-from shared.states import JobReason
+from shared.storage.staging import StagingAccess
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from shared.errors import Problem
-    from shared.manifest import Manifest
-    from shared.planned import Image, RoundPlan
+    from shared.manifest.read import Manifest
+    from shared.plan.round_plan import Image, RoundPlan
 
 
 @dataclass(frozen=True)

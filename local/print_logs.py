@@ -11,7 +11,7 @@ from local.runs.stack_runs import StackRuns, WatchedRun
 from local.runs.tasks import STREAMS
 from local.show.log_lines import LogLines
 from local.show.waiting import why_it_waits
-from shared.record import ITEMS_BLOB, Items
+from shared.documents.record import ITEMS_BLOB, Items
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from local.runs.refs import RunRef
     from local.runs.stack_runs import RunView
     from local.runs.tasks import TaskView
-    from shared.record import Logs, Record
+    from shared.documents.record import Logs, Record
 
 POLL_SECONDS = 0.5
 

@@ -15,8 +15,8 @@ from local.show.display import display_on, downloading
 from local.show.first_failure import first_failure
 from local.show.states import STYLES
 from local.show.summary import summary_lines
+from shared.documents.states import State
 from shared.parallel import in_parallel
-from shared.states import State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from local.runs.stack_runs import RunView
     from local.show.display import Display
     from local.stack_in_use import StackInUse
-    from shared.record import Record
+    from shared.documents.record import Record
 
 POLL_SECONDS = 0.2
 SHARE_OF_TIME = 4

@@ -15,18 +15,17 @@ from typing import TYPE_CHECKING
 
 from azure.core.exceptions import AzureError
 
-from shared.batch import Batch
+from shared.batch.client import Batch
 from shared.clients import Clients
 from shared.errors import RunChanged, RunUnreadable, TryLater
 from shared.events import Events
-from shared.inbox import Inbox
 from shared.log import Stage, log, tell, tell_bug
-from shared.part_store import PartStore
-from shared.results import Results
-from shared.run_store import RunStore
-from shared.secrets import Masker, MaskingFilter
+from shared.masking import Masker, MaskingFilter
 from shared.settings import Settings
-from shared.staging import Staging
+from shared.storage.inbox import Inbox
+from shared.storage.results import Results
+from shared.storage.runs import PartStore, RunStore
+from shared.storage.staging import Staging
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from azure.eventgrid import EventGridPublisherClient
 
 EVENT_TYPE = "AzureBatchTaskRunner.JobEnded"
+
 SOURCE = "/azure-batch-task-runner"
+
 MAX_EVENTS = 1_000  # a request may have 1 MB: https://learn.microsoft.com/azure/event-grid/quotas-limits
 
 

@@ -18,10 +18,13 @@ from enum import StrEnum
 from typing import Any
 
 LONGEST_TRACEBACK = 5_000
+
 """Application Insights cuts a message at 32,768 characters, and half a JSON object cannot be read; a character takes up
 to six."""
 
+
 log = logging.getLogger("azure_batch_task_runner")
+
 """One logger for all modules, so that one filter masks whatever goes through it."""
 
 

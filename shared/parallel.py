@@ -9,7 +9,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 Given = TypeVar("Given")
+
 Result = TypeVar("Result")
+
 
 AT_ONCE = 16
 

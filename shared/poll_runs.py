@@ -20,25 +20,27 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from shared.app import guarded
+from shared.documents.names import run_of_job, run_to_cancel
+from shared.documents.states import State, Waiting
 from shared.events import JobEnded
-from shared.life import Step, next_step
+from shared.lifecycle import Step, next_step
 from shared.log import Stage, tell
 from shared.parallel import AT_ONCE, in_parallel
-from shared.run_id import run_of_job, run_to_cancel
-from shared.states import State, Waiting
+from shared.steps.report_waiting import tell_why
 from shared.submit_run import end_unsubmitted, give_up, submit, take, take_manifest
-from shared.waiting import tell_why
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from shared.app import App
-    from shared.batch import LiveJobs
-    from shared.inbox import Waiting as WaitingBlob
-    from shared.run import ListedRun
+    from shared.batch.client import LiveJobs
+    from shared.documents.run import ListedRun
+    from shared.storage.inbox import Waiting as WaitingBlob
 
 BUDGET = timedelta(seconds=10)
+
 MAX_ORPHANS = 10
+
 SWEPT_AFTER = timedelta(seconds=60)
 
 

@@ -20,9 +20,12 @@ import time
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from shared import batch_job
-from shared.batch_errors import ENDED, GONE
-from shared.close_run import close, finish, finish_cancelled, finish_rejected
+from shared.batch import job as batch_job
+from shared.batch.errors import ENDED, GONE
+from shared.documents.names import is_manifest, run_id
+from shared.documents.record import JobRecord, RunProblem
+from shared.documents.run import Progress, Rejection, Run, RunBody
+from shared.documents.states import FailureCategory, State, Waiting
 from shared.errors import (
     BatchRefused,
     CannotPlan,
@@ -37,19 +40,16 @@ from shared.errors import (
     TryLater,
 )
 from shared.log import Stage, milliseconds_since, tell
-from shared.plan import manifest_of, problem_of_task
-from shared.read_outside import planned, planning
-from shared.record import JobRecord, RunProblem
-from shared.record_builder import no_items, status_of
-from shared.run import Progress, Rejection, Run, RunBody
-from shared.run_id import is_manifest, run_id
-from shared.states import FailureCategory, State, Waiting
+from shared.outputs.record_tasks import no_items, status_of
+from shared.plan.planner import manifest_of, problem_of_task
+from shared.steps.close_run import close, finish, finish_cancelled, finish_rejected
+from shared.steps.prepare_round import planned, planning
 
 if TYPE_CHECKING:
     from shared.app import App
-    from shared.inbox import Drop
-    from shared.manifest import Manifest
-    from shared.planned import RoundPlan
+    from shared.manifest.read import Manifest
+    from shared.plan.round_plan import RoundPlan
+    from shared.storage.inbox import Drop
 
 
 def take(app: App, blob: str) -> None:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
 
-from shared.manifest import names_in_task_form
-from shared.manifest_groups import FOR_EACH, PARALLEL, SEQUENTIAL
+from shared.manifest.flow import FOR_EACH, PARALLEL, SEQUENTIAL
+from shared.manifest.read import names_in_task_form
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

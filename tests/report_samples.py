@@ -5,10 +5,7 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime, timedelta
 
-from shared.errors import ManifestError
-from shared.manifest import read_manifest
-from shared.printed import Metric
-from shared.record import (
+from shared.documents.record import (
     Failure,
     FlowRef,
     ItemRecord,
@@ -16,6 +13,7 @@ from shared.record import (
     JobRecord,
     Logs,
     ManifestRef,
+    Metric,
     OutputFile,
     Outputs,
     Record,
@@ -23,10 +21,12 @@ from shared.record import (
     TaskRecord,
     Timings,
 )
-from shared.record_builder import fan_out_record
+from shared.documents.states import FailureCategory, JobReason, State
+from shared.errors import ManifestError
+from shared.manifest.read import read_manifest
+from shared.outputs.record_tasks import fan_out_record
 from shared.report.log_ends import LogEnd, LogRef
 from shared.report.page import Report
-from shared.states import FailureCategory, JobReason, State
 
 DROPPED = datetime(2026, 11, 22, 12, 13, 14, tzinfo=UTC)
 RUN_ID = "sales-20261122t121314-3f9a1c2b"

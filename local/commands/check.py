@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from local.check_manifest import Checked
-    from shared.record import RunProblem
+    from shared.documents.record import RunProblem
 
 PURPOSE = "say what would be refused of manifests, and print the Batch jobs that they would make"
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from local.reference.page import page
 from local.reference.schemas import manifest_schema, schema_of
-from shared.record import Items, Record, Status
+from shared.documents.record import Items, Record, Status
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

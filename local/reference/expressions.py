@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shared.expression_date_patterns import NAMES
-from shared.expression_dates import UNITS
-from shared.expression_environment import TESTS
-from shared.expression_filters import ELSEWHERE as OTHER_FILTERS
-from shared.expression_filters import FILTERS
-from shared.expression_functions import ELSEWHERE as OTHER_FUNCTIONS
-from shared.expression_functions import FUNCTIONS
-from shared.expression_names import ELSEWHERE as OTHER_NAMES
+from shared.expressions.date_patterns import NAMES
+from shared.expressions.dates import UNITS
+from shared.expressions.filters import FILTERS
+from shared.expressions.filters import OTHER_FILTERS as OTHER_FILTERS
+from shared.expressions.functions import FUNCTIONS
+from shared.expressions.functions import OTHER_FUNCTIONS as OTHER_FUNCTIONS
+from shared.expressions.functions import OTHER_NAMES as OTHER_NAMES
+from shared.expressions.render import TESTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING
 
 from local.reference.expressions import expressions
 from local.reference.schemas import manifest_schema
-from shared.container_run_options import ALLOWED
-from shared.manifest import Flow, Task
-from shared.manifest_flow import PluginDefault
-from shared.manifest_groups import ForEach, Parallel, Sequential
-from shared.manifest_inputs import Input
-from shared.manifest_kestra import NoEffect, Unsupported
-from shared.manifest_task import FilesOfTask, ForeachFile, NamespaceFiles, Retry
-from shared.manifest_task_runner import BlobStorage, IdentityReference, Registry, TaskRunner
-from shared.task_types import LANGUAGES, PREFIX
+from shared.manifest.container_options import ALLOWED
+from shared.manifest.flow import ForEach, Parallel, PluginDefault, Sequential
+from shared.manifest.inputs import Input
+from shared.manifest.read import Flow, Task
+from shared.manifest.task import FilesOfTask, ForeachFile, NamespaceFiles, Retry
+from shared.manifest.task_runner import BlobStorage, IdentityReference, Registry, TaskRunner
+from shared.manifest.task_types import LANGUAGES, PREFIX
+from shared.manifest.types import NoEffect, Unsupported
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
     from local.reference.schemas import Schema
-    from shared.manifest_values import Properties
+    from shared.manifest.types import Properties
 
 _CHAPTERS: tuple[type[Properties], ...] = (
     Flow, Input, PluginDefault, Task, ForeachFile, FilesOfTask, NamespaceFiles, Retry, TaskRunner, BlobStorage,

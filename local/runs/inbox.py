@@ -9,7 +9,7 @@ from azure.core.exceptions import ResourceExistsError, ResourceModifiedError, Re
 
 from local.errors import LocalError
 from local.runs.refs import DroppedRun, RunRef
-from shared.run_id import is_manifest, results_folder, run_id
+from shared.documents.names import is_manifest, results_folder, run_id
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from local.errors import LocalError
 from local.printable import printable
-from shared.run_id import CANCEL_SUFFIX, dropped_at
-from shared.suggestions import did_you_mean
+from shared.documents.names import CANCEL_SUFFIX, dropped_at
+from shared.errors import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -11,7 +11,7 @@ from azure.storage.blob import BlobPrefix
 
 from local.errors import LocalError
 from local.runs.refs import RunRef
-from shared.record import Record, Status
+from shared.documents.record import Record, Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

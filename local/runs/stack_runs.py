@@ -14,19 +14,19 @@ from local.runs.refs import RunRef, the_run
 from local.runs.results import Results
 from local.runs.tasks import BatchTasks, TaskView
 from shared.clients import Clients
+from shared.documents.names import job_id
+from shared.documents.states import State
 from shared.errors import ManifestError, RunUnreadable
-from shared.plan import manifest_of
-from shared.run_id import job_id
-from shared.run_store import RunStore
+from shared.plan.planner import manifest_of
 from shared.settings import Settings
-from shared.states import State
+from shared.storage.runs import RunStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from local.runs.refs import DroppedRun
-    from shared.record import Status
-    from shared.run import ListedRun, Run
+    from shared.documents.record import Status
+    from shared.documents.run import ListedRun, Run
 
 
 @dataclass(frozen=True)

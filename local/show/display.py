@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from local.runs.refs import RunRef
     from local.runs.results import ResultFile
     from local.runs.stack_runs import RunView
-    from shared.states import State
+    from shared.documents.states import State
 
 
 class Display(Protocol):

@@ -6,14 +6,14 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from shared.record import ITEMS_BLOB, Items
-from shared.states import State
+from shared.documents.record import ITEMS_BLOB, Items
+from shared.documents.states import State
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from shared.record import Record, TaskResult
+    from shared.documents.record import Record, TaskResult
 
 TAIL_LINES = 10
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from local.runs.refs import RunRef
     from local.runs.stack_runs import RunView
-    from shared.states import State
+    from shared.documents.states import State
 
 FRAMES_PER_SECOND = 8
 BAR_WIDTH = 24

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.states import State
+from shared.documents.states import State
 
 STYLES = {
     State.QUEUED: "yellow",

@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from local.show.first_failure import FailedLog
-    from shared.printed import Metric
-    from shared.record import Failure, Record, RunProblem, TaskRecord
+    from shared.documents.record import Failure, Metric, Record, RunProblem, TaskRecord
 
 INDENT = "  "
 LONGEST_VALUE = 100

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shared.states import State, Waiting
+from shared.documents.states import State, Waiting
 
 if TYPE_CHECKING:
     from local.runs.stack_runs import RunView
-    from shared.record import Status
+    from shared.documents.record import Status
 
 _REASONS = {
     Waiting.QUOTA: "waits for the account's quota of active jobs",

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from shared.states import FailureCategory, State
+from shared.documents.states import FailureCategory, State
 
 if TYPE_CHECKING:
-    from shared.record import Failure, Record, RunProblem, TaskRecord
+    from shared.documents.record import Failure, Record, RunProblem, TaskRecord
 
 MAX_FAILED_TASKS = 20
 MAX_WARNINGS = 50

@@ -15,15 +15,15 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from shared.documents.states import State
 from shared.report.tasks import most_telling, worth_a_look
 from shared.report.text import count, duration
-from shared.states import State
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from shared.record import ItemRecord, Record, TaskRecord, TaskResult
+    from shared.documents.record import ItemRecord, Record, TaskRecord, TaskResult
 
 MAX_ROWS = 40
 MAX_LANES = 8

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from shared.record import RunProblem
+    from shared.documents.record import RunProblem
 
 MAX_LINES = 300
 LINES_AROUND = 3

@@ -9,14 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from shared.documents.states import State
 from shared.report.tasks import worth_a_look
 from shared.report.text import without_terminal_sequences
-from shared.states import State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from shared.record import ItemRecord, Record, TaskResult
+    from shared.documents.record import ItemRecord, Record, TaskResult
 
 MAX_LOGS = 12
 FAILED_ITEMS = 3

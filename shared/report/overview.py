@@ -8,16 +8,16 @@ from datetime import timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from shared.outcome import ENDED_BY_HAND
-from shared.record_builder import NOT_RECORDED
+from shared.documents.states import JobReason, State
+from shared.outputs.outcome import ENDED_BY_HAND
+from shared.outputs.record_tasks import NOT_RECORDED
 from shared.report.text import count, duration, size
-from shared.states import JobReason, State
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from shared.record import ItemRecord, OutputFile, Record, TaskRecord
+    from shared.documents.record import ItemRecord, OutputFile, Record, TaskRecord
 
 NAMED_TASKS = 3
 NARROWEST_PERCENT = 1.0

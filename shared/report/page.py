@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from shared.record import ITEMS_BLOB
+from shared.documents.record import ITEMS_BLOB
 from shared.report import advice, files, gantt, listing, log_ends, overview, tasks, text, values
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from shared.record import ItemRecord, Record
+    from shared.documents.record import ItemRecord, Record
     from shared.report.log_ends import LogEnd, LogText
 
 TEMPLATES = Path(__file__).parent / "templates"

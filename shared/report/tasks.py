@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
-from shared.states import State
+from shared.documents.states import State
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from shared.record import ItemRecord, Record, TaskRecord, TaskResult
+    from shared.documents.record import ItemRecord, Record, TaskRecord, TaskResult
 
 MAX_TASKS = 200
 MAX_FAN_OUTS = 20

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from shared.printed import Metric
-    from shared.record import ItemRecord, Record
+    from shared.documents.record import ItemRecord, Metric, Record
 
 MAX_VALUES = 100
 MAX_SERIES = 60

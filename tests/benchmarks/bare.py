@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from azure.batch import models
 
-from shared.run import Progress
+from shared.documents.run import Progress
 
 if TYPE_CHECKING:
     from azure.batch import BatchClient

@@ -9,13 +9,14 @@ from unittest.mock import patch
 
 from azure.batch import models
 
-from shared import batch_job, submit_run
-from shared.batch import Batch
+from shared import submit_run
+from shared.batch import job as batch_job
+from shared.batch.client import Batch
+from shared.batch.pools import Pool
+from shared.documents.run import ManifestBlob, Progress, Run, RunBody
 from shared.parallel import AT_ONCE, in_parallel
-from shared.plan import manifest_of, plan_round
-from shared.planned import RoundPlan
-from shared.pool_health import Pool
-from shared.run import ManifestBlob, Progress, Run, RunBody
+from shared.plan.planner import manifest_of, plan_round
+from shared.plan.round_plan import RoundPlan
 from tests.benchmarks.bare import Bare
 from tests.benchmarks.target import Measured, medians, ratio
 

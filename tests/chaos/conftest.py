@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from shared import clients, staging
+from shared import clients
+from shared.storage import staging
 from tests.integration.conftest import make_world, services, world
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from azure.core.exceptions import AzureError
 
 from shared import poll_runs, record_run, submit_run
+from shared.documents.names import results_folder
+from shared.documents.states import State
 from shared.errors import TryLater
-from shared.run_id import results_folder
-from shared.states import State
 from tests.chaos.wire import Death, Wire, process
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import pytest
 from azure.core.exceptions import ServiceRequestError
 
 from shared import poll_runs, record_run
-from shared.run_store import RunStore
+from shared.storage.runs import RunStore
 from tests.chaos.lives import Ended
 from tests.chaos.stories import ONE_TASK
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from shared.app import App
+    from shared.documents.run import ListedRun, Progress
     from shared.events import JobEnded
-    from shared.run import ListedRun, Progress
     from tests.integration.conftest import World
 
 RUNS = 5

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from shared.run_id import dropped_at
+from shared.documents.names import dropped_at
 from tests.chaos.lives import Ended, Host
 from tests.chaos.stories import FAN_OUT, GATED, GRAPH, ONE_TASK
 from tests.waiting import wait_for

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from azure.storage.blob import BlobServiceClient, ContainerClient
 
-from shared.run_id import results_folder, run_id
+from shared.documents.names import results_folder, run_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -19,7 +19,7 @@ from local.stack import Stack
 from local.stack_options import StackOptions
 from shared import poll_runs, record_run, submit_run
 from shared.app import App
-from shared.run_id import results_folder, run_id
+from shared.documents.names import results_folder, run_id
 from shared.settings import Settings
 from tests.conftest import unavailable
 

@@ -10,9 +10,9 @@ import pytest
 from azure.core.pipeline.transport import RequestsTransport
 
 from shared import poll_runs, submit_run
-from shared.batch import Batch
-from shared.batch_job import MAX_CHUNK_TASKS
-from shared.pool_health import Pool
+from shared.batch.client import Batch
+from shared.batch.job import MAX_CHUNK_TASKS
+from shared.batch.pools import Pool
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

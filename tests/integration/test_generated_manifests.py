@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from shared.states import FailureCategory, State
+from shared.documents.states import FailureCategory, State
 from tests.generated_manifests import NAMESPACE, NAMESPACE_FILES, mangled, runnable_flows
 
 ROOT = Path(__file__).parents[2]

@@ -27,8 +27,8 @@ from local.ports import AUTO, Ports
 from shared import poll_runs, record_run, submit_run
 from shared.app import App
 from shared.clients import Clients
+from shared.documents.names import results_folder, run_id
 from shared.events import parse
-from shared.run_id import results_folder, run_id
 from shared.settings import Settings
 from tests.conftest import require_azurite
 from tests.integration.identity import CLIENT_ID, IDENTITY_HEADER, Certificate, TokenEndpoint, Topic, behind_tls

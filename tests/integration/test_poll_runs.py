@@ -8,7 +8,7 @@ import pytest
 
 from shared import poll_runs, record_run
 from shared.events import JobEnded
-from shared.life import MAX_ANNOUNCEMENTS
+from shared.lifecycle import MAX_ANNOUNCEMENTS
 
 
 def test_a_tick_without_open_runs_asks_batch_nothing(world) -> None:

@@ -9,9 +9,8 @@ import pytest
 from azure.batch import models
 
 from shared import poll_runs, submit_run
-from shared.life import MAX_ATTEMPTS
-from shared.outside import Outside
-from shared.run import Progress
+from shared.documents.run import Outside, Progress
+from shared.lifecycle import MAX_ATTEMPTS
 
 
 def test_a_run_is_in_batch_and_no_longer_in_the_inbox(world) -> None:

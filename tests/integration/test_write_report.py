@@ -9,11 +9,12 @@ from dataclasses import replace
 import pytest
 from azure.storage.blob import BlobClient
 
-from shared import poll_runs, write_report
-from shared.life import MAX_ANNOUNCEMENTS
+from shared import poll_runs
+from shared.lifecycle import MAX_ANNOUNCEMENTS
 from shared.report.log_ends import MAX_LOGS
 from shared.report.page import Report
-from shared.results import Results
+from shared.steps import write_report
+from shared.storage.results import Results
 
 FAILING = "id: t\ncommands: ['echo out', 'echo the reason >&2', 'exit 3']"
 

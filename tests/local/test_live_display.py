@@ -14,8 +14,8 @@ from local.runs.stack_runs import RunView
 from local.runs.tasks import TaskView
 from local.show.display import PlainDisplay, display_on
 from local.show.live import LiveDisplay
-from shared.record import Status
-from shared.states import State
+from shared.documents.record import Status
+from shared.documents.states import State
 
 RUN = RunRef("m-20261125t043509-0f3a6689", "m/m-20261125t043509-0f3a6689")
 NOW = datetime.now(UTC)

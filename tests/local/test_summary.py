@@ -9,8 +9,7 @@ import pytest
 
 from local.show.first_failure import FailedLog, first_failure
 from local.show.summary import summary_lines
-from shared.printed import Metric
-from shared.record import (
+from shared.documents.record import (
     Failure,
     FanOutItems,
     ItemRecord,
@@ -18,6 +17,7 @@ from shared.record import (
     ItemsSummary,
     Logs,
     ManifestRef,
+    Metric,
     OutputFile,
     Outputs,
     Record,
@@ -25,7 +25,7 @@ from shared.record import (
     TaskRecord,
     Timings,
 )
-from shared.states import FailureCategory, State
+from shared.documents.states import FailureCategory, State
 
 BEGIN = datetime(2026, 11, 23, tzinfo=UTC)
 METRICS = (

@@ -10,7 +10,7 @@ from azure.batch.models import BatchTaskState
 from local.runs.stack_runs import RunView
 from local.runs.tasks import TaskView
 from local.show.task_rows import progress_lines, task_rows
-from shared.states import State
+from shared.documents.states import State
 
 BEGIN = datetime(2026, 11, 23, tzinfo=UTC)
 LATER = BEGIN + timedelta(seconds=5)

@@ -23,15 +23,14 @@ from local.batch.machine.commands import LoseNode, RunTask, StopTask, TaskEnd, T
 from local.batch.models.pool import NodeState
 from shared import poll_runs, record_run, submit_run
 from shared.app import App
-from shared.batch import Batch
-from shared.inbox import Inbox
-from shared.part_store import PartStore
-from shared.results import Results
-from shared.run_id import run_id
-from shared.run_store import RunStore
-from shared.secrets import Masker
+from shared.batch.client import Batch
+from shared.documents.names import run_id
+from shared.masking import Masker
 from shared.settings import Settings
-from shared.staging import Staging
+from shared.storage.inbox import Inbox
+from shared.storage.results import Results
+from shared.storage.runs import PartStore, RunStore
+from shared.storage.staging import Staging
 from tests.simulation.batch_account import BatchAccount
 from tests.simulation.clock import Clock
 from tests.simulation.storage import Storage

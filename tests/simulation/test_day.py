@@ -9,8 +9,8 @@ import pytest
 from azure.batch import models
 
 from shared import poll_runs
-from shared.run import ManifestBlob, Progress, Run, RunBody
-from shared.states import State
+from shared.documents.run import ManifestBlob, Progress, Run, RunBody
+from shared.documents.states import State
 from tests.simulation.day import POOL, START, Day, Options, Outage
 from tests.simulation.judgement import CALLS_OF_A_ROUND, problems
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from shared.run import ManifestBlob, Progress, Run, RunBody
+from shared.documents.run import ManifestBlob, Progress, Run, RunBody
 from shared.settings import Settings
 
 ENVIRON = {

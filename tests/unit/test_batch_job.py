@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from shared import batch_job
-from shared.plan import manifest_of, plan_round
+from shared.batch import job as batch_job
+from shared.plan.planner import manifest_of, plan_round
 
 ACCESS = batch_job.StagingAccess("https://s/staging?read", "https://s/staging?write", None)
 RUN = "env-20261122t121314-3f9a1c2b"

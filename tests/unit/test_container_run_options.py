@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.container_run_options import check_container_run_options
+from shared.manifest.container_options import check_container_run_options
 
 
 @pytest.mark.parametrize(

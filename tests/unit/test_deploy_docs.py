@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from shared.plan import manifest_of, plan_round
-from shared.planned import RoundPlan
+from shared.plan.planner import manifest_of, plan_round
+from shared.plan.round_plan import RoundPlan
 from shared.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from shared.run import Run
+    from shared.documents.run import Run
 
 ROOT = Path(__file__).parents[2]
 DOCUMENT = (ROOT / "docs" / "deploy.md").read_text()

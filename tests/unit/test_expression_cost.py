@@ -4,10 +4,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shared.expression_filters import FILTERS
-from shared.expression_functions import from_json
-from shared.expression_values import Budget, ExpressionError
-from shared.expressions import references, render
+from shared.expressions.filters import FILTERS
+from shared.expressions.functions import from_json
+from shared.expressions.render import references, render
+from shared.expressions.values import Budget, ExpressionError
 
 VALUES = {
     "vars": {

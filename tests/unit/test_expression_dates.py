@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from shared.expression_date_patterns import NAMES
-from shared.expression_values import ExpressionError
-from shared.expressions import render
+from shared.expressions.date_patterns import NAMES
+from shared.expressions.render import render
+from shared.expressions.values import ExpressionError
 
 VALUES = {
     "zoned": datetime(2013, 9, 8, 16, 19, 12, 123456, tzinfo=timezone(timedelta(hours=1))),

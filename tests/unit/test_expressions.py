@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from shared.expression_filters import FILTERS
-from shared.expression_functions import from_json, now_of
-from shared.expression_values import ExpressionError
-from shared.expressions import references, render
+from shared.expressions.filters import FILTERS
+from shared.expressions.functions import from_json, now_of
+from shared.expressions.render import references, render
+from shared.expressions.values import ExpressionError
 
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 VALUES = {

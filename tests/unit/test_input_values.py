@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from shared.errors import ManifestError
-from shared.plan import manifest_of, plan_round
+from shared.plan.planner import manifest_of, plan_round
 
 
 @pytest.fixture

@@ -3,8 +3,8 @@
 import pytest
 
 from shared.errors import ManifestError
-from shared.kestra_types import instead_of
-from shared.manifest import read_manifest
+from shared.manifest.read import read_manifest
+from shared.manifest.task_types import instead_of
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from azure.storage.blob import BlobServiceClient
 
-from shared import batch_job
+from shared.batch import job as batch_job
 from shared.errors import ManifestError
-from shared.limits import (
+from shared.manifest.source import parse
+from shared.plan.limits import (
     MAX_DEPENDENCIES,
     MAX_TASKS_OF_JOB,
     longest_access,
@@ -17,10 +18,9 @@ from shared.limits import (
     too_large,
     too_many_tasks,
 )
-from shared.plan import manifest_of, plan_round
-from shared.planned import RoundPlan
-from shared.staging import Staging
-from shared.yaml_source import parse
+from shared.plan.planner import manifest_of, plan_round
+from shared.plan.round_plan import RoundPlan
+from shared.storage.staging import Staging
 
 
 @pytest.fixture

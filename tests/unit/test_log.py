@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from shared.log import LONGEST_TRACEBACK, Stage, log, tell, tell_bug
-from shared.secrets import MASK, Masker, MaskingFilter
+from shared.masking import MASK, Masker, MaskingFilter
 
 SECRET = 's3cr3t "quoted" \\ t0ken'
 MESSAGE_LIMIT = 32_768

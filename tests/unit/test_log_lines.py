@@ -4,7 +4,7 @@ import tracemalloc
 
 import pytest
 
-from shared.log_lines import LONGEST_KEPT, lines_beginning
+from shared.outputs.printed import LONGEST_KEPT, lines_beginning
 
 TEXT = "é::{0\n::{1\n\n ::{2\n::{3\r\nx\n::{é\n::{4".encode()
 FOUND = [(2, "::{1"), (5, "::{3\r"), (7, "::{é"), (8, "::{4")]

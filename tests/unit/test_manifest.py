@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from shared.errors import ManifestError
-from shared.manifest import read_manifest
+from shared.manifest.read import read_manifest
 
 DURATION = "expected a duration of ISO 8601, such as PT30M (30 minutes) or PT2H (two hours)"
 

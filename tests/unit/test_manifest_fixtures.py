@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from shared.documents.states import JobReason, State
 from shared.errors import ManifestError
-from shared.manifest_errors import _models
-from shared.manifest_flow import Flow
-from shared.states import JobReason, State
-from shared.yaml_source import parse
+from shared.manifest.flow import Flow
+from shared.manifest.problems import _models
+from shared.manifest.source import parse
 from tests.expected import expected_of, manifest_of, manifests
 
 if TYPE_CHECKING:

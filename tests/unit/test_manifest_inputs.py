@@ -5,7 +5,7 @@ import json
 import pytest
 
 from shared.errors import ManifestError
-from shared.manifest import read_manifest
+from shared.manifest.read import read_manifest
 
 
 def read(**properties: object) -> object:

@@ -3,7 +3,7 @@
 import pytest
 
 from shared.errors import ManifestError
-from shared.manifest import read_manifest
+from shared.manifest.read import read_manifest
 
 
 def warnings(text: str) -> list[str]:

@@ -3,7 +3,7 @@
 import pytest
 
 from shared.errors import ManifestError
-from shared.manifest import Manifest, read_manifest
+from shared.manifest.read import Manifest, read_manifest
 
 
 def problems(text: str) -> list[str]:

@@ -8,18 +8,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 
 from shared.errors import ManifestError
-from shared.manifest import Flow, Manifest, Task, read_manifest
-from shared.manifest_flow import Label, PluginDefault
-from shared.manifest_groups import FOR_EACH, PARALLEL, SEQUENTIAL, ForEach, Parallel, Sequential
-from shared.manifest_inputs import Input
-from shared.manifest_kestra import Unsupported
-from shared.manifest_task import FilesOfTask, ForeachFile, NamespaceFiles, Retry
-from shared.manifest_task_runner import RUNNER_TYPE, BlobStorage, IdentityReference, Registry, TaskRunner
+from shared.manifest.flow import FOR_EACH, PARALLEL, SEQUENTIAL, ForEach, Label, Parallel, PluginDefault, Sequential
+from shared.manifest.inputs import Input
+from shared.manifest.read import Flow, Manifest, Task, read_manifest
+from shared.manifest.task import FilesOfTask, ForeachFile, NamespaceFiles, Retry
+from shared.manifest.task_runner import RUNNER_TYPE, BlobStorage, IdentityReference, Registry, TaskRunner
+from shared.manifest.types import Unsupported
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from shared.manifest_values import Properties
+    from shared.manifest.types import Properties
 
 
 class Row(NamedTuple):

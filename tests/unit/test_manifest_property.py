@@ -8,11 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shared.errors import ManifestError
-from shared.manifest import Manifest, read_manifest
-from shared.manifest_flow import Flow
-from shared.manifest_groups import FOR_EACH, PARALLEL, SEQUENTIAL
-from shared.redaction import redacted
-from shared.task_types import all_types
+from shared.manifest.flow import FOR_EACH, PARALLEL, SEQUENTIAL, Flow
+from shared.manifest.read import Manifest, read_manifest
+from shared.manifest.redaction import redacted
+from shared.manifest.task_types import all_types
 from tests.generated_manifests import TASK_NAMES, mangled, runnable_flows
 
 # Nothing is timed: what takes too long is stopped by the time limit of the test run.

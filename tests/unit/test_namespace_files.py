@@ -2,9 +2,9 @@
 
 import pytest
 
-from shared.manifest_task import IfExists
-from shared.namespace_files import Selection
-from shared.outside import SourceFile
+from shared.documents.run import SourceFile
+from shared.manifest.task import IfExists
+from shared.plan.lookups import Selection
 
 LISTED = {
     "a": [SourceFile(blob=f"a/{path}", etag="1", path=path) for path in ("main.py", "lib/x.py", "lib/data.csv")],

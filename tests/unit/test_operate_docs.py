@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from local.functions.storage import POISON_QUEUE
-from shared.life import MAX_ANNOUNCEMENTS, MAX_ATTEMPTS
-from shared.states import Waiting
+from shared.documents.states import Waiting
+from shared.lifecycle import MAX_ANNOUNCEMENTS, MAX_ATTEMPTS
 from tests.unit.test_infra import names_read
 
 ROOT = Path(__file__).parents[2]

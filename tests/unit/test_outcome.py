@@ -3,11 +3,11 @@
 import pytest
 from azure.batch import models
 
-from shared.outcome import judge
-from shared.record import TaskRecord
-from shared.record_builder import run_state
-from shared.states import FailureCategory, State
-from shared.task_script import Marker, ScriptReport
+from shared.documents.record import TaskRecord
+from shared.documents.states import FailureCategory, State
+from shared.outputs.outcome import judge
+from shared.outputs.record_tasks import run_state
+from shared.script.build import Marker, ScriptReport
 
 
 def task(

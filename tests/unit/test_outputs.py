@@ -2,8 +2,9 @@
 
 import pytest
 
-from shared.outputs import StagedBlob, StagedFiles, files_of, is_safe
-from shared.plan import manifest_of, plan_round
+from shared.documents.names import is_safe
+from shared.outputs.files import StagedBlob, StagedFiles, files_of
+from shared.plan.planner import manifest_of, plan_round
 
 RUN = "env-20261122t121314-3f9a1c2b"
 

@@ -4,12 +4,13 @@ from datetime import timedelta
 
 import pytest
 
+from shared.documents.record import Outputs, TaskRecord
+from shared.documents.run import Outside, SourceFile
+from shared.documents.states import State
 from shared.errors import ManifestError
-from shared.outside import Needs, Outside, SourceFile
-from shared.plan import manifest_of, plan_round
-from shared.planned import RoundPlan
-from shared.record import Outputs, TaskRecord
-from shared.states import State
+from shared.plan.lookups import Needs
+from shared.plan.planner import manifest_of, plan_round
+from shared.plan.round_plan import RoundPlan
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from shared.errors import ManifestError
-from shared.manifest import Manifest, Task, read_manifest
+from shared.manifest.read import Manifest, Task, read_manifest
 
 PYTHON, SHELL = "io.kestra.plugin.scripts.python.Commands", "io.kestra.plugin.scripts.shell.Commands"
 RUNNER = "io.kestra.plugin.ee.azure.runner.Batch"

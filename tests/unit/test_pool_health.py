@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shared.pool_health import Pool, why_tasks_wait
+from shared.batch.pools import Pool, why_tasks_wait
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 POOL = Pool("p", 4)

@@ -6,7 +6,7 @@ import tracemalloc
 
 import pytest
 
-from shared.printed import Printed
+from shared.outputs.printed import Printed
 
 
 def printed(*lines: str) -> Printed:

@@ -3,8 +3,8 @@
 import pytest
 
 from shared.errors import ManifestError
-from shared.manifest import read_manifest
-from shared.redaction import redacted
+from shared.manifest.read import read_manifest
+from shared.manifest.redaction import redacted
 
 HEAD = "commands: [ls]\ntaskRunner:\n  registry:\n    "
 

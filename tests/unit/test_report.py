@@ -15,12 +15,11 @@ from urllib.parse import unquote
 
 import pytest
 
-from shared.printed import Metric
-from shared.record import FlowRef, ItemRecord, OutputFile, Outputs, RunProblem, TaskRecord, Timings
-from shared.record_builder import fan_out_record
+from shared.documents.record import FlowRef, ItemRecord, Metric, OutputFile, Outputs, RunProblem, TaskRecord, Timings
+from shared.documents.states import State
+from shared.masking import Masker
+from shared.outputs.record_tasks import fan_out_record
 from shared.report.page import TEMPLATES, Report
-from shared.secrets import Masker
-from shared.states import State
 from tests.report_samples import (
     DROPPED,
     EVIL_PATHS,
@@ -41,7 +40,7 @@ IMPORT_STORIES = """
 import sys, function_app
 from shared import poll_runs, record_run, submit_run
 from shared.app import the_app
-print([name for name in sys.modules if name.startswith("shared.report") or name == "shared.write_report"])
+print([name for name in sys.modules if name.startswith("shared.report") or name == "shared.steps.write_report"])
 """
 VOID = {"meta", "link", "img", "br"}
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from shared.record import ItemRecord, TaskRecord
-from shared.record_builder import fan_out_record
+from shared.documents.record import ItemRecord, TaskRecord
+from shared.documents.states import State
+from shared.outputs.record_tasks import fan_out_record
 from shared.report.gantt import AREA_STEPS, MAX_LANES, MAX_ROWS, Span, gantt, running_at_once, ticks
-from shared.states import State
 from tests.report_samples import COMMANDS_FAILED, after, ran, record
 
 

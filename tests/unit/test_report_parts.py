@@ -8,12 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.printed import Metric
-from shared.record import Failure, ItemRecord, Logs, Outputs, RunProblem, TaskRecord, Timings
-from shared.record_builder import fan_out_record
+from shared.documents.record import Failure, ItemRecord, Logs, Metric, Outputs, RunProblem, TaskRecord, Timings
+from shared.documents.states import FailureCategory, State
+from shared.outputs.record_tasks import fan_out_record
 from shared.report import advice, listing, log_ends, overview, text, values
 from shared.report.tasks import tasks, worth_a_look
-from shared.states import FailureCategory, State
 from tests.report_samples import COMMANDS_FAILED, DROPPED, after, log_end, logs, ran, record, several_rounds
 
 

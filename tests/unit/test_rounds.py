@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from shared.rounds import Node, Split, in_order, split
-from shared.states import JobReason, State
+from shared.documents.states import JobReason, State
+from shared.plan.rounds import Node, Split, in_order, split
 
 
 def flow(*nodes: str) -> dict[str, Node]:

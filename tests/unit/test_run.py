@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from shared.life import MAX_ANNOUNCEMENTS, MAX_ATTEMPTS, Step, next_step
-from shared.run import ListedRun, Progress, RunBody
-from shared.run_id import dropped_at, is_cancel, is_manifest, results_folder, run_id, run_to_cancel
-from shared.states import State, Waiting
+from shared.documents.names import dropped_at, is_cancel, is_manifest, results_folder, run_id, run_to_cancel
+from shared.documents.run import ListedRun, Progress, RunBody
+from shared.documents.states import State, Waiting
+from shared.lifecycle import MAX_ANNOUNCEMENTS, MAX_ATTEMPTS, Step, next_step
 
 NOW = datetime(2026, 11, 22, 12, 13, 14, tzinfo=UTC)
 

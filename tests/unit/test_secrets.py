@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from shared.secrets import MASK, Masker, MaskingFilter
+from shared.masking import MASK, Masker, MaskingFilter
 
 
 def test_secrets_and_keys_are_masked_wherever_they_stand(settings) -> None:

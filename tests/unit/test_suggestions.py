@@ -1,6 +1,6 @@
 """The nearest known name."""
 
-from shared.suggestions import did_you_mean
+from shared.errors import did_you_mean
 
 
 def test_the_nearest_name_is_suggested() -> None:

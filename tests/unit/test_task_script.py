@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from shared.paths import UPSTREAM, Paths
-from shared.task_script import Commands, Gathering, Marker, build, read_marker
+from shared.documents.names import UPSTREAM, Paths
+from shared.script.build import Commands, Gathering, Marker, build, read_marker
 
 SHELLS = [shell for shell in (["dash"], ["bash"], ["busybox", "sh"]) if shutil.which(shell[0])]
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from shared.manifest import Task, read_manifest
-from shared.task_types import LANGUAGES, language_of
+from shared.manifest.read import Task, read_manifest
+from shared.manifest.task_types import LANGUAGES, language_of
 
 
 def task(language: str, form: str, work: str) -> Task:

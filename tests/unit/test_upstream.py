@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.upstream import OutputPattern
+from shared.plan.upstream import OutputPattern
 
 
 @pytest.mark.parametrize(

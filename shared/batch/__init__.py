@@ -1,0 +1,1 @@
+"""Azure Batch: jobs, tasks, pools, errors."""

@@ -1,0 +1,188 @@
+"""The names of a run: its id, its jobs, its folder; and which blobs of the inbox mean anything."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    pass
+
+LONGEST_PATH = 500  # a blob's name may have 1,024 characters; the run's folder and the task's stand before it
+
+UNSAFE_CHARACTERS = re.compile(r"[\\\x00-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
+
+
+def is_safe(path: str) -> bool:
+    """Whether a relative path stays where it is put, and storage takes it as a name.
+
+    Clients resolve dots and empty parts before they send a URL; listings are XML, which has no control characters.
+    https://learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata
+    """
+    parts = path.split("/")
+    return (
+        len(path) <= LONGEST_PATH
+        and not UNSAFE_CHARACTERS.search(path)
+        and all(part not in ("", ".", "..") for part in parts)
+    )
+
+
+def is_inside(path: str, folder: str) -> bool:
+    """Whether a file lies in a folder, or deeper; or is what the other path names."""
+    return f"{path}/".startswith(f"{folder}/")
+
+
+MANIFEST_SUFFIXES = (".yaml", ".yml", ".json")
+
+CANCEL_SUFFIX = ".cancel"
+
+SLUG_LENGTH = 20
+
+LONGEST_FOLDER = 300
+
+_JOB = re.compile(r"([a-z0-9-]+-\d{8}t\d{6}-[0-9a-f]{8})-\d+")
+
+_STAMP = "%Y%m%dt%H%M%S"
+
+
+def run_id(container: str, blob: str, etag: str, last_modified: datetime) -> str:
+    """The id of the run that one version of a manifest makes: always the same for the same version.
+
+    `etag` with or without its quotes; `last_modified` aware. At most 45 characters of `[a-z0-9-]`.
+    """
+    version = f"{container}/{blob}@" + etag.strip('"')
+    digest = hashlib.sha256(version.encode()).hexdigest()[:8]
+    stamp = last_modified.astimezone(UTC).strftime(_STAMP)
+    return f"{_slug(blob)}-{stamp}-{digest}"
+
+
+def _slug(blob: str) -> str:
+    words = re.sub(r"[^a-z0-9]+", "-", PurePosixPath(blob).stem.lower())
+    return words.strip("-")[:SLUG_LENGTH].rstrip("-") or "run"
+
+
+def is_manifest(blob: str) -> bool:
+    """Whether a blob of the inbox is taken as a manifest, judged by its name alone."""
+    return blob.endswith(MANIFEST_SUFFIXES) and _names_itself(blob)
+
+
+def is_cancel(blob: str) -> bool:
+    """Whether a blob of the inbox asks to cancel a run, judged by its name alone."""
+    return blob.endswith(CANCEL_SUFFIX) and _names_itself(blob)
+
+
+def run_to_cancel(blob: str) -> str | None:
+    """The id of the run that a request to cancel names; None if it is no run id."""
+    name = blob.removesuffix(CANCEL_SUFFIX)
+    return name if run_of_job(job_id(name, 1)) == name else None
+
+
+def _names_itself(blob: str) -> bool:
+    """Whether a client that asks for the name gets that blob.
+
+    Clients resolve dots before they send a URL: `../runs/x.json` in the inbox would be a run document.
+    """
+    return not {".", ".."} & set(blob.split("/"))
+
+
+def dropped_at(run_id: str) -> datetime:
+    """When the manifest of a run was dropped, as its id says."""
+    return datetime.strptime(run_id[-24:-9], _STAMP).replace(tzinfo=UTC)
+
+
+def results_folder(blob: str, run_id: str) -> str:
+    """Where results lie in their container: the manifest's name without extension, then the run id.
+
+    Very long names are cut off: files of tasks must find room in the 1,024 characters of a blob's name. Characters that
+    not every listing can show, and what storage takes for a slash, are replaced.
+    """
+    name = UNSAFE_CHARACTERS.sub("_", str(PurePosixPath(blob).with_suffix("")))
+    return f"{name[:LONGEST_FOLDER].lstrip('/').rstrip('/. ') or 'run'}/{run_id}"
+
+
+def run_of_job(job: str) -> str | None:
+    """The id of the run that a job is a round of, judged by its name."""
+    match = _JOB.fullmatch(job)
+    return match[1] if match else None
+
+
+def job_id(run_id: str, round_number: int) -> str:
+    """The id of the Batch job of one round."""
+    return f"{run_id}-{round_number}"
+
+
+OUTPUT_DIRECTORY = "output"
+
+UPSTREAM = ".upstream"
+
+SCRIPT = "run.sh"
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Where a task, or a fan-out's task for one item, finds its things.
+
+    Names in the staging container, and the place on the node that they end up at: Batch keeps a blob's full name below
+    the task's working directory, so both are the same relative path. What is the same for all items of a fan-out is
+    theirs together: input files and scripts.
+    """
+
+    run_id: str
+    task: str
+    item: int | None = None
+
+    @property
+    def inputs(self) -> str:
+        """The prefix of input files; on the node it is the working directory of the commands."""
+        return f"{self.run_id}/in/{self.task}/"
+
+    @property
+    def system(self) -> str:
+        """The prefix of the app's own files."""
+        return f"{self.run_id}/sys/{self.task}/"
+
+    def script(self, pack: int | None = None) -> str:
+        """The script: the only one, or that of a number of items whose scripts differ."""
+        return f"{self.system}{SCRIPT}" if pack is None else f"{self.system}{pack}/{SCRIPT}"
+
+    def source_folder(self, number: int) -> str:
+        """The prefix of a file that not all items of a fan-out get."""
+        return f"{self.system}files/{number}/"
+
+    def outputs(self, index: int) -> str:
+        """Where the files that the pattern number `index` matches are uploaded to."""
+        return f"{self.all_outputs}{self._item}{index}/"
+
+    @property
+    def all_outputs(self) -> str:
+        """Where all files are uploaded to, of a fan-out those of all items."""
+        return f"{self.run_id}/out/{self.task}/"
+
+    @property
+    def logs(self) -> str:
+        """Where stdout.txt and stderr.txt are uploaded to."""
+        return f"{self.run_id}/std/{self.task}/{self._item}"
+
+    @property
+    def results(self) -> str:
+        """The folder of the task below `outputs/` and `logs/` in the results."""
+        return f"{self.task}/{self._item}"
+
+    @property
+    def _item(self) -> str:
+        return "" if self.item is None else f"{self.item}/"
+
+    @property
+    def link(self) -> str:
+        """`{{ workingDir }}`: an absolute path that is known before the task has a node."""
+        item = "" if self.item is None else f"-{self.item}"
+        return f"/tmp/{self.run_id}-{self.task}{item}"  # noqa: S108 - in the task's container, and unique to the task
+
+    @property
+    def output_directory(self) -> str:
+        """`{{ outputDir }}`, for tasks that want one."""
+        return f"{self.link}/{OUTPUT_DIRECTORY}"

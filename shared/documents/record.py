@@ -1,0 +1,225 @@
+"""The completion record and the status: what the app tells about a run. Version "1" may gain fields, never lose one."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from shared.documents.states import FailureCategory, JobReason, State
+from shared.errors import Problem
+
+if TYPE_CHECKING:
+    pass
+
+
+class Document(BaseModel):
+    """A frozen model, camelCase in JSON. Unknown fields are ignored: a newer version may have added some."""
+
+    model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True, extra="ignore")
+
+    def to_json(self) -> str:
+        """As indented JSON for people and programs alike; times are ISO 8601 in UTC."""
+        return self.model_dump_json(by_alias=True, indent=2)
+
+
+def _as_text(tag: object) -> object:
+    """Numbers and booleans are taken as text, as Kestra does."""
+    return json.dumps(tag) if isinstance(tag, bool | int | float) else tag
+
+
+class Metric(Document):
+    """One measurement: a counter, a gauge, or a timer in seconds."""
+
+    name: str
+    type: str
+    value: float = Field(allow_inf_nan=False)
+    tags: dict[str, Annotated[str, BeforeValidator(_as_text)]] = Field(default_factory=dict)
+
+
+ITEMS_BLOB = "tasks.json"
+
+MAX_ITEMS_IN_RECORD = 100
+
+
+class RunProblem(Document):
+    """A problem as it is kept in run documents and records."""
+
+    message: str
+    path: str | None = None
+    line: int | None = None
+    column: int | None = None
+
+    @classmethod
+    def of(cls, problem: Problem) -> RunProblem:
+        """The stored form of a problem."""
+        return cls(message=problem.message, path=problem.path, line=problem.line, column=problem.column)
+
+
+class Failure(Document):
+    """Why something failed, and whose fault it is: the user's, the infrastructure's, or the app's own."""
+
+    category: FailureCategory
+    code: str
+    message: str
+
+
+class ManifestRef(Document):
+    """The version of the manifest blob that the run was made of."""
+
+    name: str
+    etag: str
+    sha256: str | None
+
+
+class FlowRef(Document):
+    """The flow's own names, as far as it has any."""
+
+    id: str | None = None
+    namespace: str | None = None
+
+
+class JobRecord(Document):
+    """One round of the run: an Azure Batch job."""
+
+    id: str
+    pool: str
+    account: str
+    portal_url: str | None = None
+    """Of the Batch account, in the Azure portal."""
+    reason: JobReason
+    submitted: datetime | None = None
+
+
+class Timings(Document):
+    """When things happened, in UTC; null where they did not."""
+
+    dropped: datetime
+    submitted: datetime | None = None
+    started: datetime | None = None
+    ended: datetime | None = None
+    detected: datetime | None = None
+    recorded: datetime | None = None
+
+
+class OutputFile(Document):
+    """A file that a task made: its blob below the run's folder, its size, its MD5 (hex) if storage knows it."""
+
+    blob: str
+    bytes: int
+    md5: str | None
+
+
+class Outputs(Document):
+    """The values that a task printed and the files that matched its `outputFiles`, by path in its working directory."""
+
+    vars: dict[str, Any] = Field(default_factory=dict)
+    output_files: dict[str, OutputFile] = Field(default_factory=dict)
+
+
+class Logs(Document):
+    """The names of the log blobs below the run's folder; null where there is none."""
+
+    stdout: str | None = None
+    stderr: str | None = None
+
+
+class Item(Document):
+    """One item of a fan-out: its place in the list, from 0, and its value."""
+
+    index: int
+    value: Any
+
+
+class TaskRef(Document):
+    """A task of the manifest."""
+
+    id: str
+
+
+class TaskResult(Document):
+    """How a task, or a fan-out's task for one item, ended; and what it left."""
+
+    state: State
+    exit_code: int | None = None
+    retries: int = 0
+    node: str | None = None
+    started: datetime | None = None
+    ended: datetime | None = None
+    outputs: Outputs = Outputs()
+    metrics: tuple[Metric, ...] = ()
+    logs: Logs = Logs()
+    failure: Failure | None = None
+    warnings: tuple[str, ...] = ()
+
+
+class ItemRecord(TaskResult, Item):
+    """One item of a fan-out."""
+
+
+class ItemsSummary(Document):
+    """The items of a fan-out: how many there are, and how many ended in which state.
+
+    The items themselves stand in `records`; or, where a run has more than 100, in `tasks.json` (`blob` says so).
+    """
+
+    count: int
+    states: dict[State, int]
+    records: tuple[ItemRecord, ...] | None = None
+    blob: str | None = None
+
+
+class TaskRecord(TaskResult, TaskRef):
+    """One task of the manifest; a fan-out as a whole has `items`, and its files, values and logs are theirs."""
+
+    items: ItemsSummary | None = None
+
+
+class FanOutItems(TaskRef):
+    """All items of one fan-out."""
+
+    items: tuple[ItemRecord, ...]
+
+
+class Items(Document):
+    """`tasks.json`: the items of all fan-outs of a run, in the order of the manifest."""
+
+    schema_version: Literal["1"] = "1"
+    run_id: str
+    tasks: tuple[FanOutItems, ...]
+
+
+class Record(Document):
+    """`record.json`: written once, last; that it exists means that the run is complete."""
+
+    schema_version: Literal["1"] = "1"
+    run_id: str
+    state: State
+    manifest: ManifestRef
+    flow: FlowRef = FlowRef()
+    jobs: tuple[JobRecord, ...] = ()
+    timings: Timings
+    tasks: tuple[TaskRecord, ...] = ()
+    failure: Failure | None = None
+    errors: tuple[RunProblem, ...] = ()
+    warnings: tuple[RunProblem, ...] = ()
+
+
+class Status(Document):
+    """`status.json`: where an open run is; gone once the run is closed.
+
+    `waiting` is `quota`, `busy` or `pool`; `message` says more of it, and `position` is the run's place in the queue.
+    """
+
+    schema_version: Literal["1"] = "1"
+    run_id: str
+    state: State
+    round: int
+    job_id: str | None
+    waiting: str | None
+    position: int | None = None
+    message: str | None = None
+    updated: datetime

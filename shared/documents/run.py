@@ -1,0 +1,357 @@
+"""A run: the acceptance of one version of one manifest blob, and the table of its life.
+
+The run document `runs/<run id>.json` exists exactly as long as the run is open. What the poller needs of every open run
+(`Progress`) is the blob's metadata, which a listing returns at no extra cost; everything else is the body.
+
+States of an open run, and what moves it on::
+
+    (drop) ──▶ QUEUED ──tasks added──▶ RUNNING ──job ended──▶ (record, closed)
+                  ▲                        │
+                  └──── another round ─────┘
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from shared.documents.names import dropped_at, job_id, results_folder
+from shared.documents.record import Document, ItemRecord, JobRecord, RunProblem, TaskRecord
+from shared.documents.states import FailureCategory, State, Waiting
+
+if TYPE_CHECKING:
+    pass
+
+
+class SourceFile(Document):
+    """One version of a blob that a task gets, at `path` in its working directory.
+
+    Without a `container` it lies in the namespaces container.
+    """
+
+    blob: str
+    etag: str
+    path: str
+    container: str | None = None
+
+
+class TextRead(Document):
+    """What `read()` gives; or why it cannot be read."""
+
+    text: str = ""
+    problem: str | None = None
+
+
+class Outside(Document):
+    """What was read.
+
+    By task: its namespace files, and the files that a fan-out has for items. By address: the ETag of a blob (None if
+    it does not exist), and the text of a file.
+    """
+
+    namespace_files: dict[str, tuple[SourceFile, ...]] = Field(default_factory=dict)
+    namespace_items: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    etags: dict[str, str | None] = Field(default_factory=dict)
+    texts: dict[str, TextRead] = Field(default_factory=dict)
+
+    def joined(self, other: Outside) -> Outside:
+        """What both know."""
+        return Outside(
+            namespace_files={**self.namespace_files, **other.namespace_files},
+            namespace_items={**self.namespace_items, **other.namespace_items},
+            etags={**self.etags, **other.etags},
+            texts={**self.texts, **other.texts},
+        )
+
+    def without_files(self) -> Outside:
+        """What still holds after a file has changed while it was staged: all but the versions of files."""
+        return self.model_copy(update={"namespace_files": {}, "etags": {}})
+
+
+def manifest_blob(name: str, etag: str, content: bytes) -> ManifestBlob:
+    """A version of a manifest by its content, of which one byte more than MAX_BYTES is enough to be too large."""
+    is_too_large = len(content) > MAX_BYTES
+    return ManifestBlob(
+        name=name,
+        etag=etag,
+        sha256=None if is_too_large else hashlib.sha256(content).hexdigest(),
+        text=None if is_too_large else _decoded(content),
+    )
+
+
+def _decoded(content: bytes) -> str | None:
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return None
+
+
+MAX_BYTES = 1024 * 1024
+
+SCHEMA_VERSION = "1"
+
+
+class ManifestBlob(Document):
+    """The version of the manifest blob that a run was made of.
+
+    `text` is None where the blob cannot be held here (not UTF-8, or too large): such a run is rejected, and the blob
+    is copied.
+    """
+
+    name: str
+    etag: str
+    sha256: str | None
+    text: str | None
+
+
+class Rejection(Document):
+    """Why a run can never get into Batch (or not any further): it only waits to be recorded and closed."""
+
+    category: FailureCategory
+    code: str
+    errors: tuple[RunProblem, ...]
+
+
+class RunBody(Document):
+    """The body of the run document: all that later planning, recording and closing need.
+
+    `default_pool` and `default_staging` are the app's own when the run was accepted: what a round holds, and where its
+    files are, must not change while the run is open.
+    `finished` are the tasks that have ended; `unfinished` the items, by fan-out, that the current round runs again.
+    `repeated_rounds` run what failed before its commands began.
+    """
+
+    schema_version: Literal["1"] = "1"
+    run_id: str
+    manifest: ManifestBlob
+    dropped: datetime
+    accepted: datetime
+    default_pool: str | None = None
+    default_staging: str | None = None
+    submitted: datetime | None = None
+    rejection: Rejection | None = None
+    detected: datetime | None = None
+    staging: str | None = None
+    keep_jobs: bool = False
+    has_parts: bool = False
+    jobs: tuple[JobRecord, ...] = ()
+    outside: Outside = Outside()
+    warnings: tuple[RunProblem, ...] = ()
+    finished: dict[str, TaskRecord] = Field(default_factory=dict)
+    unfinished: dict[str, tuple[int, ...]] = Field(default_factory=dict)
+    repeated_rounds: tuple[int, ...] = ()
+
+    @property
+    def is_partly_unfinished(self) -> bool:
+        """Whether items of a fan-out were to be run again, and have not been; its other items have ended."""
+        return bool(self.unfinished.keys() - self.finished.keys())
+
+
+class Part(Document):
+    """How up to a hundred tasks of a round ended: kept apart from the run document, for there may be thousands."""
+
+    tasks: tuple[TaskRecord, ...] = ()
+    items: dict[str, tuple[ItemRecord, ...]] = Field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What the poller must know of every open run; the metadata of the run document.
+
+    `attempts` counts submits that failed, `announced` counts the JobEnded events published for this round without
+    effect so far. A queued run that is `waiting` is tried again from `retry_at` on; if it `is_staged`, its files are in
+    place. A running one is on `pool`.
+    """
+
+    state: Literal[State.QUEUED, State.RUNNING] = State.QUEUED
+    round: int = 1
+    cancelled: bool = False
+    attempts: int = 0
+    announced: int = 0
+    waiting: Waiting | None = None
+    retry_at: datetime | None = None
+    is_staged: bool = False
+    pool: str = ""
+    schema_version: str = SCHEMA_VERSION
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether this version of the app knows what stands in the document; a newer one has written it otherwise."""
+        return self.schema_version == SCHEMA_VERSION
+
+    def to_metadata(self) -> dict[str, str]:
+        """As blob metadata: names are C# identifiers, values are text."""
+        return {
+            "schema": self.schema_version,
+            "state": self.state.value,
+            "round": str(self.round),
+            "cancelled": str(self.cancelled).lower(),
+            "attempts": str(self.attempts),
+            "announced": str(self.announced),
+            "waiting": self.waiting.value if self.waiting else "",
+            "retryAt": self.retry_at.isoformat() if self.retry_at else "",
+            "staged": str(self.is_staged).lower(),
+            "pool": self.pool,
+        }
+
+    @classmethod
+    def from_metadata(cls, metadata: dict[str, str]) -> Progress:
+        """Read what `to_metadata` wrote; a KeyError or ValueError means that the blob is not a run document of ours.
+
+        Of a document that a newer version of the app has written, nothing but that is read.
+        """
+        if metadata["schema"] != SCHEMA_VERSION:
+            return cls(schema_version=metadata["schema"])
+        state: Literal[State.QUEUED, State.RUNNING] = (
+            State.RUNNING if State(metadata["state"]) is State.RUNNING else State.QUEUED
+        )
+        return cls(
+            state=state,
+            round=int(metadata["round"]),
+            cancelled=metadata["cancelled"] == "true",
+            attempts=int(metadata["attempts"]),
+            announced=int(metadata["announced"]),
+            waiting=Waiting(metadata["waiting"]) if metadata.get("waiting") else None,
+            retry_at=datetime.fromisoformat(metadata["retryAt"]) if metadata.get("retryAt") else None,
+            is_staged=metadata.get("staged") == "true",
+            pool=metadata.get("pool", ""),
+            schema_version=metadata["schema"],
+        )
+
+
+@dataclass(frozen=True)
+class ListedRun:
+    """An open run as a listing shows it: enough for the poller to decide what to do."""
+
+    id: str
+    progress: Progress
+    etag: str
+    last_write: datetime
+
+    @property
+    def job_id(self) -> str:
+        """The id of the job of the current round."""
+        return job_id(self.id, self.progress.round)
+
+    @property
+    def dropped(self) -> datetime:
+        """When the manifest was dropped, to the second."""
+        return dropped_at(self.id)
+
+    @property
+    def oldest_first(self) -> str:
+        """A sort key: the time of the drop, which every run id holds."""
+        return self.id[-24:]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run document: its body, its metadata and the ETag under which both were read or written."""
+
+    body: RunBody
+    progress: Progress
+    etag: str | None = None
+    items: Mapping[str, tuple[ItemRecord, ...]] | None = None
+
+    @property
+    def id(self) -> str:
+        """The run id."""
+        return self.body.run_id
+
+    @property
+    def job_id(self) -> str:
+        """The id of the job of the current round."""
+        return job_id(self.id, self.progress.round)
+
+    @property
+    def results(self) -> str:
+        """The run's folder in the results container."""
+        return results_folder(self.body.manifest.name, self.id)
+
+    def is_version(self, etag: str) -> bool:
+        """Whether the document was read in the version of that ETag, which listings give without quotes."""
+        return self.etag is not None and self.etag.strip('"') == etag.strip('"')
+
+    @property
+    def is_open_for_tasks(self) -> bool:
+        """Whether tasks may be added to the job of the current round."""
+        return self.progress.state is State.QUEUED and not self.progress.cancelled and self.body.rejection is None
+
+    def is_running(self, round_number: int) -> bool:
+        """Whether all tasks of the given round are in Batch, and the round is the current one."""
+        return self.progress.state is State.RUNNING and self.progress.round == round_number
+
+    def submitted(self, job: JobRecord, staging: str, at: datetime, *, keep_jobs: bool, has_parts: bool) -> Run:
+        """All tasks of the round are in Batch; the job will end by itself. What closing needs is kept here."""
+        update = {
+            "jobs": (*self.body.jobs, job),
+            "submitted": self.body.submitted or at,
+            "staging": staging,
+            "keep_jobs": keep_jobs,
+            "has_parts": self.body.has_parts or has_parts,
+        }
+        return replace(self, body=self.body.model_copy(update=update), progress=self._running(job.pool))
+
+    def waits(self, why: Waiting, retry_at: datetime | None = None) -> Run:
+        """A service put the run off: it is tried again at every tick, and that does not count as an attempt.
+
+        The quota is asked when everything else is done, so what waits for it has its files in place.
+        """
+        progress = replace(
+            self.progress,
+            waiting=why,
+            attempts=max(0, self.progress.attempts - 1),
+            retry_at=retry_at,
+            is_staged=self.progress.is_staged or why is Waiting.QUOTA,
+        )
+        return replace(self, progress=progress)
+
+    def ended(self, tasks: Iterable[TaskRecord], detected: datetime | None) -> Run:
+        """The tasks of the current round have ended so."""
+        finished = {**self.body.finished, **{task.id: task for task in tasks}}
+        return replace(self, body=self.body.model_copy(update={"finished": finished, "detected": detected}))
+
+    def repeated(self, unfinished: dict[str, tuple[int, ...]], warnings: Iterable[RunProblem]) -> Run:
+        """Some of what the current round ran failed before its commands began: the next one runs it again."""
+        update = {
+            "unfinished": unfinished,
+            "repeated_rounds": (*self.body.repeated_rounds, self.progress.round + 1),
+            "warnings": (*self.body.warnings, *warnings),
+        }
+        return replace(self, body=self.body.model_copy(update=update))
+
+    def next_round(self) -> Run:
+        """The run is queued again, for what is left of it."""
+        return replace(self, progress=Progress(round=self.progress.round + 1, cancelled=self.progress.cancelled))
+
+    def ending(self) -> Run:
+        """No more tasks are added, but a job exists: it is recorded as any other once it has ended, parts and all."""
+        body = self.body.model_copy(update={"has_parts": True})
+        return replace(self, body=body, progress=self._running(self.progress.pool))
+
+    def rejected(self, rejection: Rejection) -> Run:
+        """The run cannot go on."""
+        return replace(self, body=self.body.model_copy(update={"rejection": rejection}))
+
+    def cancelled(self) -> Run:
+        """The user asked for the end of the run."""
+        return replace(self, progress=replace(self.progress, cancelled=True))
+
+    def with_outside(self, outside: Outside, warnings: Iterable[RunProblem] = ()) -> Run:
+        """What was read for planning, which every later planning uses; files are staged anew."""
+        update = {"outside": outside, "warnings": tuple(dict.fromkeys((*self.body.warnings, *warnings)))}
+        body, progress = self.body.model_copy(update=update), replace(self.progress, is_staged=False)
+        return replace(self, body=body, progress=progress)
+
+    def with_items(self, items: Mapping[str, tuple[ItemRecord, ...]]) -> Run:
+        """The items of the fan-outs that have ended, by task."""
+        return replace(self, items=items)
+
+    def _running(self, pool: str) -> Progress:
+        progress = Progress(State.RUNNING, self.progress.round, cancelled=self.progress.cancelled)
+        return replace(progress, pool=pool)

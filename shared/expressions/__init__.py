@@ -1,0 +1,1 @@
+"""`{{ … }}`: a text and the values it may see → text."""

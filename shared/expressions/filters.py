@@ -1,0 +1,31 @@
+"""The filters of expressions: Kestra's, with its semantics, as far as they are bounded.
+
+Null goes through all of them unchanged, except `default`, `length` and `toJson`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from shared.expressions.dates import DATE_FILTERS
+from shared.expressions.list_filters import LIST_FILTERS
+from shared.expressions.text_filters import TEXT_FILTERS
+
+if TYPE_CHECKING:
+    from shared.expressions.values import Documented
+
+FILTERS: Mapping[str, Documented] = {**TEXT_FILTERS, **LIST_FILTERS, **DATE_FILTERS}
+
+
+OTHER_FILTERS: Mapping[str, str] = {
+    "jq": "take the parts by name, as in `fromJson(x).name[0]`, or call jq in the commands",
+    "jsonEncode": "this is the old name of `toJson`",
+    "className": "there are no classes",
+    "toIon": "use JSON",
+    "yaml": "use `toJson`: JSON is YAML",
+    "number_format": "format it in the commands",
+    "numberFormat": "format it in the commands",
+}
+
+"""Kestra's filters that are not here, and what to do instead."""

@@ -1,0 +1,122 @@
+"""Filters of lists and maps, and of values of any kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from shared.expressions.values import (
+    Documented,
+    ExpressionError,
+    check_items,
+    check_size,
+    is_empty,
+    json_of,
+    spend,
+    text_of,
+)
+
+_SHOWN = 40
+
+
+def _of(kind: type, name: str, apply: Callable[..., Any]) -> Callable[..., Any]:
+    """The filter for one kind of values; null stays null."""
+
+    def checked(value: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - values of any type
+        if value is None:
+            return None
+        if not isinstance(value, kind):
+            raise ExpressionError(f"{text_of(value)[:_SHOWN]!r} is no {name}")
+        return apply(value, *args, **kwargs)
+
+    return checked
+
+
+def _default(value: Any, default: Any) -> Any:  # noqa: ANN401 - values of any type
+    return default if is_empty(value) else value
+
+
+def _join(value: list[Any], separator: str = "") -> str:
+    parts = [text_of(part) for part in value]
+    check_size(sum(map(len, parts)) + len(parts) * len(separator))
+    return separator.join(parts)
+
+
+def _length(value: Any) -> int:  # noqa: ANN401 - values of any type
+    if isinstance(value, bool | int | float):
+        raise ExpressionError("a number has no length; `| string` makes a text of it")
+    return 0 if value is None else len(value)
+
+
+def _first(value: str | list[Any]) -> Any:  # noqa: ANN401 - values of any type
+    if not value:
+        raise ExpressionError("the list or the text is empty")
+    return value[0]
+
+
+def _last(value: str | list[Any]) -> Any:  # noqa: ANN401 - values of any type
+    return _first(value[-1:])
+
+
+def _slice(value: str | list[Any], fromIndex: int, toIndex: int | None = None) -> Any:  # noqa: ANN401, N803 - Kestra's names
+    return value[fromIndex:toIndex]
+
+
+def _sorted(value: list[Any], *, reverse: bool = False) -> list[Any]:
+    spend(20 * len(value))
+    return sorted(value, reverse=reverse)
+
+
+def _reverse_sorted(value: list[Any]) -> list[Any]:
+    return _sorted(value, reverse=True)
+
+
+def _values(value: Mapping[str, Any]) -> list[Any]:
+    return list(value.values())
+
+
+def _distinct(value: list[Any]) -> list[Any]:
+    found: dict[str, Any] = {}
+    for entry in value:
+        found.setdefault(json_of(entry), entry)
+    return list(found.values())
+
+
+def _merged(value: list[Any] | dict[str, Any], items: Any) -> Any:  # noqa: ANN401 - values of any type
+    match value, items:
+        case (list(), list()):
+            check_items(len(value) + len(items))
+            return [*value, *items]
+        case (dict(), dict()):
+            check_items(len(value) + len(items))
+            return {**value, **items}
+    raise ExpressionError("merge takes two lists, or two maps")
+
+
+def _absolute(value: float) -> float:
+    return abs(value)
+
+
+LIST_FILTERS: Mapping[str, Documented] = {
+    "default": Documented(_default, "another value for what is not there or empty", "vars.x | default('a')", "a"),
+    "length": Documented(_length, "how many characters or entries", "'abc' | length", "3"),
+    "toJson": Documented(json_of, "as JSON", "{'a': [1, true]} | toJson", '{"a":[1,true]}'),
+    "json": Documented(json_of, "the same by its old name", "[1, true] | json", "[1,true]"),
+    **{
+        name: Documented(_of(kind, kind_name, apply), purpose, example, result)  # type: ignore[arg-type]
+        for name, kind, kind_name, apply, purpose, example, result in (
+            ("first", str | list, "list and no text", _first, "the first entry or character", "[1, 2] | first", "1"),
+            ("last", str | list, "list and no text", _last, "the last entry or character", "[1, 2] | last", "2"),
+            ("slice", str | list, "list and no text", _slice, "between two places", "'abcd' | slice(1, 3)", "bc"),
+            ("join", list, "list", _join, "the entries as one text", "[1, 2] | join(', ')", "1, 2"),
+            ("sort", list, "list", _sorted, "in order", "[2, 1] | sort", "[1,2]"),
+            ("rsort", list, "list", _reverse_sorted, "in reverse", "[1, 2] | rsort", "[2,1]"),
+            ("reverse", list, "list", lambda value: value[::-1], "from last to first", "[1, 2] | reverse", "[2,1]"),
+            ("distinct", list, "list", _distinct, "each entry once", "[1, 2, 1] | distinct", "[1,2]"),
+            ("merge", list | dict, "list and no map", _merged, "together with another", "[1] | merge([2])", "[1,2]"),
+            ("keys", Mapping, "map", list, "the names of a map", "{'a': 1} | keys", '["a"]'),
+            ("values", Mapping, "map", _values, "the values of a map", "{'a': 1} | values", "[1]"),
+            ("abs", int | float, "number", _absolute, "without its sign", "-7 | abs", "7"),
+        )
+    },
+}  # fmt: skip

@@ -1,0 +1,198 @@
+"""Pebble's syntax, which is Kestra's: text → a syntax tree of Jinja's.
+
+Jinja reads texts, tags, names and literals as Pebble does. Operators are read here, for Pebble has others and binds
+them otherwise: in `a ?? b | upper` and in `a ~ b | upper` the filter is for both.
+https://github.com/PebbleTemplates/pebble (`CoreExtension`, `ExpressionParser`), and Kestra's own `??`, `???`, `isIn`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from jinja2 import nodes
+from jinja2.lexer import Lexer, Token
+from jinja2.parser import Parser
+
+from shared.expressions.values import ExpressionError
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+MAX_TOKENS = 20_000
+
+
+_UNARY = 500
+
+_CONSTANTS = {"null": None, "NULL": None, "NONE": None, "TRUE": True, "FALSE": False}
+
+_FOREIGN = {"floordiv": "//", "pow": "**", "mod": "%", "semicolon": ";", "assign": "="}
+
+
+class PebbleLexer(Lexer):
+    """Jinja's lexer, and `?`, `??`, `???`."""
+
+    def __init__(self, environment: Environment) -> None:
+        super().__init__(environment)
+        for state in ("block_begin", "variable_begin"):
+            rule = self.rules[state][0]._replace(pattern=re.compile(r"\?{1,3}"), tokens="question", command=None)
+            self.rules[state] = [*self.rules[state], rule]
+
+    def wrap(
+        self, stream: Iterable[tuple[int, str, str]], name: str | None = None, filename: str | None = None
+    ) -> Iterator[Token]:
+        """The tokens. Raises ExpressionError when they are too many, before anybody has read them all."""
+        for number, token in enumerate(super().wrap(stream, name, filename)):
+            if number == MAX_TOKENS:
+                raise ExpressionError(f"the expressions of one text have more than {MAX_TOKENS} words and signs")
+            yield token
+
+
+def applied(name: str, left: nodes.Node, *right: nodes.Expr) -> nodes.Expr:
+    """An operator's node: the filter of that name."""
+    return nodes.Filter(left, name, list(right), [], None, None, lineno=left.lineno)
+
+
+def _truth(value: nodes.Node) -> nodes.Expr:
+    return applied("truth of", value)
+
+
+def _coalesced(name: str) -> Callable[[nodes.Expr, nodes.Expr], nodes.Expr]:
+    def make(left: nodes.Expr, right: nodes.Expr) -> nodes.Expr:
+        taken = nodes.Or(applied(f"left of {name}", left), applied("right of ??", right), lineno=left.lineno)
+        return applied("value of ??", taken)
+
+    return make
+
+
+def _named(name: str) -> Callable[[nodes.Expr, nodes.Expr], nodes.Expr]:
+    return lambda left, right: applied(name, left, right)
+
+
+def _not(make: Callable[[nodes.Expr, nodes.Expr], nodes.Expr]) -> Callable[[nodes.Expr, nodes.Expr], nodes.Expr]:
+    return lambda left, right: nodes.Not(make(left, right), lineno=left.lineno)
+
+
+@dataclass(frozen=True)
+class _Operator:
+    """An operator with a side on its left and one on its right; the higher `precedence` binds first."""
+
+    precedence: int
+    make: Callable[[nodes.Expr, nodes.Expr], nodes.Expr]
+
+
+_FILTER, _TEST = 100, 20
+
+_OPERATORS: Mapping[str, _Operator] = {
+    "name:or": _Operator(10, lambda left, right: nodes.Or(_truth(left), _truth(right), lineno=left.lineno)),
+    "name:and": _Operator(15, lambda left, right: nodes.And(_truth(left), _truth(right), lineno=left.lineno)),
+    "name:contains": _Operator(20, _named(" contains")),
+    "name:in": _Operator(20, _named(" in")),
+    "name:isIn": _Operator(20, _named(" in")),
+    "name:not in": _Operator(20, _not(_named(" in"))),
+    "eq": _Operator(30, _named("==")),
+    "name:equals": _Operator(30, _named("==")),
+    "ne": _Operator(30, _not(_named("=="))),
+    "lt": _Operator(30, _named("<")),
+    "lteq": _Operator(30, _named("<=")),
+    "gt": _Operator(30, _named(">")),
+    "gteq": _Operator(30, _named(">=")),
+    "add": _Operator(40, _named("+")),
+    "sub": _Operator(40, _named("-")),
+    "mul": _Operator(60, _named("*")),
+    "div": _Operator(60, _named("/")),
+    "tilde": _Operator(110, _named("~")),
+    "question:??": _Operator(120, _coalesced("??")),
+    "question:???": _Operator(120, _coalesced("???")),
+}
+
+
+class PebbleParser(Parser):
+    """Jinja's parser with Pebble's expressions."""
+
+    def parse_expression(self, with_condexpr: bool = True) -> nodes.Expr:  # noqa: ARG002 - Jinja's signature
+        """One expression: operators by precedence, and `condition ? a : b`."""
+        condition = self._operation(0)
+        if not self.stream.skip_if("question:?"):
+            self._refuse_foreign()
+            return condition
+        yes = self.parse_expression()
+        self.stream.expect("colon")
+        no = self.parse_expression()
+        return nodes.CondExpr(_truth(condition), yes, no, lineno=condition.lineno)
+
+    def parse_if(self) -> nodes.If:
+        """`{% if %}`, with conditions as in Pebble."""
+        result = super().parse_if()
+        for node in (result, *result.elif_):
+            node.test = _truth(node.test)
+        return result
+
+    def parse_statements(self, end_tokens: tuple[str, ...], drop_needle: bool = False) -> list[nodes.Node]:
+        """What stands in a tag, as Jinja does it, where `elseif` is `elif`."""
+        if "name:elif" in end_tokens:
+            end_tokens = (*end_tokens, "name:elseif")
+        found = super().parse_statements(end_tokens, drop_needle)
+        if self.stream.current.test("name:elseif"):
+            self.stream.current = self.stream.current._replace(value="elif")
+        return found
+
+    def parse_primary(self, with_namespace: bool = False) -> nodes.Expr:
+        """A name or a literal."""
+        token = self.stream.current
+        if token.type == "name" and token.value in _CONSTANTS:
+            next(self.stream)
+            return nodes.Const(_CONSTANTS[token.value], lineno=token.lineno)
+        if token.type == "string" and "#{" in token.value:
+            self.fail("`#{…}` in a text is not supported; write `'…' ~ name`", token.lineno)
+        return super().parse_primary(with_namespace)
+
+    def _operation(self, least: int) -> nodes.Expr:
+        left = self._operand()
+        while True:
+            token = self.stream.current
+            if token.type == "pipe" and least <= _FILTER:
+                left = self.parse_filter(left) or left
+            elif token.test("name:is") and least <= _TEST:
+                left = self._test(left)
+            elif (operator := self._operator()) and least <= operator.precedence:
+                next(self.stream)
+                left = operator.make(left, self._operation(operator.precedence + 1))
+            else:
+                return left
+
+    def _operator(self) -> _Operator | None:
+        token = self.stream.current
+        if token.test("name:not") and self.stream.look().test("name:in"):
+            next(self.stream)
+            self.stream.current = self.stream.current._replace(value="not in")
+            token = self.stream.current
+        has_names = token.type in ("name", "question")
+        return _OPERATORS.get(f"{token.type}:{token.value}" if has_names else token.type)
+
+    def _operand(self) -> nodes.Expr:
+        token = self.stream.current
+        if token.test("name:not"):
+            next(self.stream)
+            return nodes.Not(_truth(self._operation(_UNARY)), lineno=token.lineno)
+        if token.type in ("sub", "add"):
+            next(self.stream)
+            sign = nodes.Const(-1 if token.type == "sub" else 1, lineno=token.lineno)
+            return applied("*", sign, self._operation(_UNARY))
+        return self.parse_postfix(self.parse_primary())
+
+    def _test(self, value: nodes.Expr) -> nodes.Expr:
+        lineno = next(self.stream).lineno
+        is_negated = self.stream.skip_if("name:not")
+        name = self.stream.expect("name").value
+        test = nodes.Test(value, name, [], [], None, None, lineno=lineno)
+        return nodes.Not(test, lineno=lineno) if is_negated else test
+
+    def _refuse_foreign(self) -> None:
+        token = self.stream.current
+        if token.type in _FOREIGN:
+            self.fail(f"there is no operator {_FOREIGN[token.type]} in expressions", token.lineno)
+        if token.test("name:if"):
+            self.fail("there is no `a if condition else b`; write `condition ? a : b`", token.lineno)

@@ -1,0 +1,181 @@
+"""Filters of texts: any value is taken as the text that it is written as."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import contextlib
+import hashlib
+import re
+import urllib.parse
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from shared.expressions.values import Documented, ExpressionError, check_items, check_size, spend, text_of
+
+
+def _of_text(apply: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda value, *args, **kwargs: None if value is None else apply(text_of(value), *args, **kwargs)
+
+
+def _replace(text: str, replace_pairs: Any, new: Any = None, *, regexp: bool = False) -> str:  # noqa: ANN401 - any value
+    """Pebble's `replace({'a': 'b'})`, and `replace('a', 'b')`."""
+    if regexp:
+        raise ExpressionError("replace takes no regular expressions; do it in the commands")
+    for find, put in (replace_pairs if isinstance(replace_pairs, Mapping) else {replace_pairs: new}).items():
+        if not find:
+            raise ExpressionError("replace needs a text to look for")
+        find_text, put_text = text_of(find), text_of(put)
+        check_size(len(text) + text.count(find_text) * len(put_text))
+        text = text.replace(find_text, put_text)
+        spend(len(text))
+    return text
+
+
+_SHOWN = 40
+
+_CHARACTER = re.compile(r"\\(.)|(.)", re.DOTALL)
+
+_META = frozenset(".|*+?()[]{}^$\\")
+
+_CLASSES = frozenset({r"\s", r"\s+", r"\d", r"\d+", r"\W", r"\W+"})
+
+_CONTROLS = {"n": "\n", "t": "\t", "r": "\r"}
+
+
+def _literal(delimiter: str) -> str:
+    """The text that a regular expression stands for, where it stands for one text."""
+    found = ""
+    for escaped, plain in _CHARACTER.findall(delimiter):
+        if plain in _META and plain:
+            raise ExpressionError(f"split takes a regular expression; for the character itself write '\\\\{plain}'")
+        if escaped.isalnum() and escaped not in _CONTROLS:
+            raise ExpressionError(f"split cannot take the regular expression {delimiter!r}")
+        found += _CONTROLS.get(escaped, escaped) or plain
+    return found
+
+
+def _split(text: str, delimiter: str, limit: int = 0) -> list[str]:
+    """As Java does it: without a limit, empty texts at the end are left out; with one, the last holds the rest.
+
+    Of the regular expressions that Kestra takes: texts, and white space, digits, what is in no word.
+    """
+    most = limit - 1 if limit > 0 else -1
+    if delimiter in _CLASSES:
+        parts = [text] if most == 0 else re.split(delimiter, text, maxsplit=max(most, 0), flags=re.ASCII)
+    elif delimiter:
+        parts = text.split(_literal(delimiter), most)
+    else:
+        parts = list(text)
+    while limit == 0 and len(parts) > 1 and not parts[-1]:
+        parts.pop()
+    check_items(len(parts))
+    return parts
+
+
+_NUMBER_TYPES: Mapping[str, Callable[[str], int | float]] = {
+    **dict.fromkeys(("INT", "LONG", "BIGINTEGER"), int),
+    **dict.fromkeys(("FLOAT", "DOUBLE", "BIGDECIMAL"), float),
+}
+
+
+def _number(text: str, type: str | None = None) -> int | float:  # noqa: A002 - Kestra's name
+    if type is not None and type not in _NUMBER_TYPES:
+        raise ExpressionError(f"number knows {', '.join(_NUMBER_TYPES)}, not {type!r}")
+    for read in (int, float) if type is None else (_NUMBER_TYPES[type],):
+        with contextlib.suppress(ValueError):
+            return read(text)
+    raise ExpressionError(f"{text[:_SHOWN]!r} is no number" + (f" of the type {type}" if type else ""))
+
+
+def _base64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+def _decoded(text: str) -> str:
+    try:
+        return base64.b64decode(text, validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError) as error:
+        raise ExpressionError("this is no Base64 of a text") from error
+
+
+def _capitalized(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _title(text: str) -> str:
+    return re.sub(r"\S+", lambda word: _capitalized(word[0]), text)
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+
+
+def _before(text: str, separator: str) -> str:
+    return text.partition(separator)[0]
+
+
+def _after(text: str, separator: str) -> str:
+    return text.partition(separator)[2]
+
+
+def _before_last(text: str, separator: str) -> str:
+    before, found, last = text.rpartition(separator)
+    return before if found else last
+
+
+def _after_last(text: str, separator: str) -> str:
+    _, found, last = text.rpartition(separator)
+    return last if found else ""
+
+
+def _indented(text: str, amount: int, prefix: str = " ") -> str:
+    """Every line but the first."""
+    check_size(len(text) + text.count("\n") * len(prefix) * amount)
+    return text.replace("\n", "\n" + prefix * amount)
+
+
+_ESCAPES = {"single": ("'", "\\'"), "double": ('"', '\\"'), "shell": ("'", "'\\''")}
+
+
+def _escaped(text: str, type: str) -> str:  # noqa: A002 - Kestra's name
+    if type not in _ESCAPES:
+        raise ExpressionError(f"escapeChar knows {', '.join(_ESCAPES)}, not {type!r}")
+    check_size(4 * len(text))
+    return text.replace(*_ESCAPES[type])
+
+
+def _encoded(text: str) -> str:
+    check_size(3 * len(text.encode()))
+    return urllib.parse.quote_plus(text)
+
+
+TEXT_FILTERS: Mapping[str, Documented] = {
+    name: Documented(_of_text(apply), purpose, example, result)
+    for name, apply, purpose, example, result in (
+        ("upper", str.upper, "in capitals", "'a' | upper", "A"),
+        ("lower", str.lower, "in small letters", "'A' | lower", "a"),
+        ("capitalize", _capitalized, "the first letter in capitals", "'a b' | capitalize", "A b"),
+        ("title", _title, "the first letter of each word in capitals", "'a b' | title", "A B"),
+        ("trim", str.strip, "without white space at its ends", "' a ' | trim", "a"),
+        ("replace", _replace, "each text replaced by another", "'a-b' | replace({'-': '_'})", "a_b"),
+        ("split", _split, "the list of what stands between delimiters", "'a,b' | split(',')", '["a","b"]'),
+        ("substringBefore", _before, "what stands before the first", "'a.b.c' | substringBefore('.')", "a"),
+        ("substringBeforeLast", _before_last, "before the last", "'a.b.c' | substringBeforeLast('.')", "a.b"),
+        ("substringAfter", _after, "what stands after the first", "'a.b.c' | substringAfter('.')", "b.c"),
+        ("substringAfterLast", _after_last, "after the last", "'a.b.c' | substringAfterLast('.')", "c"),
+        ("startsWith", str.startswith, "whether it starts with a text", "'ab' | startsWith('a')", "true"),
+        ("endsWith", str.endswith, "whether it ends with a text", "'ab' | endsWith('a')", "false"),
+        ("string", str, "as text", "7 | string | length", "1"),
+        ("number", _number, "as a number", "('7' | number) + 1", "8"),
+        ("slugify", _slug, "as a name for files and addresses", "'Hello World!' | slugify", "hello-world"),
+        ("escapeChar", _escaped, "with quotes escaped (single, double, shell)", "\"'\" | escapeChar('shell')", "'\\''"),
+        ("indent", _indented, "each further line indented", "'a\\nb' | indent(2)", "a\n  b"),
+        ("urlencode", _encoded, "as a part of an address", "'a b&c' | urlencode", "a+b%26c"),
+        ("urldecode", urllib.parse.unquote_plus, "what a part of an address stands for", "'a+b' | urldecode", "a b"),
+        ("base64encode", _base64, "as Base64", "'a' | base64encode", "YQ=="),
+        ("base64decode", _decoded, "the text of Base64", "'YQ==' | base64decode", "a"),
+        ("sha256", lambda text: hashlib.sha256(text.encode()).hexdigest(), "its SHA-256",
+         "'a' | sha256 | slice(0, 8)", "ca978112"),
+    )
+}  # fmt: skip

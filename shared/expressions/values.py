@@ -1,0 +1,148 @@
+"""The values that expressions handle, as text and as JSON; and how much work they may make."""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from jinja2 import Undefined
+
+from shared.expressions.date_patterns import iso
+
+MAX_OUTPUT = 1024 * 1024
+
+MAX_ITEMS = 10_000
+
+MAX_WORK = 1_000_000_000  # some ten seconds
+
+
+class ExpressionError(Exception):
+    """An expression cannot be rendered; the message says why, in one line."""
+
+
+class Thing(ABC):
+    """A value that is more than data: it decides itself what its text and its parts are."""
+
+    @abstractmethod
+    def as_text(self) -> str:
+        """What `{{ thing }}` is."""
+
+    @abstractmethod
+    def part(self, name: object) -> object:
+        """What `{{ thing[name] }}` is. Raises KeyError."""
+
+
+@dataclass(frozen=True)
+class Documented:
+    """A filter: what it makes of a value, and an example with its result."""
+
+    apply: Callable[..., Any]
+    purpose: str
+    example: str
+    result: str
+
+
+class Budget:
+    """How much work the texts that share it may make: about one unit for each character that is handled."""
+
+    def __init__(self, work: int = MAX_WORK) -> None:
+        self._left = work
+
+    def spend(self, work: int) -> None:
+        """Take from the budget. Raises ExpressionError when nothing is left."""
+        self._left -= work
+        if self._left < 0:
+            raise ExpressionError("the expressions make too much work; do it in the commands")
+
+    @contextmanager
+    def is_spent(self) -> Iterator[None]:
+        """What is rendered meanwhile takes from this budget."""
+        token = _budget.set(self)
+        try:
+            yield
+        finally:
+            _budget.reset(token)
+
+
+_budget: ContextVar[Budget] = ContextVar("budget")
+
+
+def spend(work: int) -> None:
+    """Take from the budget of what is being rendered. Raises ExpressionError when nothing is left."""
+    _budget.get().spend(work)
+
+
+def weight(value: object) -> int:
+    """How much work a value makes wherever it is handled."""
+    match value:
+        case str():
+            return len(value)
+        case list() | dict():
+            return 20 * len(value)
+    return 1
+
+
+def check_size(size: int) -> None:
+    """Raise ExpressionError for a text that is larger than any that may come out."""
+    if size > MAX_OUTPUT:
+        raise ExpressionError(f"the text grows over {MAX_OUTPUT} characters")
+
+
+def check_items(count: int) -> None:
+    """Raise ExpressionError for a list that is longer than any that may be made."""
+    if count > MAX_ITEMS:
+        raise ExpressionError(f"the list has more than {MAX_ITEMS} entries")
+
+
+def text_of(value: Any) -> str:  # noqa: ANN401 - values of any type
+    """A value as Kestra writes it: maps and lists as JSON, true and false in lower case, null as nothing.
+
+    Raises ExpressionError for what is no value, jinja2.UndefinedError for what does not exist.
+    """
+    if isinstance(value, str | None):
+        return value or ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, dict | list):
+        return json_of(value)
+    if isinstance(value, datetime):
+        return iso(value)
+    if isinstance(value, Thing):
+        return value.as_text()
+    if isinstance(value, int | float | Undefined):
+        return str(value)
+    if isinstance(value, Mapping):
+        raise ExpressionError(f"name one of its values: {', '.join(value) or 'it has none'}")
+    raise ExpressionError("a function stands here without its parentheses")
+
+
+def json_of(value: Any) -> str:  # noqa: ANN401 - values of any type
+    """A value as JSON without spaces, as Kestra writes it."""
+    parts: list[str] = []
+    size = 0
+    for part in _ENCODER.iterencode(value):
+        parts.append(part)
+        size += len(part)
+        check_size(size)
+    spend(size)
+    return "".join(parts)
+
+
+def _plain(value: object) -> object:
+    return dict(value) if isinstance(value, Mapping) else text_of(value)
+
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=_plain, separators=(",", ":"))
+
+
+def is_empty(value: Any) -> bool:  # noqa: ANN401 - values of any type
+    """Whether a value is nothing: null, white space, a list or map without entries, or not there at all."""
+    if value is None or isinstance(value, Undefined):
+        return True
+    return not value.strip() if isinstance(value, str) else isinstance(value, list | Mapping) and not len(value)

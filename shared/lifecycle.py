@@ -1,0 +1,63 @@
+"""The table of a run's life, as far as a tick decides it. Pure."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from shared.documents.states import State
+
+if TYPE_CHECKING:
+    from shared.documents.run import ListedRun
+
+MAX_ATTEMPTS = 10
+
+MAX_ANNOUNCEMENTS = 12
+
+FIRST_PAUSE = timedelta(seconds=30)
+
+LONGEST_PAUSE = timedelta(hours=1)
+
+LONGEST_RUN = timedelta(days=7)  # a flow may take six; a job that was disabled by hand would never end
+
+
+class Step(StrEnum):
+    """What a tick does about an open run."""
+
+    NOTHING = "nothing"
+    SUBMIT = "submit"
+    REJECT = "reject"
+    ANNOUNCE = "announce"
+    ANNOUNCE_LAST = "announce the last time"
+    TERMINATE = "terminate"
+
+
+def next_step(  # noqa: PLR0911 - one return a row of the table
+    run: ListedRun, *, job_is_alive: bool, now: datetime
+) -> Step:
+    """The row of the table of life that applies to an open run at a tick.
+
+    A queued run that a service put off is tried at every tick; one that was just written is left to the invocation that
+    wrote it. Attempts and announcements are repeated with growing pauses, and both are bounded.
+    """
+    progress = run.progress
+    if not progress.is_readable:
+        return Step.NOTHING
+    rested = now - run.last_write
+    if progress.state is State.QUEUED:
+        if progress.attempts >= MAX_ATTEMPTS:
+            return Step.REJECT
+        return Step.SUBMIT if progress.waiting or rested >= pause(progress.attempts) else Step.NOTHING
+    if job_is_alive:
+        return Step.TERMINATE if now - run.dropped > LONGEST_RUN else Step.NOTHING
+    if progress.announced == 0:
+        return Step.ANNOUNCE
+    if rested < pause(progress.announced - 1):
+        return Step.NOTHING
+    return Step.ANNOUNCE if progress.announced < MAX_ANNOUNCEMENTS else Step.ANNOUNCE_LAST
+
+
+def pause(tries: int) -> timedelta:
+    """How long to wait after the given number of tries: 30 s, doubling up to an hour."""
+    return min(FIRST_PAUSE * (1 << tries), LONGEST_PAUSE)

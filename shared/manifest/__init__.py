@@ -1,0 +1,1 @@
+"""Text → `Manifest`: the language, which is Kestra's."""

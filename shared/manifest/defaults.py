@@ -1,0 +1,167 @@
+"""`pluginDefaults`: values for all tasks of a type, put into the tasks before the manifest is validated. Pure.
+
+As Kestra does it: a default is for every type that begins with its `type`; maps are merged, lists joined; the task's
+own values win, and of several defaults the first; with `forced`, the default's value wins.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from shared.errors import ManifestError
+from shared.manifest.source import MAX_NODES, TEXT_OF_A_VALUE
+from shared.manifest.task_runner import RUNNER_TYPE, canonical_runner_type
+from shared.manifest.task_types import DEFAULT_TYPE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from shared.manifest.source import Layout, PropertyPath
+
+_PROPERTY = "pluginDefaults"
+
+
+@dataclass(frozen=True)
+class _Value:
+    """A value of the manifest that knows where it stands; `content` of maps and lists holds such values again."""
+
+    content: Any
+    path: PropertyPath
+
+
+@dataclass(frozen=True)
+class _Default:
+    type: str
+    values: _Value
+    is_forced: bool
+    size: int
+
+    def is_for(self, plugin_type: str) -> bool:
+        return plugin_type.startswith((self.type, canonical_runner_type(self.type)))
+
+
+def with_plugin_defaults(
+    data: dict[str, Any], layout: Layout
+) -> tuple[dict[str, Any], dict[PropertyPath, PropertyPath]]:
+    """The flow with its defaults in its tasks, and which places have come from elsewhere.
+
+    What is malformed is left as it is: validation says so. Raises ManifestError if the flow grows too large.
+    """
+    defaults = list(_defaults(data))
+    tasks = data.get("tasks")
+    if not defaults or not isinstance(tasks, list):
+        return data, {}
+    budget = _Budget(layout)
+    applied = [
+        _with_defaults_in_task(_placed(task, ("tasks", index)), defaults, budget) for index, task in enumerate(tasks)
+    ]
+    moved: dict[PropertyPath, PropertyPath] = {}
+    plain = [_plain(task, ("tasks", index), moved) for index, task in enumerate(applied)]
+    return {**data, "tasks": plain}, moved
+
+
+def _defaults(data: dict[str, Any]) -> Iterator[_Default]:
+    entries = data.get(_PROPERTY)
+    for index, entry in enumerate(entries if isinstance(entries, list) else []):
+        match entry:
+            case {"type": str(plugin_type), "values": dict(values)}:
+                placed = _placed(values, (_PROPERTY, index, "values"))
+                yield _Default(plugin_type, placed, entry.get("forced") is True, _size(values))
+
+
+class _Budget:
+    """How many values the defaults may put into the tasks: a short text must not become an endless flow."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._left = MAX_NODES
+
+    def spend(self, size: int) -> None:
+        self._left -= size
+        if self._left < 0:
+            message = f"the flow has more than {MAX_NODES} values once its defaults are written out"
+            raise ManifestError([self._layout.problem((_PROPERTY,), message)])
+
+
+def _with_defaults_in_task(task: _Value, defaults: list[_Default], budget: _Budget) -> _Value:
+    """A task or group, its task runner, and the tasks in it."""
+    if not isinstance(task.content, dict):
+        return task
+    task = _merged(task, _type_of(task, DEFAULT_TYPE), defaults, budget)
+    content = dict(task.content)
+    inside = content.get("tasks")
+    if inside is not None and isinstance(inside.content, list):
+        tasks = [_with_defaults_in_task(each, defaults, budget) for each in inside.content]
+        content["tasks"] = _Value(tasks, inside.path)
+    else:
+        runner = content.get("taskRunner", _Value({}, (*task.path, "taskRunner")))
+        if isinstance(runner.content, dict):
+            runner = _merged(runner, _type_of(runner, RUNNER_TYPE), defaults, budget)
+            content["taskRunner"] = runner
+    return _Value(content, task.path)
+
+
+def _type_of(plugin: _Value, default: str) -> str:
+    written = plugin.content.get("type")
+    return written.content if written is not None and isinstance(written.content, str) else default
+
+
+def _merged(plugin: _Value, plugin_type: str, defaults: list[_Default], budget: _Budget) -> _Value:
+    matching = [default for default in defaults if default.is_for(plugin_type)]
+    budget.spend(sum(default.size for default in matching))
+    for default in (default for default in matching if not default.is_forced):
+        plugin = _Value(_merge(default.values, plugin).content, plugin.path)
+    for default in (default for default in reversed(matching) if default.is_forced):
+        plugin = _Value(_merge(plugin, default.values).content, plugin.path)
+    return plugin
+
+
+def _merge(below: _Value, above: _Value) -> _Value:
+    """Both values as one, where the one above wins."""
+    match below.content, above.content:
+        case dict() as low, dict() as high:
+            both = {name: _merge(low[name], high[name]) for name in low if name in high}
+            return _Value({**low, **high, **both}, above.path)
+        case list() as low, list() as high:
+            known = [_without_places(item) for item in low]
+            return _Value([*low, *(item for item in high if _without_places(item) not in known)], above.path)
+        case _, None:
+            return below
+    return above
+
+
+def _placed(value: Any, path: PropertyPath) -> _Value:  # noqa: ANN401 - plain data of any shape
+    match value:
+        case dict():
+            return _Value({name: _placed(item, (*path, name)) for name, item in value.items()}, path)
+        case list():
+            return _Value([_placed(item, (*path, index)) for index, item in enumerate(value)], path)
+    return _Value(value, path)
+
+
+def _plain(value: _Value, path: PropertyPath, moved: dict[PropertyPath, PropertyPath]) -> Any:  # noqa: ANN401 - as above
+    """The data again; what does not stand at its own place is noted in `moved`."""
+    if value.path != path:
+        moved[path] = value.path
+    match value.content:
+        case dict() as content:
+            return {name: _plain(item, (*path, name), moved) for name, item in content.items()}
+        case list() as content:
+            return [_plain(item, (*path, index), moved) for index, item in enumerate(content)]
+    return value.content
+
+
+def _without_places(value: _Value) -> Any:  # noqa: ANN401 - as above
+    return _plain(value, value.path, {})
+
+
+def _size(value: Any) -> int:  # noqa: ANN401 - as above
+    match value:
+        case dict():
+            return 1 + sum(map(_size, value.values()))
+        case list():
+            return 1 + sum(map(_size, value))
+        case str():
+            return 1 + len(value) // TEXT_OF_A_VALUE
+    return 1

@@ -1,0 +1,58 @@
+"""The manifest as it is kept in the results: literal credentials are cut out of its text. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import yaml
+
+from shared.errors import ManifestError
+from shared.manifest.source import compose
+from shared.manifest.types import is_secret
+
+CREDENTIALS = ("accessKey", "connectionString", "password", "sharedKeyAccountAccessKey")
+
+_REDACTED = '"******"'
+
+_LINE = re.compile(rf"""(?P<name>["']?\b(?:{"|".join(CREDENTIALS)})["']?\s*:\s*)(?P<value>\S.*)""")
+
+_AROUND = re.compile(r"""(?P<quote>["']?)(?P<value>\{\{.*\}\})(?P=quote)\s*,?\s*(?:#.*)?""")
+
+
+def redacted(text: str) -> str:
+    """The text without the values of credentials, unless they are a `secret()`.
+
+    What cannot be parsed is gone through line by line: whatever follows the name of a credential is replaced.
+    """
+    try:
+        spans = sorted(set(_spans(compose(text))), reverse=True)
+    except ManifestError:
+        return _LINE.sub(_redacted_line, text)
+    for start, end in spans:
+        line_break = "\n" if text[start:end].endswith("\n") else ""
+        text = text[:start] + _REDACTED + line_break + text[end:]
+    return text
+
+
+def _spans(root: yaml.Node) -> Iterator[tuple[int, int]]:
+    seen: set[int] = set()
+    todo = [root]
+    while todo:
+        node = todo.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        if isinstance(node, yaml.SequenceNode):
+            todo.extend(node.value)
+        elif isinstance(node, yaml.MappingNode):
+            for key, value in node.value:
+                if key.value in CREDENTIALS and not (isinstance(value.value, str) and is_secret(value.value)):
+                    yield value.start_mark.index, value.end_mark.index
+                else:
+                    todo += [key, value]
+
+
+def _redacted_line(match: re.Match[str]) -> str:
+    around = _AROUND.fullmatch(match["value"])
+    return match.group() if around and is_secret(around["value"]) else match["name"] + _REDACTED

@@ -1,0 +1,93 @@
+"""`taskRunner`: Kestra's Azure Batch task runner. Everything is optional: the app's settings are the defaults."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from shared.manifest.types import Credential, Duration, KestraRunner, Properties, Text
+
+RUNNER_TYPE = "io.kestra.plugin.ee.azure.runner.Batch"
+
+_OLD_TYPES = (
+    "io.kestra.plugin.azure.runner.Batch",
+    "io.kestra.plugin.azure.runner.AzureBatchTaskRunner",
+    "io.kestra.plugin.azure.ee.runner.Batch",
+)
+
+
+def canonical_runner_type(value: str) -> str:
+    """The task runner's type for one of the names that it has had in Kestra; any other value as it is."""
+    return RUNNER_TYPE if value in _OLD_TYPES else value
+
+
+def _runner_type(value: str) -> str:
+    if canonical_runner_type(value) != RUNNER_TYPE:
+        raise ValueError(
+            f"tasks run on Azure Batch, not by {value!r}: leave `taskRunner` out, or give it the type {RUNNER_TYPE}"
+        )
+    return RUNNER_TYPE
+
+
+class BlobStorage(Properties):
+    """Where files pass between the app and the nodes."""
+
+    container_name: Text | None = None
+    """The container; without it, the app's staging container."""
+    connection_string: Credential | None = None
+    """The connection string of the app's own storage account, as a `secret()`."""
+    endpoint: Annotated[Text | None, Field(examples=["https://account.blob.core.windows.net"])] = None
+    """The blob endpoint of the app's own storage account."""
+    shared_key_account_name: Text | None = None
+    """The name of the app's own storage account."""
+    shared_key_account_access_key: Credential | None = None
+    """Its key, as a `secret()`; the app uses its own credentials."""
+
+
+class IdentityReference(Properties):
+    """A user-assigned identity of the pool."""
+
+    resource_id: Text
+    """`/subscriptions/…/providers/Microsoft.ManagedIdentity/userAssignedIdentities/…`"""
+
+
+class Registry(Properties):
+    """The private registry that the image comes from."""
+
+    registry_server: Annotated[Text | None, Field(examples=["myregistry.azurecr.io"])] = None
+    """The registry's host; without it, Docker Hub."""
+    user_name: Text | None = None
+    """The user, where no identity is used."""
+    password: Credential | None = None
+    """The password, as a `secret()`."""
+    identity_reference: IdentityReference | None = None
+    """The pool's identity that may pull the image."""
+
+
+class TaskRunner(KestraRunner):
+    """The Azure Batch account, the pool and the storage that a task uses."""
+
+    type: Annotated[
+        str, AfterValidator(_runner_type), Field(json_schema_extra={"enum": [RUNNER_TYPE, *_OLD_TYPES]})
+    ] = RUNNER_TYPE
+    """Kestra's type, also by one of its old names."""
+    account: Text | None = None
+    """The Batch account: the app's own, or left out."""
+    access_key: Credential | None = None
+    """Its key, as a `secret()`; the app uses its own credentials."""
+    endpoint: Annotated[Text | None, Field(examples=["https://account.westeurope.batch.azure.com"])] = None
+    """The account's endpoint: the app's own, or left out."""
+    pool_id: Annotated[Text | None, Field(examples=["{{ vars.poolId }}"])] = None
+    """The pool, which must exist; without it, the app setting BATCH_POOL_ID."""
+    blob_storage: BlobStorage = BlobStorage()
+    """Where files pass between the app and the nodes."""
+    registry: Registry | None = None
+    """The private registry that the image comes from."""
+    wait_until_completion: Duration = timedelta(hours=1)
+    """How long the commands may run, from the task's start; the task's `timeout` wins."""
+    delete: bool = True
+    """Remove the run's jobs from Batch once it is recorded."""
+    sync_working_directory: bool = False
+    """Bring the whole working directory back, not only what `outputFiles` names."""

@@ -1,0 +1,98 @@
+"""`secret('NAME')`, and what must never be seen of it.
+
+`secret('NAME')` reads the app setting `SECRET_NAME` and no other. Whatever the app writes for people to see (records,
+statuses, reports, errors, log lines) goes through a `Masker`.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from pydantic import JsonValue
+
+    from shared.settings import Settings
+
+MASK = "******"
+
+SHORTEST_MASKED = 6
+
+
+class Masker:
+    """Replaces secret values by asterisks in texts."""
+
+    def __init__(self, values: Iterable[str]) -> None:
+        found = {form for value in values for form in _forms(value) if len(form) >= SHORTEST_MASKED}
+        # The longest first: a value that contains another one is replaced as a whole.
+        self._values = sorted(found, key=len, reverse=True)
+
+    @classmethod
+    def of(cls, settings: Settings) -> Masker:
+        """Mask every secret and key of the settings, but not the app's own account names and endpoints."""
+        public = {
+            settings.batch.account_name,
+            settings.batch.endpoint,
+            settings.storage.account_name,
+            settings.storage.blob_endpoint,
+            settings.topic.endpoint,
+        }
+        keys = [settings.batch.account_key, settings.topic.key, *_storage_secrets(settings.storage.connection_string)]
+        values = [*settings.secrets.values(), *filter(None, keys)]
+        return cls(value for value in values if value.rstrip("/") not in public)
+
+    def mask(self, text: str) -> str:
+        """The text without secret values."""
+        for value in self._values:
+            text = text.replace(value, MASK)
+        return text
+
+    def mask_all(self, value: JsonValue) -> JsonValue:
+        """The same for every text in nested dicts and lists, names included."""
+        match value:
+            case str():
+                return self.mask(value)
+            case list():
+                return [self.mask_all(item) for item in value]
+            case dict():
+                return {self.mask(name): self.mask_all(item) for name, item in value.items()}
+            case int() | float() if not isinstance(value, bool) and self.mask(str(value)) != str(value):
+                return MASK
+        return value
+
+
+def _forms(value: str) -> Iterator[str]:
+    """How a secret may be written: as it is, its lines one by one, and escaped as in messages and in JSON."""
+    for text in (value, value.strip(), *(line.strip() for line in value.splitlines())):
+        yield text
+        yield repr(text)[1:-1]
+        yield json.dumps(text)[1:-1]
+        yield json.dumps(text, ensure_ascii=False)[1:-1]
+        yield json.dumps(repr(text)[1:-1])[1:-1]  # a message within a line of the log
+
+
+def _storage_secrets(connection_string: str | None) -> list[str]:
+    if not connection_string:
+        return []
+    parts = dict(part.split("=", 1) for part in connection_string.split(";") if "=" in part)
+    return [connection_string, *(parts[name] for name in ("AccountKey", "SharedAccessSignature") if name in parts)]
+
+
+class MaskingFilter(logging.Filter):
+    """Masks secret values in log records before any handler sees them."""
+
+    def __init__(self, masker: Masker) -> None:
+        super().__init__()
+        self._masker = masker
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Render the message and the traceback, masked; never drops a record."""
+        record.msg = self._masker.mask(record.getMessage())
+        record.args = ()
+        if record.exc_info:
+            record.exc_text = self._masker.mask(logging.Formatter().formatException(record.exc_info))
+            record.exc_info = None
+        return True

@@ -1,0 +1,1 @@
+"""What tasks left → how they ended, what is recorded of them."""

@@ -1,0 +1,109 @@
+"""What tasks left in staging → where it belongs in the results.
+
+Whether Batch names an uploaded blob after its place in the task's working directory or in the literal part of the
+pattern is not documented; both are understood. Names come from the node, so they are not trusted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from shared.documents.names import is_safe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from shared.plan.round_plan import ExpectedTask
+    from shared.plan.upstream import OutputPattern
+
+LOG_NAMES = ("stdout.txt", "stderr.txt")
+
+
+@dataclass(frozen=True)
+class StagedBlob:
+    """A blob of the staging container."""
+
+    name: str
+    bytes: int
+    md5: str | None
+
+
+@dataclass(frozen=True)
+class Collected:
+    """One file of a task: `path` as the task knew it, `destination` below the run's folder in the results."""
+
+    source: StagedBlob
+    path: str
+    destination: str
+
+
+@dataclass(frozen=True)
+class TaskFiles:
+    """All files of one task, and what was expected of it and is not there."""
+
+    logs: dict[str, Collected]
+    outputs: tuple[Collected, ...]
+    missing: tuple[str, ...]
+    unsafe: tuple[str, ...]
+
+    def without(self, refused: set[str]) -> TaskFiles:
+        """The same without the destinations that storage did not take."""
+        return TaskFiles(
+            logs={name: file for name, file in self.logs.items() if file.destination not in refused},
+            outputs=tuple(file for file in self.outputs if file.destination not in refused),
+            missing=self.missing,
+            unsafe=(*self.unsafe, *(file.path for file in self.outputs if file.destination in refused)),
+        )
+
+
+class StagedFiles:
+    """What the tasks of a run left, found by where it lies."""
+
+    def __init__(self, blobs: Iterable[StagedBlob]) -> None:
+        self._by_folder: dict[str, list[StagedBlob]] = {}
+        for blob in blobs:
+            for folder in _folders(blob.name):
+                self._by_folder.setdefault(folder, []).append(blob)
+
+    def below(self, prefix: str) -> Sequence[StagedBlob]:
+        """The blobs whose names begin with a task's prefix, which ends in a slash."""
+        return self._by_folder.get(prefix, ())
+
+
+_TASK_DEPTHS = (3, 4, 5)  # <run id>/std/<task>/[<item>/], <run id>/out/<task>/[<item>/]<pattern>/
+
+
+def _folders(name: str) -> Iterable[str]:
+    parts = name.split("/")
+    return ("/".join(parts[:depth]) + "/" for depth in _TASK_DEPTHS if len(parts) > depth)
+
+
+def files_of(task: ExpectedTask, staged: StagedFiles) -> TaskFiles:
+    """Sort out what the task left: what it is, where it goes."""
+    logs = {
+        name: Collected(blob, name, f"logs/{task.paths.results}{name}")
+        for blob in staged.below(task.paths.logs)
+        if (name := blob.name.removeprefix(task.paths.logs)) in LOG_NAMES
+    }
+    outputs: dict[str, Collected] = {}
+    missing, unsafe = [], []
+    for pattern in task.output_patterns:
+        found = list(_matched(task, pattern, staged))
+        if pattern.is_literal and not found:
+            missing.append(pattern.pattern)
+        for path, blob in found:
+            if is_safe(path):
+                outputs.setdefault(path, Collected(blob, path, f"outputs/{task.paths.results}{path}"))
+            else:
+                unsafe.append(path)
+    return TaskFiles(logs, tuple(outputs.values()), tuple(missing), tuple(unsafe))
+
+
+def _matched(task: ExpectedTask, pattern: OutputPattern, staged: StagedFiles) -> Iterable[tuple[str, StagedBlob]]:
+    prefix = task.paths.outputs(pattern.index)
+    for blob in staged.below(prefix):
+        name = blob.name.removeprefix(prefix)
+        inside = name.removeprefix(task.paths.inputs)
+        path = inside if inside != name else pattern.folder + name
+        yield path.removeprefix(pattern.base), blob

@@ -1,0 +1,131 @@
+"""Lines that a task prints for the runner, `::{…}::`, → values and metrics.
+
+Kestra's protocol: one JSON object per line, on stdout or stderr, with `outputs` (values, merged in order, the last
+one wins), `metrics` and `logs`. The PyPI package `kestra` prints it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from shared.documents.record import Metric
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+MAX_STREAM_BYTES = 64 * 1024 * 1024
+
+MAX_WARNINGS = 100
+
+MAX_METRICS = 1_000
+
+MAX_VARS_BYTES = 1024 * 1024
+
+MAX_LINE = MAX_VARS_BYTES
+
+MAX_DEPTH = 50
+
+PRINTED = "::{"
+
+_LINE = re.compile(r"^::(\{.*\})::\s*$")
+
+
+@dataclass
+class Printed:
+    """What a task printed, as far as it was read; `max_bytes` limits its values."""
+
+    max_bytes: int = MAX_VARS_BYTES
+    vars: dict[str, Any] = field(default_factory=dict)
+    metrics: list[Metric] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    _bytes: int = 0
+
+    def read(self, stream: str, lines: Iterable[tuple[int, str]]) -> None:
+        """Take in numbered lines of a stream (its name is for messages); those without the protocol are passed over."""
+        for number, line in lines:
+            match = _LINE.match(line)
+            if match:
+                self._take(f"{stream} line {number}", match[1])
+
+    def _take(self, where: str, text: str) -> None:
+        if len(text) > MAX_LINE:  # parsed, it may take fifty times the memory
+            self._warn(f"{where}: its values are lost: a line may have {MAX_LINE >> 10} KiB")
+            return
+        try:
+            message = json.loads(text)
+            outputs = _keepable(message.get("outputs", {}))
+        except (ValueError, RecursionError) as error:
+            self._warn(f"{where}: its values are lost: {error}")
+            return
+        if not isinstance(outputs, dict):
+            self._warn(f"{where}: its values are lost: `outputs` must be a map")
+        elif self._bytes + len(text) > self.max_bytes:
+            self._warn(f"{where}: its values are lost: a task may print {self.max_bytes >> 10} KiB of them")
+        else:
+            self._bytes += len(text)
+            self.vars.update(outputs)
+        metrics = message.get("metrics", [])
+        for metric in metrics if isinstance(metrics, list) else [metrics]:
+            if not self._take_metric(where, metric):
+                return
+
+    def _take_metric(self, where: str, metric: object) -> bool:
+        """Keep a metric; False if there are too many to go on."""
+        if len(self.metrics) >= MAX_METRICS:
+            self._warn(f"{where}: metrics are lost: a task may print {MAX_METRICS} of them")
+            return False
+        try:
+            self.metrics.append(Metric.model_validate(_keepable(metric)))
+        except ValueError:
+            self._warn(f"{where}: a metric is lost: it has name, type and a finite value, and perhaps tags")
+        return True
+
+    def _warn(self, warning: str) -> None:
+        if len(self.warnings) < MAX_WARNINGS:
+            self.warnings.append(warning)
+        elif len(self.warnings) == MAX_WARNINGS:
+            self.warnings.append("and more like this")
+
+
+def _keepable(value: object) -> object:
+    """The value, if it can stand in a record; a ValueError says why not."""
+    if _is_deeper(value, MAX_DEPTH):
+        raise ValueError(f"they are nested deeper than {MAX_DEPTH} levels")
+    json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    return value
+
+
+def _is_deeper(value: object, levels: int) -> bool:
+    """Whether a value is nested in more than so many levels; looks no deeper than that, as Python could not."""
+    match value:
+        case dict():
+            return levels == 0 or any(_is_deeper(each, levels - 1) for each in value.values())
+        case list():
+            return levels == 0 or any(_is_deeper(each, levels - 1) for each in value)
+    return False
+
+
+LONGEST_KEPT = 4 * 1024 * 1024
+
+
+def lines_beginning(start: str, chunks: Iterable[bytes]) -> Iterator[tuple[int, str]]:
+    """The lines that begin so, with their numbers from 1; what is not UTF-8 in them is replaced.
+
+    Of a line that is longer than LONGEST_KEPT bytes, something in the middle may be missing; it stays longer than that.
+    """
+    wanted = b"\n" + start.encode()
+    number, rest = 0, b""
+    for chunk in itertools.chain(chunks, (b"\n",)):
+        text = rest[: LONGEST_KEPT + 1] + chunk
+        end = text.rfind(b"\n") + 1
+        complete, rest = b"\n" + text[:end], text[end:]
+        seen = 0
+        while (before := complete.find(wanted, seen)) >= 0:
+            number += complete.count(b"\n", seen, before + 1)
+            seen = complete.index(b"\n", before + 1)
+            yield number, complete[before + 1 : seen].decode(errors="replace")
+        number += complete.count(b"\n", seen) - 1

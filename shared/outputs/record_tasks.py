@@ -1,0 +1,231 @@
+"""All that is known of a run → its record and its status. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from shared.documents.record import (
+    ITEMS_BLOB,
+    MAX_ITEMS_IN_RECORD,
+    Failure,
+    FanOutItems,
+    FlowRef,
+    ItemRecord,
+    Items,
+    ItemsSummary,
+    JobRecord,
+    Logs,
+    ManifestRef,
+    OutputFile,
+    Outputs,
+    Record,
+    RunProblem,
+    Status,
+    TaskRecord,
+    TaskResult,
+    Timings,
+)
+from shared.documents.states import State
+from shared.outputs.printed import MAX_WARNINGS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+    from shared.documents.run import Run
+    from shared.manifest.read import Flow, Manifest
+    from shared.outputs.files import TaskFiles
+    from shared.outputs.outcome import Outcome
+    from shared.outputs.printed import Printed
+    from shared.plan.round_plan import ExpectedRound, ExpectedTask
+
+NOT_RECORDED = "NotRecorded"
+
+COULD_NOT_RECORD = (
+    "the job ended, but its results could not be collected; they are not in the results. "
+    "The log of the app says why; drop the manifest again to repeat the run"
+)
+
+
+def ended_task(task: ExpectedTask, outcome: Outcome, files: TaskFiles, printed: Printed) -> TaskRecord | ItemRecord:
+    """The record of one task, or of one item of a fan-out.
+
+    It is WARNING if the task succeeded, but did not make a file that it names; or if it failed and was allowed to.
+    """
+    logs = {name: file.destination for name, file in files.logs.items()}
+    output_files = {
+        file.path: OutputFile(blob=file.destination, bytes=file.source.bytes, md5=file.source.md5)
+        for file in files.outputs
+    }
+    result = TaskResult(
+        state=_task_state(task, outcome.state, is_incomplete=bool(files.missing)),
+        exit_code=outcome.exit_code,
+        retries=outcome.retries,
+        node=outcome.node,
+        started=outcome.started,
+        ended=outcome.ended,
+        outputs=Outputs(vars=printed.vars, output_files=output_files),
+        metrics=tuple(printed.metrics),
+        logs=Logs(stdout=logs.get("stdout.txt"), stderr=logs.get("stderr.txt")),
+        failure=outcome.failure,
+        warnings=tuple(_warnings(outcome, files, printed)),
+    )
+    if task.item is None:
+        return TaskRecord(id=task.name, **dict(result))
+    return ItemRecord(index=task.item.index, value=task.item.value, **dict(result))
+
+
+def _task_state(task: ExpectedTask, state: State, *, is_incomplete: bool) -> State:
+    if (state is State.SUCCESS and is_incomplete) or (state is State.FAILED and task.allow_failure):
+        return State.WARNING
+    return state
+
+
+def _warnings(outcome: Outcome, files: TaskFiles, printed: Printed) -> Iterable[str]:
+    if outcome.state is not State.SKIPPED:
+        yield from (f"the output file {name!r} was not made" for name in files.missing)
+    yield from (
+        f"the output file {name!r} is left out: its name cannot be a name in the results" for name in files.unsafe
+    )
+    yield from printed.warnings
+
+
+_WORST_FIRST = (State.FAILED, State.KILLED, State.SKIPPED, State.WARNING, State.SUCCESS)
+
+
+def fan_out_record(name: str, items: Sequence[ItemRecord]) -> TaskRecord:
+    """The record of a fan-out as a whole: as bad as the worst of its items."""
+    states = Counter(item.state for item in items)
+    return TaskRecord(
+        id=name,
+        state=next(state for state in _WORST_FIRST if states[state]),
+        retries=sum(item.retries for item in items),
+        started=min((item.started for item in items if item.started), default=None),
+        ended=max((item.ended for item in items if item.ended), default=None),
+        failure=_failure_of_items(items),
+        warnings=tuple(f"[{item.index}]: {text}" for item in items for text in item.warnings)[:MAX_WARNINGS],
+        items=ItemsSummary(count=len(items), states={state: states[state] for state in _WORST_FIRST if states[state]}),
+    )
+
+
+def _failure_of_items(items: Sequence[ItemRecord]) -> Failure | None:
+    failed = [(item.index, item.failure) for item in items if item.failure and item.state is State.FAILED]
+    if not failed:
+        return None
+    index, first = failed[0]
+    message = f"{len(failed)} of {len(items)} items failed; the first, [{index}]: {first.message}"
+    return Failure(category=first.category, code=first.code, message=message)
+
+
+def with_unfinished(run: Run, plan: ExpectedRound) -> Run:
+    """The run with its fan-outs of which some items were to run again in the round of that plan, but do not any more.
+
+    Those are SKIPPED; `run.items` holds how the others ended.
+    """
+    names = run.body.unfinished.keys() - run.body.finished.keys()
+    items = {**(run.items or {})}
+    for name in names:
+        again = [task.item for task in plan.tasks if task.name == name and task.item]
+        skipped = {item.index: ItemRecord(index=item.index, value=item.value, state=State.SKIPPED) for item in again}
+        ended = {item.index: item for item in items.get(name, ())}
+        items[name] = tuple(each for _, each in sorted({**skipped, **ended}.items()))
+    records = [fan_out_record(name, items[name]) for name in names if items[name]]
+    return run.ended(records, run.body.detected).with_items(items)
+
+
+def no_items(name: str) -> TaskRecord:
+    """The record of a fan-out without items: there was nothing to do."""
+    return TaskRecord(id=name, state=State.SUCCESS, items=ItemsSummary(count=0, states={}))
+
+
+def items_apart(run: Run) -> Items | None:
+    """The items of the run's fan-outs, if they are too many for the record."""
+    items = run.items or {}
+    if sum(map(len, items.values())) <= MAX_ITEMS_IN_RECORD:
+        return None
+    return Items(run_id=run.id, tasks=tuple(FanOutItems(id=name, items=each) for name, each in items.items()))
+
+
+def build_record(
+    run: Run, manifest: Manifest | None, state: State | None, failure: Failure | None, *, now: datetime
+) -> Record:
+    """The record of a run, as far as its rounds went.
+
+    `manifest` is None if it cannot be read, `state` if the tasks decide on it.
+    """
+    flow = manifest.flow if manifest else None
+    is_collected = failure is None or failure.code != NOT_RECORDED
+    tasks = _all_tasks(run, flow if is_collected else None)
+    rejection = run.body.rejection
+    return Record(
+        run_id=run.id,
+        state=state or run_state(_not_disabled(tasks, manifest), cancelled=run.progress.cancelled),
+        manifest=ManifestRef.model_validate(run.body.manifest.model_dump(exclude={"text"})),
+        flow=FlowRef(id=flow.id, namespace=flow.namespace) if flow else FlowRef(),
+        jobs=tuple(JobRecord.model_validate(job.model_dump()) for job in run.body.jobs),
+        timings=Timings(
+            dropped=run.body.dropped,
+            submitted=run.body.submitted,
+            started=min((task.started for task in tasks if task.started), default=None),
+            ended=max((task.ended for task in tasks if task.ended), default=None),
+            detected=run.body.detected,
+            recorded=now,
+        ),
+        tasks=tasks,
+        failure=failure,
+        errors=rejection.errors if rejection else (),
+        warnings=(
+            *(RunProblem.of(warning) for warning in (manifest.warnings if manifest else ())),
+            *run.body.warnings,
+            *(RunProblem(message=text, path=f"tasks.{task.id}") for task in tasks for text in task.warnings),
+        ),
+    )
+
+
+def _all_tasks(run: Run, flow: Flow | None) -> tuple[TaskRecord, ...]:
+    """The tasks that have ended, and, if any task was ever submitted, those that never came to it as SKIPPED.
+
+    The latter only where there is a flow: of a round that could not be collected nobody knows which of its tasks ran.
+    """
+    finished = {name: _with_items(task, run) for name, task in run.body.finished.items()}
+    if flow is None or not (finished or run.body.jobs):
+        return tuple(finished.values())
+    return tuple(finished.get(task.id) or TaskRecord(id=task.id, state=State.SKIPPED) for task in flow.tasks)
+
+
+def _not_disabled(tasks: Sequence[TaskRecord], manifest: Manifest | None) -> Sequence[TaskRecord]:
+    """The tasks that decide on the run's state: that one was left out on purpose does not."""
+    return [task for task in tasks if manifest is None or task.id in manifest.dependencies]
+
+
+def _with_items(task: TaskRecord, run: Run) -> TaskRecord:
+    if task.items is None or run.items is None:
+        return task
+    where = {"blob": ITEMS_BLOB} if items_apart(run) else {"records": run.items.get(task.id, ())}
+    return task.model_copy(update={"items": task.items.model_copy(update=where)})
+
+
+def run_state(tasks: Sequence[TaskRecord], *, cancelled: bool) -> State:
+    """The state of a run whose tasks ended so; a cancelled one is KILLED only if that left something undone."""
+    found = {task.state for task in tasks}
+    if cancelled and found & {State.KILLED, State.SKIPPED}:
+        return State.KILLED
+    if found & {State.FAILED, State.KILLED, State.SKIPPED}:
+        return State.FAILED
+    return State.WARNING if State.WARNING in found else State.SUCCESS
+
+
+def status_of(run: Run, *, now: datetime, position: int | None = None, message: str | None = None) -> Status:
+    """The status of an open run; `position` and `message` tell why it waits, if it does."""
+    is_running = run.progress.state is State.RUNNING
+    return Status(
+        run_id=run.id,
+        state=run.progress.state,
+        round=run.progress.round,
+        job_id=run.job_id if is_running else None,
+        waiting=run.progress.waiting,
+        position=position,
+        message=message,
+        updated=now,
+    )

@@ -1,0 +1,1 @@
+"""Manifest and run → the tasks of the next round. Reads nothing, writes nothing."""

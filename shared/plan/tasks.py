@@ -1,0 +1,139 @@
+"""The properties of one task of a manifest, rendered and checked, each with its defaults. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from shared.documents.run import SourceFile
+from shared.plan.lookups import BlobAddress, WebAddress, is_address, read_address
+from shared.plan.round_plan import Image
+from shared.script.build import Commands
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from shared.documents.run import Outside
+    from shared.manifest.read import Task
+    from shared.plan.lookups import Needs
+    from shared.plan.rendering import Rendering
+    from shared.settings import Settings
+
+LONGEST_COMMANDS = 120 * 1024  # of the 128 KiB that Linux takes as one argument
+
+
+def check_accounts(task: Task, rendering: Rendering, settings: Settings) -> None:
+    """A run uses the app's own accounts; a manifest may name them, but no others."""
+    runner, storage = task.task_runner, task.task_runner.blob_storage
+    expected = [
+        (("account",), runner.account, settings.batch.account_name),
+        (("endpoint",), runner.endpoint, settings.batch.endpoint),
+        (("blobStorage", "sharedKeyAccountName"), storage.shared_key_account_name, settings.storage.account_name),
+        (("blobStorage", "endpoint"), storage.endpoint, settings.storage.blob_endpoint),
+    ]
+    for path, value, own in expected:
+        rendered = rendering.optional(("taskRunner", *path), value)
+        if rendered is not None and rendered.rstrip("/") != own:
+            rendering.fail(("taskRunner", *path), f"runs use the app's own account, {own}; name it, or leave it out")
+    where = ("taskRunner", "blobStorage", "connectionString")
+    connection_string = rendering.optional(where, storage.connection_string)
+    if connection_string is not None and f"AccountName={settings.storage.account_name}" not in connection_string.split(
+        ";"
+    ):
+        rendering.fail(where, f"runs use the app's own storage account, {settings.storage.account_name}; leave it out")
+
+
+def image(task: Task, rendering: Rendering) -> Image:
+    """The container image; by default the one of the task's type."""
+    name = rendering.optional(("containerImage",), task.container_image) or task.language.image
+    registry = task.task_runner.registry
+    if registry is None:
+        return Image(name)
+    where = ("taskRunner", "registry")
+    reference = registry.identity_reference
+    return Image(
+        name,
+        server=rendering.optional((*where, "registryServer"), registry.registry_server),
+        user_name=rendering.optional((*where, "userName"), registry.user_name),
+        password=rendering.optional((*where, "password"), registry.password),
+        identity=rendering.text((*where, "identityReference", "resourceId"), reference.resource_id)
+        if reference
+        else None,
+    )
+
+
+def commands(task: Task, rendering: Rendering) -> Commands:
+    """What the task's script runs."""
+    lines = [*rendering.texts(("beforeCommands",), task.before_commands)]
+    if task.commands is not None:
+        lines += rendering.texts(("commands",), task.commands)
+    elif task.language.script_runner:
+        lines.append(f"{task.language.script_runner} {_script_file(task)}")
+    else:
+        lines.append(rendering.text(("script",), task.script or ""))
+    text = "\n".join([task.language.fail_fast, *lines] if task.fail_fast else lines)
+    if len(text.encode()) > LONGEST_COMMANDS:
+        where = "commands" if task.commands is not None else "script"
+        rendering.fail(
+            (where,), f"longer than {LONGEST_COMMANDS >> 10} KiB, which Linux takes; put it into an input file"
+        )
+    return Commands(
+        interpreter=rendering.texts(("interpreter",), task.interpreter),
+        text=text,
+        env={**dict(task.language.env), **rendering.env(("env",), task.env)},
+        time_limit=task.time_limit,
+        has_output_directory=task.output_directory,
+    )
+
+
+def input_files(task: Task, rendering: Rendering) -> dict[str, str]:
+    """Texts, or addresses of files, by path in the working directory."""
+    if isinstance(task.input_files, str):
+        files = rendering.files_of_json(("inputFiles",), task.input_files)
+    else:
+        files = rendering.files(("inputFiles",), task.input_files)
+    if task.script is not None and task.language.script_runner:
+        files[_script_file(task)] = rendering.text(("script",), task.script)
+    return files
+
+
+def addressed_files(
+    files: Mapping[str, str], rendering: Rendering, namespace: str | None, settings: Settings
+) -> dict[str, BlobAddress | WebAddress]:
+    """Those of the input files that are given by their address."""
+    found: dict[str, BlobAddress | WebAddress] = {}
+    for path, text in files.items():
+        if is_address(text):
+            try:
+                found[path] = read_address(text, namespace, settings)
+            except ValueError as error:
+                rendering.fail(("inputFiles", path), str(error))
+    return found
+
+
+def source_files(
+    addressed: Mapping[str, BlobAddress | WebAddress], rendering: Rendering, outside: Outside, needs: Needs
+) -> dict[str, SourceFile]:
+    """The blobs among them, in the version that was found when the round was planned."""
+    found: dict[str, SourceFile] = {}
+    for path, address in addressed.items():
+        if isinstance(address, WebAddress):
+            continue
+        if str(address) not in outside.etags:
+            needs.etags[str(address)] = address
+        elif (etag := outside.etags[str(address)]) is None:
+            rendering.fail(
+                ("inputFiles", path), f"there is no blob {address.name!r} in the container {address.container!r}"
+            )
+        else:
+            found[path] = SourceFile(container=address.container, blob=address.name, etag=etag, path=path)
+    return found
+
+
+def fetched_files(addressed: Mapping[str, BlobAddress | WebAddress]) -> dict[str, str]:
+    """Those that the node fetches, by path in the working directory."""
+    return {path: address.url for path, address in addressed.items() if isinstance(address, WebAddress)}
+
+
+def _script_file(task: Task) -> str:
+    """A hidden name, so that no glob in `outputFiles` matches it."""
+    return f".{task.id}{task.language.script_suffix}"

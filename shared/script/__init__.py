@@ -1,0 +1,1 @@
+"""The shell script that a task runs, and what it reports back."""

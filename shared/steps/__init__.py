@@ -1,0 +1,1 @@
+"""What the three stories have in common, with its side effects."""

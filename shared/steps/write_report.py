@@ -1,0 +1,53 @@
+"""The report of a run: the ends of some logs are read from its results, and the page is written beside them, once.
+
+It is for people only: a log that cannot be read in time is left out, and a report that cannot be written leaves a
+complete record all the same.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from azure.core.exceptions import AzureError
+
+from shared.log import Stage, tell
+from shared.manifest.redaction import redacted
+from shared.parallel import in_parallel
+from shared.report.log_ends import READ_BYTES, LogEnd, logs_to_show
+from shared.report.page import Report
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from shared.documents.record import Record
+    from shared.documents.run import Run
+    from shared.report.log_ends import LogRef
+    from shared.storage.results import Results
+
+
+def write_report(results: Results, run: Run, record: Record) -> None:
+    """Write `report.html` of a run that is about to be recorded so; if there is one, it stays."""
+    text = run.body.manifest.text
+    report = Report(
+        record=record,
+        items=run.items or {},
+        manifest=None if text is None else redacted(text),
+        dropped_lines=0 if text is None else len(text.splitlines()),
+        log_ends=_log_ends(results, run, logs_to_show(record, run.items or {})),
+    )
+    results.write_report(run, report)
+
+
+def _log_ends(results: Results, run: Run, logs: Sequence[LogRef]) -> list[LogEnd]:
+    return [end for end in in_parallel(lambda each: _log_end(results, run, each), logs) if end]
+
+
+def _log_end(results: Results, run: Run, wanted: LogRef) -> LogEnd | None:
+    try:
+        content, total = results.read_end(run, wanted.blob, READ_BYTES)
+    except AzureError as error:
+        reason = str(error).partition("\n")[0]
+        tell(Stage.RECORD, "log-not-in-report", level=logging.WARNING, run=run.id, blob=wanted.blob, reason=reason)
+        return None
+    return LogEnd(wanted, content, total)

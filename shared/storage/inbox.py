@@ -1,0 +1,94 @@
+"""The inbox container: manifests that have not been taken yet, and requests to cancel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from azure.core import MatchConditions
+from azure.core.exceptions import HttpResponseError, ResourceModifiedError, ResourceNotFoundError
+
+from shared.documents.names import is_cancel, is_manifest
+from shared.documents.run import MAX_BYTES, ManifestBlob, manifest_blob
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from azure.storage.blob import ContainerClient, StorageStreamDownloader
+
+_NO_SUCH_RANGE = 416
+
+
+@dataclass(frozen=True)
+class Drop:
+    """One version of a manifest blob, read in one request: bytes, ETag and last modification belong together."""
+
+    manifest: ManifestBlob
+    last_modified: datetime
+    is_too_large: bool
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A blob that lies in the inbox."""
+
+    name: str
+    etag: str
+    last_modified: datetime
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What lies in the inbox, as far as it means anything."""
+
+    manifests: tuple[Waiting, ...]
+    cancels: tuple[Waiting, ...]
+
+
+class Inbox:
+    """The inbox container."""
+
+    def __init__(self, container: ContainerClient) -> None:
+        self._container = container
+
+    @property
+    def name(self) -> str:
+        """The container's name."""
+        return str(self._container.container_name)
+
+    def read(self, blob: str) -> Drop | None:
+        """Read the current version of a manifest; None if it is gone (it has been taken)."""
+        try:
+            stream = self._download(blob)
+        except ResourceNotFoundError:
+            return None
+        content = stream.readall()
+        manifest = manifest_blob(blob, stream.properties.etag.strip('"'), content)
+        return Drop(manifest, stream.properties.last_modified, is_too_large=len(content) > MAX_BYTES)
+
+    def _download(self, blob: str) -> StorageStreamDownloader[bytes]:
+        try:
+            return self._container.download_blob(blob, offset=0, length=MAX_BYTES + 1)
+        except HttpResponseError as error:
+            if error.status_code != _NO_SUCH_RANGE:
+                raise
+        return self._container.download_blob(blob)  # an empty blob has no range at all
+
+    def url(self, blob: str) -> str:
+        """The address of a blob, as a source of copies within the account."""
+        return str(self._container.get_blob_client(blob).url)
+
+    def remove(self, blob: str, etag: str) -> None:
+        """Remove a blob unless it was overwritten since; that it is gone already is fine."""
+        try:
+            self._container.delete_blob(blob, etag=f'"{etag}"', match_condition=MatchConditions.IfNotModified)
+        except (ResourceNotFoundError, ResourceModifiedError):
+            return
+
+    def list(self) -> Listing:
+        """Everything in the inbox."""
+        blobs = [Waiting(blob.name, blob.etag, blob.last_modified) for blob in self._container.list_blobs()]
+        return Listing(
+            manifests=tuple(blob for blob in blobs if is_manifest(blob.name)),
+            cancels=tuple(blob for blob in blobs if is_cancel(blob.name)),
+        )
