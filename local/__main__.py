@@ -7,14 +7,12 @@ import io
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING, NoReturn
+from collections.abc import Mapping, Sequence
+from types import FrameType, ModuleType
+from typing import NoReturn
 
 from local.errors import LocalError, UsageError
 from local.loopback import bypass_proxies
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from types import FrameType, ModuleType
 
 BATCH = "batch"
 INTERRUPTED = 130

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 from local.errors import LocalError
+from local.runs.refs import RunRef
 from local.runs.stack_runs import StackRuns
 from shared.documents.states import State
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from local.runs.refs import RunRef
 
 HONOURED_SECONDS = 30
 """A tick of the poller takes ten seconds at most, and a stack that is up makes one every second."""

@@ -6,9 +6,11 @@ the running app can know is said, and left out.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from local.ports import Ports
 from local.stack_options import StackOptions
@@ -18,20 +20,14 @@ from shared.documents.names import run_id
 from shared.documents.record import RunProblem
 from shared.documents.run import Outside, Progress, Run, RunBody, manifest_blob
 from shared.documents.states import JobReason
-from shared.errors import ManifestError
+from shared.errors import ManifestError, Problem
+from shared.manifest.read import Manifest
 from shared.masking import MASK, Masker
 from shared.plan.lookups import Needs
 from shared.plan.planner import Planner, manifest_of, plan_round
+from shared.plan.round_plan import Image, RoundPlan
 from shared.settings import Settings
 from shared.storage.staging import StagingAccess
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-    from pathlib import Path
-
-    from shared.errors import Problem
-    from shared.manifest.read import Manifest
-    from shared.plan.round_plan import Image, RoundPlan
 
 
 @dataclass(frozen=True)

@@ -8,17 +8,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from local import leash
 from local.errors import LocalError
 from local.stack_options import REPOSITORY
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
 
 STOP_SECONDS = leash.GRACE_SECONDS + 5  # a Functions host drains its invocations for as long as a leash waits
 READY_SECONDS = 60

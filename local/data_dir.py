@@ -7,13 +7,10 @@ import json
 import os
 import time
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from local.errors import LocalError
 from local.ports import Ports
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 LOOKING_SECONDS = 1.0
 """Whoever looks whether a directory is in use has its lock for a moment; a stack that starts waits so long for it."""

@@ -7,6 +7,7 @@ import contextlib
 import errno
 import signal
 import socket
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -14,8 +15,6 @@ import uvicorn
 from local.errors import LocalError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from starlette.types import ASGIApp
 
 

@@ -15,10 +15,7 @@ import subprocess
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from types import FrameType
+from types import FrameType
 
 GRACE_SECONDS = 10.0
 """How long a process may take to stop when asked, before it is killed."""

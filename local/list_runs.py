@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import datetime
 
 from local.runs.refs import RunRef, newest_first
 from local.runs.stack_runs import StackRuns
 from local.show.waiting import why_it_waits
+from shared.documents.record import Record
+from shared.documents.run import ListedRun
 from shared.documents.states import State
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from datetime import datetime
-
-    from shared.documents.record import Record
-    from shared.documents.run import ListedRun
 
 MOST_OPEN = 50
 MOST_COMPLETE = 10

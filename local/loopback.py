@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import MutableMapping
+from collections.abc import MutableMapping
 
 LOOPBACK_HOSTS = "127.0.0.1,localhost"
 _NO_PROXY = ("NO_PROXY", "no_proxy")  # some programs read the one, some the other

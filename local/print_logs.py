@@ -4,22 +4,15 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-from local.runs.stack_runs import StackRuns, WatchedRun
-from local.runs.tasks import STREAMS
+from local.runs.refs import RunRef
+from local.runs.stack_runs import RunView, StackRuns, WatchedRun
+from local.runs.tasks import STREAMS, TaskView
 from local.show.log_lines import LogLines
 from local.show.waiting import why_it_waits
-from shared.documents.record import ITEMS_BLOB, Items
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from local.runs.refs import RunRef
-    from local.runs.stack_runs import RunView
-    from local.runs.tasks import TaskView
-    from shared.documents.record import Logs, Record
+from shared.documents.record import ITEMS_BLOB, Items, Logs, Record
 
 POLL_SECONDS = 0.5
 

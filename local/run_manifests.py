@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
 
 from local.errors import LocalError
-from local.runs.stack_runs import StackRuns, WatchedRun
-from local.show.display import display_on, downloading
+from local.runs.refs import DroppedRun, RunRef
+from local.runs.stack_runs import RunView, StackRuns, WatchedRun
+from local.show.display import Display, display_on, downloading
 from local.show.first_failure import first_failure
 from local.show.states import STYLES
 from local.show.summary import summary_lines
+from local.stack_in_use import StackInUse
+from shared.documents.record import Record
 from shared.documents.states import State
 from shared.parallel import in_parallel
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
-
-    from local.runs.refs import DroppedRun, RunRef
-    from local.runs.stack_runs import RunView
-    from local.show.display import Display
-    from local.stack_in_use import StackInUse
-    from shared.documents.record import Record
 
 POLL_SECONDS = 0.2
 SHARE_OF_TIME = 4

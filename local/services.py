@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
 from local import azurite
 from local.batch.node.engine_variables import READ_BY_ENGINES
 from local.child import Program
+from local.data_dir import DataDir
 from local.loopback import bypass_proxies
+from local.ports import Ports
+from local.stack_options import StackOptions
 from local.stack_settings import azurite_endpoints
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from local.data_dir import DataDir
-    from local.ports import Ports
-    from local.stack_options import StackOptions
 
 AZURITE = "azurite"
 BATCH = "batch"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import time
 from dataclasses import asdict
-from typing import TYPE_CHECKING, NoReturn, Self
+from types import TracebackType
+from typing import NoReturn, Self
 
 from local.batch.node.container_engine import find_engine
 from local.child import Child, Program
@@ -13,12 +14,8 @@ from local.data_dir import DataDir, RunningStack
 from local.errors import LocalError
 from local.ports import Ports
 from local.services import AZURITE, BATCH, FUNCTIONS, Services
+from local.stack_options import StackOptions
 from local.stack_settings import stack_settings
-
-if TYPE_CHECKING:
-    from types import TracebackType
-
-    from local.stack_options import StackOptions
 
 WATCH_POLL_SECONDS = 0.2
 

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from local import eventgrid
 from local.azurite import AzuriteEndpoints
 from local.batch.api.auth import ACCOUNT_KEY, ACCOUNT_NAME
-
-if TYPE_CHECKING:
-    from local.ports import Ports
-    from local.stack_options import StackOptions
+from local.ports import Ports
+from local.stack_options import StackOptions
 
 PASSED_THROUGH = frozenset(
     {

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import gc
 import logging
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
-from typing import TYPE_CHECKING
 
 from azure.core.exceptions import AzureError
 
@@ -26,9 +26,6 @@ from shared.storage.inbox import Inbox
 from shared.storage.results import Results
 from shared.storage.runs import PartStore, RunStore
 from shared.storage.staging import Staging
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 
 def utc_now() -> datetime:

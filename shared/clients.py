@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from azure.core.credentials import AzureKeyCredential, AzureNamedKeyCredential
 
+from shared.settings import Settings
+
 if TYPE_CHECKING:
     from azure.batch import BatchClient
     from azure.core.credentials import TokenCredential
@@ -18,18 +20,13 @@ if TYPE_CHECKING:
     from azure.eventgrid import EventGridPublisherClient
     from azure.storage.blob import BlobServiceClient
 
-    from shared.settings import Settings
-
 BATCH_TRIES_AGAIN = 3
-
 LONGEST_BATCH_PAUSE_SECONDS = 3
-
 STORAGE_PIECE_BYTES = 4 * 1024 * 1024
 
 """The SDK's own first piece of a download is 32 MiB, in memory, and logs are read sixteen at a time."""
 
 STORAGE_TRIES_AGAIN = 2
-
 STORAGE_PAUSE_SECONDS = 2
 
 """The SDK's own three tries take 80 s, also where it is a token that cannot be had: longer than an invocation may

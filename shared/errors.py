@@ -22,12 +22,9 @@ the run stays open, and poll_runs tries again a bounded number of times.
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from datetime import timedelta
+from datetime import timedelta
 
 
 class RunnerError(Exception):

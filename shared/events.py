@@ -6,19 +6,16 @@ round and may arrive late, repeatedly and out of order: whoever handles it looks
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from azure.core.messaging import CloudEvent
     from azure.eventgrid import EventGridPublisherClient
 
 EVENT_TYPE = "AzureBatchTaskRunner.JobEnded"
-
 SOURCE = "/azure-batch-task-runner"
-
 MAX_EVENTS = 1_000  # a request may have 1 MB: https://learn.microsoft.com/azure/event-grid/quotas-limits
 
 

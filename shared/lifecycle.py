@@ -4,21 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
+from shared.documents.run import ListedRun
 from shared.documents.states import State
 
-if TYPE_CHECKING:
-    from shared.documents.run import ListedRun
-
 MAX_ATTEMPTS = 10
-
 MAX_ANNOUNCEMENTS = 12
-
 FIRST_PAUSE = timedelta(seconds=30)
-
 LONGEST_PAUSE = timedelta(hours=1)
-
 LONGEST_RUN = timedelta(days=7)  # a flow may take six; a job that was disabled by hand would never end
 
 

@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+from shared.settings import Settings
 
+if TYPE_CHECKING:
     from pydantic import JsonValue
 
-    from shared.settings import Settings
-
 MASK = "******"
-
 SHORTEST_MASKED = 6
 
 

@@ -16,31 +16,23 @@ from __future__ import annotations
 import itertools
 import logging
 from dataclasses import replace
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta
 
-from shared.app import guarded
+from shared.app import App, guarded
+from shared.batch.client import LiveJobs
 from shared.documents.names import run_of_job, run_to_cancel
+from shared.documents.run import ListedRun
 from shared.documents.states import State, Waiting
 from shared.events import JobEnded
 from shared.lifecycle import Step, next_step
 from shared.log import Stage, tell
 from shared.parallel import AT_ONCE, in_parallel
 from shared.steps.report_waiting import tell_why
+from shared.storage.inbox import Waiting as WaitingBlob
 from shared.submit_run import end_unsubmitted, give_up, submit, take, take_manifest
 
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from shared.app import App
-    from shared.batch.client import LiveJobs
-    from shared.documents.run import ListedRun
-    from shared.storage.inbox import Waiting as WaitingBlob
-
 BUDGET = timedelta(seconds=10)
-
 MAX_ORPHANS = 10
-
 SWEPT_AFTER = timedelta(seconds=60)
 
 

@@ -10,33 +10,28 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from datetime import datetime
 
 from azure.batch import models
 
-from shared.app import guarded
+from shared.app import App, guarded
 from shared.documents.record import Failure, TaskRecord
+from shared.documents.run import Part, Run
 from shared.documents.states import FailureCategory, State
 from shared.errors import ManifestError
 from shared.events import JobEnded
 from shared.log import Stage, milliseconds_since, tell
+from shared.manifest.read import Manifest
 from shared.outputs.outcome import tasks_to_repeat, unfinished_items, was_ended, why_repeated, why_undone
 from shared.outputs.record_tasks import COULD_NOT_RECORD, NOT_RECORDED, fan_out_record, no_items
 from shared.plan.lookups import Needs
 from shared.plan.planner import manifest_of, plan_round
+from shared.plan.round_plan import ExpectedRound
 from shared.steps.close_run import close, finish, finish_rejected
 from shared.steps.collect_outputs import EndedRound, collect
 from shared.steps.prepare_round import expected
 from shared.submit_run import submit
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from datetime import datetime
-
-    from shared.app import App
-    from shared.documents.run import Part, Run
-    from shared.manifest.read import Manifest
-    from shared.plan.round_plan import ExpectedRound
 
 BUDGET_SECONDS = 20.0
 

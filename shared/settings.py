@@ -15,11 +15,8 @@ from enum import StrEnum
 from shared.errors import SettingsError
 
 SECRET_PREFIX = "SECRET_"  # noqa: S105 - the prefix of setting names, not a secret
-
 DEFAULT_SCHEDULE = "*/15 * * * * *"
-
 MANAGED_IDENTITY = "managedidentity"
-
 PORTAL = "https://portal.azure.com"
 
 

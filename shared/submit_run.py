@@ -18,8 +18,8 @@ from __future__ import annotations
 import logging
 import time
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
+from shared.app import App
 from shared.batch import job as batch_job
 from shared.batch.errors import ENDED, GONE
 from shared.documents.names import is_manifest, run_id
@@ -40,16 +40,13 @@ from shared.errors import (
     TryLater,
 )
 from shared.log import Stage, milliseconds_since, tell
+from shared.manifest.read import Manifest
 from shared.outputs.record_tasks import no_items, status_of
 from shared.plan.planner import manifest_of, problem_of_task
+from shared.plan.round_plan import RoundPlan
 from shared.steps.close_run import close, finish, finish_cancelled, finish_rejected
 from shared.steps.prepare_round import planned, planning
-
-if TYPE_CHECKING:
-    from shared.app import App
-    from shared.manifest.read import Manifest
-    from shared.plan.round_plan import RoundPlan
-    from shared.storage.inbox import Drop
+from shared.storage.inbox import Drop
 
 
 def take(app: App, blob: str) -> None:

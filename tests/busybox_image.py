@@ -7,16 +7,13 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from local.batch.node.container_engine import find_engine
 from local.errors import LocalError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 IMAGE = "localhost/busybox-for-tests:1"
 BUSYBOX = Path("/bin/busybox")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import TYPE_CHECKING, NoReturn
+from collections.abc import Callable, Iterator
+from typing import NoReturn
 
 import pytest
 
@@ -16,9 +17,6 @@ from local.ports import AUTO, Ports
 from local.stack import Stack
 from local.stack_options import StackOptions
 from tests.busybox_image import NoEngineError, busybox_image
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 
 def unavailable(reason: str) -> NoReturn:

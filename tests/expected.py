@@ -12,14 +12,12 @@ other names, `!any` any value that is not null; `${runId}` stands for the run's 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import yaml
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 MANIFESTS = Path(__file__).parent / "fixtures" / "manifests"
 _SUFFIX = ".expected.yaml"

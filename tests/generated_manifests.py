@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 from hypothesis import strategies as st
 
 from shared.manifest.flow import FOR_EACH, PARALLEL, SEQUENTIAL
 from shared.manifest.read import names_in_task_form
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 NAMESPACE = "generated"
 NAMESPACE_FILES = {"a.txt": "a", "data/b.txt": "b", "names.json": '["x", "y"]'}

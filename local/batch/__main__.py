@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -15,9 +16,6 @@ from local.batch.node.blob_naming import BlobNaming
 from local.batch.node.faults import NodeFaultList
 from local.batch.server import DEFAULT_PORT, PoolOption, ServeOptions, serve
 from local.errors import LocalError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 M = TypeVar("M", bound=BaseModel)
 

@@ -6,11 +6,13 @@ import asyncio
 import os
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Self
+from pathlib import Path
+from typing import Self
 
 from local.batch.api.app import create_app
 from local.batch.api.auth import ACCOUNT_KEY, ACCOUNT_NAME
 from local.batch.api.faults import FaultList
+from local.batch.machine.account import Account
 from local.batch.machine.limits import Limits
 from local.batch.models.common import ID_PATTERN, key_of
 from local.batch.models.pool import MAX_SLOTS_PER_NODE, PoolCreate, PoolResize, PoolUpdate
@@ -22,11 +24,6 @@ from local.batch.node.task_process import NodeSettings
 from local.batch.service import BatchService
 from local.batch.store import Store
 from local.http_server import listen, serve_until, stop_requested
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from local.batch.machine.account import Account
 
 HOST = "127.0.0.1"
 DEFAULT_PORT = 10003

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from local.batch.machine.account import Account
+from local.batch.machine.commands import Run, TaskEnd
+from local.batch.machine.limits import Limits
 from local.batch.node.agent import Agent
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from local.batch.machine.commands import Run, TaskEnd
-    from local.batch.machine.limits import Limits
-    from local.batch.node.task_process import NodeSettings
-    from local.batch.store import Store
+from local.batch.node.task_process import NodeSettings
+from local.batch.store import Store
 
 T = TypeVar("T")
 

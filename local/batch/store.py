@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
-from local.batch.machine.state import Kind
+from local.batch.machine.state import Kind, ResourceKey
 from local.batch.models.job import Job
 from local.batch.models.pool import Pool
 from local.batch.models.task import Task
 from local.errors import LocalError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from pathlib import Path
-
-    from local.batch.machine.state import ResourceKey
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS resources (

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import argparse
 
 from local.commands.options import add_data_dir, add_run
 from local.commands.running_stack import running_stack
-
-if TYPE_CHECKING:
-    import argparse
 
 PURPOSE = "cancel a run"
 

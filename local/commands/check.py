@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import sys
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
+from local.check_manifest import Checked
 from local.commands.options import add_manifests, check_manifests
 from local.errors import UsageError
 from local.printable import printable
-
-if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from local.check_manifest import Checked
-    from shared.documents.record import RunProblem
+from shared.documents.record import RunProblem
 
 PURPOSE = "say what would be refused of manifests, and print the Batch jobs that they would make"
 

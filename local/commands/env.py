@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import shlex
-from typing import TYPE_CHECKING
 
 from local.commands.options import add_data_dir
 from local.commands.running_stack import running_stack
-
-if TYPE_CHECKING:
-    import argparse
 
 PURPOSE = "print the settings of the running stack as NAME=VALUE, quoted for a shell"
 

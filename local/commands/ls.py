@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import argparse
 
 from local.commands.options import add_data_dir
 from local.commands.running_stack import command_line, running_stack
-
-if TYPE_CHECKING:
-    import argparse
 
 PURPOSE = "list the open runs and the latest complete ones"
 

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from local.errors import UsageError
 from local.ports import AUTO, DEFAULT_BASE, DEFAULT_FUNCTIONS_PORT, base_port
 from local.stack_options import DEFAULT_DATA_DIR, DEFAULT_POOL, DEFAULT_TICK, StackOptions
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 SUFFIXES = (".yaml", ".yml", ".json")
 LONGEST_TICK = 59  # what the seconds of a timer's schedule can say

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import functools
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from local.commands.options import (
     add_containers,
@@ -22,10 +23,6 @@ from local.ports import AUTO
 from local.runs.result_folders import ResultFolders
 from local.stack import Stack
 from local.stack_in_use import StackInUse
-
-if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Iterator, Sequence
 
 PURPOSE = "drop manifests, watch them, and download their results"
 

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import shlex
-from typing import TYPE_CHECKING
+from pathlib import Path
 
-from local.data_dir import DataDir
+from local.data_dir import DataDir, RunningStack
 from local.errors import LocalError
 from local.stack_options import DEFAULT_DATA_DIR
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from local.data_dir import RunningStack
 
 COMMAND = ("python", "-m", "local")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import argparse
 
 from local.commands.options import (
     add_containers,
@@ -13,9 +13,6 @@ from local.commands.options import (
 )
 from local.commands.running_stack import command_line
 from local.stack import Stack
-
-if TYPE_CHECKING:
-    import argparse
 
 PURPOSE = "run the stack until Ctrl-C"
 

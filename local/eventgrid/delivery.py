@@ -5,16 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 
 import httpx
 
 from local.eventgrid import retry_policy
+from local.eventgrid.event_store import EventStore, StoredEvent
 from local.eventgrid.events import webhook_request
 from local.eventgrid.retry_policy import DeadLetter, Delivered, NoResponse, Outcome, RetryAt
-
-if TYPE_CHECKING:
-    from local.eventgrid.event_store import EventStore, StoredEvent
 
 CONCURRENT_DELIVERIES = 16
 VALIDATION_INTERVAL = timedelta(seconds=0.1)

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from local.eventgrid.events import EventSchema, PublishedEvent
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
-    from local.eventgrid.retry_policy import DeadLetterReason
+from local.eventgrid.retry_policy import DeadLetterReason
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS undelivered (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -10,14 +11,11 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from local.eventgrid.event_store import EventStore
 from local.eventgrid.events import MAX_REQUEST_BYTES, InvalidEventsError, parse_published
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from starlette.requests import Request
-
-    from local.eventgrid.event_store import EventStore
 
 
 def topic_app(store: EventStore, key: str, notify: Callable[[], None]) -> Starlette:

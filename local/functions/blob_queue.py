@@ -8,23 +8,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections.abc import AsyncIterator, Iterable
 from typing import TYPE_CHECKING
 
 from azure.core.exceptions import AzureError, ResourceExistsError, ResourceNotFoundError
 from azure.functions.meta import Datum
 
+from local.functions.app_index import IndexedFunction
+from local.functions.background import BackgroundTasks
 from local.functions.blob_message import BlobMessage, trigger_metadata
+from local.functions.invocation import Invoker
 from local.functions.storage import POISON_QUEUE, blob_service, queue_client
 from local.functions.triggers import BlobTrigger
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable
-
     from azure.storage.queue import QueueClient, QueueMessage
-
-    from local.functions.app_index import IndexedFunction
-    from local.functions.background import BackgroundTasks
-    from local.functions.invocation import Invoker
 
 BATCH_SIZE = 16
 NEW_BATCH_THRESHOLD = 8

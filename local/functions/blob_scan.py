@@ -8,21 +8,19 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from azure.core.exceptions import AzureError, ResourceExistsError, ResourceNotFoundError
 
 from local.functions.blob_message import BlobMessage
 from local.functions.storage import HOSTS_CONTAINER, blob_service
+from local.functions.triggers import BlobTrigger
 from shared.parallel import in_parallel
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from azure.storage.blob import BlobServiceClient
     from azure.storage.queue import QueueClient
-
-    from local.functions.triggers import BlobTrigger
 
 SCAN_INTERVAL_SECONDS = 0.2
 LARGEST_SHARE_OF_TIME = 0.2  # listing many blobs is slow in Azurite: no more than this part of the time goes into it

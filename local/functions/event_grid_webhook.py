@@ -8,22 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from azure.functions.meta import Datum
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from local.functions.app_index import IndexedFunction
+from local.functions.background import BackgroundTasks
+from local.functions.invocation import Invoker
 from local.functions.triggers import EventGridTrigger
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from starlette.requests import Request
-
-    from local.functions.app_index import IndexedFunction
-    from local.functions.background import BackgroundTasks
-    from local.functions.invocation import Invoker
 
 PATH = "/runtime/webhooks/eventgrid"
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import socket
+from collections.abc import Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -13,6 +15,7 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from local.functions.app_index import IndexedFunction
 from local.functions.background import BackgroundTasks
 from local.functions.blob_queue import BlobQueue
 from local.functions.blob_scan import BlobScan
@@ -24,15 +27,10 @@ from local.functions.triggers import BlobTrigger, TimerTrigger
 from local.http_server import serve_until, stop_requested
 
 if TYPE_CHECKING:
-    import socket
-    from collections.abc import Coroutine, Sequence
-
     from azure.storage.blob import BlobServiceClient
     from azure.storage.queue import QueueClient
     from starlette.requests import Request
     from starlette.responses import Response
-
-    from local.functions.app_index import IndexedFunction
 
 STATUS_PATH = "/admin/host/status"
 DRAIN_SECONDS = 10

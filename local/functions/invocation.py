@@ -9,16 +9,15 @@ import logging
 import os
 import time
 import uuid
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from local.functions.app_index import IndexedFunction
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from azure.functions.meta import Datum
-
-    from local.functions.app_index import IndexedFunction
 
 current_invocation: contextvars.ContextVar[str] = contextvars.ContextVar("current_invocation", default="host")
 """Which invocation a log line belongs to; set in the function's thread too."""

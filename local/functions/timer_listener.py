@@ -11,15 +11,13 @@ import asyncio
 import json
 import logging
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from azure.functions.meta import Datum
 
-if TYPE_CHECKING:
-    from local.functions.app_index import IndexedFunction
-    from local.functions.background import BackgroundTasks
-    from local.functions.invocation import Invoker
-    from local.functions.triggers import TimerTrigger
+from local.functions.app_index import IndexedFunction
+from local.functions.background import BackgroundTasks
+from local.functions.invocation import Invoker
+from local.functions.triggers import TimerTrigger
 
 TIMER_INFO = json.dumps({"Schedule": {"AdjustForDST": True}, "ScheduleStatus": None, "IsPastDue": False})
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from local.functions.blob_path import BlobPathPattern
-    from local.functions.ncrontab import Schedule
+from local.functions.blob_path import BlobPathPattern
+from local.functions.ncrontab import Schedule
 
 
 @dataclass(frozen=True)

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from local.reference.page import page
-from local.reference.schemas import manifest_schema, schema_of
+from local.reference.schemas import Schema, manifest_schema, schema_of
 from shared.documents.record import Items, Record, Status
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from local.reference.schemas import Schema
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
 

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
 
 from shared.expressions.date_patterns import NAMES
 from shared.expressions.dates import UNITS
-from shared.expressions.filters import FILTERS
-from shared.expressions.filters import OTHER_FILTERS as OTHER_FILTERS
-from shared.expressions.functions import FUNCTIONS
-from shared.expressions.functions import OTHER_FUNCTIONS as OTHER_FUNCTIONS
-from shared.expressions.functions import OTHER_NAMES as OTHER_NAMES
+from shared.expressions.filters import FILTERS, OTHER_FILTERS
+from shared.expressions.functions import FUNCTIONS, OTHER_FUNCTIONS, OTHER_NAMES
 from shared.expressions.render import TESTS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
 
 _HEAD = """\
 ## Expressions

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from local.reference.expressions import expressions
-from local.reference.schemas import manifest_schema
+from local.reference.schemas import Schema, manifest_schema
 from shared.manifest.container_options import ALLOWED
 from shared.manifest.flow import ForEach, Parallel, PluginDefault, Sequential
 from shared.manifest.inputs import Input
@@ -14,15 +15,10 @@ from shared.manifest.read import Flow, Task
 from shared.manifest.task import FilesOfTask, ForeachFile, NamespaceFiles, Retry
 from shared.manifest.task_runner import BlobStorage, IdentityReference, Registry, TaskRunner
 from shared.manifest.task_types import LANGUAGES, PREFIX
-from shared.manifest.types import NoEffect, Unsupported
+from shared.manifest.types import NoEffect, Properties, Unsupported
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
     from pydantic.fields import FieldInfo
-
-    from local.reference.schemas import Schema
-    from shared.manifest.types import Properties
 
 _CHAPTERS: tuple[type[Properties], ...] = (
     Flow, Input, PluginDefault, Task, ForeachFile, FilesOfTask, NamespaceFiles, Retry, TaskRunner, BlobStorage,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from azure.core import MatchConditions
@@ -12,9 +14,6 @@ from local.runs.refs import DroppedRun, RunRef
 from shared.documents.names import is_manifest, results_folder, run_id
 
 if TYPE_CHECKING:
-    from datetime import datetime
-    from pathlib import Path
-
     from azure.storage.blob import ContainerClient
 
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
 
 from local.errors import LocalError
 from local.printable import printable
 from shared.documents.names import CANCEL_SUFFIX, dropped_at
 from shared.errors import did_you_mean
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
-    from datetime import datetime
 
 MOST_NAMED = 5
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
@@ -14,9 +16,6 @@ from local.runs.refs import RunRef
 from shared.documents.record import Record, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-
     from azure.storage.blob import ContainerClient
 
 RECORD = "record.json"

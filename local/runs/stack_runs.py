@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from azure.core.exceptions import AzureError
 
 from local.errors import LocalError
 from local.runs.inbox import Inbox
-from local.runs.refs import RunRef, the_run
+from local.runs.refs import DroppedRun, RunRef, the_run
 from local.runs.results import Results
 from local.runs.tasks import BatchTasks, TaskView
 from shared.clients import Clients
 from shared.documents.names import job_id
+from shared.documents.record import Status
+from shared.documents.run import ListedRun, Run
 from shared.documents.states import State
 from shared.errors import ManifestError, RunUnreadable
 from shared.plan.planner import manifest_of
 from shared.settings import Settings
 from shared.storage.runs import RunStore
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from local.runs.refs import DroppedRun
-    from shared.documents.record import Status
-    from shared.documents.run import ListedRun, Run
 
 
 @dataclass(frozen=True)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from azure.batch.models import BatchTaskExecutionResult, BatchTaskState
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from azure.batch import BatchClient
     from azure.batch.models import BatchTask
 

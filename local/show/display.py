@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
 from local.printable import printable
+from local.runs.refs import RunRef
+from local.runs.results import ResultFile
+from local.runs.stack_runs import RunView
 from local.show.columns import size
 from local.show.task_rows import progress_lines
 from local.show.waiting import why_it_waits
+from shared.documents.states import State
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from types import TracebackType
-
     from rich.console import Console
-
-    from local.runs.refs import RunRef
-    from local.runs.results import ResultFile
-    from local.runs.stack_runs import RunView
-    from shared.documents.states import State
 
 
 class Display(Protocol):

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
-from shared.documents.record import ITEMS_BLOB, Items
+from shared.documents.record import ITEMS_BLOB, Items, Record, TaskResult
 from shared.documents.states import State
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from shared.documents.record import Record, TaskResult
 
 TAIL_LINES = 10
 

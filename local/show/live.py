@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from rich.console import Group
@@ -14,20 +16,16 @@ from rich.table import Table
 from rich.text import Text
 
 from local.printable import printable
+from local.runs.refs import RunRef
+from local.runs.stack_runs import RunView
 from local.show.columns import clock
 from local.show.states import STYLES
 from local.show.task_rows import TaskRow, task_rows
 from local.show.waiting import what_it_waits_for
+from shared.documents.states import State
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from types import TracebackType
-
     from rich.console import Console, RenderableType
-
-    from local.runs.refs import RunRef
-    from local.runs.stack_runs import RunView
-    from shared.documents.states import State
 
 FRAMES_PER_SECOND = 8
 BAR_WIDTH = 24

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.text import Text
 
+from local.list_runs import RunList, RunRow
 from local.printable import printable
 from local.show.columns import age, aligned
 from local.show.states import STYLES
-
-if TYPE_CHECKING:
-    from local.list_runs import RunList, RunRow
 
 HEAD = ("STATE", "RUN", "AGE", "TASKS", "NOTE")
 

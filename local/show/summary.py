@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
 
 from local.printable import printable
 from local.show.columns import aligned, size
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from datetime import datetime
-    from pathlib import Path
-
-    from local.show.first_failure import FailedLog
-    from shared.documents.record import Failure, Metric, Record, RunProblem, TaskRecord
+from local.show.first_failure import FailedLog
+from shared.documents.record import Failure, Metric, Record, RunProblem, TaskRecord
 
 INDENT = "  "
 LONGEST_VALUE = 100

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import datetime
 
 from azure.batch.models import BatchTaskState
 
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from local.runs.stack_runs import RunView
-    from local.runs.tasks import TaskView
+from local.runs.stack_runs import RunView
+from local.runs.tasks import TaskView
 
 _WORDS = {
     BatchTaskState.ACTIVE: "waits",  # for a node, or for a task before it

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from local.runs.stack_runs import RunView
+from shared.documents.record import Status
 from shared.documents.states import State, Waiting
-
-if TYPE_CHECKING:
-    from local.runs.stack_runs import RunView
-    from shared.documents.record import Status
 
 _REASONS = {
     Waiting.QUOTA: "waits for the account's quota of active jobs",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,16 +17,11 @@ from shared.errors import BatchRefused, JobConflict, TryLater
 from shared.parallel import in_parallel
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from azure.batch import BatchClient
 
 API_VERSION = "2025-06-01"
-
 POOLS_FRESH_SECONDS = 60.0
-
 OUT_OF_TIME = "MaxWallClockTimeExpiry"
-
 TERMINATED_BY_US = "AzureBatchTaskRunner"
 
 

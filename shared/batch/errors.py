@@ -6,17 +6,14 @@ the quota too. Codes: https://learn.microsoft.com/rest/api/batchservice/batch-st
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
 from azure.core.exceptions import HttpResponseError, ServiceRequestError, ServiceResponseError
 
 from shared.errors import BatchRefused, JobConflict, QuotaReached, ServiceBusy, TryLater
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
 
 LONGEST_RETRY_AFTER = timedelta(minutes=10)
 
@@ -35,7 +32,6 @@ class Code(StrEnum):
 
 
 ENDED = frozenset({Code.JOB_COMPLETED, Code.JOB_BEING_TERMINATED})
-
 GONE = frozenset({Code.JOB_NOT_FOUND, Code.JOB_BEING_DELETED})
 
 

@@ -6,29 +6,21 @@ import json
 from collections.abc import Sequence
 from datetime import timedelta
 from functools import lru_cache
-from typing import TYPE_CHECKING, overload
+from typing import overload
 
 from azure.batch import models
 
+from shared.documents.run import Run
+from shared.plan.round_plan import Image, PlannedTask, RoundPlan
+from shared.plan.upstream import OutputPattern
 from shared.storage.staging import StagingAccess
 
-if TYPE_CHECKING:
-    from shared.documents.run import Run
-    from shared.plan.round_plan import Image, PlannedTask, RoundPlan
-    from shared.plan.upstream import OutputPattern
-
 MAX_CHUNK_TASKS = 100
-
 MAX_CHUNK_BYTES = 1_000_000
-
 SAFETY = 1.25
-
 BACKSTOP = timedelta(minutes=10)
-
 RETENTION = timedelta(hours=1)
-
 _ALWAYS = models.OutputFileUploadConfiguration(upload_condition=models.OutputFileUploadCondition.TASK_COMPLETION)
-
 ORIGIN = "origin"
 
 

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import datetime, timedelta
+from datetime import datetime, timedelta
 
 _USABLE = ("idle", "running")
-
 _IN_WORDS = {
     "creating": "being created",
     "starting": "starting",

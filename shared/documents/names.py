@@ -7,13 +7,8 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
 
 LONGEST_PATH = 500  # a blob's name may have 1,024 characters; the run's folder and the task's stand before it
-
 UNSAFE_CHARACTERS = re.compile(r"[\\\x00-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 
 
@@ -37,15 +32,10 @@ def is_inside(path: str, folder: str) -> bool:
 
 
 MANIFEST_SUFFIXES = (".yaml", ".yml", ".json")
-
 CANCEL_SUFFIX = ".cancel"
-
 SLUG_LENGTH = 20
-
 LONGEST_FOLDER = 300
-
 _JOB = re.compile(r"([a-z0-9-]+-\d{8}t\d{6}-[0-9a-f]{8})-\d+")
-
 _STAMP = "%Y%m%dt%H%M%S"
 
 
@@ -116,9 +106,7 @@ def job_id(run_id: str, round_number: int) -> str:
 
 
 OUTPUT_DIRECTORY = "output"
-
 UPSTREAM = ".upstream"
-
 SCRIPT = "run.sh"
 
 

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from shared.documents.states import FailureCategory, JobReason, State
 from shared.errors import Problem
-
-if TYPE_CHECKING:
-    pass
 
 
 class Document(BaseModel):
@@ -41,7 +38,6 @@ class Metric(Document):
 
 
 ITEMS_BLOB = "tasks.json"
-
 MAX_ITEMS_IN_RECORD = 100
 
 

@@ -16,16 +16,13 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from pydantic import Field
 
 from shared.documents.names import dropped_at, job_id, results_folder
 from shared.documents.record import Document, ItemRecord, JobRecord, RunProblem, TaskRecord
 from shared.documents.states import FailureCategory, State, Waiting
-
-if TYPE_CHECKING:
-    pass
 
 
 class SourceFile(Document):

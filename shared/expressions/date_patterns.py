@@ -196,7 +196,6 @@ NAMES = (*PATTERNS, *_NAMED)
 
 
 _ONE_OR_TWO = {1: r"\d{1,2}", 2: r"\d\d"}
-
 _READABLE: dict[str, dict[int, str]] = {
     "y": {1: r"\d{1,4}", 2: r"\d\d", 4: r"\d{4}"},
     "M": {**_ONE_OR_TWO, 3: "|".join(name[:3] for name in MONTHS), 4: "|".join(MONTHS)},

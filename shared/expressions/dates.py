@@ -24,7 +24,6 @@ _ISO = re.compile(
 )
 
 _RFC_1123 = "rfc_1123_date_time"
-
 _LONGEST = 200  # characters of a date or of a pattern
 
 
@@ -38,9 +37,7 @@ _TIME_UNITS = {
 }
 
 _DAY_UNITS = {"DAYS": timedelta(days=1), "WEEKS": timedelta(weeks=1)}
-
 _MONTH_UNITS = {"MONTHS": 1, "YEARS": 12, "DECADES": 120, "CENTURIES": 1200}
-
 UNITS = (*_TIME_UNITS, *_DAY_UNITS, *_MONTH_UNITS)
 
 
@@ -183,7 +180,6 @@ def _timestamp(units: int) -> Callable[..., int | None]:
 
 
 _DAY = "'2026-01-31'"
-
 DATE_FILTERS: Mapping[str, Documented] = {
     "date": Documented(date_filter, "a date in another format", f"{_DAY} | date('EEE d MMM yyyy')", "Sat 31 Jan 2026"),
     "dateAdd": Documented(

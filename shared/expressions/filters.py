@@ -6,14 +6,11 @@ Null goes through all of them unchanged, except `default`, `length` and `toJson`
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from shared.expressions.dates import DATE_FILTERS
 from shared.expressions.list_filters import LIST_FILTERS
 from shared.expressions.text_filters import TEXT_FILTERS
-
-if TYPE_CHECKING:
-    from shared.expressions.values import Documented
+from shared.expressions.values import Documented
 
 FILTERS: Mapping[str, Documented] = {**TEXT_FILTERS, **LIST_FILTERS, **DATE_FILTERS}
 

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, NoReturn
+from datetime import datetime
+from typing import Any, NoReturn
 
 from jinja2.utils import missing
 
 from shared.errors import did_you_mean
 from shared.expressions.dates import date_filter as date
 from shared.expressions.values import ExpressionError, check_size, spend, text_of
-
-if TYPE_CHECKING:
-    from datetime import datetime
 
 FUNCTIONS: Mapping[str, tuple[str, str]] = {
     "secret": ("the app setting `SECRET_<name>`", "secret('API_TOKEN')"),

@@ -45,9 +45,7 @@ from shared.expressions.values import (
 )
 
 MAX_NODES = 5_000
-
 MAX_SOURCE = MAX_OUTPUT
-
 _LONGEST_KEPT = 20_000
 
 _WORK_OF_TEXT, _WORK_OF_NODE = 20_000, 2_000  # of reading them, in units of the budget

@@ -25,9 +25,7 @@ MAX_TOKENS = 20_000
 
 
 _UNARY = 500
-
 _CONSTANTS = {"null": None, "NULL": None, "NONE": None, "TRUE": True, "FALSE": False}
-
 _FOREIGN = {"floordiv": "//", "pow": "**", "mod": "%", "semicolon": ";", "assign": "="}
 
 

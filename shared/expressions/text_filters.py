@@ -33,13 +33,9 @@ def _replace(text: str, replace_pairs: Any, new: Any = None, *, regexp: bool = F
 
 
 _SHOWN = 40
-
 _CHARACTER = re.compile(r"\\(.)|(.)", re.DOTALL)
-
 _META = frozenset(".|*+?()[]{}^$\\")
-
 _CLASSES = frozenset({r"\s", r"\s+", r"\d", r"\d+", r"\W", r"\W+"})
-
 _CONTROLS = {"n": "\n", "t": "\t", "r": "\r"}
 
 

@@ -16,9 +16,7 @@ from jinja2 import Undefined
 from shared.expressions.date_patterns import iso
 
 MAX_OUTPUT = 1024 * 1024
-
 MAX_ITEMS = 10_000
-
 MAX_WORK = 1_000_000_000  # some ten seconds
 
 

@@ -16,7 +16,6 @@ ALLOWED = (
 )  # fmt: skip
 
 _SHORT = {"-m": "--memory", "-c": "--cpu-shares", "-h": "--hostname"}
-
 _OWN = {
     "entrypoint": "the app starts the commands with /bin/sh; use `interpreter`",
     "user": "use `runAs`",

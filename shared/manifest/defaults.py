@@ -6,18 +6,14 @@ own values win, and of several defaults the first; with `forced`, the default's 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from shared.errors import ManifestError
-from shared.manifest.source import MAX_NODES, TEXT_OF_A_VALUE
+from shared.manifest.source import MAX_NODES, TEXT_OF_A_VALUE, Layout, PropertyPath
 from shared.manifest.task_runner import RUNNER_TYPE, canonical_runner_type
 from shared.manifest.task_types import DEFAULT_TYPE
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from shared.manifest.source import Layout, PropertyPath
 
 _PROPERTY = "pluginDefaults"
 

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from shared.manifest.inputs import Input
 from shared.manifest.order import Step, start_of
+from shared.manifest.source import PropertyPath
 from shared.manifest.task import Foreach, Task, TaskId
 from shared.manifest.types import AFTERWARDS, Duration, KestraFlow, KestraTask, NoEffect, Properties, Text, Unsupported
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from shared.manifest.source import PropertyPath
 
 GROUP_PREFIX = "io.kestra.plugin.core.flow"
 
@@ -107,7 +104,6 @@ for _group in (Sequential, Parallel, ForEach):
     _group.model_rebuild()
 
 LONGEST_FLOW = timedelta(days=6)
-
 MAX_TASKS = 1000
 
 

@@ -51,7 +51,6 @@ _ELSEWHERE = {
 
 
 _NOT_ASKED = NoEffect("nobody is asked for inputs; `defaults` is the value")
-
 _NOT_CHECKED = NoEffect("a default is taken as it stands")
 
 
@@ -233,7 +232,6 @@ def _matches(pattern: str) -> Callable[[str], object]:
 
 
 _TRUTH: TypeAdapter[bool] = TypeAdapter(bool)
-
 _READ: dict[InputType, tuple[Callable[[object], object], str]] = {
     InputType.STRING: (_text, "text"),
     InputType.SELECT: (_text, "text"),

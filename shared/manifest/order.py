@@ -5,15 +5,11 @@ from __future__ import annotations
 import graphlib
 import itertools
 from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from shared.errors import did_you_mean
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from shared.manifest.source import PropertyPath
+from shared.manifest.source import PropertyPath
 
 _START = " (start)"  # no id of a task has a space
 

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import typing
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
 from shared.errors import Problem, did_you_mean
-from shared.manifest.flow import FOR_EACH, PARALLEL, SEQUENTIAL
+from shared.manifest.flow import FOR_EACH, PARALLEL, SEQUENTIAL, Flow
+from shared.manifest.source import Layout, PropertyPath
 from shared.manifest.task_runner import RUNNER_TYPE, canonical_runner_type
 from shared.manifest.task_types import all_types
 from shared.manifest.types import NoEffect
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from pydantic import ValidationError
     from pydantic_core import ErrorDetails
-
-    from shared.manifest.flow import Flow
-    from shared.manifest.source import Layout, PropertyPath
 
 MAX_PROBLEMS = 50  # more than anybody mends at once
 

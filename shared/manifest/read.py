@@ -14,8 +14,9 @@ is an error. Texts may hold expressions; they are rendered when a round is plann
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -26,13 +27,8 @@ from shared.manifest.defaults import with_plugin_defaults
 from shared.manifest.flow import MAX_TASKS, Flow
 from shared.manifest.order import dependencies, problems_of_order, tasks_before
 from shared.manifest.problems import MAX_PROBLEMS, first_problems, in_file_order, problems_of, warnings_of
-from shared.manifest.source import Layout
+from shared.manifest.source import Layout, PropertyPath
 from shared.manifest.task import ForeachFile, Task
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from shared.manifest.source import PropertyPath
 
 __all__ = ["MAX_BYTES", "Flow", "Manifest", "Task", "names_in_task_form", "read_manifest"]
 

@@ -12,11 +12,8 @@ from shared.manifest.source import compose
 from shared.manifest.types import is_secret
 
 CREDENTIALS = ("accessKey", "connectionString", "password", "sharedKeyAccountAccessKey")
-
 _REDACTED = '"******"'
-
 _LINE = re.compile(rf"""(?P<name>["']?\b(?:{"|".join(CREDENTIALS)})["']?\s*:\s*)(?P<value>\S.*)""")
-
 _AROUND = re.compile(r"""(?P<quote>["']?)(?P<value>\{\{.*\}\})(?P=quote)\s*,?\s*(?:#.*)?""")
 
 

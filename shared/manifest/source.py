@@ -8,20 +8,16 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import yaml
 
 from shared.errors import ManifestError, Problem
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
 MAX_DEPTH = 50
-
 MAX_NODES = 100_000
-
 TEXT_OF_A_VALUE = 100  # so many characters of a text count as one more value
 
 
@@ -29,7 +25,6 @@ PropertyPath = tuple[str | int, ...]
 
 
 _LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")  # as YAML counts lines
-
 _TAG = "tag:yaml.org,2002:"
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, ConfigDict, Discriminator, Field, Tag, model_validator
 
@@ -11,9 +12,6 @@ from shared.manifest.container_options import check_container_run_options
 from shared.manifest.task_runner import TaskRunner
 from shared.manifest.task_types import DEFAULT_TYPE, SHELL, Language, all_types, instead_of, known_types, language_of
 from shared.manifest.types import Duration, KestraRetry, KestraScript, Properties, Text
-
-if TYPE_CHECKING:
-    from datetime import timedelta
 
 MAX_ITEMS = 10_000
 
@@ -131,7 +129,6 @@ InputFiles = Annotated[
 
 
 GROUP_TYPES = "io.kestra.plugin.core.flow.<Sequential|Parallel|ForEach>"
-
 TaskId = Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_-]*$", max_length=100)]
 
 

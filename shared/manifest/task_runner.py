@@ -10,7 +10,6 @@ from pydantic import AfterValidator, Field
 from shared.manifest.types import Credential, Duration, KestraRunner, Properties, Text
 
 RUNNER_TYPE = "io.kestra.plugin.ee.azure.runner.Batch"
-
 _OLD_TYPES = (
     "io.kestra.plugin.azure.runner.Batch",
     "io.kestra.plugin.azure.runner.AzureBatchTaskRunner",

@@ -11,13 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 PREFIX = "io.kestra.plugin.scripts"
-
 FORMS = ("Commands", "Script")
-
 _TYPE = re.compile(rf"{re.escape(PREFIX)}\.(?P<language>\w+)\.(?:{'|'.join(FORMS)})")
-
 SHELL = ("/bin/sh", "-c")
-
 _POWERSHELL = ("pwsh", "-NoProfile", "-NonInteractive")
 
 
@@ -38,7 +34,6 @@ class Language:
 
 
 _DOTNET_IMAGE = "mcr.microsoft.com/dotnet/sdk:10.0"
-
 _CSHARP = Language(
     _DOTNET_IMAGE,
     "dotnet tool install -g dotnet-script --ignore-failed-sources || true\n"
@@ -100,15 +95,10 @@ def language_of(task_type: str) -> Language | None:
 
 
 _CORE = "io.kestra.plugin.core."
-
 _FOR_EACH = f"use `{_CORE}flow.ForEach`, or give the task a `foreach`"
-
 _IN_COMMANDS = "test for it in the commands, or choose by `{{ condition ? a : b }}`"
-
 _PRINT = """print it, with `echo '::{"outputs": {"name": "value"}}::'` as a command"""
-
 _FETCH = "fetch it in the commands, or name its https:// address in `inputFiles`"
-
 _OUTSIDE = "let the commands of a script task do it"
 
 

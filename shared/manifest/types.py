@@ -76,9 +76,7 @@ def _only_by_secret(value: str) -> str:
 
 
 Text = Annotated[str, BeforeValidator(_as_text), WithJsonSchema({"type": ["string", "number", "boolean"]})]
-
 Duration = Annotated[timedelta, BeforeValidator(as_duration)]
-
 Credential = Annotated[
     Text,
     AfterValidator(_only_by_secret),

@@ -6,16 +6,12 @@ pattern is not documented; both are understood. Names come from the node, so the
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from shared.documents.names import is_safe
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from shared.plan.round_plan import ExpectedTask
-    from shared.plan.upstream import OutputPattern
+from shared.plan.round_plan import ExpectedTask
+from shared.plan.upstream import OutputPattern
 
 LOG_NAMES = ("stdout.txt", "stderr.txt")
 

@@ -7,30 +7,22 @@ calls a task completed also when its files could not be uploaded.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from datetime import datetime
 
 from azure.batch import models
 
 from shared.documents.record import Failure, RunProblem
+from shared.documents.run import Run
 from shared.documents.states import FailureCategory, State
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from datetime import datetime
-
-    from shared.documents.run import Run
-    from shared.plan.round_plan import ExpectedRound
-    from shared.script.build import ScriptReport
+from shared.plan.round_plan import ExpectedRound
+from shared.script.build import ScriptReport
 
 TASK_ENDED = "TaskEnded"
-
 FLOW_TIMEOUT = "FlowTimeout"
-
 COMMANDS_FAILED = "CommandsFailed"
-
 ENDED_BY_HAND = "EndedByHand"
-
 MAX_NAMED = 10
 
 

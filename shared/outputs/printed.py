@@ -9,28 +9,19 @@ from __future__ import annotations
 import itertools
 import json
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from shared.documents.record import Metric
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
 MAX_STREAM_BYTES = 64 * 1024 * 1024
-
 MAX_WARNINGS = 100
-
 MAX_METRICS = 1_000
-
 MAX_VARS_BYTES = 1024 * 1024
-
 MAX_LINE = MAX_VARS_BYTES
-
 MAX_DEPTH = 50
-
 PRINTED = "::{"
-
 _LINE = re.compile(r"^::(\{.*\})::\s*$")
 
 

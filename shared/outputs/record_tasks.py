@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 from shared.documents.record import (
     ITEMS_BLOB,
@@ -26,22 +27,15 @@ from shared.documents.record import (
     TaskResult,
     Timings,
 )
+from shared.documents.run import Run
 from shared.documents.states import State
-from shared.outputs.printed import MAX_WARNINGS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from datetime import datetime
-
-    from shared.documents.run import Run
-    from shared.manifest.read import Flow, Manifest
-    from shared.outputs.files import TaskFiles
-    from shared.outputs.outcome import Outcome
-    from shared.outputs.printed import Printed
-    from shared.plan.round_plan import ExpectedRound, ExpectedTask
+from shared.manifest.read import Flow, Manifest
+from shared.outputs.files import TaskFiles
+from shared.outputs.outcome import Outcome
+from shared.outputs.printed import MAX_WARNINGS, Printed
+from shared.plan.round_plan import ExpectedRound, ExpectedTask
 
 NOT_RECORDED = "NotRecorded"
-
 COULD_NOT_RECORD = (
     "the job ended, but its results could not be collected; they are not in the results. "
     "The log of the app says why; drop the manifest again to repeat the run"

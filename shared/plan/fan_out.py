@@ -3,32 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
-from shared.documents.record import Item
-from shared.manifest.task import MAX_ITEMS, ForeachFile, IfExists
-from shared.plan.lookups import Selection, matches_anywhere
-from shared.plan.rendering import NotReadYet
+from shared.documents.record import Item, ItemRecord, TaskRecord
+from shared.documents.run import Run, SourceFile
+from shared.manifest.read import Task
+from shared.manifest.task import MAX_ITEMS, FilesOfTask, ForeachFile, IfExists
+from shared.plan.lookups import Needs, Selection, matches_anywhere
+from shared.plan.rendering import NotReadYet, Rendering
+from shared.plan.round_plan import PlannedTask
 from shared.script.build import Link
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from shared.documents.record import ItemRecord, TaskRecord
-    from shared.documents.run import Run, SourceFile
-    from shared.manifest.read import Task
-    from shared.manifest.task import FilesOfTask
-    from shared.plan.lookups import Needs
-    from shared.plan.rendering import Rendering
-    from shared.plan.round_plan import PlannedTask
-
 Value = TypeVar("Value")
-
 _STAGED_NAME = "file"
-
 PACK_ITEMS = 100
-
 PACK_BYTES = 4 * 1024 * 1024
 
 

@@ -7,30 +7,22 @@ needs no check is bounded where it is made: ids (`run_id.py`, `TaskId`), paths (
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from shared.plan.round_plan import PlannedTask, RoundPlan
-    from shared.settings import Settings
+from shared.plan.round_plan import PlannedTask, RoundPlan
+from shared.settings import Settings
 
 MAX_TASKS_OF_JOB = 20_000
-
 MAX_RESOURCE_FILES = 32_768
-
 MAX_DEPENDENCIES = 64_000
-
 MAX_TASK = 1_000_000
 
 
 _SAS_BY_KEY, _SAS_BY_IDENTITY = 200, 420  # characters of the longest
 
 _ENTRY = 80  # of the JSON around one resource file
-
 _OUTPUT = 220  # of the JSON around one output file
-
 _REST = 2_000  # of a task without its files
 
 

@@ -9,14 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from shared.documents.names import is_safe
+from shared.documents.run import SourceFile
 from shared.manifest.task import IfExists
-
-if TYPE_CHECKING:
-    from shared.documents.run import SourceFile
-    from shared.settings import Settings
+from shared.settings import Settings
 
 
 @dataclass
@@ -35,11 +32,8 @@ class Needs:
 
 
 _ADDRESS = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<place>[^/\s]*)/(?P<path>\S.*)", re.DOTALL)
-
 _FETCHED = ("https", "http")
-
 _KNOWN = "nsfile:///<path>, nsfile://<namespace>/<path>, blob://<container>/<path> and https://…"
-
 _OTHERS = ("kestra", "file", "ftp", "s3", "gs", "gcs", "abfs", "abfss", "wasb", "wasbs", "az")
 
 

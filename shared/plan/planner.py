@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from shared.documents.names import OUTPUT_DIRECTORY
 from shared.documents.record import Item
+from shared.documents.run import Run, SourceFile
 from shared.documents.states import JobReason
 from shared.errors import ManifestError, Problem, did_you_mean
 from shared.manifest.order import tasks_before
 from shared.manifest.problems import first_problems, in_file_order
-from shared.manifest.read import read_manifest
+from shared.manifest.read import Manifest, read_manifest
 from shared.manifest.task import ForeachFile, RunAs
 from shared.plan import fan_out
 from shared.plan import tasks as task_properties
@@ -24,16 +24,10 @@ from shared.plan.round_plan import ExpectedRound, ExpectedTask, PlannedTask, Rou
 from shared.plan.rounds import Node, Split, split
 from shared.plan.scope import Context, Scope, with_inputs
 from shared.plan.upstream import OutputPattern
-
-if TYPE_CHECKING:
-    from shared.documents.run import Run, SourceFile
-    from shared.manifest.read import Manifest
-    from shared.settings import Settings
+from shared.settings import Settings
 
 _CONTAINER = ("taskRunner", "blobStorage", "containerName")
-
 ANY_ITEM = Item(index=-1, value=None)  # of a fan-out whose items are not known yet
-
 _READS = re.compile(r"\bread\s*\(")
 
 

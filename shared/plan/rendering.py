@@ -7,33 +7,27 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from shared.documents.names import is_inside, is_safe
+from shared.errors import Problem
 from shared.expressions.render import references, render
 from shared.expressions.values import Budget, ExpressionError
+from shared.manifest.read import Manifest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-
     from pydantic import BaseModel
-
-    from shared.errors import Problem
-    from shared.manifest.read import Manifest
 
 PropertyPath = tuple[str | int, ...]
 
 
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-
 _NOT_KNOWN_YET = "not-known-yet"
-
 _NAMES_OF_ITEM = ("item", "taskrun", "workingDir", "outputDir", "outputs")
-
 _RENDERS = re.compile(r"\brender\s*\(")
-
 _UNUSABLE = re.compile(r"[\x00\ud800-\udfff]")
 
 

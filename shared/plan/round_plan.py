@@ -4,21 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING
 
-from shared.documents.names import SCRIPT
+from shared.documents.names import SCRIPT, Paths
+from shared.documents.record import Item
+from shared.documents.run import SourceFile
+from shared.documents.states import JobReason
+from shared.plan.upstream import OutputPattern, Used
 from shared.script import build as task_script
-
-if TYPE_CHECKING:
-    from datetime import timedelta
-
-    from shared.documents.names import Paths
-    from shared.documents.record import Item
-    from shared.documents.run import SourceFile
-    from shared.documents.states import JobReason
-    from shared.plan.upstream import OutputPattern, Used
-    from shared.script.build import Commands
+from shared.script.build import Commands
 
 PART_TASKS = 100
 

@@ -4,24 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from shared.documents.names import UPSTREAM, Paths
+from shared.documents.record import Item, TaskResult
+from shared.documents.run import Run
+from shared.errors import Problem
 from shared.expressions.functions import from_json, now_of
 from shared.expressions.values import Budget, ExpressionError, text_of
-from shared.plan.lookups import BlobAddress, WebAddress, namespace_file, read_address
+from shared.manifest.inputs import Input
+from shared.manifest.read import Flow, Manifest, Task
+from shared.plan.lookups import BlobAddress, Needs, WebAddress, namespace_file, read_address
 from shared.plan.rendering import NotReadYet, Rendering, Visible
-from shared.plan.upstream import FanOutOutputs, UpstreamFiles, UpstreamFolder, Used
-
-if TYPE_CHECKING:
-    from shared.documents.record import Item, TaskResult
-    from shared.documents.run import Run
-    from shared.errors import Problem
-    from shared.manifest.inputs import Input
-    from shared.manifest.read import Flow, Manifest, Task
-    from shared.plan.lookups import Needs
-    from shared.plan.upstream import OutputPattern
-    from shared.settings import Settings
+from shared.plan.upstream import FanOutOutputs, OutputPattern, UpstreamFiles, UpstreamFolder, Used
+from shared.settings import Settings
 
 
 @dataclass(frozen=True)

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
-from shared.documents.run import SourceFile
-from shared.plan.lookups import BlobAddress, WebAddress, is_address, read_address
+from shared.documents.run import Outside, SourceFile
+from shared.manifest.read import Task
+from shared.plan.lookups import BlobAddress, Needs, WebAddress, is_address, read_address
+from shared.plan.rendering import Rendering
 from shared.plan.round_plan import Image
 from shared.script.build import Commands
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from shared.documents.run import Outside
-    from shared.manifest.read import Task
-    from shared.plan.lookups import Needs
-    from shared.plan.rendering import Rendering
-    from shared.settings import Settings
+from shared.settings import Settings
 
 LONGEST_COMMANDS = 120 * 1024  # of the 128 KiB that Linux takes as one argument
 

@@ -11,18 +11,14 @@ import itertools
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from shared.documents.names import UPSTREAM
+from shared.documents.names import UPSTREAM, Paths
 from shared.expressions.values import ExpressionError, Thing, json_of, text_of
 from shared.plan import lookups as globs
 from shared.script.build import Gathering, Link
 
-if TYPE_CHECKING:
-    from shared.documents.names import Paths
-
 _WILDCARD = re.compile(r"[*?\[]")
-
 MAX_NAMED_FILES = 4  # of one pattern; of more, everything that the pattern brought back is taken: entries are limited
 
 

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from shared.documents.record import Failure, Record, RunProblem, TaskRecord
 from shared.documents.states import FailureCategory, State
-
-if TYPE_CHECKING:
-    from shared.documents.record import Failure, Record, RunProblem, TaskRecord
 
 MAX_FAILED_TASKS = 20
 MAX_WARNINGS = 50

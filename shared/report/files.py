@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from shared.documents.record import ItemRecord, OutputFile, Record
+from shared.documents.record import ItemRecord, OutputFile, Record
 
 MAX_FILES_OF_TASK = 50
 MAX_FILES_OF_FAN_OUT = 10

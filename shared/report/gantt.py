@@ -11,19 +11,14 @@ from __future__ import annotations
 import heapq
 import itertools
 from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta
 
+from shared.documents.record import ItemRecord, Record, TaskRecord, TaskResult
 from shared.documents.states import State
 from shared.report.tasks import most_telling, worth_a_look
 from shared.report.text import count, duration
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-    from datetime import datetime
-
-    from shared.documents.record import ItemRecord, Record, TaskRecord, TaskResult
 
 MAX_ROWS = 40
 MAX_LANES = 8

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from shared.documents.record import RunProblem
+from shared.documents.record import RunProblem
 
 MAX_LINES = 300
 LINES_AROUND = 3

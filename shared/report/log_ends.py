@@ -6,17 +6,13 @@ well, then the first others.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from shared.documents.record import ItemRecord, Record, TaskResult
 from shared.documents.states import State
 from shared.report.tasks import worth_a_look
 from shared.report.text import without_terminal_sequences
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-
-    from shared.documents.record import ItemRecord, Record, TaskResult
 
 MAX_LOGS = 12
 FAILED_ITEMS = 3

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
+from shared.documents.record import ItemRecord, OutputFile, Record, TaskRecord
 from shared.documents.states import JobReason, State
 from shared.outputs.outcome import ENDED_BY_HAND
 from shared.outputs.record_tasks import NOT_RECORDED
 from shared.report.text import count, duration, size
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from datetime import datetime
-
-    from shared.documents.record import ItemRecord, OutputFile, Record, TaskRecord
 
 NAMED_TASKS = 3
 NARROWEST_PERCENT = 1.0

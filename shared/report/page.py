@@ -6,22 +6,17 @@ shown are escaped, and then Jinja2 escapes it for HTML. What is shortened or rew
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from shared.documents.record import ITEMS_BLOB
+from shared.documents.record import ITEMS_BLOB, ItemRecord, Record
 from shared.report import advice, files, gantt, listing, log_ends, overview, tasks, text, values
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-    from shared.documents.record import ItemRecord, Record
-    from shared.report.log_ends import LogEnd, LogText
+from shared.report.log_ends import LogEnd, LogText
 
 TEMPLATES = Path(__file__).parent / "templates"
 

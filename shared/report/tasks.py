@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
+from shared.documents.record import ItemRecord, Record, TaskRecord, TaskResult
 from shared.documents.states import State
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from shared.documents.record import ItemRecord, Record, TaskRecord, TaskResult
 
 MAX_TASKS = 200
 MAX_FAN_OUTS = 20

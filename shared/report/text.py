@@ -6,11 +6,8 @@ import json
 import math
 import re
 import unicodedata
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta
 from urllib.parse import quote
-
-if TYPE_CHECKING:
-    from datetime import datetime, timedelta
 
 _TERMINAL_SEQUENCE = re.compile(
     r"\x1b(?:"

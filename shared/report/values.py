@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import itertools
 import statistics
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-
-    from shared.documents.record import ItemRecord, Metric, Record
+from shared.documents.record import ItemRecord, Metric, Record
 
 MAX_VALUES = 100
 MAX_SERIES = 60

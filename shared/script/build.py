@@ -11,24 +11,17 @@ from __future__ import annotations
 import math
 import re
 import shlex
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
 from shared.documents.names import OUTPUT_DIRECTORY, UPSTREAM, Paths
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from datetime import timedelta
-
 TIME_LIMIT_EXIT_CODE = 124
-
 SET_UP_EXIT_CODE = 125
-
 SCRIPT_EXIT_CODES = (TIME_LIMIT_EXIT_CODE, SET_UP_EXIT_CODE)
-
 GRACE_SECONDS = 10
-
 MARKER = "azure-batch-task-runner"
 
 

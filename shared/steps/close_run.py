@@ -5,21 +5,16 @@ The run document goes last: as long as it exists, somebody comes back and closes
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from shared.app import App
 from shared.documents.names import job_id
-from shared.documents.record import Failure
+from shared.documents.record import Failure, Record
+from shared.documents.run import Rejection, Run
 from shared.documents.states import FailureCategory, State
 from shared.log import Stage, tell, tell_bug
+from shared.manifest.read import Manifest
 from shared.outputs.record_tasks import build_record, items_apart, with_unfinished
 from shared.plan.lookups import Needs
 from shared.plan.planner import expected_round, manifest_of, own_staging, staging_of
-
-if TYPE_CHECKING:
-    from shared.app import App
-    from shared.documents.record import Record
-    from shared.documents.run import Rejection, Run
-    from shared.manifest.read import Manifest
 
 
 def finish(app: App, run: Run, state: State | None = None, failure: Failure | None = None) -> None:

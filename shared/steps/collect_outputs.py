@@ -7,35 +7,27 @@ on after it.
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from shared.app import App
 from shared.documents.record import ItemRecord, TaskRecord
-from shared.documents.run import Part
-from shared.outputs.files import LOG_NAMES, StagedFiles, files_of
-from shared.outputs.outcome import at_flow_timeout, judge
+from shared.documents.run import Part, Run
+from shared.outputs.files import LOG_NAMES, Collected, StagedFiles, TaskFiles, files_of
+from shared.outputs.outcome import Outcome, at_flow_timeout, judge
 from shared.outputs.printed import MAX_STREAM_BYTES, MAX_VARS_BYTES, PRINTED, Printed
 from shared.outputs.record_tasks import ended_task
 from shared.parallel import in_parallel
-from shared.plan.round_plan import PART_TASKS
+from shared.plan.round_plan import PART_TASKS, ExpectedRound, ExpectedTask
 from shared.script.build import MARKER, SCRIPT_EXIT_CODES, read_marker
 from shared.storage.results import CopyState
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from azure.batch import models
 
-    from shared.app import App
-    from shared.documents.run import Run
-    from shared.outputs.files import Collected, TaskFiles
-    from shared.outputs.outcome import Outcome
-    from shared.plan.round_plan import ExpectedRound, ExpectedTask
-
 PENDING_PAUSE_SECONDS = 0.5
-
 MANY = 100
-
 _COPIED = "success"
 
 

@@ -2,36 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
+from shared.app import App
 from shared.documents.record import RunProblem
-from shared.documents.run import Outside, TextRead
-from shared.errors import CannotPlan, ManifestError, RunnerError
+from shared.documents.run import Outside, Run, TextRead
+from shared.errors import CannotPlan, ManifestError, Problem, RunnerError
 from shared.log import Stage, tell_bug
+from shared.manifest.read import Manifest
 from shared.manifest.task import IfExists
 from shared.parallel import in_parallel
-from shared.plan.lookups import Needs
+from shared.plan.lookups import Chosen, Needs, Selection
 from shared.plan.planner import expected_round, plan_round, problem_of_task
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-
-    from shared.app import App
-    from shared.documents.run import Run
-    from shared.errors import Problem
-    from shared.manifest.read import Manifest
-    from shared.plan.lookups import Chosen, Selection
-    from shared.plan.round_plan import ExpectedRound, RoundPlan
-    from shared.settings import Settings
+from shared.plan.round_plan import ExpectedRound, RoundPlan
+from shared.settings import Settings
 
 Plan = TypeVar("Plan")
 
 
 MAX_READINGS = 10
-
 MAX_TEXT_BYTES = 128 * 1024
-
 MAX_TEXTS_BYTES = 1024 * 1024
 
 

@@ -6,29 +6,20 @@ written anew. What a run waits for is kept in its metadata, so that a status is 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta
 
-from shared.app import guarded
+from shared.app import App, guarded
 from shared.batch.pools import why_tasks_wait
+from shared.documents.run import ListedRun
 from shared.documents.states import State, Waiting
 from shared.log import Stage
 from shared.outputs.record_tasks import status_of
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import datetime
-
-    from shared.app import App
-    from shared.documents.run import ListedRun
-
 PLACE_TOLD_AGAIN_AFTER = timedelta(minutes=1)
-
 LONG = timedelta(minutes=2)
-
 POOL_TOLD_AGAIN_AFTER = timedelta(minutes=10)
-
 MAX_TOLD = 20
 
 

@@ -7,23 +7,18 @@ complete record all the same.
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from azure.core.exceptions import AzureError
 
+from shared.documents.record import Record
+from shared.documents.run import Run
 from shared.log import Stage, tell
 from shared.manifest.redaction import redacted
 from shared.parallel import in_parallel
-from shared.report.log_ends import READ_BYTES, LogEnd, logs_to_show
+from shared.report.log_ends import READ_BYTES, LogEnd, LogRef, logs_to_show
 from shared.report.page import Report
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from shared.documents.record import Record
-    from shared.documents.run import Run
-    from shared.report.log_ends import LogRef
-    from shared.storage.results import Results
+from shared.storage.results import Results
 
 
 def write_report(results: Results, run: Run, record: Record) -> None:

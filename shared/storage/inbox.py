@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from azure.core import MatchConditions
@@ -12,8 +13,6 @@ from shared.documents.names import is_cancel, is_manifest
 from shared.documents.run import MAX_BYTES, ManifestBlob, manifest_blob
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from azure.storage.blob import ContainerClient, StorageStreamDownloader
 
 _NO_SUCH_RANGE = 416

@@ -15,30 +15,22 @@ from azure.core import MatchConditions
 from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceModifiedError, ResourceNotFoundError
 from azure.storage.blob import ContentSettings
 
-from shared.documents.record import ITEMS_BLOB
+from shared.documents.record import ITEMS_BLOB, Document, Items, Record, Status
+from shared.documents.run import Run
 from shared.errors import TryLater
 from shared.manifest.redaction import redacted
+from shared.masking import Masker
+from shared.report.page import Report
 
 if TYPE_CHECKING:
     from azure.storage.blob import ContainerClient
 
-    from shared.documents.record import Document, Items, Record, Status
-    from shared.documents.run import Run
-    from shared.masking import Masker
-    from shared.report.page import Report
-
 _JSON = ContentSettings(content_type="application/json")
-
 _HTML = ContentSettings(content_type="text/html; charset=utf-8")
-
 _YAML = ContentSettings(content_type="text/yaml; charset=utf-8")
-
 _COPIED = "success"
-
 _REFUSED = (400, 404)
-
 _NO_SUCH_RANGE = 416
-
 _AT_ONCE_OR_NOT_AT_ALL: Mapping[str, Any] = {"retry_total": 0, "connection_timeout": 2, "read_timeout": 2}
 
 

@@ -14,6 +14,7 @@ from azure.core import MatchConditions
 from azure.core.exceptions import ResourceExistsError, ResourceModifiedError, ResourceNotFoundError
 from azure.storage.blob import BlobPrefix, ContentSettings
 
+from shared.documents.record import ItemRecord
 from shared.documents.run import ListedRun, Part, Progress, Run, RunBody
 from shared.errors import RunChanged, RunUnreadable
 from shared.log import Stage, tell
@@ -22,10 +23,7 @@ from shared.parallel import in_parallel
 if TYPE_CHECKING:
     from azure.storage.blob import BlobProperties, ContainerClient
 
-    from shared.documents.record import ItemRecord
-
 _JSON = ContentSettings(content_type="application/json")
-
 _SUFFIX = ".json"
 
 

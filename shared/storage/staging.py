@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -12,22 +13,17 @@ from azure.core import MatchConditions
 from azure.core.exceptions import HttpResponseError, ResourceModifiedError, ResourceNotFoundError
 from azure.storage.blob import ContainerSasPermissions, StorageErrorCode, generate_container_sas
 
-from shared.documents.run import SourceFile, TextRead
+from shared.documents.run import Run, SourceFile, TextRead
 from shared.errors import FilesChanged, TryLater
 from shared.outputs.files import StagedBlob
 from shared.outputs.printed import lines_beginning
 from shared.parallel import in_parallel
+from shared.plan.lookups import BlobAddress
+from shared.plan.round_plan import RoundPlan
+from shared.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from datetime import datetime
-
     from azure.storage.blob import BlobClient, BlobServiceClient, ContainerClient
-
-    from shared.documents.run import Run
-    from shared.plan.lookups import BlobAddress
-    from shared.plan.round_plan import RoundPlan
-    from shared.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -40,17 +36,11 @@ class StagingAccess:
 
 
 CLOCK_SKEW = timedelta(minutes=15)
-
 LONGEST_SAS = timedelta(days=7) - CLOCK_SKEW
-
 MAX_DELETED_AT_ONCE = 256
-
 PORTIONS_AT_ONCE = 4  # a portion may take storage seconds, and more of them at once longer than a request may last
-
 LONGEST_COPY_SECONDS = 60.0
-
 COPY_PAUSE_SECONDS = 0.5
-
 _GONE = {202, 404}
 
 _PENDING, _COPIED = "pending", "success"

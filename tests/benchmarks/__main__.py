@@ -8,8 +8,9 @@ from __future__ import annotations
 import argparse
 import logging
 import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from local.ports import AUTO
 from local.stack import Stack
@@ -18,9 +19,6 @@ from shared.app import collect_garbage_less_often
 from tests.benchmarks import burst, importing, recording, submitting, throughput
 from tests.benchmarks.target import Measured, show, show_heading, write
 from tests.integration.conftest import World
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 Measure = TypeVar("Measure")
 

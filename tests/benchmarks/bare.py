@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 from azure.batch import models
 
 from shared.documents.run import Progress
+from shared.settings import Containers
 
 if TYPE_CHECKING:
     from azure.batch import BatchClient
     from azure.storage.blob import BlobServiceClient, ContainerClient
-
-    from shared.settings import Containers
 
 DOCUMENT = b"x" * 1200  # about as large as a run document, a script or a record
 

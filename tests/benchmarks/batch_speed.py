@@ -9,9 +9,9 @@ from __future__ import annotations
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from azure.batch import BatchClient, models
 from azure.core.credentials import AzureNamedKeyCredential
@@ -19,9 +19,6 @@ from azure.core.credentials import AzureNamedKeyCredential
 from local.batch import ACCOUNT_KEY, ACCOUNT_NAME
 from local.child import Child, Program
 from local.ports import AUTO, Ports
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 CALLS = 1000
 TASKS = 10_000

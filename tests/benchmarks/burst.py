@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import statistics
 import time
+from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING
 
+from local.stack import Stack
 from shared.parallel import AT_ONCE, in_parallel
 from shared.settings import Containers
 from tests.benchmarks.bare import Bare
 from tests.benchmarks.target import Measured, ratio, timed
 from tests.benchmarks.user import PAUSE_SECONDS, User
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from local.stack import Stack
 
 MANIFEST = "commands: [echo hi]"
 

@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
 
 from local.stack_options import REPOSITORY
-from tests.benchmarks.target import medians, ratio
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from tests.benchmarks.target import Measured
+from tests.benchmarks.target import Measured, medians, ratio
 
 SDKS = "import azure.functions, azure.batch, azure.storage.blob, azure.eventgrid"
 LIBRARIES = f"{SDKS}, pydantic, yaml, jinja2"

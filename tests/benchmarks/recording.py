@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 from unittest.mock import patch
 
 from azure.core.pipeline.transport import RequestsTransport
@@ -11,11 +12,7 @@ from shared import record_run
 from shared.events import JobEnded
 from shared.parallel import in_parallel
 from tests.benchmarks.target import Measured, Memory, ratio, timed
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tests.integration.conftest import World
+from tests.integration.conftest import World
 
 MEBIBYTE = 1 << 20
 MOST_DELIVERIES = 100

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -19,15 +21,11 @@ from shared.plan.planner import manifest_of, plan_round
 from shared.plan.round_plan import RoundPlan
 from tests.benchmarks.bare import Bare
 from tests.benchmarks.target import Measured, medians, ratio
+from tests.integration.conftest import World
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from contextlib import AbstractContextManager
-
     from azure.batch import BatchClient
     from azure.storage.blob import ContainerClient
-
-    from tests.integration.conftest import World
 
 SMALL = "commands: [echo hi > a.txt]\noutputFiles: [a.txt]"
 NO_POOL = "none"  # a pool that does not exist: Batch takes its jobs and runs none of them

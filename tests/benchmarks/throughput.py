@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from local.ports import AUTO
 from local.stack import Stack
@@ -12,9 +12,6 @@ from local.stack_options import StackOptions
 from shared.parallel import in_parallel
 from tests.benchmarks.target import Measured, timed
 from tests.benchmarks.user import User
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 TICKS = (5, 15)
 QUOTA = 100

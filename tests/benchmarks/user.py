@@ -6,14 +6,13 @@ import json
 import time
 import urllib.request
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from azure.batch import BatchClient
 from azure.core.credentials import AzureNamedKeyCredential
 from azure.storage.blob import BlobServiceClient
 
-if TYPE_CHECKING:
-    from local.stack import Stack
+from local.stack import Stack
 
 ALL_DEADLINE_SECONDS = 3600
 PAUSE_SECONDS = 0.25

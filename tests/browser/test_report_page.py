@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
@@ -12,9 +14,6 @@ from azure.storage.blob import BlobServiceClient, ContentSettings
 from tests.report_samples import EVIL, SAMPLES, hostile, several_rounds
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
     from playwright.sync_api import Page
 
 PHONE = {"width": 360, "height": 740}

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 import pytest
 
 from shared import clients
 from shared.storage import staging
 from tests.integration.conftest import make_world, services, world
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 __all__ = ["make_world", "services", "world"]
 

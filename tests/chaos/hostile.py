@@ -6,13 +6,11 @@ What they run, if they run, must do no harm to the machine of the tests: no comm
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import yaml
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 LONG = "x" * 1000
 NAMES = (

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from azure.core.exceptions import AzureError
 
 from shared import poll_runs, record_run, submit_run
+from shared.app import App
 from shared.documents.names import results_folder
 from shared.documents.states import State
 from shared.errors import TryLater
+from shared.events import JobEnded
 from tests.chaos.wire import Death, Wire, process
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from shared.app import App
-    from shared.events import JobEnded
-    from tests.integration.conftest import World
+from tests.integration.conftest import World
 
 MAX_TICKS = 200
 TICK = timedelta(seconds=65)

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import pytest
 from azure.core.exceptions import ClientAuthenticationError, HttpResponseError
 from azure.storage.blob import ContainerClient
 
 from tests.chaos.lives import Host
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tests.integration.conftest import World
+from tests.integration.conftest import World
 
 SECRET = "s3cr3t-value-of-a-setting"
 PRINTS_A_SECRET = """

@@ -8,20 +8,16 @@ from __future__ import annotations
 import itertools
 import random
 import threading
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from tests.chaos.lives import Ended, Host
 from tests.chaos.stories import FAN_OUT, GRAPH, ONE_TASK, WRONG
 from tests.chaos.wire import Fault, Wire
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from pathlib import Path
-
-    from tests.integration.conftest import World
+from tests.integration.conftest import World
 
 AT_ONCE = 6
 SEED = 5

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import queue
 import random
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from azure.core.exceptions import AzureError
@@ -15,15 +16,10 @@ from azure.core.exceptions import AzureError
 from shared import poll_runs, record_run, submit_run
 from shared.app import App
 from shared.errors import TryLater
+from shared.events import JobEnded
 from tests.chaos.lives import TICK, Ended
 from tests.chaos.stories import GRAPH, ONE_TASK, WRONG
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-    from pathlib import Path
-
-    from shared.events import JobEnded
-    from tests.integration.conftest import World
+from tests.integration.conftest import World
 
 TIMES = 3
 AT_ONCE = 8

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import logging
 import resource
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from tests.chaos.hostile import attacks
 from tests.chaos.lives import Host
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from tests.integration.conftest import World
+from tests.integration.conftest import World
 
 BATCH = 50
 ALL = 2_000

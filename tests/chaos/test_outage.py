@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from azure.core.exceptions import ServiceRequestError
 
 from shared import poll_runs, record_run
+from shared.app import App
+from shared.documents.run import ListedRun, Progress
+from shared.events import JobEnded
 from shared.storage.runs import RunStore
 from tests.chaos.lives import Ended
 from tests.chaos.stories import ONE_TASK
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from pathlib import Path
-
-    from shared.app import App
-    from shared.documents.run import ListedRun, Progress
-    from shared.events import JobEnded
-    from tests.integration.conftest import World
+from tests.integration.conftest import World
 
 RUNS = 5
 HOUR = timedelta(hours=1)

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import json
 import urllib.request
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from shared.documents.names import dropped_at
 from tests.chaos.lives import Ended, Host
 from tests.chaos.stories import FAN_OUT, GATED, GRAPH, ONE_TASK
+from tests.integration.conftest import World
 from tests.waiting import wait_for
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-
-    from tests.integration.conftest import World
 
 DROPPERS = 4
 SICK = (

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from azure.core.exceptions import ResourceNotFoundError
@@ -22,10 +23,6 @@ from tests.chaos.lives import Ended, Host
 from tests.chaos.stories import GATED, GRAPH, ONE_TASK
 from tests.conftest import unavailable
 from tests.integration.conftest import World
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 SEED = 5
 

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from azure.core.exceptions import ServiceResponseError
 
 from shared.app import App
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from shared.events import JobEnded
-    from tests.integration.conftest import Outbox, World
+from shared.events import JobEnded
+from tests.integration.conftest import Outbox, World
 
 Answer = TypeVar("Answer")
 

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from azure.storage.blob import BlobServiceClient, ContainerClient
 
+from local.stack import Stack
 from shared.documents.names import results_folder, run_id
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from local.stack import Stack
 
 WAIT_SECONDS = 90.0
 

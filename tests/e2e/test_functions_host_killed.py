@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from azure.storage.blob import BlobServiceClient
@@ -10,9 +10,6 @@ from azure.storage.blob import BlobServiceClient
 from local.ports import AUTO
 from local.stack import Stack
 from local.stack_options import StackOptions
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from __future__ import annotations
 import contextlib
 import json
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from azure.batch.models import BatchTaskState
@@ -24,13 +24,9 @@ from local.stack_options import StackOptions
 from shared.app import App
 from shared.settings import Settings
 from tests.conftest import require_azurite
+from tests.e2e.conftest import DroppedRun
 from tests.expected import MANIFESTS, differences, expected_of, manifest_of, manifests
 from tests.waiting import wait_for
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tests.e2e.conftest import DroppedRun
 
 ROOT = Path(__file__).parents[2]
 STORAGE = ROOT / "tests" / "fixtures" / "storage"

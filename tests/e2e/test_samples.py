@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from azure.storage.blob import BlobServiceClient
 
 from local.__main__ import main
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tests.e2e.conftest import DroppedRun
+from tests.e2e.conftest import DroppedRun
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 MANIFESTS = sorted(path for path in SAMPLES.iterdir() if path.suffix in (".yaml", ".json"))

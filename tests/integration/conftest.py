@@ -6,9 +6,10 @@ import itertools
 import json
 import time
 import urllib.request
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from azure.storage.blob import BlobServiceClient
@@ -20,13 +21,9 @@ from local.stack_options import StackOptions
 from shared import poll_runs, record_run, submit_run
 from shared.app import App
 from shared.documents.names import results_folder, run_id
+from shared.events import JobEnded
 from shared.settings import Settings
 from tests.conftest import unavailable
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from shared.events import JobEnded
 
 _numbers = itertools.count(1)
 

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import http.server
 import threading
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import pytest
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 @pytest.fixture

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 from azure.core.pipeline.transport import RequestsTransport
@@ -13,11 +14,7 @@ from shared import poll_runs, submit_run
 from shared.batch.client import Batch
 from shared.batch.job import MAX_CHUNK_TASKS
 from shared.batch.pools import Pool
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from tests.integration.conftest import World
+from tests.integration.conftest import World
 
 ONE_TASK = "commands: [echo hi | tee a.txt]\noutputFiles: [a.txt]"
 SUBMIT = {

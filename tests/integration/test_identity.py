@@ -12,6 +12,7 @@ import json
 import os
 import socket
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -35,8 +36,6 @@ from tests.integration.identity import CLIENT_ID, IDENTITY_HEADER, Certificate, 
 from tests.waiting import wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from azure.storage.blob import BlobServiceClient
 
 CONTAINERS = ("inbox", "runs", "staging", "results", "namespaces")

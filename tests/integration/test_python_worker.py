@@ -12,19 +12,16 @@ import os
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from infra.package import build
+from local.stack import Stack
 from tests.conftest import unavailable
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from local.stack import Stack
-    from tests.integration.conftest import World
+from tests.integration.conftest import World
 
 WORKER = Path(__file__).parents[1] / "fixtures" / "python_worker.py"
 TICK = {"Schedule": {"AdjustForDST": True}, "ScheduleStatus": None, "IsPastDue": False}

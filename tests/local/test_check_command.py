@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import json
 import socket
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from local.__main__ import main
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.fixture

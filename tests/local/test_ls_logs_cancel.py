@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import httpx
 import pytest
 
 from local.__main__ import main
+from local.runs.refs import RunRef
 from local.runs.stack_runs import StackRuns
+from local.stack import Stack
 from tests.waiting import wait_for
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from local.runs.refs import RunRef
-    from local.stack import Stack
 
 COMMANDS = ["ls", "logs", "cancel"]
 

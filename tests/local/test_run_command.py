@@ -12,7 +12,7 @@ import struct
 import subprocess
 import sys
 import termios
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from azure.storage.blob import BlobServiceClient
@@ -22,9 +22,6 @@ from local.stack import Stack
 from local.stack_options import StackOptions
 from tests.conftest import require_azurite
 from tests.waiting import wait_for
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 BROKEN_PROXY = "http://127.0.0.1:1"
 

@@ -9,15 +9,10 @@ import argparse
 import logging
 import sys
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
 
-from tests.simulation.day import Day, Options
+from tests.simulation.day import Day, Options, Seen
 from tests.simulation.judgement import problems
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from tests.simulation.day import Seen
 
 PERCENTILES = (50, 90, 99, 100)
 

@@ -7,6 +7,8 @@ is counted by its name in the specification, and again if it is refused; `before
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import datetime
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
@@ -15,20 +17,14 @@ from azure.core.exceptions import HttpResponseError
 
 from local.batch.errors import BatchError
 from local.batch.machine.account import Account
+from local.batch.machine.commands import Command
 from local.batch.machine.limits import Limits
-from local.batch.models.job import JobCreate, JobState, JobUpdate
+from local.batch.models.job import Job, JobCreate, JobState, JobUpdate
 from local.batch.models.pool import PoolCreate
-from local.batch.models.task import TaskCreate
+from local.batch.models.task import Task, TaskCreate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from datetime import datetime
-
     from azure.core.rest import HttpRequest
-
-    from local.batch.machine.commands import Command
-    from local.batch.models.job import Job
-    from local.batch.models.task import Task
 
 PAGE = 1000
 T = TypeVar("T")

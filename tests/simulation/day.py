@@ -11,20 +11,22 @@ from __future__ import annotations
 import json
 import random
 from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import Any, Self, cast
 from unittest.mock import patch
 
 from azure.core.exceptions import ServiceRequestError
 
 from local.batch.failures import FailureCode
-from local.batch.machine.commands import LoseNode, RunTask, StopTask, TaskEnd, TaskRun
+from local.batch.machine.commands import Command, LoseNode, RunTask, StopTask, TaskEnd, TaskRun
 from local.batch.models.pool import NodeState
 from shared import poll_runs, record_run, submit_run
 from shared.app import App
 from shared.batch.client import Batch
 from shared.documents.names import run_id
+from shared.events import JobEnded
 from shared.masking import Masker
 from shared.settings import Settings
 from shared.storage.inbox import Inbox
@@ -33,14 +35,7 @@ from shared.storage.runs import PartStore, RunStore
 from shared.storage.staging import Staging
 from tests.simulation.batch_account import BatchAccount
 from tests.simulation.clock import Clock
-from tests.simulation.storage import Storage
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from local.batch.machine.commands import Command
-    from shared.events import JobEnded
-    from tests.simulation.storage import Blob
+from tests.simulation.storage import Blob, Storage
 
 START = datetime(2026, 11, 22, tzinfo=UTC)
 POOL = "pool1"

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tests.simulation.day import Day
+from tests.simulation.day import Day
 
 CALLS_OF_A_ROUND = (
     "Jobs_CreateJob",

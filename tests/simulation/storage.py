@@ -10,9 +10,11 @@ from __future__ import annotations
 import base64
 import itertools
 from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, Never
+from typing import Any, Never
 from urllib.parse import unquote
 
 from azure.core import MatchConditions
@@ -22,10 +24,6 @@ from azure.core.exceptions import (
     ResourceModifiedError,
     ResourceNotFoundError,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-    from datetime import datetime
 
 LIST_PAGE = 5000
 _ETAGS = itertools.count(1)

@@ -11,19 +11,15 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
+from shared.documents.run import Run
 from shared.plan.planner import manifest_of, plan_round
 from shared.plan.round_plan import RoundPlan
 from shared.settings import Settings
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from shared.documents.run import Run
 
 ROOT = Path(__file__).parents[2]
 DOCUMENT = (ROOT / "docs" / "deploy.md").read_text()

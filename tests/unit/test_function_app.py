@@ -16,8 +16,8 @@ print(json.dumps(bindings, default=str))
 
 IMPORT_ALL = """
 import importlib, pkgutil, sys, shared
-for module in pkgutil.iter_modules(shared.__path__):
-    importlib.import_module("shared." + module.name)
+for module in pkgutil.walk_packages(shared.__path__, "shared."):
+    importlib.import_module(module.name)
 print([name for name in sys.modules if name.split(".")[0] == "local"])
 """
 

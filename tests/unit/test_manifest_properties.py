@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -13,12 +14,7 @@ from shared.manifest.inputs import Input
 from shared.manifest.read import Flow, Manifest, Task, read_manifest
 from shared.manifest.task import FilesOfTask, ForeachFile, NamespaceFiles, Retry
 from shared.manifest.task_runner import RUNNER_TYPE, BlobStorage, IdentityReference, Registry, TaskRunner
-from shared.manifest.types import Unsupported
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from shared.manifest.types import Properties
+from shared.manifest.types import Properties, Unsupported
 
 
 class Row(NamedTuple):

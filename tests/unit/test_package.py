@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import zipfile
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from infra.package import ROOT, build, main, published_files
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 APP = ("function_app.py", "host.json", "requirements.txt", "shared")
 LARGEST = 1_000_000

@@ -3,31 +3,25 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from itertools import groupby
-from typing import TYPE_CHECKING
 
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from shared.documents.record import ItemRecord, OutputFile, Outputs, TaskRecord
-from shared.documents.run import Outside, SourceFile, TextRead
+from shared.documents.run import Outside, Run, SourceFile, TextRead
 from shared.documents.states import State
 from shared.errors import ManifestError
+from shared.manifest.read import Manifest
 from shared.outputs.record_tasks import fan_out_record, no_items
 from shared.plan.lookups import Needs
 from shared.plan.planner import manifest_of, plan_round
 from shared.plan.rendering import _NOT_KNOWN_YET
-from shared.plan.round_plan import RoundPlan
+from shared.plan.round_plan import PlannedTask, RoundPlan
 from shared.steps.prepare_round import MAX_READINGS
 from tests.generated_manifests import NAMESPACE, NAMESPACE_FILES, mangled, runnable_flows
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from shared.documents.run import Run
-    from shared.manifest.read import Manifest
-    from shared.plan.round_plan import PlannedTask
 
 EXAMPLES = hypothesis_settings(
     deadline=None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPMethod
 from typing import TYPE_CHECKING
@@ -16,19 +17,15 @@ from local.batch.api import routes_files, routes_jobs, routes_nodes, routes_pool
 from local.batch.api.auth import SignedRequest, verify
 from local.batch.api.call import Call, json_response
 from local.batch.api.error_body import error_body
+from local.batch.api.faults import Fault, FaultList
+from local.batch.api.operation import Operation
 from local.batch.api.request_rules import check_request
 from local.batch.api.routes_local import LocalApi
 from local.batch.errors import BatchError, ErrorCode
-from local.batch.service import utc_now
+from local.batch.service import BatchService, utc_now
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from starlette.requests import Request
-
-    from local.batch.api.faults import Fault, FaultList
-    from local.batch.api.operation import Operation
-    from local.batch.service import BatchService
 
 OPERATIONS: Sequence[Operation] = (
     *routes_jobs.OPERATIONS,

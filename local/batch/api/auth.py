@@ -8,17 +8,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
 from local.batch.api.bearer import verify_token
 from local.batch.errors import BatchError, ErrorCode
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
 
 ACCOUNT_NAME = "devbatchaccount1"
 """The name of the one account that every local Batch service has."""

@@ -10,12 +10,10 @@ from __future__ import annotations
 
 import base64
 import json
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import Any
 
 from local.batch.errors import BatchError, ErrorCode
-
-if TYPE_CHECKING:
-    from datetime import datetime
 
 AUDIENCES = ("https://batch.core.windows.net/", "https://batch.core.windows.net")
 ISSUERS = ("https://sts.windows.net/", "https://login.microsoftonline.com/")

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from starlette.responses import Response
 
-from local.batch.api.conditions import check_conditions
-from local.batch.api.odata import EntityQuery, ListQuery
+from local.batch.api.conditions import Version, check_conditions
+from local.batch.api.odata import EntityQuery, Listed, ListQuery
 from local.batch.errors import BatchError, ErrorCode, invalid_property, invalid_query
 from local.batch.models.common import EMPTY_METADATA_KEY
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-    from local.batch.api.conditions import Version
-    from local.batch.api.odata import Listed
-    from local.batch.service import BatchService
+from local.batch.service import BatchService
 
 M = TypeVar("M", bound=BaseModel)
 Entity = TypeVar("Entity", bound="Listed")

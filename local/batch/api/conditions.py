@@ -6,16 +6,12 @@ https://learn.microsoft.com/rest/api/batchservice/batch-status-and-error-codes
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from email.utils import format_datetime, parsedate_to_datetime
-from typing import TYPE_CHECKING
 
 from local.batch.errors import BatchError, ErrorCode
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import datetime
 
 _ANY = "*"
 

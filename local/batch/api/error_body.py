@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from local.batch.errors import BatchError
 from local.batch.models.common import time_text
-
-if TYPE_CHECKING:
-    from local.batch.errors import BatchError
 
 
 def error_body(error: BatchError, request_id: str) -> dict[str, Any]:

@@ -6,17 +6,14 @@ https://learn.microsoft.com/rest/api/batchservice/odata-filters-in-batch
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
 
 from local.batch.models.job import JobState
 from local.batch.models.node_task import NodeTaskState, TaskResult
 from local.batch.models.pool import AllocationState, NodeState, PoolState
 from local.batch.models.task import TaskState
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 EQUALITY = frozenset({"eq", "ne"})
 COMPARISON = EQUALITY | {"ge", "gt", "le", "lt"}

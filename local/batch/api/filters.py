@@ -12,13 +12,10 @@ import operator
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from local.batch.api.filterable import Filterable, PropertyType
-from local.batch.errors import invalid_query
-
-if TYPE_CHECKING:
-    from local.batch.errors import BatchError
+from local.batch.errors import BatchError, invalid_query
 
 Filter = Callable[[object], bool]
 Literal = str | int | bool | datetime

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import Protocol, TypeVar
 from urllib.parse import urlencode
 
 from local.batch.api.filterable import FILTERABLE
@@ -12,9 +13,6 @@ from local.batch.api.request_rules import is_integer
 from local.batch.api.views import PROPERTIES
 from local.batch.errors import BatchError, ErrorCode, invalid_query
 from local.batch.models.common import key_of
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
 
 LARGEST_PAGE = 1000
 _SKIP_TOKEN = "$skiptoken"  # noqa: S105 - a query parameter's name

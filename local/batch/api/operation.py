@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from local.batch.api.call import Call
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from starlette.responses import Response
-
-    from local.batch.api.call import Call
 
 
 @dataclass(frozen=True)

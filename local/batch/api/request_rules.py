@@ -6,14 +6,10 @@ https://learn.microsoft.com/rest/api/batchservice/common-parameters-and-headers
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
+from local.batch.api.call import Call
 from local.batch.errors import BatchError, ErrorCode, invalid_query
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from local.batch.api.call import Call
 
 MAX_BODY_BYTES = 1_048_576
 API_VERSIONS = frozenset(

@@ -4,28 +4,24 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import format_datetime
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from starlette.responses import Response, StreamingResponse
 
+from local.batch.api.call import Call
 from local.batch.api.conditions import Version
 from local.batch.api.operation import Operation
 from local.batch.errors import BatchError, ErrorCode
 from local.batch.machine.retention import files_expire_at
 from local.batch.node.directories import TaskDirectories, task_root
-from local.batch.node.task_files import DEFAULT_CONTENT_TYPE, describe, find_file, list_files, remove
+from local.batch.node.task_files import DEFAULT_CONTENT_TYPE, TaskFile, describe, find_file, list_files, remove
 from local.batch.service import utc_now
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from local.batch.api.call import Call
-    from local.batch.node.task_files import TaskFile
 
 CHUNK_BYTES = 1 << 16
 _RANGE = re.compile(r"bytes=(\d+)-(\d*)")

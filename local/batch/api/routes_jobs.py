@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from local.batch.api.call import Call
 from local.batch.api.conditions import Version
 from local.batch.api.operation import Operation
 from local.batch.api.views import job_on_node_view, job_view, task_counts_view
 from local.batch.models.job import (
     DisableOptions,
+    Job,
     JobCreate,
     JobReplace,
     JobUpdate,
@@ -17,9 +19,6 @@ from local.batch.models.job import (
 
 if TYPE_CHECKING:
     from starlette.responses import Response
-
-    from local.batch.api.call import Call
-    from local.batch.models.job import Job
 
 
 def create_job(call: Call) -> Response:

@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError
@@ -24,13 +25,10 @@ from local.batch.models.common import BatchModel
 from local.batch.models.pool import NodeError, NodeState
 from local.batch.node.blob_naming import BlobNaming
 from local.batch.node.faults import NodeFaultList
+from local.batch.service import BatchService
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
     from starlette.requests import Request
-
-    from local.batch.service import BatchService
 
 M = TypeVar("M", bound=BaseModel)
 

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from local.batch.api.call import Call
 from local.batch.api.conditions import Version
 from local.batch.api.operation import Operation
 from local.batch.api.views import pool_view
 from local.batch.machine.pool_rules import check_packages, check_pool, check_update
-from local.batch.models.pool import PoolCreate, PoolReplace, PoolResize, PoolUpdate
+from local.batch.models.pool import Pool, PoolCreate, PoolReplace, PoolResize, PoolUpdate
 
 if TYPE_CHECKING:
     from starlette.responses import Response
-
-    from local.batch.api.call import Call
-    from local.batch.models.pool import Pool
 
 
 def create_pool(call: Call) -> Response:

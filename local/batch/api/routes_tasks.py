@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from local.batch.api.call import json_response
+from local.batch.api.call import Call, json_response
 from local.batch.api.conditions import Version
 from local.batch.api.error_body import error_body
 from local.batch.api.operation import Operation
@@ -17,8 +17,6 @@ from local.batch.models.task import Task, TaskCreate, TaskReplace
 
 if TYPE_CHECKING:
     from starlette.responses import Response
-
-    from local.batch.api.call import Call
 
 MAX_TASKS_PER_COLLECTION = 100
 

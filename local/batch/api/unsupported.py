@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
+from local.batch.api.call import Call
 from local.batch.api.operation import Operation
 from local.batch.errors import not_implemented
-
-if TYPE_CHECKING:
-    from local.batch.api.call import Call
 
 _NODE = "/pools/{pool_id}/nodes/{node_id}"
 _SCHEDULE = "/jobschedules/{job_schedule_id}"

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import Any
 
-from local.batch.models.job import Job
+from local.batch.api.supported_images import SupportedImage
+from local.batch.machine.state import NodeWork
+from local.batch.models.common import BatchModel
+from local.batch.models.job import Job, JobOnNode
 from local.batch.models.pool import Node, Pool
 from local.batch.models.task import Task, TaskState
 from local.batch.node.directories import task_root
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from local.batch.api.supported_images import SupportedImage
-    from local.batch.machine.state import NodeWork
-    from local.batch.models.common import BatchModel
-    from local.batch.models.job import JobOnNode
 
 _NODE_COUNTS = (
     "creating",

@@ -6,9 +6,10 @@ be stored. Time passes by calling `advance` no later than `next_alarm` says.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
+from datetime import datetime
 
-from local.batch.machine.commands import PreparationRun, ReleaseRun, StartTaskRun, TaskRun
+from local.batch.machine.commands import Command, PreparationRun, ReleaseRun, Run, StartTaskRun, TaskEnd, TaskRun
 from local.batch.machine.job_nodes import JobNodes
 from local.batch.machine.jobs import Jobs
 from local.batch.machine.limits import Limits
@@ -16,19 +17,12 @@ from local.batch.machine.nodes import Nodes
 from local.batch.machine.pools import Pools
 from local.batch.machine.runs import Runs
 from local.batch.machine.start_tasks import StartTasks
-from local.batch.machine.state import AlarmKind, Moments, State
+from local.batch.machine.state import Alarm, AlarmKind, Moments, ResourceKey, State
 from local.batch.machine.tasks import Tasks
 from local.batch.models.common import key_of
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from datetime import datetime
-
-    from local.batch.machine.commands import Command, Run, TaskEnd
-    from local.batch.machine.state import Alarm, ResourceKey
-    from local.batch.models.job import Job
-    from local.batch.models.pool import Pool
-    from local.batch.models.task import Task
+from local.batch.models.job import Job
+from local.batch.models.pool import Pool
+from local.batch.models.task import Task
 
 
 class Account:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import datetime
 
 from local.batch.failures import FailureCode, Phase, phase_of
+from local.batch.machine.commands import TaskEnd
+from local.batch.models.common import FailureInfo
 from local.batch.models.node_task import NodeTaskExecutionInfo, NodeTaskState, TaskResult
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from local.batch.machine.commands import TaskEnd
-    from local.batch.models.common import FailureInfo
 
 
 def has_retries_left(limit: int, retry_count: int) -> bool:

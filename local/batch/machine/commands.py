@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from local.batch.models.common import FailureInfo
-    from local.batch.models.job import Job
-    from local.batch.models.node_task import ContainerExecutionInfo, NodeTask
-    from local.batch.models.pool import Pool
+from local.batch.models.common import FailureInfo
+from local.batch.models.job import Job
+from local.batch.models.node_task import ContainerExecutionInfo, NodeTask
+from local.batch.models.pool import Pool
 
 
 @dataclass(frozen=True)

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
 
 from local.batch.models.common import key_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from local.batch.models.task import TaskDependencies
+from local.batch.models.task import TaskDependencies
 
 
 class Dependencies:

@@ -6,13 +6,9 @@ https://learn.microsoft.com/rest/api/batchservice/tasks/create-task#exitconditio
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from local.batch.failures import Phase, phase_of
-from local.batch.models.task import DependencyAction, ExitConditions, ExitOptions, JobAction
-
-if TYPE_CHECKING:
-    from local.batch.models.task import Task, TaskExecutionInfo
+from local.batch.models.task import DependencyAction, ExitConditions, ExitOptions, JobAction, Task, TaskExecutionInfo
 
 
 @dataclass(frozen=True)

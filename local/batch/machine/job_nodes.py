@@ -5,25 +5,19 @@ https://learn.microsoft.com/azure/batch/batch-job-prep-release
 
 from __future__ import annotations
 
+from datetime import timedelta
 from enum import Enum, auto
-from typing import TYPE_CHECKING
 
 from local.batch.errors import BatchError, ErrorCode
 from local.batch.failures import FailureCode
 from local.batch.machine.attempts import begun, begun_again, ended, has_retries_left, shall_retry
 from local.batch.machine.commands import PreparationRun, ReleaseRun, RunTask, StopTask, TaskEnd
 from local.batch.machine.job_states import ENDED_STATES
-from local.batch.machine.state import AlarmKind
+from local.batch.machine.state import AlarmKind, State
 from local.batch.models.common import FOR_EVER, key_of
-from local.batch.models.job import JobOnNode
+from local.batch.models.job import Job, JobOnNode, JobPreparationTask, JobReleaseTask
+from local.batch.models.node_task import NodeTaskExecutionInfo
 from local.batch.models.pool import NodeState
-
-if TYPE_CHECKING:
-    from datetime import timedelta
-
-    from local.batch.machine.state import State
-    from local.batch.models.job import Job, JobPreparationTask, JobReleaseTask
-    from local.batch.models.node_task import NodeTaskExecutionInfo
 
 
 class Readiness(Enum):

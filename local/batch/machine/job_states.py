@@ -5,13 +5,8 @@ https://learn.microsoft.com/rest/api/batchservice/jobs and …/batch-status-and-
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from local.batch.errors import BatchError, ErrorCode
-from local.batch.models.job import JobState
-
-if TYPE_CHECKING:
-    from local.batch.models.job import Job
+from local.batch.models.job import Job, JobState
 
 ENDED_STATES = frozenset({JobState.TERMINATING, JobState.COMPLETED, JobState.DELETING})
 

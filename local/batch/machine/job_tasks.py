@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from local.batch.machine.dependencies import Dependencies
 from local.batch.machine.exit_conditions import exit_actions
 from local.batch.machine.ready_tasks import ReadyTasks
 from local.batch.models.common import key_of
-from local.batch.models.task import ON_NODE, DependencyAction, TaskState
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from local.batch.models.task import Task
+from local.batch.models.task import ON_NODE, DependencyAction, Task, TaskState
 
 
 class JobTasks:

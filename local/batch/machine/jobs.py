@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from local.batch.errors import BatchError, ErrorCode, invalid_property, not_implemented
 from local.batch.machine.commands import RemoveTaskDirectory, StopTask, TaskRun
+from local.batch.machine.job_nodes import JobNodes
 from local.batch.machine.job_states import ENDED_STATES, require_not_deleting, require_open
-from local.batch.machine.state import AlarmKind
+from local.batch.machine.state import AlarmKind, State
 from local.batch.machine.task_moves import active_again
 from local.batch.machine.task_rules import check_node_task
 from local.batch.models.common import FOR_EVER, key_of
@@ -22,12 +21,7 @@ from local.batch.models.job import (
     JobUpdate,
     TerminateReason,
 )
-from local.batch.models.task import Ending, TaskState
-
-if TYPE_CHECKING:
-    from local.batch.machine.job_nodes import JobNodes
-    from local.batch.machine.state import State
-    from local.batch.models.task import Task
+from local.batch.models.task import Ending, Task, TaskState
 
 _PASSES_TO = {
     JobState.TERMINATING: JobState.COMPLETED,

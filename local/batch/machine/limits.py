@@ -6,15 +6,11 @@ Both can be changed while the service runs; they hold from the next request on.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from pydantic import Field
 
 from local.batch.models.common import BatchModel, ResourceId, key_of
-from local.batch.models.pool import ResizeError
-
-if TYPE_CHECKING:
-    from local.batch.models.pool import Pool
+from local.batch.models.pool import Pool, ResizeError
 
 DEFAULT_ACTIVE_JOB_QUOTA = 300
 """Accounts have 100 to 300 at first: https://learn.microsoft.com/azure/batch/batch-quota-limit."""

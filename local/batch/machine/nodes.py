@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
 
 from local.batch.errors import BatchError, ErrorCode
 from local.batch.machine.commands import LoseNode
-from local.batch.machine.start_tasks import in_state
+from local.batch.machine.job_nodes import JobNodes
+from local.batch.machine.runs import Runs
+from local.batch.machine.start_tasks import StartTasks, in_state
+from local.batch.machine.state import State
 from local.batch.models.common import key_of
-from local.batch.models.pool import Node, NodeState
-
-if TYPE_CHECKING:
-    from local.batch.machine.job_nodes import JobNodes
-    from local.batch.machine.runs import Runs
-    from local.batch.machine.start_tasks import StartTasks
-    from local.batch.machine.state import State
-    from local.batch.models.pool import NodeError, Pool
+from local.batch.models.pool import Node, NodeError, NodeState, Pool
 
 
 class Nodes:

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from local.batch.errors import BatchError, ErrorCode, invalid_property, not_implemented
-
-if TYPE_CHECKING:
-    from local.batch.models.pool import Pool, PoolCreate, PoolReplace, PoolUpdate
+from local.batch.models.pool import Pool, PoolCreate, PoolReplace, PoolUpdate
 
 _CHANGED_ONLY_WITHOUT_NODES = (
     "display_name",

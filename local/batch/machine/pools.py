@@ -2,34 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from local.batch.errors import BatchError, ErrorCode
 from local.batch.machine.commands import RemoveNode
+from local.batch.machine.job_nodes import JobNodes
+from local.batch.machine.jobs import Jobs
 from local.batch.machine.nodes import new_node
-from local.batch.machine.start_tasks import in_state
-from local.batch.machine.state import AlarmKind
+from local.batch.machine.start_tasks import StartTasks, in_state
+from local.batch.machine.state import AlarmKind, State
 from local.batch.models.common import key_of
+from local.batch.models.job import Job
 from local.batch.models.pool import (
     AllocationState,
+    Node,
     NodeDeallocationOption,
     NodeState,
     Pool,
+    PoolCreate,
     PoolIdentity,
+    PoolReplace,
+    PoolResize,
     PoolState,
+    PoolUpdate,
     ResizeError,
     UserAssignedIdentity,
 )
-from local.batch.models.task import Ending
-
-if TYPE_CHECKING:
-    from local.batch.machine.job_nodes import JobNodes
-    from local.batch.machine.jobs import Jobs
-    from local.batch.machine.start_tasks import StartTasks
-    from local.batch.machine.state import State
-    from local.batch.models.job import Job
-    from local.batch.models.pool import Node, PoolCreate, PoolReplace, PoolResize, PoolUpdate
-    from local.batch.models.task import Task
+from local.batch.models.task import Ending, Task
 
 _BOOTS_AGAIN = frozenset({NodeState.IDLE, NodeState.WAITING_FOR_START_TASK, NodeState.START_TASK_FAILED})
 """The states from which a node comes back by itself; it stays in others that it was put into."""

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import datetime
 
 from local.batch.models.common import FOR_EVER
-from local.batch.models.task import TaskState
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from local.batch.models.task import Task
+from local.batch.models.task import Task, TaskState
 
 
 def files_expire_at(task: Task) -> datetime | None:

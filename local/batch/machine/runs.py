@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from local.batch.failures import FailureCode
 from local.batch.machine.attempts import has_retries_left, shall_retry
-from local.batch.machine.commands import RemoveTaskDirectory, RunTask, TaskEnd, TaskRun
+from local.batch.machine.commands import PreparationRun, RemoveTaskDirectory, RunTask, TaskEnd, TaskRun
 from local.batch.machine.exit_conditions import exit_actions
-from local.batch.machine.job_nodes import Readiness
+from local.batch.machine.job_nodes import JobNodes, Readiness
+from local.batch.machine.jobs import Jobs
 from local.batch.machine.retention import files_expire_at
-from local.batch.machine.scheduler import Candidate, next_assignment
-from local.batch.machine.state import AlarmKind
+from local.batch.machine.scheduler import Assignment, Candidate, next_assignment
+from local.batch.machine.state import AlarmKind, State
 from local.batch.machine.task_moves import active_again, completed, requeued, waiting_for_retry
 from local.batch.models.common import FOR_EVER, key_of
-from local.batch.models.job import JobState, TaskFailureMode, TerminateReason
-from local.batch.models.pool import NodeState, PoolState
-from local.batch.models.task import Ending, JobAction, NodeInfo, TaskState
-
-if TYPE_CHECKING:
-    from local.batch.machine.commands import PreparationRun
-    from local.batch.machine.job_nodes import JobNodes
-    from local.batch.machine.jobs import Jobs
-    from local.batch.machine.scheduler import Assignment
-    from local.batch.machine.state import State
-    from local.batch.models.job import Job
-    from local.batch.models.pool import Pool
-    from local.batch.models.task import Task
+from local.batch.models.job import Job, JobState, TaskFailureMode, TerminateReason
+from local.batch.models.pool import NodeState, Pool, PoolState
+from local.batch.models.task import Ending, JobAction, NodeInfo, Task, TaskState
 
 
 class Runs:

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from local.batch.models.job import UNLIMITED_PARALLEL_TASKS
+from local.batch.machine.job_tasks import JobTasks
+from local.batch.models.job import UNLIMITED_PARALLEL_TASKS, Job
 from local.batch.models.pool import NodeFillType
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from local.batch.machine.job_tasks import JobTasks
-    from local.batch.models.job import Job
-    from local.batch.models.task import Task
+from local.batch.models.task import Task
 
 CREATION_TIME_ORDER = "creationtime"
 

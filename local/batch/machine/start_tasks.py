@@ -5,18 +5,12 @@ https://learn.microsoft.com/azure/batch/nodes-and-pools#start-task
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from local.batch.machine.attempts import begun, begun_again, ended, has_retries_left, shall_retry
-from local.batch.machine.commands import RunTask, StartTaskRun
+from local.batch.machine.commands import RunTask, StartTaskRun, TaskEnd
+from local.batch.machine.state import State
 from local.batch.models.common import key_of
-from local.batch.models.pool import NodeState
-
-if TYPE_CHECKING:
-    from local.batch.machine.commands import TaskEnd
-    from local.batch.machine.state import State
-    from local.batch.models.node_task import NodeTaskExecutionInfo, StartTask
-    from local.batch.models.pool import Node, Pool
+from local.batch.models.node_task import NodeTaskExecutionInfo, StartTask
+from local.batch.models.pool import Node, NodeState, Pool
 
 
 class StartTasks:

@@ -4,25 +4,19 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
-from typing import TYPE_CHECKING
 
 from local.batch.errors import BatchError, ErrorCode
+from local.batch.machine.commands import Command
 from local.batch.machine.job_tasks import JobTasks
+from local.batch.machine.limits import Limits
 from local.batch.models.common import key_of
-from local.batch.models.job import JobState
-from local.batch.models.task import ON_NODE, TaskState
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from local.batch.machine.commands import Command
-    from local.batch.machine.limits import Limits
-    from local.batch.models.job import Job
-    from local.batch.models.pool import Pool
-    from local.batch.models.task import Task
+from local.batch.models.job import Job, JobState
+from local.batch.models.pool import Pool
+from local.batch.models.task import ON_NODE, Task, TaskState
 
 TICKS_PER_SECOND = 10_000_000
 EPOCH_OF_TICKS = datetime(1, 1, 1, tzinfo=UTC)

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import datetime
 
 from local.batch.machine.attempts import failure_of
+from local.batch.machine.commands import TaskEnd
 from local.batch.models.node_task import TaskResult
-from local.batch.models.task import TaskExecutionInfo, TaskState
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from local.batch.machine.commands import TaskEnd
-    from local.batch.models.task import Task
+from local.batch.models.task import Task, TaskExecutionInfo, TaskState
 
 
 def active_again(task: Task, now: datetime) -> Task:

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
 
 from local.batch.errors import BatchError, ErrorCode, invalid_property, not_implemented
 from local.batch.models.common import key_of
-from local.batch.models.job import TaskFailureMode
-
-if TYPE_CHECKING:
-    from local.batch.models.job import Job
-    from local.batch.models.node_task import NodeTask
-    from local.batch.models.task import TaskCreate
+from local.batch.models.job import Job, TaskFailureMode
+from local.batch.models.node_task import NodeTask
+from local.batch.models.task import TaskCreate
 
 MAX_DEPENDENCIES_LENGTH = 64_000
 MAX_RESOURCE_FILES_LENGTH = 32_768

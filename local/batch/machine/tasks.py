@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 from local.batch.errors import BatchError, ErrorCode
 from local.batch.failures import FailureCode
 from local.batch.machine.commands import RemoveTaskDirectory, TaskEnd
 from local.batch.machine.job_states import require_active, require_open
+from local.batch.machine.jobs import Jobs
+from local.batch.machine.runs import Runs
+from local.batch.machine.state import State
 from local.batch.machine.task_rules import check_task
 from local.batch.models.common import key_of
-from local.batch.models.task import Ending, Task, TaskExecutionInfo, TaskState
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from local.batch.machine.jobs import Jobs
-    from local.batch.machine.runs import Runs
-    from local.batch.machine.state import State
-    from local.batch.models.job import Job
-    from local.batch.models.task import TaskConstraints, TaskCreate, TaskReplace
+from local.batch.models.job import Job
+from local.batch.models.task import Ending, Task, TaskConstraints, TaskCreate, TaskExecutionInfo, TaskReplace, TaskState
 
 
 class Tasks:

@@ -5,20 +5,23 @@ from __future__ import annotations
 import asyncio
 import logging
 import shutil
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Coroutine
+from pathlib import Path
 
 from local.batch.failures import FailureCode
-from local.batch.machine.commands import LoseNode, RemoveNode, RemoveTaskDirectory, RunTask, StopTask, TaskEnd
+from local.batch.machine.commands import (
+    Command,
+    LoseNode,
+    RemoveNode,
+    RemoveTaskDirectory,
+    Run,
+    RunTask,
+    StopTask,
+    TaskEnd,
+)
 from local.batch.node.directories import TaskDirectories, node_directory, task_root
 from local.batch.node.leftovers import Leftovers
-from local.batch.node.task_process import TaskProcess
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
-    from pathlib import Path
-
-    from local.batch.machine.commands import Command, Run
-    from local.batch.node.task_process import NodeSettings
+from local.batch.node.task_process import NodeSettings, TaskProcess
 
 log = logging.getLogger(__name__)
 

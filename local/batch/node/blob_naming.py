@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import os
 import string
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from pathlib import Path
 
+from local.batch.models.task import OutputFile
+from local.batch.node.directories import TaskDirectories
 from local.batch.node.globs import FilePattern
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
-    from local.batch.models.task import OutputFile
-    from local.batch.node.directories import TaskDirectories
 
 
 class BlobNaming(StrEnum):

@@ -5,16 +5,12 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from local.batch.failures import FailureCode
-from local.batch.models.node_task import ContainerWorkingDirectory
+from local.batch.models.node_task import ContainerSettings, ContainerWorkingDirectory, NodeTask
 from local.batch.node.pre_processing import PreProcessingError
 from local.batch.node.run_options import RunOptions
 from local.batch.node.task_user import TaskUser, service_is_root, user_of
-
-if TYPE_CHECKING:
-    from local.batch.models.node_task import ContainerSettings, NodeTask
 
 CONTAINER_ROOT = Path("/")
 

@@ -5,24 +5,19 @@ from __future__ import annotations
 import asyncio
 import os
 import uuid
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from local.batch.failures import FailureCode
-from local.batch.models.node_task import ContainerExecutionInfo
+from local.batch.machine.commands import RunTask
+from local.batch.models.node_task import ContainerExecutionInfo, ContainerRegistry, ContainerSettings
+from local.batch.models.pool import Pool
 from local.batch.node.container_arguments import NewContainer, bind_mounts, handed_over, user_in_container
-from local.batch.node.container_engine import EngineError
+from local.batch.node.container_engine import ContainerEngine, EngineError
+from local.batch.node.directories import TaskDirectories
+from local.batch.node.leftovers import Leftovers
 from local.batch.node.pre_processing import PreProcessingError
 from local.batch.node.task_user import TaskUser, own, service_is_root, unprivileged_user
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from local.batch.machine.commands import RunTask
-    from local.batch.models.node_task import ContainerRegistry, ContainerSettings
-    from local.batch.models.pool import Pool
-    from local.batch.node.container_engine import ContainerEngine
-    from local.batch.node.directories import TaskDirectories
-    from local.batch.node.leftovers import Leftovers
 
 NEVER_STARTED = frozenset({"created", "configured", "initialized"})
 """The states, in Docker's words and Podman's, of a container whose program could not be started."""

@@ -5,22 +5,23 @@ https://learn.microsoft.com/azure/batch/batch-docker-container-workloads
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
-from local.batch.models.node_task import AutoUserScope, ContainerHostDataPath, ContainerWorkingDirectory
+from local.batch.models.job import Job
+from local.batch.models.node_task import (
+    AutoUserScope,
+    ContainerHostDataPath,
+    ContainerSettings,
+    ContainerWorkingDirectory,
+    NodeTask,
+)
 from local.batch.node.command_line import split_command_line
+from local.batch.node.directories import TaskDirectories
 from local.batch.node.engine_variables import READ_BY_ENGINES
 from local.batch.node.run_options import RunOptions
 from local.batch.node.task_user import TaskUser
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
-    from local.batch.models.job import Job
-    from local.batch.models.node_task import ContainerSettings, NodeTask
-    from local.batch.node.directories import TaskDirectories
 
 ROOT = TaskUser(0, 0)
 

@@ -9,16 +9,13 @@ import json
 import os
 import subprocess
 import tempfile
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from local.batch.models.node_task import ContainerRegistry
 from local.errors import LocalError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from local.batch.models.node_task import ContainerRegistry
 
 ENGINES = ("docker", "podman")
 DOCKER_HUB = ("https://index.docker.io/v1/", "docker.io")

@@ -8,10 +8,7 @@ start task's directory is `startup`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from pathlib import Path
 
 START_TASK_ROOT = "startup"
 """The directory of the start task, relative to its node's."""

@@ -7,17 +7,12 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from local.batch.machine.commands import PreparationRun
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from local.batch.machine.commands import RunTask
-    from local.batch.node.directories import TaskDirectories
+from local.batch.machine.commands import PreparationRun, RunTask
+from local.batch.node.directories import TaskDirectories
 
 RESERVED_DISK_SPACE = "1000000"
 """Bytes of disk that a node keeps free: the value of Batch's documentation; nothing is done here when it is reached."""

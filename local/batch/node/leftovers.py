@@ -10,14 +10,11 @@ import logging
 import os
 import signal
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from local.batch.node.container_engine import removal
 from local.batch.node.temporary_links import remove_links_into
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _PROC = Path("/proc")
 _START_TIME_FIELD = 19  # of the fields after the command's closing parenthesis in /proc/<pid>/stat

@@ -6,24 +6,18 @@ https://learn.microsoft.com/azure/batch/batch-task-output-files
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from azure.core.exceptions import AzureError, HttpResponseError
 
-from local.batch.models.task import UploadCondition
-from local.batch.node.blob_naming import named_files
+from local.batch.models.common import FailureInfo
+from local.batch.models.task import OutputFile, UploadCondition
+from local.batch.node.blob_naming import BlobNaming, named_files
+from local.batch.node.directories import TaskDirectories
 from local.batch.node.faults import REASON, NodeFaults
 from local.batch.node.storage import FILE_UPLOAD, IdentityError, StorageAccess
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
-    from local.batch.models.common import FailureInfo
-    from local.batch.models.task import OutputFile
-    from local.batch.node.blob_naming import BlobNaming
-    from local.batch.node.directories import TaskDirectories
 
 _NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What no XML document can hold (https://www.w3.org/TR/xml/#charsets).

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from local.batch.models.common import FailureInfo
+from local.batch.models.common import FailureInfo
 
 
 class PreProcessingError(Exception):

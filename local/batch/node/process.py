@@ -6,17 +6,13 @@ import asyncio
 import contextlib
 import os
 import signal
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 from local.batch.failures import FailureCode
+from local.batch.node.command_line import Execution
+from local.batch.node.directories import TaskDirectories
 from local.batch.node.pre_processing import PreProcessingError
 from local.batch.node.task_user import check_enterable
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from local.batch.node.command_line import Execution
-    from local.batch.node.directories import TaskDirectories
 
 SIGNALLED = 128
 """Exit codes of processes that a signal ended start here, as shells and Docker have it."""

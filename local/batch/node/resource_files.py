@@ -9,23 +9,19 @@ from __future__ import annotations
 import shutil
 import urllib.error
 import urllib.request
+from collections.abc import Iterable
 from http.client import HTTPException
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO
 from urllib.parse import urlsplit
 
 from azure.core.exceptions import AzureError, HttpResponseError
 from azure.storage.blob import StorageStreamDownloader
 
 from local.batch.failures import FailureCode
+from local.batch.models.node_task import ResourceFile
 from local.batch.node.pre_processing import PreProcessingError
-from local.batch.node.storage import BLOB_DOWNLOAD, CONTAINER_DOWNLOAD, IdentityError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from local.batch.models.node_task import ResourceFile
-    from local.batch.node.storage import StorageAccess
+from local.batch.node.storage import BLOB_DOWNLOAD, CONTAINER_DOWNLOAD, IdentityError, StorageAccess
 
 DEFAULT_MODE = "0770"
 TIMEOUT_SECONDS = 60

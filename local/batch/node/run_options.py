@@ -8,14 +8,11 @@ from __future__ import annotations
 import shlex
 from argparse import ArgumentError, ArgumentParser
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from local.batch.failures import FailureCode
+from local.batch.models.node_task import ContainerSettings
 from local.batch.node.pre_processing import PreProcessingError
-
-if TYPE_CHECKING:
-    from local.batch.models.node_task import ContainerSettings
-
 
 LARGEST_ID = 2**31 - 1
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from azure.core.credentials import AzureNamedKeyCredential
@@ -12,11 +11,9 @@ from azure.storage.blob import BlobClient, ContainerClient, LinearRetry
 
 from local.azurite import ACCOUNT_KEY, ACCOUNT_NAME
 from local.batch.failures import FailureCode
-
-if TYPE_CHECKING:
-    from local.batch.models.common import FailureInfo
-    from local.batch.models.node_task import IdentityReference
-    from local.batch.models.pool import Pool
+from local.batch.models.common import FailureInfo
+from local.batch.models.node_task import IdentityReference
+from local.batch.models.pool import Pool
 
 
 def _retry() -> LinearRetry:

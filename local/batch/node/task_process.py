@@ -5,33 +5,28 @@ from __future__ import annotations
 import asyncio
 import uuid
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from pathlib import Path
+from typing import Protocol
 
 from local.batch.failures import FailureCode
-from local.batch.machine.commands import StartTaskRun, TaskEnd
+from local.batch.machine.commands import RunTask, StartTaskRun, TaskEnd
+from local.batch.models.common import FailureInfo
 from local.batch.models.node_task import ContainerExecutionInfo
 from local.batch.models.task import Task
+from local.batch.node.blob_naming import BlobNaming
 from local.batch.node.command_line import execution_of
 from local.batch.node.container import ContainerRun
+from local.batch.node.container_engine import ContainerEngine
 from local.batch.node.directories import START_TASK_ROOT, TaskDirectories, task_root
-from local.batch.node.environment import on_this_machine, task_variables
+from local.batch.node.environment import AccountInfo, on_this_machine, task_variables
 from local.batch.node.faults import REASON, NodeFaults
+from local.batch.node.leftovers import Leftovers
 from local.batch.node.output_files import Uploader
 from local.batch.node.pre_processing import PreProcessingError
 from local.batch.node.process import start_process
 from local.batch.node.resource_files import download_resource_files
 from local.batch.node.storage import StorageAccess
 from local.batch.node.task_user import own
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from local.batch.machine.commands import RunTask
-    from local.batch.models.common import FailureInfo
-    from local.batch.node.blob_naming import BlobNaming
-    from local.batch.node.container_engine import ContainerEngine
-    from local.batch.node.environment import AccountInfo
-    from local.batch.node.leftovers import Leftovers
 
 
 @dataclass

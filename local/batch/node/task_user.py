@@ -11,15 +11,11 @@ from __future__ import annotations
 import os
 import stat
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from local.batch.failures import FailureCode
+from local.batch.models.node_task import NodeTask
 from local.batch.node.pre_processing import PreProcessingError
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from local.batch.models.node_task import NodeTask
 
 UNPRIVILEGED = "nobody"
 

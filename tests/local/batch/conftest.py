@@ -9,10 +9,11 @@ import sys
 import tempfile
 import time
 import uuid
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -29,9 +30,6 @@ from local.batch.models.task import TaskCreate
 from local.child import Child, Program
 from local.ports import AUTO, Ports
 from tests.local.batch.blocking import BlockingClient
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 POLL_SECONDS = 0.02
 PATIENCE_SECONDS = 20

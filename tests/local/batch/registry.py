@@ -7,11 +7,8 @@ import contextlib
 import hashlib
 import json
 import threading
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 USER, PASSWORD = "reader", "well-kept"
 _MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 
 import pytest
 from azure.batch import models
@@ -16,9 +16,6 @@ from local.batch.models.pool import Pool
 from local.batch.node.pre_processing import PreProcessingError
 from local.batch.node.resource_files import download_resource_files
 from local.batch.node.storage import StorageAccess
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 NOW = datetime.now(UTC)
 ANY_POOL = Pool(

@@ -7,9 +7,11 @@ import os
 import queue
 import sys
 import threading
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 from azure.core.credentials import AzureKeyCredential
@@ -18,10 +20,6 @@ from azure.eventgrid import EventGridPublisherClient
 from local.child import Child, Program
 from local.eventgrid import TOPIC_KEY
 from local.ports import AUTO, Ports
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 WAIT_SECONDS = 20
 RETRY_SCALE = "0.01"

@@ -8,24 +8,21 @@ import json
 import os
 import sys
 import uuid
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 from azure.storage.blob import BlobServiceClient
 from azure.storage.queue import QueueServiceClient
 
+from local.azurite import AzuriteEndpoints
 from local.child import Child, Program
+from local.functions.blob_message import BlobMessage
 from local.functions.storage import BLOB_TRIGGER_QUEUE, POISON_QUEUE, queue_client
 from local.ports import AUTO, Ports
 from tests.waiting import wait_for
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from local.azurite import AzuriteEndpoints
-    from local.functions.blob_message import BlobMessage
 
 PROBE_APP = Path(__file__).parents[2] / "fixtures" / "function_apps" / "probe"
 NEVER = "0 0 0 29 2 *"
