@@ -9,6 +9,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from azure.core.exceptions import AzureError, ResourceExistsError, ResourceNotFoundError
@@ -16,13 +17,13 @@ from azure.core.exceptions import AzureError, ResourceExistsError, ResourceNotFo
 from local.functions.blob_message import BlobMessage
 from local.functions.storage import HOSTS_CONTAINER, blob_service
 from local.functions.triggers import BlobTrigger
-from shared.parallel import in_parallel
 
 if TYPE_CHECKING:
     from azure.storage.blob import BlobServiceClient
     from azure.storage.queue import QueueClient
 
 SCAN_INTERVAL_SECONDS = 0.2
+QUEUED_AT_ONCE = 16
 LARGEST_SHARE_OF_TIME = 0.2  # listing many blobs is slow in Azurite: no more than this part of the time goes into it
 
 _log = logging.getLogger(__name__)
@@ -74,7 +75,8 @@ class BlobScan:
         except ResourceNotFoundError:
             listed = set()  # the container does not exist yet: nothing is in it
         seconds = time.monotonic() - started
-        in_parallel(self._queue_once, listed - self._queued)
+        with ThreadPoolExecutor(QUEUED_AT_ONCE) as threads:
+            list(threads.map(self._queue_once, listed - self._queued))
         self._queued = listed
         return seconds
 

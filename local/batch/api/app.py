@@ -101,7 +101,7 @@ def _check(request: Request, call: Call, operation: Operation) -> None:
     """Refuse what no operation takes: a wrong signature, and what `request_rules` says."""
     path, query = request.scope["raw_path"].decode(), request.scope["query_string"].decode()
     verify(SignedRequest(request.method, path, query, dict(call.headers)), utc_now())
-    check_request(call)
+    check_request(call.method, call.query, call.headers, call.body)
     if request.method != operation.method:
         raise BatchError(ErrorCode.UNSUPPORTED_HTTP_VERB)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from local.batch.api.call import Call
 from local.batch.errors import BatchError, ErrorCode, invalid_query
 
 MAX_BODY_BYTES = 1_048_576
@@ -45,17 +44,17 @@ _ODATA_OPTIONS = frozenset({"$filter", "$select", "$expand", "$skiptoken"})
 _INTEGER = re.compile(r"[+-]?\d+")
 
 
-def check_request(call: Call) -> None:
-    """Refuse what no operation takes.
+def check_request(method: str, query: Mapping[str, str], headers: Mapping[str, str], body: bytes) -> None:
+    """Refuse what no operation takes; header names are in lower case.
 
     BatchError: MissingRequiredQueryParameter, UnsupportedRequestVersion, UnsupportedQueryParameter,
     InvalidQueryParameterValue, MissingContentLengthHeader, RequestBodyTooLarge.
     """
-    _check_version(call.query.get("api-version"))
-    _check_query(call.query)
-    if call.method == "POST" and "content-length" not in call.headers:
+    _check_version(query.get("api-version"))
+    _check_query(query)
+    if method == "POST" and "content-length" not in headers:
         raise BatchError(ErrorCode.MISSING_CONTENT_LENGTH_HEADER)
-    if len(call.body) >= MAX_BODY_BYTES:
+    if len(body) >= MAX_BODY_BYTES:
         raise BatchError(ErrorCode.REQUEST_BODY_TOO_LARGE, MaxLimit=str(MAX_BODY_BYTES))
 
 

@@ -6,10 +6,11 @@ import pytest
 from azure.core.exceptions import HttpResponseError
 from azure.core.rest import HttpRequest
 
-from local.batch.api.call import Call
 from local.batch.api.request_rules import check_request
 from local.batch.errors import BatchError
 from tests.local.batch.blocking import send
+
+QUERY = {"api-version": "2025-06-01"}
 
 
 @pytest.fixture
@@ -85,22 +86,16 @@ class TestBodies:
     def test_a_post_must_say_how_long_it_is(self, headers):
         """Even one that is sent in chunks: the signature covers the length."""
         with pytest.raises(BatchError) as refusal:
-            check_request(request(headers))
+            check_request("POST", QUERY, headers, b"{}")
         assert (refusal.value.error.code, refusal.value.error.status) == ("MissingContentLengthHeader", 411)
-        check_request(request({"content-length": "2"}))
+        check_request("POST", QUERY, {"content-length": "2"}, b"{}")
 
     def test_a_body_is_smaller_than_a_megabyte(self):
         """Clients that add collections of tasks halve them then."""
-        check_request(request({"content-length": "1048575"}, body=b" " * 1_048_575))
+        check_request("POST", QUERY, {"content-length": "1048575"}, b" " * 1_048_575)
         with pytest.raises(BatchError) as refusal:
-            check_request(request({"content-length": "1048576"}, body=b" " * 1_048_576))
+            check_request("POST", QUERY, {"content-length": "1048576"}, b" " * 1_048_576)
         assert (refusal.value.error.code, refusal.value.error.status) == ("RequestBodyTooLarge", 413)
-
-
-def request(headers: dict[str, str], body: bytes = b"{}") -> Call:
-    """A request whose signature has been checked."""
-    query = {"api-version": "2025-06-01"}
-    return Call(None, "1", "POST", "http://batch", "/jobs", {}, query, headers, body)  # type: ignore[arg-type]
 
 
 class TestAuthentication:
