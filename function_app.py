@@ -18,25 +18,25 @@ triggers = TriggerSettings.from_environ()
 def submit_run(blob: func.InputStream) -> None:
     """A manifest was dropped: start its Batch job."""
     from shared import submit_run as story
-    from shared.app import the_app
+    from shared.app import get_app
 
-    story.take(the_app(), (blob.name or "").removeprefix(f"{triggers.inbox}/"))
+    story.take(get_app(), (blob.name or "").removeprefix(f"{triggers.inbox}/"))
 
 
 @app.timer_trigger(arg_name="tick", schedule=triggers.schedule, run_on_startup=False, use_monitor=False)
 def poll_runs(tick: func.TimerRequest) -> None:  # noqa: ARG001 - the binding wants its name
     """Look which jobs have ended, and at whatever else is due."""
     from shared import poll_runs as story
-    from shared.app import the_app
+    from shared.app import get_app
 
-    story.poll(the_app())
+    story.poll(get_app())
 
 
 @app.event_grid_trigger(arg_name="event")
 def record_run(event: func.EventGridEvent) -> None:
     """A job has ended: collect its outputs and write the completion record."""
     from shared import record_run as story
-    from shared.app import the_app
+    from shared.app import get_app
     from shared.events import parse
 
-    story.record(the_app(), parse(event))
+    story.record(get_app(), parse(event))

@@ -18,7 +18,7 @@ from local.stack_settings import stack_settings
 from shared.batch import job as batch_job
 from shared.documents.names import run_id
 from shared.documents.record import RunProblem
-from shared.documents.run import Outside, Progress, Run, RunBody, manifest_blob
+from shared.documents.run import ExternalData, Progress, Run, RunBody, manifest_blob
 from shared.documents.states import JobReason
 from shared.errors import ManifestError, Problem
 from shared.manifest.read import Manifest
@@ -92,7 +92,7 @@ def _planned(manifest: Manifest, run: Run, settings: Settings) -> Checked:
     if isinstance(plan, Needs):
         not_known += _lacking(plan)
         if not plan.texts and not plan.namespace_items:
-            run = run.with_outside(_as_if_nothing_were_there(plan))
+            run = run.with_external_data(_as_if_nothing_were_there(plan))
             plan = plan_round(manifest, run, settings)
     later = tuple(_later(Planner(manifest, run, settings)))
     if isinstance(plan, Needs) or not plan.tasks:
@@ -118,9 +118,11 @@ def _lacking(needs: Needs) -> Iterator[str]:
         yield f"the text of {address}: the job depends on it"
 
 
-def _as_if_nothing_were_there(needs: Needs) -> Outside:
+def _as_if_nothing_were_there(needs: Needs) -> ExternalData:
     """Namespaces without files, and blobs of no version: neither is part of what Batch gets."""
-    return Outside(namespace_files=dict.fromkeys(needs.namespace_files, ()), etags=dict.fromkeys(needs.etags, MASK))
+    return ExternalData(
+        namespace_files=dict.fromkeys(needs.namespace_files, ()), etags=dict.fromkeys(needs.etags, MASK)
+    )
 
 
 def _later(planner: Planner) -> Iterator[Later]:

@@ -19,7 +19,7 @@ from shared.batch.client import Batch
 from shared.clients import Clients
 from shared.errors import RunChanged, RunUnreadable, TryLater
 from shared.events import Events
-from shared.log import Stage, log, tell, tell_bug
+from shared.log import Stage, log, log_event, log_exception
 from shared.masking import Masker, MaskingFilter
 from shared.settings import Settings
 from shared.storage.inbox import Inbox
@@ -67,7 +67,7 @@ class App:
 
 
 @contextmanager
-def guarded(stage: Stage, *, run: str | None = None, blob: str | None = None) -> Iterator[None]:
+def isolate_failures(stage: Stage, *, run: str | None = None, blob: str | None = None) -> Iterator[None]:
     """Keep one run's failure from all others: it is logged, and whatever was going on is tried again later.
 
     What the services put off, what somebody else moved on, and what only an operator can mend, is told in one line;
@@ -76,13 +76,13 @@ def guarded(stage: Stage, *, run: str | None = None, blob: str | None = None) ->
     try:
         yield
     except (RunChanged, RunUnreadable, TryLater, AzureError) as expected:
-        tell(stage, "put-off", level=logging.WARNING, run=run, blob=blob, reason=str(expected).partition("\n")[0])
+        log_event(stage, "put-off", level=logging.WARNING, run=run, blob=blob, reason=str(expected).partition("\n")[0])
     except Exception:  # noqa: BLE001 - a bug of ours must not stop the runs that it does not concern
-        tell_bug(stage, "failed", run=run, blob=blob)
+        log_exception(stage, "failed", run=run, blob=blob)
 
 
 @cache
-def the_app() -> App:
+def get_app() -> App:
     """The app of this process; raises SettingsError, naming the setting, until all settings are there."""
     app = App.of(Settings.from_environ())
     collect_garbage_less_often()

@@ -23,12 +23,10 @@ if TYPE_CHECKING:
 BATCH_TRIES_AGAIN = 3
 LONGEST_BATCH_PAUSE_SECONDS = 3
 STORAGE_PIECE_BYTES = 4 * 1024 * 1024
-
 """The SDK's own first piece of a download is 32 MiB, in memory, and logs are read sixteen at a time."""
 
 STORAGE_TRIES_AGAIN = 2
 STORAGE_PAUSE_SECONDS = 2
-
 """The SDK's own three tries take 80 s, also where it is a token that cannot be had: longer than an invocation may
 last, and every tick tries again anyway."""
 

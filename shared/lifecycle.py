@@ -15,7 +15,7 @@ LONGEST_PAUSE = timedelta(hours=1)
 LONGEST_RUN = timedelta(days=7)  # a flow may take six; a job that was disabled by hand would never end
 
 
-class Step(StrEnum):
+class Action(StrEnum):
     """What a tick does about an open run."""
 
     NOTHING = "nothing"
@@ -26,9 +26,9 @@ class Step(StrEnum):
     TERMINATE = "terminate"
 
 
-def next_step(  # noqa: PLR0911 - one return a row of the table
+def next_action(  # noqa: PLR0911 - one return a row of the table
     run: ListedRun, *, job_is_alive: bool, now: datetime
-) -> Step:
+) -> Action:
     """The row of the table of life that applies to an open run at a tick.
 
     A queued run that a service put off is tried at every tick; one that was just written is left to the invocation that
@@ -36,19 +36,19 @@ def next_step(  # noqa: PLR0911 - one return a row of the table
     """
     progress = run.progress
     if not progress.is_readable:
-        return Step.NOTHING
+        return Action.NOTHING
     rested = now - run.last_write
     if progress.state is State.QUEUED:
         if progress.attempts >= MAX_ATTEMPTS:
-            return Step.REJECT
-        return Step.SUBMIT if progress.waiting or rested >= pause(progress.attempts) else Step.NOTHING
+            return Action.REJECT
+        return Action.SUBMIT if progress.waiting or rested >= pause(progress.attempts) else Action.NOTHING
     if job_is_alive:
-        return Step.TERMINATE if now - run.dropped > LONGEST_RUN else Step.NOTHING
+        return Action.TERMINATE if now - run.dropped > LONGEST_RUN else Action.NOTHING
     if progress.announced == 0:
-        return Step.ANNOUNCE
+        return Action.ANNOUNCE
     if rested < pause(progress.announced - 1):
-        return Step.NOTHING
-    return Step.ANNOUNCE if progress.announced < MAX_ANNOUNCEMENTS else Step.ANNOUNCE_LAST
+        return Action.NOTHING
+    return Action.ANNOUNCE if progress.announced < MAX_ANNOUNCEMENTS else Action.ANNOUNCE_LAST
 
 
 def pause(tries: int) -> timedelta:

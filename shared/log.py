@@ -18,13 +18,11 @@ from enum import StrEnum
 from typing import Any
 
 LONGEST_TRACEBACK = 5_000
-
 """Application Insights cuts a message at 32,768 characters, and half a JSON object cannot be read; a character takes up
 to six."""
 
 
 log = logging.getLogger("azure_batch_task_runner")
-
 """One logger for all modules, so that one filter masks whatever goes through it."""
 
 
@@ -37,15 +35,15 @@ class Stage(StrEnum):
     PLAN = "plan"
 
 
-def tell(stage: Stage, event: str, *, level: int = logging.INFO, **fields: Any) -> None:  # noqa: ANN401 - any JSON
+def log_event(stage: Stage, event: str, *, level: int = logging.INFO, **fields: Any) -> None:  # noqa: ANN401 - any JSON
     """Log an event with its fields; those that are None are left out. Inside of `except`, `error` is a useful one."""
     known = {name: value for name, value in fields.items() if value is not None}
     log.log(level, "%s", json.dumps({"event": event, "stage": stage, **known}, default=str))
 
 
-def tell_bug(stage: Stage, event: str, **fields: Any) -> None:  # noqa: ANN401 - any JSON
+def log_exception(stage: Stage, event: str, **fields: Any) -> None:  # noqa: ANN401 - any JSON
     """Log the exception that is being handled as an error, with its traceback."""
-    tell(stage, event, level=logging.ERROR, **fields, traceback=traceback.format_exc()[-LONGEST_TRACEBACK:])
+    log_event(stage, event, level=logging.ERROR, **fields, traceback=traceback.format_exc()[-LONGEST_TRACEBACK:])
 
 
 def milliseconds_since(started: float) -> int:

@@ -18,18 +18,18 @@ import logging
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from shared.app import App, guarded
+from shared.app import App, isolate_failures
 from shared.batch.client import LiveJobs
 from shared.documents.names import run_of_job, run_to_cancel
 from shared.documents.run import ListedRun
-from shared.documents.states import State, Waiting
+from shared.documents.states import State, WaitReason
 from shared.events import JobEnded
-from shared.lifecycle import Step, next_step
-from shared.log import Stage, tell
+from shared.lifecycle import Action, next_action
+from shared.log import Stage, log_event
 from shared.parallel import AT_ONCE, in_parallel
-from shared.steps.report_waiting import tell_why
-from shared.storage.inbox import Waiting as WaitingBlob
-from shared.submit_run import end_unsubmitted, give_up, submit, take, take_manifest
+from shared.steps.report_waiting import report_waiting
+from shared.storage.inbox import InboxBlob
+from shared.submit_run import archive_manifest, end_unsubmitted, give_up, submit, take
 
 BUDGET = timedelta(seconds=10)
 MAX_ORPHANS = 10
@@ -42,28 +42,28 @@ def poll(app: App) -> None:
     deadline = now + BUDGET
     inbox = app.inbox.list()
     for cancel in inbox.cancels:
-        with guarded(Stage.POLL, blob=cancel.name):
-            honour_cancel(app, cancel)
+        with isolate_failures(Stage.POLL, blob=cancel.name):
+            cancel_run(app, cancel)
     sweep(app, [blob.name for blob in inbox.manifests if now - blob.last_modified >= SWEPT_AFTER], deadline)
     runs = app.runs.list()
     try:
         announce_ended(app, runs, now)
     finally:  # what keeps runs from being recorded need not keep others from being submitted
         submit_queued(app, runs, now, deadline)
-    with guarded(Stage.POLL):
-        tell_why(app, runs, now, deadline)
+    with isolate_failures(Stage.POLL):
+        report_waiting(app, runs, now, deadline)
 
 
-def honour_cancel(app: App, cancel: WaitingBlob) -> None:
+def cancel_run(app: App, cancel: InboxBlob) -> None:
     """Cancel the run that `<run id>.cancel` names; the blob goes last. Unknown and closed runs need nothing."""
     run_id = run_to_cancel(cancel.name)
     run = app.runs.load(run_id) if run_id else None
     if run is not None:
         if not run.progress.cancelled:
             run = app.runs.save(run.cancelled())
-            tell(Stage.POLL, "cancelled", run=run.id)
+            log_event(Stage.POLL, "cancelled", run=run.id)
         if run.progress.state is State.QUEUED:
-            take_manifest(app, run)
+            archive_manifest(app, run)
             end_unsubmitted(app, run)
         else:
             app.batch.terminate(run.job_id)
@@ -75,7 +75,7 @@ def sweep(app: App, blobs: list[str], deadline: datetime) -> None:
 
     def take_in_time(blob: str) -> None:
         if app.now() < deadline:
-            with guarded(Stage.SUBMIT, blob=blob):
+            with isolate_failures(Stage.SUBMIT, blob=blob):
                 take(app, blob)
 
     in_parallel(take_in_time, blobs)
@@ -88,15 +88,15 @@ def announce_ended(app: App, runs: list[ListedRun], now: datetime) -> None:
         return
     live = app.batch.live_jobs()
     remove_orphans(app, live, {run.id for run in runs})
-    steps = [(run, next_step(run, job_is_alive=run.job_id in live.ids, now=now)) for run in running]
+    steps = [(run, next_action(run, job_is_alive=run.job_id in live.ids, now=now)) for run in running]
     for run, step in steps:
-        if step is Step.TERMINATE:
-            tell(Stage.POLL, "terminated-after-timeout", level=logging.WARNING, run=run.id, job=run.job_id)
+        if step is Action.TERMINATE:
+            log_event(Stage.POLL, "terminated-after-timeout", level=logging.WARNING, run=run.id, job=run.job_id)
             app.batch.terminate(run.job_id)
-    due = [(run, step) for run, step in steps if step in (Step.ANNOUNCE, Step.ANNOUNCE_LAST)]
+    due = [(run, step) for run, step in steps if step in (Action.ANNOUNCE, Action.ANNOUNCE_LAST)]
     if not due:
         return
-    app.events.publish([JobEnded(run.id, run.progress.round, last=step is Step.ANNOUNCE_LAST) for run, step in due])
+    app.events.publish([JobEnded(run.id, run.progress.round, last=step is Action.ANNOUNCE_LAST) for run, step in due])
     announced = [(run, replace(run.progress, announced=run.progress.announced + 1)) for run, _ in due]
     in_parallel(lambda each: app.runs.set_progress(*each), announced)
 
@@ -108,9 +108,9 @@ def remove_orphans(app: App, live: LiveJobs, open_runs: set[str]) -> None:
     """
     ours = ((job, run_of_job(job)) for job, origin in live.active.items() if origin == app.settings.origin)
     for job, run in itertools.islice(((job, run) for job, run in ours if run and run not in open_runs), MAX_ORPHANS):
-        with guarded(Stage.POLL, run=run):
+        with isolate_failures(Stage.POLL, run=run):
             if app.runs.load(run) is None:
-                tell(Stage.POLL, "orphan-deleted", level=logging.WARNING, run=run, job=job)
+                log_event(Stage.POLL, "orphan-deleted", level=logging.WARNING, run=run, job=job)
                 app.batch.delete(job)
 
 
@@ -122,8 +122,8 @@ def submit_queued(app: App, runs: list[ListedRun], now: datetime, deadline: date
     queued = [run for run in runs if run.progress.state is State.QUEUED]
     if any(run.progress.retry_at and run.progress.retry_at > now for run in queued):
         return
-    steps = [(run, next_step(run, job_is_alive=False, now=now)) for run in queued]
-    due = [(run, step) for run, step in steps if step is not Step.NOTHING]
+    steps = [(run, next_action(run, job_is_alive=False, now=now)) for run in queued]
+    due = [(run, step) for run, step in steps if step is not Action.NOTHING]
     at_once = 1
     while due and app.now() < deadline:
         if any(in_parallel(lambda each: _try_again_guarded(app, *each), due[:at_once])):
@@ -131,23 +131,23 @@ def submit_queued(app: App, runs: list[ListedRun], now: datetime, deadline: date
         due, at_once = due[at_once:], min(2 * at_once, AT_ONCE)
 
 
-def _try_again_guarded(app: App, run: ListedRun, step: Step) -> Waiting | None:
+def _try_again_guarded(app: App, run: ListedRun, step: Action) -> WaitReason | None:
     put_off = None
-    with guarded(Stage.SUBMIT, run=run.id):
+    with isolate_failures(Stage.SUBMIT, run=run.id):
         put_off = _try_again(app, run, step)
-    return put_off  # noqa: RET504 - what is guarded may fail
+    return put_off  # noqa: RET504 - what is isolate_failures may fail
 
 
-def _try_again(app: App, listed: ListedRun, step: Step) -> Waiting | None:
+def _try_again(app: App, listed: ListedRun, step: Action) -> WaitReason | None:
     """Count the attempt, and submit; a run that waits for a service is told so again if it still does."""
-    if step is Step.SUBMIT:
+    if step is Action.SUBMIT:
         attempt = replace(listed.progress, attempts=listed.progress.attempts + 1, waiting=None, retry_at=None)
         if app.runs.set_progress(listed, attempt) is None:
             return None
     run = app.runs.load(listed.id)
     if run is None:
         return None
-    if step is Step.REJECT:
+    if step is Action.REJECT:
         message = f"the run could not be brought into Azure Batch in {listed.progress.attempts} attempts"
         give_up(app, run, "TooManyAttempts", message)
         return None

@@ -15,19 +15,19 @@ from datetime import datetime
 
 from azure.batch import models
 
-from shared.app import App, guarded
+from shared.app import App, isolate_failures
 from shared.documents.record import Failure, TaskRecord
 from shared.documents.run import Part, Run
 from shared.documents.states import FailureCategory, State
 from shared.errors import ManifestError
 from shared.events import JobEnded
-from shared.log import Stage, milliseconds_since, tell
+from shared.log import Stage, log_event, milliseconds_since
 from shared.manifest.read import Manifest
 from shared.outputs.outcome import tasks_to_repeat, unfinished_items, was_ended, why_repeated, why_undone
 from shared.outputs.record_tasks import COULD_NOT_RECORD, NOT_RECORDED, fan_out_record, no_items
 from shared.plan.lookups import Needs
 from shared.plan.planner import manifest_of, plan_round
-from shared.plan.round_plan import ExpectedRound
+from shared.plan.round_plan import SubmittedRound
 from shared.steps.close_run import close, finish, finish_rejected
 from shared.steps.collect_outputs import EndedRound, collect
 from shared.steps.prepare_round import expected
@@ -42,7 +42,7 @@ def record(app: App, event: JobEnded) -> None:
     Returns normally also when a service failed: poll_runs publishes the event again, and that is the only retry.
     """
     deadline = time.monotonic() + BUDGET_SECONDS
-    with guarded(Stage.RECORD, run=event.run_id):
+    with isolate_failures(Stage.RECORD, run=event.run_id):
         run = app.runs.load(event.run_id)
         if run is None or not run.is_running(event.round):
             return
@@ -77,14 +77,14 @@ def _record_round(app: App, run: Run, deadline: float) -> None:
     ended = EndedRound(run, plan, batch_tasks, out_of_time, repeated)
     part = collect(app, ended, deadline)
     slice_ = "round-collected" if part else "slice-collected"
-    tell(Stage.RECORD, slice_, run=run.id, job=run.job_id, tasks=len(plan.tasks), ms=milliseconds_since(started))
+    log_event(Stage.RECORD, slice_, run=run.id, job=run.job_id, tasks=len(plan.tasks), ms=milliseconds_since(started))
     if part is None:
         app.events.publish([JobEnded(run.id, run.progress.round)])
         return
     _finish_round(app, ended, manifest, part, detected)
 
 
-def _may_be_alive(run: Run, plan: ExpectedRound, batch_tasks: Mapping[str, models.BatchTask]) -> bool:
+def _may_be_alive(run: Run, plan: SubmittedRound, batch_tasks: Mapping[str, models.BatchTask]) -> bool:
     """Whether the tasks alone do not tell that the job has ended."""
     states = [batch_tasks[task.id].state if task.id in batch_tasks else None for task in plan.tasks]
     return run.progress.cancelled or any(state != models.BatchTaskState.COMPLETED for state in states)
@@ -109,7 +109,7 @@ def _finish_round(app: App, ended: EndedRound, manifest: Manifest, part: Part, d
     if ended.repeated:
         warnings = why_repeated(ended.plan, ended.batch_tasks)
         run = run.repeated(unfinished_items(ended.plan, ended.repeated), warnings)
-        tell(
+        log_event(
             Stage.RECORD,
             "tasks-repeated",
             level=logging.WARNING,

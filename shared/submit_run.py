@@ -25,7 +25,7 @@ from shared.batch.errors import ENDED, GONE
 from shared.documents.names import is_manifest, run_id
 from shared.documents.record import JobRecord, RunProblem
 from shared.documents.run import Progress, Rejection, Run, RunBody
-from shared.documents.states import FailureCategory, State, Waiting
+from shared.documents.states import FailureCategory, State, WaitReason
 from shared.errors import (
     BatchRefused,
     CannotPlan,
@@ -39,7 +39,7 @@ from shared.errors import (
     ServiceBusy,
     TryLater,
 )
-from shared.log import Stage, milliseconds_since, tell
+from shared.log import Stage, log_event, milliseconds_since
 from shared.manifest.read import Manifest
 from shared.outputs.record_tasks import no_items, status_of
 from shared.plan.planner import manifest_of, problem_of_task
@@ -62,7 +62,7 @@ def take(app: App, blob: str) -> None:
         return
     run = app.runs.create(_accepted(app, drop))
     if run is not None:
-        tell(Stage.SUBMIT, "accepted", run=run.id, blob=blob)
+        log_event(Stage.SUBMIT, "accepted", run=run.id, blob=blob)
         submit(app, run)
 
 
@@ -78,7 +78,7 @@ def _accepted(app: App, drop: Drop) -> Run:
     return Run(body, Progress())
 
 
-def submit(app: App, run: Run) -> Waiting | None:
+def submit(app: App, run: Run) -> WaitReason | None:
     """Bring the current round of a queued run into Batch, or end the run if that can never be.
 
     Whatever a service does not do now is left to a later tick; what is returned tells if the run waits for a service
@@ -87,19 +87,19 @@ def submit(app: App, run: Run) -> Waiting | None:
     try:
         return _submit(app, run)
     except RunChanged as change:
-        tell(Stage.SUBMIT, "moved-on-by-another", run=run.id, reason=str(change))
+        log_event(Stage.SUBMIT, "moved-on-by-another", run=run.id, reason=str(change))
     except (TryLater, RunUnreadable) as later:
-        tell(Stage.SUBMIT, "put-off", level=logging.WARNING, run=run.id, reason=str(later))
+        log_event(Stage.SUBMIT, "put-off", level=logging.WARNING, run=run.id, reason=str(later))
     return None
 
 
-def _submit(app: App, run: Run) -> Waiting | None:
+def _submit(app: App, run: Run) -> WaitReason | None:
     if app.results.has_record(run):
         app.inbox.remove(run.body.manifest.name, run.body.manifest.etag)
         close(app, run)
         return None
     if run.progress.round == 1 and run.progress.waiting is None:
-        take_manifest(app, run)
+        archive_manifest(app, run)
     if not run.is_open_for_tasks:
         end_unsubmitted(app, run)
         return None
@@ -111,9 +111,9 @@ def _submit(app: App, run: Run) -> Waiting | None:
         rejection = _gave_up(FailureCategory.INTERNAL, "CannotPlan", str(error))
         end_unsubmitted(app, app.runs.save(_reloaded(app, run).rejected(rejection)))
     except QuotaReached:
-        return _wait(app, run, Waiting.QUOTA)
+        return _wait(app, run, WaitReason.QUOTA)
     except ServiceBusy as busy:
-        return _wait(app, run, Waiting.BUSY, busy.retry_after)
+        return _wait(app, run, WaitReason.BUSY, busy.retry_after)
     return None
 
 
@@ -124,7 +124,7 @@ def _reloaded(app: App, run: Run) -> Run:
     return current
 
 
-def _wait(app: App, run: Run, why: Waiting, retry_after: timedelta | None = None) -> Waiting:
+def _wait(app: App, run: Run, why: WaitReason, retry_after: timedelta | None = None) -> WaitReason:
     retry_at = app.now() + retry_after if retry_after else None
     _save_and_tell(app, _reloaded(app, run).waits(why, retry_at))
     return why
@@ -141,7 +141,7 @@ def _save_and_tell(app: App, run: Run) -> None:
         raise
 
 
-def take_manifest(app: App, run: Run) -> None:
+def archive_manifest(app: App, run: Run) -> None:
     """Once a run is accepted or rejected its manifest lies in the results, and no longer in the inbox."""
     manifest = run.body.manifest
     app.results.keep_manifest(run, app.inbox.url(manifest.name))
@@ -161,7 +161,7 @@ def end_unsubmitted(app: App, run: Run) -> None:
 def give_up(app: App, run: Run, code: str, message: str) -> None:
     """End a queued run that is not wrong, but cannot be brought into Batch."""
     rejection = _gave_up(FailureCategory.INFRASTRUCTURE, code, message)
-    take_manifest(app, run)
+    archive_manifest(app, run)
     end_unsubmitted(app, app.runs.save(run.rejected(rejection)))
 
 
@@ -225,7 +225,7 @@ def _stage(app: App, run: Run, plan: RoundPlan) -> None:
     try:
         app.staging.upload(plan)
     except FilesChanged:
-        app.runs.save(run.with_outside(run.body.outside.without_files()))
+        app.runs.save(run.with_external_data(run.body.outside.without_files()))
         raise
 
 
@@ -251,4 +251,4 @@ def _add_tasks(app: App, run: Run, plan: RoundPlan, time_left: timedelta, starte
     )
     _save_and_tell(app, run.submitted(job, plan.staging, submitted, keep_jobs=plan.keep_job, has_parts=plan.has_parts))
     ms = milliseconds_since(started)
-    tell(Stage.SUBMIT, "submitted", run=run.id, job=run.job_id, tasks=len(plan.tasks), ms=ms)
+    log_event(Stage.SUBMIT, "submitted", run=run.id, job=run.job_id, tasks=len(plan.tasks), ms=ms)

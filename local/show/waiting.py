@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from local.runs.stack_runs import RunView
 from shared.documents.record import Status
-from shared.documents.states import State, Waiting
+from shared.documents.states import State, WaitReason
 
 _REASONS = {
-    Waiting.QUOTA: "waits for the account's quota of active jobs",
-    Waiting.BUSY: "waits: Azure Batch is busy",
-    Waiting.POOL: "waits for its pool",
+    WaitReason.QUOTA: "waits for the account's quota of active jobs",
+    WaitReason.BUSY: "waits: Azure Batch is busy",
+    WaitReason.POOL: "waits for its pool",
 }
 
 
@@ -30,4 +30,4 @@ def why_it_waits(status: Status | None) -> str:
         return ""
     place = f", place {status.position} in the queue" if status.position else ""
     more = f": {status.message}" if status.message else ""
-    return _REASONS[Waiting(status.waiting)] + place + more
+    return _REASONS[WaitReason(status.waiting)] + place + more

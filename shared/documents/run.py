@@ -22,7 +22,7 @@ from pydantic import Field
 
 from shared.documents.names import dropped_at, job_id, results_folder
 from shared.documents.record import Document, ItemRecord, JobRecord, RunProblem, TaskRecord
-from shared.documents.states import FailureCategory, State, Waiting
+from shared.documents.states import FailureCategory, State, WaitReason
 
 
 class SourceFile(Document):
@@ -44,7 +44,7 @@ class TextRead(Document):
     problem: str | None = None
 
 
-class Outside(Document):
+class ExternalData(Document):
     """What was read.
 
     By task: its namespace files, and the files that a fan-out has for items. By address: the ETag of a blob (None if
@@ -56,16 +56,16 @@ class Outside(Document):
     etags: dict[str, str | None] = Field(default_factory=dict)
     texts: dict[str, TextRead] = Field(default_factory=dict)
 
-    def joined(self, other: Outside) -> Outside:
+    def joined(self, other: ExternalData) -> ExternalData:
         """What both know."""
-        return Outside(
+        return ExternalData(
             namespace_files={**self.namespace_files, **other.namespace_files},
             namespace_items={**self.namespace_items, **other.namespace_items},
             etags={**self.etags, **other.etags},
             texts={**self.texts, **other.texts},
         )
 
-    def without_files(self) -> Outside:
+    def without_files(self) -> ExternalData:
         """What still holds after a file has changed while it was staged: all but the versions of files."""
         return self.model_copy(update={"namespace_files": {}, "etags": {}})
 
@@ -137,7 +137,7 @@ class RunBody(Document):
     keep_jobs: bool = False
     has_parts: bool = False
     jobs: tuple[JobRecord, ...] = ()
-    outside: Outside = Outside()
+    outside: ExternalData = ExternalData()
     warnings: tuple[RunProblem, ...] = ()
     finished: dict[str, TaskRecord] = Field(default_factory=dict)
     unfinished: dict[str, tuple[int, ...]] = Field(default_factory=dict)
@@ -170,7 +170,7 @@ class Progress:
     cancelled: bool = False
     attempts: int = 0
     announced: int = 0
-    waiting: Waiting | None = None
+    waiting: WaitReason | None = None
     retry_at: datetime | None = None
     is_staged: bool = False
     pool: str = ""
@@ -213,7 +213,7 @@ class Progress:
             cancelled=metadata["cancelled"] == "true",
             attempts=int(metadata["attempts"]),
             announced=int(metadata["announced"]),
-            waiting=Waiting(metadata["waiting"]) if metadata.get("waiting") else None,
+            waiting=WaitReason(metadata["waiting"]) if metadata.get("waiting") else None,
             retry_at=datetime.fromisoformat(metadata["retryAt"]) if metadata.get("retryAt") else None,
             is_staged=metadata.get("staged") == "true",
             pool=metadata.get("pool", ""),
@@ -294,7 +294,7 @@ class Run:
         }
         return replace(self, body=self.body.model_copy(update=update), progress=self._running(job.pool))
 
-    def waits(self, why: Waiting, retry_at: datetime | None = None) -> Run:
+    def waits(self, why: WaitReason, retry_at: datetime | None = None) -> Run:
         """A service put the run off: it is tried again at every tick, and that does not count as an attempt.
 
         The quota is asked when everything else is done, so what waits for it has its files in place.
@@ -304,7 +304,7 @@ class Run:
             waiting=why,
             attempts=max(0, self.progress.attempts - 1),
             retry_at=retry_at,
-            is_staged=self.progress.is_staged or why is Waiting.QUOTA,
+            is_staged=self.progress.is_staged or why is WaitReason.QUOTA,
         )
         return replace(self, progress=progress)
 
@@ -339,7 +339,7 @@ class Run:
         """The user asked for the end of the run."""
         return replace(self, progress=replace(self.progress, cancelled=True))
 
-    def with_outside(self, outside: Outside, warnings: Iterable[RunProblem] = ()) -> Run:
+    def with_external_data(self, outside: ExternalData, warnings: Iterable[RunProblem] = ()) -> Run:
         """What was read for planning, which every later planning uses; files are staged anew."""
         update = {"outside": outside, "warnings": tuple(dict.fromkeys((*self.body.warnings, *warnings)))}
         body, progress = self.body.model_copy(update=update), replace(self.progress, is_staged=False)

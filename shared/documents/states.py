@@ -26,7 +26,7 @@ class FailureCategory(StrEnum):
     INTERNAL = "internal"
 
 
-class Waiting(StrEnum):
+class WaitReason(StrEnum):
     """Why a run waits: for Batch to take it (the quota of active jobs, or Batch is busy), or for nodes of its pool."""
 
     QUOTA = "quota"

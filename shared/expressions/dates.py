@@ -15,7 +15,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from shared.expressions.date_patterns import DateError, formatted, parsed
-from shared.expressions.values import Documented, ExpressionError, text_of
+from shared.expressions.values import ExpressionError, Filter, text_of
 
 _ISO = re.compile(
     r"(?P<date>\d{4}-\d\d-\d\d)"
@@ -180,13 +180,11 @@ def _timestamp(units: int) -> Callable[..., int | None]:
 
 
 _DAY = "'2026-01-31'"
-DATE_FILTERS: Mapping[str, Documented] = {
-    "date": Documented(date_filter, "a date in another format", f"{_DAY} | date('EEE d MMM yyyy')", "Sat 31 Jan 2026"),
-    "dateAdd": Documented(
+DATE_FILTERS: Mapping[str, Filter] = {
+    "date": Filter(date_filter, "a date in another format", f"{_DAY} | date('EEE d MMM yyyy')", "Sat 31 Jan 2026"),
+    "dateAdd": Filter(
         _date_add, "a date so much later", f"{_DAY} | dateAdd(1, 'MONTHS', 'iso_local_date')", "2026-02-28"
     ),
-    "timestamp": Documented(_timestamp(1), "seconds since 1970", f"{_DAY} | timestamp", "1769817600"),
-    "timestampMilli": Documented(
-        _timestamp(1000), "milliseconds since 1970", f"{_DAY} | timestampMilli", "1769817600000"
-    ),
+    "timestamp": Filter(_timestamp(1), "seconds since 1970", f"{_DAY} | timestamp", "1769817600"),
+    "timestampMilli": Filter(_timestamp(1000), "milliseconds since 1970", f"{_DAY} | timestampMilli", "1769817600000"),
 }

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from shared.expressions._list_filters import LIST_FILTERS
+from shared.expressions._text_filters import TEXT_FILTERS
 from shared.expressions.dates import DATE_FILTERS
-from shared.expressions.list_filters import LIST_FILTERS
-from shared.expressions.text_filters import TEXT_FILTERS
-from shared.expressions.values import Documented
+from shared.expressions.values import Filter
 
-FILTERS: Mapping[str, Documented] = {**TEXT_FILTERS, **LIST_FILTERS, **DATE_FILTERS}
+FILTERS: Mapping[str, Filter] = {**TEXT_FILTERS, **LIST_FILTERS, **DATE_FILTERS}
 
 
 OTHER_FILTERS: Mapping[str, str] = {

@@ -28,15 +28,15 @@ from jinja2.sandbox import SandboxedEnvironment
 from shared.errors import did_you_mean
 from shared.expressions import filters as expression_filters
 from shared.expressions import functions as expression_functions
+from shared.expressions._operators import OPERATORS
+from shared.expressions._syntax import PebbleLexer, PebbleParser
 from shared.expressions.filters import FILTERS
 from shared.expressions.functions import advice
-from shared.expressions.operators import OPERATORS
-from shared.expressions.syntax import PebbleLexer, PebbleParser
 from shared.expressions.values import (
     MAX_OUTPUT,
     Budget,
     ExpressionError,
-    Thing,
+    LazyValue,
     check_size,
     is_empty,
     spend,
@@ -70,7 +70,7 @@ def render(
     """
     if not _TAG.search(text):
         return text
-    with (budget or Budget()).is_spent():
+    with (budget or Budget()).charged():
         return _rendered(text, values, {"render": _Render(values, functions), **functions})
 
 
@@ -268,7 +268,7 @@ class _Environment(SandboxedEnvironment):
             return obj
         if isinstance(argument, Undefined):
             return argument
-        if isinstance(obj, Thing):
+        if isinstance(obj, LazyValue):
             return self._part(obj, argument)
         if isinstance(obj, Mapping) and isinstance(argument, str | int) and argument in obj:
             return obj[argument]
@@ -276,7 +276,7 @@ class _Environment(SandboxedEnvironment):
             return obj[argument]
         return self.undefined(obj=obj, name=str(argument))
 
-    def _part(self, thing: Thing, name: object) -> Any:  # noqa: ANN401 - values of any type
+    def _part(self, thing: LazyValue, name: object) -> Any:  # noqa: ANN401 - values of any type
         try:
             return thing.part(name)
         except KeyError:

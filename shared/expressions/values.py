@@ -24,7 +24,7 @@ class ExpressionError(Exception):
     """An expression cannot be rendered; the message says why, in one line."""
 
 
-class Thing(ABC):
+class LazyValue(ABC):
     """A value that is more than data: it decides itself what its text and its parts are."""
 
     @abstractmethod
@@ -37,7 +37,7 @@ class Thing(ABC):
 
 
 @dataclass(frozen=True)
-class Documented:
+class Filter:
     """A filter: what it makes of a value, and an example with its result."""
 
     apply: Callable[..., Any]
@@ -59,7 +59,7 @@ class Budget:
             raise ExpressionError("the expressions make too much work; do it in the commands")
 
     @contextmanager
-    def is_spent(self) -> Iterator[None]:
+    def charged(self) -> Iterator[None]:
         """What is rendered meanwhile takes from this budget."""
         token = _budget.set(self)
         try:
@@ -111,7 +111,7 @@ def text_of(value: Any) -> str:  # noqa: ANN401 - values of any type
         return json_of(value)
     if isinstance(value, datetime):
         return iso(value)
-    if isinstance(value, Thing):
+    if isinstance(value, LazyValue):
         return value.as_text()
     if isinstance(value, int | float | Undefined):
         return str(value)

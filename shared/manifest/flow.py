@@ -10,9 +10,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
+from shared.manifest._source import PropertyPath
 from shared.manifest.inputs import Input
 from shared.manifest.order import Step, start_of
-from shared.manifest.source import PropertyPath
 from shared.manifest.task import Foreach, Task, TaskId
 from shared.manifest.types import AFTERWARDS, Duration, KestraFlow, KestraTask, NoEffect, Properties, Text, Unsupported
 

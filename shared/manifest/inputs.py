@@ -17,7 +17,7 @@ from pydantic import BeforeValidator, Field, TypeAdapter, ValidationInfo, field_
 
 from shared.errors import ManifestError
 from shared.expressions.date_patterns import formatted
-from shared.manifest import source as yaml_source
+from shared.manifest import _source as yaml_source
 from shared.manifest.types import NoEffect, Properties, Text, Unsupported, as_duration
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from shared.errors import did_you_mean
-from shared.manifest.source import PropertyPath
+from shared.manifest._source import PropertyPath
 
 _START = " (start)"  # no id of a task has a space
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 
 from shared.errors import Problem, did_you_mean
+from shared.manifest._source import Layout, PropertyPath
 from shared.manifest.flow import FOR_EACH, PARALLEL, SEQUENTIAL, Flow
-from shared.manifest.source import Layout, PropertyPath
 from shared.manifest.task_runner import RUNNER_TYPE, canonical_runner_type
 from shared.manifest.task_types import all_types
 from shared.manifest.types import NoEffect

@@ -22,12 +22,12 @@ from pydantic import ValidationError
 
 from shared.documents.run import MAX_BYTES
 from shared.errors import ManifestError, Problem
-from shared.manifest import source as yaml_source
-from shared.manifest.defaults import with_plugin_defaults
+from shared.manifest import _source as yaml_source
+from shared.manifest._defaults import with_plugin_defaults
+from shared.manifest._source import Layout, PropertyPath
 from shared.manifest.flow import MAX_TASKS, Flow
 from shared.manifest.order import dependencies, problems_of_order, tasks_before
 from shared.manifest.problems import MAX_PROBLEMS, first_problems, in_file_order, problems_of, warnings_of
-from shared.manifest.source import Layout, PropertyPath
 from shared.manifest.task import ForeachFile, Task
 
 __all__ = ["MAX_BYTES", "Flow", "Manifest", "Task", "names_in_task_form", "read_manifest"]

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import yaml
 
 from shared.errors import ManifestError
-from shared.manifest.source import compose
+from shared.manifest._source import compose
 from shared.manifest.types import is_secret
 
 CREDENTIALS = ("accessKey", "connectionString", "password", "sharedKeyAccountAccessKey")

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from shared.documents.names import is_safe
-from shared.plan.round_plan import ExpectedTask
+from shared.plan.round_plan import SubmittedTask
 from shared.plan.upstream import OutputPattern
 
 LOG_NAMES = ("stdout.txt", "stderr.txt")
@@ -75,7 +75,7 @@ def _folders(name: str) -> Iterable[str]:
     return ("/".join(parts[:depth]) + "/" for depth in _TASK_DEPTHS if len(parts) > depth)
 
 
-def files_of(task: ExpectedTask, staged: StagedFiles) -> TaskFiles:
+def files_of(task: SubmittedTask, staged: StagedFiles) -> TaskFiles:
     """Sort out what the task left: what it is, where it goes."""
     logs = {
         name: Collected(blob, name, f"logs/{task.paths.results}{name}")
@@ -96,7 +96,7 @@ def files_of(task: ExpectedTask, staged: StagedFiles) -> TaskFiles:
     return TaskFiles(logs, tuple(outputs.values()), tuple(missing), tuple(unsafe))
 
 
-def _matched(task: ExpectedTask, pattern: OutputPattern, staged: StagedFiles) -> Iterable[tuple[str, StagedBlob]]:
+def _matched(task: SubmittedTask, pattern: OutputPattern, staged: StagedFiles) -> Iterable[tuple[str, StagedBlob]]:
     prefix = task.paths.outputs(pattern.index)
     for blob in staged.below(prefix):
         name = blob.name.removeprefix(prefix)

@@ -16,7 +16,7 @@ from azure.batch import models
 from shared.documents.record import Failure, RunProblem
 from shared.documents.run import Run
 from shared.documents.states import FailureCategory, State
-from shared.plan.round_plan import ExpectedRound
+from shared.plan.round_plan import SubmittedRound
 from shared.script.build import ScriptReport
 
 TASK_ENDED = "TaskEnded"
@@ -156,7 +156,7 @@ def failed_before_commands(task: models.BatchTask) -> bool:
     return failure.code in _MAY_PASS or is_infrastructure(failure)
 
 
-def tasks_to_repeat(run: Run, plan: ExpectedRound, batch_tasks: Mapping[str, models.BatchTask]) -> frozenset[int]:
+def tasks_to_repeat(run: Run, plan: SubmittedRound, batch_tasks: Mapping[str, models.BatchTask]) -> frozenset[int]:
     """The numbers of the tasks that are run again in the next round; none if nothing failed in such a way.
 
     With those that failed, all that did not end: Batch ended the job because something waited for the failed ones.
@@ -168,7 +168,7 @@ def tasks_to_repeat(run: Run, plan: ExpectedRound, batch_tasks: Mapping[str, mod
     return frozenset(failed | unended)
 
 
-def unfinished_items(plan: ExpectedRound, repeated: frozenset[int]) -> dict[str, tuple[int, ...]]:
+def unfinished_items(plan: SubmittedRound, repeated: frozenset[int]) -> dict[str, tuple[int, ...]]:
     """By fan-out, the items that are run again."""
     found: dict[str, tuple[int, ...]] = {}
     for task in plan.tasks:
@@ -177,7 +177,7 @@ def unfinished_items(plan: ExpectedRound, repeated: frozenset[int]) -> dict[str,
     return found
 
 
-def why_repeated(plan: ExpectedRound, batch_tasks: Mapping[str, models.BatchTask]) -> list[RunProblem]:
+def why_repeated(plan: SubmittedRound, batch_tasks: Mapping[str, models.BatchTask]) -> list[RunProblem]:
     """What the record says of it: one warning for each task of the manifest that failed so."""
     warnings: dict[str, RunProblem] = {}
     for task in plan.tasks:

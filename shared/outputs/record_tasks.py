@@ -33,7 +33,7 @@ from shared.manifest.read import Flow, Manifest
 from shared.outputs.files import TaskFiles
 from shared.outputs.outcome import Outcome
 from shared.outputs.printed import MAX_WARNINGS, Printed
-from shared.plan.round_plan import ExpectedRound, ExpectedTask
+from shared.plan.round_plan import SubmittedRound, SubmittedTask
 
 NOT_RECORDED = "NotRecorded"
 COULD_NOT_RECORD = (
@@ -42,7 +42,7 @@ COULD_NOT_RECORD = (
 )
 
 
-def ended_task(task: ExpectedTask, outcome: Outcome, files: TaskFiles, printed: Printed) -> TaskRecord | ItemRecord:
+def ended_task(task: SubmittedTask, outcome: Outcome, files: TaskFiles, printed: Printed) -> TaskRecord | ItemRecord:
     """The record of one task, or of one item of a fan-out.
 
     It is WARNING if the task succeeded, but did not make a file that it names; or if it failed and was allowed to.
@@ -70,7 +70,7 @@ def ended_task(task: ExpectedTask, outcome: Outcome, files: TaskFiles, printed: 
     return ItemRecord(index=task.item.index, value=task.item.value, **dict(result))
 
 
-def _task_state(task: ExpectedTask, state: State, *, is_incomplete: bool) -> State:
+def _task_state(task: SubmittedTask, state: State, *, is_incomplete: bool) -> State:
     if (state is State.SUCCESS and is_incomplete) or (state is State.FAILED and task.allow_failure):
         return State.WARNING
     return state
@@ -112,7 +112,7 @@ def _failure_of_items(items: Sequence[ItemRecord]) -> Failure | None:
     return Failure(category=first.category, code=first.code, message=message)
 
 
-def with_unfinished(run: Run, plan: ExpectedRound) -> Run:
+def with_unfinished(run: Run, plan: SubmittedRound) -> Run:
     """The run with its fan-outs of which some items were to run again in the round of that plan, but do not any more.
 
     Those are SKIPPED; `run.items` holds how the others ended.

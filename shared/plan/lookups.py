@@ -1,4 +1,4 @@
-"""What a plan needs to know of the world outside: what is missing (`Needs`), and what was read (`Outside`).
+"""What a plan needs to know of the world outside: what is missing (`Needs`), and what was read (`ExternalData`).
 
 Planning reads nothing. It says what it lacks; that is read, written into the run document, and used by every later
 planning: so two submitters never disagree, and the record is made from the same plan as the job was.

@@ -14,15 +14,15 @@ from shared.manifest.order import tasks_before
 from shared.manifest.problems import first_problems, in_file_order
 from shared.manifest.read import Manifest, read_manifest
 from shared.manifest.task import ForeachFile, RunAs
-from shared.plan import fan_out
-from shared.plan import tasks as task_properties
-from shared.plan.fan_out import items_of
-from shared.plan.limits import too_large, too_many_tasks
+from shared.plan import _fan_out as fan_out
+from shared.plan import _tasks as task_properties
+from shared.plan._fan_out import items_of
+from shared.plan._limits import too_large, too_many_tasks
+from shared.plan._rendering import Rendering, names_used, placed_texts, texts_rendered
+from shared.plan._rounds import GraphTask, Split, split
+from shared.plan._scope import Context, Scope, with_inputs
 from shared.plan.lookups import Needs, Selection
-from shared.plan.rendering import Rendering, names_used, placed_texts, texts_rendered
-from shared.plan.round_plan import ExpectedRound, ExpectedTask, PlannedTask, RoundPlan
-from shared.plan.rounds import Node, Split, split
-from shared.plan.scope import Context, Scope, with_inputs
+from shared.plan.round_plan import PlannedTask, RoundPlan, SubmittedRound, SubmittedTask
 from shared.plan.upstream import OutputPattern
 from shared.settings import Settings
 
@@ -69,7 +69,7 @@ class Planner:
             {name for (name, _), each in self._renderings.items() if not each.is_complete and name in self.split.ready}
         )
 
-    def _node(self, name: str) -> Node:
+    def _node(self, name: str) -> GraphTask:
         """A task's place in the order, and whose results its expressions need before it can be planned."""
         index, task = self._tasks[name]
         before = self.before(name)
@@ -85,7 +85,7 @@ class Planner:
         if isinstance(task.foreach, ForeachFile) and task.foreach.files:
             values.add(task.foreach.files.task)
         own_values = frozenset(other for other in values if not self.is_fan_out(other))
-        return Node(name, self._manifest.dependencies[name], own_values, is_fan_out=self.is_fan_out(name))
+        return GraphTask(name, self._manifest.dependencies[name], own_values, is_fan_out=self.is_fan_out(name))
 
     def _not_before(self, name: str) -> str:
         """What is wrong with asking for the outputs of a task that does not run before."""
@@ -119,14 +119,14 @@ class Planner:
             planned += fan_out.arranged(tasks) if self.is_fan_out(name) and tasks else tasks
         return tuple(planned)
 
-    def expected_tasks(self) -> tuple[ExpectedTask, ...]:
+    def submitted_tasks(self) -> tuple[SubmittedTask, ...]:
         """The same tasks, as far as recording them goes."""
         to_run = [(name, item) for name in self.split.ready for item in self._items_to_run(name)]
         return tuple(self._expected(name, item, number) for number, (name, item) in enumerate(to_run, start=1))
 
-    def _expected(self, name: str, item: Item | None, number: int) -> ExpectedTask:
+    def _expected(self, name: str, item: Item | None, number: int) -> SubmittedTask:
         paths = self._scope(name, item).paths
-        return ExpectedTask(number, name, item, self._tasks[name][1].allow_failure, self.patterns(name, item), paths)
+        return SubmittedTask(number, name, item, self._tasks[name][1].allow_failure, self.patterns(name, item), paths)
 
     def check_later(self) -> None:
         """Find what is wrong with the tasks of later rounds, as far as it can be known now."""
@@ -300,16 +300,16 @@ def plan_round(manifest: Manifest, run: Run, settings: Settings) -> RoundPlan | 
     return plan
 
 
-def expected_round(manifest: Manifest, run: Run, settings: Settings) -> ExpectedRound | Needs:
+def submitted_round(manifest: Manifest, run: Run, settings: Settings) -> SubmittedRound | Needs:
     """What was submitted as the run's current round. Or that the items of fan-outs are needed to tell.
 
     Nothing is wrong here: if a setting has changed since, that must not keep the results from being recorded.
     """
     planner = Planner(manifest, run, settings)
-    tasks = planner.expected_tasks()
+    tasks = planner.submitted_tasks()
     if planner.needs.items_of_fan_outs:
         return planner.needs
-    return ExpectedRound(run.body.staging or planner.staging(), tasks, planner.split.empty)
+    return SubmittedRound(run.body.staging or planner.staging(), tasks, planner.split.empty)
 
 
 def staging_of(manifest: Manifest, run: Run, settings: Settings) -> str:

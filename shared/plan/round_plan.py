@@ -11,7 +11,7 @@ from shared.documents.names import SCRIPT, Paths
 from shared.documents.record import Item
 from shared.documents.run import SourceFile
 from shared.documents.states import JobReason
-from shared.plan.upstream import OutputPattern, Used
+from shared.plan.upstream import OutputPattern, UpstreamUse
 from shared.script import build as task_script
 from shared.script.build import Commands
 
@@ -30,7 +30,7 @@ class Image:
 
 
 @dataclass(frozen=True)
-class ExpectedTask:
+class SubmittedTask:
     """One Batch task, as far as recording it goes.
 
     `number` is its Batch id; `name` is the id of the task in the manifest, `item` is one of a fan-out's.
@@ -55,7 +55,7 @@ class ExpectedTask:
 
 
 @dataclass(frozen=True)
-class PlannedTask(ExpectedTask):
+class PlannedTask(SubmittedTask):
     """One Batch task, with everything rendered.
 
     What it gets besides its script: `input_files` (texts, by path), `source_files` (blobs), both in its working
@@ -74,7 +74,7 @@ class PlannedTask(ExpectedTask):
     input_files: Mapping[str, str]
     source_files: Mapping[str, SourceFile]
     fetched_files: Mapping[str, str]
-    uses: Used
+    uses: UpstreamUse
     own_files: Mapping[int, SourceFile] = field(default_factory=dict)
 
     @property
@@ -105,11 +105,11 @@ class PlannedTask(ExpectedTask):
 
 
 @dataclass(frozen=True)
-class ExpectedRound:
+class SubmittedRound:
     """One Batch job, as far as recording it goes; `empty` are the fan-outs without items whose turn it was."""
 
     staging: str
-    tasks: tuple[ExpectedTask, ...]
+    tasks: tuple[SubmittedTask, ...]
     empty: tuple[str, ...] = ()
 
     @property
@@ -118,7 +118,7 @@ class ExpectedRound:
         return _has_parts(self.tasks)
 
 
-def _has_parts(tasks: Sequence[ExpectedTask]) -> bool:
+def _has_parts(tasks: Sequence[SubmittedTask]) -> bool:
     return len(tasks) > PART_TASKS or any(task.item is not None for task in tasks)
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from shared.documents.names import UPSTREAM, Paths
-from shared.expressions.values import ExpressionError, Thing, json_of, text_of
+from shared.expressions.values import ExpressionError, LazyValue, json_of, text_of
 from shared.plan import lookups as globs
 from shared.script.build import Gathering, Link
 
@@ -101,7 +101,7 @@ class UpstreamFolder:
 
 
 @dataclass
-class Used:
+class UpstreamUse:
     """What of earlier tasks the expressions of one task have asked for: files by the path that they were told."""
 
     files: dict[str, UpstreamFile] = field(default_factory=dict)
@@ -131,13 +131,13 @@ class Used:
         return [gathering for folder in self.folders.values() for gathering in folder.gatherings()]
 
 
-class UpstreamFiles(Thing, Mapping[str, str]):
+class UpstreamFiles(LazyValue, Mapping[str, str]):
     """`outputFiles` of an earlier task, or of one item of a fan-out; what is asked for is added to `used`.
 
     All of them can be asked for where `outputFiles` names them: what a glob matches is not known before the task ends.
     """
 
-    def __init__(self, folder: str, paths: Paths, patterns: Sequence[OutputPattern], used: Used) -> None:
+    def __init__(self, folder: str, paths: Paths, patterns: Sequence[OutputPattern], used: UpstreamUse) -> None:
         self._folder = folder
         self._paths = paths
         self._patterns = patterns
@@ -171,7 +171,7 @@ class UpstreamFiles(Thing, Mapping[str, str]):
         return self[str(name)]
 
 
-class FanOutOutputs(Thing):
+class FanOutOutputs(LazyValue):
     """`outputs.<fan-out>`: the folder of all files; with an item's index, or the text of its value, the item's."""
 
     def __init__(
@@ -179,7 +179,7 @@ class FanOutOutputs(Thing):
         path: str,
         folder: Callable[[], UpstreamFolder],
         items: Callable[[], Iterable[Mapping[str, Any]]],
-        used: Used,
+        used: UpstreamUse,
     ) -> None:
         self._path = path
         self._folder = folder

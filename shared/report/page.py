@@ -15,7 +15,15 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from shared.documents.record import ITEMS_BLOB, ItemRecord, Record
-from shared.report import advice, files, gantt, listing, log_ends, overview, tasks, text, values
+from shared.report import _advice as advice
+from shared.report import _files as files
+from shared.report import _gantt as gantt
+from shared.report import _listing as listing
+from shared.report import _overview as overview
+from shared.report import _tasks as tasks
+from shared.report import _text as text
+from shared.report import _values as values
+from shared.report import log_ends
 from shared.report.log_ends import LogEnd, LogText
 
 TEMPLATES = Path(__file__).parent / "templates"

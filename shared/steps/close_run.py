@@ -10,11 +10,11 @@ from shared.documents.names import job_id
 from shared.documents.record import Failure, Record
 from shared.documents.run import Rejection, Run
 from shared.documents.states import FailureCategory, State
-from shared.log import Stage, tell, tell_bug
+from shared.log import Stage, log_event, log_exception
 from shared.manifest.read import Manifest
 from shared.outputs.record_tasks import build_record, items_apart, with_unfinished
 from shared.plan.lookups import Needs
-from shared.plan.planner import expected_round, manifest_of, own_staging, staging_of
+from shared.plan.planner import manifest_of, own_staging, staging_of, submitted_round
 
 
 def finish(app: App, run: Run, state: State | None = None, failure: Failure | None = None) -> None:
@@ -29,16 +29,16 @@ def finish(app: App, run: Run, state: State | None = None, failure: Failure | No
         app.results.write_items(run, items)
     _write_report(app, run, record)
     app.results.write_record(run, record)
-    tell(Stage.RECORD, "recorded", run=run.id, state=record.state, ms=_milliseconds(run, record))
+    log_event(Stage.RECORD, "recorded", run=run.id, state=record.state, ms=_milliseconds(run, record))
     close(app, run)
 
 
 def _with_unfinished(app: App, run: Run, manifest: Manifest) -> Run:
     """The run with what it has of the fan-outs of which some items were to be run again."""
     try:
-        plan = expected_round(manifest, run, app.settings)
+        plan = submitted_round(manifest, run, app.settings)
     except Exception:  # noqa: BLE001 - the run is recorded, if need be without them
-        tell_bug(Stage.RECORD, "unfinished-not-recorded", run=run.id)
+        log_exception(Stage.RECORD, "unfinished-not-recorded", run=run.id)
         return run
     return run if isinstance(plan, Needs) else with_unfinished(run, plan)
 
@@ -46,11 +46,11 @@ def _with_unfinished(app: App, run: Run, manifest: Manifest) -> Run:
 def _write_report(app: App, run: Run, record: Record) -> None:
     """Write the page for people; the run is recorded whatever becomes of it."""
     try:
-        from shared.steps.write_report import write_report
+        from shared.steps._write_report import write_report
 
         write_report(app.results, run, record)
     except Exception:  # noqa: BLE001 - no fault of the report may keep a run open
-        tell_bug(Stage.RECORD, "report-failed", run=run.id)
+        log_exception(Stage.RECORD, "report-failed", run=run.id)
 
 
 def _milliseconds(run: Run, record: Record) -> int:

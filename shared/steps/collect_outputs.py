@@ -19,7 +19,7 @@ from shared.outputs.outcome import Outcome, at_flow_timeout, judge
 from shared.outputs.printed import MAX_STREAM_BYTES, MAX_VARS_BYTES, PRINTED, Printed
 from shared.outputs.record_tasks import ended_task
 from shared.parallel import in_parallel
-from shared.plan.round_plan import PART_TASKS, ExpectedRound, ExpectedTask
+from shared.plan.round_plan import PART_TASKS, SubmittedRound, SubmittedTask
 from shared.script.build import MARKER, SCRIPT_EXIT_CODES, read_marker
 from shared.storage.results import CopyState
 
@@ -88,7 +88,7 @@ class EndedRound:
     """A round whose job has ended: what was planned, what Batch says of it, and which tasks are run again."""
 
     run: Run
-    plan: ExpectedRound
+    plan: SubmittedRound
     batch_tasks: Mapping[str, models.BatchTask]
     ran_out_of_time: bool
     repeated: frozenset[int] = frozenset()
@@ -126,7 +126,7 @@ def _joined(parts: Sequence[Part]) -> Part:
     return Part(tasks=tuple(task for part in parts for task in part.tasks), items=items)
 
 
-def _collect(copying: Copying, ended: EndedRound, tasks: Sequence[ExpectedTask], staged: StagedFiles) -> Part | None:
+def _collect(copying: Copying, ended: EndedRound, tasks: Sequence[SubmittedTask], staged: StagedFiles) -> Part | None:
     files = {task.number: files_of(task, staged) for task in tasks}
     refused = copying.copy([file for each in files.values() for file in (*each.logs.values(), *each.outputs)])
     if refused is None:
@@ -140,7 +140,7 @@ def _collect(copying: Copying, ended: EndedRound, tasks: Sequence[ExpectedTask],
     return Part(tasks=tuple(record for record in records if isinstance(record, TaskRecord)), items=items)
 
 
-def _record(app: App, ended: EndedRound, task: ExpectedTask, files: TaskFiles) -> TaskRecord | ItemRecord:
+def _record(app: App, ended: EndedRound, task: SubmittedTask, files: TaskFiles) -> TaskRecord | ItemRecord:
     printed = Printed(max_bytes=MAX_VARS_BYTES if task.item is None else _vars_bytes(ended.plan))
     for name in LOG_NAMES:
         log_file = files.logs.get(name)
@@ -153,12 +153,12 @@ def _record(app: App, ended: EndedRound, task: ExpectedTask, files: TaskFiles) -
     return ended_task(task, _outcome(app, ended, task, files), files, printed)
 
 
-def _vars_bytes(plan: ExpectedRound) -> int:
+def _vars_bytes(plan: SubmittedRound) -> int:
     """How much one of many items may print of values: all of them are held at once when a later task asks for one."""
     return max(16 * 1024, min(MAX_VARS_BYTES, ALL_ITEMS_VARS_BYTES // len(plan.tasks)))
 
 
-def _outcome(app: App, ended: EndedRound, task: ExpectedTask, files: TaskFiles) -> Outcome:
+def _outcome(app: App, ended: EndedRound, task: SubmittedTask, files: TaskFiles) -> Outcome:
     batch_task = ended.batch_tasks.get(task.id)
     info = batch_task.execution_info if batch_task else None
     stderr = files.logs.get("stderr.txt")

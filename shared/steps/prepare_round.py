@@ -8,15 +8,15 @@ from typing import TypeVar
 
 from shared.app import App
 from shared.documents.record import RunProblem
-from shared.documents.run import Outside, Run, TextRead
+from shared.documents.run import ExternalData, Run, TextRead
 from shared.errors import CannotPlan, ManifestError, Problem, RunnerError
-from shared.log import Stage, tell_bug
+from shared.log import Stage, log_exception
 from shared.manifest.read import Manifest
 from shared.manifest.task import IfExists
 from shared.parallel import in_parallel
 from shared.plan.lookups import Chosen, Needs, Selection
-from shared.plan.planner import expected_round, plan_round, problem_of_task
-from shared.plan.round_plan import ExpectedRound, RoundPlan
+from shared.plan.planner import plan_round, problem_of_task, submitted_round
+from shared.plan.round_plan import RoundPlan, SubmittedRound
 from shared.settings import Settings
 
 Plan = TypeVar("Plan")
@@ -35,9 +35,9 @@ def planned(app: App, run: Run, manifest: Manifest) -> tuple[Run, RoundPlan]:
     return _with_readings(app, run, manifest, plan_round)
 
 
-def expected(app: App, run: Run, manifest: Manifest) -> tuple[Run, ExpectedRound]:
+def expected(app: App, run: Run, manifest: Manifest) -> tuple[Run, SubmittedRound]:
     """What was submitted as the run's current round. Raises CannotPlan."""
-    return _with_readings(app, run, manifest, expected_round)
+    return _with_readings(app, run, manifest, submitted_round)
 
 
 def _with_readings(
@@ -60,7 +60,7 @@ def planning(run: Run) -> Iterator[None]:
     except RunnerError:
         raise
     except Exception as error:
-        tell_bug(Stage.PLAN, "cannot-be-planned", run=run.id)
+        log_exception(Stage.PLAN, "cannot-be-planned", run=run.id)
         raise CannotPlan(
             f"the manifest cannot be planned because of an error of the app: {type(error).__name__}"
         ) from error
@@ -81,13 +81,15 @@ def _read(app: App, run: Run, manifest: Manifest, needs: Needs) -> Run:
     etags = in_parallel(app.staging.etag, needs.etags.values())
     texts = in_parallel(lambda address: app.staging.text(address, MAX_TEXT_BYTES), needs.texts.values())
     known = run.body.outside
-    outside = Outside(
+    outside = ExternalData(
         namespace_files={task: choice.files for task, choice in chosen.items()},
         namespace_items={task: tuple(sorted(file.path for file in choice.files)) for task, choice in items.items()},
         etags=dict(zip(needs.etags, etags, strict=True)),
         texts=_bounded(dict(zip(needs.texts, texts, strict=True)), known),
     )
-    return app.runs.save(run.with_outside(known.joined(outside), [RunProblem.of(warning) for warning in warnings]))
+    return app.runs.save(
+        run.with_external_data(known.joined(outside), [RunProblem.of(warning) for warning in warnings])
+    )
 
 
 def _doubles(
@@ -101,7 +103,7 @@ def _doubles(
     ]
 
 
-def _bounded(texts: dict[str, TextRead], known: Outside) -> dict[str, TextRead]:
+def _bounded(texts: dict[str, TextRead], known: ExternalData) -> dict[str, TextRead]:
     """The texts, as far as the run document can hold them."""
     size = sum(len(read.text) for read in known.texts.values())
     for name, read in texts.items():

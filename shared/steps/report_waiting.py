@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from shared.app import App, guarded
+from shared.app import App, isolate_failures
 from shared.batch.pools import why_tasks_wait
 from shared.documents.run import ListedRun
-from shared.documents.states import State, Waiting
+from shared.documents.states import State, WaitReason
 from shared.log import Stage
 from shared.outputs.record_tasks import status_of
 
@@ -28,28 +28,28 @@ class Told:
     """What a run's status is to say; `why` is None where it does not wait any more."""
 
     run: ListedRun
-    why: Waiting | None
+    why: WaitReason | None
     message: str | None = None
     position: int | None = None
 
 
-def tell_why(app: App, runs: Sequence[ListedRun], now: datetime, deadline: datetime) -> None:
+def report_waiting(app: App, runs: Sequence[ListedRun], now: datetime, deadline: datetime) -> None:
     """Write the statuses that say something else now; those that were written longest ago come first."""
     told = [*queue_places(runs, now), *_pools(app, runs, now)]
     for each in sorted(told, key=lambda each: each.run.last_write)[:MAX_TOLD]:
         if app.now() >= deadline:
             return
-        with guarded(Stage.POLL, run=each.run.id):
+        with isolate_failures(Stage.POLL, run=each.run.id):
             _tell(app, each)
 
 
 def queue_places(runs: Sequence[ListedRun], now: datetime) -> list[Told]:
     """The places of the runs that wait behind one that waits for the quota, where it is time to tell them."""
     queue = [run for run in runs if run.progress.state is State.QUEUED and run.progress.is_readable]
-    if not any(run.progress.waiting is Waiting.QUOTA for run in queue):
+    if not any(run.progress.waiting is WaitReason.QUOTA for run in queue):
         return []
     return [
-        Told(run, Waiting.QUOTA, position=place)
+        Told(run, WaitReason.QUOTA, position=place)
         for place, run in enumerate(queue, start=1)
         if now - run.last_write >= PLACE_TOLD_AGAIN_AFTER
     ]
@@ -68,9 +68,9 @@ def _pools(app: App, runs: Sequence[ListedRun], now: datetime) -> list[Told]:
     told = []
     for run in waiting_long:
         message = messages[run.progress.pool]
-        was_told = run.progress.waiting is Waiting.POOL
+        was_told = run.progress.waiting is WaitReason.POOL
         if (message is not None) != was_told or (message and now - run.last_write >= POOL_TOLD_AGAIN_AFTER):
-            told.append(Told(run, Waiting.POOL if message else None, message))
+            told.append(Told(run, WaitReason.POOL if message else None, message))
     return told
 
 

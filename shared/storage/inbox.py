@@ -28,7 +28,7 @@ class Drop:
 
 
 @dataclass(frozen=True)
-class Waiting:
+class InboxBlob:
     """A blob that lies in the inbox."""
 
     name: str
@@ -40,8 +40,8 @@ class Waiting:
 class Listing:
     """What lies in the inbox, as far as it means anything."""
 
-    manifests: tuple[Waiting, ...]
-    cancels: tuple[Waiting, ...]
+    manifests: tuple[InboxBlob, ...]
+    cancels: tuple[InboxBlob, ...]
 
 
 class Inbox:
@@ -86,7 +86,7 @@ class Inbox:
 
     def list(self) -> Listing:
         """Everything in the inbox."""
-        blobs = [Waiting(blob.name, blob.etag, blob.last_modified) for blob in self._container.list_blobs()]
+        blobs = [InboxBlob(blob.name, blob.etag, blob.last_modified) for blob in self._container.list_blobs()]
         return Listing(
             manifests=tuple(blob for blob in blobs if is_manifest(blob.name)),
             cancels=tuple(blob for blob in blobs if is_cancel(blob.name)),

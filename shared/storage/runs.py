@@ -17,7 +17,7 @@ from azure.storage.blob import BlobPrefix, ContentSettings
 from shared.documents.record import ItemRecord
 from shared.documents.run import ListedRun, Part, Progress, Run, RunBody
 from shared.errors import RunChanged, RunUnreadable
-from shared.log import Stage, tell
+from shared.log import Stage, log_event
 from shared.parallel import in_parallel
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def _listed(blob: BlobProperties) -> ListedRun | None:
     try:
         progress = Progress.from_metadata(blob.metadata)
     except (KeyError, ValueError):
-        tell(
+        log_event(
             Stage.POLL,
             "not-a-run-document",
             level=logging.WARNING,

@@ -9,7 +9,7 @@ import pytest
 from azure.batch import models
 
 from shared import poll_runs, submit_run
-from shared.documents.run import Outside, Progress
+from shared.documents.run import ExternalData, Progress
 from shared.lifecycle import MAX_ATTEMPTS
 
 
@@ -209,9 +209,9 @@ def test_namespace_files_that_change_meanwhile_are_listed_again(world) -> None:
     world.drop(text=text)
     run = world.app.runs.create(submit_run._accepted(world.app, world.app.inbox.read("m.yaml")))
     files = world.app.staging.namespace_files("n.s")
-    run = world.app.runs.save(run.with_outside(Outside(namespace_files={"t": (replace_etag(files[0]),)})))
+    run = world.app.runs.save(run.with_external_data(ExternalData(namespace_files={"t": (replace_etag(files[0]),)})))
     submit_run.submit(world.app, run)
-    assert world.app.runs.load(run.id).body.outside == Outside()
+    assert world.app.runs.load(run.id).body.outside == ExternalData()
     poll_runs.poll(world.later(seconds=31))
     world.finish()
     assert world.record(run.id)["state"] == "SUCCESS"

@@ -13,7 +13,7 @@ from shared import poll_runs
 from shared.lifecycle import MAX_ANNOUNCEMENTS
 from shared.report.log_ends import MAX_LOGS
 from shared.report.page import Report
-from shared.steps import write_report
+from shared.steps import _write_report as write_report
 from shared.storage.results import Results
 
 FAILING = "id: t\ncommands: ['echo out', 'echo the reason >&2', 'exit 3']"

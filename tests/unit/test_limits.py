@@ -9,8 +9,8 @@ from azure.storage.blob import BlobServiceClient
 
 from shared.batch import job as batch_job
 from shared.errors import ManifestError
-from shared.manifest.source import parse
-from shared.plan.limits import (
+from shared.manifest._source import parse
+from shared.plan._limits import (
     MAX_DEPENDENCIES,
     MAX_TASKS_OF_JOB,
     longest_access,

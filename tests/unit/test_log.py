@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from shared.log import LONGEST_TRACEBACK, Stage, log, tell, tell_bug
+from shared.log import LONGEST_TRACEBACK, Stage, log, log_event, log_exception
 from shared.masking import MASK, Masker, MaskingFilter
 
 SECRET = 's3cr3t "quoted" \\ t0ken'
@@ -28,18 +28,18 @@ def lines(caplog):
 
 def test_an_event_is_one_line_of_json_with_its_stage_and_fields(lines) -> None:
     """What is not known is left out; numbers stay numbers, so that queries can compute with them."""
-    tell(Stage.SUBMIT, "submitted", run="a-1", job="a-1-1", ms=12, blob=None)
+    log_event(Stage.SUBMIT, "submitted", run="a-1", job="a-1-1", ms=12, blob=None)
 
     expected = {"event": "submitted", "stage": "submit", "run": "a-1", "job": "a-1-1", "ms": 12}
     assert lines() == [("INFO", expected)]
 
 
 def test_secrets_are_masked_in_fields_also_within_messages_of_exceptions(lines) -> None:
-    tell(Stage.POLL, "put-off", level=logging.WARNING, reason=SECRET)
+    log_event(Stage.POLL, "put-off", level=logging.WARNING, reason=SECRET)
     try:
         [].index(SECRET)
     except ValueError:
-        tell_bug(Stage.RECORD, "failed", reason=repr(SECRET))
+        log_exception(Stage.RECORD, "failed", reason=repr(SECRET))
 
     [(_, plain), (level, bug)] = lines()
     assert plain["reason"] == MASK
@@ -53,7 +53,7 @@ def test_a_traceback_is_part_of_the_object_and_never_too_long_for_application_in
     try:
         [].index("é" * 2 * LONGEST_TRACEBACK)
     except ValueError:
-        tell_bug(Stage.RECORD, "failed")
+        log_exception(Stage.RECORD, "failed")
 
     [(_, bug)] = lines()
     assert bug["traceback"].endswith("é' is not in list\n")

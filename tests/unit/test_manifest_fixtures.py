@@ -9,9 +9,9 @@ import pytest
 
 from shared.documents.states import JobReason, State
 from shared.errors import ManifestError
+from shared.manifest._source import parse
 from shared.manifest.flow import Flow
 from shared.manifest.problems import _models
-from shared.manifest.source import parse
 from tests.expected import expected_of, manifest_of, manifests
 
 if TYPE_CHECKING:

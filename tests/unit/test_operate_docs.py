@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from local.functions.storage import POISON_QUEUE
-from shared.documents.states import Waiting
+from shared.documents.states import WaitReason
 from shared.lifecycle import MAX_ANNOUNCEMENTS, MAX_ATTEMPTS
 from tests.unit.test_infra import names_read
 
@@ -44,8 +44,8 @@ def test_queries_name_our_functions() -> None:
     assert named <= functions
 
 
-@pytest.mark.parametrize("why", list(Waiting))
-def test_every_reason_to_wait_has_a_row(why: Waiting) -> None:
+@pytest.mark.parametrize("why", list(WaitReason))
+def test_every_reason_to_wait_has_a_row(why: WaitReason) -> None:
     assert f"`waiting` is `{why.value}`" in OPERATE
 
 

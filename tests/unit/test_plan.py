@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from shared.documents.record import Outputs, TaskRecord
-from shared.documents.run import Outside, SourceFile
+from shared.documents.run import ExternalData, SourceFile
 from shared.documents.states import State
 from shared.errors import ManifestError
 from shared.plan.lookups import Needs
@@ -92,7 +92,7 @@ def test_namespace_files_come_from_the_run_document(plan) -> None:
     file = SourceFile(blob="n/main.py", etag="1", path="main.py")
     planned = plan(
         "id: t\nnamespace: n\ncommands: [x]\nnamespaceFiles: {enabled: true}",
-        outside=Outside(namespace_files={"t": (file,)}),
+        outside=ExternalData(namespace_files={"t": (file,)}),
     )
     assert planned.tasks[0].source_files == {"main.py": file}
 

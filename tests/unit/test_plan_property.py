@@ -11,14 +11,14 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from shared.documents.record import ItemRecord, OutputFile, Outputs, TaskRecord
-from shared.documents.run import Outside, Run, SourceFile, TextRead
+from shared.documents.run import ExternalData, Run, SourceFile, TextRead
 from shared.documents.states import State
 from shared.errors import ManifestError
 from shared.manifest.read import Manifest
 from shared.outputs.record_tasks import fan_out_record, no_items
+from shared.plan._rendering import _NOT_KNOWN_YET
 from shared.plan.lookups import Needs
 from shared.plan.planner import manifest_of, plan_round
-from shared.plan.rendering import _NOT_KNOWN_YET
 from shared.plan.round_plan import PlannedTask, RoundPlan
 from shared.steps.prepare_round import MAX_READINGS
 from tests.generated_manifests import NAMESPACE, NAMESPACE_FILES, mangled, runnable_flows
@@ -54,7 +54,7 @@ def answered(run: Run, needs: Needs) -> Run:
     def chosen(selection) -> tuple[SourceFile, ...]:
         return selection.choose({name: files if name == NAMESPACE else () for name in selection.namespaces}).files
 
-    read = Outside(
+    read = ExternalData(
         namespace_files={task: chosen(selection) for task, selection in needs.namespace_files.items()},
         namespace_items={
             task: tuple(file.path for file in chosen(selection)) for task, selection in needs.namespace_items.items()
@@ -65,7 +65,7 @@ def answered(run: Run, needs: Needs) -> Run:
             for address in needs.texts
         },
     )
-    return run.with_outside(run.body.outside.joined(read))
+    return run.with_external_data(run.body.outside.joined(read))
 
 
 def ended(run: Run, plan: RoundPlan, data: st.DataObject) -> Run:

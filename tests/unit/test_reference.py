@@ -8,8 +8,8 @@ import pytest
 from local.reference.__main__ import DOCS, reference
 from local.reference.schemas import manifest_schema
 from shared.errors import ManifestError
+from shared.manifest._source import parse
 from shared.manifest.read import read_manifest
-from shared.manifest.source import parse
 from tests.expected import manifest_of, manifests
 
 ROOT = Path(__file__).parents[2]

@@ -39,8 +39,8 @@ ROOT = Path(__file__).parents[2]
 IMPORT_STORIES = """
 import sys, function_app
 from shared import poll_runs, record_run, submit_run
-from shared.app import the_app
-print([name for name in sys.modules if name.startswith("shared.report") or name == "shared.steps.write_report"])
+from shared.app import get_app
+print([name for name in sys.modules if name.startswith("shared.report") or name == "shared.steps._write_report"])
 """
 VOID = {"meta", "link", "img", "br"}
 

@@ -11,8 +11,13 @@ from hypothesis import strategies as st
 from shared.documents.record import Failure, ItemRecord, Logs, Metric, Outputs, RunProblem, TaskRecord, Timings
 from shared.documents.states import FailureCategory, State
 from shared.outputs.record_tasks import fan_out_record
-from shared.report import advice, listing, log_ends, overview, text, values
-from shared.report.tasks import tasks, worth_a_look
+from shared.report import _advice as advice
+from shared.report import _listing as listing
+from shared.report import _overview as overview
+from shared.report import _text as text
+from shared.report import _values as values
+from shared.report import log_ends
+from shared.report._tasks import tasks, worth_a_look
 from tests.report_samples import COMMANDS_FAILED, DROPPED, after, log_end, logs, ran, record, several_rounds
 
 

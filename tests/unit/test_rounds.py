@@ -5,21 +5,23 @@ from __future__ import annotations
 import pytest
 
 from shared.documents.states import JobReason, State
-from shared.plan.rounds import Node, Split, in_order, split
+from shared.plan._rounds import GraphTask, Split, in_order, split
 
 
-def flow(*nodes: str) -> dict[str, Node]:
+def flow(*nodes: str) -> dict[str, GraphTask]:
     """Tasks such as `b<a` (waits for a), `b<<a` (uses a's values), `b*` (a fan-out)."""
     found = {}
     for text in nodes:
         head, _, values = text.partition("<<")
         head, _, order = head.partition("<")
         waits = tuple(order) + tuple(values)
-        found[head[0]] = Node(head[0], waits, frozenset(values), head.endswith("*"))
+        found[head[0]] = GraphTask(head[0], waits, frozenset(values), head.endswith("*"))
     return found
 
 
-def next_round(nodes: dict[str, Node], *, pools: dict[str, str] | None = None, empty: str = "", **ended: str) -> Split:
+def next_round(
+    nodes: dict[str, GraphTask], *, pools: dict[str, str] | None = None, empty: str = "", **ended: str
+) -> Split:
     states = {name: State(state) for name, state in ended.items()}
     return split(nodes, states, lambda name: (pools or {}).get(name, "p"), lambda name: name in empty)
 
@@ -35,7 +37,7 @@ def test_a_task_that_uses_values_waits_for_the_next_round_and_so_does_what_follo
 
 
 def test_values_of_a_task_further_back_are_waited_for_as_well() -> None:
-    nodes = flow("a", "b<a") | {"c": Node("c", ("b",), frozenset("a"), is_fan_out=False)}
+    nodes = flow("a", "b<a") | {"c": GraphTask("c", ("b",), frozenset("a"), is_fan_out=False)}
     assert next_round(nodes) == Split(("a", "b"), ("c",), (), JobReason.FIRST)
     assert next_round(nodes, a="SUCCESS", b="SUCCESS") == Split(("c",), (), (), JobReason.VALUES)
 

@@ -7,8 +7,8 @@ import pytest
 
 from shared.documents.names import dropped_at, is_cancel, is_manifest, results_folder, run_id, run_to_cancel
 from shared.documents.run import ListedRun, Progress, RunBody
-from shared.documents.states import State, Waiting
-from shared.lifecycle import MAX_ANNOUNCEMENTS, MAX_ATTEMPTS, Step, next_step
+from shared.documents.states import State, WaitReason
+from shared.lifecycle import MAX_ANNOUNCEMENTS, MAX_ATTEMPTS, Action, next_action
 
 NOW = datetime(2026, 11, 22, 12, 13, 14, tzinfo=UTC)
 
@@ -85,7 +85,7 @@ def test_a_run_id_tells_when_its_manifest_was_dropped() -> None:
 
 
 def test_progress_survives_as_blob_metadata() -> None:
-    progress = Progress(State.RUNNING, 3, cancelled=True, attempts=2, announced=5, waiting=Waiting.QUOTA)
+    progress = Progress(State.RUNNING, 3, cancelled=True, attempts=2, announced=5, waiting=WaitReason.QUOTA)
     progress = replace(progress, retry_at=NOW, is_staged=True, pool="p")
     assert Progress.from_metadata(progress.to_metadata()) == progress
 
@@ -104,33 +104,35 @@ def test_body_ignores_fields_of_a_later_version(run_of) -> None:
 @pytest.mark.parametrize(
     ("run", "alive", "step"),
     [
-        pytest.param(listed(age=1), False, Step.NOTHING, id="just accepted: left to its submitter"),
-        pytest.param(listed(age=31), False, Step.SUBMIT, id="queued and left alone: submitted"),
-        pytest.param(listed(age=1, waiting=Waiting.QUOTA), False, Step.SUBMIT, id="put off by a service: every tick"),
-        pytest.param(listed(age=100, attempts=2), False, Step.NOTHING, id="pauses grow with attempts"),
-        pytest.param(listed(age=121, attempts=2), False, Step.SUBMIT, id="third attempt after two minutes"),
-        pytest.param(listed(age=9999, attempts=MAX_ATTEMPTS), False, Step.REJECT, id="attempts are bounded"),
-        pytest.param(listed(state=State.RUNNING), True, Step.NOTHING, id="its job is alive"),
-        pytest.param(listed(state=State.RUNNING), False, Step.ANNOUNCE, id="its job ended: announced at once"),
-        pytest.param(listed(age=29, state=State.RUNNING, announced=1), False, Step.NOTHING, id="announced just now"),
-        pytest.param(listed(age=30, state=State.RUNNING, announced=1), False, Step.ANNOUNCE, id="announced again"),
+        pytest.param(listed(age=1), False, Action.NOTHING, id="just accepted: left to its submitter"),
+        pytest.param(listed(age=31), False, Action.SUBMIT, id="queued and left alone: submitted"),
+        pytest.param(
+            listed(age=1, waiting=WaitReason.QUOTA), False, Action.SUBMIT, id="put off by a service: every tick"
+        ),
+        pytest.param(listed(age=100, attempts=2), False, Action.NOTHING, id="pauses grow with attempts"),
+        pytest.param(listed(age=121, attempts=2), False, Action.SUBMIT, id="third attempt after two minutes"),
+        pytest.param(listed(age=9999, attempts=MAX_ATTEMPTS), False, Action.REJECT, id="attempts are bounded"),
+        pytest.param(listed(state=State.RUNNING), True, Action.NOTHING, id="its job is alive"),
+        pytest.param(listed(state=State.RUNNING), False, Action.ANNOUNCE, id="its job ended: announced at once"),
+        pytest.param(listed(age=29, state=State.RUNNING, announced=1), False, Action.NOTHING, id="announced just now"),
+        pytest.param(listed(age=30, state=State.RUNNING, announced=1), False, Action.ANNOUNCE, id="announced again"),
         pytest.param(
             listed(age=3600, state=State.RUNNING, announced=MAX_ANNOUNCEMENTS),
             False,
-            Step.ANNOUNCE_LAST,
+            Action.ANNOUNCE_LAST,
             id="announcements are bounded",
         ),
         pytest.param(
             replace(listed(state=State.RUNNING), id="r-20261115t121313-3f9a1c2b"),
             True,
-            Step.TERMINATE,
+            Action.TERMINATE,
             id="alive for more than seven days: somebody keeps its job from ending",
         ),
-        pytest.param(listed(age=9999, schema_version="2"), False, Step.NOTHING, id="a newer app's run is left alone"),
+        pytest.param(listed(age=9999, schema_version="2"), False, Action.NOTHING, id="a newer app's run is left alone"),
     ],
 )
-def test_table_of_life(run: ListedRun, alive: bool, step: Step) -> None:
-    assert next_step(run, job_is_alive=alive, now=NOW) is step
+def test_table_of_life(run: ListedRun, alive: bool, step: Action) -> None:
+    assert next_action(run, job_is_alive=alive, now=NOW) is step
 
 
 def test_runs_sort_by_the_time_of_their_drop() -> None:
@@ -140,5 +142,5 @@ def test_runs_sort_by_the_time_of_their_drop() -> None:
 
 
 def test_waiting_for_a_service_is_not_an_attempt(run_of) -> None:
-    run = replace(run_of(), progress=Progress(attempts=3)).waits(Waiting.BUSY)
-    assert (run.progress.attempts, run.progress.waiting) == (2, Waiting.BUSY)
+    run = replace(run_of(), progress=Progress(attempts=3)).waits(WaitReason.BUSY)
+    assert (run.progress.attempts, run.progress.waiting) == (2, WaitReason.BUSY)

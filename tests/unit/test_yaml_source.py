@@ -3,7 +3,7 @@
 import pytest
 
 from shared.errors import ManifestError
-from shared.manifest.source import parse
+from shared.manifest._source import parse
 
 
 def test_scalars_follow_yaml_1_2() -> None:

@@ -13,7 +13,7 @@ from azure.core.exceptions import AzureError
 
 from shared.documents.record import Record
 from shared.documents.run import Run
-from shared.log import Stage, tell
+from shared.log import Stage, log_event
 from shared.manifest.redaction import redacted
 from shared.parallel import in_parallel
 from shared.report.log_ends import READ_BYTES, LogEnd, LogRef, logs_to_show
@@ -43,6 +43,6 @@ def _log_end(results: Results, run: Run, wanted: LogRef) -> LogEnd | None:
         content, total = results.read_end(run, wanted.blob, READ_BYTES)
     except AzureError as error:
         reason = str(error).partition("\n")[0]
-        tell(Stage.RECORD, "log-not-in-report", level=logging.WARNING, run=run.id, blob=wanted.blob, reason=reason)
+        log_event(Stage.RECORD, "log-not-in-report", level=logging.WARNING, run=run.id, blob=wanted.blob, reason=reason)
         return None
     return LogEnd(wanted, content, total)

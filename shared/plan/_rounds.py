@@ -18,7 +18,7 @@ _SATISFIED = frozenset({State.SUCCESS, State.WARNING})
 
 
 @dataclass(frozen=True)
-class Node:
+class GraphTask:
     """A task as far as its place in the order matters.
 
     `waits_for` are the tasks before it, `uses_values_of` those of them whose results its expressions need.
@@ -57,7 +57,7 @@ _OVER = frozenset({_Fate.DONE, _Fate.EMPTY})
 
 
 def split(
-    nodes: Mapping[str, Node],
+    nodes: Mapping[str, GraphTask],
     ended: Mapping[str, State],
     pool_of: Callable[[str], str],
     is_empty: Callable[[str], bool],
@@ -92,7 +92,7 @@ def _ended(state: State) -> _Fate:
     return _Fate.DONE if state in _SATISFIED else _Fate.NEVER
 
 
-def _fate(node: Node, nodes: Mapping[str, Node], fates: Mapping[str, _Fate]) -> _Fate:
+def _fate(node: GraphTask, nodes: Mapping[str, GraphTask], fates: Mapping[str, _Fate]) -> _Fate:
     before = [(name, fates[name]) for name in node.waits_for]
     if any(fate is _Fate.NEVER for _, fate in before):
         return _Fate.NEVER
@@ -105,7 +105,7 @@ def _fate(node: Node, nodes: Mapping[str, Node], fates: Mapping[str, _Fate]) -> 
     return _Fate.READY
 
 
-def _reason(ready: list[Node], nodes: Mapping[str, Node], ended: Mapping[str, State]) -> JobReason:
+def _reason(ready: list[GraphTask], nodes: Mapping[str, GraphTask], ended: Mapping[str, State]) -> JobReason:
     if not ended:
         return JobReason.FIRST
     if any(node.uses_values_of for node in ready):
@@ -115,7 +115,7 @@ def _reason(ready: list[Node], nodes: Mapping[str, Node], ended: Mapping[str, St
     return JobReason.POOL
 
 
-def in_order(nodes: Mapping[str, Node]) -> Iterator[Node]:
+def in_order(nodes: Mapping[str, GraphTask]) -> Iterator[GraphTask]:
     """Every task after those that it waits for; otherwise in the order of the flow."""
     places = {name: place for place, name in enumerate(nodes)}
     sorter = graphlib.TopologicalSorter({name: node.waits_for for name, node in nodes.items()})

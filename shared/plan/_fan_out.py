@@ -11,8 +11,8 @@ from shared.documents.record import Item, ItemRecord, TaskRecord
 from shared.documents.run import Run, SourceFile
 from shared.manifest.read import Task
 from shared.manifest.task import MAX_ITEMS, FilesOfTask, ForeachFile, IfExists
+from shared.plan._rendering import NotKnownYet, Rendering
 from shared.plan.lookups import Needs, Selection, matches_anywhere
-from shared.plan.rendering import NotReadYet, Rendering
 from shared.plan.round_plan import PlannedTask
 from shared.script.build import Link
 
@@ -106,7 +106,7 @@ def items_of(task: Task, rendering: Rendering, run: Run, needs: Needs) -> tuple[
     problems = len(rendering.problems)
     try:
         values = _values(task, rendering, run, needs)
-    except NotReadYet:
+    except NotKnownYet:
         return None
     except ValueError as error:
         if len(rendering.problems) == problems:
@@ -149,7 +149,7 @@ def _namespace_items(task: Task, rendering: Rendering, glob: str, run: Run, need
         needs.namespace_items[task.id] = Selection(
             (namespace,), (glob,), (), IfExists.OVERWRITE, folder_per_namespace=False
         )
-        raise NotReadYet
+        raise NotKnownYet
     return known
 
 
@@ -157,10 +157,10 @@ def _files(files: FilesOfTask, rendering: Rendering, run: Run, needs: Needs) -> 
     glob = rendering.known_text((*_PATH, "files", "glob"), files.glob)
     ended = run.body.finished.get(files.task)
     if ended is None:
-        raise NotReadYet
+        raise NotKnownYet
     if ended.items is None:
         return files_of_task(ended, (), glob)
     if run.items is None:
         needs.items_of_fan_outs = True
-        raise NotReadYet
+        raise NotKnownYet
     return files_of_task(ended, run.items.get(files.task, ()), glob)

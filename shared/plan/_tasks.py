@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from shared.documents.run import Outside, SourceFile
+from shared.documents.run import ExternalData, SourceFile
 from shared.manifest.read import Task
+from shared.plan._rendering import Rendering
 from shared.plan.lookups import BlobAddress, Needs, WebAddress, is_address, read_address
-from shared.plan.rendering import Rendering
 from shared.plan.round_plan import Image
 from shared.script.build import Commands
 from shared.settings import Settings
@@ -105,7 +105,7 @@ def addressed_files(
 
 
 def source_files(
-    addressed: Mapping[str, BlobAddress | WebAddress], rendering: Rendering, outside: Outside, needs: Needs
+    addressed: Mapping[str, BlobAddress | WebAddress], rendering: Rendering, outside: ExternalData, needs: Needs
 ) -> dict[str, SourceFile]:
     """The blobs among them, in the version that was found when the round was planned."""
     found: dict[str, SourceFile] = {}

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from shared.expressions.values import (
-    Documented,
     ExpressionError,
+    Filter,
     check_items,
     check_size,
     is_empty,
@@ -97,13 +97,13 @@ def _absolute(value: float) -> float:
     return abs(value)
 
 
-LIST_FILTERS: Mapping[str, Documented] = {
-    "default": Documented(_default, "another value for what is not there or empty", "vars.x | default('a')", "a"),
-    "length": Documented(_length, "how many characters or entries", "'abc' | length", "3"),
-    "toJson": Documented(json_of, "as JSON", "{'a': [1, true]} | toJson", '{"a":[1,true]}'),
-    "json": Documented(json_of, "the same by its old name", "[1, true] | json", "[1,true]"),
+LIST_FILTERS: Mapping[str, Filter] = {
+    "default": Filter(_default, "another value for what is not there or empty", "vars.x | default('a')", "a"),
+    "length": Filter(_length, "how many characters or entries", "'abc' | length", "3"),
+    "toJson": Filter(json_of, "as JSON", "{'a': [1, true]} | toJson", '{"a":[1,true]}'),
+    "json": Filter(json_of, "the same by its old name", "[1, true] | json", "[1,true]"),
     **{
-        name: Documented(_of(kind, kind_name, apply), purpose, example, result)  # type: ignore[arg-type]
+        name: Filter(_of(kind, kind_name, apply), purpose, example, result)  # type: ignore[arg-type]
         for name, kind, kind_name, apply, purpose, example, result in (
             ("first", str | list, "list and no text", _first, "the first entry or character", "[1, 2] | first", "1"),
             ("last", str | list, "list and no text", _last, "the last entry or character", "[1, 2] | last", "2"),

@@ -14,9 +14,9 @@ from shared.expressions.functions import from_json, now_of
 from shared.expressions.values import Budget, ExpressionError, text_of
 from shared.manifest.inputs import Input
 from shared.manifest.read import Flow, Manifest, Task
+from shared.plan._rendering import Bindings, NotKnownYet, Rendering
 from shared.plan.lookups import BlobAddress, Needs, WebAddress, namespace_file, read_address
-from shared.plan.rendering import NotReadYet, Rendering, Visible
-from shared.plan.upstream import FanOutOutputs, OutputPattern, UpstreamFiles, UpstreamFolder, Used
+from shared.plan.upstream import FanOutOutputs, OutputPattern, UpstreamFiles, UpstreamFolder, UpstreamUse
 from shared.settings import Settings
 
 
@@ -78,7 +78,7 @@ class Scope:
     """
 
     def __init__(self, task: Task, item: Item | None, context: Context, earlier: Earlier, needs: Needs) -> None:
-        self.used = Used()
+        self.used = UpstreamUse()
         self.paths = Paths(context.run.id, task.id, item.index if item else None)
         self._task = task
         self._item = item
@@ -89,10 +89,10 @@ class Scope:
         self._earlier = earlier
         self._needs = needs
 
-    def visible(self, unknown: Iterable[str]) -> Visible:
+    def visible(self, unknown: Iterable[str]) -> Bindings:
         """What expressions may see, of which some names are not known yet."""
         functions = {**self._context.functions(), "read": self._read}
-        return Visible(self._values(), functions, self._context.budget, frozenset(unknown))
+        return Bindings(self._values(), functions, self._context.budget, frozenset(unknown))
 
     def _values(self) -> dict[str, Any]:
         item = self._item
@@ -126,10 +126,10 @@ class Scope:
         if self._earlier.is_empty(name):
             return
         if name not in self._run.body.finished:
-            raise NotReadYet
+            raise NotKnownYet
         if self._run.items is None:
             self._needs.items_of_fan_outs = True
-            raise NotReadYet
+            raise NotKnownYet
         for item in self._run.items.get(name, ()):
             yield {
                 "index": item.index,
@@ -144,7 +144,7 @@ class Scope:
         known = self._run.body.outside.texts.get(str(address))
         if known is None:
             self._needs.texts[str(address)] = address
-            raise NotReadYet
+            raise NotKnownYet
         if known.problem is not None:
             name = self.used.files[where].name if where in self.used.files else where
             raise ExpressionError(f"{name} cannot be read: {known.problem}")
@@ -204,7 +204,7 @@ def with_inputs(context: Context, manifest: Manifest) -> tuple[Context, list[Pro
     ids = {each.id for each in manifest.flow.inputs}
     context = replace(context, inputs=values)
     for index, each in enumerate(manifest.flow.inputs):
-        visible = Visible(context.values(), context.functions(), context.budget)
+        visible = Bindings(context.values(), context.functions(), context.budget)
         rendering = Rendering(manifest, ("inputs", index), visible)
         folders, _, name = each.id.rpartition(".")
         if above := sorted(_above(each.id) & ids):

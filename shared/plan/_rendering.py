@@ -32,7 +32,7 @@ _UNUSABLE = re.compile(r"[\x00\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
-class Visible:
+class Bindings:
     """What expressions may see; names that are `unknown` exist, but their values are not known yet."""
 
     values: Mapping[str, Any]
@@ -41,7 +41,7 @@ class Visible:
     unknown: frozenset[str] = frozenset()
 
 
-class NotReadYet(Exception):  # noqa: N818 - it is no error: the text is looked at again later
+class NotKnownYet(Exception):  # noqa: N818 - it is no error: the text is looked at again later
     """What an expression needs is known in a later round, or must be read from outside first."""
 
 
@@ -86,7 +86,7 @@ class Rendering:
         self,
         manifest: Manifest,
         path: PropertyPath,
-        visible: Visible,
+        visible: Bindings,
         whole: Rendering | None = None,
     ) -> None:
         self.problems: list[Problem] = []
@@ -105,12 +105,12 @@ class Rendering:
         """One text; empty if it cannot be rendered."""
         try:
             return self.known_text(path, value)
-        except NotReadYet:
+        except NotKnownYet:
             self.is_complete = False
             return _NOT_KNOWN_YET
 
     def known_text(self, path: PropertyPath, value: str) -> str:
-        """The same. Raises NotReadYet if something that it needs is not known yet."""
+        """The same. Raises NotKnownYet if something that it needs is not known yet."""
         if self._whole and not _depends_on_item(value):
             return self._whole.known_text(path, value)
         if (path, value) not in self._texts:
@@ -120,7 +120,7 @@ class Rendering:
     def _rendered(self, path: PropertyPath, value: str) -> str:
         texts = texts_rendered(value, self._visible.values) if self._visible.unknown else ()
         if any(names_used(text, name) for text in texts for name in self._visible.unknown):
-            raise NotReadYet
+            raise NotKnownYet
         try:
             return self._usable(
                 path, render(value, self._visible.values, self._visible.functions, self._visible.budget)
@@ -164,7 +164,7 @@ class Rendering:
         problems = len(self.problems)
         try:
             files = json.loads(self.known_text(path, value))
-        except NotReadYet:
+        except NotKnownYet:
             return {}
         except (ValueError, RecursionError):
             files = None

@@ -11,7 +11,7 @@ import urllib.parse
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from shared.expressions.values import Documented, ExpressionError, check_items, check_size, spend, text_of
+from shared.expressions.values import ExpressionError, Filter, check_items, check_size, spend, text_of
 
 
 def _of_text(apply: Callable[..., Any]) -> Callable[..., Any]:
@@ -146,8 +146,8 @@ def _encoded(text: str) -> str:
     return urllib.parse.quote_plus(text)
 
 
-TEXT_FILTERS: Mapping[str, Documented] = {
-    name: Documented(_of_text(apply), purpose, example, result)
+TEXT_FILTERS: Mapping[str, Filter] = {
+    name: Filter(_of_text(apply), purpose, example, result)
     for name, apply, purpose, example, result in (
         ("upper", str.upper, "in capitals", "'a' | upper", "A"),
         ("lower", str.lower, "in small letters", "'A' | lower", "a"),
