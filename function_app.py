@@ -20,7 +20,7 @@ def submit_run(blob: func.InputStream) -> None:
     from shared import submit_run as story
     from shared.app import get_app
 
-    story.take(get_app(), (blob.name or "").removeprefix(f"{triggers.inbox}/"))
+    story.accept(get_app(), (blob.name or "").removeprefix(f"{triggers.inbox}/"))
 
 
 @app.timer_trigger(arg_name="tick", schedule=triggers.schedule, run_on_startup=False, use_monitor=False)

@@ -29,7 +29,7 @@ from shared.log import Stage, log_event
 from shared.parallel import AT_ONCE, in_parallel
 from shared.steps.report_waiting import report_waiting
 from shared.storage.inbox import InboxBlob
-from shared.submit_run import archive_manifest, end_unsubmitted, give_up, submit, take
+from shared.submit_run import accept, archive_manifest, end_unsubmitted, give_up, submit
 
 BUDGET = timedelta(seconds=10)
 MAX_ORPHANS = 10
@@ -60,7 +60,7 @@ def cancel_run(app: App, cancel: InboxBlob) -> None:
     run = app.runs.load(run_id) if run_id else None
     if run is not None:
         if not run.progress.cancelled:
-            run = app.runs.save(run.cancelled())
+            run = app.runs.save(run.with_cancellation())
             log_event(Stage.POLL, "cancelled", run=run.id)
         if run.progress.state is State.QUEUED:
             archive_manifest(app, run)
@@ -73,12 +73,12 @@ def cancel_run(app: App, cancel: InboxBlob) -> None:
 def sweep(app: App, blobs: list[str], deadline: datetime) -> None:
     """Take manifests whose event never came."""
 
-    def take_in_time(blob: str) -> None:
+    def accept_in_time(blob: str) -> None:
         if app.now() < deadline:
             with isolate_failures(Stage.SUBMIT, blob=blob):
-                take(app, blob)
+                accept(app, blob)
 
-    in_parallel(take_in_time, blobs)
+    in_parallel(accept_in_time, blobs)
 
 
 def announce_ended(app: App, runs: list[ListedRun], now: datetime) -> None:

@@ -105,10 +105,10 @@ def _finish_round(app: App, ended: EndedRound, manifest: Manifest, part: Part, d
     current = app.runs.load(ended.run.id)
     if current is None or not current.is_running(round_number):
         return
-    run = current.ended(_records(app, ended, part), detected)
+    run = current.with_finished(_records(app, ended, part), detected)
     if ended.repeated:
         warnings = why_repeated(ended.plan, ended.batch_tasks)
-        run = run.repeated(unfinished_items(ended.plan, ended.repeated), warnings)
+        run = run.with_repeats(unfinished_items(ended.plan, ended.repeated), warnings)
         log_event(
             Stage.RECORD,
             "tasks-repeated",

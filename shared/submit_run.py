@@ -1,6 +1,6 @@
 """submit_run: a manifest in the inbox becomes a run, and the run's next round becomes a Batch job.
 
-`take` is the trigger's part: it accepts the blob. `submit` is every submitter's part, also the poller's and the
+`accept` is the trigger's part: it accepts the blob. `submit` is every submitter's part, also the poller's and the
 recorder's: its steps can be repeated, and two of them at once do no harm. The order of the steps is what makes that
 so:
 
@@ -49,7 +49,7 @@ from shared.steps.prepare_round import planned, planning
 from shared.storage.inbox import Drop
 
 
-def take(app: App, blob: str) -> None:
+def accept(app: App, blob: str) -> None:
     """Accept a manifest blob, if it is one and is still there, and submit its run.
 
     The name is all that is used of the trigger: content, ETag and time are read here, in one request. A version that
@@ -60,13 +60,13 @@ def take(app: App, blob: str) -> None:
     drop = app.inbox.read(blob)
     if drop is None:
         return
-    run = app.runs.create(_accepted(app, drop))
+    run = app.runs.create(accepted_run(app, drop))
     if run is not None:
         log_event(Stage.SUBMIT, "accepted", run=run.id, blob=blob)
         submit(app, run)
 
 
-def _accepted(app: App, drop: Drop) -> Run:
+def accepted_run(app: App, drop: Drop) -> Run:
     body = RunBody(
         run_id=run_id(app.inbox.name, drop.manifest.name, drop.manifest.etag, drop.last_modified),
         manifest=drop.manifest,
@@ -106,10 +106,10 @@ def _submit(app: App, run: Run) -> WaitReason | None:
     try:
         _submit_round(app, run)
     except (ManifestError, BatchRefused) as error:
-        end_unsubmitted(app, app.runs.save(_reloaded(app, run).rejected(_rejection(error))))
+        end_unsubmitted(app, app.runs.save(_reloaded(app, run).with_rejection(_rejection(error))))
     except CannotPlan as error:
         rejection = _gave_up(FailureCategory.INTERNAL, "CannotPlan", str(error))
-        end_unsubmitted(app, app.runs.save(_reloaded(app, run).rejected(rejection)))
+        end_unsubmitted(app, app.runs.save(_reloaded(app, run).with_rejection(rejection)))
     except QuotaReached:
         return _wait(app, run, WaitReason.QUOTA)
     except ServiceBusy as busy:
@@ -126,7 +126,7 @@ def _reloaded(app: App, run: Run) -> Run:
 
 def _wait(app: App, run: Run, why: WaitReason, retry_after: timedelta | None = None) -> WaitReason:
     retry_at = app.now() + retry_after if retry_after else None
-    _save_and_tell(app, _reloaded(app, run).waits(why, retry_at))
+    _save_and_tell(app, _reloaded(app, run).with_wait(why, retry_at))
     return why
 
 
@@ -151,7 +151,7 @@ def archive_manifest(app: App, run: Run) -> None:
 def end_unsubmitted(app: App, run: Run) -> None:
     """End a queued run that is cancelled or rejected; what Batch has of it is recorded once its job has ended."""
     if app.batch.terminate(run.job_id):
-        app.runs.save(run.ending())
+        app.runs.save(run.as_ending())
     elif run.body.rejection is not None:
         finish_rejected(app, run, run.body.rejection)
     else:
@@ -162,7 +162,7 @@ def give_up(app: App, run: Run, code: str, message: str) -> None:
     """End a queued run that is not wrong, but cannot be brought into Batch."""
     rejection = _gave_up(FailureCategory.INFRASTRUCTURE, code, message)
     archive_manifest(app, run)
-    end_unsubmitted(app, app.runs.save(run.rejected(rejection)))
+    end_unsubmitted(app, app.runs.save(run.with_rejection(rejection)))
 
 
 def _gave_up(category: FailureCategory, code: str, message: str) -> Rejection:
@@ -192,7 +192,7 @@ def _submit_round(app: App, run: Run) -> None:
         return
     run, plan = planned(app, run, manifest)
     if not plan.tasks:
-        finish(app, run.ended(map(no_items, plan.empty), None))
+        finish(app, run.with_finished(map(no_items, plan.empty), None))
         return
     _check_pool(app, manifest, plan)
     _stage(app, run, plan)
@@ -249,6 +249,6 @@ def _add_tasks(app: App, run: Run, plan: RoundPlan, time_left: timedelta, starte
         reason=plan.reason,
         submitted=submitted,
     )
-    _save_and_tell(app, run.submitted(job, plan.staging, submitted, keep_jobs=plan.keep_job, has_parts=plan.has_parts))
+    _save_and_tell(app, run.with_job(job, plan.staging, submitted, keep_jobs=plan.keep_job, has_parts=plan.has_parts))
     ms = milliseconds_since(started)
     log_event(Stage.SUBMIT, "submitted", run=run.id, job=run.job_id, tasks=len(plan.tasks), ms=ms)

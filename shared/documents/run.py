@@ -283,7 +283,7 @@ class Run:
         """Whether all tasks of the given round are in Batch, and the round is the current one."""
         return self.progress.state is State.RUNNING and self.progress.round == round_number
 
-    def submitted(self, job: JobRecord, staging: str, at: datetime, *, keep_jobs: bool, has_parts: bool) -> Run:
+    def with_job(self, job: JobRecord, staging: str, at: datetime, *, keep_jobs: bool, has_parts: bool) -> Run:
         """All tasks of the round are in Batch; the job will end by itself. What closing needs is kept here."""
         update = {
             "jobs": (*self.body.jobs, job),
@@ -294,7 +294,7 @@ class Run:
         }
         return replace(self, body=self.body.model_copy(update=update), progress=self._running(job.pool))
 
-    def waits(self, why: WaitReason, retry_at: datetime | None = None) -> Run:
+    def with_wait(self, why: WaitReason, retry_at: datetime | None = None) -> Run:
         """A service put the run off: it is tried again at every tick, and that does not count as an attempt.
 
         The quota is asked when everything else is done, so what waits for it has its files in place.
@@ -308,12 +308,12 @@ class Run:
         )
         return replace(self, progress=progress)
 
-    def ended(self, tasks: Iterable[TaskRecord], detected: datetime | None) -> Run:
+    def with_finished(self, tasks: Iterable[TaskRecord], detected: datetime | None) -> Run:
         """The tasks of the current round have ended so."""
         finished = {**self.body.finished, **{task.id: task for task in tasks}}
         return replace(self, body=self.body.model_copy(update={"finished": finished, "detected": detected}))
 
-    def repeated(self, unfinished: dict[str, tuple[int, ...]], warnings: Iterable[RunProblem]) -> Run:
+    def with_repeats(self, unfinished: dict[str, tuple[int, ...]], warnings: Iterable[RunProblem]) -> Run:
         """Some of what the current round ran failed before its commands began: the next one runs it again."""
         update = {
             "unfinished": unfinished,
@@ -326,16 +326,16 @@ class Run:
         """The run is queued again, for what is left of it."""
         return replace(self, progress=Progress(round=self.progress.round + 1, cancelled=self.progress.cancelled))
 
-    def ending(self) -> Run:
+    def as_ending(self) -> Run:
         """No more tasks are added, but a job exists: it is recorded as any other once it has ended, parts and all."""
         body = self.body.model_copy(update={"has_parts": True})
         return replace(self, body=body, progress=self._running(self.progress.pool))
 
-    def rejected(self, rejection: Rejection) -> Run:
+    def with_rejection(self, rejection: Rejection) -> Run:
         """The run cannot go on."""
         return replace(self, body=self.body.model_copy(update={"rejection": rejection}))
 
-    def cancelled(self) -> Run:
+    def with_cancellation(self) -> Run:
         """The user asked for the end of the run."""
         return replace(self, progress=replace(self.progress, cancelled=True))
 

@@ -125,7 +125,7 @@ def with_unfinished(run: Run, plan: SubmittedRound) -> Run:
         ended = {item.index: item for item in items.get(name, ())}
         items[name] = tuple(each for _, each in sorted({**skipped, **ended}.items()))
     records = [fan_out_record(name, items[name]) for name in names if items[name]]
-    return run.ended(records, run.body.detected).with_items(items)
+    return run.with_finished(records, run.body.detected).with_items(items)
 
 
 def no_items(name: str) -> TaskRecord:

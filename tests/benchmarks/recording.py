@@ -74,7 +74,7 @@ def _counting_bytes(received: list[int]) -> Any:
 
 
 def _ended(world: World) -> str:
-    run = world.take(text="commands: [echo hi]\noutputFiles: ['**/*.txt']")
+    run = world.accept(text="commands: [echo hi]\noutputFiles: ['**/*.txt']")
     world.await_end(run)
     return run
 

@@ -40,11 +40,11 @@ def small_manifest(world: World, quick: bool) -> Iterator[Measured]:
         world.drop(f"bare-{number}.yaml", text)
     bare_calls = Bare(world._storage, world.app.batch._client, world.settings.containers, NO_POOL)
     with _a_pool_without_nodes():
-        submit_run.take(world.app, f"own-{repeats}.yaml")
+        submit_run.accept(world.app, f"own-{repeats}.yaml")
         bare_calls.submit("bare", f"bare-{repeats}.yaml")
         own, bare = medians(
             repeats,
-            lambda number: submit_run.take(world.app, f"own-{number}.yaml"),
+            lambda number: submit_run.accept(world.app, f"own-{number}.yaml"),
             lambda number: bare_calls.submit(f"bare-{number}", f"bare-{number}.yaml"),
         )
     for job in world.app.batch.live_jobs().ids:
@@ -67,7 +67,7 @@ def fan_out(world: World, quick: bool) -> Iterator[Measured]:
 
 
 def _own_fan_out(world: World, text: str, number: int) -> None:
-    run = world.take(f"{number}.yaml", text)
+    run = world.accept(f"{number}.yaml", text)
     world.app.runs.remove(run)
     world.app.batch.delete(f"{run}-1")
 

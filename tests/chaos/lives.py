@@ -45,7 +45,7 @@ class Host:
     def drop(self, name: str, text: str) -> str:
         """Drop a manifest, and invoke what it triggers; the id of the run."""
         run = self.world.drop(name, text)
-        self.invoke(lambda app: submit_run.take(app, name))
+        self.invoke(lambda app: submit_run.accept(app, name))
         return run
 
     def work(self) -> None:
@@ -73,7 +73,7 @@ class Host:
     def repeat_all(self, *names: str) -> None:
         """Deliver everything once more: the drops, and every event."""
         for name in names:
-            submit_run.take(self.world.app, name)
+            submit_run.accept(self.world.app, name)
         for event in self.delivered:
             record_run.record(self.world.app, event)
 

@@ -26,7 +26,7 @@ outputFiles: ['*']
 @pytest.fixture
 def sas_of_a_task(world: World) -> list[str]:
     """Every address that a node gets of a run."""
-    run = world.take(text="commands: ['true']\ninputFiles: {a.txt: x}\noutputFiles: ['*']")
+    run = world.accept(text="commands: ['true']\ninputFiles: {a.txt: x}\noutputFiles: ['*']")
     task = world.app.batch._client.get_task(f"{run}-1", "1")
     urls = [file.storage_container_url for file in task.resource_files]
     urls += [file.destination.container.container_url for file in task.output_files]

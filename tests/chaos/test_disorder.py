@@ -65,7 +65,7 @@ class Crowd:
     def repeat(self, names: Iterable[str]) -> None:
         """Deliver everything once more, now that all is over."""
         for name in names:
-            submit_run.take(self.hosts[0], name)
+            submit_run.accept(self.hosts[0], name)
         for event in self.delivered:
             record_run.record(self.hosts[0], event)
 

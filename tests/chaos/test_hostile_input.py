@@ -49,7 +49,7 @@ def test_hostile_manifests_are_rejected_or_run_and_nothing_leaks(
         assert record["state"] in ENDS
         assert (record["failure"] or {}).get("category") != "internal", f"{name}: {record['failure']}"
     _assert_nothing_leaks(world, caplog.text)
-    assert world.take("afterwards.yaml")
+    assert world.accept("afterwards.yaml")
     host.work()
 
 

@@ -104,7 +104,7 @@ class Outage:
 @pytest.fixture
 def outage(world: World, tmp_path: Path) -> Outage:
     """A few runs that have ended, and that nobody has been told of yet."""
-    runs = [world.take(f"{number}.yaml", ONE_TASK.text(tmp_path)) for number in range(RUNS)]
+    runs = [world.accept(f"{number}.yaml", ONE_TASK.text(tmp_path)) for number in range(RUNS)]
     for run in runs:
         world.await_end(run)
     clock, topic = SimulatedClock(), Topic()

@@ -80,7 +80,7 @@ def test_more_drops_than_the_quota_allows_jobs(
     """Promise: what waits for the quota is submitted once there is room, the oldest first."""
     quota, count = quota_and_count
     change_batch(activeJobQuota=quota)
-    blocked = [world.take(f"blocks/{number}.yaml", "commands: [sleep 600]") for number in range(quota)]
+    blocked = [world.accept(f"blocks/{number}.yaml", "commands: [sleep 600]") for number in range(quota)]
     texts = {f"{number}.yaml": ONE_TASK.text(tmp_path) for number in range(count)}
     host = Host(world)
     runs = _drop_all(host, texts)

@@ -59,7 +59,7 @@ def test_storage_is_gone_while_runs_are_taken_polled_and_recorded(
         dropped[f"{number}/dropped.yaml"] = world.drop(f"{number}/dropped.yaml", GRAPH.text(tmp_path))
         _stop_storage(own_services)
         for story in (
-            lambda app, number=number: submit_run.take(app, f"{number}/dropped.yaml"),
+            lambda app, number=number: submit_run.accept(app, f"{number}/dropped.yaml"),
             lambda app, run=run: record_run.record(app, JobEnded(run, 1)),
             poll_runs.poll,
         ):

@@ -81,10 +81,10 @@ class World:
         written = blob.upload_blob(text, overwrite=True)
         return run_id(self.settings.containers.inbox, name, written["etag"], written["last_modified"])
 
-    def take(self, name: str = "m.yaml", text: str = "commands: [echo hi]") -> str:
+    def accept(self, name: str = "m.yaml", text: str = "commands: [echo hi]") -> str:
         """Drop a manifest and submit its run, as the blob trigger does."""
         run = self.drop(name, text)
-        submit_run.take(self.app, name)
+        submit_run.accept(self.app, name)
         return run
 
     def finish(self) -> None:

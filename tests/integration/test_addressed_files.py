@@ -40,7 +40,7 @@ def allowing(make_world):
 
 
 def run_text(world, text: str) -> dict:
-    run = world.take(text=text)
+    run = world.accept(text=text)
     world.finish()
     return world.record(run)
 

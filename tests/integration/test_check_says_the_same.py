@@ -21,7 +21,7 @@ def test_errors_and_warnings_are_those_of_the_record(world, tmp_path, text: str)
     file = tmp_path / "m.yaml"
     file.write_text(text)
     checked = check(file, local_settings({}))
-    record = world.record(world.take(text=text))
+    record = world.record(world.accept(text=text))
 
     assert record["state"] == "REJECTED"
     assert [problem.model_dump() for problem in checked.errors] == record["errors"]

@@ -100,7 +100,7 @@ def test_every_storage_operation_of_a_run_of_one_task_has_a_reason(world: World,
     """From drop to close, the ticks apart: none that is not in the tables above, and each as often as it is there."""
     run = world.drop(text=ONE_TASK)
     storage.clear()
-    submit_run.take(world.app, "m.yaml")
+    submit_run.accept(world.app, "m.yaml")
     taken = list(storage)
     world.await_end(run)
     storage.clear()
@@ -118,7 +118,7 @@ def test_every_storage_operation_of_a_run_of_one_task_has_a_reason(world: World,
 
 @pytest.mark.parametrize("seconds", [0, 3])
 def test_a_run_of_one_task_costs_five_batch_calls_whatever_its_duration(world: World, seconds: int) -> None:
-    world.take(text=f"commands: [sleep {seconds}]")
+    world.accept(text=f"commands: [sleep {seconds}]")
     world.finish()
     assert {name: count for name, count in world.batch_requests().items() if name not in APART} == BATCH_CALLS
 
@@ -126,7 +126,7 @@ def test_a_run_of_one_task_costs_five_batch_calls_whatever_its_duration(world: W
 def test_a_tick_costs_one_batch_call_for_a_thousand_active_jobs(world: World) -> None:
     """The rest of the table, with 5,000, is in tests/simulation, where it takes no time."""
     for number in range(3):
-        world.take(f"{number}.yaml", "commands: [sleep 60]")
+        world.accept(f"{number}.yaml", "commands: [sleep 60]")
     world.batch_requests()
     poll_runs.poll(world.app)
     assert world.batch_requests() == {"Jobs_ListJobs": 1}
@@ -143,7 +143,7 @@ def test_a_fan_out_costs_a_batch_call_for_a_hundred_items(
     """10,000 items are 100 calls, create and patch; where scripts differ, one more is written for a hundred items."""
     items = 1000
     monkeypatch.setattr(Batch, "pools", lambda *_, **__: {"none": Pool("none", 1)})  # so that no task runs
-    world.take(text=f"id: t\nforeach: {items}\ncommands: ['{commands}']\ntaskRunner: {{poolId: none}}")
+    world.accept(text=f"id: t\nforeach: {items}\ncommands: ['{commands}']\ntaskRunner: {{poolId: none}}")
     assert world.batch_requests() == {
         "Jobs_CreateJob": 1,
         "Tasks_CreateTaskCollection": items / MAX_CHUNK_TASKS,
@@ -158,7 +158,7 @@ def test_a_tick_that_finds_the_quota_used_up_asks_once(world: World) -> None:
     """However many runs wait for it."""
     world.batch_fails({"operation": "Jobs_CreateJob", "status": 409, "code": "ActiveJobAndScheduleQuotaReached"})
     for number in range(5):
-        world.take(f"{number}.yaml", ONE_TASK)
+        world.accept(f"{number}.yaml", ONE_TASK)
     world.batch_requests()
     poll_runs.poll(world.app)
     assert world.batch_requests() == {"Jobs_CreateJob": 1}

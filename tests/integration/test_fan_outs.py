@@ -22,7 +22,7 @@ def items_of(record: dict, task: int = 0) -> list[dict]:
 
 
 def run_text(world, text: str) -> tuple[str, dict]:
-    run = world.take(text=text)
+    run = world.accept(text=text)
     world.finish()
     return run, world.record(run)
 
@@ -61,7 +61,7 @@ def test_the_task_after_a_fan_out_finds_the_files_and_values_of_all_items(world)
 
 def test_items_may_be_counted_and_know_their_index(world) -> None:
     """The scripts of all items are the same, so that one is staged."""
-    run = world.take(text="id: t\nforeach: 12\ncommands: ['echo $ITEM_INDEX > i.txt']\noutputFiles: [i.txt]")
+    run = world.accept(text="id: t\nforeach: 12\ncommands: ['echo $ITEM_INDEX > i.txt']\noutputFiles: [i.txt]")
     assert [name for name in world.names("staging") if "/sys/" in name] == [f"{run}/sys/t/run.sh"]
     world.finish()
     record = world.record(run)
@@ -75,7 +75,7 @@ def test_files_and_commands_that_differ_by_item_are_packed(world) -> None:
         "inputFiles: {same.txt: x, 'in/{{ taskrun.iteration }}.txt': '{{ item }}'}\n"
         "env: {V: '{{ item }}'}\ncommands: ['cat same.txt in/{{ taskrun.iteration }}.txt', 'echo :$V']"
     )
-    run = world.take(text=text)
+    run = world.accept(text=text)
     staged = [name for name in world.names("staging") if name.split("/")[1] in ("in", "sys")]
     assert sorted(staged) == [f"{run}/in/t/same.txt", f"{run}/sys/t/0/run.sh"]
     world.finish()
@@ -211,7 +211,7 @@ def test_a_cancelled_fan_out_of_a_submitter_that_died_leaves_nothing_behind(worl
     batch = world.app.batch
     monkeypatch.setattr(batch, "end_when_tasks_end", lambda _: 1 / 0)
     with contextlib.suppress(ZeroDivisionError):
-        world.take(text="id: t\nforeach: 2\ncommands: ['sleep 60']")
+        world.accept(text="id: t\nforeach: 2\ncommands: ['sleep 60']")
     monkeypatch.undo()
     (run,) = world.app.runs.list()
     world.put("inbox", f"{run.id}.cancel")
@@ -224,7 +224,7 @@ def test_a_cancelled_fan_out_of_a_submitter_that_died_leaves_nothing_behind(worl
 
 
 def test_cancelling_a_fan_out_keeps_what_has_ended(world) -> None:
-    run = world.take(text="id: t\nforeach: [0, 60]\ncommands: ['sleep {{ item }}; echo done {{ item }}']")
+    run = world.accept(text="id: t\nforeach: [0, 60]\ncommands: ['sleep {{ item }}; echo done {{ item }}']")
     batch = world.app.batch
     while batch.tasks(f"{run}-1")["1"].state != "completed":
         pass

@@ -49,7 +49,7 @@ def world(world):
 @given(dropped=st.lists(flows, min_size=SIDE_BY_SIDE, max_size=SIDE_BY_SIDE))
 def test_a_dropped_manifest_ends_as_a_record(world, caplog: pytest.LogCaptureFixture, dropped: list[object]) -> None:
     texts = {f"{next(numbers)}.json": json.dumps(flow) for flow in dropped}
-    runs = {name: world.take(name, text) for name, text in texts.items()}
+    runs = {name: world.accept(name, text) for name, text in texts.items()}
     world.finish()
     for name, run in runs.items():
         wrong = what_is_wrong(world.record(run, name))

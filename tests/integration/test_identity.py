@@ -175,7 +175,7 @@ def test_a_run_from_drop_to_record(azure: Azure) -> None:
     """Uploads, copies, SAS of a user-delegation key, job, listing, event and record, all of it by token."""
     azure.put("namespaces", "company.team/lib.txt", ", and from the namespace")
     app, run = azure.app, azure.drop("m.yaml", MANIFEST)
-    submit_run.take(app, "m.yaml")
+    submit_run.accept(app, "m.yaml")
     wait_for(lambda: app.batch.has_ended(f"{run}-1"))
     poll_runs.poll(app)
     (event,) = azure.topic.events
@@ -202,7 +202,7 @@ def test_an_identity_that_the_app_does_not_have_is_an_error_that_says_so(azure: 
     """After three tries, which end within the time that an invocation has."""
     azure.settings["RunStorage__clientId"] = "00000000-0000-0000-0000-000000000000"
     with pytest.raises(ClientAuthenticationError, match="No User Assigned identity found"):
-        submit_run.take(azure.app, "m.yaml")
+        submit_run.accept(azure.app, "m.yaml")
     assert azure.tokens.refused == 3
 
 

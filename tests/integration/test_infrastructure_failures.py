@@ -12,7 +12,7 @@ IMAGE_PROBLEM = "run again, because it failed before its commands began: Contain
 
 def run_text(world, text: str, *, pulls_that_fail: int, image: str = "*") -> dict:
     world.nodes_fail(imagePulls=[{"image": image, "next": pulls_that_fail}])
-    run = world.take(text=text)
+    run = world.accept(text=text)
     world.finish()
     return world.record(run)
 
@@ -64,7 +64,7 @@ def test_a_cancel_keeps_the_items_that_have_ended_of_a_fan_out_that_was_to_be_re
 ) -> None:
     """The next round is never submitted; the record tells of each item what became of it."""
     world.nodes_fail(imagePulls=[{"image": "broken", "next": 9}])
-    run = world.take(
+    run = world.accept(
         text="id: each\nforeach: [good, broken, fine]\ncontainerImage: '{{ item }}'\n"
         "commands: ['echo > x.txt']\noutputFiles: [x.txt]"
     )

@@ -18,7 +18,7 @@ def test_a_tick_without_open_runs_asks_batch_nothing(world) -> None:
 
 def ended(world, *names: str) -> list[str]:
     """Submit runs and wait until all their jobs have ended."""
-    runs = [world.take(f"{name}.yaml") for name in names]
+    runs = [world.accept(f"{name}.yaml") for name in names]
     for run in runs:
         world.await_end(run)
     return runs
@@ -71,7 +71,7 @@ def test_a_run_whose_results_could_not_be_collected_says_nothing_of_tasks_of_whi
 
 def test_a_job_that_vanished_ends_its_run(world) -> None:
     """Deleted by hand, say; the record says so, for neither the task nor the manifest is at fault."""
-    run = world.take(text="commands: [sleep 600]")
+    run = world.accept(text="commands: [sleep 600]")
     world.app.batch.delete(f"{run}-1")
     world.await_end(run)
     world.finish()
@@ -82,7 +82,7 @@ def test_a_job_that_vanished_ends_its_run(world) -> None:
 
 
 def test_a_tick_that_fails_fails_no_run(world) -> None:
-    run = world.take()
+    run = world.accept()
     world.batch_fails({"operation": "Jobs_ListJobs", "status": 403, "code": "AuthenticationFailed"})
     with pytest.raises(Exception, match="AuthenticationFailed"):
         poll_runs.poll(world.app)
@@ -92,7 +92,7 @@ def test_a_tick_that_fails_fails_no_run(world) -> None:
 
 
 def test_cancelling_a_running_run_keeps_its_logs(world) -> None:
-    run = world.take(text="id: t\ncommands: [echo before, sleep 600]")
+    run = world.accept(text="id: t\ncommands: [echo before, sleep 600]")
     world.put("inbox", f"{run}.cancel")
     world.finish()
     record = world.record(run)
@@ -102,7 +102,7 @@ def test_cancelling_a_running_run_keeps_its_logs(world) -> None:
 
 def test_cancelling_a_queued_run_keeps_it_out_of_batch(world) -> None:
     world.batch_fails({"operation": "Jobs_CreateJob", "status": 409, "code": "ActiveJobAndScheduleQuotaReached"})
-    run = world.take()
+    run = world.accept()
     world.batch_fails()
     world.put("inbox", f"{run}.cancel")
     poll_runs.poll(world.app)
@@ -112,7 +112,7 @@ def test_cancelling_a_queued_run_keeps_it_out_of_batch(world) -> None:
 
 
 def test_cancelling_a_finished_or_unknown_run_changes_nothing(world) -> None:
-    run = world.take()
+    run = world.accept()
     world.finish()
     world.put("inbox", f"{run}.cancel")
     world.put("inbox", "never-20261122t121314-00000000.cancel")
@@ -122,7 +122,7 @@ def test_cancelling_a_finished_or_unknown_run_changes_nothing(world) -> None:
 
 
 def test_an_event_of_a_job_that_is_alive_does_nothing(world) -> None:
-    run = world.take(text="commands: [sleep 600]")
+    run = world.accept(text="commands: [sleep 600]")
     for event in (JobEnded(run, 1), JobEnded(run, 0), JobEnded(run, 2), JobEnded("unknown", 1)):
         record_run.record(world.app, event)
     assert not [name for name in world.names("results") if name.endswith("record.json")]
@@ -134,7 +134,7 @@ def test_documents_that_cannot_be_read_do_not_keep_other_runs_from_going_on(worl
     runs = world._storage.get_container_client(world.settings.containers.runs)
     runs.upload_blob("x-20260101t000000-00000000.json", "{}", metadata={"schema": "2", "state": "PAUSED"})
     runs.upload_blob("foreign.json", "{}")
-    run = world.take()
+    run = world.accept()
     world.await_end(run)
     poll_runs.poll(world.app)
     world.deliver()
@@ -145,7 +145,7 @@ def test_documents_that_cannot_be_read_do_not_keep_other_runs_from_going_on(worl
 @pytest.mark.parametrize("damage", ["no metadata", "half a body"])
 def test_a_document_that_was_damaged_by_hand_stops_no_other_run(world, damage: str) -> None:
     """Whoever edits it in the portal writes it without its metadata; then its job belongs to no run that is listed."""
-    run = world.take("damaged.yaml", "commands: [sleep 600]")
+    run = world.accept("damaged.yaml", "commands: [sleep 600]")
     document = world._storage.get_blob_client(world.settings.containers.runs, f"{run}.json")
     content, metadata = document.download_blob().readall(), document.get_blob_properties().metadata
     if damage == "no metadata":
@@ -154,7 +154,7 @@ def test_a_document_that_was_damaged_by_hand_stops_no_other_run(world, damage: s
         document.upload_blob(content[: len(content) // 2], overwrite=True, metadata=metadata)
         world.app.batch.terminate(f"{run}-1")
         world.await_end(run)
-    other = world.take("other.yaml")
+    other = world.accept("other.yaml")
     world.await_end(other)
     for _ in range(2):
         poll_runs.poll(world.app)
@@ -176,7 +176,7 @@ def test_a_run_of_a_newer_version_of_the_app_is_neither_closed_nor_is_its_cancel
         return create_job(job)
 
     monkeypatch.setattr(world.app.batch, "create_job", while_it_is_updated)
-    run = world.take()
+    run = world.accept()
     world.put("inbox", f"{run}.cancel")
     poll_runs.poll(world.later(minutes=5))
     assert world.names("runs") == [f"{run}.json"]
@@ -186,7 +186,7 @@ def test_a_run_of_a_newer_version_of_the_app_is_neither_closed_nor_is_its_cancel
 
 def test_a_run_that_waited_for_the_quota_gets_growing_pauses_for_other_failures(world) -> None:
     world.batch_fails({"operation": "Jobs_CreateJob", "status": 409, "code": "ActiveJobAndScheduleQuotaReached"})
-    run = world.take()
+    run = world.accept()
     world.batch_fails({"operation": "*", "status": 403, "code": "AuthenticationFailed"})
     for tick in range(1, 13):
         poll_runs.poll(world.later(seconds=15 * tick))
@@ -199,10 +199,10 @@ def test_a_job_whose_run_is_closed_is_deleted_but_no_other_apps(world, make_worl
     """A submitter may die between making the job of a run that was cancelled meanwhile and finding the run gone."""
     other = make_world()
     orphan, foreign = (
-        world.take("orphan.yaml", "commands: [sleep 30]"),
-        other.take("foreign.yaml", "commands: [sleep 30]"),
+        world.accept("orphan.yaml", "commands: [sleep 30]"),
+        other.accept("foreign.yaml", "commands: [sleep 30]"),
     )
-    world.take("open.yaml", "commands: [sleep 30]")
+    world.accept("open.yaml", "commands: [sleep 30]")
     world.app.runs.remove(orphan)
     other.app.runs.remove(foreign)
     poll_runs.poll(world.app)

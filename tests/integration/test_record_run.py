@@ -18,7 +18,7 @@ TEXT = "id: t\ncommands: ['echo a > a.txt; echo b > b.txt']\noutputFiles: ['*.tx
 @pytest.fixture
 def ended(world) -> str:
     """A run whose job has ended."""
-    run = world.take(text=TEXT)
+    run = world.accept(text=TEXT)
     world.await_end(run)
     return run
 
@@ -69,14 +69,14 @@ def test_a_failing_service_is_tried_again_with_the_next_announcement(world, ende
 
 
 def test_jobs_are_kept_where_the_manifest_says_so(world) -> None:
-    run = world.take(text="commands: [echo hi]\ntaskRunner: {delete: false}")
+    run = world.accept(text="commands: [echo hi]\ntaskRunner: {delete: false}")
     world.finish()
     assert set(world.app.batch.tasks(f"{run}-1")) == {"1"}
     world.app.batch.delete(f"{run}-1")
 
 
 def test_a_disabled_task_is_skipped_and_does_not_make_the_run_a_failure(world) -> None:
-    run = world.take(text="tasks: [{id: a, commands: [echo]}, {id: b, disabled: true, commands: [exit 1]}]")
+    run = world.accept(text="tasks: [{id: a, commands: [echo]}, {id: b, disabled: true, commands: [exit 1]}]")
     world.finish()
     record = world.record(run)
     assert (record["state"], [task["state"] for task in record["tasks"]]) == ("SUCCESS", ["SUCCESS", "SKIPPED"])
@@ -90,7 +90,7 @@ def test_the_record_tells_times_in_their_order(world, ended: str) -> None:
 
 
 def test_at_the_flows_timeout_a_task_has_failed_and_the_record_says_so(world) -> None:
-    run = world.take(text="timeout: PT2S\ntasks: [{id: a, commands: [sleep 60]}, {id: b, commands: [echo b]}]")
+    run = world.accept(text="timeout: PT2S\ntasks: [{id: a, commands: [sleep 60]}, {id: b, commands: [echo b]}]")
     world.finish()
     record = world.record(run)
     assert [task["state"] for task in record["tasks"]] == ["FAILED", "SKIPPED"]
@@ -100,8 +100,8 @@ def test_at_the_flows_timeout_a_task_has_failed_and_the_record_says_so(world) ->
 def test_at_the_flows_timeout_a_task_that_found_no_node_explains_the_failure(world) -> None:
     """A task of the same pool holds all slots of its only node; what never began has no failure of its own."""
     slots = world.app.batch.pools(at_least="local")["local"].slots_per_node
-    busy = world.take("busy.yaml", f"foreach: {slots}\ncommands: [sleep 60]")
-    run = world.take(text="timeout: PT1S\ntasks: [{id: late, commands: [echo]}]")
+    busy = world.accept("busy.yaml", f"foreach: {slots}\ncommands: [sleep 60]")
+    run = world.accept(text="timeout: PT1S\ntasks: [{id: late, commands: [echo]}]")
     world.await_end(run)
     poll_runs.poll(world.app)
     world.deliver()
@@ -116,7 +116,7 @@ def test_a_setting_that_changed_meanwhile_does_not_keep_results_from_being_recor
     """The job ran; a secret that was removed since has nothing to do with recording it."""
     world = make_world(SECRET_TOKEN="abcdefgh")
     text = "id: t\ncommands: ['echo hi > a.txt']\nenv: {T: \"{{ secret('TOKEN') }}\"}\noutputFiles: [a.txt]"
-    run = world.take(text=text)
+    run = world.accept(text=text)
     world.app = replace(App.of(replace(world.settings, secrets={})), events=world.outbox)
     world.finish()
     assert list(world.record(run)["tasks"][0]["outputs"]["outputFiles"]) == ["a.txt"]
@@ -126,7 +126,7 @@ def test_another_staging_container_does_not_lose_what_is_staged(make_world) -> N
     """The run waited for the quota with its files in place; they are looked for where they are, and removed there."""
     world, other = make_world(), make_world()
     world.batch_fails({"operation": "Jobs_CreateJob", "status": 409, "code": "ActiveJobAndScheduleQuotaReached"})
-    run = world.take(text=TEXT)
+    run = world.accept(text=TEXT)
     world.batch_fails()
     containers = replace(world.settings.containers, staging=other.settings.containers.staging)
     world.app = replace(App.of(replace(world.settings, containers=containers)), events=world.outbox)
@@ -141,7 +141,7 @@ def test_another_default_pool_does_not_change_what_a_round_held(world) -> None:
         "tasks:\n- {id: named, taskRunner: {type: io.kestra.plugin.ee.azure.runner.Batch, poolId: local}, "
         "commands: ['echo']}\n- {id: default, dependsOn: [], commands: ['echo']}\n"
     )
-    run = world.take(text=text)
+    run = world.accept(text=text)
     world.app = replace(
         world.app, settings=replace(world.settings, batch=replace(world.settings.batch, pool_id="other"))
     )

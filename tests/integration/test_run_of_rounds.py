@@ -26,7 +26,7 @@ def text_of(world, run: str, name: str) -> str:
 
 
 def test_printed_values_decide_the_next_round_and_files_are_passed_on(world) -> None:
-    run = world.take(text=CHAIN)
+    run = world.accept(text=CHAIN)
     world.finish()
     record = world.record(run)
     assert record["state"] == "SUCCESS"
@@ -39,7 +39,7 @@ def test_printed_values_decide_the_next_round_and_files_are_passed_on(world) -> 
 
 
 def test_after_a_failure_there_is_no_next_round(world) -> None:
-    run = world.take(text=CHAIN.replace("echo 1 > one.txt", "exit 5"))
+    run = world.accept(text=CHAIN.replace("echo 1 > one.txt", "exit 5"))
     world.finish()
     record = world.record(run)
     assert [task["state"] for task in record["tasks"]] == ["FAILED", "SKIPPED", "SKIPPED"]
@@ -47,7 +47,7 @@ def test_after_a_failure_there_is_no_next_round(world) -> None:
 
 
 def test_a_value_that_was_not_printed_ends_the_run_with_the_place_in_the_manifest(world) -> None:
-    run = world.take(text=CHAIN.replace('{\\"n', '{\\"m'))
+    run = world.accept(text=CHAIN.replace('{\\"n', '{\\"m'))
     world.finish()
     record = world.record(run)
     assert (record["state"], [task["state"] for task in record["tasks"]]) == (
@@ -63,7 +63,7 @@ def test_a_file_that_the_earlier_task_did_not_make_is_named(world) -> None:
         "tasks:\n- {id: a, commands: [echo hi], outputFiles: ['*.txt']}\n"
         "- {id: b, commands: [\"cat {{ outputs.a.outputFiles['x.txt'] }}\"]}\n"
     )
-    run = world.take(text=text)
+    run = world.accept(text=text)
     world.finish()
     failure = world.record(run)["tasks"][1]["failure"]
     assert (failure["category"], failure["code"]) == ("user", "InputFileMissing")
@@ -71,7 +71,7 @@ def test_a_file_that_the_earlier_task_did_not_make_is_named(world) -> None:
 
 
 def test_a_repeated_event_of_an_earlier_round_does_nothing(world) -> None:
-    run = world.take(text=CHAIN.replace("echo {{ outputs.make", "sleep 30; echo {{ outputs.make"))
+    run = world.accept(text=CHAIN.replace("echo {{ outputs.make", "sleep 30; echo {{ outputs.make"))
     world.await_end(run)
     (event,) = [record_run.JobEnded(run, 1)]
     record_run.record(world.app, event)

@@ -21,7 +21,7 @@ def no_quota(world):
 
 def test_runs_that_wait_for_the_quota_know_their_place(no_quota) -> None:
     for number in range(3):
-        no_quota.take(f"{number}.yaml")
+        no_quota.accept(f"{number}.yaml")
     runs = [run.id for run in no_quota.app.runs.list()]
     assert [status(no_quota, run, f"{run[0]}.yaml")["waiting"] for run in runs] == ["quota"] * 3
     poll_runs.poll(no_quota.later(seconds=61))
@@ -29,8 +29,8 @@ def test_runs_that_wait_for_the_quota_know_their_place(no_quota) -> None:
 
 
 def test_only_the_first_in_the_queue_is_tried_and_its_files_are_staged_once(no_quota) -> None:
-    no_quota.take()
-    no_quota.take("second.yaml")
+    no_quota.accept()
+    no_quota.accept("second.yaml")
     staged = no_quota.names("staging")
     no_quota.batch_requests()
     client = no_quota.app.staging._blobs.get_container_client(no_quota.settings.containers.staging)
@@ -45,7 +45,7 @@ def test_a_busy_batch_is_left_alone_for_as_long_as_it_asks(world) -> None:
     world.batch_fails(
         {"operation": "Jobs_CreateJob", "status": 429, "code": "TooManyRequests", "retryAfterSeconds": 60}
     )
-    run = world.take()
+    run = world.accept()
     assert status(world, run)["waiting"] == "busy"
     world.batch_requests()
     poll_runs.poll(world.later(seconds=50))
@@ -74,7 +74,7 @@ def empty_pool(world):
 
 
 def test_a_run_whose_pool_has_no_nodes_says_so_at_the_cost_of_one_listing_a_tick(world, empty_pool: str) -> None:
-    run = world.take(text=f"commands: [x]\ntaskRunner: {{poolId: {empty_pool}}}")
+    run = world.accept(text=f"commands: [x]\ntaskRunner: {{poolId: {empty_pool}}}")
     world.batch_requests()
     poll_runs.poll(world.later(seconds=100))
     assert world.batch_requests() == {"Jobs_ListJobs": 1}
@@ -89,7 +89,7 @@ def test_a_run_whose_pool_has_no_nodes_says_so_at_the_cost_of_one_listing_a_tick
 
 
 def test_a_run_whose_pool_works_is_told_nothing(world) -> None:
-    run = world.take(text="commands: [sleep 30]")
+    run = world.accept(text="commands: [sleep 30]")
     before = status(world, run)
     poll_runs.poll(world.later(seconds=130))
     assert status(world, run) == before

@@ -29,7 +29,7 @@ def report(world, run: str) -> str:
 
 
 def test_a_run_has_a_page_with_the_end_of_its_logs(world) -> None:
-    run = world.take(text=FAILING)
+    run = world.accept(text=FAILING)
     world.finish()
     page = report(world, run)
     assert "t failed." in page
@@ -42,7 +42,7 @@ def test_a_run_has_a_page_with_the_end_of_its_logs(world) -> None:
 
 
 def test_a_rejected_manifest_has_one_and_its_credentials_are_not_in_it(world) -> None:
-    run = world.take(text="id: t\ncommands: [x]\ncomand: x\ntaskRunner: {accessKey: 'a literal key'}")
+    run = world.accept(text="id: t\ncommands: [x]\ncomand: x\ntaskRunner: {accessKey: 'a literal key'}")
     page = report(world, run)
     assert "did you mean" in page
     assert "a literal key" not in page
@@ -50,7 +50,7 @@ def test_a_rejected_manifest_has_one_and_its_credentials_are_not_in_it(world) ->
 
 def test_a_run_that_was_cancelled_before_it_began_has_one(world) -> None:
     world.batch_fails({"operation": "Jobs_CreateJob", "status": 409, "code": "ActiveJobAndScheduleQuotaReached"})
-    run = world.take()
+    run = world.accept()
     world.batch_fails()
     world.put("inbox", f"{run}.cancel")
     poll_runs.poll(world.app)
@@ -58,7 +58,7 @@ def test_a_run_that_was_cancelled_before_it_began_has_one(world) -> None:
 
 
 def test_a_run_that_could_not_be_recorded_has_one(world) -> None:
-    run = world.take()
+    run = world.accept()
     world.await_end(run)
     (listed,) = world.app.runs.list()
     world.app.runs.set_progress(listed, replace(listed.progress, announced=MAX_ANNOUNCEMENTS))
@@ -68,13 +68,13 @@ def test_a_run_that_could_not_be_recorded_has_one(world) -> None:
 
 
 def test_a_manifest_that_is_no_text_has_one(world) -> None:
-    run = world.take(text="#" * (1024 * 1024 + 1))
+    run = world.accept(text="#" * (1024 * 1024 + 1))
     assert "too large to be shown" in report(world, run)
 
 
 def test_every_round_is_in_the_timeline_with_its_time(world) -> None:
     text = "tasks:\n- {id: a, foreach: 2, commands: [echo]}\n- {id: b, commands: ['ls {{ outputs.a }}']}"
-    run = world.take(text=text)
+    run = world.accept(text=text)
     world.finish()
     jobs = world.record(run)["jobs"]
     assert jobs[0]["submitted"] < jobs[1]["submitted"]
@@ -85,14 +85,14 @@ def test_every_round_is_in_the_timeline_with_its_time(world) -> None:
 
 def test_secrets_that_a_task_prints_are_masked(make_world) -> None:
     world = make_world(SECRET_TOKEN="a-very-secret-token")
-    run = world.take(text="id: t\nenv: {T: \"{{ secret('TOKEN') }}\"}\ncommands: ['echo token $T']")
+    run = world.accept(text="id: t\nenv: {T: \"{{ secret('TOKEN') }}\"}\ncommands: ['echo token $T']")
     world.finish()
     assert "token ******" in report(world, run)
     assert "a-very-secret-token" in blob(world, run, "logs/t/stdout.txt").download_blob().readall().decode()
 
 
 def test_a_report_that_is_there_stays(world) -> None:
-    run = world.take()
+    run = world.accept()
     world.await_end(run)
     blob(world, run).upload_blob("written by another delivery")
     world.finish()
@@ -112,7 +112,7 @@ def test_whatever_is_wrong_with_the_report_the_run_is_recorded(world, monkeypatc
         raise AttributeError("a bug in the report")
 
     monkeypatch.setattr(*broken, fail)
-    run = world.take()
+    run = world.accept()
     world.finish()
     assert world.record(run)["state"] == "SUCCESS"
     assert f"m/{run}/report.html" not in world.names("results")
@@ -134,7 +134,7 @@ def test_the_report_comes_before_the_record(world, monkeypatch) -> None:
             original(*args)
 
         monkeypatch.setattr(Results, name, note)
-    world.take()
+    world.accept()
     world.finish()
     assert written == ["write_report", "write_record"]
 
@@ -149,7 +149,7 @@ def test_of_many_logs_few_are_read_and_of_a_long_one_its_end(world, monkeypatch)
         return download(self, *args, **options)
 
     others = "".join(f"- {{id: t{number}, dependsOn: [], commands: [echo]}}\n" for number in range(20))
-    run = world.take(text=f"tasks:\n{others}- {{id: long, dependsOn: [], commands: ['seq 100000', 'exit 1']}}")
+    run = world.accept(text=f"tasks:\n{others}- {{id: long, dependsOn: [], commands: ['seq 100000', 'exit 1']}}")
     world.await_end(run)
     monkeypatch.setattr(BlobClient, "download_blob", note)
     world.finish()
@@ -163,7 +163,7 @@ def test_of_many_logs_few_are_read_and_of_a_long_one_its_end(world, monkeypatch)
 
 
 def test_a_log_that_cannot_be_read_is_left_out(world, caplog) -> None:
-    run = world.take(text=FAILING)
+    run = world.accept(text=FAILING)
     world.await_end(run)
     reading = Results.read_end
     with pytest.MonkeyPatch.context() as broken:

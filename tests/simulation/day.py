@@ -267,7 +267,7 @@ class Day:
         return True
 
     def _take(self, name: str, tries: int) -> None:
-        if not self._invoke(lambda: submit_run.take(self.app, name)) and tries > 1:
+        if not self._invoke(lambda: submit_run.accept(self.app, name)) and tries > 1:
             self.clock.after(10, lambda: self._take(name, tries - 1))
 
     def _tick(self) -> None:

@@ -83,7 +83,7 @@ def ended(run: Run, plan: RoundPlan, data: st.DataObject) -> Run:
                 for task, each in zip(tasks, results, strict=True)
             )
             records.append(fan_out_record(name, items[name]))
-    return run.with_items(items).ended([*records, *map(no_items, plan.empty)], None).next_round()
+    return run.with_items(items).with_finished([*records, *map(no_items, plan.empty)], None).next_round()
 
 
 def result(task: PlannedTask, data: st.DataObject) -> dict[str, object]:

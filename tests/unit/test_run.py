@@ -142,5 +142,5 @@ def test_runs_sort_by_the_time_of_their_drop() -> None:
 
 
 def test_waiting_for_a_service_is_not_an_attempt(run_of) -> None:
-    run = replace(run_of(), progress=Progress(attempts=3)).waits(WaitReason.BUSY)
+    run = replace(run_of(), progress=Progress(attempts=3)).with_wait(WaitReason.BUSY)
     assert (run.progress.attempts, run.progress.waiting) == (2, WaitReason.BUSY)
