@@ -22,7 +22,7 @@ from shared.app import App, isolate_failures
 from shared.batch.client import LiveJobs
 from shared.documents.names import run_of_job, run_to_cancel
 from shared.documents.run import ListedRun
-from shared.documents.states import State, WaitReason
+from shared.documents.states import FailureCode, State, WaitReason
 from shared.events import JobEnded
 from shared.lifecycle import Action, next_action
 from shared.log import Stage, log_event
@@ -149,6 +149,6 @@ def _try_again(app: App, listed: ListedRun, step: Action) -> WaitReason | None:
         return None
     if step is Action.REJECT:
         message = f"the run could not be brought into Azure Batch in {listed.progress.attempts} attempts"
-        give_up(app, run, "TooManyAttempts", message)
+        give_up(app, run, FailureCode.TOO_MANY_ATTEMPTS, message)
         return None
     return submit(app, run)

@@ -1,9 +1,8 @@
 """record_run: a job that has ended becomes outputs, logs and the completion record; then the run is closed.
 
 JobEnded may come late, repeatedly and out of order, so the run document decides whether there is anything to do.
-Every step can be repeated: copies that are there are not made again, and the record is written once. One event is
-worked on for at most 20 seconds, because Event Grid delivers it again after 30; what is left goes on with an event
-that the run publishes for itself.
+Every step can be repeated: existing copies are not made again, and the record is written once. One event is processed
+for at most 20 seconds, because Event Grid delivers it again after 30; the app then publishes an event for what is left.
 """
 
 from __future__ import annotations
@@ -13,18 +12,17 @@ import time
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
-from azure.batch import models
-
 from shared.app import App, isolate_failures
+from shared.documents.ended_task import EndedTask, TaskState
 from shared.documents.record import Failure, TaskRecord
 from shared.documents.run import Part, Run
-from shared.documents.states import FailureCategory, State
+from shared.documents.states import FailureCategory, FailureCode, State
 from shared.errors import ManifestError
 from shared.events import JobEnded
 from shared.log import Stage, log_event, milliseconds_since
 from shared.manifest.read import Manifest
-from shared.outputs.outcome import tasks_to_repeat, unfinished_items, was_ended, why_repeated, why_undone
-from shared.outputs.record_tasks import COULD_NOT_RECORD, NOT_RECORDED, fan_out_record, no_items
+from shared.outputs.outcome import failure_of_skipped, items_to_repeat, tasks_to_repeat, warnings_of_repeats
+from shared.outputs.record_tasks import NOT_RECORDED_MESSAGE, empty_fan_out_record, fan_out_record
 from shared.plan.lookups import Needs
 from shared.plan.planner import manifest_of, plan_round
 from shared.plan.round_plan import SubmittedRound
@@ -37,9 +35,9 @@ BUDGET_SECONDS = 20.0
 
 
 def record(app: App, event: JobEnded) -> None:
-    """Record the run that an event names, if its job has ended and nobody has recorded it yet.
+    """Record the run that an event names, if its job has ended and the run is not recorded yet.
 
-    Returns normally also when a service failed: poll_runs publishes the event again, and that is the only retry.
+    Returns normally also when a service failed: the only retry is that poll_runs publishes the event again.
     """
     deadline = time.monotonic() + BUDGET_SECONDS
     with isolate_failures(Stage.RECORD, run=event.run_id):
@@ -53,94 +51,88 @@ def record(app: App, event: JobEnded) -> None:
 
 
 def _give_up(app: App, run: Run) -> None:
-    """The last way out: a record that says that the results could not be collected."""
-    failure = Failure(category=FailureCategory.INTERNAL, code=NOT_RECORDED, message=COULD_NOT_RECORD)
+    """End a run that could not be recorded in time: its record says that the results could not be collected."""
+    failure = Failure(category=FailureCategory.INTERNAL, code=FailureCode.NOT_RECORDED, message=NOT_RECORDED_MESSAGE)
     finish(app, run, State.FAILED, failure)
 
 
 def _record_round(app: App, run: Run, deadline: float) -> None:
     detected, started = app.now(), time.monotonic()
-    batch_tasks = app.batch.tasks(run.job_id)
-    if not batch_tasks and app.results.has_record(run):  # closing, which begins with the job, was cut off
+    tasks = app.batch.tasks(run.job_id)
+    if not tasks and app.results.has_record(run):  # closing the run, which begins with the job, was interrupted
         close(app, run)
         return
-    if run.body.rejection is not None and not batch_tasks:
+    if run.body.rejection is not None and not tasks:
         if app.batch.has_ended(run.job_id):
             finish_rejected(app, run, run.body.rejection)
         return
     manifest = manifest_of(run)
     run, plan = expected(app, run, manifest)
-    if _may_be_alive(run, plan, batch_tasks) and not app.batch.has_ended(run.job_id):
+    if _may_be_running(run, plan, tasks) and not app.batch.has_ended(run.job_id):
         return
-    out_of_time = _ran_out_of_time(app, run, batch_tasks)
-    repeated = frozenset[int]() if out_of_time else tasks_to_repeat(run, plan, batch_tasks)
-    ended = EndedRound(run, plan, batch_tasks, out_of_time, repeated)
+    out_of_time = _ran_out_of_time(app, run, tasks)
+    repeated = frozenset[int]() if out_of_time else tasks_to_repeat(run, plan, tasks)
+    ended = EndedRound(run, plan, tasks, out_of_time, repeated)
     part = collect(app, ended, deadline)
-    slice_ = "round-collected" if part else "slice-collected"
-    log_event(Stage.RECORD, slice_, run=run.id, job=run.job_id, tasks=len(plan.tasks), ms=milliseconds_since(started))
+    progress = "round-collected" if part else "slice-collected"
+    log_event(Stage.RECORD, progress, run=run.id, job=run.job_id, tasks=len(plan.tasks), ms=milliseconds_since(started))
     if part is None:
         app.events.publish([JobEnded(run.id, run.progress.round)])
         return
     _finish_round(app, ended, manifest, part, detected)
 
 
-def _may_be_alive(run: Run, plan: SubmittedRound, batch_tasks: Mapping[str, models.BatchTask]) -> bool:
-    """Whether the tasks alone do not tell that the job has ended."""
-    states = [batch_tasks[task.id].state if task.id in batch_tasks else None for task in plan.tasks]
-    return run.progress.cancelled or any(state != models.BatchTaskState.COMPLETED for state in states)
+def _may_be_running(run: Run, plan: SubmittedRound, tasks: Mapping[str, EndedTask]) -> bool:
+    """Whether the job may be running still: the states of its tasks do not show that it has ended."""
+    states = [tasks[task.id].state if task.id in tasks else None for task in plan.tasks]
+    return run.progress.cancelled or any(state is not TaskState.COMPLETED for state in states)
 
 
-def _ran_out_of_time(app: App, run: Run, batch_tasks: Mapping[str, models.BatchTask]) -> bool:
-    """Whether the flow's timeout ended the job; asked only if tasks were stopped, and not by a cancel."""
+def _ran_out_of_time(app: App, run: Run, tasks: Mapping[str, EndedTask]) -> bool:
+    """Whether the flow's timeout ended the job. Batch is asked only if tasks were terminated, but not by a cancel."""
     return (
         not run.progress.cancelled
-        and any(was_ended(task) for task in batch_tasks.values())
+        and any(task.was_terminated for task in tasks.values())
         and app.batch.ran_out_of_time(run.job_id)
     )
 
 
 def _finish_round(app: App, ended: EndedRound, manifest: Manifest, part: Part, detected: datetime) -> None:
-    """Record the run, or go on with its next round."""
+    """Record the run, or submit its next round."""
     round_number = ended.run.progress.round
     current = app.runs.load(ended.run.id)
     if current is None or not current.is_running(round_number):
         return
     run = current.with_finished(_records(app, ended, part), detected)
     if ended.repeated:
-        warnings = why_repeated(ended.plan, ended.batch_tasks)
-        run = run.with_repeats(unfinished_items(ended.plan, ended.repeated), warnings)
-        log_event(
-            Stage.RECORD,
-            "tasks-repeated",
-            level=logging.WARNING,
-            run=run.id,
-            job=ended.run.job_id,
-            tasks=len(ended.repeated),
-        )
+        warnings = warnings_of_repeats(ended.plan, ended.tasks)
+        run = run.with_repeats(items_to_repeat(ended.plan, ended.repeated), warnings)
+        job, count = ended.run.job_id, len(ended.repeated)
+        log_event(Stage.RECORD, "tasks-repeated", level=logging.WARNING, run=run.id, job=job, tasks=count)
     elif run.progress.cancelled or run.body.rejection is not None or not _is_anything_left(app, manifest, run):
-        finish(app, run, failure=_why_undone(app, run))
+        finish(app, run, failure=_failure_of_run(app, run))
         return
     submit(app, app.runs.save(run.next_round()))
 
 
-def _why_undone(app: App, run: Run) -> Failure | None:
-    """What the record says of tasks that have not ended, if no task's failure and no request explains it."""
+def _failure_of_run(app: App, run: Run) -> Failure | None:
+    """Why tasks were skipped, if neither a task's failure nor a rejection nor a cancel explains it."""
     records = run.body.finished.values()
-    undone = [task.id for task in records if task.state is State.SKIPPED]
-    if not undone or run.progress.cancelled or run.body.rejection or any(task.failure for task in records):
+    skipped = [task.id for task in records if task.state is State.SKIPPED]
+    if not skipped or run.progress.cancelled or run.body.rejection or any(task.failure for task in records):
         return None
-    return why_undone(undone, run.job_id, ran_out_of_time=app.batch.ran_out_of_time(run.job_id))
+    return failure_of_skipped(skipped, run.job_id, ran_out_of_time=app.batch.ran_out_of_time(run.job_id))
 
 
 def _records(app: App, ended: EndedRound, part: Part) -> Iterator[TaskRecord]:
-    """The records of all tasks that have ended; a fan-out has when all of its items have."""
-    again = {task.name for task in ended.plan.tasks if task.number in ended.repeated}
+    """The records of all tasks that have ended; a fan-out has ended when all of its items have."""
+    repeated = {task.name for task in ended.plan.tasks if task.number in ended.repeated}
     of_all_rounds = app.parts.items(ended.run.id) if ended.run.body.unfinished else {}
     yield from part.tasks
     for name, items in part.items.items():
-        if name not in again:
+        if name not in repeated:
             yield fan_out_record(name, of_all_rounds[name] if name in ended.run.body.unfinished else items)
-    yield from map(no_items, ended.plan.empty)
+    yield from map(empty_fan_out_record, ended.plan.empty)
 
 
 def _is_anything_left(app: App, manifest: Manifest, run: Run) -> bool:

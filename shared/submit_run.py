@@ -25,7 +25,7 @@ from shared.batch.errors import ENDED, GONE
 from shared.documents.names import is_manifest, run_id
 from shared.documents.record import JobRecord, RunProblem
 from shared.documents.run import Progress, Rejection, Run, RunBody
-from shared.documents.states import FailureCategory, State, WaitReason
+from shared.documents.states import FailureCategory, FailureCode, State, WaitReason
 from shared.errors import (
     BatchRefused,
     CannotPlan,
@@ -41,7 +41,7 @@ from shared.errors import (
 )
 from shared.log import Stage, log_event, milliseconds_since
 from shared.manifest.read import Manifest
-from shared.outputs.record_tasks import no_items, status_of
+from shared.outputs.record_tasks import empty_fan_out_record, status_of
 from shared.plan.planner import manifest_of, problem_of_task
 from shared.plan.round_plan import RoundPlan
 from shared.steps.close_run import close, finish, finish_cancelled, finish_rejected
@@ -108,7 +108,7 @@ def _submit(app: App, run: Run) -> WaitReason | None:
     except (ManifestError, BatchRefused) as error:
         end_unsubmitted(app, app.runs.save(_reloaded(app, run).with_rejection(_rejection(error))))
     except CannotPlan as error:
-        rejection = _gave_up(FailureCategory.INTERNAL, "CannotPlan", str(error))
+        rejection = _gave_up(FailureCategory.INTERNAL, FailureCode.CANNOT_PLAN, str(error))
         end_unsubmitted(app, app.runs.save(_reloaded(app, run).with_rejection(rejection)))
     except QuotaReached:
         return _wait(app, run, WaitReason.QUOTA)
@@ -171,7 +171,7 @@ def _gave_up(category: FailureCategory, code: str, message: str) -> Rejection:
 
 def _rejection(error: ManifestError | BatchRefused) -> Rejection:
     problems = error.problems if isinstance(error, ManifestError) else [Problem(str(error))]
-    code = "InvalidManifest" if isinstance(error, ManifestError) else error.code
+    code = FailureCode.INVALID_MANIFEST if isinstance(error, ManifestError) else error.code
     return Rejection(
         category=FailureCategory.USER, code=code, errors=tuple(RunProblem.of(problem) for problem in problems)
     )
@@ -186,13 +186,13 @@ def _submit_round(app: App, run: Run) -> None:
         give_up(
             app,
             run,
-            "FlowTimeout",
+            FailureCode.FLOW_TIMEOUT,
             f"the flow's timeout of {manifest.flow.timeout} was over before Azure Batch took it",
         )
         return
     run, plan = planned(app, run, manifest)
     if not plan.tasks:
-        finish(app, run.with_finished(map(no_items, plan.empty), None))
+        finish(app, run.with_finished(map(empty_fan_out_record, plan.empty), None))
         return
     _check_pool(app, manifest, plan)
     _stage(app, run, plan)

@@ -1,7 +1,8 @@
-"""Every call to Azure Batch."""
+"""Every call to Azure Batch. Its answers leave this module as the app's own objects."""
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from azure.core.rest import HttpRequest
 from shared.batch.errors import ENDED, GONE, Code, batch_errors
 from shared.batch.job import ORIGIN, chunks
 from shared.batch.pools import NODE_STATES, Pool
+from shared.documents.ended_task import BatchFailure, EndedTask, TaskState
 from shared.errors import BatchRefused, JobConflict, TryLater
 from shared.parallel import in_parallel
 
@@ -129,12 +131,12 @@ class Batch:
         info = job.execution_info
         return info is not None and info.termination_reason == OUT_OF_TIME
 
-    def tasks(self, job_id: str) -> dict[str, models.BatchTask]:
-        """All tasks of a job by id, with what is needed to judge them; none if the job is gone."""
+    def tasks(self, job_id: str) -> dict[str, EndedTask]:
+        """All tasks of a job by id, with what decides how they ended; none if the job does not exist any more."""
         select = ["id", "state", "executionInfo", "nodeInfo"]
         try:
             with batch_errors():
-                return {task.id: task for task in self._client.list_tasks(job_id, select=select)}
+                return {task.id: _ended_task(task) for task in self._client.list_tasks(job_id, select=select)}
         except JobConflict as conflict:
             if conflict.code in GONE:
                 return {}
@@ -203,6 +205,38 @@ def _node_states(counts: models.BatchPoolNodeCounts) -> dict[str, int]:
     """Dedicated and low-priority nodes together, by the SDK's names of their states."""
     kinds = [kind for kind in (counts.dedicated, counts.low_priority) if kind]
     return {state: sum(getattr(kind, state) or 0 for kind in kinds) for state in NODE_STATES}
+
+
+def _ended_task(task: models.BatchTask) -> EndedTask:
+    info = task.execution_info or models.BatchTaskExecutionInfo(retry_count=0, requeue_count=0)
+    return EndedTask(
+        state=next((state for state in TaskState if state == task.state), TaskState.UNKNOWN),
+        exit_code=info.exit_code,
+        succeeded=_is(info.result, models.BatchTaskExecutionResult.SUCCESS),
+        failure=_failure(info.failure_info) if info.failure_info else None,
+        retries=info.retry_count,
+        node=task.node_info.node_id if task.node_info else None,
+        started=info.start_time,
+        ended=info.end_time,
+    )
+
+
+_QUERY = re.compile(r"\?[^\s'\"]*\bsig=[^\s'\"]*")  # of an address with a SAS, which Batch repeats in its messages
+
+
+def _failure(failure: models.BatchTaskFailureInfo) -> BatchFailure:
+    """Batch's reason with its details; no SAS leaves this function."""
+    details = "; ".join(f"{detail.name}: {detail.value}" for detail in failure.details or ())
+    return BatchFailure(
+        code=failure.code,
+        message=_QUERY.sub("", ": ".join(part for part in (failure.message, details) if part)),
+        is_server_error=_is(failure.category, models.BatchErrorSourceCategory.SERVER_ERROR),
+    )
+
+
+def _is(value: str | None, name: str) -> bool:
+    """Whether the service means a name of the SDK: it writes `ServerError`, the SDK's enum is `servererror`."""
+    return value is not None and value.lower() == name
 
 
 def _metadata(items: Sequence[models.BatchMetadataItem] | None) -> dict[str, str]:

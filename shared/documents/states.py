@@ -42,3 +42,23 @@ class JobReason(StrEnum):
     FAN_OUT = "fan-out"
     POOL = "pool"
     INFRASTRUCTURE = "infrastructure"
+
+
+class FailureCode(StrEnum):
+    """Why a run or a task failed: what the app itself writes as the `code` of a failure. Add members, never rename one.
+
+    Other codes in a record are error codes of Azure Batch, taken over as they are (`unknown` where it gives none).
+    """
+
+    COMMANDS_FAILED = "CommandsFailed"
+    TIME_LIMIT_EXCEEDED = "TimeLimitExceeded"
+    FLOW_TIMEOUT = "FlowTimeout"
+    WORKING_DIRECTORY_NOT_WRITABLE = "WorkingDirectoryNotWritable"
+    TMP_NOT_WRITABLE = "TmpNotWritable"
+    INPUT_FILE_MISSING = "InputFileMissing"
+    INVALID_MANIFEST = "InvalidManifest"
+    CANNOT_PLAN = "CannotPlan"
+    TOO_MANY_ATTEMPTS = "TooManyAttempts"
+    ENDED_BY_HAND = "EndedByHand"
+    NO_RESULT = "NoResult"
+    NOT_RECORDED = "NotRecorded"

@@ -1,6 +1,6 @@
-"""What tasks left in staging → where it belongs in the results.
+"""The blobs that tasks left in staging → the files of each task, and their names in the results.
 
-Whether Batch names an uploaded blob after its place in the task's working directory or in the literal part of the
+Whether Batch names an uploaded blob by its path in the task's working directory or below the literal part of the
 pattern is not documented; both are understood. Names come from the node, so they are not trusted.
 """
 
@@ -26,8 +26,8 @@ class StagedBlob:
 
 
 @dataclass(frozen=True)
-class Collected:
-    """One file of a task: `path` as the task knew it, `destination` below the run's folder in the results."""
+class CollectedFile:
+    """One file of a task: `path` in its working directory, `destination` below the run's folder in the results."""
 
     source: StagedBlob
     path: str
@@ -36,15 +36,15 @@ class Collected:
 
 @dataclass(frozen=True)
 class TaskFiles:
-    """All files of one task, and what was expected of it and is not there."""
+    """All files of one task; the named files that it did not make; the paths that cannot be names in the results."""
 
-    logs: dict[str, Collected]
-    outputs: tuple[Collected, ...]
+    logs: dict[str, CollectedFile]
+    outputs: tuple[CollectedFile, ...]
     missing: tuple[str, ...]
     unsafe: tuple[str, ...]
 
     def without(self, refused: set[str]) -> TaskFiles:
-        """The same without the destinations that storage did not take."""
+        """The same without the destinations whose copy storage refused."""
         return TaskFiles(
             logs={name: file for name, file in self.logs.items() if file.destination not in refused},
             outputs=tuple(file for file in self.outputs if file.destination not in refused),
@@ -54,7 +54,7 @@ class TaskFiles:
 
 
 class StagedFiles:
-    """What the tasks of a run left, found by where it lies."""
+    """The blobs that the tasks of a run left, found by the folder of a task."""
 
     def __init__(self, blobs: Iterable[StagedBlob]) -> None:
         self._by_folder: dict[str, list[StagedBlob]] = {}
@@ -63,7 +63,7 @@ class StagedFiles:
                 self._by_folder.setdefault(folder, []).append(blob)
 
     def below(self, prefix: str) -> Sequence[StagedBlob]:
-        """The blobs whose names begin with a task's prefix, which ends in a slash."""
+        """The blobs whose names begin with `prefix`, the folder of a task with a slash at its end."""
         return self._by_folder.get(prefix, ())
 
 
@@ -76,13 +76,13 @@ def _folders(name: str) -> Iterable[str]:
 
 
 def files_of(task: SubmittedTask, staged: StagedFiles) -> TaskFiles:
-    """Sort out what the task left: what it is, where it goes."""
+    """The files of one task among the staged ones, with their names in the results."""
     logs = {
-        name: Collected(blob, name, f"logs/{task.paths.results}{name}")
+        name: CollectedFile(blob, name, f"logs/{task.paths.results}{name}")
         for blob in staged.below(task.paths.logs)
         if (name := blob.name.removeprefix(task.paths.logs)) in LOG_NAMES
     }
-    outputs: dict[str, Collected] = {}
+    outputs: dict[str, CollectedFile] = {}
     missing, unsafe = [], []
     for pattern in task.output_patterns:
         found = list(_matched(task, pattern, staged))
@@ -90,7 +90,7 @@ def files_of(task: SubmittedTask, staged: StagedFiles) -> TaskFiles:
             missing.append(pattern.pattern)
         for path, blob in found:
             if is_safe(path):
-                outputs.setdefault(path, Collected(blob, path, f"outputs/{task.paths.results}{path}"))
+                outputs.setdefault(path, CollectedFile(blob, path, f"outputs/{task.paths.results}{path}"))
             else:
                 unsafe.append(path)
     return TaskFiles(logs, tuple(outputs.values()), tuple(missing), tuple(unsafe))

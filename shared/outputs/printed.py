@@ -1,4 +1,4 @@
-"""Lines that a task prints for the runner, `::{…}::`, → values and metrics.
+"""Lines that a task prints for the runner, `::{…}::` → values and metrics.
 
 Kestra's protocol: one JSON object per line, on stdout or stderr, with `outputs` (values, merged in order, the last
 one wins), `metrics` and `logs`. The PyPI package `kestra` prints it.
@@ -27,7 +27,7 @@ _LINE = re.compile(r"^::(\{.*\})::\s*$")
 
 @dataclass
 class Printed:
-    """What a task printed, as far as it was read; `max_bytes` limits its values."""
+    """The values and metrics that a task printed, as far as its streams were read; `max_bytes` limits its values."""
 
     max_bytes: int = MAX_VARS_BYTES
     vars: dict[str, Any] = field(default_factory=dict)
@@ -36,19 +36,19 @@ class Printed:
     _bytes: int = 0
 
     def read(self, stream: str, lines: Iterable[tuple[int, str]]) -> None:
-        """Take in numbered lines of a stream (its name is for messages); those without the protocol are passed over."""
+        """Add the numbered lines of a stream; lines without the protocol are ignored. `stream` is named in warnings."""
         for number, line in lines:
             match = _LINE.match(line)
             if match:
-                self._take(f"{stream} line {number}", match[1])
+                self._add(f"{stream} line {number}", match[1])
 
-    def _take(self, where: str, text: str) -> None:
+    def _add(self, where: str, text: str) -> None:
         if len(text) > MAX_LINE:  # parsed, it may take fifty times the memory
             self._warn(f"{where}: its values are lost: a line may have {MAX_LINE >> 10} KiB")
             return
         try:
             message = json.loads(text)
-            outputs = _keepable(message.get("outputs", {}))
+            outputs = _checked(message.get("outputs", {}))
         except (ValueError, RecursionError) as error:
             self._warn(f"{where}: its values are lost: {error}")
             return
@@ -61,16 +61,16 @@ class Printed:
             self.vars.update(outputs)
         metrics = message.get("metrics", [])
         for metric in metrics if isinstance(metrics, list) else [metrics]:
-            if not self._take_metric(where, metric):
+            if not self._add_metric(where, metric):
                 return
 
-    def _take_metric(self, where: str, metric: object) -> bool:
+    def _add_metric(self, where: str, metric: object) -> bool:
         """Keep a metric; False if there are too many to go on."""
         if len(self.metrics) >= MAX_METRICS:
             self._warn(f"{where}: metrics are lost: a task may print {MAX_METRICS} of them")
             return False
         try:
-            self.metrics.append(Metric.model_validate(_keepable(metric)))
+            self.metrics.append(Metric.model_validate(_checked(metric)))
         except ValueError:
             self._warn(f"{where}: a metric is lost: it has name, type and a finite value, and perhaps tags")
         return True
@@ -82,8 +82,8 @@ class Printed:
             self.warnings.append("and more like this")
 
 
-def _keepable(value: object) -> object:
-    """The value, if it can stand in a record; a ValueError says why not."""
+def _checked(value: object) -> object:
+    """The value itself. Raises ValueError if a record cannot hold it."""
     if _is_deeper(value, MAX_DEPTH):
         raise ValueError(f"they are nested deeper than {MAX_DEPTH} levels")
     json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
@@ -91,7 +91,7 @@ def _keepable(value: object) -> object:
 
 
 def _is_deeper(value: object, levels: int) -> bool:
-    """Whether a value is nested in more than so many levels; looks no deeper than that, as Python could not."""
+    """Whether a value is nested deeper than `levels`; does not look any deeper, because Python could not."""
     match value:
         case dict():
             return levels == 0 or any(_is_deeper(each, levels - 1) for each in value.values())
@@ -104,9 +104,9 @@ LONGEST_KEPT = 4 * 1024 * 1024
 
 
 def lines_beginning(start: str, chunks: Iterable[bytes]) -> Iterator[tuple[int, str]]:
-    """The lines that begin so, with their numbers from 1; what is not UTF-8 in them is replaced.
+    """The lines that begin with `start`, with their numbers from 1; bytes that are not UTF-8 are replaced.
 
-    Of a line that is longer than LONGEST_KEPT bytes, something in the middle may be missing; it stays longer than that.
+    A line of more than LONGEST_KEPT bytes may lose a part of its middle, but is still longer than that.
     """
     wanted = b"\n" + start.encode()
     number, rest = 0, b""

@@ -1,4 +1,4 @@
-"""All that is known of a run → its record and its status. Pure."""
+"""All that is known of a run → its record and its status."""
 
 from __future__ import annotations
 
@@ -28,24 +28,24 @@ from shared.documents.record import (
     Timings,
 )
 from shared.documents.run import Run
-from shared.documents.states import State
+from shared.documents.states import FailureCode, State
 from shared.manifest.read import Flow, Manifest
 from shared.outputs.files import TaskFiles
 from shared.outputs.outcome import Outcome
 from shared.outputs.printed import MAX_WARNINGS, Printed
 from shared.plan.round_plan import SubmittedRound, SubmittedTask
 
-NOT_RECORDED = "NotRecorded"
-COULD_NOT_RECORD = (
+NOT_RECORDED_MESSAGE = (
     "the job ended, but its results could not be collected; they are not in the results. "
     "The log of the app says why; drop the manifest again to repeat the run"
 )
 
 
-def ended_task(task: SubmittedTask, outcome: Outcome, files: TaskFiles, printed: Printed) -> TaskRecord | ItemRecord:
+def task_record(task: SubmittedTask, outcome: Outcome, files: TaskFiles, printed: Printed) -> TaskRecord | ItemRecord:
     """The record of one task, or of one item of a fan-out.
 
-    It is WARNING if the task succeeded, but did not make a file that it names; or if it failed and was allowed to.
+    Its state is WARNING if the task succeeded but did not make a file that `outputFiles` names, and if the task failed
+    and was allowed to.
     """
     logs = {name: file.destination for name, file in files.logs.items()}
     output_files = {
@@ -89,7 +89,7 @@ _WORST_FIRST = (State.FAILED, State.KILLED, State.SKIPPED, State.WARNING, State.
 
 
 def fan_out_record(name: str, items: Sequence[ItemRecord]) -> TaskRecord:
-    """The record of a fan-out as a whole: as bad as the worst of its items."""
+    """The record of a fan-out as a whole; its state is the worst of its items' states."""
     states = Counter(item.state for item in items)
     return TaskRecord(
         id=name,
@@ -112,10 +112,10 @@ def _failure_of_items(items: Sequence[ItemRecord]) -> Failure | None:
     return Failure(category=first.category, code=first.code, message=message)
 
 
-def with_unfinished(run: Run, plan: SubmittedRound) -> Run:
-    """The run with its fan-outs of which some items were to run again in the round of that plan, but do not any more.
+def with_unfinished_fan_outs(run: Run, plan: SubmittedRound) -> Run:
+    """The run with the records of fan-outs some of whose items were to run again in the round `plan`, but will not.
 
-    Those are SKIPPED; `run.items` holds how the others ended.
+    These items are SKIPPED; `run.items` holds how the other items ended.
     """
     names = run.body.unfinished.keys() - run.body.finished.keys()
     items = {**(run.items or {})}
@@ -128,13 +128,13 @@ def with_unfinished(run: Run, plan: SubmittedRound) -> Run:
     return run.with_finished(records, run.body.detected).with_items(items)
 
 
-def no_items(name: str) -> TaskRecord:
-    """The record of a fan-out without items: there was nothing to do."""
+def empty_fan_out_record(name: str) -> TaskRecord:
+    """The record of a fan-out without items: it succeeded, because there was nothing to do."""
     return TaskRecord(id=name, state=State.SUCCESS, items=ItemsSummary(count=0, states={}))
 
 
-def items_apart(run: Run) -> Items | None:
-    """The items of the run's fan-outs, if they are too many for the record."""
+def separate_items(run: Run) -> Items | None:
+    """The content of `tasks.json`: the items of the run's fan-outs, if they are too many for the record."""
     items = run.items or {}
     if sum(map(len, items.values())) <= MAX_ITEMS_IN_RECORD:
         return None
@@ -146,15 +146,15 @@ def build_record(
 ) -> Record:
     """The record of a run, as far as its rounds went.
 
-    `manifest` is None if it cannot be read, `state` if the tasks decide on it.
+    `manifest` is None if it cannot be read; `state` is None if the states of the tasks decide.
     """
     flow = manifest.flow if manifest else None
-    is_collected = failure is None or failure.code != NOT_RECORDED
+    is_collected = failure is None or failure.code != FailureCode.NOT_RECORDED
     tasks = _all_tasks(run, flow if is_collected else None)
     rejection = run.body.rejection
     return Record(
         run_id=run.id,
-        state=state or run_state(_not_disabled(tasks, manifest), cancelled=run.progress.cancelled),
+        state=state or run_state(_enabled_tasks(tasks, manifest), cancelled=run.progress.cancelled),
         manifest=ManifestRef.model_validate(run.body.manifest.model_dump(exclude={"text"})),
         flow=FlowRef(id=flow.id, namespace=flow.namespace) if flow else FlowRef(),
         jobs=tuple(JobRecord.model_validate(job.model_dump()) for job in run.body.jobs),
@@ -178,9 +178,9 @@ def build_record(
 
 
 def _all_tasks(run: Run, flow: Flow | None) -> tuple[TaskRecord, ...]:
-    """The tasks that have ended, and, if any task was ever submitted, those that never came to it as SKIPPED.
+    """The tasks that have ended; if any task was ever submitted, the other tasks of the flow too, as SKIPPED.
 
-    The latter only where there is a flow: of a round that could not be collected nobody knows which of its tasks ran.
+    `flow` is None where a round could not be collected: which of its tasks ran is not known then.
     """
     finished = {name: _with_items(task, run) for name, task in run.body.finished.items()}
     if flow is None or not (finished or run.body.jobs):
@@ -188,20 +188,20 @@ def _all_tasks(run: Run, flow: Flow | None) -> tuple[TaskRecord, ...]:
     return tuple(finished.get(task.id) or TaskRecord(id=task.id, state=State.SKIPPED) for task in flow.tasks)
 
 
-def _not_disabled(tasks: Sequence[TaskRecord], manifest: Manifest | None) -> Sequence[TaskRecord]:
-    """The tasks that decide on the run's state: that one was left out on purpose does not."""
+def _enabled_tasks(tasks: Sequence[TaskRecord], manifest: Manifest | None) -> Sequence[TaskRecord]:
+    """The tasks that decide the run's state: all but those that are `disabled` in the manifest."""
     return [task for task in tasks if manifest is None or task.id in manifest.dependencies]
 
 
 def _with_items(task: TaskRecord, run: Run) -> TaskRecord:
     if task.items is None or run.items is None:
         return task
-    where = {"blob": ITEMS_BLOB} if items_apart(run) else {"records": run.items.get(task.id, ())}
+    where = {"blob": ITEMS_BLOB} if separate_items(run) else {"records": run.items.get(task.id, ())}
     return task.model_copy(update={"items": task.items.model_copy(update=where)})
 
 
 def run_state(tasks: Sequence[TaskRecord], *, cancelled: bool) -> State:
-    """The state of a run whose tasks ended so; a cancelled one is KILLED only if that left something undone."""
+    """The state of a run by the states of its tasks; a cancelled run is KILLED only if a task did not end by itself."""
     found = {task.state for task in tasks}
     if cancelled and found & {State.KILLED, State.SKIPPED}:
         return State.KILLED
@@ -211,7 +211,7 @@ def run_state(tasks: Sequence[TaskRecord], *, cancelled: bool) -> State:
 
 
 def status_of(run: Run, *, now: datetime, position: int | None = None, message: str | None = None) -> Status:
-    """The status of an open run; `position` and `message` tell why it waits, if it does."""
+    """The status of an open run; `position` in the queue and `message` say why it waits, if it does."""
     is_running = run.progress.state is State.RUNNING
     return Status(
         run_id=run.id,

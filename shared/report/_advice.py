@@ -1,41 +1,61 @@
-"""Failures, errors and warnings of a run, each in words that say what to do about it."""
+"""Failures, errors and warnings of a run, each with what to do about it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from shared.documents.ended_task import TASK_ENDED
 from shared.documents.record import Failure, Record, RunProblem, TaskRecord
-from shared.documents.states import FailureCategory, State
+from shared.documents.states import FailureCategory, FailureCode, State
 
 MAX_FAILED_TASKS = 20
 MAX_WARNINGS = 50
 
-_BY_CODE = {
-    "CommandsFailed": "Read the end of its log below, mend the commands, and drop the manifest again.",
-    "TimeLimitExceeded": "Give the task a longer `timeout`, or less to do at once.",
-    "FlowTimeout": "Give the flow a longer `timeout`, or the pool more nodes.",
-    "WorkingDirectoryNotWritable": "Use `runAs: root`, or an image whose user may write everywhere in the task.",
-    "TmpNotWritable": "Use an image with a `/tmp` that can be written.",
-    "EndedByHand": "The manifest is not at fault: drop it again.",
-    "TaskEnded": "It was stopped with its job, and may not be at fault: drop the manifest again.",
-    "InputFileMissing": "An earlier task did not make this file: compare the name with that task's `outputFiles`.",
-    "ContainerInvalidImage": "Check the name of `containerImage`, and the credentials of its registry.",
-    "ContainerInvalidSettings": "Check `containerImage`, `containerRunOptions`, and the credentials of the registry.",
-    "NotRecorded": "Ask the operator to look for this run id in the log of the app; then drop the manifest again.",
-    "CannotPlan": "This is a bug in the app. Report it with the manifest; another way to write it may work meanwhile.",
-}
 _BY_CATEGORY = {
-    FailureCategory.USER: "Mend this in the manifest, and drop it again.",
+    FailureCategory.USER: "Fix this in the manifest, and drop it again.",
     FailureCategory.INFRASTRUCTURE: (
         "The manifest is not at fault: drop it again. If this happens again, ask the operator to look at the pool."
     ),
     FailureCategory.INTERNAL: "This is a fault of the app: its log says why. Drop the manifest again.",
 }
+ADVICE: Mapping[FailureCode, str] = {
+    FailureCode.COMMANDS_FAILED: "Read the end of its log below, fix the commands, and drop the manifest again.",
+    FailureCode.TIME_LIMIT_EXCEEDED: "Give the task a longer `timeout`, or less to do at once.",
+    FailureCode.FLOW_TIMEOUT: "Give the flow a longer `timeout`, or the pool more nodes.",
+    FailureCode.WORKING_DIRECTORY_NOT_WRITABLE: (
+        "Use `runAs: root`, or an image whose user may write everywhere in the task."
+    ),
+    FailureCode.TMP_NOT_WRITABLE: "Use an image with a writable `/tmp`.",
+    FailureCode.INPUT_FILE_MISSING: (
+        "An earlier task did not make this file: compare the name with that task's `outputFiles`."
+    ),
+    FailureCode.INVALID_MANIFEST: _BY_CATEGORY[FailureCategory.USER],
+    FailureCode.CANNOT_PLAN: (
+        "This is a bug in the app. Report it with the manifest; another way to write it may work meanwhile."
+    ),
+    FailureCode.TOO_MANY_ATTEMPTS: (
+        "The manifest is not at fault: drop it again. If this happens again, ask the operator to look at the log of "
+        "the app."
+    ),
+    FailureCode.ENDED_BY_HAND: "The manifest is not at fault: drop it again.",
+    FailureCode.NO_RESULT: _BY_CATEGORY[FailureCategory.INFRASTRUCTURE],
+    FailureCode.NOT_RECORDED: (
+        "Ask the operator to look for this run id in the log of the app; then drop the manifest again."
+    ),
+}
+BATCH_ADVICE: Mapping[str, str] = {
+    TASK_ENDED: "It was stopped with its job, and may not be at fault: drop the manifest again.",
+    "ContainerInvalidImage": "Check the name of `containerImage`, and the credentials of its registry.",
+    "ContainerInvalidSettings": "Check `containerImage`, `containerRunOptions`, and the credentials of the registry.",
+}
+"""By error code of Azure Batch."""
+_BY_CODE: Mapping[str, str] = {**{code.value: advice for code, advice in ADVICE.items()}, **BATCH_ADVICE}
 
 
 @dataclass(frozen=True)
 class Notice:
-    """Something that somebody should know, and what to do; `task` is the task that it is about."""
+    """A failure, error or warning, and what to do about it; `task` is the id of the task that it concerns."""
 
     is_error: bool
     message: str
@@ -58,7 +78,7 @@ class Notices:
 
 
 def notices(record: Record) -> Notices:
-    """What is wrong, the gravest first."""
+    """The notices of a run: errors of the manifest or of the run first, then those of tasks."""
     was_asked_for = {State.KILLED} if record.state is State.KILLED else set()
     failed = [task for task in record.tasks if task.failure and task.state not in was_asked_for]
     errors = [_of_problem(problem, record.failure, is_error=True) for problem in record.errors]

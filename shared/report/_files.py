@@ -14,7 +14,7 @@ MAX_FILES = 400
 
 @dataclass(frozen=True)
 class FileRow:
-    """A file: its path in the working directory of the task or item `owner`."""
+    """An output file; `path` is its path in the working directory of the task or item `owner`."""
 
     owner: str
     path: str
@@ -23,7 +23,7 @@ class FileRow:
 
 @dataclass(frozen=True)
 class Files:
-    """The files that are listed; `left_out` is how many are not."""
+    """The files that are listed, how many more there are (`left_out`), and the number and bytes of all files."""
 
     listed: tuple[FileRow, ...]
     left_out: int
@@ -32,7 +32,7 @@ class Files:
 
 
 def files(record: Record, items: Mapping[str, Sequence[ItemRecord]]) -> Files:
-    """The files of all tasks, of each the first ones."""
+    """The first files of each task."""
     listed: list[FileRow] = []
     total, total_bytes = 0, 0
     for task in record.tasks:

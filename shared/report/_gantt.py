@@ -1,9 +1,10 @@
 """When which task ran: the numbers of the Gantt chart.
 
-Places from left to right are percent of the time shown; heights are pixels.
+Horizontal positions and widths are percent of the time shown; heights are pixels.
 
-A task is one bar. A fan-out of few items has a bar for each, in as many lanes as ran at the same time; one of many has
-an area that shows how many ran at the same time, and the items that failed or took longest as bars below it.
+A task is one bar. A fan-out of few items has a bar for each item, in as many lanes as items ran at the same time. A
+fan-out of many items has an area that shows how many ran at the same time, and below it bars of the items that failed
+or took longest.
 """
 
 from __future__ import annotations
@@ -43,13 +44,13 @@ class Span:
     seconds: float
 
     def percent(self, moment: datetime) -> float:
-        """The place of a moment."""
+        """The horizontal position of a moment."""
         return round(100 * (moment - self.start).total_seconds() / self.seconds, 3)
 
 
 @dataclass(frozen=True)
 class Tick:
-    """A line across the chart, and the time since the first start that it stands for."""
+    """A vertical line of the chart; its label is the time since the first start."""
 
     left: float
     label: str
@@ -70,7 +71,7 @@ class Bar:
 class Area:
     """How many items ran at the same time; `points` are those of an SVG polygon in a box of 1,000 by 100.
 
-    `state` is that of most items, `failures` are the places where the first that failed did so.
+    `state` is that of most items; `failures` are the positions where the first failed items ended.
     """
 
     points: str
@@ -94,7 +95,7 @@ class Row:
 
     @property
     def bar_height(self) -> int:
-        """The height of a bar, in pixels: those side by side are lower."""
+        """The height of a bar, in pixels; bars in several lanes are lower."""
         return LANE_HEIGHT - 2 if self.lanes > 1 else BAR_HEIGHT
 
     @property
@@ -104,7 +105,7 @@ class Row:
 
     @property
     def body_height(self) -> int:
-        """The height of all that is below the label."""
+        """The height of everything below the label."""
         if self.area:
             return AREA_HEIGHT
         return self.lanes * LANE_HEIGHT if self.lanes > 1 else BAR_HEIGHT
@@ -117,7 +118,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Gantt:
-    """The whole chart; `left_out` is how many tasks have no row for want of space."""
+    """The whole chart; `left_out` is the number of tasks without a row, because there are more than MAX_ROWS."""
 
     rows: tuple[Row, ...]
     ticks: tuple[Tick, ...]
@@ -149,7 +150,7 @@ def _span(tasks: Sequence[TaskRecord]) -> Span:
 
 
 def ticks(seconds: float) -> Iterator[Tick]:
-    """At most six round times, from 0."""
+    """The lines of the chart: at most six round times, from 0."""
     step = next((step for step in _STEPS_SECONDS if seconds / step <= MAX_TICKS), seconds / MAX_TICKS)
     for number in range(int(seconds / step) + 1):
         yield Tick(round(100 * number * step / seconds, 3), duration(timedelta(seconds=number * step)))
@@ -174,13 +175,13 @@ def _rows(task: TaskRecord, items: Sequence[ItemRecord], span: Span) -> Iterator
 
 
 def _note(result: TaskResult) -> str:
-    """The duration, and the state unless it is SUCCESS: colours are not for everybody."""
+    """The duration, and the state unless it is SUCCESS: not everybody can tell the colours apart."""
     took = duration(time_of(result))
     return took if result.state is State.SUCCESS else f"{result.state}, {took}"
 
 
 def time_of(result: TaskResult) -> timedelta | None:
-    """How long a task or an item ran, if it did."""
+    """How long a task or an item ran; None if it did not."""
     return result.ended - result.started if result.started and result.ended else None
 
 
@@ -197,7 +198,7 @@ def _bar(result: TaskResult, name: str, span: Span, lane: int = 0) -> Bar:
 
 
 def _in_lanes(task: str, items: Sequence[ItemRecord], span: Span) -> tuple[Bar, ...] | None:
-    """Each item in the first lane that is free when it starts; None if that takes too many lanes."""
+    """A bar for each item, in the first lane that is free when it starts; None if that takes too many lanes."""
     bars: list[Bar] = []
     free: list[int] = []
     busy: list[tuple[float, int]] = []
@@ -214,7 +215,7 @@ def _in_lanes(task: str, items: Sequence[ItemRecord], span: Span) -> tuple[Bar, 
 
 
 def running_at_once(items: Sequence[ItemRecord], span: Span) -> Area:
-    """How many items ran at the same time, at its highest in each of 200 equal steps."""
+    """How many items ran at the same time: the highest number in each of 200 equal steps."""
     bars = [_bar(item, "", span) for item in items]
     changes = sorted(change for bar in bars for change in ((bar.left, 1), (bar.left + bar.width, -1)))
     highest = [0] * AREA_STEPS

@@ -1,4 +1,4 @@
-"""The manifest as it is kept, line by line; where it is wrong, the line is marked from the column on."""
+"""The lines of the manifest; a line with a problem is marked from the problem's column to its end."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MAX_LINE_LENGTH = 400
 
 @dataclass(frozen=True)
 class Line:
-    """A line of the manifest, or (`skipped`) so many that are not shown. `wrong` is its faulty part, to its end."""
+    """A line of the manifest, or a gap of `skipped` lines that are not shown. `wrong` is the marked end of the line."""
 
     number: int
     text: str = ""
@@ -24,7 +24,7 @@ class Line:
 
 
 def listing(text: str, problems: Sequence[RunProblem]) -> list[Line]:
-    """The first lines, and those around every problem that has a place in the text."""
+    """The first lines, and the lines around every problem whose line is known."""
     lines = text.splitlines()
     by_line: dict[int, list[RunProblem]] = {}
     for problem in problems:

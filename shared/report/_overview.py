@@ -1,4 +1,4 @@
-"""What happened, in a sentence and a few figures; the phases of the run, and its events in their order."""
+"""What happened, in a sentence and a few figures; the phases of the run; its events in order of time."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from shared.documents.record import ItemRecord, OutputFile, Record, TaskRecord
-from shared.documents.states import JobReason, State
-from shared.outputs.outcome import ENDED_BY_HAND
-from shared.outputs.record_tasks import NOT_RECORDED
+from shared.documents.states import FailureCode, JobReason, State
 from shared.report._text import count, duration, size
 
 NAMED_TASKS = 3
@@ -28,7 +26,7 @@ ROUND_REASONS = {
 
 @dataclass(frozen=True)
 class Figure:
-    """One of the numbers that are seen at a glance."""
+    """One of the numbers at the top of the page."""
 
     name: str
     value: str
@@ -56,14 +54,14 @@ class Event:
     since: timedelta
 
 
-_BY_FAILURE = {
-    NOT_RECORDED: "The job ended, but its results could not be collected.",
-    ENDED_BY_HAND: "The job, or tasks of it, were ended or deleted by hand.",
+_BY_FAILURE: Mapping[str, str] = {
+    FailureCode.NOT_RECORDED: "The job ended, but its results could not be collected.",
+    FailureCode.ENDED_BY_HAND: "The job, or tasks of it, were ended or deleted by hand.",
 }
 
 
 def headline(record: Record) -> str:
-    """What became of the run, in a sentence or two."""
+    """How the run ended, in one or two sentences."""
     match record.state:
         case State.REJECTED:
             return f"The manifest cannot be run: {count(len(record.errors), 'mistake')} in it. Nothing was started."
@@ -72,11 +70,11 @@ def headline(record: Record) -> str:
         case State.WARNING:
             return f"{_all_ended(record, 'ended')} {count(max(1, len(record.warnings)), 'warning')} below."
         case State.KILLED:
-            sentences = ("The run was cancelled.", _what_became_of_tasks(record), "Drop the manifest again to run it.")
+            sentences = ("The run was cancelled.", _how_tasks_ended(record), "Drop the manifest again to run it.")
             return " ".join(filter(None, sentences))
     if record.failure and record.failure.code in _BY_FAILURE:
         return _BY_FAILURE[record.failure.code]
-    return _what_became_of_tasks(record) or "The run failed before any of its tasks had ended."
+    return _how_tasks_ended(record) or "The run failed before any of its tasks had ended."
 
 
 def _all_ended(record: Record, how: str) -> str:
@@ -88,7 +86,7 @@ def _all_ended(record: Record, how: str) -> str:
     return f"All {len(record.tasks)} tasks {how}."
 
 
-def _what_became_of_tasks(record: Record) -> str:
+def _how_tasks_ended(record: Record) -> str:
     words = {State.FAILED: "failed", State.KILLED: "stopped", State.SKIPPED: "never ran"}
     parts = []
     for state, verb in words.items():
@@ -107,7 +105,7 @@ def _named(names: Sequence[str]) -> str:
 
 
 def figures(record: Record, items: Mapping[str, Sequence[ItemRecord]]) -> list[Figure]:
-    """The numbers of the run, as far as there are any."""
+    """The numbers of the run that are known."""
     timings = record.timings
     if record.state is State.REJECTED:
         return []
@@ -152,7 +150,7 @@ def _files(tasks: Sequence[TaskRecord], items: Mapping[str, Sequence[ItemRecord]
 
 
 def phases(record: Record) -> list[Phase]:
-    """How the time was spent, if anything ran; clocks of services differ a little, but no phase is below zero."""
+    """How the time was spent, if anything ran. Clocks of services differ a little; a phase is never negative."""
     timings = record.timings
     if not (timings.submitted and timings.started and timings.ended):
         return []
@@ -178,7 +176,7 @@ def _side_by_side(spans: Sequence[tuple[str, str, timedelta]]) -> Iterator[Phase
 
 
 def events(record: Record) -> list[Event]:
-    """What happened when, in order."""
+    """The events of the run in order of time."""
     dropped = record.timings.dropped
     return [
         Event(name, note, moment, max(timedelta(0), moment - dropped))

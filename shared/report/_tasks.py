@@ -32,7 +32,7 @@ class StateShare:
 
 @dataclass(frozen=True)
 class FanOut:
-    """A fan-out: how its items ended, how long they took, and some of them: what did not end well first."""
+    """A fan-out: how its items ended, how long they took, and some of them, first those that did not end well."""
 
     task: TaskRecord
     shares: tuple[StateShare, ...]
@@ -45,7 +45,7 @@ class FanOut:
 
 @dataclass(frozen=True)
 class Tasks:
-    """The tasks that are listed, and the fan-outs among them whose items are; and how many of each are not."""
+    """The tasks that are listed, the fan-outs whose items are listed, and how many more of each there are."""
 
     listed: tuple[TaskRecord, ...]
     left_out: int
@@ -54,7 +54,7 @@ class Tasks:
 
 
 def tasks(record: Record, items: Mapping[str, Sequence[ItemRecord]]) -> Tasks:
-    """The tasks of a run; of very many those that failed, and those that took longest."""
+    """The tasks of a run; of more than MAX_TASKS, those that failed and those that took longest."""
     listed = most_telling(record.tasks, MAX_TASKS)
     fan_outs = [task for task in record.tasks if task.items and task.items.count]
     shown = most_telling(fan_outs, MAX_FAN_OUTS)
@@ -67,7 +67,7 @@ def tasks(record: Record, items: Mapping[str, Sequence[ItemRecord]]) -> Tasks:
 
 
 def most_telling(results: Sequence[Result], limit: int) -> Sequence[Result]:
-    """All, or as many as there is space for: those that failed, and those that took longest; in their order."""
+    """At most `limit` results in their order: those that failed, and those that took longest."""
     if len(results) <= limit:
         return results
     chosen = {id(result) for result in worth_a_look(results, limit // 2, limit)[:limit]}
@@ -75,7 +75,7 @@ def most_telling(results: Sequence[Result], limit: int) -> Sequence[Result]:
 
 
 def worth_a_look(results: Sequence[Result], failed: int, slowest: int) -> list[Result]:
-    """The first that did not end well, then those that took longest; each once."""
+    """The first `failed` results that did not end well, then the `slowest` longest of the others."""
     first_failed = [result for result in results if result.state is not State.SUCCESS][:failed]
     seen = {id(result) for result in first_failed}
     by_time = sorted(results, key=_seconds, reverse=True)

@@ -1,4 +1,4 @@
-"""How the report writes times, sizes, numbers, and texts that are made by others."""
+"""How the report writes times, sizes, numbers, and texts of others."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 
 
 def duration(span: timedelta | None) -> str:
-    """`0.4 s`, `12 s`, `3 min 5 s`, `2 h`: the two largest units; a dash where it is not known."""
+    """`0.4 s`, `12 s`, `3 min 5 s`, `2 h`: the two largest units; a dash where the time is not known."""
     if span is None:
         return NOT_KNOWN
     seconds = max(0.0, span.total_seconds())
@@ -49,7 +49,7 @@ def size(count: int) -> str:
 
 
 def number(value: float) -> str:
-    """`12,345`, `0.12346`: whole numbers as they are, others with five digits."""
+    """`12,345`, `0.12346`: whole numbers in full, others with five digits."""
     if not math.isfinite(value):
         return NOT_KNOWN
     if value == int(value) and abs(value) < 1e15:  # noqa: PLR2004 - as far as a float counts in ones
@@ -68,12 +68,12 @@ def day_and_time(moment: datetime) -> str:
 
 
 def clock(moment: datetime | None) -> str:
-    """`12:13:14`; a dash where it is not known."""
+    """`12:13:14`; a dash where the time is not known."""
     return f"{moment:%H:%M:%S}" if moment else NOT_KNOWN
 
 
 def plain(value: object) -> str:
-    """A printed value or an item of a list: texts as they are, anything else as JSON."""
+    """A printed value or an item of a list: a text unchanged, anything else as JSON."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
@@ -83,17 +83,17 @@ def shortened(text: str, length: int) -> str:
 
 
 def without_middle(name: str) -> str:
-    """`tvmps_a9cf5e…61_d`: ids of nodes are long, and differ at their ends too."""
+    """`tvmps_a9cf5e…61_d`: ids of nodes are long, and differ at both ends."""
     return name if len(name) <= LONGEST_ID else f"{name[:12]}…{name[-4:]}"
 
 
 def href(blob: str) -> str:
-    """A relative link to a blob below the run's folder: no part of it can be a scheme, a query or a fragment."""
+    """A relative link to a blob below the run's folder; no part of it can become a scheme, a query or a fragment."""
     return quote(blob, safe="/~")
 
 
 def visible(text: str) -> str:
-    r"""The text with every character that is obeyed instead of shown escaped, such as `\x1b` and `\u202e`."""
+    r"""The text with control characters and characters that change the direction escaped, e.g. `\x1b`, `\u202e`."""
     if text.isprintable():
         return text
     return "".join(_escaped(char) if _is_hidden(char) else char for char in text)
@@ -108,6 +108,6 @@ def _escaped(char: str) -> str:
 
 
 def without_terminal_sequences(text: str) -> str:
-    r"""The text as a terminal would leave it: no colours, and of a line that was overwritten (`\r`) the last state."""
+    r"""The text as a terminal would show it, without colours; of a line that was overwritten (`\r`), the last state."""
     lines = _TERMINAL_SEQUENCE.sub("", text).replace("\r\n", "\n").split("\n")
     return "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in lines)

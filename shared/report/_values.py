@@ -1,4 +1,4 @@
-"""Printed values and metrics: those with one value as they are, those with many as figures and a small chart."""
+"""Printed values and metrics: single values unchanged, series of numbers as figures and a small chart."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Value:
 
 @dataclass(frozen=True)
 class Series:
-    """Numbers of the same name: what a task printed one after another, or the items of a fan-out each.
+    """Numbers of the same name: those that a task printed one after another, or those of a fan-out's items.
 
     `points` are those of an SVG polyline in a box of 160 by 32; none if there is only one number.
     """
@@ -50,7 +50,7 @@ class Series:
 
 @dataclass(frozen=True)
 class Values:
-    """What is shown of all that was printed, and how much more there is."""
+    """The values and series that are shown, and how many more of each there are."""
 
     values: tuple[Value, ...]
     values_left_out: int
@@ -83,7 +83,7 @@ def _series_of_task(task: str, metrics: Iterable[Metric]) -> Iterator[Series]:
 
 
 def _of_items(task: str, items: Sequence[ItemRecord]) -> tuple[list[Value], list[Series]]:
-    """Values that are numbers, and metrics, of all items together; of other values a few examples."""
+    """Series of the metrics and of the values that are numbers, over all items; of other values a few examples."""
     printed: dict[str, list[tuple[int, Any]]] = {}
     measured: dict[tuple[str, str], list[float]] = {}
     for item in items:
@@ -104,14 +104,14 @@ def _of_items(task: str, items: Sequence[ItemRecord]) -> tuple[list[Value], list
 
 
 def _is_number(value: object) -> bool:
-    """Whether a printed value can stand in a chart: whole numbers may be larger than any float."""
+    """Whether a chart can show a printed value: whole numbers may be larger than any float."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= LARGEST
 
 
 def series_of(
     owner: str, name: str, kind: str, numbers: Sequence[float], tags: Mapping[str, str] | None = None
 ) -> Series:
-    """The figures and the chart of some numbers, of which there is at least one."""
+    """The figures and the chart of one or more numbers."""
     scale = _scale(numbers)
     return Series(
         owner=owner,
@@ -129,12 +129,12 @@ def series_of(
 
 
 def _scale(numbers: Sequence[float]) -> float:
-    """What to divide by so that no sum of a few thousand exceeds what a float can be."""
+    """A divisor with which the sum of a few thousand of the numbers stays within the range of a float."""
     return max(map(abs, numbers)) or 1.0
 
 
 def chart_points(numbers: Sequence[float]) -> str:
-    """The points of a line through at most 60 numbers: of more, the mean of each sixtieth."""
+    """The points of a line through at most 60 numbers; of more numbers, the means of 60 equal parts."""
     scale = _scale(numbers)
     numbers = [number / scale for number in numbers]
     if len(numbers) > CHART_POINTS:

@@ -1,7 +1,7 @@
 """Which logs a report shows the end of, and that end as text.
 
-Each log costs one or two requests, and all are read at the same time, so they are few: those of tasks that did not end
-well, then the first others.
+Each log costs one or two requests, and all are read at the same time, so only a few are shown: first the logs of tasks
+that did not end well, then those of the first other tasks.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ MAX_LINES = 40
 SHORT_LINES = 10
 MAX_CHARACTERS = 4096
 READ_BYTES = 16 * 1024
-"""More than is shown: colours take space, and a secret that is cut in two could not be recognised."""
+"""More than is shown: colour sequences take space, and a secret that is cut in two would not be recognised."""
 
 
 @dataclass(frozen=True)
 class LogRef:
-    """A log blob below the run's folder, and whose it is."""
+    """A log blob below the run's folder; `owner` is the task or item that wrote it."""
 
     owner: str
     state: State
@@ -44,7 +44,7 @@ class LogEnd:
 
 @dataclass(frozen=True)
 class LogText:
-    """The end of a log as it is shown; `is_whole` if nothing stands before it."""
+    """The end of a log as it is shown; `is_whole` if this is the whole log."""
 
     log: LogRef
     total: int
@@ -53,17 +53,17 @@ class LogText:
 
     @property
     def is_of_failure(self) -> bool:
-        """Whether it may say why something failed."""
+        """Whether the log may say why a task failed."""
         return self.log.state in (State.FAILED, State.KILLED)
 
     @property
     def is_short(self) -> bool:
-        """Whether it takes little space."""
+        """Whether the log has so few lines that it can be shown opened."""
         return self.text.count("\n") < SHORT_LINES
 
 
 def logs_to_show(record: Record, items: Mapping[str, Sequence[ItemRecord]]) -> list[LogRef]:
-    """At most twelve logs: of what did not end well first."""
+    """The logs that the report shows, at most twelve: first those of tasks and items that did not end well."""
     owners: list[tuple[str, TaskResult]] = []
     for task in record.tasks:
         if task.items is None:
@@ -83,8 +83,8 @@ def _logs_of(owner: str, result: TaskResult) -> Iterator[LogRef]:
     return (LogRef(owner, result.state, stream, blob) for stream, blob in streams.items() if blob)
 
 
-def shown(end: LogEnd, mask: Callable[[str], str]) -> LogText:
-    """The last lines: at most 40, and 4,096 characters."""
+def log_text(end: LogEnd, mask: Callable[[str], str]) -> LogText:
+    """The last lines of a log as they are shown: at most 40, with at most 4,096 characters."""
     is_whole = end.total <= len(end.content)
     text = without_terminal_sequences(end.content.decode("utf-8", errors="replace"))
     if not is_whole and "\n" in text:

@@ -1,7 +1,7 @@
-"""What is known of a run → its page. The only module that knows Jinja2 and the templates.
+"""What is known of a run → its page. The only module that uses Jinja2 and the templates.
 
-Whatever is printed into the page passes `finalize`: secrets are masked, characters that would be obeyed instead of
-shown are escaped, and then Jinja2 escapes it for HTML. What is shortened or rewritten on the way is masked before that.
+Everything that is printed into the page passes `finalize`: secrets are masked, control characters are escaped, and then
+Jinja2 escapes the text for HTML. A text that is shortened or rewritten is masked before that.
 """
 
 from __future__ import annotations
@@ -15,16 +15,27 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from shared.documents.record import ITEMS_BLOB, ItemRecord, Record
-from shared.report import _advice as advice
-from shared.report import _files as files
-from shared.report import _gantt as gantt
-from shared.report import _listing as listing
-from shared.report import _overview as overview
-from shared.report import _tasks as tasks
-from shared.report import _text as text
-from shared.report import _values as values
-from shared.report import log_ends
-from shared.report.log_ends import LogEnd, LogText
+from shared.report._advice import notices
+from shared.report._files import files
+from shared.report._gantt import gantt, time_of
+from shared.report._listing import listing
+from shared.report._overview import events, figures, headline, phases
+from shared.report._tasks import tasks
+from shared.report._text import (
+    clock,
+    count,
+    day_and_time,
+    duration,
+    href,
+    number,
+    plain,
+    shortened,
+    size,
+    visible,
+    without_middle,
+)
+from shared.report._values import values
+from shared.report.log_ends import LogEnd, LogText, log_text
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -33,8 +44,8 @@ TEMPLATES = Path(__file__).parent / "templates"
 class Report:
     """All that is known of a run when it is recorded.
 
-    `items` are those of its fan-outs, by task; `manifest` is the text without credentials, None where it is none (not
-    UTF-8, or too large), and `dropped_lines` the number of lines that it had with them.
+    `items` are those of its fan-outs, by task. `manifest` is the text without credentials; None where the blob is too
+    large or not UTF-8. `dropped_lines` is the number of lines before the credentials were removed.
     """
 
     record: Record
@@ -44,9 +55,9 @@ class Report:
     log_ends: Sequence[LogEnd] = ()
 
     def html(self, mask: Callable[[str], str]) -> str:
-        """The page, self-contained; `mask` takes secrets out of a text."""
+        """The page, self-contained; `mask` replaces the secrets in a text."""
         record, items = self.record, self.items
-        logs = [each for end in self.log_ends if (each := log_ends.shown(end, mask)).total]
+        logs = [each for end in self.log_ends if (each := log_text(end, mask)).total]
         manifest = None if self.manifest is None else mask(self.manifest)
         has_dropped_lines = manifest is None or len(manifest.splitlines()) == self.dropped_lines
         return (
@@ -55,20 +66,18 @@ class Report:
             .render(
                 record=record,
                 title=record.flow.id or PurePosixPath(record.manifest.name).stem,
-                headline=overview.headline(record),
-                figures=overview.figures(record, items),
-                phases=overview.phases(record),
-                events=overview.events(record),
-                notices=advice.notices(record),
-                gantt=gantt.gantt(record, items),
-                tasks=tasks.tasks(record, items),
+                headline=headline(record),
+                figures=figures(record, items),
+                phases=phases(record),
+                events=events(record),
+                notices=notices(record),
+                gantt=gantt(record, items),
+                tasks=tasks(record, items),
                 logs=logs,
                 log_anchors=_anchors(logs),
-                printed=values.values(record, items),
-                files=files.files(record, items),
-                listing=None
-                if manifest is None
-                else listing.listing(manifest, record.errors if has_dropped_lines else ()),
+                printed=values(record, items),
+                files=files(record, items),
+                listing=None if manifest is None else listing(manifest, record.errors if has_dropped_lines else ()),
                 has_dropped_lines=has_dropped_lines,
                 items_blob=ITEMS_BLOB if any(task.items and task.items.blob for task in record.tasks) else None,
             )
@@ -76,7 +85,7 @@ class Report:
 
 
 def _anchors(logs: Sequence[LogText]) -> dict[str, str]:
-    """Where the log of a task begins, of a fan-out that of its first item; the names of the anchors are ours."""
+    """The anchor of the first log of each task; of a fan-out, that of its first item. They hold no text of others."""
     found: dict[str, str] = {}
     for place, log in enumerate(logs, start=1):
         for name in (log.log.owner, log.log.owner.partition("[")[0]):
@@ -86,23 +95,10 @@ def _anchors(logs: Sequence[LogText]) -> dict[str, str]:
 
 @lru_cache(maxsize=8)
 def _environment(mask: Callable[[str], str]) -> Environment:
-    """Made once for the masker of an app: to compile the templates takes longer than all else that a record needs."""
+    """Jinja2 for a function that masks texts, made once: compiling the templates is the slowest part of a record."""
 
     def finalize(value: object) -> object:
-        return value if isinstance(value, Markup) else text.visible(mask(str(value)))
-
-    def number(value: float) -> str:
-        plain = str(value)
-        return text.number(value) if mask(plain) == plain else mask(plain)
-
-    def prose(value: str) -> Markup:
-        """A sentence; what stands in backticks is code."""
-        parts = text.visible(mask(value)).split("`")
-        has_pairs = len(parts) % 2 == 1
-        marked = (
-            Markup("<code>{}</code>").format(part) if place % 2 else escape(part) for place, part in enumerate(parts)
-        )
-        return Markup().join(marked) if has_pairs else escape("`".join(parts))
+        return value if isinstance(value, Markup) else visible(mask(str(value)))
 
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
@@ -112,18 +108,37 @@ def _environment(mask: Callable[[str], str]) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(
-        number=number,
-        prose=prose,
-        count=text.count,
-        size=text.size,
-        duration=text.duration,
-        clock=text.clock,
-        day_and_time=text.day_and_time,
-        plain=lambda value: mask(text.plain(value)),
-        short=lambda value, length: text.shortened(mask(text.plain(value)), length),
-        in_short=lambda value: text.without_middle(mask(value)),
-        href=lambda blob: text.href(mask(blob)),
-        time_of=gantt.time_of,
-    )
+    environment.filters.update(_filters(mask))
     return environment
+
+
+def _filters(mask: Callable[[str], str]) -> dict[str, Callable[..., object]]:
+    """The filters of the templates. Those that shorten or rewrite a text mask it before."""
+
+    def masked_number(value: float) -> str:
+        digits = str(value)
+        return number(value) if mask(digits) == digits else mask(digits)
+
+    def prose(value: str) -> Markup:
+        """A sentence; text in backticks is code."""
+        parts = visible(mask(value)).split("`")
+        has_pairs = len(parts) % 2 == 1
+        marked = (
+            Markup("<code>{}</code>").format(part) if place % 2 else escape(part) for place, part in enumerate(parts)
+        )
+        return Markup().join(marked) if has_pairs else escape("`".join(parts))
+
+    return {
+        "number": masked_number,
+        "prose": prose,
+        "count": count,
+        "size": size,
+        "duration": duration,
+        "clock": clock,
+        "day_and_time": day_and_time,
+        "plain": lambda value: mask(plain(value)),
+        "short": lambda value, length: shortened(mask(plain(value)), length),
+        "in_short": lambda value: without_middle(mask(value)),
+        "href": lambda blob: href(mask(blob)),
+        "time_of": time_of,
+    }

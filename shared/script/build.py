@@ -17,6 +17,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 from shared.documents.names import OUTPUT_DIRECTORY, UPSTREAM, Paths
+from shared.documents.states import FailureCode
 
 TIME_LIMIT_EXIT_CODE = 124
 SET_UP_EXIT_CODE = 125
@@ -28,10 +29,10 @@ MARKER = "azure-batch-task-runner"
 class Marker(StrEnum):
     """What the script itself has to say about the end of a task."""
 
-    TIME_LIMIT = "TimeLimitExceeded"
-    WORKING_DIRECTORY = "WorkingDirectoryNotWritable"
-    TMP = "TmpNotWritable"
-    MISSING_INPUT = "InputFileMissing"
+    TIME_LIMIT = FailureCode.TIME_LIMIT_EXCEEDED
+    WORKING_DIRECTORY = FailureCode.WORKING_DIRECTORY_NOT_WRITABLE
+    TMP = FailureCode.TMP_NOT_WRITABLE
+    MISSING_INPUT = FailureCode.INPUT_FILE_MISSING
 
 
 @dataclass(frozen=True)

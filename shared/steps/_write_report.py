@@ -1,7 +1,7 @@
-"""The report of a run: the ends of some logs are read from its results, and the page is written beside them, once.
+"""The report of a run: the ends of some logs are read from the results, and the page is written beside them, once.
 
-It is for people only: a log that cannot be read in time is left out, and a report that cannot be written leaves a
-complete record all the same.
+The report is for people only: a log that cannot be read in time is left out, and the record is complete also without a
+report. This module is imported only when a run is recorded, because the report's templates take time to load.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from shared.storage.results import Results
 
 
 def write_report(results: Results, run: Run, record: Record) -> None:
-    """Write `report.html` of a run that is about to be recorded so; if there is one, it stays."""
+    """Write `report.html` of a run whose record is about to be written; if there is one, it stays."""
     text = run.body.manifest.text
     report = Report(
         record=record,
@@ -31,7 +31,7 @@ def write_report(results: Results, run: Run, record: Record) -> None:
         dropped_lines=0 if text is None else len(text.splitlines()),
         log_ends=_log_ends(results, run, logs_to_show(record, run.items or {})),
     )
-    results.write_report(run, report)
+    results.write_page(run, report.html)
 
 
 def _log_ends(results: Results, run: Run, logs: Sequence[LogRef]) -> list[LogEnd]:

@@ -1,6 +1,6 @@
-"""The end of every run: its report and its record, then everything that was only needed while it was open goes.
+"""The end of every run: its report and record are written, then everything that only an open run needs is removed.
 
-The run document goes last: as long as it exists, somebody comes back and closes the run again.
+The run document is removed last: as long as it exists, a later tick or event closes the run again.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ from shared.documents.run import Rejection, Run
 from shared.documents.states import FailureCategory, State
 from shared.log import Stage, log_event, log_exception
 from shared.manifest.read import Manifest
-from shared.outputs.record_tasks import build_record, items_apart, with_unfinished
+from shared.outputs.record_tasks import build_record, separate_items, with_unfinished_fan_outs
 from shared.plan.lookups import Needs
 from shared.plan.planner import manifest_of, own_staging, staging_of, submitted_round
 
 
 def finish(app: App, run: Run, state: State | None = None, failure: Failure | None = None) -> None:
     """Write report and record, once, and close the run. Without a `state`, those of its tasks decide."""
-    manifest = _manifest(run)
+    manifest = _readable_manifest(run)
     if run.body.is_partly_unfinished or any(task.items for task in run.body.finished.values()):
         run = run.with_items(app.parts.items(run.id))
     if run.body.is_partly_unfinished and manifest:
-        run = _with_unfinished(app, run, manifest)
+        run = _with_unfinished_fan_outs(app, run, manifest)
     record = build_record(run, manifest, state, failure, now=app.now())
-    if items := items_apart(run):
+    if items := separate_items(run):
         app.results.write_items(run, items)
     _write_report(app, run, record)
     app.results.write_record(run, record)
@@ -33,18 +33,18 @@ def finish(app: App, run: Run, state: State | None = None, failure: Failure | No
     close(app, run)
 
 
-def _with_unfinished(app: App, run: Run, manifest: Manifest) -> Run:
-    """The run with what it has of the fan-outs of which some items were to be run again."""
+def _with_unfinished_fan_outs(app: App, run: Run, manifest: Manifest) -> Run:
+    """The run with the records of fan-outs some of whose items were to be run again, but will not."""
     try:
         plan = submitted_round(manifest, run, app.settings)
-    except Exception:  # noqa: BLE001 - the run is recorded, if need be without them
+    except Exception:  # noqa: BLE001 - the run is recorded without them rather than not at all
         log_exception(Stage.RECORD, "unfinished-not-recorded", run=run.id)
         return run
-    return run if isinstance(plan, Needs) else with_unfinished(run, plan)
+    return run if isinstance(plan, Needs) else with_unfinished_fan_outs(run, plan)
 
 
 def _write_report(app: App, run: Run, record: Record) -> None:
-    """Write the page for people; the run is recorded whatever becomes of it."""
+    """Write the page for people; the run is recorded also if that fails."""
     try:
         from shared.steps._write_report import write_report
 
@@ -59,7 +59,7 @@ def _milliseconds(run: Run, record: Record) -> int:
     return round((recorded - run.body.dropped).total_seconds() * 1000)
 
 
-def _manifest(run: Run) -> Manifest | None:
+def _readable_manifest(run: Run) -> Manifest | None:
     try:
         return manifest_of(run)
     except Exception:  # noqa: BLE001 - whatever is wrong with the manifest, the run is recorded
@@ -81,7 +81,7 @@ def finish_cancelled(app: App, run: Run) -> None:
 
 
 def close(app: App, run: Run) -> None:
-    """Remove the run's jobs, staged files, status and document. May be repeated, and go on where it was cut off."""
+    """Remove the run's jobs, staged files, status, parts and document. Can be repeated after an interruption."""
     if not run.body.keep_jobs:
         for number in range(1, run.progress.round + 1):
             app.batch.delete(job_id(run.id, number))
@@ -93,7 +93,7 @@ def close(app: App, run: Run) -> None:
 
 
 def _planned_staging(app: App, run: Run) -> str:
-    """The staging container of a run that no task was submitted of; perhaps something was staged all the same."""
+    """The staging container of a run without any submitted task; files may have been staged nevertheless."""
     try:
         return staging_of(manifest_of(run), run, app.settings)
     except Exception:  # noqa: BLE001 - whatever is wrong with the manifest, it must not keep the run open

@@ -7,7 +7,7 @@ tasks are copied by storage itself and never changed.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,6 @@ from shared.documents.run import Run
 from shared.errors import TryLater
 from shared.manifest.redaction import redacted
 from shared.masking import Masker
-from shared.report.page import Report
 
 if TYPE_CHECKING:
     from azure.storage.blob import ContainerClient
@@ -113,9 +112,9 @@ class Results:
             stream = blob.download_blob(offset=total - max_bytes, length=max_bytes, **_AT_ONCE_OR_NOT_AT_ALL)
         return stream.readall(), total
 
-    def write_report(self, run: Run, report: Report) -> None:
-        """Write the report, once: if there is one, it stays."""
-        page = report.html(self._masker.mask).encode()
+    def write_page(self, run: Run, render: Callable[[Callable[[str], str]], str]) -> None:
+        """Write the report, once: if there is one, it stays. `render` makes its HTML, given a function that masks."""
+        page = render(self._masker.mask).encode()
         try:
             self._container.upload_blob(f"{run.results}/report.html", page, content_settings=_HTML)
         except ResourceExistsError:

@@ -102,7 +102,7 @@ def test_a_report_that_is_there_stays(world) -> None:
 
 @pytest.mark.parametrize(
     "broken",
-    [(Report, "html"), (write_report, "logs_to_show"), (Results, "write_report")],
+    [(Report, "html"), (write_report, "logs_to_show"), (Results, "write_page")],
     ids=["page", "logs", "upload"],
 )
 def test_whatever_is_wrong_with_the_report_the_run_is_recorded(world, monkeypatch, caplog, broken) -> None:
@@ -126,7 +126,7 @@ def test_whatever_is_wrong_with_the_report_the_run_is_recorded(world, monkeypatc
 def test_the_report_comes_before_the_record(world, monkeypatch) -> None:
     """Whoever waits for the record finds everything else there."""
     written = []
-    for name in ("write_report", "write_record"):
+    for name in ("write_page", "write_record"):
         original = getattr(Results, name)
 
         def note(*args: object, name: str = name, original=original) -> None:
@@ -136,7 +136,7 @@ def test_the_report_comes_before_the_record(world, monkeypatch) -> None:
         monkeypatch.setattr(Results, name, note)
     world.accept()
     world.finish()
-    assert written == ["write_report", "write_record"]
+    assert written == ["write_page", "write_record"]
 
 
 def test_of_many_logs_few_are_read_and_of_a_long_one_its_end(world, monkeypatch) -> None:

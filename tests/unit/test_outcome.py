@@ -1,33 +1,31 @@
-"""What Batch says of a task, and what that means for the run."""
+"""What Batch reports of a task, and what that means for the run."""
 
 import pytest
-from azure.batch import models
 
+from shared.documents.ended_task import BatchFailure, EndedTask, TaskState
 from shared.documents.record import TaskRecord
 from shared.documents.states import FailureCategory, State
-from shared.outputs.outcome import judge
+from shared.outputs.outcome import outcome_of
 from shared.outputs.record_tasks import run_state
 from shared.script.build import Marker, ScriptReport
 
 
 def task(
-    state: str = "completed", exit_code: int | None = 0, result: str | None = "success", failure: dict | None = None
-):
-    info = {"exitCode": exit_code, "result": result, "failureInfo": failure, "retryCount": 1, "requeueCount": 0}
-    return models.BatchTask({"id": "1", "state": state, "executionInfo": info, "nodeInfo": {"nodeId": "n1"}})
+    state: TaskState = TaskState.COMPLETED,
+    exit_code: int | None = 0,
+    *,
+    succeeded: bool = True,
+    failure: BatchFailure | None = None,
+) -> EndedTask:
+    return EndedTask(state=state, exit_code=exit_code, succeeded=succeeded, failure=failure, retries=1, node="n1")
 
 
-def user_error(code: str) -> dict:
-    return {"category": "UserError", "code": code, "message": "m", "details": [{"name": "Blob", "value": "b"}]}
-
-
-def test_the_services_spelling_of_names_does_not_matter() -> None:
-    """Recordings of the service have `Success`, its documentation and the SDK have `success`."""
-    assert judge(task(result="Success")).state is State.SUCCESS
+def user_error(code: str) -> BatchFailure:
+    return BatchFailure(code=code, message="m: Blob: b")
 
 
 def test_success_needs_exit_code_result_and_no_failure() -> None:
-    outcome = judge(task())
+    outcome = outcome_of(task())
     assert (outcome.state, outcome.exit_code, outcome.retries, outcome.node) == (State.SUCCESS, 0, 1, "n1")
 
 
@@ -35,7 +33,7 @@ def test_success_needs_exit_code_result_and_no_failure() -> None:
     ("given", "state", "category", "code"),
     [
         pytest.param(
-            task(exit_code=7, result="failure", failure=user_error("FailureExitCode")),
+            task(exit_code=7, succeeded=False, failure=user_error("FailureExitCode")),
             State.FAILED,
             "user",
             "CommandsFailed",
@@ -49,35 +47,40 @@ def test_success_needs_exit_code_result_and_no_failure() -> None:
             id="upload failed after exit code 0",
         ),
         pytest.param(
-            task(exit_code=None, result="failure", failure={"category": "ServerError", "code": "DiskFull"}),
+            task(exit_code=None, succeeded=False, failure=BatchFailure(code="DiskFull", is_server_error=True)),
             State.FAILED,
             "infrastructure",
             "DiskFull",
             id="node",
         ),
         pytest.param(
-            task(exit_code=None, result="failure", failure=user_error("TaskEnded")),
+            task(exit_code=None, succeeded=False, failure=user_error("TaskEnded")),
             State.KILLED,
             "user",
             "TaskEnded",
             id="terminated",
         ),
-        pytest.param(task(exit_code=None, result=None), State.FAILED, "infrastructure", "NoResult", id="no word"),
+        pytest.param(task(exit_code=None, succeeded=False), State.FAILED, "infrastructure", "NoResult", id="no word"),
     ],
 )
 def test_failures_say_whose_they_are(given, state: State, category: str, code: str) -> None:
-    outcome = judge(given)
+    outcome = outcome_of(given)
     assert outcome.state is state
     assert outcome.failure is not None
     assert (outcome.failure.category, outcome.failure.code) == (FailureCategory(category), code)
 
 
-def test_details_of_batch_are_kept() -> None:
-    assert judge(task(exit_code=0, failure=user_error("FileUploadMiscError"))).failure.message == "m: Blob: b"
+def test_a_failure_has_the_words_of_batch() -> None:
+    assert outcome_of(task(failure=user_error("FileUploadMiscError"))).failure.message == "m: Blob: b"
+
+
+def test_a_failure_without_a_reason_is_recorded_as_such() -> None:
+    failure = outcome_of(task(exit_code=None, succeeded=False, failure=BatchFailure())).failure
+    assert (failure.code, failure.message) == ("unknown", "Azure Batch gives no reason")
 
 
 def test_what_the_script_reports_comes_first() -> None:
-    outcome = judge(task(exit_code=124, result="failure"), ScriptReport(Marker.TIME_LIMIT, "too long"))
+    outcome = outcome_of(task(exit_code=124, succeeded=False), ScriptReport(Marker.TIME_LIMIT, "too long"))
     assert (outcome.state, outcome.failure.code, outcome.failure.message) == (
         State.FAILED,
         "TimeLimitExceeded",
@@ -86,10 +89,16 @@ def test_what_the_script_reports_comes_first() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "state"), [(None, State.SKIPPED), (task("active"), State.SKIPPED), (task("running"), State.KILLED)]
+    ("given", "state"),
+    [
+        (None, State.SKIPPED),
+        (task(TaskState.ACTIVE), State.SKIPPED),
+        (task(TaskState.UNKNOWN), State.SKIPPED),
+        (task(TaskState.RUNNING), State.KILLED),
+    ],
 )
 def test_tasks_that_did_not_complete_in_an_ended_job(given, state: State) -> None:
-    assert judge(given).state is state
+    assert outcome_of(given).state is state
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.documents.record import Failure, ItemRecord, Logs, Metric, Outputs, RunProblem, TaskRecord, Timings
-from shared.documents.states import FailureCategory, State
+from shared.documents.states import FailureCategory, FailureCode, State
 from shared.outputs.record_tasks import fan_out_record
 from shared.report import _advice as advice
 from shared.report import _listing as listing
@@ -130,6 +130,18 @@ def test_every_failure_comes_with_what_to_do(category: FailureCategory) -> None:
     assert "rop" in advice.what_to_do(Failure(category=category, code="NobodyKnows", message="x"))
 
 
+@pytest.mark.parametrize("code", FailureCode)
+def test_every_failure_code_of_the_app_has_advice(code: FailureCode) -> None:
+    failure = Failure(category=FailureCategory.INTERNAL, code=code, message="x")
+    assert advice.what_to_do(failure) == advice.ADVICE[code]
+
+
+@pytest.mark.parametrize("code", ["TaskEnded", "ContainerInvalidImage", "ContainerInvalidSettings"])
+def test_codes_of_batch_that_people_meet_have_advice(code: str) -> None:
+    failure = Failure(category=FailureCategory.INFRASTRUCTURE, code=code, message="x")
+    assert advice.what_to_do(failure) == advice.BATCH_ADVICE[code]
+
+
 def test_a_failure_that_is_allowed_is_no_call_for_action() -> None:
     task = TaskRecord(id="a", state=State.WARNING, failure=COMMANDS_FAILED)
     (notice,) = advice.notices(record(State.WARNING, tasks=(task,))).errors
@@ -174,7 +186,7 @@ def test_a_fan_out_is_summed_up() -> None:
 
 
 def shown(content: str, total: int = 0) -> log_ends.LogText:
-    return log_ends.shown(log_end("a", content, total=total), mask=lambda text: text)
+    return log_ends.log_text(log_end("a", content, total=total), mask=lambda text: text)
 
 
 def test_of_a_log_the_last_lines_are_shown() -> None:
