@@ -1,4 +1,4 @@
-"""Every call to Azure Batch. Its answers leave this module as the app's own objects."""
+"""Every call to Azure Batch. The SDK's objects do not leave this module: callers get the app's own."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ if TYPE_CHECKING:
 API_VERSION = "2025-06-01"
 POOLS_FRESH_SECONDS = 60.0
 OUT_OF_TIME = "MaxWallClockTimeExpiry"
-TERMINATED_BY_US = "AzureBatchTaskRunner"
+TERMINATE_REASON = "AzureBatchTaskRunner"
 
 
 @dataclass(frozen=True)
 class LiveJobs:
-    """The ids of jobs that have not completed; and the origins of those that are neither ending nor disabled."""
+    """The ids of jobs that have not completed, and the origins by id of those that are neither ending nor disabled."""
 
     ids: frozenset[str]
     active: Mapping[str, str]
 
 
 class Batch:
-    """The Batch account. Every method raises TryLater when Batch is busy, limited or out of reach."""
+    """The Batch account. Every method raises TryLater when Batch is busy, limits requests or cannot be reached."""
 
     def __init__(self, client: BatchClient) -> None:
         self._client = client
@@ -44,9 +44,9 @@ class Batch:
         self._pools_read = -POOLS_FRESH_SECONDS
 
     def create_job(self, job: models.BatchJobCreateOptions) -> bool:
-        """Create a job. False if it exists already and is the same round of the same run, as its metadata tell.
+        """Create a job. False if it exists already and its metadata say that it is the same round of the same run.
 
-        Raises QuotaReached, BatchRefused (also if the job exists and is not ours), or TryLater if it is being deleted.
+        Raises QuotaReached, BatchRefused (also if another program created the job), or TryLater if it is being deleted.
         """
         try:
             with batch_errors():
@@ -54,26 +54,26 @@ class Batch:
         except JobConflict as conflict:
             if conflict.code != Code.JOB_EXISTS:
                 raise
-            self._check_is_ours(job)
+            self._check_is_same_round(job)
             return False
         return True
 
-    def _check_is_ours(self, job: models.BatchJobCreateOptions) -> None:
+    def _check_is_same_round(self, job: models.BatchJobCreateOptions) -> None:
         try:
             with batch_errors():
                 existing = self._client.get_job(job.id)
         except JobConflict as conflict:
-            raise TryLater(f"The job {job.id} is just going; it is created again later.") from conflict
+            raise TryLater(f"The job {job.id} has just been deleted; it is created again later.") from conflict
         if existing.state == models.BatchJobState.DELETING:
             raise TryLater(f"The job {job.id} is being deleted; it is created again later.")
         if _metadata(existing.metadata) != _metadata(job.metadata):
-            message = f"a job {job.id} exists that this run did not make; delete it, or drop the manifest again"
+            message = f"a job {job.id} exists that this run did not create; delete it, or drop the manifest again"
             raise BatchRefused(Code.JOB_EXISTS, message)
 
     def add_tasks(self, job_id: str, tasks: Sequence[models.BatchTaskCreateOptions]) -> None:
-        """Add all tasks; those that exist already are ours, for ids and planning are the same for every submitter.
+        """Add all tasks. Tasks that exist already are the same ones: every submitter plans the same ids and contents.
 
-        Raises JobConflict if the job has ended or is gone, BatchRefused for the first task that Batch does not take.
+        Raises JobConflict if the job has ended or was deleted, and BatchRefused for the first task that Batch refuses.
         The SDK's own `create_tasks` is not used: it repeats server errors without a bound.
         """
         in_parallel(lambda places: self._add_chunk(job_id, tasks[places]), chunks(tasks))
@@ -93,13 +93,13 @@ class Batch:
             _check_added(added)
 
     def end_when_tasks_end(self, job_id: str) -> None:
-        """Let the job complete when all its tasks have; cannot be taken back, and completes an empty job at once."""
+        """Let the job complete when all its tasks have. This cannot be undone, and completes an empty job at once."""
         update = models.BatchJobUpdateOptions(all_tasks_complete_mode=models.BatchAllTasksCompleteMode.TERMINATE_JOB)
         with batch_errors():
             self._client.update_job(job_id, update)
 
     def live_jobs(self) -> LiveJobs:
-        """The jobs of the account that have not completed: one call per thousand of them."""
+        """The jobs of the account that have not completed: one request per thousand of them."""
         with batch_errors():
             select = ["id", "state", "metadata"]
             listed = list(self._client.list_jobs(filter="state ne 'completed'", select=select))
@@ -109,7 +109,7 @@ class Batch:
         )
 
     def has_ended(self, job_id: str) -> bool:
-        """Whether a job has completed or is gone."""
+        """Whether a job has completed or was deleted."""
         try:
             with batch_errors():
                 job = self._client.get_job(job_id, select=["id", "state"])
@@ -120,7 +120,7 @@ class Batch:
         return job.state == models.BatchJobState.COMPLETED
 
     def ran_out_of_time(self, job_id: str) -> bool:
-        """Whether a job was ended because its own `maxWallClockTime`, the flow's timeout, was over."""
+        """Whether Batch ended a job because its `maxWallClockTime`, which is the flow's timeout, was over."""
         try:
             with batch_errors():
                 job = self._client.get_job(job_id, select=["id", "executionInfo"])
@@ -143,18 +143,21 @@ class Batch:
             raise
 
     def terminate(self, job_id: str) -> bool:
-        """End a job now, with all its tasks; False if it does not exist. One that has ended already is left alone."""
-        body = {"terminateReason": TERMINATED_BY_US}
+        """End a job now, with all its tasks; False if it does not exist. A job that has ended already is unchanged."""
+        body = {"terminateReason": TERMINATE_REASON}
         return self._job_request("POST", f"/jobs/{job_id}/terminate", allowed=ENDED, json=body)
 
     def delete(self, job_id: str) -> None:
-        """Delete a job with all its tasks; one that is gone already is fine."""
+        """Delete a job with all its tasks, if it exists."""
         self._job_request("DELETE", f"/jobs/{job_id}")
 
     def _job_request(
         self, method: str, path: str, *, allowed: frozenset[Code] = frozenset(), json: Mapping[str, str] | None = None
     ) -> bool:
-        """A request without the SDK's poller, which asks Batch again until the job is gone; False if it is gone."""
+        """A request without the SDK's poller, which waits until the job is deleted; False if the job does not exist.
+
+        `allowed` are the codes of conflicts that leave nothing to do.
+        """
         headers = {"Content-Type": "application/json; odata=minimalmetadata"} if json else {}
         request = HttpRequest(method, path, params={"api-version": API_VERSION}, headers=headers, json=json)
         try:
@@ -173,7 +176,7 @@ class Batch:
             return {counts.pool_id: _node_states(counts) for counts in self._client.list_pool_node_counts()}
 
     def pools(self, *, at_least: str) -> Mapping[str, Pool]:
-        """The account's pools, read once a minute, and once more if the pool `at_least` was not there."""
+        """The account's pools by id, read once a minute, and again if the pool `at_least` is not among them."""
         is_fresh = time.monotonic() - self._pools_read < POOLS_FRESH_SECONDS
         if not is_fresh or at_least not in self._pools:
             with batch_errors():

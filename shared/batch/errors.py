@@ -1,7 +1,7 @@
 """What the errors of Azure Batch mean.
 
-Errors are told apart by Batch's error code, never by the SDK's exception class: every 409 is a ResourceExistsError,
-the quota too. Codes: https://learn.microsoft.com/rest/api/batchservice/batch-status-and-error-codes
+Errors are distinguished by Batch's error code, never by the SDK's exception class: every 409 is a ResourceExistsError,
+also that of the quota. Codes: https://learn.microsoft.com/rest/api/batchservice/batch-status-and-error-codes
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ LONGEST_RETRY_AFTER = timedelta(minutes=10)
 
 
 class Code(StrEnum):
-    """The error codes that decide something."""
+    """The error codes of Azure Batch on which the app decides."""
 
     QUOTA = "ActiveJobAndScheduleQuotaReached"
     JOB_EXISTS = "JobExists"
@@ -47,7 +47,7 @@ def batch_errors() -> Iterator[None]:
 
 
 def _retry_after(error: HttpResponseError) -> timedelta | None:
-    """How long the service asks to be left alone, up to ten minutes."""
+    """How long the service asks to wait before the next request, at most ten minutes."""
     headers: Mapping[str, str] = getattr(error.response, "headers", {})
     seconds = headers.get("Retry-After", "")
     return min(timedelta(seconds=int(seconds)), LONGEST_RETRY_AFTER) if seconds.isdecimal() else None
@@ -69,5 +69,5 @@ def _translated(error: HttpResponseError) -> Exception:
     if status in (_CONFLICT, _NOT_FOUND):
         return JobConflict(code, message)
     if status in (401, 403):
-        return error  # ours, not the user's: a key, a role or a clock is wrong
+        return error  # the operator's fault, not the user's: a key, a role or a clock is wrong
     return BatchRefused(code, message)

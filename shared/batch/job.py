@@ -1,4 +1,4 @@
-"""Planned tasks → the SDK's job and task objects."""
+"""A planned round → the job and the tasks to create, as objects of the SDK."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ ORIGIN = "origin"
 
 
 def job(run: Run, plan: RoundPlan, time_left: timedelta, origin: str) -> models.BatchJobCreateOptions:
-    """The job of the run's current round, which does not end before its tasks are added.
+    """The job of the run's current round. It does not end by itself before `Batch.end_when_tasks_end`.
 
-    `time_left` is what remains of the flow's timeout; `origin` tells apart the apps that share a Batch account.
+    `time_left` is the rest of the flow's timeout; `origin` identifies this app among those that share a Batch account.
     """
     metadata = {
         "runId": run.id,
@@ -48,7 +48,7 @@ def job(run: Run, plan: RoundPlan, time_left: timedelta, origin: str) -> models.
 
 
 class Tasks(Sequence[models.BatchTaskCreateOptions]):
-    """The tasks of a round. Each is made when it is asked for: thousands of them need not be held at once."""
+    """The tasks of a round. Each is made when it is read, so that thousands of them are never in memory at once."""
 
     def __init__(self, plan: RoundPlan, access: StagingAccess) -> None:
         self._plan = plan
@@ -63,10 +63,10 @@ class Tasks(Sequence[models.BatchTaskCreateOptions]):
     def __getitem__(self, place: slice) -> list[models.BatchTaskCreateOptions]: ...
     def __getitem__(self, place: int | slice) -> models.BatchTaskCreateOptions | list[models.BatchTaskCreateOptions]:
         if isinstance(place, slice):
-            return [self._made(planned) for planned in self._plan.tasks[place]]
-        return self._made(self._plan.tasks[place])
+            return [self._task(planned) for planned in self._plan.tasks[place]]
+        return self._task(self._plan.tasks[place])
 
-    def _made(self, planned: PlannedTask) -> models.BatchTaskCreateOptions:
+    def _task(self, planned: PlannedTask) -> models.BatchTaskCreateOptions:
         return _task(planned, self._access, is_depended_on=self._plan.is_depended_on(planned))
 
 
@@ -86,7 +86,7 @@ def _task(planned: PlannedTask, access: StagingAccess, *, is_depended_on: bool) 
     )
 
 
-# What the tasks of a fan-out have in common is made once: to make the SDK's objects takes as long as to send them.
+# What the tasks of a fan-out have in common is made once: making the SDK's objects takes as long as sending them.
 _once = lru_cache(maxsize=100)
 
 
@@ -99,7 +99,7 @@ def _constraints(time_limit: timedelta, retries: int) -> models.BatchTaskConstra
 
 @_once
 def _user(*, runs_as_root: bool) -> models.UserIdentity | None:
-    """Root needs a user of the pool with administrator's rights; otherwise it is Batch's own unprivileged task user."""
+    """For root, a user of the pool with administrator rights; otherwise None: Batch's own unprivileged task user."""
     if not runs_as_root:
         return None
     administrator = models.AutoUserSpecification(
@@ -112,7 +112,7 @@ def _user(*, runs_as_root: bool) -> models.UserIdentity | None:
 def _container(image: Image, run_options: str) -> models.BatchTaskContainerSettings:
     """`/bin/sh` in the image, whatever its entry point is (a command line does not override that).
 
-    Of the node it sees the task's directory only.
+    The container sees no directory of the node but the task's own.
 
     https://learn.microsoft.com/azure/batch/batch-docker-container-workloads#container-task-command-line
     """
@@ -142,7 +142,7 @@ def _registry(image: Image) -> models.ContainerRegistryReference | None:
 
 
 def _resource_files(planned: PlannedTask, access: StagingAccess) -> list[models.ResourceFile]:
-    """One entry per prefix: Batch keeps the blobs' full names below the task's working directory."""
+    """One entry per prefix, below which Batch keeps the blobs' full names, and one per fetched file."""
     staged = [_staged(access, prefix) for prefix in planned.prefixes]
     fetched = [
         models.ResourceFile(http_url=url, file_path=planned.paths.inputs + path)
@@ -169,7 +169,7 @@ def _output_files(planned: PlannedTask, access: StagingAccess) -> list[models.Ou
 
 
 def _destination(prefix: str, pattern: OutputPattern) -> str:
-    """For a glob the path is a folder, for the name of a file it is the name of the blob."""
+    """Where matching files are uploaded: a folder for a glob, the name of the blob for the name of a file."""
     return prefix + pattern.pattern.removeprefix(pattern.folder) if pattern.is_literal else prefix.rstrip("/")
 
 
@@ -192,9 +192,9 @@ def _dependencies(planned: PlannedTask) -> models.BatchTaskDependencies | None:
 
 @_once
 def _exit_conditions(*, is_depended_on: bool, allow_failure: bool) -> models.ExitConditions:
-    """What any failure does: a blocked task would wait for ever, so the job ends if there is one.
+    """What any failure does. Unless it is allowed, it ends the job if tasks depend on this one: they would never run.
 
-    Exit code 0 is not listed: the action of a listed code comes before that of a failed upload.
+    Exit code 0 is not listed: the action of a listed code takes precedence over that of a failed upload.
     """
     ends_job = is_depended_on and not allow_failure
     failed = models.ExitOptions(
@@ -205,9 +205,9 @@ def _exit_conditions(*, is_depended_on: bool, allow_failure: bool) -> models.Exi
 
 
 def chunks(all_tasks: Sequence[models.BatchTaskCreateOptions]) -> list[slice]:
-    """The places of portions that Batch takes in one request: at most 100, and under 1 MB if all are like the first.
+    """Slices of tasks that fit into one request: at most 100, and under 1 MB if all are as large as the first.
 
-    Measuring every task would take longer than adding them; a portion that is too large nevertheless is halved later.
+    Measuring every task would take longer than adding them; a slice that is too large nevertheless is halved later.
     """
     if len(all_tasks) <= 1:
         return [slice(0, 1) for _ in all_tasks]

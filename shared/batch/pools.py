@@ -1,4 +1,4 @@
-"""Why tasks of a pool may wait: what Batch says of the pool and its nodes → a sentence for people. Pure."""
+"""Why tasks wait: what Batch reports of their pool and its nodes → a sentence for people."""
 
 from __future__ import annotations
 
@@ -29,7 +29,10 @@ NODE_STATES = (*_USABLE, *_IN_WORDS)
 
 @dataclass(frozen=True)
 class Pool:
-    """What the app knows of a pool: its size and, if it was being changed or could not be, why not."""
+    """A pool as the app knows it: its size, and how its last resize went.
+
+    `resized` is when its allocation state last changed.
+    """
 
     id: str
     slots_per_node: int
@@ -41,7 +44,7 @@ class Pool:
 
 
 def why_tasks_wait(pool: Pool | None, pool_id: str, nodes: Mapping[str, int], now: datetime) -> str | None:
-    """Why no task can start in a pool now; None if it has nodes that work. `nodes` are counted by their state."""
+    """Why no task can start in a pool now; None if it has usable nodes. `nodes` are numbers of nodes by state."""
     if pool is None:
         return f"the pool {pool_id} does not exist any more"
     if any(nodes.get(state) for state in _USABLE):

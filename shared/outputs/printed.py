@@ -44,7 +44,7 @@ class Printed:
 
     def _add(self, where: str, text: str) -> None:
         if len(text) > MAX_LINE:  # parsed, it may take fifty times the memory
-            self._warn(f"{where}: its values are lost: a line may have {MAX_LINE >> 10} KiB")
+            self._warn(f"{where}: its values are lost: a line may have at most {MAX_LINE >> 10} KiB")
             return
         try:
             message = json.loads(text)
@@ -55,7 +55,7 @@ class Printed:
         if not isinstance(outputs, dict):
             self._warn(f"{where}: its values are lost: `outputs` must be a map")
         elif self._bytes + len(text) > self.max_bytes:
-            self._warn(f"{where}: its values are lost: a task may print {self.max_bytes >> 10} KiB of them")
+            self._warn(f"{where}: its values are lost: a task may print at most {self.max_bytes >> 10} KiB of them")
         else:
             self._bytes += len(text)
             self.vars.update(outputs)
@@ -67,12 +67,12 @@ class Printed:
     def _add_metric(self, where: str, metric: object) -> bool:
         """Keep a metric; False if there are too many to go on."""
         if len(self.metrics) >= MAX_METRICS:
-            self._warn(f"{where}: metrics are lost: a task may print {MAX_METRICS} of them")
+            self._warn(f"{where}: metrics are lost: a task may print at most {MAX_METRICS} of them")
             return False
         try:
             self.metrics.append(Metric.model_validate(_checked(metric)))
         except ValueError:
-            self._warn(f"{where}: a metric is lost: it has name, type and a finite value, and perhaps tags")
+            self._warn(f"{where}: a metric is lost: it needs a name, a type and a finite value, and may have tags")
         return True
 
     def _warn(self, warning: str) -> None:

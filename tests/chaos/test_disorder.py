@@ -52,7 +52,7 @@ class Crowd:
     def run(self, names: Iterable[str]) -> None:
         """Work on what was dropped until nothing is left to do."""
         with ThreadPoolExecutor(AT_ONCE) as threads:
-            invoked = self._repeatedly(threads, submit_run.take, names)
+            invoked = self._repeatedly(threads, submit_run.accept, names)
             while self.world.names("runs") or self.world.names("inbox") or not all(map(Future.done, invoked)):
                 ticks = [threads.submit(poll_runs.poll, host) for host in self.hosts for _ in range(2)]
                 invoked += self._repeatedly(threads, record_run.record, self._take())

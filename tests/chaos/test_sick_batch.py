@@ -105,7 +105,7 @@ def test_a_node_that_dies_takes_no_run_with_it(world: World, tmp_path: Path, inj
     host = Host(world)
     run = host.drop("m.yaml", GATED.text(tmp_path))
     wait_for((tmp_path / run).exists)
-    node = f"pools/local/nodes/{world.app.batch.tasks(f'{run}-1')['1'].node_info.node_id}"
+    node = f"pools/local/nodes/{world.app.batch.tasks(f'{run}-1')['1'].node}"
     _local(world, node, "PUT", {"state": "unusable"})
     _local(world, node, "PUT", {"state": "idle"})
     (tmp_path / f"{run}.open").touch()
