@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from shared.documents.run import ListedRun
+from shared.documents.progress import ListedRun
 from shared.documents.states import State
 
 MAX_ATTEMPTS = 10

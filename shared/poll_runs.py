@@ -21,7 +21,7 @@ from datetime import datetime, timedelta
 from shared.app import App, isolate_failures
 from shared.batch.client import LiveJobs
 from shared.documents.names import run_of_job, run_to_cancel
-from shared.documents.run import ListedRun
+from shared.documents.progress import ListedRun
 from shared.documents.states import State, WaitReason
 from shared.events import JobEnded
 from shared.lifecycle import Action, next_action

@@ -19,14 +19,12 @@ from shared.app import App, isolate_failures
 from shared.documents.record import Failure, TaskRecord
 from shared.documents.run import Part, Run
 from shared.documents.states import FailureCategory, State
-from shared.errors import ManifestError
 from shared.events import JobEnded
 from shared.log import Stage, log_event, milliseconds_since
 from shared.manifest.read import Manifest
 from shared.outputs.outcome import tasks_to_repeat, unfinished_items, was_ended, why_repeated, why_undone
 from shared.outputs.record_tasks import COULD_NOT_RECORD, NOT_RECORDED, fan_out_record, no_items
-from shared.plan.lookups import Needs
-from shared.plan.planner import manifest_of, plan_round
+from shared.plan.planner import has_next_round, manifest_of
 from shared.plan.round_plan import SubmittedRound
 from shared.steps.close_run import close, finish, finish_rejected
 from shared.steps.collect_outputs import EndedRound, collect
@@ -117,7 +115,7 @@ def _finish_round(app: App, ended: EndedRound, manifest: Manifest, part: Part, d
             job=ended.run.job_id,
             tasks=len(ended.repeated),
         )
-    elif run.progress.cancelled or run.body.rejection is not None or not _is_anything_left(app, manifest, run):
+    elif run.progress.cancelled or run.body.rejection is not None or not has_next_round(manifest, run, app.settings):
         finish(app, run, failure=_why_undone(app, run))
         return
     submit(app, app.runs.save(run.next_round()))
@@ -141,12 +139,3 @@ def _records(app: App, ended: EndedRound, part: Part) -> Iterator[TaskRecord]:
         if name not in again:
             yield fan_out_record(name, of_all_rounds[name] if name in ended.run.body.unfinished else items)
     yield from map(no_items, ended.plan.empty)
-
-
-def _is_anything_left(app: App, manifest: Manifest, run: Run) -> bool:
-    """Whether there is a next round; what is wrong with it, or must be read for it, shows when it is submitted."""
-    try:
-        plan = plan_round(manifest, run, app.settings)
-    except ManifestError:
-        return True
-    return isinstance(plan, Needs) or bool(plan.tasks or plan.empty)

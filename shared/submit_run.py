@@ -23,8 +23,9 @@ from shared.app import App
 from shared.batch import job as batch_job
 from shared.batch.errors import ENDED, GONE
 from shared.documents.names import is_manifest, run_id
+from shared.documents.progress import Progress
 from shared.documents.record import JobRecord, RunProblem
-from shared.documents.run import Progress, Rejection, Run, RunBody
+from shared.documents.run import Rejection, Run, RunBody
 from shared.documents.states import FailureCategory, State, WaitReason
 from shared.errors import (
     BatchRefused,
@@ -67,6 +68,7 @@ def accept(app: App, blob: str) -> None:
 
 
 def accepted_run(app: App, drop: Drop) -> Run:
+    """The run that a dropped manifest makes, before anything of it is stored."""
     body = RunBody(
         run_id=run_id(app.inbox.name, drop.manifest.name, drop.manifest.etag, drop.last_modified),
         manifest=drop.manifest,

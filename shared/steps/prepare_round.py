@@ -14,7 +14,7 @@ from shared.log import Stage, log_exception
 from shared.manifest.read import Manifest
 from shared.manifest.task import IfExists
 from shared.parallel import in_parallel
-from shared.plan.lookups import Chosen, Needs, Selection
+from shared.plan.lookups import Chosen, MissingData, Selection
 from shared.plan.planner import plan_round, problem_of_task, submitted_round
 from shared.plan.round_plan import RoundPlan, SubmittedRound
 from shared.settings import Settings
@@ -41,12 +41,12 @@ def expected(app: App, run: Run, manifest: Manifest) -> tuple[Run, SubmittedRoun
 
 
 def _with_readings(
-    app: App, run: Run, manifest: Manifest, plan: Callable[[Manifest, Run, Settings], Plan | Needs]
+    app: App, run: Run, manifest: Manifest, plan: Callable[[Manifest, Run, Settings], Plan | MissingData]
 ) -> tuple[Run, Plan]:
     for _ in range(MAX_READINGS):
         with planning(run):
             found = plan(manifest, run, app.settings)
-        if not isinstance(found, Needs):
+        if not isinstance(found, MissingData):
             return run, found
         run = _read(app, run, manifest, found)
     raise CannotPlan(f"its expressions ask for ever more files, after {MAX_READINGS} readings")
@@ -66,7 +66,7 @@ def planning(run: Run) -> Iterator[None]:
         ) from error
 
 
-def _read(app: App, run: Run, manifest: Manifest, needs: Needs) -> Run:
+def _read(app: App, run: Run, manifest: Manifest, needs: MissingData) -> Run:
     """Read it, and write it into the run document; but not the items of fan-outs, which are ours and do not change."""
     if needs.items_of_fan_outs:
         return run.with_items(app.parts.items(run.id))

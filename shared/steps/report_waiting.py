@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from shared.app import App, isolate_failures
 from shared.batch.pools import why_tasks_wait
-from shared.documents.run import ListedRun
+from shared.documents.progress import ListedRun
 from shared.documents.states import State, WaitReason
 from shared.log import Stage
 from shared.outputs.record_tasks import status_of

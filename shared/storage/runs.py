@@ -14,8 +14,9 @@ from azure.core import MatchConditions
 from azure.core.exceptions import ResourceExistsError, ResourceModifiedError, ResourceNotFoundError
 from azure.storage.blob import BlobPrefix, ContentSettings
 
+from shared.documents.progress import ListedRun, Progress
 from shared.documents.record import ItemRecord
-from shared.documents.run import ListedRun, Part, Progress, Run, RunBody
+from shared.documents.run import Part, Run, RunBody
 from shared.errors import RunChanged, RunUnreadable
 from shared.log import Stage, log_event
 from shared.parallel import in_parallel
