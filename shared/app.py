@@ -1,4 +1,4 @@
-"""The app of one process: settings, and the seven places where something is read or written.
+"""The app of one process: settings, and the places where something is read or written.
 
 Made once and kept between invocations, so that connections and the listing of pools are reused.
 """
@@ -25,6 +25,7 @@ from shared.settings import Settings
 from shared.storage.inbox import Inbox
 from shared.storage.results import Results
 from shared.storage.runs import PartStore, RunStore
+from shared.storage.sources import Sources
 from shared.storage.staging import Staging
 
 
@@ -41,6 +42,7 @@ class App:
     inbox: Inbox
     runs: RunStore
     parts: PartStore
+    sources: Sources
     staging: Staging
     results: Results
     batch: Batch
@@ -59,6 +61,7 @@ class App:
             inbox=Inbox(clients.blobs.get_container_client(names.inbox)),
             runs=RunStore(clients.blobs.get_container_client(names.runs)),
             parts=PartStore(clients.blobs.get_container_client(names.runs)),
+            sources=Sources(clients.blobs, names.namespaces),
             staging=Staging(clients.blobs, settings),
             results=Results(clients.blobs.get_container_client(names.results), masker),
             batch=Batch(clients.batch),

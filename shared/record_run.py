@@ -28,7 +28,7 @@ from shared.plan.planner import has_next_round, manifest_of
 from shared.plan.round_plan import SubmittedRound
 from shared.steps.close_run import close, finish, finish_rejected
 from shared.steps.collect_outputs import EndedRound, collect
-from shared.steps.prepare_round import expected
+from shared.steps.prepare_round import load_submitted_round
 from shared.submit_run import submit
 
 BUDGET_SECONDS = 20.0
@@ -67,7 +67,7 @@ def _record_round(app: App, run: Run, deadline: float) -> None:
             finish_rejected(app, run, run.body.rejection)
         return
     manifest = manifest_of(run)
-    run, plan = expected(app, run, manifest)
+    run, plan = load_submitted_round(app, run, manifest)
     if _may_be_alive(run, plan, batch_tasks) and not app.batch.has_ended(run.job_id):
         return
     out_of_time = _ran_out_of_time(app, run, batch_tasks)

@@ -46,7 +46,7 @@ from shared.outputs.record_tasks import no_items, status_of
 from shared.plan.planner import manifest_of, problem_of_task
 from shared.plan.round_plan import RoundPlan
 from shared.steps.close_run import close, finish, finish_cancelled, finish_rejected
-from shared.steps.prepare_round import planned, planning
+from shared.steps.prepare_round import planning_errors, prepare_round
 from shared.storage.inbox import Drop
 
 
@@ -181,7 +181,7 @@ def _rejection(error: ManifestError | BatchRefused) -> Rejection:
 
 def _submit_round(app: App, run: Run) -> None:
     started = time.monotonic()
-    with planning(run):
+    with planning_errors(run):
         manifest = manifest_of(run)
     time_left = manifest.flow.timeout - (app.now() - run.body.accepted)
     if time_left <= timedelta(0):
@@ -192,7 +192,7 @@ def _submit_round(app: App, run: Run) -> None:
             f"the flow's timeout of {manifest.flow.timeout} was over before Azure Batch took it",
         )
         return
-    run, plan = planned(app, run, manifest)
+    run, plan = prepare_round(app, run, manifest)
     if not plan.tasks:
         finish(app, run.with_finished(map(no_items, plan.empty), None))
         return
