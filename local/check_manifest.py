@@ -17,13 +17,14 @@ from local.stack_options import StackOptions
 from local.stack_settings import stack_settings
 from shared.batch import job as batch_job
 from shared.documents.names import run_id
+from shared.documents.progress import Progress
 from shared.documents.record import RunProblem
-from shared.documents.run import ExternalData, Progress, Run, RunBody, manifest_blob
+from shared.documents.run import ExternalData, Run, RunBody, manifest_blob
 from shared.documents.states import JobReason
 from shared.errors import ManifestError, Problem
 from shared.manifest.read import Manifest
 from shared.masking import MASK, Masker
-from shared.plan.lookups import Needs
+from shared.plan.lookups import MissingData
 from shared.plan.planner import Planner, manifest_of, plan_round
 from shared.plan.round_plan import Image, RoundPlan
 from shared.settings import Settings
@@ -89,13 +90,13 @@ def _problems(problems: Iterable[Problem], settings: Settings) -> tuple[RunProbl
 def _planned(manifest: Manifest, run: Run, settings: Settings) -> Checked:
     not_known: list[str] = []
     plan = plan_round(manifest, run, settings)
-    if isinstance(plan, Needs):
+    if isinstance(plan, MissingData):
         not_known += _lacking(plan)
         if not plan.texts and not plan.namespace_items:
             run = run.with_external_data(_as_if_nothing_were_there(plan))
             plan = plan_round(manifest, run, settings)
-    later = tuple(_later(Planner(manifest, run, settings)))
-    if isinstance(plan, Needs) or not plan.tasks:
+    later = tuple(Later(name, reason) for name, reason in Planner(manifest, run, settings).later().items())
+    if isinstance(plan, MissingData) or not plan.tasks:
         return Checked((), later=later, not_known=tuple(not_known))
     not_known.append(f"whether there is a pool {plan.pool_id!r}, and whether its nodes have as many task slots")
     masker = Masker.of(settings)
@@ -107,7 +108,7 @@ def _planned(manifest: Manifest, run: Run, settings: Settings) -> Checked:
     )
 
 
-def _lacking(needs: Needs) -> Iterator[str]:
+def _lacking(needs: MissingData) -> Iterator[str]:
     for task in needs.namespace_files:
         yield f"which namespace files the task {task!r} gets"
     for task in needs.namespace_items:
@@ -118,23 +119,11 @@ def _lacking(needs: Needs) -> Iterator[str]:
         yield f"the text of {address}: the job depends on it"
 
 
-def _as_if_nothing_were_there(needs: Needs) -> ExternalData:
+def _as_if_nothing_were_there(needs: MissingData) -> ExternalData:
     """Namespaces without files, and blobs of no version: neither is part of what Batch gets."""
     return ExternalData(
         namespace_files=dict.fromkeys(needs.namespace_files, ()), etags=dict.fromkeys(needs.etags, MASK)
     )
-
-
-def _later(planner: Planner) -> Iterator[Later]:
-    for name in planner.split.later:
-        node = planner.nodes[name]
-        before = [planner.nodes[other] for other in node.waits_for]
-        if node.uses_values_of:
-            yield Later(name, JobReason.VALUES)
-        elif any(other.is_fan_out for other in before):
-            yield Later(name, JobReason.FAN_OUT)
-        else:
-            yield Later(name, JobReason.POOL)
 
 
 def _without_passwords(plan: RoundPlan) -> RoundPlan:

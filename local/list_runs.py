@@ -9,8 +9,8 @@ from datetime import datetime
 from local.runs.refs import RunRef, newest_first
 from local.runs.stack_runs import StackRuns
 from local.show.waiting import why_it_waits
+from shared.documents.progress import ListedRun
 from shared.documents.record import Record
-from shared.documents.run import ListedRun
 from shared.documents.states import State
 
 MOST_OPEN = 50

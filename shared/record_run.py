@@ -17,18 +17,16 @@ from shared.documents.ended_task import EndedTask, TaskState
 from shared.documents.record import Failure, TaskRecord
 from shared.documents.run import Part, Run
 from shared.documents.states import FailureCategory, FailureCode, State
-from shared.errors import ManifestError
 from shared.events import JobEnded
 from shared.log import Stage, log_event, milliseconds_since
 from shared.manifest.read import Manifest
 from shared.outputs.outcome import failure_of_skipped, items_to_repeat, tasks_to_repeat, warnings_of_repeats
 from shared.outputs.record_tasks import NOT_RECORDED_MESSAGE, empty_fan_out_record, fan_out_record
-from shared.plan.lookups import Needs
-from shared.plan.planner import manifest_of, plan_round
+from shared.plan.planner import has_next_round, manifest_of
 from shared.plan.round_plan import SubmittedRound
 from shared.steps.close_run import close, finish, finish_rejected
 from shared.steps.collect_outputs import EndedRound, collect
-from shared.steps.prepare_round import expected
+from shared.steps.prepare_round import load_submitted_round
 from shared.submit_run import submit
 
 BUDGET_SECONDS = 20.0
@@ -67,7 +65,7 @@ def _record_round(app: App, run: Run, deadline: float) -> None:
             finish_rejected(app, run, run.body.rejection)
         return
     manifest = manifest_of(run)
-    run, plan = expected(app, run, manifest)
+    run, plan = load_submitted_round(app, run, manifest)
     if _may_be_running(run, plan, tasks) and not app.batch.has_ended(run.job_id):
         return
     out_of_time = _ran_out_of_time(app, run, tasks)
@@ -109,7 +107,7 @@ def _finish_round(app: App, ended: EndedRound, manifest: Manifest, part: Part, d
         run = run.with_repeats(items_to_repeat(ended.plan, ended.repeated), warnings)
         job, count = ended.run.job_id, len(ended.repeated)
         log_event(Stage.RECORD, "tasks-repeated", level=logging.WARNING, run=run.id, job=job, tasks=count)
-    elif run.progress.cancelled or run.body.rejection is not None or not _is_anything_left(app, manifest, run):
+    elif run.progress.cancelled or run.body.rejection is not None or not has_next_round(manifest, run, app.settings):
         finish(app, run, failure=_failure_of_run(app, run))
         return
     submit(app, app.runs.save(run.next_round()))
@@ -133,12 +131,3 @@ def _records(app: App, ended: EndedRound, part: Part) -> Iterator[TaskRecord]:
         if name not in repeated:
             yield fan_out_record(name, of_all_rounds[name] if name in ended.run.body.unfinished else items)
     yield from map(empty_fan_out_record, ended.plan.empty)
-
-
-def _is_anything_left(app: App, manifest: Manifest, run: Run) -> bool:
-    """Whether there is a next round; what is wrong with it, or must be read for it, shows when it is submitted."""
-    try:
-        plan = plan_round(manifest, run, app.settings)
-    except ManifestError:
-        return True
-    return isinstance(plan, Needs) or bool(plan.tasks or plan.empty)

@@ -15,8 +15,9 @@ from local.runs.results import Results
 from local.runs.tasks import BatchTasks, TaskView
 from shared.clients import Clients
 from shared.documents.names import job_id
+from shared.documents.progress import ListedRun
 from shared.documents.record import Status
-from shared.documents.run import ListedRun, Run
+from shared.documents.run import Run
 from shared.documents.states import State
 from shared.errors import ManifestError, RunUnreadable
 from shared.plan.planner import manifest_of

@@ -32,6 +32,7 @@ from shared.settings import Settings
 from shared.storage.inbox import Inbox
 from shared.storage.results import Results
 from shared.storage.runs import PartStore, RunStore
+from shared.storage.sources import Sources
 from shared.storage.staging import Staging
 from tests.simulation.batch_account import BatchAccount
 from tests.simulation.clock import Clock
@@ -182,6 +183,7 @@ class Day:
             inbox=Inbox(storage.get_container_client(names.inbox)),
             runs=RunStore(runs),
             parts=PartStore(runs),
+            sources=Sources(storage, names.namespaces),
             staging=Staging(storage, settings),
             results=Results(storage.get_container_client(names.results), masker),
             batch=Batch(cast("Any", self.batch)),
