@@ -82,7 +82,7 @@ def notices(record: Record) -> Notices:
     was_asked_for = {State.KILLED} if record.state is State.KILLED else set()
     failed = [task for task in record.tasks if task.failure and task.state not in was_asked_for]
     errors = [_of_problem(problem, record.failure, is_error=True) for problem in record.errors]
-    if record.failure and not errors:  # otherwise its message is only theirs in one line
+    if record.failure and not errors:  # with errors, its message only repeats theirs
         errors = [_of_run(record.failure)]
     errors += [_of_task(task, task.failure) for task in failed[:MAX_FAILED_TASKS] if task.failure]
     return Notices(
