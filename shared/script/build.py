@@ -76,9 +76,9 @@ class Gathering:
 
 @dataclass(frozen=True)
 class Commands:
-    """What the script runs: `interpreter`, with `text` as its last argument, after the files are in place.
+    """What the script runs: `interpreter`, with `text` as its last argument, in the working directory.
 
-    `links`, `gatherings` and `files` (texts by relative path) are the files that the script puts into the working directory.
+    `links`, `gatherings` and `files` (texts by relative path) are the files that the script puts there.
     """
 
     interpreter: tuple[str, ...]
