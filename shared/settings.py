@@ -193,7 +193,7 @@ def _storage_by_key(connection_string: str) -> StorageSettings:
 
 
 def connection_parts(connection_string: str) -> dict[str, str]:
-    """The parts of a connection string of Azure Storage by name, such as `AccountName`; parts without `=` are left out."""
+    """The parts of a connection string of Azure Storage by name, such as `AccountName`."""
     return dict(part.split("=", 1) for part in connection_string.split(";") if "=" in part)
 
 

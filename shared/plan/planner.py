@@ -14,11 +14,12 @@ from shared.manifest.order import tasks_before
 from shared.manifest.problems import first_problems, in_file_order
 from shared.manifest.read import Manifest, read_manifest
 from shared.manifest.task import ForeachFile, RunAs
+from shared.manifest.types import placed_texts
 from shared.plan import _fan_out as fan_out
 from shared.plan import _tasks as task_properties
 from shared.plan._fan_out import items_of
 from shared.plan._limits import too_large, too_many_tasks
-from shared.plan._rendering import Rendering, names_used, placed_texts, texts_rendered
+from shared.plan._rendering import Rendering, names_used, texts_rendered
 from shared.plan._rounds import GraphTask, Split, split
 from shared.plan._scope import Context, Scope, with_inputs
 from shared.plan.lookups import Needs, Selection
