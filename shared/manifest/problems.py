@@ -70,8 +70,8 @@ def _is_consequence(
 ) -> bool:
     """Whether an error only follows from another one.
 
-    This is the case for a list that is too short because an entry is wrong, for a default that depends on a wrong value,
-    and for an unknown property beside a wrong type.
+    This is the case for a list that is too short because an entry is wrong, for a default that depends on a wrong
+    value, and for an unknown property beside a wrong type.
     """
     match details["type"]:
         case "too_short":
@@ -91,7 +91,7 @@ def _is_tag(part: str | int) -> bool:
     return isinstance(part, str) and (part == "[key]" or (part.startswith("<") and part.endswith(">")))
 
 
-def _message(  # noqa: PLR0911 - one return a kind of error
+def _message(  # noqa: PLR0911 - one return for each kind of error
     details: ErrorDetails, known: list[str]
 ) -> str:
     context = details.get("ctx", {})
@@ -99,9 +99,7 @@ def _message(  # noqa: PLR0911 - one return a kind of error
         case "extra_forbidden":
             return "unknown property" + did_you_mean(str(details["loc"][-1]), known)
         case "missing" if details["loc"] == ("tasks",):
-            return (
-                "a manifest has `tasks`, or for one task `commands` or `script` at top level; this one has none of them"
-            )
+            return "a manifest has `tasks`, or for one task `commands` or `script` at top level; this has none of them"
         case "missing":
             return "this property is missing"
         case "literal_error" | "enum":

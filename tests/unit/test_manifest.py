@@ -73,7 +73,7 @@ def test_all_problems_are_told_at_once_in_the_order_of_the_file() -> None:
         ("- a", "a manifest is a map of properties, such as `tasks:` or `commands:` at line 1, column 1"),
         (
             "id: a",
-            "tasks: a manifest has `tasks`, or for one task `commands` or `script` at top level; this one has none of them",
+            "tasks: a manifest has `tasks`, or for one task `commands` or `script` at top level; this has none of them",
         ),
         ("tasks: []", "tasks: expected at least 1 entry"),
         ("tasks: [{id: a}]", "tasks[0]: a task has either `commands` (a list) or `script` (text)"),
@@ -88,7 +88,10 @@ def test_all_problems_are_told_at_once_in_the_order_of_the_file() -> None:
         ),
         ("commands: [a]\ntype: 3", "type: expected text, found '3'"),
         ("commands: [a]\ntargetOS: WINDOWS", "targetOS: expected 'AUTO' or 'LINUX', found 'WINDOWS'"),
-        ("commands: [a]\nforeach: {files: {task: b, glob: x}}", "foreach.files.task: 'b' is not a task that runs before"),
+        (
+            "commands: [a]\nforeach: {files: {task: b, glob: x}}",
+            "foreach.files.task: 'b' is not a task that runs before",
+        ),
         ("commands: [a]\ndisabled: true", "every task is disabled; there is nothing to run at line 1"),
         ("tasks:", "tasks: a manifest has `tasks`"),
         (

@@ -49,7 +49,10 @@ def test_what_happens_anyway_is_not_noted(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("errors: [{id: e}]", "errors: not supported here: use a task with `dependsOn` on tasks that have `allowFailure`"),
+        (
+            "errors: [{id: e}]",
+            "errors: not supported here: use a task with `dependsOn` on tasks that have `allowFailure`",
+        ),
         ("finally: [{id: e}]", "finally: not supported here"),
         ("afterExecution: [{id: e}]", "afterExecution: not supported here"),
         ("listeners: [{id: e}]", "listeners: not supported here"),
