@@ -11,7 +11,7 @@ import logging
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from shared.settings import Settings
+from shared.settings import Settings, connection_parts
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
@@ -75,7 +75,7 @@ def _forms(value: str) -> Iterator[str]:
 def _storage_secrets(connection_string: str | None) -> list[str]:
     if not connection_string:
         return []
-    parts = dict(part.split("=", 1) for part in connection_string.split(";") if "=" in part)
+    parts = connection_parts(connection_string)
     return [connection_string, *(parts[name] for name in ("AccountKey", "SharedAccessSignature") if name in parts)]
 
 

@@ -182,12 +182,19 @@ def _storage(environ: Mapping[str, str]) -> StorageSettings:
 
 
 def _storage_by_key(connection_string: str) -> StorageSettings:
-    parts = _connection_parts(connection_string)
+    parts = connection_parts(connection_string)
+    if "AccountName" not in parts or "AccountKey" not in parts:
+        raise SettingsError("The app setting RunStorage must be a connection string with AccountName and AccountKey.")
     account, suffix = parts["AccountName"], parts.get("EndpointSuffix", "core.windows.net")
     endpoint = (
         parts.get("BlobEndpoint") or f"{parts.get('DefaultEndpointsProtocol', 'https')}://{account}.blob.{suffix}"
     )
     return StorageSettings(connection_string, account, endpoint.rstrip("/"))
+
+
+def connection_parts(connection_string: str) -> dict[str, str]:
+    """The parts of a connection string of Azure Storage by name, such as `AccountName`."""
+    return dict(part.split("=", 1) for part in connection_string.split(";") if "=" in part)
 
 
 def _account_of(endpoint: str) -> str:
@@ -201,13 +208,6 @@ def _identity(environ: Mapping[str, str]) -> IdentitySettings:
     if credential not in ("", MANAGED_IDENTITY):
         raise SettingsError(f"The app setting RunStorage__credential must be {MANAGED_IDENTITY}, or be left out.")
     return IdentitySettings(credential == MANAGED_IDENTITY, environ.get("RunStorage__clientId") or None)
-
-
-def _connection_parts(connection_string: str) -> dict[str, str]:
-    parts = dict(part.split("=", 1) for part in connection_string.split(";") if "=" in part)
-    if "AccountName" not in parts or "AccountKey" not in parts:
-        raise SettingsError("The app setting RunStorage must be a connection string with AccountName and AccountKey.")
-    return parts
 
 
 def _batch(environ: Mapping[str, str]) -> BatchSettings:

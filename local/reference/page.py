@@ -14,7 +14,7 @@ from shared.manifest.inputs import Input
 from shared.manifest.read import Flow, Task
 from shared.manifest.task import FilesOfTask, ForeachFile, NamespaceFiles, Retry
 from shared.manifest.task_runner import BlobStorage, IdentityReference, Registry, TaskRunner
-from shared.manifest.task_types import LANGUAGES, PREFIX
+from shared.manifest.task_types import LANGUAGES, SCRIPTS
 from shared.manifest.types import NoEffect, Properties, Unsupported
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def _in_cell(text: str) -> str:
 
 
 def _task_types() -> Iterator[str]:
-    yield f"## Task types\n\n`{PREFIX}.<language>.Commands` and `.Script`:\n"
+    yield f"## Task types\n\n`{SCRIPTS}.<language>.Commands` and `.Script`:\n"
     yield "| language | image | interpreter | a Script is run by |\n| --- | --- | --- | --- |"
     for name, language in LANGUAGES.items():
         runner = _in_cell(f"`{language.script_runner}`") if language.script_runner else "the interpreter itself"

@@ -1,7 +1,7 @@
-"""`pluginDefaults`: values for all tasks of a type, put into the tasks before the manifest is validated. Pure.
+"""`pluginDefaults`: values for all tasks of a type, put into the tasks before the manifest is validated.
 
-As Kestra does it: a default is for every type that begins with its `type`; maps are merged, lists joined; the task's
-own values win, and of several defaults the first; with `forced`, the default's value wins.
+As in Kestra, a default is for every type that begins with its `type`. Maps are merged, lists are joined. The task's own
+values win over defaults, and earlier defaults over later ones; with `forced`, the default's values win.
 """
 
 from __future__ import annotations
@@ -11,16 +11,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.errors import ManifestError
-from shared.manifest._source import MAX_NODES, TEXT_OF_A_VALUE, Layout, PropertyPath
+from shared.manifest._source import MAX_NODES, TEXT_OF_A_VALUE, Layout
 from shared.manifest.task_runner import RUNNER_TYPE, canonical_runner_type
 from shared.manifest.task_types import DEFAULT_TYPE
+from shared.manifest.types import PropertyPath
 
 _PROPERTY = "pluginDefaults"
 
 
 @dataclass(frozen=True)
 class _Value:
-    """A value of the manifest that knows where it stands; `content` of maps and lists holds such values again."""
+    """A value of the manifest with its path in the file; the `content` of maps and lists holds such values again."""
 
     content: Any
     path: PropertyPath
@@ -40,9 +41,10 @@ class _Default:
 def with_plugin_defaults(
     data: dict[str, Any], layout: Layout
 ) -> tuple[dict[str, Any], dict[PropertyPath, PropertyPath]]:
-    """The flow with its defaults in its tasks, and which places have come from elsewhere.
+    """The flow with the defaults in its tasks, and where its values are in the file, by their paths in the flow.
 
-    What is malformed is left as it is: validation says so. Raises ManifestError if the flow grows too large.
+    Only paths that differ are in this map. Malformed values stay as they are, for the validation to find. Raises
+    ManifestError if the flow becomes too large.
     """
     defaults = list(_defaults(data))
     tasks = data.get("tasks")
@@ -67,7 +69,7 @@ def _defaults(data: dict[str, Any]) -> Iterator[_Default]:
 
 
 class _Budget:
-    """How many values the defaults may put into the tasks: a short text must not become an endless flow."""
+    """How many values the defaults may add to the tasks: a short text must not become an endless flow."""
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
@@ -81,7 +83,7 @@ class _Budget:
 
 
 def _with_defaults_in_task(task: _Value, defaults: list[_Default], budget: _Budget) -> _Value:
-    """A task or group, its task runner, and the tasks in it."""
+    """A task with its task runner, or a group with its tasks, with the defaults of their types."""
     if not isinstance(task.content, dict):
         return task
     task = _merged(task, _type_of(task, DEFAULT_TYPE), defaults, budget)
@@ -114,7 +116,7 @@ def _merged(plugin: _Value, plugin_type: str, defaults: list[_Default], budget: 
 
 
 def _merge(below: _Value, above: _Value) -> _Value:
-    """Both values as one, where the one above wins."""
+    """Both values in one; `above` wins."""
     match below.content, above.content:
         case dict() as low, dict() as high:
             both = {name: _merge(low[name], high[name]) for name in low if name in high}
@@ -137,7 +139,7 @@ def _placed(value: Any, path: PropertyPath) -> _Value:  # noqa: ANN401 - plain d
 
 
 def _plain(value: _Value, path: PropertyPath, moved: dict[PropertyPath, PropertyPath]) -> Any:  # noqa: ANN401 - as above
-    """The data again; what does not stand at its own place is noted in `moved`."""
+    """The data without paths; those that differ from the path in the flow are added to `moved`."""
     if value.path != path:
         moved[path] = value.path
     match value.content:

@@ -1,7 +1,7 @@
 """YAML or JSON text → plain data, and the place in the text of every property.
 
 Scalars follow YAML 1.2's core schema, as Kestra reads them: `on` and `12:30` are text, dates are text. Numbers
-remember how they were written, so that a property that wants text gets `3.10` and not `3.1`.
+remember how they were written, so that a property that expects text gets `3.10` and not `3.1`.
 """
 
 from __future__ import annotations
@@ -15,14 +15,11 @@ from typing import Any
 import yaml
 
 from shared.errors import ManifestError, Problem
+from shared.manifest.types import PropertyPath
 
 MAX_DEPTH = 50
 MAX_NODES = 100_000
 TEXT_OF_A_VALUE = 100  # so many characters of a text count as one more value
-
-
-PropertyPath = tuple[str | int, ...]
-
 
 _LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")  # as YAML counts lines
 _TAG = "tag:yaml.org,2002:"
@@ -40,7 +37,7 @@ class WrittenFloat(float):
     text: str
 
 
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # libyaml's, where it is there
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # libyaml's, if it is installed
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 - PyYAML's own way
 
 
@@ -70,7 +67,7 @@ class Source:
     def problem(self, path: PropertyPath, message: str, *, at_key: bool = False) -> Problem:
         """A problem with the property at `path`, with its place in the text (that of its name where `at_key`).
 
-        Where the path leads out of the document, the place is that of the last part that exists.
+        If the path does not exist in the document, the place is that of its last part that does.
         """
         mark = self._mark(path, at_key=at_key)
         return Problem(message, property_path(path) or None, mark.line + 1, mark.column + 1)
@@ -91,22 +88,22 @@ class Source:
         return key.start_mark if at_key else node.start_mark
 
     def _properties(self, node: yaml.MappingNode) -> dict[str, tuple[yaml.Node, yaml.Node]]:
-        """By name, the nodes of name and value; looked up once, as there may be as many problems as properties."""
+        """The nodes of names and values by name; collected once, as there may be as many problems as properties."""
         if id(node) not in self._by_name:
             self._by_name[id(node)] = {pair[0].value: pair for pair in node.value}
         return self._by_name[id(node)]
 
 
 def property_path(path: PropertyPath) -> str:
-    """A path as a person would write it: `tasks[0].env.NAME`."""
+    """A path as people write it: `tasks[0].env.NAME`."""
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".")
 
 
 def parse(text: str, *, as_json: bool = False) -> Source:
     """Parse one document.
 
-    Raises ManifestError with line and column for what is no YAML (or JSON), repeats a name, nests deeper than
-    MAX_DEPTH, has more than MAX_NODES values once its aliases are followed, or uses tags.
+    Raises ManifestError with line and column if the text is not valid YAML (or JSON), repeats a name, nests deeper than
+    MAX_DEPTH, has more than MAX_NODES values once its aliases are written out, or uses tags.
     """
     if as_json:
         text = _checked_json(text)
@@ -127,7 +124,7 @@ def compose(text: str) -> yaml.Node:
         raise ManifestError([_syntax_problem(error, text)]) from error
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
-        raise ManifestError([Problem(f"this is no YAML: {error.reason}", line=line, column=1)]) from error
+        raise ManifestError([Problem(f"this is not valid YAML: {error.reason}", line=line, column=1)]) from error
     if root is None:
         raise ManifestError([Problem("the manifest is empty", line=1, column=1)])
     _check_size(root)
@@ -135,29 +132,29 @@ def compose(text: str) -> yaml.Node:
 
 
 def _checked_json(text: str) -> str:
-    """JSON is read as the YAML that it nearly is: tabs are white space, and surrogate pairs are characters."""
+    """JSON text that YAML reads alike: with spaces for tabs, and characters for escaped surrogate pairs."""
     try:
         json.loads(text)
     except json.JSONDecodeError as error:
-        problem = Problem(f"this is no JSON: {error.msg}", line=error.lineno, column=error.colno)
+        problem = Problem(f"this is not valid JSON: {error.msg}", line=error.lineno, column=error.colno)
         raise ManifestError([problem]) from error
     except RecursionError as error:
         raise ManifestError([_too_deep(1, 1)]) from error
     return _SURROGATES.sub(_joined, text.replace("\t", " "))
 
 
-# An escaped backslash is matched to be passed over: what follows it is no escape.
+# An escaped backslash is matched too: the text after it is not an escape.
 _SURROGATES = re.compile(r"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}")
 
 
 def _joined(match: re.Match[str]) -> str:
-    """YAML has no surrogate pairs: the character itself."""
+    """The character that a surrogate pair encodes, as YAML has no such pairs."""
     escape = match.group()
     return escape if escape == "\\\\" else str(json.loads(f'"{escape}"'))
 
 
 def _check_depth(text: str) -> None:
-    """Fail before the recursive composer would."""
+    """Fail for a depth at which the composer, which is recursive, would fail."""
     depth = 0
     for event in yaml.parse(text, Loader=_Loader):
         if isinstance(event, yaml.CollectionStartEvent):
@@ -175,7 +172,7 @@ def _too_deep(line: int, column: int) -> Problem:
 
 def _syntax_problem(error: yaml.MarkedYAMLError, text: str) -> Problem:
     mark = error.problem_mark or error.context_mark
-    message = "this is no YAML: " + ", ".join(part for part in (error.context, error.problem) if part)
+    message = "this is not valid YAML: " + ", ".join(part for part in (error.context, error.problem) if part)
     lines = _LINE_BREAK.split(text)
     if mark is None or mark.line >= len(lines):  # libyaml puts the end of the text on a line of its own
         return Problem(message, line=len(lines), column=len(lines[-1]) + 1)
@@ -188,7 +185,7 @@ def _check_size(root: yaml.Node) -> None:
 
     def measure(node: yaml.Node) -> tuple[int, int]:
         if id(node) not in measured:
-            measured[id(node)] = (MAX_NODES + 1, 0)  # an alias to a value that contains itself is as good as endless
+            measured[id(node)] = (MAX_NODES + 1, 0)  # an alias to a value that contains itself is endless
             below = [measure(child) for child in _children(node)]
             values, levels = zip(*below, strict=True) if below else ((), (0,))
             text = len(node.value) // TEXT_OF_A_VALUE if isinstance(node, yaml.ScalarNode) else 0
@@ -231,7 +228,7 @@ def _mapping(node: yaml.MappingNode, problems: list[Problem]) -> dict[str, Any]:
             problems.append(_at(key, "the name of a property must be text"))
             continue
         if key.value in data:
-            problems.append(_at(key, f"the property {key.value!r} stands here twice"))
+            problems.append(_at(key, f"the property {key.value!r} is set twice"))
         data[key.value] = _data(value, problems)
     return data
 
@@ -245,7 +242,7 @@ def _scalar(node: yaml.ScalarNode, problems: list[Problem]) -> Any:  # noqa: ANN
             return None
         case "bool":
             return text.lower() == "true"
-        case "int" if len(text) <= 100:  # noqa: PLR2004 - no number that means anything is longer
+        case "int" if len(text) <= 100:  # noqa: PLR2004 - no useful number is longer
             number = WrittenInt(text, 0) if text[:2] in ("0x", "0o") else WrittenInt(text)
             number.text = text
             return number
@@ -253,7 +250,7 @@ def _scalar(node: yaml.ScalarNode, problems: list[Problem]) -> Any:  # noqa: ANN
             real = WrittenFloat(text)
             real.text = text
             return real
-    problems.append(_at(node, "this cannot be read as what its tag or its form says"))
+    problems.append(_at(node, "this is not a valid value of the type that its tag or its form has"))
     return None
 
 
@@ -263,10 +260,10 @@ def _at(node: yaml.Node, message: str) -> Problem:
 
 @dataclass(frozen=True)
 class Layout:
-    """Says where in the dropped file a property of the flow stands.
+    """Finds the place in the dropped file of a property of the flow.
 
-    `moved` maps places in the flow to places in the file; what is below a place moves with it. All else stands in the
-    file where it stands in the flow.
+    `moved` maps paths in the flow to paths in the file, for all that is below them too. All other properties have the
+    same path in both.
     """
 
     source: Source

@@ -1,7 +1,7 @@
 """`containerRunOptions`: which options of `docker create` a task may set, and why not the others.
 
-The app starts every container as its own user, with its own entry point, and lets it see the task's directory only;
-an option that changes this would break the task, or let it reach the node and other tasks.
+The app sets the user and the entry point of every container, and gives it only the task's directory. An option that
+changes this would break the task, or give it access to the node and to other tasks.
 """
 
 from __future__ import annotations
@@ -33,8 +33,7 @@ _VALUE = re.compile(r"[A-Za-z0-9._:,=/%-]+")
 def check_container_run_options(text: str) -> str:
     """The options, as they go to Azure Batch.
 
-    Raises ValueError for an option that is not allowed. Expressions are not rendered here, so that what is checked is
-    what runs.
+    Raises ValueError for an option that is not allowed. Expressions are not rendered: what is checked here is used.
     """
     return shlex.join([part for option in _options(text) for part in option])
 
@@ -64,12 +63,14 @@ def _check_name(name: str) -> None:
         return
     if not name.startswith("-"):
         raise ValueError(f"expected an option such as --memory=4g, found {name!r}")
-    reason = _OWN.get(name.lstrip("-"), "a task sees nothing of its node but its own directory")
-    raise ValueError(f"{name} is not allowed: {reason}; there is {', '.join(f'--{option}' for option in ALLOWED)}")
+    reason = _OWN.get(name.lstrip("-"), "a task can use only its own directory on the node")
+    raise ValueError(f"{name} is not allowed: {reason}; allowed are {', '.join(f'--{option}' for option in ALLOWED)}")
 
 
 def _check_value(name: str, value: str) -> None:
     if value.startswith("-") and value != "-1":
         raise ValueError(f"{name} needs a value, found {value!r}")
     if not _VALUE.fullmatch(value):
-        raise ValueError(f"{name}: {value!r} is no value; expected letters, digits and . _ : , = / %, no expressions")
+        raise ValueError(
+            f"{name}: {value!r} is not a valid value; expected letters, digits and . _ : , = / %, without expressions"
+        )

@@ -1,6 +1,6 @@
-"""Inputs of a flow: nobody is asked when a manifest is dropped, so that an input's default is its value.
+"""The inputs of a flow. A manifest is dropped without values for them, so an input's default is its value.
 
-Defaults are rendered in `input_values.py`.
+Here, defaults are checked against the type; their expressions are rendered when a round is planned.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pydantic import BeforeValidator, Field, TypeAdapter, ValidationInfo, field_
 
 from shared.errors import ManifestError
 from shared.expressions.date_patterns import formatted
-from shared.manifest import _source as yaml_source
+from shared.manifest._source import parse
 from shared.manifest.types import NoEffect, Properties, Text, Unsupported, as_duration
 
 
@@ -43,15 +43,15 @@ class InputType(StrEnum):
     EMAIL = "EMAIL"
 
 
-_ELSEWHERE = {
-    "FILE": "put the file into a task's `inputFiles`: as text, or as nsfile:// or blob:// address",
+_OTHER_TYPES = {
+    "FILE": "put the file into a task's `inputFiles`: as text, or by its nsfile:// or blob:// address",
     "SECRET": "write {{ secret('NAME') }} where it is used",
     "ION": "use JSON",
 }
 
 
-_NOT_ASKED = NoEffect("nobody is asked for inputs; `defaults` is the value")
-_NOT_CHECKED = NoEffect("a default is taken as it stands")
+_NOT_ASKED = NoEffect("no values are asked for; `defaults` is the value")
+_NOT_CHECKED = NoEffect("the default is not checked against it")
 
 
 class Choice(Properties):
@@ -84,21 +84,21 @@ class Input(Properties):
     description: str | None = None
     """For readers."""
     required: bool = True
-    """Whether it needs a default."""
+    """Whether the input needs a default."""
     defaults: Annotated[Any, Field(validate_default=True)] = None
-    """Its value. Text that stands for a value of another type is read as such; expressions may use the inputs before
-    it. Example: `"{{ now('yyyy-MM-dd') }}"`"""
+    """Its value. Text is converted to the input's type; expressions may use the inputs before it. Example:
+    `"{{ now('yyyy-MM-dd') }}"`"""
     prefill: Annotated[Any, _NOT_ASKED] = None
     values: Annotated[
         tuple[Text, ...] | None, BeforeValidator(_without_labels, json_schema_input_type=list[Text | Choice] | None)
     ] = None
-    """What SELECT, ENUM and MULTISELECT may be: texts, or maps of `label` (for readers) and `value`."""
+    """The values that SELECT, ENUM and MULTISELECT may have: texts, or maps of `label` (for readers) and `value`."""
     options: tuple[Text, ...] | None = None
     """The old name of `values`."""
     item_type: str | None = None
     """The type of the entries of an ARRAY; for readers."""
     allow_custom_value: bool = False
-    """Whether SELECT and MULTISELECT may be something else than `values`."""
+    """Whether SELECT and MULTISELECT may have other values than those of `values`."""
     depends_on: Annotated[Any, _NOT_ASKED] = None
     validator: Annotated[Any, _NOT_CHECKED] = None
     min: Annotated[Any, _NOT_CHECKED] = None
@@ -113,7 +113,7 @@ class Input(Properties):
 
     @model_validator(mode="before")
     @classmethod
-    def _first_is_selected(cls, data: Any) -> Any:  # noqa: ANN401 - whatever stands in the manifest
+    def _first_is_selected(cls, data: Any) -> Any:  # noqa: ANN401 - whatever the manifest has here
         match data:
             case {"type": "SELECT", "autoSelectFirst": True, "values": [first, *_]} if data.get("defaults") is None:
                 return {**data, "defaults": _without_label(first)}
@@ -122,8 +122,8 @@ class Input(Properties):
     @field_validator("type", mode="before")
     @classmethod
     def _supported(cls, value: object) -> object:
-        if isinstance(value, str) and value in _ELSEWHERE:
-            raise ValueError(f"inputs of type {value} are not supported here: {_ELSEWHERE[value]}")
+        if isinstance(value, str) and value in _OTHER_TYPES:
+            raise ValueError(f"inputs of type {value} are not supported here: {_OTHER_TYPES[value]}")
         return value
 
     @field_validator("defaults")
@@ -133,7 +133,7 @@ class Input(Properties):
             return value
         if value is None:
             if info.data.get("required"):
-                raise ValueError("nobody is asked for inputs: give it `defaults`, or say `required: false`")
+                raise ValueError("no values are asked for: give the input `defaults`, or set `required: false`")
             return None
         return value if _is_expression(value) else _read(value, info.data["type"])
 
@@ -143,7 +143,7 @@ class Input(Properties):
         return self
 
     def value_of(self, rendered: object) -> object:
-        """The value that a rendered default stands for. Raises ValueError if it is none of the input's."""
+        """A rendered default as a value of the input's type. Raises ValueError if the input cannot have it."""
         value = _read(rendered, self.type) if rendered is not None else None
         self._check_values(value)
         return value
@@ -154,16 +154,16 @@ class Input(Properties):
             return
         for chosen in value if isinstance(value, list) else [value]:
             if str(chosen) not in allowed and not _is_expression(chosen):
-                raise ValueError(f"{chosen!r} is none of its values: {', '.join(allowed)}")
+                raise ValueError(f"{chosen!r} is not one of its values: {', '.join(allowed)}")
 
 
 def _is_expression(value: object) -> bool:
-    """Whether what a value will be is not known yet."""
+    """Whether a value is known only once it is rendered."""
     return isinstance(value, str) and ("{{" in value or "{%" in value)
 
 
 def _read(value: object, input_type: InputType) -> object:
-    """The value as one of its type."""
+    """A value as one of the input's type; text is converted."""
     read, expected = _READ[input_type]
     try:
         return read(value)
@@ -204,11 +204,11 @@ def _list(value: object) -> list[Any]:
 
 
 def _yaml(value: object) -> object:
-    return yaml_source.parse(value).data if isinstance(value, str) else value
+    return parse(value).data if isinstance(value, str) else value
 
 
 def _checked(check: Callable[[str], object]) -> Callable[[object], str]:
-    """Text stays text, but must stand for something."""
+    """A reader for types whose values stay text, but must have the form that `check` accepts."""
 
     def read(value: object) -> str:
         check(_text(value))
@@ -218,7 +218,7 @@ def _checked(check: Callable[[str], object]) -> Callable[[object], str]:
 
 
 def _moment(value: object) -> str:
-    """As Kestra writes it: in UTC, with no more digits than are needed."""
+    """A date and time as Kestra writes it: in UTC, with no more digits than it needs."""
     moment = datetime.fromisoformat(_text(value))
     return formatted(moment.astimezone(UTC), "iso_instant") if moment.tzinfo else _text(value)
 
@@ -247,7 +247,7 @@ _READ: dict[InputType, tuple[Callable[[object], object], str]] = {
     InputType.DATETIME: (_moment, "a date and time such as 2026-01-31T12:00:00Z"),
     InputType.DATE: (_checked(date.fromisoformat), "a date such as 2026-01-31"),
     InputType.TIME: (_checked(time.fromisoformat), "a time such as 12:30:00"),
-    InputType.DURATION: (_checked(as_duration), "a duration of ISO 8601, such as PT30M"),
+    InputType.DURATION: (_checked(as_duration), "an ISO 8601 duration, such as PT30M"),
     InputType.URI: (_checked(_matches(r"[A-Za-z][A-Za-z0-9+.-]*:\S+")), "an address such as https://example.com"),
     InputType.EMAIL: (_checked(_matches(r"[^@\s]+@[^@\s]+")), "an e-mail address"),
 }

@@ -1,4 +1,4 @@
-"""Which tasks a task waits for: the order of the flow, `dependsOn`, groups, disabled tasks → a graph without cycles."""
+"""Which tasks a task waits for: from the order of the flow, `dependsOn`, groups and disabled tasks to a graph."""
 
 from __future__ import annotations
 
@@ -9,25 +9,26 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from shared.errors import did_you_mean
-from shared.manifest._source import PropertyPath
+from shared.manifest.types import PropertyPath
 
 _START = " (start)"  # no id of a task has a space
 
 
 @dataclass(frozen=True)
-class Step:
-    """A place in the order of a flow: a task; or what only passes the order on, a disabled task or a group.
+class OrderEntry:
+    """An entry in the order of a flow: a task, or the start or the end of a group.
 
-    A group is two steps: its start, which its tasks wait for, and itself, which waits for its tasks.
+    The tasks of a group wait for its start, and its end, which has the group's id, waits for them. Only tasks that are
+    not disabled are run: other entries just pass the order on.
 
-    `path` is where it stands in the manifest. `waits_for` are the ids of the steps before it; they are its own if they
-    come from its `dependsOn`, and not from the order of the flow.
+    `path` is its place in the manifest. `waits_for` are the ids of other entries; they are explicit if they come from
+    `dependsOn` and not from the order of the flow.
     """
 
     id: str
     path: PropertyPath
     waits_for: tuple[str, ...]
-    is_own: bool
+    is_explicit: bool
     is_run: bool
 
     @property
@@ -37,92 +38,95 @@ class Step:
 
 
 def start_of(group: str) -> str:
-    """The id of the step with which a group starts."""
+    """The id of the entry for the start of a group."""
     return group + _START
 
 
 @dataclass(frozen=True)
 class OrderProblem:
-    """Something wrong with the order, and where."""
+    """A problem with the order, and the path of the property that has it."""
 
     path: PropertyPath
     message: str
 
 
-def problems_of_order(steps: Sequence[Step]) -> Iterator[OrderProblem]:
-    """Every id that is repeated, unknown, or the task's own; where there is none, a cycle, or that nothing is run."""
-    wrong_ids = itertools.chain(_repeated(steps), _own_or_unknown(steps))
+def problems_of_order(entries: Sequence[OrderEntry]) -> Iterator[OrderProblem]:
+    """Every id that is repeated or unknown, and every task that waits for itself.
+
+    If there are none: a cycle, or that no task is run.
+    """
+    wrong_ids = itertools.chain(_repeated(entries), _own_or_unknown(entries))
     if (first := next(wrong_ids, None)) is not None:
         yield from itertools.chain((first,), wrong_ids)
-    elif (cycle := next(_cycle(steps), None)) is not None:
+    elif (cycle := next(_cycle(entries), None)) is not None:
         yield cycle
     else:
-        yield from _nothing_to_run(steps)
+        yield from _nothing_to_run(entries)
 
 
-def _repeated(steps: Sequence[Step]) -> Iterator[OrderProblem]:
+def _repeated(entries: Sequence[OrderEntry]) -> Iterator[OrderProblem]:
     seen: Counter[str] = Counter()
-    for step in steps:
-        seen[step.id] += 1
-        if seen[step.id] > 1 and not step.id.endswith(_START):
-            message = f"task ids must differ; there is more than one {step.id!r}"
-            yield OrderProblem((*step.path, "id"), message)
+    for entry in entries:
+        seen[entry.id] += 1
+        if seen[entry.id] > 1 and not entry.id.endswith(_START):
+            message = f"task ids must differ; there is more than one {entry.id!r}"
+            yield OrderProblem((*entry.path, "id"), message)
 
 
-def _own_or_unknown(steps: Sequence[Step]) -> Iterator[OrderProblem]:
-    ids = {step.id for step in steps}
-    names = [step.name for step in steps]
-    for step in (step for step in steps if step.is_own):
-        for entry, other in enumerate(step.waits_for):
-            path = (*step.path, "dependsOn", entry)
-            if other == step.name:
+def _own_or_unknown(entries: Sequence[OrderEntry]) -> Iterator[OrderProblem]:
+    ids = {entry.id for entry in entries}
+    names = [entry.name for entry in entries]
+    for entry in (entry for entry in entries if entry.is_explicit):
+        for index, other in enumerate(entry.waits_for):
+            path = (*entry.path, "dependsOn", index)
+            if other == entry.name:
                 yield OrderProblem(path, "a task cannot wait for itself")
             elif other not in ids or other.endswith(_START):
                 yield OrderProblem(path, f"there is no task {other!r}{did_you_mean(other, names)}")
 
 
-def _cycle(steps: Sequence[Step]) -> Iterator[OrderProblem]:
-    by_id = {step.id: step for step in steps}
+def _cycle(entries: Sequence[OrderEntry]) -> Iterator[OrderProblem]:
+    by_id = {entry.id: entry for entry in entries}
     try:
-        graphlib.TopologicalSorter({step.id: step.waits_for for step in steps}).prepare()
+        graphlib.TopologicalSorter({entry.id: entry.waits_for for entry in entries}).prepare()
     except graphlib.CycleError as error:
         circle: list[str] = error.args[1]
-        names = " → ".join(dict.fromkeys(by_id[step_id].name for step_id in reversed(circle)))
+        names = " → ".join(dict.fromkeys(by_id[entry_id].name for entry_id in reversed(circle)))
         for before, after in itertools.pairwise(circle):
-            step = by_id[after]
-            if step.is_own:
-                path = (*step.path, "dependsOn", step.waits_for.index(before))
+            entry = by_id[after]
+            if entry.is_explicit:
+                path = (*entry.path, "dependsOn", entry.waits_for.index(before))
                 yield OrderProblem(path, f"tasks cannot wait for each other: {names} → {by_id[circle[-1]].name}")
                 return
 
 
-def _nothing_to_run(steps: Sequence[Step]) -> Iterator[OrderProblem]:
-    if not any(step.is_run for step in steps):
-        yield OrderProblem(steps[0].path, "every task is disabled; there is nothing to run")
+def _nothing_to_run(entries: Sequence[OrderEntry]) -> Iterator[OrderProblem]:
+    if not any(entry.is_run for entry in entries):
+        yield OrderProblem(entries[0].path, "every task is disabled; there is nothing to run")
 
 
-def dependencies(steps: Sequence[Step]) -> Mapping[str, tuple[str, ...]]:
-    """By task that is run, the tasks it waits for: those behind what only passes the order on stand in its place.
+def dependencies_of(entries: Sequence[OrderEntry]) -> Mapping[str, tuple[str, ...]]:
+    """The dependencies of each task that is run: the tasks that it waits for, directly or through other entries.
 
-    The steps must be free of problems.
+    The entries must have no problems.
     """
-    by_id = {step.id: step for step in steps}
+    by_id = {entry.id: entry for entry in entries}
     behind: dict[str, tuple[str, ...]] = {}
-    for step_id in graphlib.TopologicalSorter({step.id: step.waits_for for step in steps}).static_order():
+    for entry_id in graphlib.TopologicalSorter({entry.id: entry.waits_for for entry in entries}).static_order():
         found: dict[str, None] = {}
-        for other in by_id[step_id].waits_for:
+        for other in by_id[entry_id].waits_for:
             found |= dict.fromkeys([other] if by_id[other].is_run else behind[other])
-        behind[step_id] = tuple(found)
-    return {step.id: behind[step.id] for step in steps if step.is_run}
+        behind[entry_id] = tuple(found)
+    return {entry.id: behind[entry.id] for entry in entries if entry.is_run}
 
 
-def tasks_before(task: str, waits_for: Mapping[str, tuple[str, ...]]) -> set[str]:
-    """All tasks that a task waits for, also through others."""
+def tasks_before(task: str, dependencies: Mapping[str, tuple[str, ...]]) -> set[str]:
+    """All tasks that a task waits for, also through other tasks."""
     found: set[str] = set()
-    todo = list(waits_for[task])
+    todo = list(dependencies[task])
     while todo:
         other = todo.pop()
         if other not in found:
             found.add(other)
-            todo.extend(waits_for[other])
+            todo.extend(dependencies[other])
     return found

@@ -1,4 +1,4 @@
-"""pydantic's errors → problems as a person wants them: path, place, what was expected, the nearest name."""
+"""pydantic's errors → problems for a person to read: path, place, what was expected, the nearest known name."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 
 from shared.errors import Problem, did_you_mean
-from shared.manifest._source import Layout, PropertyPath
+from shared.manifest._source import Layout
 from shared.manifest.flow import FOR_EACH, PARALLEL, SEQUENTIAL, Flow
 from shared.manifest.task_runner import RUNNER_TYPE, canonical_runner_type
 from shared.manifest.task_types import all_types
-from shared.manifest.types import NoEffect
+from shared.manifest.types import NoEffect, PropertyPath
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
     from pydantic_core import ErrorDetails
 
-MAX_PROBLEMS = 50  # more than anybody mends at once
+MAX_PROBLEMS = 50  # more than a person corrects at once
 
 
 _EXPECTED = {
@@ -38,7 +38,7 @@ _EXPECTED = {
 
 
 def problems_of(error: ValidationError, layout: Layout, model: type[BaseModel]) -> list[Problem]:
-    """The problems, each once, in the order of the file; at most MAX_PROBLEMS. `model` is what was validated."""
+    """The problems of a validation of `model`, each once, in the order of the file; at most MAX_PROBLEMS."""
     errors = error.errors(include_url=False)
     parents = {details["loc"][:length] for details in errors for length in range(len(details["loc"]))}
     of_wrong_type = {details["loc"][:-1] for details in errors if details["loc"][-1:] == ("type",)}
@@ -58,19 +58,20 @@ def in_file_order(problem: Problem) -> tuple[int, int]:
 
 
 def first_problems(problems: list[Problem]) -> list[Problem]:
-    """At most MAX_PROBLEMS problems, and a last one that says so if there are more."""
+    """At most MAX_PROBLEMS problems; if there are more, one more problem says so."""
     if len(problems) <= MAX_PROBLEMS:
         return problems
     left = problems[MAX_PROBLEMS]
-    return [*problems[:MAX_PROBLEMS], Problem("there are more problems, from here on", None, left.line, left.column)]
+    return [*problems[:MAX_PROBLEMS], Problem("there are more problems from here on", None, left.line, left.column)]
 
 
 def _is_consequence(
     details: ErrorDetails, parents: set[tuple[str | int, ...]], of_wrong_type: set[tuple[str | int, ...]]
 ) -> bool:
-    """Whether something is called wrong only because something else was.
+    """Whether an error only follows from another one.
 
-    A list is too short, a default cannot be had; or a property is not known, of a thing whose type is not known.
+    This is the case for a list that is too short because an entry is wrong, for a default that depends on a wrong
+    value, and for an unknown property beside a wrong type.
     """
     match details["type"]:
         case "too_short":
@@ -86,11 +87,11 @@ def _problem(details: ErrorDetails, layout: Layout, message: str) -> Problem:
 
 
 def _is_tag(part: str | int) -> bool:
-    """Whether a part of pydantic's path is not in the file: the kind of an alternative, or the mark of a name."""
+    """Whether a part of pydantic's path is not in the file: the tag of an alternative, or the mark of a name."""
     return isinstance(part, str) and (part == "[key]" or (part.startswith("<") and part.endswith(">")))
 
 
-def _message(  # noqa: PLR0911 - one return a kind of error
+def _message(  # noqa: PLR0911 - one return for each kind of error
     details: ErrorDetails, known: list[str]
 ) -> str:
     context = details.get("ctx", {})
@@ -98,7 +99,7 @@ def _message(  # noqa: PLR0911 - one return a kind of error
         case "extra_forbidden":
             return "unknown property" + did_you_mean(str(details["loc"][-1]), known)
         case "missing" if details["loc"] == ("tasks",):
-            return "a manifest has `tasks`, or for one task `commands` or `script` at top level; none of them is here"
+            return "a manifest has `tasks`, or for one task `commands` or `script` at top level; this has none of them"
         case "missing":
             return "this property is missing"
         case "literal_error" | "enum":
@@ -129,7 +130,7 @@ def _shown(value: object) -> str:
 
 
 def _names_at(model: type[BaseModel], path: Sequence[str | int]) -> list[str]:
-    """The property names that are known at a path, for suggestions."""
+    """The names of the properties that exist at a path, for suggestions."""
     models = [model]
     for part in path:
         if isinstance(part, str) and _is_tag(part):
@@ -155,7 +156,7 @@ _KNOWN_TYPES = (
 
 
 def warnings_of(flow: Flow) -> Iterator[tuple[PropertyPath, str]]:
-    """Everything in the flow that has no effect: where it stands and why."""
+    """Every property of the flow that has no effect: its path, and why."""
     yield from _without_effect(flow, ())
     for index, default in enumerate(flow.plugin_defaults):
         if not any(known.startswith(canonical_runner_type(default.type)) for known in _KNOWN_TYPES):

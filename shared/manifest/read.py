@@ -1,14 +1,13 @@
-"""The manifest: bytes → `Manifest`, or ManifestError with everything that is wrong and where.
+"""Reads a manifest: text → `Manifest`, or ManifestError with everything that is wrong, and where.
 
-A manifest is a Kestra flow, or one task at top level (the task form). Its models are the language: what is not in them
-is an error. Texts may hold expressions; they are rendered when a round is planned (`plan.py`), never here.
+A manifest is a Kestra flow, or one task at top level (the task form). Its models are the language: a property that they
+do not have is an error. Texts may hold expressions, which are rendered when a round is planned, never here.
 
-    manifest_flow.py         the flow: the root
-    manifest_inputs.py       its inputs
-    manifest_groups.py       Sequential, Parallel, ForEach
-    manifest_task.py         a task
-    manifest_task_runner.py  its task runner
-    manifest_kestra.py       what else Kestra knows
+    flow.py         the flow, which is the root, and groups: Sequential, Parallel, ForEach
+    inputs.py       its inputs
+    task.py         a task
+    task_runner.py  its task runner
+    types.py        what the models are built from
 """
 
 from __future__ import annotations
@@ -20,25 +19,24 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from shared.documents.run import MAX_BYTES
 from shared.errors import ManifestError, Problem
-from shared.manifest import _source as yaml_source
 from shared.manifest._defaults import with_plugin_defaults
-from shared.manifest._source import Layout, PropertyPath
+from shared.manifest._source import Layout, parse
 from shared.manifest.flow import MAX_TASKS, Flow
-from shared.manifest.order import dependencies, problems_of_order, tasks_before
+from shared.manifest.order import dependencies_of, problems_of_order, tasks_before
 from shared.manifest.problems import MAX_PROBLEMS, first_problems, in_file_order, problems_of, warnings_of
 from shared.manifest.task import ForeachFile, Task
+from shared.manifest.types import PropertyPath
 
-__all__ = ["MAX_BYTES", "Flow", "Manifest", "Task", "names_in_task_form", "read_manifest"]
+__all__ = ["Flow", "Manifest", "Task", "names_in_task_form", "read_manifest"]
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """A manifest that was read: the flow, and the text it came from, so that later problems can name their place.
+    """A manifest that was read: the flow, and the layout of its text, so that later problems can name their place.
 
-    `dependencies` are the tasks that run, and for each the ids of the tasks it waits for. `warnings` tell what has no
-    effect.
+    `dependencies` has the ids of the tasks that are run, each with the ids of the tasks that it waits for. `warnings`
+    say which properties have no effect.
     """
 
     flow: Flow
@@ -49,7 +47,7 @@ class Manifest:
     def problem(self, path: PropertyPath, message: str, *, at_key: bool = False) -> Problem:
         """A problem with the property at `path` (counted from the flow: `("tasks", 0, "commands", 1)`).
 
-        The number of a task is its place in `flow.tasks`.
+        The index of a task is that in `flow.tasks`.
         """
         match path:
             case ("tasks", int(index), *below):
@@ -60,11 +58,11 @@ class Manifest:
 
 
 def read_manifest(text: str, name: str) -> Manifest:
-    """Read a manifest; `name` is the blob's name, which tells JSON from YAML.
+    """Read a manifest. `name` is the blob's name: `.json` at its end means JSON, anything else YAML.
 
     Raises ManifestError with all problems that can be found without rendering expressions.
     """
-    source = yaml_source.parse(text, as_json=name.endswith(".json"))
+    source = parse(text, as_json=name.endswith(".json"))
     if not isinstance(source.data, dict):
         raise ManifestError([source.problem((), "a manifest is a map of properties, such as `tasks:` or `commands:`")])
     is_task_form = _is_task_form(source.data)
@@ -83,24 +81,24 @@ def _manifest(flow: Flow, layout: Layout) -> Manifest:
     if len(flow.tasks) > MAX_TASKS:
         message = f"a flow has at most {MAX_TASKS} tasks, this one has {len(flow.tasks)}; use `foreach` for more"
         raise ManifestError([layout.problem(("tasks",), message)])
-    if wrong := list(itertools.islice(problems_of_order(flow.steps), MAX_PROBLEMS + 1)):
+    if wrong := list(itertools.islice(problems_of_order(flow.order), MAX_PROBLEMS + 1)):
         raise ManifestError(first_problems([layout.problem(problem.path, problem.message) for problem in wrong]))
     notes = [layout.problem(path, message, at_key=True) for path, message in warnings_of(flow)]
     warnings = sorted(dict.fromkeys(notes), key=in_file_order)
-    manifest = Manifest(flow, dependencies(flow.steps), tuple(warnings), layout)
+    manifest = Manifest(flow, dependencies_of(flow.order), tuple(warnings), layout)
     if problems := list(_problems_of_items(manifest)):
         raise ManifestError(problems)
     return manifest
 
 
 def _problems_of_items(manifest: Manifest) -> Iterator[Problem]:
-    """Fan-outs over files of tasks that do not run before them."""
+    """A problem for each fan-out over the files of a task that does not run before it."""
     for index, task in enumerate(manifest.flow.tasks):
         if isinstance(task.foreach, ForeachFile) and task.foreach.files and task.id in manifest.dependencies:
             other = task.foreach.files.task
             if other not in tasks_before(task.id, manifest.dependencies):
                 path = ("tasks", index, "foreach", "files", "task")
-                yield manifest.problem(path, f"{other!r} is no task that runs before this one")
+                yield manifest.problem(path, f"{other!r} is not a task that runs before this one")
 
 
 def _is_task_form(data: dict[str, Any]) -> bool:
@@ -108,7 +106,7 @@ def _is_task_form(data: dict[str, Any]) -> bool:
 
 
 def _as_flow(data: dict[str, Any]) -> dict[str, Any]:
-    """The flow that the task form stands for; `id` names both, `description` and `timeout` are the task's."""
+    """The flow that the task form is short for; `id` names both, `description` and `timeout` are the task's."""
     flow_names, _ = names_in_task_form()
     flow = {name: value for name, value in data.items() if name in flow_names or name == "id"}
     task = {name: value for name, value in data.items() if name not in flow_names}
@@ -116,7 +114,7 @@ def _as_flow(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def names_in_task_form() -> tuple[set[str], set[str]]:
-    """Which properties of the task form are the flow's, and which the task's."""
+    """The properties of the task form: those of the flow, and those of the task."""
     task_names = {field.alias for field in Task.model_fields.values() if field.alias}
     flow_names = {field.alias for field in Flow.model_fields.values() if field.alias}
     return flow_names - task_names - {"tasks"}, task_names

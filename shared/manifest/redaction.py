@@ -1,4 +1,4 @@
-"""The manifest as it is kept in the results: literal credentials are cut out of its text. Pure."""
+"""The manifest as it is kept in the results: without the credentials that are written in its text."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _AROUND = re.compile(r"""(?P<quote>["']?)(?P<value>\{\{.*\}\})(?P=quote)\s*,?\s*
 
 
 def redacted(text: str) -> str:
-    """The text without the values of credentials, unless they are a `secret()`.
+    """The text without the values of credentials, except those that are a `secret()`.
 
-    What cannot be parsed is gone through line by line: whatever follows the name of a credential is replaced.
+    A text that cannot be parsed is searched line by line: everything after the name of a credential is replaced.
     """
     try:
         spans = sorted(set(_spans(compose(text))), reverse=True)

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from datetime import timedelta
 from enum import StrEnum
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from shared.manifest.container_options import check_container_run_options
 from shared.manifest.task_runner import TaskRunner
-from shared.manifest.task_types import DEFAULT_TYPE, SHELL, Language, all_types, instead_of, known_types, language_of
-from shared.manifest.types import Duration, KestraRetry, KestraScript, Properties, Text
+from shared.manifest.task_types import DEFAULT_TYPE, SHELL, Language, all_types, instead_of, language_of, types_pattern
+from shared.manifest.types import Duration, NoEffect, Properties, Text, Unsupported
 
 MAX_ITEMS = 10_000
 
 
 class IfExists(StrEnum):
-    """What happens when a namespace file has the name of one that is there already."""
+    """What happens when a namespace file has the name of a file that exists already."""
 
     OVERWRITE = "OVERWRITE"
     FAIL = "FAIL"
@@ -29,17 +29,18 @@ class NamespaceFiles(Properties):
     """Files of namespaces, put into the working directory before `inputFiles`."""
 
     enabled: bool = True
-    """Whether they are put there at all."""
+    """Whether the task gets namespace files."""
     namespaces: Annotated[tuple[Text, ...], Field(min_length=1)] = ("{{ flow.namespace }}",)
-    """Whose files; of two with the same name, `ifExists` decides about the one of the later namespace."""
+    """The namespaces whose files the task gets. If two have a file of the same name, `ifExists` decides about that of
+    the later namespace."""
     include: Annotated[tuple[Text, ...], Field(examples=[["*.py", "data/**"]])] = ()
-    """Globs of what is taken; without any, everything. A bare name matches at any depth."""
+    """Globs of the files to take; without any, all files. A bare name matches at any depth."""
     exclude: tuple[Text, ...] = ()
-    """Globs of what is left out of it."""
+    """Globs of the files to leave out."""
     if_exists: IfExists = IfExists.OVERWRITE
-    """What happens when a file of this name is there already."""
+    """What happens when a file of the same name exists already."""
     folder_per_namespace: bool = False
-    """Put each namespace's files into a folder of its name."""
+    """Put each namespace's files into a folder with the namespace's name."""
 
 
 class RunAs(StrEnum):
@@ -49,23 +50,36 @@ class RunAs(StrEnum):
     USER = "user"
 
 
-class Retry(KestraRetry):
+_AT_ONCE = NoEffect("Azure Batch runs a failed task again at once")
+
+
+class Retry(Properties):
     """What happens when the commands fail: Azure Batch runs them again, at once."""
 
     max_attempts: Annotated[int, Field(ge=1, le=100)] | None = None
-    """How often the task is started at most, the first time included."""
+    """How often the task is started at most, including the first time."""
     max_attempt: Annotated[int, Field(ge=1, le=100)] | None = None
     """The old name of `maxAttempts`."""
+    type: Literal["constant", "exponential", "random"] = "constant"
+    """How the interval grows; without effect, as there is no interval."""
+    interval: Annotated[Duration | None, _AT_ONCE] = None
+    min_interval: Annotated[Duration | None, _AT_ONCE] = None
+    max_interval: Annotated[Duration | None, _AT_ONCE] = None
+    delay_factor: Annotated[float | None, _AT_ONCE] = None
+    max_duration: Annotated[Duration | None, NoEffect("only `maxAttempts` limits how often a task is run")] = None
+    warning_on_retry: Annotated[bool, NoEffect("the record says how often a task was run again")] = False
+    behavior: Literal["RETRY_FAILED_TASK"] = "RETRY_FAILED_TASK"
+    """What is run again: the task."""
 
     @model_validator(mode="after")
     def _attempts_are_counted(self) -> Self:
         if self.max_attempts is None and self.max_attempt is None:
-            raise ValueError("a retry needs `maxAttempts`: Azure Batch counts attempts, it knows no other limit")
+            raise ValueError("a retry needs `maxAttempts`: Azure Batch has no other limit for retries")
         return self
 
     @property
     def retries(self) -> int:
-        """How often the task is started again at most."""
+        """How often the task is started again at most, after the first time."""
         return (self.max_attempts or self.max_attempt or 1) - 1
 
 
@@ -75,7 +89,7 @@ class FilesOfTask(Properties):
     task: str
     """The id of the task."""
     glob: Text
-    """Which of its files, by name relative to its working directory."""
+    """A glob of the files' names, relative to the task's working directory."""
 
 
 class ForeachFile(Properties):
@@ -136,7 +150,9 @@ def _task_type(value: str) -> str:
     if language_of(value) is None:
         if instead := instead_of(value):
             raise ValueError(f"the task type {value!r} is not supported here: {instead}")
-        raise ValueError(f"unknown task type {value!r}; there is {known_types()}, and the groups {GROUP_TYPES}")
+        raise ValueError(
+            f"{value!r} is not a known task type; expected {types_pattern()}, or for a group {GROUP_TYPES}"
+        )
     return value
 
 
@@ -145,42 +161,69 @@ def _interpreter_of_type(validated: dict[str, Any]) -> tuple[str, ...]:
     return language.interpreter if language else SHELL
 
 
-class Task(KestraScript):
+ON_POOL = NoEffect("tasks run on the pool that `taskRunner.poolId` names")
+
+
+class TaskProperties(Properties):
+    """The properties that tasks and groups of tasks have in common."""
+
+    description: str | None = None
+    """For readers."""
+    version: Annotated[str | None, NoEffect("there is only one version of every task type")] = None
+    log_level: Annotated[str | None, NoEffect("everything that a task prints is kept")] = None
+    log_to_file: Annotated[bool, NoEffect("everything that a task prints is kept, as a file")] = False
+    allow_warning: Annotated[bool, NoEffect("a task that ends as WARNING stays so, and the tasks after it run")] = False
+    worker_group: Annotated[Any, ON_POOL] = None
+    worker_selector: Annotated[Any, ON_POOL] = None
+    assets: Annotated[Any, NoEffect("there is no catalogue of assets")] = None
+    task_cache: Annotated[Any, NoEffect("a task always runs")] = None
+    run_if: Annotated[
+        None,
+        Unsupported("use `disabled`, or test the condition in the commands: `[ … ] || exit 0` as their first line"),
+    ] = None
+    plugin_defaults_ref: Annotated[None, Unsupported("`pluginDefaults` apply by type")] = None
+
+
+_FOR_DEPENDENCIES = NoEffect("only `dependencies` would use it")
+
+
+class Task(TaskProperties):
     """One container: its image, its commands, the files it gets and the files it makes."""
 
     model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["commands"]}, {"required": ["script"]}]})
 
     id: TaskId
-    """Its name: in `dependsOn`, in expressions, and of its folders in the results."""
+    """Its name: in `dependsOn`, in expressions, and in the results, where its folders have this name."""
     type: Annotated[str, AfterValidator(_task_type), Field(json_schema_extra={"enum": all_types()})] = DEFAULT_TYPE
     """Kestra's type, which decides the image, the interpreter and how a `script` is run."""
     disabled: bool = False
-    """Leave the task out; who waits for it waits for what it would have waited for."""
+    """Leave the task out. Tasks that depend on it wait for the tasks that it depends on instead."""
     depends_on: Annotated[tuple[str, ...] | None, Field(examples=[["extract", "prepare"]])] = None
     """The ids of the tasks it waits for; `[]` for none. Without it, a task waits for the one before it."""
     allow_failure: bool = False
-    """Go on when the task fails: it ends as WARNING, and what waits for it runs."""
+    """Continue when the task fails: it ends as WARNING, and the tasks that wait for it run."""
     foreach: Annotated[
         Foreach | None,
         Field(examples=[["a", "b"], 10, "{{ outputs.list.vars.names }}", {"namespaceFiles": "data/*.csv"}]),
     ] = None
-    """Run the task once for each item, side by side: the items of a list, of an expression that is a list in JSON, the
-    files whose names match a glob (`namespaceFiles`, or `files` of an earlier task); or so many times. At most 10,000.
-    `{{ item }}` is the item's value, `{{ taskrun.iteration }}` its index from 0, ITEM_INDEX in the commands. Files and
-    logs lie in folders named after the index. For a later task `{{ outputs.<task> }}` is a folder with all files, and
-    `{{ outputs.<task>[0].vars.x }}` what an item printed."""
+    """Run the task once for each item, side by side. The items are those of a list, or of an expression that renders to
+    a JSON list; the names of files that match a glob (`namespaceFiles`, or `files` of an earlier task); or the numbers
+    from 0 below a count. At most 10,000. `{{ item }}` is the item's value, `{{ taskrun.iteration }}` its index from 0,
+    ITEM_INDEX in the commands. Files and logs are in folders named after the index. In a later task,
+    `{{ outputs.<task> }}` is a folder with all files, and `{{ outputs.<task>[0].vars.x }}` a value that an item
+    printed."""
     container_image: Annotated[Text | None, Field(examples=["python:3.13-slim"])] = None
-    """The image that the container is made of; without it, that of the type."""
+    """The image of the container; without it, the image of the type."""
     commands: Annotated[
         Annotated[tuple[Text, ...], Field(min_length=1)] | None, Field(examples=[["python {{ workingDir }}/main.py"]])
     ] = None
-    """What is run: these lines, by the interpreter."""
+    """The lines that the interpreter runs."""
     script: Text | None = None
-    """What is run: this program, in the language of the type. Instead of `commands`."""
+    """The program to run, in the language of the type; instead of `commands`."""
     before_commands: Annotated[tuple[Text, ...], Field(examples=[["pip install pandas"]])] = ()
-    """What is run before it, in the same shell: to install packages, for example."""
+    """Lines that run first, in the same shell; for example, to install packages."""
     interpreter: Annotated[tuple[Text, ...], Field(min_length=1)] = Field(default_factory=_interpreter_of_type)
-    """The program that gets the commands as its last argument; without it, that of the type."""
+    """The program that gets the commands as its last argument; without it, the interpreter of the type."""
     env: Annotated[dict[str, Text], Field(examples=[{"TOKEN": "{{ secret('TOKEN') }}"}])] = Field(default_factory=dict)
     """Environment variables of the commands."""
     input_files: Annotated[
@@ -194,20 +237,20 @@ class Task(KestraScript):
             ]
         ),
     ] = Field(default_factory=dict)
-    """Files in the working directory before the commands start: by relative path, their text, or the address of a file:
-    `nsfile:///<path>` of the flow's namespace, `nsfile://<namespace>/<path>`, `blob://<container>/<path>` of a
-    container that the app allows, `https://…`, or a file of an earlier task. The map may be a text that renders to one
-    in JSON."""
+    """Files that are in the working directory before the commands start: by relative path, the text of a file, or its
+    address: `nsfile:///<path>` of the flow's namespace, `nsfile://<namespace>/<path>`, `blob://<container>/<path>` of a
+    container that the app allows, `https://…`, or a file of an earlier task. The map may also be a text that renders to
+    a map in JSON."""
     namespace_files: NamespaceFiles = NamespaceFiles(enabled=False)
-    """Files of namespaces in the working directory; `inputFiles` of the same name win."""
+    """Files of namespaces for the working directory; `inputFiles` of the same name win."""
     output_files: Annotated[tuple[Text, ...], Field(examples=[["result.json", "plots/**/*.png"]])] = ()
-    """What is brought back, also if the task fails: globs, relative to the working directory (`**` crosses folders)."""
+    """The files to keep, also if the task fails: globs, relative to the working directory (`**` crosses folders)."""
     output_directory: bool = False
-    """Bring back everything that the commands put into `{{ outputDir }}`."""
+    """Keep everything that the commands write to the folder `{{ outputDir }}`."""
     fail_fast: bool = True
     """Stop at the first command that fails, as `set -e` does."""
     timeout: Annotated[Duration | None, Field(examples=["PT30M"])] = None
-    """How long the commands may run, from the task's start; without it, `taskRunner.waitUntilCompletion`."""
+    """How long the commands may run, from the task's start; without it, `taskRunner.waitUntilCompletion` counts."""
     retry: Annotated[Retry | None, Field(examples=[{"maxAttempts": 3}])] = None
     """Run the commands again when they fail."""
     run_as: RunAs = RunAs.ROOT
@@ -218,9 +261,18 @@ class Task(KestraScript):
         Annotated[str, AfterValidator(check_container_run_options)] | None,
         Field(examples=["--memory=4g --shm-size=1g"]),
     ] = None
-    """Options of `docker create` that limit or extend what the container gets of its node; without expressions."""
+    """Options of `docker create` for the container's share of its node's resources; expressions are not rendered."""
     task_runner: TaskRunner = TaskRunner()
     """Which account, pool and storage the task uses."""
+    target_os: Annotated[Literal["AUTO", "LINUX"], Field(alias="targetOS")] = "AUTO"
+    """The system of the containers, which is always Linux."""
+    warning_on_std_err: Annotated[bool, NoEffect("what is printed on stderr does not change a task's state")] = False
+    python_version: Annotated[Text | None, NoEffect("the image decides the version of Python")] = None
+    package_manager: Annotated[str | None, _FOR_DEPENDENCIES] = None
+    dependency_cache_enabled: Annotated[bool | None, _FOR_DEPENDENCIES] = None
+    dependencies: Annotated[None, Unsupported("install them in `beforeCommands`: `pip install …`")] = None
+    docker: Annotated[None, Unsupported("name the image in `containerImage`")] = None
+    runner: Annotated[None, Unsupported("tasks run on Azure Batch; leave it out, or use `taskRunner`")] = None
 
     @model_validator(mode="after")
     def _commands_or_script(self) -> Self:
@@ -230,7 +282,7 @@ class Task(KestraScript):
 
     @property
     def language(self) -> Language:
-        """What the task's type brings along."""
+        """The language of the task's type, with its defaults."""
         language = language_of(self.type)
         assert language is not None  # noqa: S101 - the type was validated
         return language

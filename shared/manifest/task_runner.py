@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from shared.manifest.types import Credential, Duration, KestraRunner, Properties, Text
+from shared.manifest.types import Credential, Duration, NoEffect, Properties, Text, Unsupported
 
 RUNNER_TYPE = "io.kestra.plugin.ee.azure.runner.Batch"
 _OLD_TYPES = (
@@ -18,20 +18,20 @@ _OLD_TYPES = (
 
 
 def canonical_runner_type(value: str) -> str:
-    """The task runner's type for one of the names that it has had in Kestra; any other value as it is."""
+    """The task runner's type for any of the names that it has had in Kestra; other values stay as they are."""
     return RUNNER_TYPE if value in _OLD_TYPES else value
 
 
 def _runner_type(value: str) -> str:
     if canonical_runner_type(value) != RUNNER_TYPE:
         raise ValueError(
-            f"tasks run on Azure Batch, not by {value!r}: leave `taskRunner` out, or give it the type {RUNNER_TYPE}"
+            f"tasks run on Azure Batch, not on {value!r}: leave `taskRunner` out, or set its type to {RUNNER_TYPE}"
         )
     return RUNNER_TYPE
 
 
 class BlobStorage(Properties):
-    """Where files pass between the app and the nodes."""
+    """The storage through which files pass between the app and the nodes."""
 
     container_name: Text | None = None
     """The container; without it, the app's staging container."""
@@ -58,20 +58,20 @@ class Registry(Properties):
     registry_server: Annotated[Text | None, Field(examples=["myregistry.azurecr.io"])] = None
     """The registry's host; without it, Docker Hub."""
     user_name: Text | None = None
-    """The user, where no identity is used."""
+    """The user, if no identity is used."""
     password: Credential | None = None
     """The password, as a `secret()`."""
     identity_reference: IdentityReference | None = None
-    """The pool's identity that may pull the image."""
+    """The identity of the pool that may pull the image."""
 
 
-class TaskRunner(KestraRunner):
+class TaskRunner(Properties):
     """The Azure Batch account, the pool and the storage that a task uses."""
 
     type: Annotated[
         str, AfterValidator(_runner_type), Field(json_schema_extra={"enum": [RUNNER_TYPE, *_OLD_TYPES]})
     ] = RUNNER_TYPE
-    """Kestra's type, also by one of its old names."""
+    """Kestra's type; one of its old names is allowed too."""
     account: Text | None = None
     """The Batch account: the app's own, or left out."""
     access_key: Credential | None = None
@@ -81,12 +81,19 @@ class TaskRunner(KestraRunner):
     pool_id: Annotated[Text | None, Field(examples=["{{ vars.poolId }}"])] = None
     """The pool, which must exist; without it, the app setting BATCH_POOL_ID."""
     blob_storage: BlobStorage = BlobStorage()
-    """Where files pass between the app and the nodes."""
+    """The storage through which files pass between the app and the nodes."""
     registry: Registry | None = None
     """The private registry that the image comes from."""
     wait_until_completion: Duration = timedelta(hours=1)
     """How long the commands may run, from the task's start; the task's `timeout` wins."""
     delete: bool = True
-    """Remove the run's jobs from Batch once it is recorded."""
+    """Delete the run's jobs from Batch once the run is recorded."""
     sync_working_directory: bool = False
-    """Bring the whole working directory back, not only what `outputFiles` names."""
+    """Keep the whole working directory, not only the files that `outputFiles` names."""
+    version: Annotated[str | None, NoEffect("there is only one version of the task runner")] = None
+    completion_check_interval: Annotated[
+        Duration | None, NoEffect("the app setting POLL_SCHEDULE decides how often runs are checked")
+    ] = None
+    stream_logs: Annotated[bool, NoEffect("logs are stored once the task has ended")] = False
+    resume: Annotated[bool, NoEffect("a run is always resumed, never started twice")] = True
+    plugin_defaults_ref: Annotated[None, Unsupported("`pluginDefaults` apply by type")] = None

@@ -1,4 +1,4 @@
-"""Kestra's script task types: the image, the interpreter and the environment of each, and how a Script of it is run.
+"""Kestra's script task types with their image, interpreter and environment; and advice for Kestra's other types.
 
 As in Kestra's own plugins (https://kestra.io/plugins): a `Commands` task hands its commands to the interpreter; the
 text of a `Script` task becomes a file that a command runs, except in the shell, which gets the text itself.
@@ -10,19 +10,19 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-PREFIX = "io.kestra.plugin.scripts"
-FORMS = ("Commands", "Script")
-_TYPE = re.compile(rf"{re.escape(PREFIX)}\.(?P<language>\w+)\.(?:{'|'.join(FORMS)})")
+SCRIPTS = "io.kestra.plugin.scripts"
+_FORMS = ("Commands", "Script")
+_TYPE = re.compile(rf"{re.escape(SCRIPTS)}\.(?P<language>\w+)\.(?:{'|'.join(_FORMS)})")
 SHELL = ("/bin/sh", "-c")
 _POWERSHELL = ("pwsh", "-NoProfile", "-NonInteractive")
 
 
 @dataclass(frozen=True)
 class Language:
-    """What the task types of one language bring along where the manifest does not say.
+    """The defaults of the task types of one language.
 
-    `script_runner` is the command that runs the file of a Script, whose name follows it; `fail_fast` is the command
-    that makes the interpreter stop at the first command that fails.
+    `script_runner` is the command that runs the file of a Script, followed by the file's name; `fail_fast` is the
+    command that makes the interpreter stop at the first command that fails.
     """
 
     image: str
@@ -63,7 +63,7 @@ LANGUAGES = {
         interpreter=(*_POWERSHELL, "-Command"),
         fail_fast="$ErrorActionPreference = 'Stop'",
     ),
-    # Kestra's newest default is python:3.13-slim, into which Kestra puts its own package; this image brings it along.
+    # Kestra's newest default is python:3.13-slim, into which Kestra puts its own package; this image has it.
     "python": Language(
         "ghcr.io/kestra-io/kestrapy:latest",
         "python",
@@ -75,28 +75,28 @@ LANGUAGES = {
     "shell": Language("ubuntu"),
 }
 
-DEFAULT_TYPE = f"{PREFIX}.shell.Commands"
+DEFAULT_TYPE = f"{SCRIPTS}.shell.Commands"
 
 
 def all_types() -> list[str]:
-    """All task types."""
-    return [f"{PREFIX}.{language}.{form}" for language in LANGUAGES for form in FORMS]
+    """All task types that can be run."""
+    return [f"{SCRIPTS}.{language}.{form}" for language in LANGUAGES for form in _FORMS]
 
 
-def known_types() -> str:
-    """All task types, in a line."""
-    return f"{PREFIX}.<{'|'.join(LANGUAGES)}>.<{'|'.join(FORMS)}>"
+def types_pattern() -> str:
+    """All task types that can be run, as one short text for messages."""
+    return f"{SCRIPTS}.<{'|'.join(LANGUAGES)}>.<{'|'.join(_FORMS)}>"
 
 
 def language_of(task_type: str) -> Language | None:
-    """What a task type brings along; None if it is none of ours."""
+    """The language of a task type; None if the type cannot be run."""
     match = _TYPE.fullmatch(task_type)
     return LANGUAGES.get(match["language"]) if match else None
 
 
 _CORE = "io.kestra.plugin.core."
 _FOR_EACH = f"use `{_CORE}flow.ForEach`, or give the task a `foreach`"
-_IN_COMMANDS = "test for it in the commands, or choose by `{{ condition ? a : b }}`"
+_IN_COMMANDS = "test the condition in the commands, or choose by `{{ condition ? a : b }}`"
 _PRINT = """print it, with `echo '::{"outputs": {"name": "value"}}::'` as a command"""
 _FETCH = "fetch it in the commands, or name its https:// address in `inputFiles`"
 _OUTSIDE = "let the commands of a script task do it"
@@ -113,15 +113,15 @@ _INSTEAD: Mapping[str, str] = {
     "flow.ForEachItem": _FOR_EACH,
     "flow.LoopUntil": "loop in the commands",
     "flow.WaitFor": "loop in the commands",
-    "flow.Pause": "a run does not pause; `sleep` in the commands, or drop the rest as a manifest of its own",
-    "flow.Sleep": "`sleep` in the commands",
-    "flow.Subflow": "drop the other flow as a manifest of its own",
+    "flow.Pause": "a run does not pause; use `sleep` in the commands, or drop the later tasks as their own manifest",
+    "flow.Sleep": "use `sleep` in the commands",
+    "flow.Subflow": "drop the other flow as its own manifest",
     "log.Log": "use a shell task, with `echo` as a command",
     "debug.Return": _PRINT,
     "debug.Echo": _PRINT,
     "output.OutputValues": _PRINT,
-    "execution.Fail": "`exit 1` in the commands",
-    "execution.Assert": "test for it in the commands, with `exit 1` where it does not hold",
+    "execution.Fail": "use `exit 1` in the commands",
+    "execution.Assert": "test the condition in the commands, with `exit 1` if it is false",
     "execution.Labels": "the labels are those of the flow",
     "storage.LocalFiles": "name the files in `inputFiles` and `outputFiles`",
     "storage.PurgeCurrentExecutionFiles": "leave it out; staging is emptied when the run is recorded",
@@ -138,19 +138,19 @@ _OLD = {
 }
 
 _OLD_SCRIPTS = {
-    f"io.kestra.core.tasks.scripts.{old}": f"this is the old name of `io.kestra.plugin.scripts.{new}.Commands`"
+    f"io.kestra.core.tasks.scripts.{old}": f"this is the old name of `{SCRIPTS}.{new}.Commands`"
     for old, new in {"Bash": "shell", "Python": "python", "Node": "node"}.items()
 }
 
 
 def instead_of(task_type: str) -> str | None:
-    """What to do instead of a task of one of Kestra's types; None if it looks like no type of Kestra's."""
+    """What to do instead of using one of Kestra's other types; None if there is no advice for this type."""
     if task_type in _OLD_SCRIPTS:
         return _OLD_SCRIPTS[task_type]
     for old, new in _OLD.items():
         if task_type.startswith(old):
             new_type = new + task_type.removeprefix(old)
             return _INSTEAD.get(new_type.removeprefix(_CORE), f"this is the old name of `{new_type}`")
-    if task_type.startswith("io.kestra.plugin.scripts."):
+    if task_type.startswith(f"{SCRIPTS}."):
         return None
     return _INSTEAD.get(task_type.removeprefix(_CORE), _OUTSIDE) if task_type.startswith("io.kestra.") else None

@@ -10,7 +10,8 @@ from shared.errors import ManifestError, Problem, did_you_mean
 from shared.manifest.order import tasks_before
 from shared.manifest.read import Manifest, Task
 from shared.manifest.task import ForeachFile
-from shared.plan._rendering import PropertyPath, names_used, placed_texts, texts_rendered
+from shared.manifest.types import PropertyPath, placed_texts
+from shared.plan._rendering import names_used, texts_rendered
 from shared.plan._rounds import GraphTask
 
 _READS = re.compile(r"\bread\s*\(")

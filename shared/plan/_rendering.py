@@ -10,20 +10,15 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from shared.documents.names import is_inside, is_safe
 from shared.errors import Problem
 from shared.expressions.render import references, render
 from shared.expressions.values import Budget, ExpressionError
 from shared.manifest.read import Manifest
+from shared.manifest.types import PropertyPath, placed_texts
 from shared.plan.lookups import NotKnownYet
-
-if TYPE_CHECKING:
-    from pydantic import BaseModel
-
-PropertyPath = tuple[str | int, ...]
-
 
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _NOT_KNOWN_YET = "not-known-yet"
@@ -54,7 +49,7 @@ def texts_rendered(text: str, values: Mapping[str, Any]) -> Iterator[str]:
     if _RENDERS.search(text):
         for name in ("vars", "inputs"):
             for path in names_used(text, name):
-                yield from (each for _, each in _texts(_value_at(values[name], path), ()))
+                yield from (each for _, each in placed_texts(_value_at(values[name], path)))
 
 
 def _value_at(value: Any, path: tuple[str, ...]) -> Any:  # noqa: ANN401 - values of any type
@@ -196,21 +191,3 @@ class Rendering:
         if not is_safe(name):
             self.fail(path, f"{name!r} is not a relative path inside the working directory")
         return name
-
-
-def placed_texts(properties: BaseModel) -> Iterator[tuple[PropertyPath, str]]:
-    """Every text in a thing of the manifest and its path in it, the names of maps included."""
-    yield from _texts(properties.model_dump(by_alias=True), ())
-
-
-def _texts(value: object, path: PropertyPath) -> Iterator[tuple[PropertyPath, str]]:
-    match value:
-        case str():
-            yield path, value
-        case dict():
-            for name, item in value.items():
-                yield (*path, name), name
-                yield from _texts(item, (*path, name))
-        case list() | tuple():
-            for index, item in enumerate(value):
-                yield from _texts(item, (*path, index))

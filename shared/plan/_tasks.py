@@ -21,7 +21,7 @@ from shared.plan.lookups import (
 )
 from shared.plan.round_plan import Image, PlannedTask, SubmittedTask
 from shared.script.build import Commands
-from shared.settings import Settings
+from shared.settings import Settings, connection_parts
 
 LONGEST_COMMANDS = 120 * 1024  # of the 128 KiB that Linux takes as one argument
 
@@ -79,10 +79,9 @@ def check_accounts(task: Task, rendering: Rendering, settings: Settings) -> None
             rendering.fail(("taskRunner", *path), f"runs use the app's own account, {own}; name it, or leave it out")
     where = ("taskRunner", "blobStorage", "connectionString")
     connection_string = rendering.optional(where, storage.connection_string)
-    if connection_string is not None and f"AccountName={settings.storage.account_name}" not in connection_string.split(
-        ";"
-    ):
-        rendering.fail(where, f"runs use the app's own storage account, {settings.storage.account_name}; leave it out")
+    account = settings.storage.account_name
+    if connection_string is not None and connection_parts(connection_string).get("AccountName") != account:
+        rendering.fail(where, f"runs use the app's own storage account, {account}; leave it out")
 
 
 def image(task: Task, rendering: Rendering) -> Image:

@@ -1,9 +1,10 @@
-"""The shell script that a task runs: working directory, environment, time limit, commands.
+"""Builds the shell script that a task runs: it sets up the working directory and runs the commands in a time limit.
 
-It is plain POSIX shell, because the image may bring nothing more. It is staged as a file, so that neither commands nor
-environment are part of the Batch task: whoever may read the Batch account would see them there.
+The script is plain POSIX shell, as an image may have no other. Its fixed text is in `functions.sh` and `main.sh`. It is
+staged as a file, so that commands and environment are not part of the Batch task, where everyone who can read the Batch
+account would see them.
 
-The script tells what it did itself, apart from the commands, by exit code and one line on stderr (`read_marker`).
+Where the script itself ends a task, it says so with an exit code and with one line on stderr (`read_marker`).
 """
 
 from __future__ import annotations
@@ -11,10 +12,12 @@ from __future__ import annotations
 import math
 import re
 import shlex
+import string
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
+from pathlib import Path
 
 from shared.documents.names import OUTPUT_DIRECTORY, UPSTREAM, Paths
 from shared.documents.states import FailureCode
@@ -26,8 +29,18 @@ GRACE_SECONDS = 10
 MARKER = "azure-batch-task-runner"
 
 
+class _Template(string.Template):
+    """Shell text with placeholders such as `@seconds`, which a shell reads as words; `@@` is one `@`."""
+
+    delimiter = "@"
+
+
+_PARTS = (Path(__file__).with_name(name).read_text("utf-8") for name in ("functions.sh", "main.sh"))
+_SCRIPT = _Template("\n".join(_PARTS))
+
+
 class Marker(StrEnum):
-    """What the script itself has to say about the end of a task."""
+    """Why the script itself ended a task; the failure code in the record."""
 
     TIME_LIMIT = FailureCode.TIME_LIMIT_EXCEEDED
     WORKING_DIRECTORY = FailureCode.WORKING_DIRECTORY_NOT_WRITABLE
@@ -37,7 +50,7 @@ class Marker(StrEnum):
 
 @dataclass(frozen=True)
 class Link:
-    """A file that the script links as `name` into the working directory: the first of `sources` that is there.
+    """A file that the script links into the working directory as `name`: the first of `sources` that exists.
 
     Sources are relative to the task's directory on the node.
     """
@@ -48,9 +61,10 @@ class Link:
 
 @dataclass(frozen=True)
 class Gathering:
-    """Files of the items of an earlier fan-out, which the script puts into `<folder>/<item>/`.
+    """Files of the items of an earlier fan-out, which the script copies into `<folder>/<item>/`.
 
-    They lie in `<source><item>/<pattern>/`; there either in the folder `inside`, or they belong into `below`.
+    They are in `<source><item>/<pattern>/`. If this has the folder `inside`, its content is copied; otherwise all of it
+    is copied, into the subfolder `below`.
     """
 
     folder: str
@@ -63,7 +77,10 @@ class Gathering:
 
 @dataclass(frozen=True)
 class Commands:
-    """What to run: `interpreter` gets `text` as its last argument. Before, files are put into the working directory."""
+    """What the script runs: `interpreter`, with `text` as its last argument, in the working directory.
+
+    `links`, `gatherings` and `files` (texts by relative path) are the files that the script puts there.
+    """
 
     interpreter: tuple[str, ...]
     text: str
@@ -76,17 +93,17 @@ class Commands:
 
 
 def build(paths: Paths, commands: Commands | Mapping[int, Commands]) -> str:
-    """The text of the script. Exits with the commands' own code, or 124 (time limit), or 125 (nothing could be run).
+    """The text of the script. It exits with the commands' exit code, or 124 (time limit), or 125 (set-up failed).
 
-    The script of a fan-out (`paths` of any of its items) takes the item's index as its argument; where the items'
-    commands differ, `commands` holds them by index.
+    The script of a fan-out (`paths` of any of its items) takes the item's index as its argument. If the commands of the
+    items differ, `commands` holds them by index.
     """
     if isinstance(commands, Commands):
         variants, time_limit = _functions(commands), commands.time_limit
     else:
         cases = "\n".join(f"{index})\n{_functions(each)}\n;;" for index, each in commands.items())
         variants, time_limit = f"case $item in\n{cases}\nesac", next(iter(commands.values())).time_limit
-    return _SCRIPT.format(
+    return _SCRIPT.substitute(
         task=paths.task,
         run=paths.run_id,
         marker=MARKER,
@@ -94,7 +111,7 @@ def build(paths: Paths, commands: Commands | Mapping[int, Commands]) -> str:
         time_limit_exit_code=TIME_LIMIT_EXIT_CODE,
         inputs=shlex.quote(paths.inputs.rstrip("/")),
         link=shlex.quote(Paths(paths.run_id, paths.task).link) + ("" if paths.item is None else '"-$item"'),
-        item_index="" if paths.item is None else " ITEM_INDEX=$item",
+        item_index="" if paths.item is None else ' ITEM_INDEX="$item"',
         variants=variants,
         seconds=math.ceil(time_limit.total_seconds()),
         grace=GRACE_SECONDS,
@@ -106,7 +123,7 @@ def build(paths: Paths, commands: Commands | Mapping[int, Commands]) -> str:
 
 
 def _functions(commands: Commands) -> str:
-    """What differs between the items of a fan-out, as two functions of the script."""
+    """The shell functions `prepare` and `run`: the part of the script that can differ between items of a fan-out."""
     prepare = [
         *([f"rm -rf {UPSTREAM}"] if commands.links or commands.gatherings else []),
         *(_gather(gathering) for gathering in commands.gatherings),
@@ -129,7 +146,7 @@ def _gather(gathering: Gathering) -> str:
 
 @dataclass(frozen=True)
 class ScriptReport:
-    """What the script said about the end of a task."""
+    """Why the script itself ended a task, as it wrote it to stderr."""
 
     marker: Marker
     message: str
@@ -139,99 +156,6 @@ _MARKER_LINE = re.compile(rf"^{MARKER}: (\w+): (.*)$")
 
 
 def read_marker(stderr: Iterable[str]) -> ScriptReport | None:
-    """What the script reported, for a task that ended with one of its exit codes; the last report counts."""
+    """The last report in the stderr of a task that ended with one of SCRIPT_EXIT_CODES; None without any."""
     found = [match for line in stderr if (match := _MARKER_LINE.match(line)) and match[1] in set(Marker)]
     return ScriptReport(Marker(found[-1][1]), found[-1][2]) if found else None
-
-
-# `kill 0` reaches every process of the task: the shell that interprets the commands does not pass signals on. A signal
-# from outside reaches the script alone, which passes it on. Watchdog and wait loop are written so that no signal ends
-# the script before the commands have ended: Batch uploads the outputs of a task that ends by itself, but of one that it
-# kills at maxWallClockTime this is not documented.
-_SCRIPT = """\
-# Runs the commands of the task {task} of the run {run}.
-report() {{ echo "{marker}: $1: $2" >&2; }}
-unwritable() {{
-  report {working_directory} "$1 cannot be written by the user of this image, $(id -un 2>/dev/null)"
-  exit {set_up_exit_code}
-}}
-
-# bring NAME SOURCE...: link the first source that is there as NAME
-bring() {{
-  name=$1
-  shift
-  for source; do
-    if [ -e "$task_dir/$source" ]; then
-      case $name in */*) mkdir -p "${{name%/*}}" ;; esac
-      ln -sf "$task_dir/$source" "$name"
-      return
-    fi
-  done
-  report {missing_input} "$name was not made by the earlier task"
-  exit {set_up_exit_code}
-}}
-
-# gather FOLDER SOURCE PATTERN INSIDE BELOW ITEM...: put the files of each item that made some into FOLDER/ITEM
-gather() {{
-  folder=$1 source=$2 pattern=$3 inside=$4 below=$5
-  shift 5
-  mkdir -p "$folder"
-  for each; do
-    from=$task_dir/$source$each/$pattern to=$folder/$each/$below
-    [ -d "$from" ] || continue
-    if [ -d "$from/$inside" ]; then from=$from/$inside to=$folder/$each/; fi
-    mkdir -p "$to" || unwritable "$to"
-    cp -Rl "$from/." "$to" 2>/dev/null || cp -R "$from/." "$to" || unwritable "$to"
-  done
-}}
-
-# put NAME CONTENT: write a file
-put() {{
-  case $1 in */*) mkdir -p "${{1%/*}}" ;; esac
-  printf %s "$2" >"$1" || unwritable "$1"
-}}
-
-item=$1
-link={link}
-task_dir=$PWD
-files="$PWD"/{inputs}
-expired="$PWD/${{0%/*}}/expired"
-{variants}
-{{ mkdir -p "$files" && rm -f "$expired"; }} || unwritable "$files"
-if ! {{ rm -f "$link" && ln -s "$files" "$link" && cd "$link"; }}; then
-  report {tmp} "/tmp cannot be written in this image, or it has no ln; the working directory is linked there"
-  exit {set_up_exit_code}
-fi
-trap 'rm -f "$link"' EXIT
-prepare
-
-# What the task's environment says is for its commands alone: the rest of this script must not depend on it.
-(
-  export WORKING_DIR="$link" HOME="$link"{item_index}
-  run
-) &
-commands=$!
-trap '[ -e "$expired" ] || kill -TERM "$commands" 2>/dev/null' TERM INT
-(
-  trap 'kill "$!" 2>/dev/null' TERM
-  sleep {seconds} & wait "$!" || exit 0
-  : >"$expired"
-  kill -TERM 0
-  sleep {grace} & wait "$!"
-  kill -KILL "$commands"
-) >/dev/null 2>&1 </dev/null &
-watchdog=$!
-
-while :; do
-  wait "$commands"
-  code=$?
-  kill -0 "$commands" 2>/dev/null || break
-done
-kill "$watchdog" 2>/dev/null
-
-if [ -e "$expired" ]; then
-  report {time_limit} "the commands were stopped after their time limit of {seconds} seconds"
-  exit {time_limit_exit_code}
-fi
-exit "$code"
-"""

@@ -131,7 +131,7 @@ def test_secrets_reach_the_task_but_nothing_of_ours(drop, stack) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("broken.yaml", "a: [1,\n", "this is no YAML"),
+        ("broken.yaml", "a: [1,\n", "this is not valid YAML"),
         ("empty.yaml", "", "the manifest is empty"),
         ("nothing.yaml", "id: x\n", "a manifest has `tasks`"),
         ("typo.yaml", "id: x\ncommand: [a]\ncommands: [b]\n", 'unknown property; did you mean "commands"?'),
@@ -141,7 +141,7 @@ def test_secrets_reach_the_task_but_nothing_of_ours(drop, stack) -> None:
             "there is no pool 'none' in the Batch account; there is: local",
         ),
         ("slots.yaml", "commands: [a]\nrequiredSlots: 99\n", "the nodes of pool 'local' have"),
-        ("broken.json", '{"commands": [}', "this is no JSON"),
+        ("broken.json", '{"commands": [}', "this is not valid JSON"),
     ],
 )
 def test_bad_manifests_are_rejected_with_place_and_reason(drop, name: str, text: str, message: str) -> None:

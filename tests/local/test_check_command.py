@@ -57,7 +57,7 @@ def test_the_same_file_makes_the_same_job(check) -> None:
         ("commands: [x]\ntimout: PT1M", 'm0.yaml:2:1: error: timout: unknown property; did you mean "timeout"?'),
         ("commands: [x]\nenv: {A: '{{ vars.a }}'}", "m0.yaml:2:10: error: env.A: 'a' does not exist"),
         ("commands: [x]\ntaskRunner: {account: other}", "m0.yaml:2:23: error: taskRunner.account: runs use the app's"),
-        ("commands: [x", "m0.yaml:1:13: error: this is no YAML"),
+        ("commands: [x", "m0.yaml:1:13: error: this is not valid YAML"),
         (b"\xff", "m0.yaml: error: the manifest is larger than 1 MiB, or not text in UTF-8"),
         (b"#" * (1024 * 1024 + 1), "m0.yaml: error: the manifest is larger than 1 MiB"),
     ],
@@ -81,7 +81,7 @@ def test_of_several_manifests_each_is_told_and_one_that_is_refused_decides(check
 
 def test_json_is_read_as_json(check) -> None:
     assert check('{"commands": ["x"]}', name="m{}.json")[0] == 0
-    assert "this is no JSON" in check("commands: [x]", name="m{}.json")[2][0]
+    assert "this is not valid JSON" in check("commands: [x]", name="m{}.json")[2][0]
 
 
 def test_warnings_are_told_and_refuse_nothing(check) -> None:

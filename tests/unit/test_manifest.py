@@ -7,7 +7,7 @@ import pytest
 from shared.errors import ManifestError
 from shared.manifest.read import read_manifest
 
-DURATION = "expected a duration of ISO 8601, such as PT30M (30 minutes) or PT2H (two hours)"
+DURATION = "expected an ISO 8601 duration, such as PT30M (30 minutes) or PT2H (2 hours)"
 
 
 def problems(text: str, name: str = "x.yaml") -> list[str]:
@@ -73,7 +73,7 @@ def test_all_problems_are_told_at_once_in_the_order_of_the_file() -> None:
         ("- a", "a manifest is a map of properties, such as `tasks:` or `commands:` at line 1, column 1"),
         (
             "id: a",
-            "tasks: a manifest has `tasks`, or for one task `commands` or `script` at top level; none of them is here",
+            "tasks: a manifest has `tasks`, or for one task `commands` or `script` at top level; this has none of them",
         ),
         ("tasks: []", "tasks: expected at least 1 entry"),
         ("tasks: [{id: a}]", "tasks[0]: a task has either `commands` (a list) or `script` (text)"),
@@ -84,11 +84,14 @@ def test_all_problems_are_told_at_once_in_the_order_of_the_file() -> None:
         ),
         (
             "commands: [a]\ntype: io.kestra.plugin.scripts.python.Command",
-            "unknown task type 'io.kestra.plugin.scripts.",
+            "'io.kestra.plugin.scripts.python.Command' is not a known task type; expected io.kestra.plugin.scripts.",
         ),
         ("commands: [a]\ntype: 3", "type: expected text, found '3'"),
         ("commands: [a]\ntargetOS: WINDOWS", "targetOS: expected 'AUTO' or 'LINUX', found 'WINDOWS'"),
-        ("commands: [a]\nforeach: {files: {task: b, glob: x}}", "foreach.files.task: 'b' is no task that runs before"),
+        (
+            "commands: [a]\nforeach: {files: {task: b, glob: x}}",
+            "foreach.files.task: 'b' is not a task that runs before",
+        ),
         ("commands: [a]\ndisabled: true", "every task is disabled; there is nothing to run at line 1"),
         ("tasks:", "tasks: a manifest has `tasks`"),
         (
@@ -98,11 +101,11 @@ def test_all_problems_are_told_at_once_in_the_order_of_the_file() -> None:
         (f"id: {'a' * 101}\ncommands: [x]", "id: string should have at most 100 characters"),
         (
             "commands: [a]\ntaskRunner: {type: docker}",
-            "taskRunner.type: tasks run on Azure Batch, not by 'docker': leave",
+            "taskRunner.type: tasks run on Azure Batch, not on 'docker': leave",
         ),
         (
             "commands: [a]\ntaskRunner: {accessKey: abc}",
-            "taskRunner.accessKey: a credential must not stand in the manifest",
+            "taskRunner.accessKey: a credential must not be written in a manifest",
         ),
         ("tasks: [{id: a, commands: [x]}, {id: a, commands: [x]}]", "task ids must differ; there is more than one 'a'"),
         ("commands: [a]\npriority: 2000", "priority: input should be less than or equal to 1000"),
@@ -110,7 +113,7 @@ def test_all_problems_are_told_at_once_in_the_order_of_the_file() -> None:
             "commands: [a]\nnamespaceFiles: {enabled: maybe}",
             "namespaceFiles.enabled: expected true or false, found 'maybe'",
         ),
-        ("commands: [a]\ntimeout: P0D", "timeout: expected a duration"),
+        ("commands: [a]\ntimeout: P0D", "timeout: expected an ISO 8601 duration"),
         ("commands: [a]\ndependsOn: [task]", "dependsOn[0]: a task cannot wait for itself at line 2, column 13"),
         ("commands: [a]\nretry: {type: linear, maxAttempts: 2}", "retry.type: expected 'constant', 'exponential' or"),
         ("commands: [a]\nretry: {interval: PT1M}", "retry: a retry needs `maxAttempts`"),
@@ -170,7 +173,7 @@ def test_old_names_of_the_task_runner_are_understood(old: str) -> None:
 def test_of_very_many_problems_the_first_are_told(text: str) -> None:
     found = problems(text)
     assert len(found) == 51
-    assert found[-1].startswith("there are more problems, from here on at line")
+    assert found[-1].startswith("there are more problems from here on at line")
 
 
 def test_a_wrong_value_of_a_default_does_not_hide_other_problems() -> None:
@@ -186,7 +189,7 @@ def test_a_wrong_value_of_a_default_does_not_hide_other_problems() -> None:
 )
 def test_a_credential_is_one_expression_that_reads_a_secret(value: str) -> None:
     [problem] = problems(f'commands: [x]\ntaskRunner: {{accessKey: "{value}"}}')
-    assert "a credential must not stand in the manifest" in problem
+    assert "a credential must not be written in a manifest" in problem
 
 
 def test_a_literal_credential_is_not_repeated_in_the_problem() -> None:

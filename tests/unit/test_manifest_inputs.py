@@ -63,7 +63,7 @@ def test_the_first_value_may_be_the_default() -> None:
 @pytest.mark.parametrize(
     ("properties", "problem"),
     [
-        ({}, "inputs[0].defaults: nobody is asked for inputs: give it `defaults`, or say `required: false`"),
+        ({}, "inputs[0].defaults: no values are asked for: give the input `defaults`, or set `required: false`"),
         ({"type": "INT", "defaults": "1.5"}, "inputs[0].defaults: expected a whole number, as its type is INT"),
         ({"type": "INT", "defaults": 1.5}, "expected a whole number"),
         ({"type": "FLOAT", "defaults": "nan"}, "expected a number"),
@@ -73,15 +73,15 @@ def test_the_first_value_may_be_the_default() -> None:
         ({"type": "YAML", "defaults": "a: ["}, "expected YAML"),
         ({"type": "DATE", "defaults": "31.1.2026"}, "expected a date such as 2026-01-31"),
         ({"type": "DATETIME", "defaults": "0001-01-01T00:00:00+14:00"}, "expected a date and time"),
-        ({"type": "DURATION", "defaults": "5m"}, "expected a duration of ISO 8601"),
+        ({"type": "DURATION", "defaults": "5m"}, "expected an ISO 8601 duration"),
         ({"type": "URI", "defaults": "x"}, "expected an address"),
         ({"type": "STRING", "defaults": [1]}, "expected text"),
-        ({"type": "SELECT", "values": ["a"], "defaults": "b"}, "inputs[0]: 'b' is none of its values: a"),
+        ({"type": "SELECT", "values": ["a"], "defaults": "b"}, "inputs[0]: 'b' is not one of its values: a"),
         (
             {"type": "SELECT", "values": [{"label": "A"}], "defaults": "A"},
             "inputs[0].values[0]: expected text, found a map",
         ),
-        ({"type": "MULTISELECT", "values": ["a"], "defaults": ["a", "b"]}, "'b' is none of its values"),
+        ({"type": "MULTISELECT", "values": ["a"], "defaults": ["a", "b"]}, "'b' is not one of its values"),
         ({"type": "FILE", "defaults": "x"}, "inputs[0].type: inputs of type FILE are not supported here: put the file"),
         ({"type": "SECRET", "defaults": "x"}, "write {{ secret('NAME') }} where it is used"),
         ({"name": "n", "defaults": "x"}, "inputs[0].name: not supported here: this is the old name of `id`"),

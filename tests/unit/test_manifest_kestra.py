@@ -14,7 +14,7 @@ def warnings(text: str) -> list[str]:
     ("text", "warning"),
     [
         ("revision: 3\ntasks: [{id: a, commands: [x]}]", "revision: without effect"),
-        ("triggers: [{id: t}]\ntasks: [{id: a, commands: [x]}]", "triggers: without effect: a run starts when"),
+        ("triggers: [{id: t}]\ntasks: [{id: a, commands: [x]}]", "triggers: without effect: a run starts only when"),
         ("outputs: [{id: o}]\ntasks: [{id: a, commands: [x]}]", "outputs: without effect"),
         ("commands: [x]\nlogLevel: DEBUG", "logLevel: without effect: everything that a task prints is kept"),
         ("commands: [x]\nwarningOnStdErr: true", "warningOnStdErr: without effect"),
@@ -49,7 +49,10 @@ def test_what_happens_anyway_is_not_noted(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("errors: [{id: e}]", "errors: not supported here: a task with `dependsOn` on tasks that have `allowFailure`"),
+        (
+            "errors: [{id: e}]",
+            "errors: not supported here: use a task with `dependsOn` on tasks that have `allowFailure`",
+        ),
         ("finally: [{id: e}]", "finally: not supported here"),
         ("afterExecution: [{id: e}]", "afterExecution: not supported here"),
         ("listeners: [{id: e}]", "listeners: not supported here"),
@@ -72,7 +75,7 @@ def test_what_would_change_the_result_of_a_flow_is_an_error(text: str, problem: 
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ('runIf: "{{ vars.x }}"', "runIf: not supported here: use `disabled`, or test for it in the commands"),
+        ('runIf: "{{ vars.x }}"', "runIf: not supported here: use `disabled`, or test the condition in the commands"),
         ("docker: {image: a}", "docker: not supported here: name the image in `containerImage`"),
         ("runner: DOCKER", "runner: not supported here: tasks run on Azure Batch"),
         ("dependencies: [pandas]", "dependencies: not supported here: install them in `beforeCommands`"),

@@ -138,11 +138,11 @@ def test_a_disabled_group_leaves_out_its_tasks() -> None:
         ("{id: g, type: ForEach, tasks: [{id: a, commands: [x]}]}", "tasks[0].values: this property is missing"),
         (
             "{id: g, type: ForEach, values: [1], tasks: [{id: a, commands: [x]}, {id: b, commands: [x]}]}",
-            "no second task",
+            "nor several tasks",
         ),
         (
             "{id: g, type: ForEach, values: [1], tasks: [{id: a, type: Parallel, tasks: [{id: b, commands: [x]}]}]}",
-            "a ForEach holds one task here, no group",
+            "a ForEach has exactly one task here, neither a group",
         ),
         ("{id: g, type: ForEach, values: [1], tasks: [{id: a, commands: [x], foreach: 2}]}", "`foreach` of its own"),
         (

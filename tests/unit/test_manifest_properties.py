@@ -27,10 +27,10 @@ class Row(NamedTuple):
 
 TEXT = Row("a", {"a": 1}, "expected text, found a map")
 FLAG = Row(True, "maybe", "expected true or false, found 'maybe'")
-DURATION = Row("PT1M", "1 minute", "expected a duration of ISO 8601")
+DURATION = Row("PT1M", "1 minute", "expected an ISO 8601 duration")
 WHOLE_NUMBER = Row(3, "many", "expected a whole number, found 'many'")
 TEXTS = Row(["a"], "a", "expected a list, found 'a'")
-CREDENTIAL = Row("{{ secret('A') }}", "hunter2", "a credential must not stand in the manifest")
+CREDENTIAL = Row("{{ secret('A') }}", "hunter2", "a credential must not be written in a manifest")
 ANYTHING = Row({"a": 1})
 UNSUPPORTED = Row(None, "x", "not supported here: ")
 
@@ -85,7 +85,7 @@ TABLE: Mapping[type[Properties], Mapping[str, Row]] = {
             UNSUPPORTED,
         ),
     },
-    Label: {"key": Row("a", {}, "the key of a label is text"), "value": TEXT},
+    Label: {"key": Row("a", {}, "the key of a label must be text"), "value": TEXT},
     Input: {
         "id": Row("a.b", "a b", "'a b' does not match"),
         "type": Row("STRING", "FILE", "inputs of type FILE are not supported here: put the file into"),
@@ -93,8 +93,8 @@ TABLE: Mapping[type[Properties], Mapping[str, Row]] = {
         "description": TEXT,
         "required": FLAG,
         "defaults": Row("a", {}, "expected text, as its type is STRING"),
-        "values": Row(["a", "b"], ["b"], "'a' is none of its values: b"),
-        "options": Row(["a", "b"], ["b"], "'a' is none of its values: b"),
+        "values": Row(["a", "b"], ["b"], "'a' is not one of its values: b"),
+        "options": Row(["a", "b"], ["b"], "'a' is not one of its values: b"),
         "itemType": TEXT,
         "allowCustomValue": FLAG,
         "autoSelectFirst": FLAG,
@@ -143,7 +143,7 @@ TABLE: Mapping[type[Properties], Mapping[str, Row]] = {
         "namespaceFiles": Row("data/*.csv", {}, "expected text, found a map"),
         "files": Row({"task": "zero", "glob": "*"}, "*", "expected a map (name: value), found '*'"),
     },
-    FilesOfTask: {"task": Row("zero", "nobody", "'nobody' is no task that runs before this one"), "glob": TEXT},
+    FilesOfTask: {"task": Row("zero", "nobody", "'nobody' is not a task that runs before this one"), "glob": TEXT},
     NamespaceFiles: {
         "enabled": FLAG,
         "namespaces": Row(["a", "{{ flow.namespace }}"], [], "expected at least 1 entry"),
@@ -162,7 +162,7 @@ TABLE: Mapping[type[Properties], Mapping[str, Row]] = {
         **dict.fromkeys(("interval", "minInterval", "maxInterval", "maxDuration"), DURATION),
     },
     TaskRunner: {
-        "type": Row(RUNNER_TYPE, "io.kestra.plugin.scripts.runner.docker.Docker", "tasks run on Azure Batch, not by"),
+        "type": Row(RUNNER_TYPE, "io.kestra.plugin.scripts.runner.docker.Docker", "tasks run on Azure Batch, not on"),
         **dict.fromkeys(("account", "endpoint", "poolId"), TEXT),
         "accessKey": CREDENTIAL,
         "blobStorage": Row({}, "a", "expected a map (name: value), found 'a'"),
@@ -190,7 +190,7 @@ TABLE: Mapping[type[Properties], Mapping[str, Row]] = {
         "type": Row(FOR_EACH),
         "values": Row([1, "a"], True, "expected a list, a whole number, an expression, or a map"),
         "concurrencyLimit": WHOLE_NUMBER,
-        "tasks": Row(ONE, [*ONE, {"id": "two", "commands": ["x"]}], "a ForEach holds one task here"),
+        "tasks": Row(ONE, [*ONE, {"id": "two", "commands": ["x"]}], "a ForEach has exactly one task here"),
     },
 }
 

@@ -5,7 +5,7 @@ import pytest
 from shared.errors import ManifestError
 from shared.manifest.read import read_manifest
 
-AT_ONCE = "without effect: Azure Batch runs a task that failed again at once"
+AT_ONCE = "without effect: Azure Batch runs a failed task again at once"
 
 
 def read(retry: str):
@@ -39,7 +39,7 @@ def test_retries_are_the_attempts_after_the_first(retry: str, retries: int) -> N
         ),
         ("type: random, minInterval: PT0.25S, maxInterval: PT1M", {"minInterval": AT_ONCE, "maxInterval": AT_ONCE}),
         ("maxDuration: PT1H", {"maxDuration": "without effect: only `maxAttempts` limits how often a task is run"}),
-        ("warningOnRetry: true", {"warningOnRetry": "without effect: the record tells how often a task was run again"}),
+        ("warningOnRetry: true", {"warningOnRetry": "without effect: the record says how often a task was run again"}),
         ("behavior: RETRY_FAILED_TASK, warningOnRetry: false", {}),
     ],
 )
@@ -54,17 +54,17 @@ def test_what_batch_cannot_honour_is_a_warning_at_its_place(retry: str, warned: 
 @pytest.mark.parametrize(
     ("retry", "problem"),
     [
-        ("", "retry: a retry needs `maxAttempts`: Azure Batch counts attempts"),
+        ("", "retry: a retry needs `maxAttempts`: Azure Batch has no other limit"),
         ("type: constant, interval: PT1M, maxDuration: PT1H", "retry: a retry needs `maxAttempts`"),
         ("maxAttempts: 0", "retry.maxAttempts: input should be greater than or equal to 1"),
         ("maxAttempts: 101", "retry.maxAttempts: input should be less than or equal to 100"),
         ("maxAttempts: often", "retry.maxAttempts: expected a whole number, found 'often'"),
         ("maxAttempt: 0", "retry.maxAttempt: input should be greater than or equal to 1"),
         ("maxAttempts: 2, type: linear", "retry.type: expected 'constant', 'exponential' or 'random', found 'linear'"),
-        ("maxAttempts: 2, interval: 5m", "retry.interval: expected a duration of ISO 8601"),
-        ("maxAttempts: 2, minInterval: 5", "retry.minInterval: expected a duration"),
-        ("maxAttempts: 2, maxInterval: soon", "retry.maxInterval: expected a duration"),
-        ("maxAttempts: 2, maxDuration: PT0S", "retry.maxDuration: expected a duration"),
+        ("maxAttempts: 2, interval: 5m", "retry.interval: expected an ISO 8601 duration"),
+        ("maxAttempts: 2, minInterval: 5", "retry.minInterval: expected an ISO 8601 duration"),
+        ("maxAttempts: 2, maxInterval: soon", "retry.maxInterval: expected an ISO 8601 duration"),
+        ("maxAttempts: 2, maxDuration: PT0S", "retry.maxDuration: expected an ISO 8601 duration"),
         ("maxAttempts: 2, delayFactor: much", "retry.delayFactor: expected a number"),
         ("maxAttempts: 2, warningOnRetry: perhaps", "retry.warningOnRetry: expected true or false"),
         ("maxAttempts: 2, behavior: CREATE_NEW_EXECUTION", "retry.behavior: expected 'RETRY_FAILED_TASK'"),

@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -12,8 +13,10 @@ from pathlib import Path
 import pytest
 
 from shared.documents.names import UPSTREAM, Paths
-from shared.script.build import Commands, Gathering, Marker, build, read_marker
+from shared.script.build import Commands, Gathering, Link, Marker, build, read_marker
 
+FIXTURES = Path(__file__).parents[1] / "fixtures/scripts"
+SHELLCHECK = Path(sys.executable).with_name("shellcheck")
 SHELLS = [shell for shell in (["dash"], ["bash"], ["busybox", "sh"]) if shutil.which(shell[0])]
 
 
@@ -120,3 +123,45 @@ def test_a_fan_outs_script_does_what_is_said_of_the_item(start) -> None:
 
 def test_only_known_reports_count() -> None:
     assert read_marker(["azure-batch-task-runner: Unknown: x", "TimeLimitExceeded"]) is None
+
+
+PLAIN = Commands(("/bin/sh", "-c"), "set -e\necho hi", {}, timedelta(seconds=90))
+WITH_FILES = replace(
+    PLAIN,
+    interpreter=("bash", "-c"),
+    text="cat data.csv; echo 'its @seconds {task} %s'",
+    env={"NAME": "it's $HOME", "EMPTY": "", "link": "@link"},
+    links=(Link("data.csv", ("my-run/out/a/0/data.csv", "my-run/out/a/0/my-run/in/a/data.csv")),),
+    gatherings=(Gathering(f"{UPSTREAM}/b", "my-run/out/b/", 1, "my-run/in/b/", "parts/", (0, 2)),),
+    files={"sub/a b.txt": "line 1\nline '2' @variants\n"},
+    has_output_directory=True,
+)
+SCRIPTS = {
+    "one_task": build(Paths("my-run", "t"), PLAIN),
+    "with_files": build(Paths("my-run", "my_task"), WITH_FILES),
+    "fan_out": build(Paths("my-run", "each", 0), PLAIN),
+    "items_that_differ": build(
+        Paths("my-run", "each", 0), {0: WITH_FILES, 3: replace(PLAIN, time_limit=timedelta(seconds=5.5))}
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_the_whole_text_of_a_script(name: str) -> None:
+    """Every byte that nodes run is seen in review. The texts of tasks are never read as placeholders."""
+    assert SCRIPTS[name] == (FIXTURES / f"{name}.sh").read_text()
+
+
+NOT_FOR_THESE = (
+    "SC2016",  # commands and values of tasks are in single quotes on purpose
+    "SC2034",  # only the scripts of fan-outs use the index of the item
+    "SC2329",  # every script has all functions, whether its task needs them or not
+)
+
+
+@pytest.mark.skipif(not SHELLCHECK.exists(), reason="ShellCheck is not installed")
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_shellcheck_finds_nothing(name: str) -> None:
+    command = [SHELLCHECK, "--shell=sh", f"--exclude={','.join(NOT_FOR_THESE)}", "-"]
+    check = subprocess.run(command, input=SCRIPTS[name], capture_output=True, text=True, check=False)
+    assert (check.returncode, check.stdout) == (0, "")

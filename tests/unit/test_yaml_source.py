@@ -30,9 +30,9 @@ def test_problem_of_a_missing_property_stands_at_its_parent() -> None:
     ("text", "message"),
     [
         ("", "the manifest is empty at line 1"),
-        ("a: [1,\n", "this is no YAML"),
+        ("a: [1,\n", "this is not valid YAML"),
         ("{", "did not find expected node content at line 1, column 2"),
-        ("a: 1\nb: 2\na: 3", "'a' stands here twice at line 3, column 1"),
+        ("a: 1\nb: 2\na: 3", "'a' is set twice at line 3, column 1"),
         ("a: !!python/object:os.system x", "line 1, column 4"),
         ("a: \x00", "control characters are not allowed"),
         ("a: 1\n---\nb: 2", "single document"),
@@ -57,5 +57,5 @@ def test_json_may_use_tabs_and_surrogate_pairs() -> None:
 
 
 def test_json_errors_are_located() -> None:
-    with pytest.raises(ManifestError, match="this is no JSON: .* at line 2, column 6"):
+    with pytest.raises(ManifestError, match="this is not valid JSON: .* at line 2, column 6"):
         parse('{"a": 1,\n "b" 2}', as_json=True)

@@ -1,0 +1,41 @@
+# Runs the commands of the task @task of the run @run.
+report() { echo "@marker: $1: $2" >&2; }
+unwritable() {
+  report @working_directory "$1 cannot be written by the user of this image, $(id -un 2>/dev/null)"
+  exit @set_up_exit_code
+}
+
+# bring NAME SOURCE...: link the first source that exists as NAME
+bring() {
+  name=$1
+  shift
+  for source; do
+    if [ -e "$task_dir/$source" ]; then
+      case $name in */*) mkdir -p "${name%/*}" ;; esac
+      ln -sf "$task_dir/$source" "$name"
+      return
+    fi
+  done
+  report @missing_input "$name was not made by the earlier task"
+  exit @set_up_exit_code
+}
+
+# gather FOLDER SOURCE PATTERN INSIDE BELOW ITEM...: copy the files of each item, if it has any, into FOLDER/ITEM
+gather() {
+  folder=$1 source=$2 pattern=$3 inside=$4 below=$5
+  shift 5
+  mkdir -p "$folder"
+  for each; do
+    from=$task_dir/$source$each/$pattern to=$folder/$each/$below
+    [ -d "$from" ] || continue
+    if [ -d "$from/$inside" ]; then from=$from/$inside to=$folder/$each/; fi
+    mkdir -p "$to" || unwritable "$to"
+    cp -Rl "$from/." "$to" 2>/dev/null || cp -R "$from/." "$to" || unwritable "$to"
+  done
+}
+
+# put NAME CONTENT: write a file
+put() {
+  case $1 in */*) mkdir -p "${1%/*}" ;; esac
+  printf %s "$2" >"$1" || unwritable "$1"
+}
