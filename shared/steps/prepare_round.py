@@ -14,7 +14,7 @@ from shared.log import Stage, log_exception
 from shared.manifest.read import Manifest
 from shared.manifest.task import IfExists
 from shared.parallel import in_parallel
-from shared.plan.lookups import Chosen, MissingData, Selection
+from shared.plan.lookups import ChosenFiles, MissingData, Selection
 from shared.plan.planner import plan_round, problem_of_task, submitted_round
 from shared.plan.round_plan import RoundPlan, SubmittedRound
 from shared.settings import Settings
@@ -74,9 +74,9 @@ def _read(app: App, run: Run, manifest: Manifest, needs: MissingData) -> Run:
     namespaces = sorted({namespace for selection in selections.values() for namespace in selection.namespaces})
     listed = dict(zip(namespaces, in_parallel(app.sources.namespace_files, namespaces), strict=True))
     chosen = {task: selection.choose(listed) for task, selection in needs.namespace_files.items()}
-    if problems := _doubles(manifest, needs.namespace_files, chosen, IfExists.FAIL):
+    if problems := _duplicates(manifest, needs.namespace_files, chosen, IfExists.FAIL):
         raise ManifestError(problems)
-    warnings = _doubles(manifest, needs.namespace_files, chosen, IfExists.WARN)
+    warnings = _duplicates(manifest, needs.namespace_files, chosen, IfExists.WARN)
     items = {task: selection.choose(listed) for task, selection in needs.namespace_items.items()}
     etags = in_parallel(app.sources.etag, needs.etags.values())
     texts = in_parallel(lambda address: app.sources.text(address, MAX_TEXT_BYTES), needs.texts.values())
@@ -92,14 +92,14 @@ def _read(app: App, run: Run, manifest: Manifest, needs: MissingData) -> Run:
     )
 
 
-def _doubles(
-    manifest: Manifest, selections: Mapping[str, Selection], chosen: Mapping[str, Chosen], if_exists: IfExists
+def _duplicates(
+    manifest: Manifest, selections: Mapping[str, Selection], chosen: Mapping[str, ChosenFiles], if_exists: IfExists
 ) -> list[Problem]:
     """The tasks that say `if_exists` and of whose namespaces more than one has the same file."""
     return [
-        problem_of_task(manifest, task, ("namespaceFiles",), f"more than one namespace has {choice.doubles[0]!r}")
+        problem_of_task(manifest, task, ("namespaceFiles",), f"more than one namespace has {choice.duplicates[0]!r}")
         for task, choice in chosen.items()
-        if choice.doubles and selections[task].if_exists is if_exists
+        if choice.duplicates and selections[task].if_exists is if_exists
     ]
 
 
