@@ -27,7 +27,7 @@ class FailureCategory(StrEnum):
 
 
 class WaitReason(StrEnum):
-    """Why a run waits: for the quota of active jobs, for Batch that is busy, or for nodes of its pool."""
+    """Why a run waits: for the quota of active jobs, because Batch is busy, or for nodes of its pool."""
 
     QUOTA = "quota"
     BUSY = "busy"
