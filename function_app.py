@@ -1,7 +1,7 @@
-"""The three triggers. What they do is told in `shared/submit_run.py`, `poll_runs.py` and `record_run.py`.
+"""The three triggers. Their stories are `shared/submit_run.py`, `poll_runs.py` and `record_run.py`.
 
-The stories are imported when they are first needed: an exception at import would leave the Functions host with no
-functions at all, and a start is as quick as the SDKs of its trigger allow.
+The stories are imported when they are first used: an exception at import would leave the Functions host without
+functions, and a trigger loads only the SDKs that it uses.
 """
 
 import azure.functions as func
@@ -16,7 +16,7 @@ triggers = TriggerSettings.from_environ()
     arg_name="blob", path=f"{triggers.inbox}/{{name}}", connection="RunStorage", source=func.BlobSource(triggers.source)
 )
 def submit_run(blob: func.InputStream) -> None:
-    """A manifest was dropped: start its Batch job."""
+    """Accept a manifest that was dropped, and submit its Batch job."""
     from shared import submit_run as story
     from shared.app import get_app
 
@@ -25,7 +25,7 @@ def submit_run(blob: func.InputStream) -> None:
 
 @app.timer_trigger(arg_name="tick", schedule=triggers.schedule, run_on_startup=False, use_monitor=False)
 def poll_runs(tick: func.TimerRequest) -> None:  # noqa: ARG001 - the binding wants its name
-    """Look which jobs have ended, and at whatever else is due."""
+    """Announce the jobs that have ended, and do everything else that is due."""
     from shared import poll_runs as story
     from shared.app import get_app
 
@@ -34,7 +34,7 @@ def poll_runs(tick: func.TimerRequest) -> None:  # noqa: ARG001 - the binding wa
 
 @app.event_grid_trigger(arg_name="event")
 def record_run(event: func.EventGridEvent) -> None:
-    """A job has ended: collect its outputs and write the completion record."""
+    """Collect the outputs of a job that has ended, and write the completion record."""
     from shared import record_run as story
     from shared.app import get_app
     from shared.events import parse

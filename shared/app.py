@@ -1,4 +1,4 @@
-"""The app of one process: its settings, and the services that the stories read and write.
+"""The app of one process: its settings, and the services that the three stories use.
 
 It is made once and kept between invocations, so that connections and the listing of pools are reused.
 """
@@ -36,7 +36,7 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True)
 class App:
-    """The settings and services that the three stories work with."""
+    """The settings, services and clock that the three stories use."""
 
     settings: Settings
     inbox: Inbox
@@ -51,7 +51,7 @@ class App:
 
     @classmethod
     def of(cls, settings: Settings) -> App:
-        """Make the app for some settings; from then on log lines are masked."""
+        """Make the app for some settings. From then on, secrets are masked in log lines."""
         clients, names = Clients(settings), settings.containers
         masker = Masker.of(settings)
         log.addFilter(MaskingFilter(masker))
@@ -73,8 +73,8 @@ class App:
 def isolate_failures(stage: Stage, *, run: str | None = None, blob: str | None = None) -> Iterator[None]:
     """Log a failure of one run instead of letting it stop the work on all others; a later tick tries again.
 
-    A failure of a service, a change by another invocation, or a document that only an operator can mend is one line;
-    anything else is logged as an error with its traceback.
+    A failure of a service, a change by another invocation, or a document that only an operator can repair is logged in
+    one line; any other exception is logged as an error with its traceback.
     """
     try:
         yield

@@ -1,7 +1,6 @@
-"""Settings → SDK clients; the only place that knows credentials.
+"""Settings → SDK clients; the only module that uses credentials.
 
-Each client is made when it is first used and kept as long as the process lives: connections are reused between
-invocations.
+Each client is made when it is first used and kept as long as the process lives, so that invocations reuse connections.
 """
 
 from __future__ import annotations
@@ -20,19 +19,22 @@ if TYPE_CHECKING:
     from azure.eventgrid import EventGridPublisherClient
     from azure.storage.blob import BlobServiceClient
 
-BATCH_TRIES_AGAIN = 3
+BATCH_RETRIES = 3
 LONGEST_BATCH_PAUSE_SECONDS = 3
-STORAGE_PIECE_BYTES = 4 * 1024 * 1024
-"""The SDK's own first piece of a download is 32 MiB, in memory, and logs are read sixteen at a time."""
+STORAGE_CHUNK_BYTES = 4 * 1024 * 1024
+"""Size of the first chunk of a download. The SDK's default is 32 MiB in memory, and 16 logs are read in parallel."""
 
-STORAGE_TRIES_AGAIN = 2
+STORAGE_RETRIES = 2
 STORAGE_PAUSE_SECONDS = 2
-"""The SDK's own three tries take 80 s, also where it is a token that cannot be had: longer than an invocation may
-last, and every tick tries again anyway."""
+"""The SDK's default of three retries takes 80 s, even if only a token cannot be obtained. That is longer than an
+invocation may last, and every tick tries again anyway."""
 
 
 def _short_retry() -> RetryPolicy[Any, Any]:
-    """The SDK waits as long as Batch asks for, which may be longer than an invocation lasts; a tick tries again."""
+    """Make a policy that retries only after short pauses; after longer ones a later tick tries again.
+
+    By default the SDK waits as long as Batch asks for, which may be longer than an invocation may last.
+    """
     from azure.core.pipeline.policies import RetryPolicy
 
     class ShortRetry(RetryPolicy[Any, Any]):
@@ -40,13 +42,13 @@ def _short_retry() -> RetryPolicy[Any, Any]:
             pause = self.get_retry_after(response) or 0
             return pause <= LONGEST_BATCH_PAUSE_SECONDS and super().is_retry(settings, response)
 
-    return ShortRetry(retry_total=BATCH_TRIES_AGAIN)
+    return ShortRetry(retry_total=BATCH_RETRIES)
 
 
 class Clients:
     """The clients of the three services, made from settings.
 
-    SDK packages are imported when a client is first needed: a trigger then loads only what it uses.
+    SDK packages are imported when a client is first used, so that a trigger loads only the packages that it uses.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -54,19 +56,19 @@ class Clients:
 
     @cached_property
     def blobs(self) -> BlobServiceClient:
-        """Blob storage: the account of all five containers."""
+        """The client of the storage account, which has all five containers."""
         from azure.storage.blob import BlobServiceClient, LinearRetry
 
         storage = self._settings.storage
-        retry = LinearRetry(backoff=STORAGE_PAUSE_SECONDS, retry_total=STORAGE_TRIES_AGAIN, random_jitter_range=1)
-        options: dict[str, Any] = {"retry_policy": retry, "max_single_get_size": STORAGE_PIECE_BYTES}
+        retry = LinearRetry(backoff=STORAGE_PAUSE_SECONDS, retry_total=STORAGE_RETRIES, random_jitter_range=1)
+        options: dict[str, Any] = {"retry_policy": retry, "max_single_get_size": STORAGE_CHUNK_BYTES}
         if storage.connection_string:
             return BlobServiceClient.from_connection_string(storage.connection_string, **options)
         return BlobServiceClient(storage.blob_endpoint, credential=self._identity, **options)
 
     @cached_property
     def batch(self) -> BatchClient:
-        """Azure Batch."""
+        """The client of the Batch account."""
         from azure.batch import BatchClient
 
         batch = self._settings.batch
@@ -75,7 +77,7 @@ class Clients:
 
     @cached_property
     def topic(self) -> EventGridPublisherClient:
-        """The Event Grid topic to which JobEnded is published."""
+        """The client of the Event Grid topic to which JobEnded is published."""
         from azure.eventgrid import EventGridPublisherClient
 
         topic = self._settings.topic
@@ -86,6 +88,6 @@ class Clients:
         from azure.identity import DefaultAzureCredential, ManagedIdentityCredential
 
         identity = self._settings.identity
-        if identity.is_managed:  # nothing else is tried: neither what the environment says nor a login
+        if identity.is_managed:  # no other credential is tried: neither environment variables nor a login
             return ManagedIdentityCredential(client_id=identity.client_id)
         return DefaultAzureCredential(managed_identity_client_id=identity.client_id)

@@ -1,22 +1,22 @@
-"""Everything that can go wrong, as one tree; each class says who has to act.
+"""The app's exceptions as one tree; each class says who has to act.
 
 ::
 
     RunnerError
-    ├── SettingsError       the operator's: a setting is missing or malformed
-    ├── ManifestError       the user's: the manifest is wrong; the run ends in a record with state REJECTED
-    ├── CannotPlan          ours: a bug in reading or planning; the run ends in a record that says so
-    ├── BatchRefused        Batch refuses the job for good; the run is rejected with Batch's own words
-    ├── JobConflict         the job is in a state that forbids the step; the caller decides by the code
-    ├── TryLater            a service did not do it: the run stays as it is, and a later tick tries again, bounded
-    │   ├── ServiceBusy     the service says so itself (429, 503): does not count as a try
-    │   ├── QuotaReached    the quota of active jobs is used up: does not count as a try
-    │   └── FilesChanged    a file changed while the run was being prepared: it is looked up again
-    ├── RunChanged          the run document changed under us: whoever changed it goes on with the run
-    └── RunUnreadable       the operator's: a run document is damaged, or a newer version of the app wrote it
+    ├── SettingsError       the operator: a setting is missing or malformed
+    ├── ManifestError       the user: the manifest is wrong; the run ends in a record with state REJECTED
+    ├── CannotPlan          the app's developers: a bug in reading or planning; the run ends in a record that says so
+    ├── BatchRefused        the user: Batch refuses the job permanently; the run is rejected with Batch's message
+    ├── JobConflict         the caller: the job's state forbids the step; the code says which state
+    ├── TryLater            a later tick: it tries again, a limited number of times; until then the run is unchanged
+    │   ├── ServiceBusy     the service answers 429 or 503; does not count as an attempt
+    │   ├── QuotaReached    the quota of active jobs is used up; does not count as an attempt
+    │   └── FilesChanged    a file changed while the run was being prepared; its version is looked up again
+    ├── RunChanged          another invocation: it has changed the run document and continues the run
+    └── RunUnreadable       the operator: a run document is damaged, or a newer version of the app wrote it
 
-Anything else that is raised is a bug, or a failure of the platform that an SDK reports: it is logged with the run id,
-the run stays open, and poll_runs tries again a bounded number of times.
+Any other exception is a bug, or a failure of the platform that an SDK reports: it is logged with the run id, the run
+stays open, and poll_runs tries again a limited number of times.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from datetime import timedelta
 
 
 class RunnerError(Exception):
-    """The root of the app's own exceptions."""
+    """The base class of the app's exceptions."""
 
 
 class SettingsError(RunnerError):
@@ -37,9 +37,9 @@ class SettingsError(RunnerError):
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong (or noteworthy) in a manifest.
+    """One error (or warning) in a manifest.
 
-    `path` is the property as a person would write it (`tasks[0].commands`), or None where no property is meant.
+    `path` is the property as a person would write it (`tasks[0].commands`), or None if no property is concerned.
     `line` and `column` count from 1 in the dropped file.
     """
 
@@ -54,7 +54,7 @@ class Problem:
 
 
 class ManifestError(RunnerError):
-    """The manifest cannot be run as it is; `problems` holds everything that was found, in the order of the file."""
+    """The manifest cannot be run; `problems` holds all problems that were found, in the order of the file."""
 
     def __init__(self, problems: list[Problem]) -> None:
         self.problems = problems
@@ -62,11 +62,11 @@ class ManifestError(RunnerError):
 
 
 class CannotPlan(RunnerError):
-    """Reading or planning a manifest failed in a way that nobody foresaw."""
+    """Reading or planning a manifest failed because of a bug."""
 
 
 class BatchRefused(RunnerError):
-    """Batch refuses a job or its tasks for good (a 4xx other than 404, 409 and 429); `code` is Batch's error code."""
+    """Batch refuses a job or its tasks permanently (4xx except 404, 409 and 429); `code` is Batch's error code."""
 
     def __init__(self, code: str, message: str) -> None:
         self.code = code
@@ -74,7 +74,7 @@ class BatchRefused(RunnerError):
 
 
 class JobConflict(RunnerError):
-    """A job exists already, is gone, or is in a state that forbids the step; `code` is Batch's error code."""
+    """A job exists already, is gone, or its state forbids the step; `code` is Batch's error code."""
 
     def __init__(self, code: str, message: str) -> None:
         self.code = code
@@ -82,11 +82,11 @@ class JobConflict(RunnerError):
 
 
 class TryLater(RunnerError):
-    """A service did not do what was asked, and may do it later; nothing has been lost."""
+    """A service did not do what was requested, but may do it later; nothing has been lost."""
 
 
 class ServiceBusy(TryLater):
-    """A service limits requests, or is overloaded, and says so; perhaps also for how long."""
+    """A service limits requests or is overloaded; `retry_after` is the pause that it asks for, if any."""
 
     def __init__(self, message: str, retry_after: timedelta | None = None) -> None:
         self.retry_after = retry_after
@@ -94,27 +94,27 @@ class ServiceBusy(TryLater):
 
 
 class QuotaReached(TryLater):
-    """The Batch account's quota of active jobs is used up; a run is submitted once another one has ended."""
+    """The Batch account's quota of active jobs is used up; the run is submitted after another one has ended."""
 
 
 class FilesChanged(TryLater):
-    """A file that a task gets is no longer the version that the run was planned with."""
+    """The version of a file for a task is no longer the one that the run was planned with."""
 
 
 class RunChanged(RunnerError):
-    """The run document is no longer the one that was read: it was changed or removed by another invocation."""
+    """Another invocation has changed or removed the run document since it was read."""
 
 
 class RunUnreadable(RunnerError):
-    """A run document is not one that this version of the app has written; it is left alone, and so is its run."""
+    """This version of the app cannot read a run document; it changes neither the document nor anything of the run."""
 
 
-_LONGEST = 40  # comparing takes time in proportion to the square
+_LONGEST_NAME = 40  # the time of a comparison grows with the square of the length
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """The end of a message about an unknown name: the nearest known one, if there is any near enough."""
-    if len(name) > _LONGEST:
+    """The end of a message about an unknown name: the most similar known name, or nothing if none is similar."""
+    if len(name) > _LONGEST_NAME:
         return ""
-    nearest = difflib.get_close_matches(name, [each for each in known if len(each) <= _LONGEST], n=1)
+    nearest = difflib.get_close_matches(name, [other for other in known if len(other) <= _LONGEST_NAME], n=1)
     return f'; did you mean "{nearest[0]}"?' if nearest else ""

@@ -1,7 +1,7 @@
-"""JobEnded: built, published and parsed.
+"""Builds, publishes and parses JobEnded events.
 
-A CloudEvent of type `AzureBatchTaskRunner.JobEnded`; the subject is the run id. It is published at least once per
-round and may arrive late, repeatedly and out of order: whoever handles it looks at the run document first.
+JobEnded is a CloudEvent of type `AzureBatchTaskRunner.JobEnded`; its subject is the run id. It is published at least
+once per round and may arrive late, repeatedly and out of order: its receiver must read the run document first.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ MAX_EVENTS = 1_000  # a request may have 1 MB: https://learn.microsoft.com/azure
 
 @dataclass(frozen=True)
 class JobEnded:
-    """The job of one round of a run is no longer alive. `last`: it is told no more, so the run must end now."""
+    """The job of one round of a run has ended. `last`: this is the final announcement; the run must end now."""
 
     run_id: str
     round: int
     last: bool = False
 
 
-class Delivered(Protocol):
-    """What events of both schemas, CloudEvents and Event Grid's own, have in common in a Python function."""
+class DeliveredEvent(Protocol):
+    """An event as a Python function gets it, in either schema: CloudEvents or Event Grid's own."""
 
     def get_json(self) -> object:
         """The `data` of the event."""
@@ -42,7 +42,7 @@ class Events:
         self._client = client
 
     def publish(self, events: Sequence[JobEnded]) -> None:
-        """Publish the events, a thousand a call; an azure.core error means that perhaps some were not published."""
+        """Publish the events, up to 1,000 per call. Raises AzureError; some events may have been published then."""
         for start in range(0, len(events), MAX_EVENTS):
             self._client.send([_cloud_event(event) for event in events[start : start + MAX_EVENTS]])
 
@@ -54,10 +54,10 @@ def _cloud_event(event: JobEnded) -> CloudEvent[dict[str, object]]:
     return CloudEvent(source=SOURCE, type=EVENT_TYPE, subject=event.run_id, data=data)
 
 
-def parse(event: Delivered) -> JobEnded:
-    """Read a delivered event, of either schema; a ValueError says what is wrong with one that is not ours.
+def parse(event: DeliveredEvent) -> JobEnded:
+    """Parse a delivered event of either schema. Raises ValueError if it is not a JobEnded event.
 
-    Only `data` is looked at: azure-functions before 1.25 hands over a CloudEvent with all other fields empty.
+    Only `data` is read: azure-functions before 1.25 passes a CloudEvent with all other fields empty.
     """
     data = event.get_json()
     match data:

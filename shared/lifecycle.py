@@ -1,4 +1,4 @@
-"""The lifecycle of an open run, as far as a tick decides it."""
+"""Decides what a tick does with an open run: submit, reject, announce the end of its job, or nothing."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ MAX_ATTEMPTS = 10
 MAX_ANNOUNCEMENTS = 12
 FIRST_PAUSE = timedelta(seconds=30)
 LONGEST_PAUSE = timedelta(hours=1)
-LONGEST_RUN = timedelta(days=7)  # a flow may take six; a job that was disabled by hand would never end
+LONGEST_RUN = timedelta(days=7)  # a flow may take six days; a job that was disabled by hand would never end
 
 
 class Action(StrEnum):
-    """What a tick does with an open run."""
+    """What a tick can do with an open run."""
 
     NOTHING = "nothing"
     SUBMIT = "submit"
@@ -31,26 +31,26 @@ def next_action(  # noqa: PLR0911 - one return a row of the table
 ) -> Action:
     """What a tick must do with an open run.
 
-    A queued run that a service put off is tried at every tick; one that was just written is left to the invocation that
-    wrote it. Attempts and announcements are repeated after growing pauses, a bounded number of times.
+    A queued run that waits for a service is tried at every tick; one that was just written is left to the invocation
+    that wrote it. Attempts and announcements are repeated after growing pauses, a limited number of times.
     """
     progress = run.progress
     if not progress.is_readable:
         return Action.NOTHING
-    rested = now - run.last_write
+    unchanged_for = now - run.last_write
     if progress.state is State.QUEUED:
         if progress.attempts >= MAX_ATTEMPTS:
             return Action.REJECT
-        return Action.SUBMIT if progress.waiting or rested >= pause(progress.attempts) else Action.NOTHING
+        return Action.SUBMIT if progress.waiting or unchanged_for >= pause(progress.attempts) else Action.NOTHING
     if job_is_alive:
         return Action.TERMINATE if now - run.dropped > LONGEST_RUN else Action.NOTHING
     if progress.announced == 0:
         return Action.ANNOUNCE
-    if rested < pause(progress.announced - 1):
+    if unchanged_for < pause(progress.announced - 1):
         return Action.NOTHING
     return Action.ANNOUNCE if progress.announced < MAX_ANNOUNCEMENTS else Action.ANNOUNCE_LAST
 
 
-def pause(tries: int) -> timedelta:
-    """How long to wait after the given number of tries: 30 s, doubling up to an hour."""
-    return min(FIRST_PAUSE * (1 << tries), LONGEST_PAUSE)
+def pause(attempts: int) -> timedelta:
+    """How long to wait after the given number of attempts: 30 s, doubled each time, at most an hour."""
+    return min(FIRST_PAUSE * (1 << attempts), LONGEST_PAUSE)

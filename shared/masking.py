@@ -1,7 +1,7 @@
-"""`secret('NAME')`, and what must never be seen of it.
+"""Masks secret values in everything that the app writes: records, statuses, reports, errors, log lines.
 
-`secret('NAME')` reads the app setting `SECRET_NAME` and no other. Whatever the app writes for people to see (records,
-statuses, reports, errors, log lines) goes through a `Masker`.
+Secrets are the keys of the app's accounts and the app settings `SECRET_<NAME>`. `secret('NAME')` in an expression reads
+the app setting `SECRET_NAME` and no other.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pydantic import JsonValue
 
 MASK = "******"
-SHORTEST_MASKED = 6
+SHORTEST_MASKED = 6  # characters
 
 
 class Masker:
@@ -25,12 +25,12 @@ class Masker:
 
     def __init__(self, values: Iterable[str]) -> None:
         found = {form for value in values for form in _forms(value) if len(form) >= SHORTEST_MASKED}
-        # The longest first: a value that contains another one is replaced as a whole.
+        # The longest value first: a value that contains another one is replaced as a whole.
         self._values = sorted(found, key=len, reverse=True)
 
     @classmethod
     def of(cls, settings: Settings) -> Masker:
-        """Mask every secret and key of the settings, but not the app's own account names and endpoints."""
+        """Make a masker for every secret and key of the settings, but not for the app's account names and endpoints."""
         public = {
             settings.batch.account_name,
             settings.batch.endpoint,
@@ -43,13 +43,13 @@ class Masker:
         return cls(value for value in values if value.rstrip("/") not in public)
 
     def mask(self, text: str) -> str:
-        """The text without secret values."""
+        """Replace the secret values in a text."""
         for value in self._values:
             text = text.replace(value, MASK)
         return text
 
     def mask_all(self, value: JsonValue) -> JsonValue:
-        """The same for every text in nested dicts and lists, names included."""
+        """Replace the secret values in nested dicts and lists: in names, texts and numbers."""
         match value:
             case str():
                 return self.mask(value)
@@ -63,7 +63,7 @@ class Masker:
 
 
 def _forms(value: str) -> Iterator[str]:
-    """How a secret may be written: as it is, its lines one by one, and escaped as in messages and in JSON."""
+    """The forms in which a secret may appear: as it is, line by line, and escaped as in messages and in JSON."""
     for text in (value, value.strip(), *(line.strip() for line in value.splitlines())):
         yield text
         yield repr(text)[1:-1]
@@ -87,7 +87,7 @@ class MaskingFilter(logging.Filter):
         self._masker = masker
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Render the message and the traceback, masked; never drops a record."""
+        """Format the message and the traceback, and mask both. Never drops a record."""
         record.msg = self._masker.mask(record.getMessage())
         record.args = ()
         if record.exc_info:

@@ -1,6 +1,6 @@
-"""Patterns of file names: which paths a glob matches, in the app itself.
+"""Globs: which paths a pattern of file names matches.
 
-`*` and `?` do not cross a slash, `**` does, `[ab]` and `[!ab]` are one character of a set.
+`*` and `?` do not match a slash, `**` does; `[ab]` and `[!ab]` match one character of a set.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ _REGEX = {"folders": "(?:.*/)?", "all": ".*", "some": "[^/]*", "one": "[^/]"}
 
 
 def matches(glob: str, path: str) -> bool:
-    """Whether the whole path is matched."""
+    """Whether a glob matches the whole path."""
     regex = "".join(_regex(part) for part in _PART.finditer(glob))
     return re.fullmatch(regex, path, re.DOTALL) is not None
 
 
 def matches_anywhere(glob: str, path: str) -> bool:
-    """The same, but a glob without a slash matches a name in any folder."""
+    """Whether a glob matches the whole path; a glob without a slash matches a file name in any folder."""
     return matches(glob if "/" in glob else f"**/{glob}", path)
 
 

@@ -87,17 +87,19 @@ def announce_ended(app: App, runs: list[ListedRun], now: datetime) -> None:
         return
     live = app.batch.live_jobs()
     remove_orphans(app, live, {run.id for run in runs})
-    steps = [(run, next_action(run, job_is_alive=run.job_id in live.ids, now=now)) for run in running]
-    for run, step in steps:
-        if step is Action.TERMINATE:
+    actions = [(run, next_action(run, job_is_alive=run.job_id in live.ids, now=now)) for run in running]
+    for run, action in actions:
+        if action is Action.TERMINATE:
             log_event(Stage.POLL, "terminated-after-timeout", level=logging.WARNING, run=run.id, job=run.job_id)
             app.batch.terminate(run.job_id)
-    due = [(run, step) for run, step in steps if step in (Action.ANNOUNCE, Action.ANNOUNCE_LAST)]
+    due = [(run, action) for run, action in actions if action in (Action.ANNOUNCE, Action.ANNOUNCE_LAST)]
     if not due:
         return
-    app.events.publish([JobEnded(run.id, run.progress.round, last=step is Action.ANNOUNCE_LAST) for run, step in due])
+    app.events.publish(
+        [JobEnded(run.id, run.progress.round, last=action is Action.ANNOUNCE_LAST) for run, action in due]
+    )
     announced = [(run, replace(run.progress, announced=run.progress.announced + 1)) for run, _ in due]
-    in_parallel(lambda each: app.runs.set_progress(*each), announced)
+    in_parallel(lambda run_and_progress: app.runs.set_progress(*run_and_progress), announced)
 
 
 def remove_orphans(app: App, live: LiveJobs, open_runs: set[str]) -> None:
@@ -106,8 +108,9 @@ def remove_orphans(app: App, live: LiveJobs, open_runs: set[str]) -> None:
     They would never end by themselves. A run document is written before the run's jobs, so a job without one is an
     orphan. Jobs of other apps are left alone.
     """
-    ours = ((job, run_of_job(job)) for job, origin in live.active.items() if origin == app.settings.origin)
-    for job, run in itertools.islice(((job, run) for job, run in ours if run and run not in open_runs), MAX_ORPHANS):
+    own_jobs = ((job, run_of_job(job)) for job, origin in live.active.items() if origin == app.settings.origin)
+    orphans = ((job, run) for job, run in own_jobs if run and run not in open_runs)
+    for job, run in itertools.islice(orphans, MAX_ORPHANS):
         with isolate_failures(Stage.POLL, run=run):
             if app.runs.load(run) is None:
                 log_event(Stage.POLL, "orphan-deleted", level=logging.WARNING, run=run, job=job)
@@ -115,41 +118,41 @@ def remove_orphans(app: App, live: LiveJobs, open_runs: set[str]) -> None:
 
 
 def submit_queued(app: App, runs: list[ListedRun], now: datetime, deadline: datetime) -> None:
-    """Try queued runs again, the oldest first. Once Batch has put one off, those after it wait too.
+    """Submit queued runs, the oldest first. When Batch makes one of them wait, the runs after it wait too.
 
-    First one run, then twice as many in parallel as before, while Batch accepts them: a tick that finds the quota used
-    up asks Batch only once.
+    One run first, then each time twice as many in parallel, as long as Batch accepts them: if the quota is used up, a
+    tick makes only one request to Batch.
     """
     queued = [run for run in runs if run.progress.state is State.QUEUED]
     if any(run.progress.retry_at and run.progress.retry_at > now for run in queued):
         return
-    steps = [(run, next_action(run, job_is_alive=False, now=now)) for run in queued]
-    due = [(run, step) for run, step in steps if step is not Action.NOTHING]
+    actions = [(run, next_action(run, job_is_alive=False, now=now)) for run in queued]
+    due = [(run, action) for run, action in actions if action is not Action.NOTHING]
     at_once = 1
     while due and app.now() < deadline:
-        if any(in_parallel(lambda each: _try_again_isolated(app, *each), due[:at_once])):
+        if any(in_parallel(lambda run_and_action: _try_again_isolated(app, *run_and_action), due[:at_once])):
             return
         due, at_once = due[at_once:], min(2 * at_once, AT_ONCE)
 
 
-def _try_again_isolated(app: App, run: ListedRun, step: Action) -> WaitReason | None:
-    put_off = None
+def _try_again_isolated(app: App, run: ListedRun, action: Action) -> WaitReason | None:
+    reason = None
     with isolate_failures(Stage.SUBMIT, run=run.id):
-        put_off = _try_again(app, run, step)
-    return put_off  # noqa: RET504 - None if the attempt failed
+        reason = _try_again(app, run, action)
+    return reason  # noqa: RET504 - None if the attempt failed
 
 
-def _try_again(app: App, listed: ListedRun, step: Action) -> WaitReason | None:
-    """Count the attempt, and submit. If a service still makes the run wait, that is set again."""
-    if step is Action.SUBMIT:
+def _try_again(app: App, listed: ListedRun, action: Action) -> WaitReason | None:
+    """Count the attempt, and submit or reject the run. Returns why the run still waits, if it does."""
+    if action is Action.SUBMIT:
         attempt = replace(listed.progress, attempts=listed.progress.attempts + 1, waiting=None, retry_at=None)
         if app.runs.set_progress(listed, attempt) is None:
             return None
     run = app.runs.load(listed.id)
     if run is None:
         return None
-    if step is Action.REJECT:
-        message = f"the run could not be brought into Azure Batch in {listed.progress.attempts} attempts"
+    if action is Action.REJECT:
+        message = f"the run could not be submitted to Azure Batch in {listed.progress.attempts} attempts"
         give_up(app, run, FailureCode.TOO_MANY_ATTEMPTS, message)
         return None
     return submit(app, run)

@@ -1,7 +1,7 @@
 """App settings → `Settings`; the only reader of the environment.
 
-Importing the app must work without any setting (an exception at import would leave the Functions host with no
-functions at all), so what triggers need has defaults and everything else is read when a function first runs.
+Importing the app must work without any setting, because an exception at import would leave the Functions host without
+functions. Therefore the settings of triggers have defaults, and all others are read when a function first runs.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class InboxSource(StrEnum):
 
 @dataclass(frozen=True)
 class TriggerSettings:
-    """What the decorators of `function_app.py` need at import; never fails."""
+    """The settings that the decorators of `function_app.py` need at import. Reading them never fails."""
 
     inbox: str
     source: InboxSource
@@ -37,7 +37,7 @@ class TriggerSettings:
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] = os.environ) -> TriggerSettings:
-        """Read the settings, with their defaults; what is not a known source is Event Grid, as in Azure."""
+        """Read the settings, with their defaults; an unknown source means Event Grid, as in Azure."""
         scan = environ.get("INBOX_SOURCE") == InboxSource.SCAN.value
         return cls(
             inbox=environ.get("INBOX_CONTAINER") or "inbox",
@@ -57,10 +57,10 @@ class StorageSettings:
 
 @dataclass(frozen=True)
 class IdentitySettings:
-    """Who the app is for services that it has no key of; written as for the bindings, and the same for all services.
+    """The app's identity for all services of which it has no key; the settings are those of the triggers' bindings.
 
-    `is_managed`: the managed identity and nothing else, user-assigned if there is a `client_id`. Otherwise whatever
-    a developer's machine offers, such as a login of `az`.
+    `is_managed`: only the managed identity is used, user-assigned if there is a `client_id`. Otherwise any credential
+    of a developer's machine is used, for example a login with `az`.
     """
 
     is_managed: bool
@@ -69,7 +69,7 @@ class IdentitySettings:
 
 @dataclass(frozen=True)
 class BatchSettings:
-    """The Batch account; without a key an identity is used."""
+    """The Batch account; without a key the identity is used."""
 
     endpoint: str
     account_name: str
@@ -79,13 +79,13 @@ class BatchSettings:
 
     @property
     def portal_url(self) -> str | None:
-        """The account's page in the Azure portal, where its jobs are shown; None unless its resource id is known."""
+        """The account's page in the Azure portal, which shows its jobs; None if its resource id is unknown."""
         return f"{PORTAL}/#@/resource{self.resource_id}" if self.resource_id else None
 
 
 @dataclass(frozen=True)
 class TopicSettings:
-    """The Event Grid custom topic; without a key an identity is used."""
+    """The Event Grid custom topic; without a key the identity is used."""
 
     endpoint: str
     key: str | None = field(repr=False)
@@ -119,7 +119,7 @@ class Settings:
     def from_environ(cls, environ: Mapping[str, str] = os.environ) -> Settings:
         """Read and check the settings.
 
-        Raises SettingsError that names the first setting that is missing or malformed.
+        Raises SettingsError, which names the first setting that is missing or malformed.
         """
         return cls(
             storage=_storage(environ),
@@ -138,7 +138,7 @@ class Settings:
 
     @property
     def origin(self) -> str:
-        """What tells this app's runs from those of another one: where its run documents lie."""
+        """Identifies this app among those that share a Batch account: `<storage account>/<runs container>`."""
         return f"{self.storage.account_name}/{self.containers.runs}"
 
     def container_is_allowed(self, container: str) -> bool:
@@ -146,9 +146,9 @@ class Settings:
         return container == self.containers.staging or self.container_is_readable(container)
 
     def container_is_readable(self, container: str) -> bool:
-        """Whether a manifest may name this container in `blob://`: never one of the app's own, whatever is allowed."""
-        own = self.containers
-        if container in (own.inbox, own.runs, own.results, own.staging):
+        """Whether a manifest may name this container in `blob://`; never true for the app's own containers."""
+        names = self.containers
+        if container in (names.inbox, names.runs, names.results, names.staging):
             return False
         return any(fnmatch.fnmatchcase(container, glob) for glob in self.allowed_containers)
 
@@ -177,7 +177,7 @@ def _storage(environ: Mapping[str, str]) -> StorageSettings:
             "RunStorage__blobServiceUri and RunStorage__queueServiceUri to use an identity."
         )
     endpoint = _url(environ, "RunStorage__blobServiceUri")
-    _url(environ, "RunStorage__queueServiceUri")  # the blob trigger's: what it gives up goes to a queue
+    _url(environ, "RunStorage__queueServiceUri")  # for the blob trigger: blobs that it gives up go to a queue
     return StorageSettings(None, _account_of(endpoint), endpoint)
 
 
@@ -198,7 +198,7 @@ def connection_parts(connection_string: str) -> dict[str, str]:
 
 
 def _account_of(endpoint: str) -> str:
-    """The account of an endpoint: the first label of its host, or its path, where an emulator has it."""
+    """The account of an endpoint: the first label of its host; or its path, which emulators use."""
     host, _, path = endpoint.split("//", 1)[1].partition("/")
     return path or host.split(".", 1)[0]
 

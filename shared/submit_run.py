@@ -67,7 +67,7 @@ def accept(app: App, blob: str) -> None:
 
 
 def accepted_run(app: App, drop: Drop) -> Run:
-    """The run that a dropped manifest makes, before anything of it is stored."""
+    """The run of a dropped manifest, before it is stored."""
     body = RunBody(
         run_id=run_id(app.inbox.name, drop.manifest.name, drop.manifest.etag, drop.last_modified),
         manifest=drop.manifest,
@@ -80,7 +80,7 @@ def accepted_run(app: App, drop: Drop) -> Run:
 
 
 def submit(app: App, run: Run) -> WaitReason | None:
-    """Bring the current round of a queued run into Batch, or end the run if that can never be.
+    """Submit the current round of a queued run to Batch, or end the run if that can never succeed.
 
     Returns why the run waits, if a service asked for that; a later tick tries again, as after any failure of a service.
     A run that another invocation has changed meanwhile is left to that invocation.
@@ -107,9 +107,9 @@ def _submit(app: App, run: Run) -> WaitReason | None:
     try:
         _submit_round(app, run)
     except (ManifestError, BatchRefused) as error:
-        end_unsubmitted(app, app.runs.save(_reloaded(app, run).with_rejection(_rejection(error))))
+        end_unsubmitted(app, app.runs.save(_reloaded(app, run).with_rejection(_rejection_of(error))))
     except CannotPlan as error:
-        rejection = _gave_up(FailureCategory.INTERNAL, FailureCode.CANNOT_PLAN, str(error))
+        rejection = _rejection_with(FailureCategory.INTERNAL, FailureCode.CANNOT_PLAN, str(error))
         end_unsubmitted(app, app.runs.save(_reloaded(app, run).with_rejection(rejection)))
     except QuotaReached:
         return _wait(app, run, WaitReason.QUOTA)
@@ -160,17 +160,17 @@ def end_unsubmitted(app: App, run: Run) -> None:
 
 
 def give_up(app: App, run: Run, code: str, message: str) -> None:
-    """End a queued run whose manifest is right but which cannot be brought into Batch."""
-    rejection = _gave_up(FailureCategory.INFRASTRUCTURE, code, message)
+    """End a queued run that cannot be submitted to Batch although its manifest is valid."""
+    rejection = _rejection_with(FailureCategory.INFRASTRUCTURE, code, message)
     archive_manifest(app, run)
     end_unsubmitted(app, app.runs.save(run.with_rejection(rejection)))
 
 
-def _gave_up(category: FailureCategory, code: str, message: str) -> Rejection:
+def _rejection_with(category: FailureCategory, code: str, message: str) -> Rejection:
     return Rejection(category=category, code=code, errors=(RunProblem(message=message),))
 
 
-def _rejection(error: ManifestError | BatchRefused) -> Rejection:
+def _rejection_of(error: ManifestError | BatchRefused) -> Rejection:
     problems = error.problems if isinstance(error, ManifestError) else [Problem(str(error))]
     code = FailureCode.INVALID_MANIFEST if isinstance(error, ManifestError) else error.code
     return Rejection(
@@ -188,7 +188,7 @@ def _submit_round(app: App, run: Run) -> None:
             app,
             run,
             FailureCode.FLOW_TIMEOUT,
-            f"the flow's timeout of {manifest.flow.timeout} was over before Azure Batch took it",
+            f"the flow's timeout of {manifest.flow.timeout} was exceeded before Azure Batch accepted the run",
         )
         return
     run, plan = prepare_round(app, run, manifest)
@@ -208,12 +208,12 @@ def _submit_round(app: App, run: Run) -> None:
 
 
 def _check_pool(app: App, manifest: Manifest, plan: RoundPlan) -> None:
-    """Refuse what Batch would accept and never run: a pool that does not exist, or whose nodes are too small."""
+    """Refuse what Batch would accept but never run: a pool that does not exist, or nodes with too few task slots."""
     pools = app.batch.pools(at_least=plan.pool_id)
     pool = pools.get(plan.pool_id)
     if pool is None:
-        known = ", ".join(sorted(pools)) or "none yet"
-        message = f"there is no pool {plan.pool_id!r} in the Batch account; there is: {known}"
+        known = ", ".join(sorted(pools)) or "none"
+        message = f"there is no pool {plan.pool_id!r} in the Batch account; its pools are: {known}"
         raise ManifestError([problem_of_task(manifest, plan.tasks[0].name, ("taskRunner", "poolId"), message)])
     if too_large := [task for task in plan.tasks if task.slots > pool.slots_per_node]:
         message = f"the nodes of pool {pool.id!r} have {pool.slots_per_node} task slots"
@@ -238,7 +238,7 @@ def _add_tasks(app: App, run: Run, plan: RoundPlan, time_left: timedelta, starte
         app.batch.end_when_tasks_end(run.job_id)
     except JobConflict as conflict:
         if conflict.code in GONE:
-            return  # somebody closed the run
+            return  # another invocation closed the run
         if conflict.code not in ENDED:
             raise TryLater(str(conflict)) from conflict
     batch = app.settings.batch

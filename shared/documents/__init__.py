@@ -1,1 +1,1 @@
-"""The nouns: what a run, its record and its status are, and their names. Version "1" is a contract."""
+"""The documents of a run: run document, record, status, and the names of all of them. Version "1" is a contract."""

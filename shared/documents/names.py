@@ -1,4 +1,4 @@
-"""The names of a run: its id, its jobs, its folder; and which blobs of the inbox mean anything."""
+"""Every name that the app makes: run ids, job ids, folders, paths; and which names are safe or mean something."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
-LONGEST_PATH = 500  # a blob's name may have 1,024 characters; the run's folder and the task's stand before it
+LONGEST_PATH = 500  # of the 1,024 characters of a blob's name; the folders of run and task precede the path
 UNSAFE_CHARACTERS = re.compile(r"[\\\x00-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 
 
 def is_safe(path: str) -> bool:
-    """Whether a relative path stays where it is put, and storage takes it as a name.
+    """Whether a relative path stays inside its folder, and storage accepts it as a name.
 
     Clients resolve dots and empty parts before they send a URL; listings are XML, which has no control characters.
     https://learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata
@@ -27,7 +27,7 @@ def is_safe(path: str) -> bool:
 
 
 def is_inside(path: str, folder: str) -> bool:
-    """Whether a file lies in a folder, or deeper; or is what the other path names."""
+    """Whether a path is in a folder or in one of its subfolders, or equals it."""
     return f"{path}/".startswith(f"{folder}/")
 
 
@@ -40,9 +40,9 @@ _STAMP = "%Y%m%dt%H%M%S"
 
 
 def run_id(container: str, blob: str, etag: str, last_modified: datetime) -> str:
-    """The id of the run that one version of a manifest makes: always the same for the same version.
+    """The id of the run of one version of a manifest; the same version always gets the same id.
 
-    `etag` with or without its quotes; `last_modified` aware. At most 45 characters of `[a-z0-9-]`.
+    `etag` with or without quotes; `last_modified` with a time zone. At most 45 characters of `[a-z0-9-]`.
     """
     version = f"{container}/{blob}@" + etag.strip('"')
     digest = hashlib.sha256(version.encode()).hexdigest()[:8]
@@ -56,23 +56,23 @@ def _slug(blob: str) -> str:
 
 
 def is_manifest(blob: str) -> bool:
-    """Whether a blob of the inbox is taken as a manifest, judged by its name alone."""
-    return blob.endswith(MANIFEST_SUFFIXES) and _names_itself(blob)
+    """Whether the name of a blob of the inbox is that of a manifest."""
+    return blob.endswith(MANIFEST_SUFFIXES) and _has_no_dot_parts(blob)
 
 
 def is_cancel(blob: str) -> bool:
-    """Whether a blob of the inbox asks to cancel a run, judged by its name alone."""
-    return blob.endswith(CANCEL_SUFFIX) and _names_itself(blob)
+    """Whether the name of a blob of the inbox is that of a request to cancel a run."""
+    return blob.endswith(CANCEL_SUFFIX) and _has_no_dot_parts(blob)
 
 
 def run_to_cancel(blob: str) -> str | None:
-    """The id of the run that a request to cancel names; None if it is no run id."""
+    """The id of the run that a request to cancel names; None if the name is not a run id."""
     name = blob.removesuffix(CANCEL_SUFFIX)
     return name if run_of_job(job_id(name, 1)) == name else None
 
 
-def _names_itself(blob: str) -> bool:
-    """Whether a client that asks for the name gets that blob.
+def _has_no_dot_parts(blob: str) -> bool:
+    """Whether a client that requests the name reaches that blob.
 
     Clients resolve dots before they send a URL: `../runs/x.json` in the inbox would be a run document.
     """
@@ -80,22 +80,22 @@ def _names_itself(blob: str) -> bool:
 
 
 def dropped_at(run_id: str) -> datetime:
-    """When the manifest of a run was dropped, as its id says."""
+    """When the manifest of a run was dropped, read from the run id; to the second."""
     return datetime.strptime(run_id[-24:-9], _STAMP).replace(tzinfo=UTC)
 
 
 def results_folder(blob: str, run_id: str) -> str:
-    """Where results lie in their container: the manifest's name without extension, then the run id.
+    """The folder of a run in the results container: the manifest's name without extension, then the run id.
 
-    Very long names are cut off: files of tasks must find room in the 1,024 characters of a blob's name. Characters that
-    not every listing can show, and what storage takes for a slash, are replaced.
+    Long names are cut off, because the names of the tasks' files must fit into the 1,024 characters of a blob's name.
+    Characters that not every listing can show, and those that storage treats as a slash, are replaced.
     """
     name = UNSAFE_CHARACTERS.sub("_", str(PurePosixPath(blob).with_suffix("")))
     return f"{name[:LONGEST_FOLDER].lstrip('/').rstrip('/. ') or 'run'}/{run_id}"
 
 
 def run_of_job(job: str) -> str | None:
-    """The id of the run that a job is a round of, judged by its name."""
+    """The id of the run that a job belongs to, read from the job's id; None if it is not a job of this app."""
     match = _JOB.fullmatch(job)
     return match[1] if match else None
 
@@ -112,11 +112,10 @@ SCRIPT = "run.sh"
 
 @dataclass(frozen=True)
 class Paths:
-    """Where a task, or a fan-out's task for one item, finds its things.
+    """Where the files of a task, or of a fan-out's task for one item, are.
 
-    Names in the staging container, and the place on the node that they end up at: Batch keeps a blob's full name below
-    the task's working directory, so both are the same relative path. What is the same for all items of a fan-out is
-    theirs together: input files and scripts.
+    The paths are names in the staging container and paths on the node alike: Batch keeps a blob's full name below the
+    task's working directory. The items of a fan-out share input files and scripts.
     """
 
     run_id: str
@@ -134,25 +133,25 @@ class Paths:
         return f"{self.run_id}/sys/{self.task}/"
 
     def script(self, pack: int | None = None) -> str:
-        """The script: the only one, or that of a number of items whose scripts differ."""
+        """The name of the script; if the items' scripts differ, of the script of one pack of items."""
         return f"{self.system}{SCRIPT}" if pack is None else f"{self.system}{pack}/{SCRIPT}"
 
     def source_folder(self, number: int) -> str:
-        """The prefix of a file that not all items of a fan-out get."""
+        """The prefix of a file that only some items of a fan-out get."""
         return f"{self.system}files/{number}/"
 
     def outputs(self, index: int) -> str:
-        """Where the files that the pattern number `index` matches are uploaded to."""
+        """The prefix to which the files are uploaded that pattern number `index` matches."""
         return f"{self.all_outputs}{self._item}{index}/"
 
     @property
     def all_outputs(self) -> str:
-        """Where all files are uploaded to, of a fan-out those of all items."""
+        """The prefix of all uploaded files; in a fan-out, of those of all items."""
         return f"{self.run_id}/out/{self.task}/"
 
     @property
     def logs(self) -> str:
-        """Where stdout.txt and stderr.txt are uploaded to."""
+        """The prefix to which stdout.txt and stderr.txt are uploaded."""
         return f"{self.run_id}/std/{self.task}/{self._item}"
 
     @property
@@ -172,5 +171,5 @@ class Paths:
 
     @property
     def output_directory(self) -> str:
-        """`{{ outputDir }}`, for tasks that want one."""
+        """`{{ outputDir }}`, for tasks with `outputDirectory: true`."""
         return f"{self.link}/{OUTPUT_DIRECTORY}"

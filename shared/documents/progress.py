@@ -1,6 +1,6 @@
-"""What a tick must know of every open run.
+"""The progress of every open run, as a tick needs it.
 
-It is kept in the metadata of the run document, which a listing returns at no extra cost.
+It is stored in the metadata of the run document, which a listing returns at no extra cost.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ SCHEMA_VERSION = "1"
 
 @dataclass(frozen=True)
 class Progress:
-    """What the poller must know of every open run; the metadata of the run document.
+    """The state of an open run, as the poller needs it; stored as metadata of the run document.
 
-    `attempts` counts submits that failed, `announced` counts the JobEnded events published for this round without
-    effect so far. A queued run that is `waiting` is tried again from `retry_at` on; if it `is_staged`, its files are in
-    place. A running one is on `pool`.
+    `attempts` counts submits that failed; `announced` counts the JobEnded events that were published for this round and
+    have had no effect yet. A queued run that is `waiting` is tried again from `retry_at` on; if it `is_staged`, its
+    files are in place. A running run uses `pool`.
     """
 
     state: Literal[State.QUEUED, State.RUNNING] = State.QUEUED
@@ -37,11 +37,11 @@ class Progress:
 
     @property
     def is_readable(self) -> bool:
-        """Whether this version of the app knows what stands in the document; a newer one has written it otherwise."""
+        """Whether this version of the app can read the document; if not, a newer version has written it."""
         return self.schema_version == SCHEMA_VERSION
 
     def to_metadata(self) -> dict[str, str]:
-        """As blob metadata: names are C# identifiers, values are text."""
+        """The progress as blob metadata: names are C# identifiers, values are text."""
         return {
             "schema": self.schema_version,
             "state": self.state.value,
@@ -57,9 +57,9 @@ class Progress:
 
     @classmethod
     def from_metadata(cls, metadata: dict[str, str]) -> Progress:
-        """Read what `to_metadata` wrote; a KeyError or ValueError means that the blob is not a run document of ours.
+        """Read what `to_metadata` wrote. Raises KeyError or ValueError if the blob is not a run document of this app.
 
-        Of a document that a newer version of the app has written, nothing but that is read.
+        For a document of a newer version, only the version is read.
         """
         if metadata["schema"] != SCHEMA_VERSION:
             return cls(schema_version=metadata["schema"])
@@ -82,7 +82,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class ListedRun:
-    """An open run as a listing shows it: enough for the poller to decide what to do."""
+    """An open run as a listing returns it; the poller decides on it what to do."""
 
     id: str
     progress: Progress
@@ -101,5 +101,5 @@ class ListedRun:
 
     @property
     def oldest_first(self) -> str:
-        """A sort key: the time of the drop, which every run id holds."""
+        """A sort key: the time of the drop, which is part of every run id."""
         return self.id[-24:]

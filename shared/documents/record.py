@@ -1,4 +1,4 @@
-"""The completion record and the status: what the app tells about a run. Version "1" may gain fields, never lose one."""
+"""The completion record and the status of a run. Version "1" may gain fields, never lose one."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ class Document(BaseModel):
     model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True, extra="ignore")
 
     def to_json(self) -> str:
-        """As indented JSON for people and programs alike; times are ISO 8601 in UTC."""
+        """The document as indented JSON; times are ISO 8601 in UTC."""
         return self.model_dump_json(by_alias=True, indent=2)
 
 
 def _as_text(tag: object) -> object:
-    """Numbers and booleans are taken as text, as Kestra does."""
+    """Convert numbers and booleans to text, as Kestra does."""
     return json.dumps(tag) if isinstance(tag, bool | int | float) else tag
 
 
@@ -42,7 +42,7 @@ MAX_ITEMS_IN_RECORD = 100
 
 
 class RunProblem(Document):
-    """A problem as it is kept in run documents and records."""
+    """A problem as it is stored in run documents and records."""
 
     message: str
     path: str | None = None
@@ -56,7 +56,7 @@ class RunProblem(Document):
 
 
 class Failure(Document):
-    """Why something failed, and whose fault it is: the user's, the infrastructure's, or the app's own."""
+    """Why something failed, and who caused it: the user, the infrastructure, or the app itself."""
 
     category: FailureCategory
     code: str
@@ -64,7 +64,7 @@ class Failure(Document):
 
 
 class ManifestRef(Document):
-    """The version of the manifest blob that the run was made of."""
+    """The version of the manifest blob that the run executes."""
 
     name: str
     etag: str
@@ -72,7 +72,7 @@ class ManifestRef(Document):
 
 
 class FlowRef(Document):
-    """The flow's own names, as far as it has any."""
+    """The flow's id and namespace; null where the manifest has none."""
 
     id: str | None = None
     namespace: str | None = None
@@ -85,7 +85,7 @@ class JobRecord(Document):
     pool: str
     account: str
     portal_url: str | None = None
-    """Of the Batch account, in the Azure portal."""
+    """The page of the Batch account in the Azure portal."""
     reason: JobReason
     submitted: datetime | None = None
 
@@ -102,7 +102,7 @@ class Timings(Document):
 
 
 class OutputFile(Document):
-    """A file that a task made: its blob below the run's folder, its size, its MD5 (hex) if storage knows it."""
+    """A file that a task produced: its blob below the run's folder, its size, its MD5 (hex) if storage knows it."""
 
     blob: str
     bytes: int
@@ -137,7 +137,7 @@ class TaskRef(Document):
 
 
 class TaskResult(Document):
-    """How a task, or a fan-out's task for one item, ended; and what it left."""
+    """How a task, or a fan-out's task for one item, ended; and what it produced."""
 
     state: State
     exit_code: int | None = None
@@ -159,7 +159,7 @@ class ItemRecord(TaskResult, Item):
 class ItemsSummary(Document):
     """The items of a fan-out: how many there are, and how many ended in which state.
 
-    The items themselves stand in `records`; or, where a run has more than 100, in `tasks.json` (`blob` says so).
+    The items themselves are in `records`; or, if the run has more than 100, in `tasks.json` (`blob` names it).
     """
 
     count: int
@@ -169,7 +169,7 @@ class ItemsSummary(Document):
 
 
 class TaskRecord(TaskResult, TaskRef):
-    """One task of the manifest; a fan-out as a whole has `items`, and its files, values and logs are theirs."""
+    """One task of the manifest. A fan-out has `items`, which have its files, values and logs."""
 
     items: ItemsSummary | None = None
 
@@ -189,7 +189,7 @@ class Items(Document):
 
 
 class Record(Document):
-    """`record.json`: written once, last; that it exists means that the run is complete."""
+    """`record.json`: written once, as the last document; if it exists, the run is complete."""
 
     schema_version: Literal["1"] = "1"
     run_id: str
@@ -205,9 +205,9 @@ class Record(Document):
 
 
 class Status(Document):
-    """`status.json`: where an open run is; gone once the run is closed.
+    """`status.json`: the state of an open run; removed when the run is closed.
 
-    `waiting` is `quota`, `busy` or `pool`; `message` says more of it, and `position` is the run's place in the queue.
+    `waiting` is `quota`, `busy` or `pool`; `message` explains it, and `position` is the run's place in the queue.
     """
 
     schema_version: Literal["1"] = "1"

@@ -1,9 +1,9 @@
-"""A run: the acceptance of one version of one manifest blob, and the table of its life.
+"""A run: the acceptance of one version of one manifest blob, and the transitions of its document.
 
 The run document `runs/<run id>.json` exists exactly as long as the run is open. What the poller needs of every open run
 (`Progress`) is the blob's metadata, which a listing returns at no extra cost; everything else is the body.
 
-States of an open run, and what moves it on::
+The states of an open run and their transitions::
 
     (drop) ──▶ QUEUED ──tasks added──▶ RUNNING ──job ended──▶ (record, closed)
                   ▲                        │
@@ -26,13 +26,13 @@ from shared.documents.record import Document, ItemRecord, JobRecord, RunProblem,
 from shared.documents.states import FailureCategory, State, WaitReason
 
 MAX_BYTES = 1024 * 1024
-"""A manifest may have so many bytes."""
+"""The most bytes that a manifest may have."""
 
 
 class SourceFile(Document):
     """One version of a blob that a task gets, at `path` in its working directory.
 
-    Without a `container` it lies in the namespaces container.
+    Without `container`, the blob is in the namespaces container.
     """
 
     blob: str
@@ -42,17 +42,17 @@ class SourceFile(Document):
 
 
 class TextRead(Document):
-    """What `read()` gives; or why it cannot be read."""
+    """The text that `read()` returns; or the `problem` if it cannot be read."""
 
     text: str = ""
     problem: str | None = None
 
 
 class ExternalData(Document):
-    """What was read.
+    """What has been read so far for planning.
 
-    By task: its namespace files, and the files that a fan-out has for items. By address: the ETag of a blob (None if
-    it does not exist), and the text of a file.
+    By task: its namespace files, and the files that are the items of a fan-out. By address: the ETag of a blob (None if
+    the blob does not exist), and the text of a file.
     """
 
     namespace_files: dict[str, tuple[SourceFile, ...]] = Field(default_factory=dict)
@@ -61,7 +61,7 @@ class ExternalData(Document):
     texts: dict[str, TextRead] = Field(default_factory=dict)
 
     def joined(self, other: ExternalData) -> ExternalData:
-        """What both know."""
+        """The union of both; `other` has precedence."""
         return ExternalData(
             namespace_files={**self.namespace_files, **other.namespace_files},
             namespace_items={**self.namespace_items, **other.namespace_items},
@@ -70,15 +70,15 @@ class ExternalData(Document):
         )
 
     def without_files(self) -> ExternalData:
-        """What still holds after a file has changed while it was staged: all but the versions of files."""
+        """Everything but the versions of files: what is still valid after a file has changed while it was staged."""
         return self.model_copy(update={"namespace_files": {}, "etags": {}})
 
 
 class ManifestBlob(Document):
-    """The version of the manifest blob that a run was made of.
+    """The version of the manifest blob that a run executes.
 
-    `text` is None where the blob cannot be held here (not UTF-8, or too large): such a run is rejected, and the blob
-    is copied.
+    `text` is None if the blob is not UTF-8 or too large to be stored here. The run is then rejected, and the blob is
+    copied to the results by storage.
     """
 
     name: str
@@ -88,7 +88,7 @@ class ManifestBlob(Document):
 
 
 def manifest_blob(name: str, etag: str, content: bytes) -> ManifestBlob:
-    """A version of a manifest by its content, of which one byte more than MAX_BYTES is enough to be too large."""
+    """A version of a manifest, from its content; of a longer one, the first MAX_BYTES + 1 bytes suffice."""
     is_too_large = len(content) > MAX_BYTES
     return ManifestBlob(
         name=name,
@@ -106,7 +106,7 @@ def _decoded(content: bytes) -> str | None:
 
 
 class Rejection(Document):
-    """Why a run can never get into Batch (or not any further): it only waits to be recorded and closed."""
+    """Why a run, or its current round, can never be submitted. The run only has to be recorded and closed."""
 
     category: FailureCategory
     code: str
@@ -114,12 +114,12 @@ class Rejection(Document):
 
 
 class RunBody(Document):
-    """The body of the run document: all that later planning, recording and closing need.
+    """The body of the run document: everything that later planning, recording and closing need.
 
-    `default_pool` and `default_staging` are the app's own when the run was accepted: what a round holds, and where its
-    files are, must not change while the run is open.
-    `finished` are the tasks that have ended; `unfinished` the items, by fan-out, that the current round runs again.
-    `repeated_rounds` run what failed before its commands began.
+    `default_pool` and `default_staging` are the app settings at the time of acceptance: the tasks of a round and the
+    place of its files must not change while the run is open.
+    `finished` are the tasks that have ended; `unfinished` are the items, by fan-out, that the current round runs again.
+    `repeated_rounds` are the rounds that repeat tasks which failed before their commands began.
     """
 
     schema_version: Literal["1"] = "1"
@@ -144,12 +144,12 @@ class RunBody(Document):
 
     @property
     def is_partly_unfinished(self) -> bool:
-        """Whether items of a fan-out were to be run again, and have not been; its other items have ended."""
+        """Whether items of a fan-out have to be run again, while its other items have ended."""
         return bool(self.unfinished.keys() - self.finished.keys())
 
 
 class Part(Document):
-    """How up to a hundred tasks of a round ended: kept apart from the run document, for there may be thousands."""
+    """How up to a hundred tasks of a round ended. Stored outside the run document: there may be thousands of tasks."""
 
     tasks: tuple[TaskRecord, ...] = ()
     items: dict[str, tuple[ItemRecord, ...]] = Field(default_factory=dict)
@@ -180,7 +180,7 @@ class Run:
         return results_folder(self.body.manifest.name, self.id)
 
     def is_version(self, etag: str) -> bool:
-        """Whether the document was read in the version of that ETag, which listings give without quotes."""
+        """Whether the document has this ETag, with or without quotes (listings omit them)."""
         return self.etag is not None and self.etag.strip('"') == etag.strip('"')
 
     @property
@@ -189,11 +189,11 @@ class Run:
         return self.progress.state is State.QUEUED and not self.progress.cancelled and self.body.rejection is None
 
     def is_running(self, round_number: int) -> bool:
-        """Whether all tasks of the given round are in Batch, and the round is the current one."""
+        """Whether the given round is the current one and all of its tasks are in Batch."""
         return self.progress.state is State.RUNNING and self.progress.round == round_number
 
     def with_job(self, job: JobRecord, staging: str, at: datetime, *, keep_jobs: bool, has_parts: bool) -> Run:
-        """All tasks of the round are in Batch; the job will end by itself. What closing needs is kept here."""
+        """The run with all tasks of the round in Batch, and with what closing needs. The job will end by itself."""
         update = {
             "jobs": (*self.body.jobs, job),
             "submitted": self.body.submitted or at,
@@ -203,27 +203,27 @@ class Run:
         }
         return replace(self, body=self.body.model_copy(update=update), progress=self._running(job.pool))
 
-    def with_wait(self, why: WaitReason, retry_at: datetime | None = None) -> Run:
-        """A service put the run off: it is tried again at every tick, and that does not count as an attempt.
+    def with_wait(self, reason: WaitReason, retry_at: datetime | None = None) -> Run:
+        """The run that waits because a service asked for it. Every tick tries again; that does not count as an attempt.
 
-        The quota is asked when everything else is done, so what waits for it has its files in place.
+        The quota is checked after everything else is done, so a run that waits for the quota has its files in place.
         """
         progress = replace(
             self.progress,
-            waiting=why,
+            waiting=reason,
             attempts=max(0, self.progress.attempts - 1),
             retry_at=retry_at,
-            is_staged=self.progress.is_staged or why is WaitReason.QUOTA,
+            is_staged=self.progress.is_staged or reason is WaitReason.QUOTA,
         )
         return replace(self, progress=progress)
 
     def with_finished(self, tasks: Iterable[TaskRecord], detected: datetime | None) -> Run:
-        """The tasks of the current round have ended so."""
+        """The run with the results of tasks that have ended in the current round."""
         finished = {**self.body.finished, **{task.id: task for task in tasks}}
         return replace(self, body=self.body.model_copy(update={"finished": finished, "detected": detected}))
 
     def with_repeats(self, unfinished: dict[str, tuple[int, ...]], warnings: Iterable[RunProblem]) -> Run:
-        """Some of what the current round ran failed before its commands began: the next one runs it again."""
+        """The run whose next round repeats tasks of the current one that failed before their commands began."""
         update = {
             "unfinished": unfinished,
             "repeated_rounds": (*self.body.repeated_rounds, self.progress.round + 1),
@@ -232,30 +232,30 @@ class Run:
         return replace(self, body=self.body.model_copy(update=update))
 
     def next_round(self) -> Run:
-        """The run is queued again, for what is left of it."""
+        """The run, queued for its next round."""
         return replace(self, progress=Progress(round=self.progress.round + 1, cancelled=self.progress.cancelled))
 
     def as_ending(self) -> Run:
-        """No more tasks are added, but a job exists: it is recorded as any other once it has ended, parts and all."""
+        """The run that gets no more tasks but has a job: it is recorded once the job has ended, like any other run."""
         body = self.body.model_copy(update={"has_parts": True})
         return replace(self, body=body, progress=self._running(self.progress.pool))
 
     def with_rejection(self, rejection: Rejection) -> Run:
-        """The run cannot go on."""
+        """The run, rejected: it cannot continue."""
         return replace(self, body=self.body.model_copy(update={"rejection": rejection}))
 
     def with_cancellation(self) -> Run:
-        """The user asked for the end of the run."""
+        """The run, cancelled by the user."""
         return replace(self, progress=replace(self.progress, cancelled=True))
 
     def with_external_data(self, outside: ExternalData, warnings: Iterable[RunProblem] = ()) -> Run:
-        """What was read for planning, which every later planning uses; files are staged anew."""
+        """The run with what was read for planning, which every later planning uses. Its files must be staged again."""
         update = {"outside": outside, "warnings": tuple(dict.fromkeys((*self.body.warnings, *warnings)))}
         body, progress = self.body.model_copy(update=update), replace(self.progress, is_staged=False)
         return replace(self, body=body, progress=progress)
 
     def with_items(self, items: Mapping[str, tuple[ItemRecord, ...]]) -> Run:
-        """The items of the fan-outs that have ended, by task."""
+        """The run with the items of the fan-outs that have ended, by task; they are not part of the document."""
         return replace(self, items=items)
 
     def _running(self, pool: str) -> Progress:

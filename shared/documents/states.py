@@ -1,4 +1,4 @@
-"""The words for where runs and tasks are, whose fault a failure is, and why something waits or is done again."""
+"""The states of runs and tasks, the categories of failures, and the reasons for waiting and for further rounds."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class State(StrEnum):
 
 
 class FailureCategory(StrEnum):
-    """Whose fault a failure is, and so who has to act."""
+    """Who caused a failure, and therefore has to act."""
 
     USER = "user"
     INFRASTRUCTURE = "infrastructure"
@@ -27,7 +27,7 @@ class FailureCategory(StrEnum):
 
 
 class WaitReason(StrEnum):
-    """Why a run waits: for Batch to take it (the quota of active jobs, or Batch is busy), or for nodes of its pool."""
+    """Why a run waits: for the quota of active jobs, because Batch is busy, or for nodes of its pool."""
 
     QUOTA = "quota"
     BUSY = "busy"

@@ -46,20 +46,20 @@ class Properties(BaseModel):
         return {name: value for name, value in data.items() if value is not None or name not in known}
 
 
-def placed_texts(value: object, path: PropertyPath = ()) -> Iterator[tuple[PropertyPath, str]]:
+def texts_with_paths(value: object, path: PropertyPath = ()) -> Iterator[tuple[PropertyPath, str]]:
     """Every text in a part of a manifest and its path below `path`, the names of maps included."""
     match value:
         case str():
             yield path, value
         case Properties():
-            yield from placed_texts(value.model_dump(by_alias=True), path)
+            yield from texts_with_paths(value.model_dump(by_alias=True), path)
         case dict():
             for name, item in value.items():
                 yield (*path, name), name
-                yield from placed_texts(item, (*path, name))
+                yield from texts_with_paths(item, (*path, name))
         case list() | tuple():
             for index, item in enumerate(value):
-                yield from placed_texts(item, (*path, index))
+                yield from texts_with_paths(item, (*path, index))
 
 
 def _as_text(value: object) -> object:

@@ -1,1 +1,1 @@
-"""Manifest and run → the tasks of the next round. Reads nothing, writes nothing."""
+"""Manifest and run → the tasks of the next round. This package reads and writes nothing."""

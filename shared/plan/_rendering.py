@@ -1,6 +1,6 @@
-"""The properties of one task, rendered: texts with expressions → texts, and what is wrong with them.
+"""Renders the properties of one task: texts with expressions → texts and problems.
 
-A `Rendering` collects problems instead of raising them, so that a person sees all of them at once.
+A `Rendering` collects problems instead of raising them, so that the user sees all of them at once.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from shared.errors import Problem
 from shared.expressions.render import references, render
 from shared.expressions.values import Budget, ExpressionError
 from shared.manifest.read import Manifest
-from shared.manifest.types import PropertyPath, placed_texts
+from shared.manifest.types import PropertyPath, texts_with_paths
 from shared.plan.lookups import NotKnownYet
 
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -29,7 +29,7 @@ _UNUSABLE = re.compile(r"[\x00\ud800-\udfff]")
 
 @dataclass(frozen=True)
 class Bindings:
-    """What expressions may see; names that are `unknown` exist, but their values are not known yet."""
+    """The values and functions that expressions may use; the values of the `unknown` names are not known yet."""
 
     values: Mapping[str, Any]
     functions: Mapping[str, Callable[..., Any]]
@@ -39,17 +39,17 @@ class Bindings:
 
 @lru_cache(maxsize=4096)
 def names_used(text: str, name: str) -> frozenset[tuple[str, ...]]:
-    """What a text's expressions ask of the value `name`: see `expressions.references`."""
+    """The paths below the value `name` that a text's expressions use: see `expressions.render.references`."""
     return frozenset(references(text, name))
 
 
-def texts_rendered(text: str, values: Mapping[str, Any]) -> Iterator[str]:
-    """A text, and those of the variables and inputs that it hands to `render()`."""
+def texts_to_render(text: str, values: Mapping[str, Any]) -> Iterator[str]:
+    """A text, and the texts of the variables and inputs that it passes to `render()`."""
     yield text
     if _RENDERS.search(text):
         for name in ("vars", "inputs"):
             for path in names_used(text, name):
-                yield from (each for _, each in placed_texts(_value_at(values[name], path)))
+                yield from (nested for _, nested in texts_with_paths(_value_at(values[name], path)))
 
 
 def _value_at(value: Any, path: tuple[str, ...]) -> Any:  # noqa: ANN401 - values of any type
@@ -60,41 +60,39 @@ def _value_at(value: Any, path: tuple[str, ...]) -> Any:  # noqa: ANN401 - value
 
 @lru_cache(maxsize=4096)
 def _depends_on_item(text: str) -> bool:
-    """Whether a text may be another one for each item of a fan-out."""
+    """Whether a text may render differently for each item of a fan-out."""
     return _RENDERS.search(text) is not None or any(names_used(text, name) for name in _NAMES_OF_ITEM)
 
 
 class Rendering:
-    """Renders the properties of the thing at `path` in the manifest; what goes wrong is added to `problems`.
+    """Renders the properties of a task or input at `path` in the manifest; adds what is wrong to `problems`.
 
-    It `is_complete` as long as no text was passed over.
-
-    Texts that use a name whose value is not known yet are passed over: they are looked at again in the round that they
-    belong to. The rendering for one item of a fan-out is based on that of the `whole`, which renders once what is the
-    same for all items.
+    Texts that use a name whose value is not known yet are skipped: they are rendered in the round that they belong to.
+    The rendering `is_complete` as long as no text was skipped. The rendering for one item of a fan-out uses that of the
+    `fan_out` for every text that is the same for all items.
     """
 
     def __init__(
         self,
         manifest: Manifest,
         path: PropertyPath,
-        visible: Bindings,
-        whole: Rendering | None = None,
+        bindings: Bindings,
+        fan_out: Rendering | None = None,
     ) -> None:
         self.problems: list[Problem] = []
         self.is_complete = True
         self._manifest = manifest
         self._path = path
-        self._visible = visible
-        self._whole = whole
+        self._bindings = bindings
+        self._fan_out = fan_out
         self._texts: dict[tuple[PropertyPath, str], str] = {}
 
     def fail(self, path: PropertyPath, message: str) -> None:
-        """Note a problem with the property at `path`, counted from the thing itself."""
+        """Add a problem with the property at `path`, relative to the task or input."""
         self.problems.append(self._manifest.problem((*self._path, *path), message))
 
     def text(self, path: PropertyPath, value: str) -> str:
-        """One text; empty if it cannot be rendered."""
+        """Render a text. Returns an empty text if there is a problem, a placeholder if a value is not known yet."""
         try:
             return self.known_text(path, value)
         except NotKnownYet:
@@ -102,49 +100,49 @@ class Rendering:
             return _NOT_KNOWN_YET
 
     def known_text(self, path: PropertyPath, value: str) -> str:
-        """The same. Raises NotKnownYet if something that it needs is not known yet."""
-        if self._whole and not _depends_on_item(value):
-            return self._whole.known_text(path, value)
+        """Render a text; empty if there is a problem. Raises NotKnownYet if a value is not known yet."""
+        if self._fan_out and not _depends_on_item(value):
+            return self._fan_out.known_text(path, value)
         if (path, value) not in self._texts:
             self._texts[path, value] = self._rendered(path, value)
         return self._texts[path, value]
 
     def _rendered(self, path: PropertyPath, value: str) -> str:
-        texts = texts_rendered(value, self._visible.values) if self._visible.unknown else ()
-        if any(names_used(text, name) for text in texts for name in self._visible.unknown):
+        texts = texts_to_render(value, self._bindings.values) if self._bindings.unknown else ()
+        if any(names_used(text, name) for text in texts for name in self._bindings.unknown):
             raise NotKnownYet
         try:
             return self._usable(
-                path, render(value, self._visible.values, self._visible.functions, self._visible.budget)
+                path, render(value, self._bindings.values, self._bindings.functions, self._bindings.budget)
             )
         except ExpressionError as error:
             self.fail(path, str(error))
             return ""
 
     def _usable(self, path: PropertyPath, text: str) -> str:
-        """The text, unless it holds what neither a shell nor UTF-8 can."""
+        """The text; empty, with a problem, if it has a character that a shell or UTF-8 cannot represent."""
         if _UNUSABLE.search(text):
-            self.fail(path, "the text holds a NUL or half a surrogate pair")
+            self.fail(path, "the text contains a NUL or an unpaired surrogate")
             return ""
         return text
 
     def optional(self, path: PropertyPath, value: str | None) -> str | None:
-        """One text that may be left out; what renders to nothing is left out."""
+        """Render a text that may be missing; None if it is missing or renders to an empty text."""
         return (self.text(path, value) or None) if value is not None else None
 
     def texts(self, path: PropertyPath, values: tuple[str, ...]) -> tuple[str, ...]:
-        """A list of texts."""
+        """Render a list of texts."""
         return tuple(self.text((*path, index), value) for index, value in enumerate(values))
 
     def env(self, path: PropertyPath, values: Mapping[str, str]) -> dict[str, str]:
-        """Environment variables: names are checked, values rendered."""
+        """Render the values of environment variables, and check their names."""
         for name in values:
             if not _ENV_NAME.fullmatch(name):
-                self.fail((*path, name), "not a name of an environment variable: expected letters, digits and _")
+                self.fail((*path, name), "not a valid name of an environment variable: expected letters, digits and _")
         return {name: self.text((*path, name), value) for name, value in values.items()}
 
     def files(self, path: PropertyPath, values: Mapping[str, str]) -> dict[str, str]:
-        """Files by relative path: both names and contents are rendered."""
+        """Render the names and contents of files; the result is by relative path."""
         rendered = [
             ((*path, name), self.text((*path, name), name), self.text((*path, name), text))
             for name, text in values.items()
@@ -152,15 +150,15 @@ class Rendering:
         return self._checked(rendered)
 
     def files_of_json(self, path: PropertyPath, value: str) -> dict[str, str]:
-        """The same of a text that renders to a JSON map; what it holds is not rendered again."""
-        problems = len(self.problems)
+        """Files by relative path, from a text that renders to a JSON map; its entries are not rendered again."""
+        problems_before = len(self.problems)
         try:
             files = json.loads(self.known_text(path, value))
         except NotKnownYet:
             return {}
         except (ValueError, RecursionError):
             files = None
-        if len(self.problems) > problems:
+        if len(self.problems) > problems_before:
             return {}
         if not isinstance(files, dict) or not all(isinstance(text, str) for text in files.values()):
             self.fail(path, "expected a map of names and texts, or a text that renders to such a map in JSON")
@@ -172,21 +170,21 @@ class Rendering:
         for path, name, text in files:
             file_name = self._relative(path, name)
             if any(is_inside(file_name, other) or is_inside(other, file_name) for other in checked):
-                self.fail(path, f"{file_name!r} is there already, as a file or as a folder of one")
+                self.fail(path, f"{file_name!r} is already used, as a file or as a folder of another file")
             checked[file_name] = text
         return checked
 
     def patterns(self, path: PropertyPath, values: tuple[str, ...]) -> tuple[str, ...]:
-        """Globs relative to the working directory, without anything that Batch would expand on the node."""
+        """Render globs relative to the working directory; variables that Batch would expand are a problem."""
         rendered = [self._relative((*path, index), pattern) for index, pattern in enumerate(self.texts(path, values))]
         for index, pattern in enumerate(rendered):
             if "$" in pattern:
                 self.fail((*path, index), f"{pattern!r}: $ is not allowed, Batch would expand it")
-        # What a final `**` matches in Batch is not documented; `**/*` is every file below.
+        # What a final `**` matches in Batch is not documented; `**/*` matches every file below.
         return tuple(re.sub(r"(^|/)\*\*$", r"\1**/*", pattern) for pattern in rendered)
 
     def _relative(self, path: PropertyPath, name: str) -> str:
-        """A path in the working directory, without a leading `./`."""
+        """The path without a leading `./`; a problem is added if it leaves the working directory."""
         name = re.sub(r"^(\./)+", "", name)
         if not is_safe(name):
             self.fail(path, f"{name!r} is not a relative path inside the working directory")

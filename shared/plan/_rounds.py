@@ -1,8 +1,8 @@
-"""Which tasks of a flow run in the next round, which in a later one, and which never.
+"""Decides which tasks of a flow run in the next round, which in a later one, and which never.
 
-A round is one Batch job. A task joins the round as soon as everything it waits for has ended well, or is in the same
-round and is waited for by Batch itself. It needs a later round if values that an earlier task prints decide it, if it
-follows a fan-out, or if it runs on another pool.
+A round is one Batch job. A task is in the next round if every task that it waits for has succeeded, or is in the same
+round, where Batch itself waits for it. It needs a later round if its expressions use values that an earlier task
+prints, if it follows a fan-out, or if it runs on another pool.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from enum import Enum
 
 from shared.documents.states import JobReason, State
 
-_SATISFIED = frozenset({State.SUCCESS, State.WARNING})
+_SUCCESSFUL_STATES = frozenset({State.SUCCESS, State.WARNING})
 
 
 @dataclass(frozen=True)
 class GraphTask:
-    """A task as far as its place in the order matters.
+    """A task and its dependencies.
 
-    `waits_for` are the tasks before it, `uses_values_of` those of them whose results its expressions need.
+    `waits_for` are the tasks that must end before it; `uses_values_of` are those whose results its expressions need.
     """
 
     id: str
@@ -32,10 +32,10 @@ class GraphTask:
 
 @dataclass(frozen=True)
 class Split:
-    """The tasks of a flow that have not ended, in an order in which they can run.
+    """The tasks of a flow that have not ended, sorted by when they can run; each group in a possible order.
 
-    `empty` are fan-outs without items whose turn it is; what waits for them does not wait any more. `reason` tells why
-    the tasks that are ready were not ready in an earlier round.
+    `empty` are fan-outs without items whose turn it is; tasks that wait for them need not wait any longer. `reason` is
+    why the ready tasks were not ready in an earlier round.
     """
 
     ready: tuple[str, ...]
@@ -45,15 +45,15 @@ class Split:
     empty: tuple[str, ...] = ()
 
 
-class _Fate(Enum):
-    DONE = "ended well"
+class _Placement(Enum):
+    DONE = "succeeded"
     EMPTY = "nothing to run"
     READY = "in this round"
     LATER = "in a later round"
-    NEVER = "what it waits for did not end well"
+    NEVER = "a task that it waits for did not succeed"
 
 
-_OVER = frozenset({_Fate.DONE, _Fate.EMPTY})
+_SUCCEEDED = frozenset({_Placement.DONE, _Placement.EMPTY})
 
 
 def split(
@@ -62,65 +62,65 @@ def split(
     pool_of: Callable[[str], str],
     is_empty: Callable[[str], bool],
 ) -> Split:
-    """Sort out what is left of a flow, given how the tasks of earlier rounds ended.
+    """Split the tasks that have not ended by when they can run; `ended` are the results of the earlier rounds.
 
-    `pool_of` and `is_empty` (whether it is a fan-out without items) are asked only for tasks all of whose values are
-    known.
+    `pool_of` and `is_empty` (whether a task is a fan-out without items) are called only for tasks whose expressions use
+    known values only.
     """
-    fates: dict[str, _Fate] = {}
+    placements: dict[str, _Placement] = {}
     pool: str | None = None
-    for task in in_order(graph):
-        fate = _ended(ended[task.id]) if task.id in ended else _fate(task, graph, fates)
-        if fate is _Fate.READY and is_empty(task.id):
-            fate = _Fate.EMPTY
-        if fate is _Fate.READY:
+    for task in in_dependency_order(graph):
+        placement = _placement_of_ended(ended[task.id]) if task.id in ended else _placement(task, graph, placements)
+        if placement is _Placement.READY and is_empty(task.id):
+            placement = _Placement.EMPTY
+        if placement is _Placement.READY:
             pool = pool if pool is not None else pool_of(task.id)
-            fate = fate if pool_of(task.id) == pool else _Fate.LATER
-        fates[task.id] = fate
-    left = [(name, fate) for name, fate in fates.items() if name not in ended]
-    ready = tuple(name for name, fate in left if fate is _Fate.READY)
+            placement = placement if pool_of(task.id) == pool else _Placement.LATER
+        placements[task.id] = placement
+    open_tasks = [(name, placement) for name, placement in placements.items() if name not in ended]
+    ready = tuple(name for name, placement in open_tasks if placement is _Placement.READY)
     return Split(
         ready=ready,
-        later=tuple(name for name, fate in left if fate is _Fate.LATER),
-        never=tuple(name for name, fate in left if fate is _Fate.NEVER),
-        empty=tuple(name for name, fate in left if fate is _Fate.EMPTY),
+        later=tuple(name for name, placement in open_tasks if placement is _Placement.LATER),
+        never=tuple(name for name, placement in open_tasks if placement is _Placement.NEVER),
+        empty=tuple(name for name, placement in open_tasks if placement is _Placement.EMPTY),
         reason=why_not_earlier((graph[name] for name in ready), graph) if ended else JobReason.FIRST,
     )
 
 
-def _ended(state: State) -> _Fate:
-    return _Fate.DONE if state in _SATISFIED else _Fate.NEVER
+def _placement_of_ended(state: State) -> _Placement:
+    return _Placement.DONE if state in _SUCCESSFUL_STATES else _Placement.NEVER
 
 
-def _fate(task: GraphTask, graph: Mapping[str, GraphTask], fates: Mapping[str, _Fate]) -> _Fate:
-    before = [(name, fates[name]) for name in task.waits_for]
-    if any(fate is _Fate.NEVER for _, fate in before):
-        return _Fate.NEVER
-    if any(fates[name] not in _OVER for name in task.uses_values_of):
-        return _Fate.LATER  # also of tasks that it waits for only through others
-    for name, fate in before:
-        in_this_round = fate is _Fate.READY and not graph[name].is_fan_out
-        if fate not in _OVER and not in_this_round:
-            return _Fate.LATER
-    return _Fate.READY
+def _placement(task: GraphTask, graph: Mapping[str, GraphTask], placements: Mapping[str, _Placement]) -> _Placement:
+    before = [(name, placements[name]) for name in task.waits_for]
+    if any(placement is _Placement.NEVER for _, placement in before):
+        return _Placement.NEVER
+    if any(placements[name] not in _SUCCEEDED for name in task.uses_values_of):
+        return _Placement.LATER  # the used task may be one that it waits for only through others
+    for name, placement in before:
+        in_this_round = placement is _Placement.READY and not graph[name].is_fan_out
+        if placement not in _SUCCEEDED and not in_this_round:
+            return _Placement.LATER
+    return _Placement.READY
 
 
 def why_not_earlier(tasks: Iterable[GraphTask], graph: Mapping[str, GraphTask]) -> JobReason:
-    """Why tasks run in a later round than the tasks before them."""
-    of_tasks = list(tasks)
-    if any(task.uses_values_of for task in of_tasks):
+    """Why tasks run in a later round than the tasks that they wait for."""
+    late_tasks = list(tasks)
+    if any(task.uses_values_of for task in late_tasks):
         return JobReason.VALUES
-    if any(graph[name].is_fan_out for task in of_tasks for name in task.waits_for):
+    if any(graph[name].is_fan_out for task in late_tasks for name in task.waits_for):
         return JobReason.FAN_OUT
     return JobReason.POOL
 
 
-def in_order(graph: Mapping[str, GraphTask]) -> Iterator[GraphTask]:
-    """Every task after those that it waits for; otherwise in the order of the flow."""
-    places = {name: place for place, name in enumerate(graph)}
+def in_dependency_order(graph: Mapping[str, GraphTask]) -> Iterator[GraphTask]:
+    """All tasks, each after the tasks that it waits for; otherwise in the order of the flow."""
+    positions = {name: position for position, name in enumerate(graph)}
     sorter = graphlib.TopologicalSorter({name: task.waits_for for name, task in graph.items()})
     sorter.prepare()
     while sorter.is_active():
-        for name in sorted(sorter.get_ready(), key=places.__getitem__):
+        for name in sorted(sorter.get_ready(), key=positions.__getitem__):
             yield graph[name]
             sorter.done(name)

@@ -1,4 +1,4 @@
-"""What the expressions of one task may see, and what they ask for: values, functions, earlier outputs. Pure."""
+"""What the expressions of one task can use: values, functions, outputs of earlier tasks; and what they do use."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from shared.settings import Settings
 
 @dataclass(frozen=True)
 class Context:
-    """What all tasks of a run have in common; `inputs` are the values of the flow's inputs."""
+    """What the expressions of all tasks of a run share; `inputs` are the values of the flow's inputs."""
 
     flow: Flow
     run: Run
@@ -32,7 +32,7 @@ class Context:
     inputs: Mapping[str, Any] = field(default_factory=dict)
 
     def values(self) -> dict[str, Any]:
-        """What expressions see everywhere."""
+        """The values that every expression can use."""
         return {
             "vars": self.flow.variables,
             "inputs": self.inputs,
@@ -42,33 +42,33 @@ class Context:
         }
 
     def functions(self) -> dict[str, Callable[..., Any]]:
-        """The functions that they can call everywhere."""
+        """The functions that every expression can call."""
         return {"secret": self._secret, "now": now_of(self.run.body.accepted), "fromJson": from_json, "json": from_json}
 
     def _secret(self, name: str) -> str:
         value = self.settings.secrets.get(name)
         if value is None:
-            raise ExpressionError(f"there is no secret {name!r}; the app setting SECRET_{name} would hold it")
+            raise ExpressionError(f"there is no secret {name!r}; define it as the app setting SECRET_{name}")
         return value
 
 
-class Earlier(Protocol):
-    """What a scope asks the planner about earlier tasks."""
+class EarlierTasks(Protocol):
+    """What a scope needs to know from the planner about earlier tasks."""
 
     def items_of(self, name: str) -> tuple[Item, ...]:
         """The items of a fan-out."""
 
     def is_empty(self, name: str) -> bool:
-        """Whether a task is a fan-out that is known to have no items: nobody waits for it."""
+        """Whether a task is a fan-out that is known to have no items, so that no task waits for it."""
 
     def patterns(self, name: str, item: Item | None) -> tuple[OutputPattern, ...]:
-        """What a task, or a fan-out's task for one item, brings back."""
+        """The patterns of the files that a task, or a fan-out's task for one item, uploads."""
 
 
 class Scope:
-    """The world as the expressions of a task, or of a fan-out's task for one item, see it.
+    """What the expressions of a task, or of a fan-out's task for one item, can use.
 
-    `used` is what they asked for of earlier tasks. An expression that needs what is not known yet raises NotKnownYet.
+    `used` collects what they use of earlier tasks. An expression that uses a value not known yet raises NotKnownYet.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - each is another source of what expressions see
@@ -77,7 +77,7 @@ class Scope:
         item: Item | None,
         context: Context,
         graph: FlowGraph,
-        earlier: Earlier,
+        earlier: EarlierTasks,
         lookups: Lookups,
     ) -> None:
         self.used = UpstreamUse()
@@ -92,8 +92,8 @@ class Scope:
         self._earlier = earlier
         self._lookups = lookups
 
-    def visible(self, unknown: Iterable[str]) -> Bindings:
-        """What expressions may see, of which some names are not known yet."""
+    def bindings(self, unknown: Iterable[str]) -> Bindings:
+        """The values and functions for expressions; the values of the `unknown` names are not known yet."""
         functions = {**self._context.functions(), "read": self._read}
         return Bindings(self._values(), functions, self._context.budget, frozenset(unknown))
 
@@ -105,19 +105,19 @@ class Scope:
             "workingDir": self.paths.link,
             **({"outputDir": self.paths.output_directory} if self._task.output_directory else {}),
             **({"item": item.value, "taskrun": _taskrun(item)} if item else {}),
-            "outputs": _OutputsBefore(self._graph.before(self._task.id), self._outputs),
+            "outputs": _OutputsByTask(self._graph.upstream_of(self._task.id), self._outputs),
         }
 
     def _outputs(self, name: str) -> object:
-        """What `outputs.<name>` is."""
+        """The value of `outputs.<name>`."""
         folder = f"{self.paths.link}/{UPSTREAM}/{name}"
         if self._graph.is_fan_out(name):
             return FanOutOutputs(folder, lambda: self._folder(name), lambda: self._items(name, folder), self.used)
-        outputs = self._outputs_of(name, None, folder)
+        outputs = self._output_files(name, None, folder)
         ended = self._run.body.finished.get(name)
         return {**outputs, **_results(ended)} if ended else outputs
 
-    def _outputs_of(self, name: str, item: Item | None, folder: str) -> dict[str, Any]:
+    def _output_files(self, name: str, item: Item | None, folder: str) -> dict[str, Any]:
         paths = Paths(self._run.id, name, item.index if item else None)
         return {"outputFiles": UpstreamFiles(folder, paths, self._earlier.patterns(name, item), self.used)}
 
@@ -134,37 +134,37 @@ class Scope:
             yield {
                 "index": item.index,
                 "value": item.value,
-                **self._outputs_of(name, item, f"{folder}/{item.index}"),
+                **self._output_files(name, item, f"{folder}/{item.index}"),
                 **_results(item),
             }
 
-    def _read(self, where: str) -> str:
-        """`read()`: the text of a namespace file, of an allowed blob, or of a file that an earlier task made."""
-        address = self._address_of(where)
-        known = self._lookups.text(address)
-        if known.problem is not None:
-            name = self.used.files[where].name if where in self.used.files else where
-            raise ExpressionError(f"{name} cannot be read: {known.problem}")
-        return known.text
+    def _read(self, file_name: str) -> str:
+        """`read()`: the text of a namespace file, of an allowed blob, or of a file that an earlier task produced."""
+        address = self._address_of(file_name)
+        read = self._lookups.text(address)
+        if read.problem is not None:
+            name = self.used.files[file_name].name if file_name in self.used.files else file_name
+            raise ExpressionError(f"{name} cannot be read: {read.problem}")
+        return read.text
 
-    def _address_of(self, where: str) -> BlobAddress:
-        if file := self.used.files.get(where):
+    def _address_of(self, file_name: str) -> BlobAddress:
+        if file := self.used.files.get(file_name):
             return BlobAddress(
                 self._settings.containers.results, f"{self._run.results}/outputs/{file.paths.results}{file.name}"
             )
         try:
-            if "://" not in where:
-                return namespace_file(where, self._flow.namespace, self._settings)
-            address = read_address(where, self._flow.namespace, self._settings)
+            if "://" not in file_name:
+                return namespace_file(file_name, self._flow.namespace, self._settings)
+            address = read_address(file_name, self._flow.namespace, self._settings)
         except ValueError as error:
             raise ExpressionError(str(error)) from error
         if isinstance(address, WebAddress):
-            raise ExpressionError("read() does not fetch from the web; let a task do that")
+            raise ExpressionError("read() cannot read web addresses; fetch the file in a task")
         return address
 
 
 def _taskrun(item: Item) -> dict[str, Any]:
-    """Its value is text, as in Kestra; a list or a map stays one, whose text is that of Kestra's too."""
+    """`taskrun`: its value is a text, as in Kestra; lists and maps stay as they are, and their texts equal Kestra's."""
     return {
         "value": item.value if isinstance(item.value, list | dict) else text_of(item.value),
         "iteration": item.index,
@@ -175,8 +175,8 @@ def _results(ended: TaskResult) -> dict[str, Any]:
     return {"vars": ended.outputs.vars, "exitCode": ended.exit_code}
 
 
-class _OutputsBefore(Mapping[str, object]):
-    """`outputs`: what is asked for is made when it is asked for."""
+class _OutputsByTask(Mapping[str, object]):
+    """`outputs`: the outputs of the tasks before, each made when it is first used."""
 
     def __init__(self, names: set[str], outputs_of: Callable[[str], object]) -> None:
         self._names = names
@@ -195,42 +195,43 @@ class _OutputsBefore(Mapping[str, object]):
 
 
 def with_inputs(context: Context, manifest: Manifest) -> tuple[Context, list[Problem]]:
-    """The context with the values of the inputs, and what is wrong with them."""
+    """The context with the values of the inputs, and the problems of the inputs."""
     values: dict[str, Any] = {}
     problems: list[Problem] = []
-    ids = {each.id for each in manifest.flow.inputs}
+    ids = {declared.id for declared in manifest.flow.inputs}
     context = replace(context, inputs=values)
-    for index, each in enumerate(manifest.flow.inputs):
-        visible = Bindings(context.values(), context.functions(), context.budget)
-        rendering = Rendering(manifest, ("inputs", index), visible)
-        folders, _, name = each.id.rpartition(".")
-        if above := sorted(_above(each.id) & ids):
-            rendering.fail(("id",), f"the input {above[0]!r} has a value of its own, so it cannot hold others")
+    for index, declared in enumerate(manifest.flow.inputs):
+        bindings = Bindings(context.values(), context.functions(), context.budget)
+        rendering = Rendering(manifest, ("inputs", index), bindings)
+        parent, _, name = declared.id.rpartition(".")
+        if parents := sorted(_parent_ids(declared.id) & ids):
+            rendering.fail(("id",), f"the input {parents[0]!r} has a value, so it cannot contain other inputs")
         else:
-            _folder(values, folders)[name] = _value(each, rendering)
+            _nested_map(values, parent)[name] = _value(declared, rendering)
         problems += rendering.problems
     return context, problems
 
 
-def _above(input_id: str) -> set[str]:
-    """The ids of which an id is a part: of `a.b.c` they are `a` and `a.b`."""
+def _parent_ids(input_id: str) -> set[str]:
+    """The ids of the inputs that would contain an input: `a` and `a.b` for `a.b.c`."""
     parts = input_id.split(".")
     return {".".join(parts[:length]) for length in range(1, len(parts))}
 
 
-def _folder(values: dict[str, Any], path: str) -> dict[str, Any]:
+def _nested_map(values: dict[str, Any], path: str) -> dict[str, Any]:
+    """The map at a dotted path in `values`, made if it is missing."""
     for part in path.split(".") if path else ():
         values = values.setdefault(part, {})
     return values
 
 
-def _value(given: Input, rendering: Rendering) -> object:
-    problems = len(rendering.problems)
-    rendered = _rendered(("defaults",), given.defaults, rendering)
-    if len(rendering.problems) > problems or rendered == given.defaults:
+def _value(declared: Input, rendering: Rendering) -> object:
+    problems_before = len(rendering.problems)
+    rendered = _rendered(("defaults",), declared.defaults, rendering)
+    if len(rendering.problems) > problems_before or rendered == declared.defaults:
         return rendered
     try:
-        return given.value_of(rendered)
+        return declared.value_of(rendered)
     except ValueError as error:
         rendering.fail(("defaults",), str(error))
         return None

@@ -1,4 +1,4 @@
-"""One task of a manifest → one planned task: its properties rendered and checked, each with its default."""
+"""One task of a manifest → one planned task: renders, checks and completes its properties."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from shared.plan.round_plan import Image, PlannedTask, SubmittedTask
 from shared.script.build import Commands
 from shared.settings import Settings, connection_parts
 
-LONGEST_COMMANDS = 120 * 1024  # of the 128 KiB that Linux takes as one argument
+LONGEST_COMMANDS = 120 * 1024  # of the 128 KiB that Linux accepts as one argument
 
 
 @dataclass(frozen=True)
 class TaskPlanner:
-    """Plans one task, or a fan-out's task for one item; what is wrong is noted in `rendering`."""
+    """Plans one task, or a fan-out's task for one item; `rendering` collects the problems."""
 
     task: Task
     rendering: Rendering
@@ -38,14 +38,14 @@ class TaskPlanner:
     namespace: str | None
 
     def planned(self, submitted: SubmittedTask, depends_on: tuple[int, ...]) -> PlannedTask:
-        """The task with everything rendered."""
+        """The task with all properties rendered."""
         task, rendering, used = self.task, self.rendering, self.scope.used
         check_accounts(task, rendering, self.settings)
         files = input_files(task, rendering)
         addressed = addressed_files(files, rendering, self.namespace, self.settings)
         commands = commands_of(task, rendering)
-        brought = {path: used.files[text] for path, text in files.items() if text in used.files}
-        links = (*(file.link(path) for path, file in brought.items()), *used.links(self.scope.paths.link))
+        from_upstream = {path: used.files[text] for path, text in files.items() if text in used.files}
+        links = (*(file.link(path) for path, file in from_upstream.items()), *used.links(self.scope.paths.link))
         from_namespaces = {file.path: file for file in namespace_files(task, rendering, self.lookups)}
         return PlannedTask(
             **vars(submitted),
@@ -57,7 +57,9 @@ class TaskPlanner:
             retries=task.retry.retries if task.retry else 0,
             commands=replace(commands, links=links, gatherings=tuple(used.gatherings())),
             script=self.scope.paths.script(),
-            input_files={path: text for path, text in files.items() if path not in brought and path not in addressed},
+            input_files={
+                path: text for path, text in files.items() if path not in from_upstream and path not in addressed
+            },
             source_files=from_namespaces | source_files(addressed, rendering, self.lookups),
             fetched_files=fetched_files(addressed),
             uses=used,
@@ -65,46 +67,48 @@ class TaskPlanner:
 
 
 def check_accounts(task: Task, rendering: Rendering, settings: Settings) -> None:
-    """A run uses the app's own accounts; a manifest may name them, but no others."""
+    """Add a problem for every account that is not the app's own; a manifest may name only those."""
     runner, storage = task.task_runner, task.task_runner.blob_storage
-    expected = [
+    accounts = [
         (("account",), runner.account, settings.batch.account_name),
         (("endpoint",), runner.endpoint, settings.batch.endpoint),
         (("blobStorage", "sharedKeyAccountName"), storage.shared_key_account_name, settings.storage.account_name),
         (("blobStorage", "endpoint"), storage.endpoint, settings.storage.blob_endpoint),
     ]
-    for path, value, own in expected:
+    for path, value, expected in accounts:
         rendered = rendering.optional(("taskRunner", *path), value)
-        if rendered is not None and rendered.rstrip("/") != own:
-            rendering.fail(("taskRunner", *path), f"runs use the app's own account, {own}; name it, or leave it out")
-    where = ("taskRunner", "blobStorage", "connectionString")
-    connection_string = rendering.optional(where, storage.connection_string)
+        if rendered is not None and rendered.rstrip("/") != expected:
+            rendering.fail(
+                ("taskRunner", *path), f"runs use the app's own account, {expected}; name it, or leave it out"
+            )
+    connection_path = ("taskRunner", "blobStorage", "connectionString")
+    connection_string = rendering.optional(connection_path, storage.connection_string)
     account = settings.storage.account_name
     if connection_string is not None and connection_parts(connection_string).get("AccountName") != account:
-        rendering.fail(where, f"runs use the app's own storage account, {account}; leave it out")
+        rendering.fail(connection_path, f"runs use the app's own storage account, {account}; leave it out")
 
 
 def image(task: Task, rendering: Rendering) -> Image:
-    """The container image; by default the one of the task's type."""
+    """The container image and its registry; by default the image of the task's type."""
     name = rendering.optional(("containerImage",), task.container_image) or task.language.image
     registry = task.task_runner.registry
     if registry is None:
         return Image(name)
-    where = ("taskRunner", "registry")
+    path = ("taskRunner", "registry")
     reference = registry.identity_reference
     return Image(
         name,
-        server=rendering.optional((*where, "registryServer"), registry.registry_server),
-        user_name=rendering.optional((*where, "userName"), registry.user_name),
-        password=rendering.optional((*where, "password"), registry.password),
-        identity=rendering.text((*where, "identityReference", "resourceId"), reference.resource_id)
+        server=rendering.optional((*path, "registryServer"), registry.registry_server),
+        user_name=rendering.optional((*path, "userName"), registry.user_name),
+        password=rendering.optional((*path, "password"), registry.password),
+        identity=rendering.text((*path, "identityReference", "resourceId"), reference.resource_id)
         if reference
         else None,
     )
 
 
 def commands_of(task: Task, rendering: Rendering) -> Commands:
-    """What the task's script runs."""
+    """The commands that the task's script runs, with interpreter, environment and time limit."""
     lines = [*rendering.texts(("beforeCommands",), task.before_commands)]
     if task.commands is not None:
         lines += rendering.texts(("commands",), task.commands)
@@ -114,10 +118,9 @@ def commands_of(task: Task, rendering: Rendering) -> Commands:
         lines.append(rendering.text(("script",), task.script or ""))
     text = "\n".join([task.language.fail_fast, *lines] if task.fail_fast else lines)
     if len(text.encode()) > LONGEST_COMMANDS:
-        where = "commands" if task.commands is not None else "script"
-        rendering.fail(
-            (where,), f"longer than {LONGEST_COMMANDS >> 10} KiB, which Linux takes; put it into an input file"
-        )
+        name = "commands" if task.commands is not None else "script"
+        message = f"longer than {LONGEST_COMMANDS >> 10} KiB, the limit for commands; move the text into an input file"
+        rendering.fail((name,), message)
     return Commands(
         interpreter=rendering.texts(("interpreter",), task.interpreter),
         text=text,
@@ -128,7 +131,7 @@ def commands_of(task: Task, rendering: Rendering) -> Commands:
 
 
 def input_files(task: Task, rendering: Rendering) -> dict[str, str]:
-    """Texts, or addresses of files, by path in the working directory."""
+    """The texts of the input files, or the addresses of files, by path in the working directory."""
     if isinstance(task.input_files, str):
         files = rendering.files_of_json(("inputFiles",), task.input_files)
     else:
@@ -141,7 +144,7 @@ def input_files(task: Task, rendering: Rendering) -> dict[str, str]:
 def addressed_files(
     files: Mapping[str, str], rendering: Rendering, namespace: str | None, settings: Settings
 ) -> dict[str, BlobAddress | WebAddress]:
-    """Those of the input files that are given by their address."""
+    """The input files that are given by an address; by path in the working directory."""
     found: dict[str, BlobAddress | WebAddress] = {}
     for path, text in files.items():
         if is_address(text):
@@ -155,7 +158,7 @@ def addressed_files(
 def source_files(
     addressed: Mapping[str, BlobAddress | WebAddress], rendering: Rendering, lookups: Lookups
 ) -> dict[str, SourceFile]:
-    """The blobs among them, in the version that was found when the round was planned."""
+    """The input files that are blobs, in the version that was found when the round was planned."""
     found: dict[str, SourceFile] = {}
     for path, address in addressed.items():
         if isinstance(address, WebAddress):
@@ -174,12 +177,12 @@ def source_files(
 
 
 def fetched_files(addressed: Mapping[str, BlobAddress | WebAddress]) -> dict[str, str]:
-    """Those that the node fetches, by path in the working directory."""
+    """The URLs of the input files that the node fetches, by path in the working directory."""
     return {path: address.url for path, address in addressed.items() if isinstance(address, WebAddress)}
 
 
 def namespace_files(task: Task, rendering: Rendering, lookups: Lookups) -> tuple[SourceFile, ...]:
-    """The task's namespace files; none as long as they are not known."""
+    """The task's namespace files; none as long as they are not known yet."""
     if not task.namespace_files.enabled:
         return ()
     try:
@@ -204,5 +207,5 @@ def _selection(task: Task, rendering: Rendering) -> Selection:
 
 
 def _script_file(task: Task) -> str:
-    """A hidden name, so that no glob in `outputFiles` matches it."""
+    """The name of the script's file: hidden, so that no glob in `outputFiles` matches it."""
     return f".{task.id}{task.language.script_suffix}"

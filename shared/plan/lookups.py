@@ -1,8 +1,8 @@
-"""What planning must know of the outside: files of namespaces, versions of blobs, texts, items of fan-outs.
+"""The external data that planning needs: files of namespaces, versions of blobs, texts, items of fan-outs.
 
-Planning reads nothing itself. It asks `Lookups`; what is not known is noted as `MissingData`, is read by
-`steps/prepare_round.py`, is written into the run document, and is used by every later planning. So two submitters never
-disagree, and the record is made from the same plan as the job was.
+Planning reads nothing itself. It asks `Lookups`, which notes missing data as `MissingData`. `steps/prepare_round.py`
+reads that and writes it into the run document, and every later planning uses it. Therefore two submitters always plan
+the same, and the record is based on the same plan as the job.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from shared.patterns import matches_anywhere
 from shared.settings import Settings
 
 
-class NotKnownYet(Exception):  # noqa: N818 - it is no error: the text is looked at again later
-    """What an expression needs is known in a later round, or must be read from outside first."""
+class NotKnownYet(Exception):  # noqa: N818 - not an error: the text is rendered later
+    """A value that an expression uses is known only in a later round, or must first be read by the app."""
 
 
 @dataclass
 class MissingData:
-    """What must be read before a round can be planned; selections by task, addresses by their text."""
+    """The data that must be read before a round can be planned: selections by task, addresses by their text."""
 
     namespace_files: dict[str, Selection] = field(default_factory=dict)
     namespace_items: dict[str, Selection] = field(default_factory=dict)
@@ -39,7 +39,7 @@ class MissingData:
 
 
 class Lookups:
-    """What planning knows of the outside. A question without an answer is noted in `missing` and raises NotKnownYet."""
+    """The external data that planning knows. Asking for unknown data notes it in `missing` and raises NotKnownYet."""
 
     def __init__(self, run: Run) -> None:
         self.missing = MissingData()
@@ -47,14 +47,14 @@ class Lookups:
         self._items = run.items
 
     def namespace_files(self, task: str, selection: Callable[[], Selection]) -> tuple[SourceFile, ...]:
-        """The namespace files that a task gets; `selection` is made only if they must be read."""
+        """The namespace files that a task gets; `selection` is called only if they must be read."""
         if task not in self._known.namespace_files:
             self.missing.namespace_files[task] = selection()
             raise NotKnownYet
         return self._known.namespace_files[task]
 
     def namespace_items(self, task: str, selection: Callable[[], Selection]) -> tuple[str, ...]:
-        """The paths of the namespace files that are the items of a fan-out."""
+        """The paths of the namespace files that are the items of a fan-out; `selection` is called only if needed."""
         if task not in self._known.namespace_items:
             self.missing.namespace_items[task] = selection()
             raise NotKnownYet
@@ -83,14 +83,14 @@ class Lookups:
 
 
 _ADDRESS = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<place>[^/\s]*)/(?P<path>\S.*)", re.DOTALL)
-_FETCHED = ("https", "http")
-_KNOWN = "nsfile:///<path>, nsfile://<namespace>/<path>, blob://<container>/<path> and https://…"
-_OTHERS = ("kestra", "file", "ftp", "s3", "gs", "gcs", "abfs", "abfss", "wasb", "wasbs", "az")
+_WEB_SCHEMES = ("https", "http")
+_SUPPORTED_ADDRESSES = "nsfile:///<path>, nsfile://<namespace>/<path>, blob://<container>/<path> and https://…"
+_UNSUPPORTED_SCHEMES = ("kestra", "file", "ftp", "s3", "gs", "gcs", "abfs", "abfss", "wasb", "wasbs", "az")
 
 
 @dataclass(frozen=True)
 class BlobAddress:
-    """A blob of the storage account. Its text is what the run document knows it by."""
+    """A blob of the storage account. Its text, `<container>/<name>`, is its key in the run document."""
 
     container: str
     name: str
@@ -107,18 +107,19 @@ class WebAddress:
 
 
 def is_address(text: str) -> bool:
-    """Whether the whole text is the address of a file, of a kind that is known or that Kestra knows."""
+    """Whether the whole text is the address of a file, of a scheme that is supported here or known from Kestra."""
     match = _ADDRESS.fullmatch(text.strip())
-    return match is not None and match["scheme"] in ("nsfile", "blob", *_FETCHED, *_OTHERS) and "\n" not in text.strip()
+    schemes = ("nsfile", "blob", *_WEB_SCHEMES, *_UNSUPPORTED_SCHEMES)
+    return match is not None and match["scheme"] in schemes and "\n" not in text.strip()
 
 
 def read_address(text: str, namespace: str | None, settings: Settings) -> BlobAddress | WebAddress:
-    """What an address means to a flow of that namespace. Raises ValueError if it may not be read, or means nothing."""
+    """Parse the address of a file in a flow of that namespace. Raises ValueError if it is invalid or not allowed."""
     match = _ADDRESS.fullmatch(text.strip())
     if match is None:
-        raise ValueError(f"this is not the address of a file; use {_KNOWN}")
+        raise ValueError(f"this is not the address of a file; use {_SUPPORTED_ADDRESSES}")
     scheme, place, path = match["scheme"], match["place"], match["path"]
-    if scheme in _FETCHED and place:
+    if scheme in _WEB_SCHEMES and place:
         return WebAddress(text.strip())
     if not is_safe(path):
         raise ValueError(f"{path!r} is not the path of a file")
@@ -126,29 +127,29 @@ def read_address(text: str, namespace: str | None, settings: Settings) -> BlobAd
         return namespace_file(path, place or namespace, settings)
     if scheme == "blob":
         if not settings.container_is_readable(place):
-            raise ValueError(f"the container {place!r} cannot be read; ALLOWED_CONTAINERS would allow it")
+            raise ValueError(f"the container {place!r} cannot be read; ALLOWED_CONTAINERS does not allow it")
         return BlobAddress(place, path)
-    raise ValueError(f"{scheme}:// addresses are not supported; use {_KNOWN}")
+    raise ValueError(f"{scheme}:// addresses are not supported; use {_SUPPORTED_ADDRESSES}")
 
 
 def namespace_file(path: str, namespace: str | None, settings: Settings) -> BlobAddress:
-    """A file of a namespace. Raises ValueError if no namespace is known."""
+    """The address of a file of a namespace. Raises ValueError if the flow has no namespace."""
     if not namespace:
         raise ValueError("the flow has no `namespace` to take the file from")
     return BlobAddress(settings.containers.namespaces, f"{namespace}/{path}")
 
 
 @dataclass(frozen=True)
-class Chosen:
-    """The files, each path once, and the paths that more than one namespace has."""
+class ChosenFiles:
+    """The files that a selection chose, each path once, and the paths that more than one namespace has."""
 
     files: tuple[SourceFile, ...]
-    doubles: tuple[str, ...]
+    duplicates: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Selection:
-    """A task's `namespaceFiles`, rendered. Without `include` everything is taken that `exclude` does not leave out."""
+    """A task's `namespaceFiles`, rendered. Without `include`, every file is chosen that `exclude` does not match."""
 
     namespaces: tuple[str, ...]
     include: tuple[str, ...]
@@ -156,20 +157,20 @@ class Selection:
     if_exists: IfExists
     folder_per_namespace: bool
 
-    def choose(self, listed: Mapping[str, Sequence[SourceFile]]) -> Chosen:
-        """Choose among the files of each namespace; of two with one path, `if_exists` decides."""
+    def choose(self, listed: Mapping[str, Sequence[SourceFile]]) -> ChosenFiles:
+        """Choose from the files of each namespace; `if_exists` decides between files with the same path."""
         chosen: dict[str, SourceFile] = {}
-        doubles = []
+        duplicates = []
         for namespace in self.namespaces:
             for file in listed[namespace]:
                 if not self._is_wanted(file.path):
                     continue
                 path = f"{namespace}/{file.path}" if self.folder_per_namespace else file.path
                 if path in chosen:
-                    doubles.append(path)
+                    duplicates.append(path)
                 if path not in chosen or self.if_exists is IfExists.OVERWRITE:
                     chosen[path] = file.model_copy(update={"path": path})
-        return Chosen(tuple(chosen.values()), tuple(doubles))
+        return ChosenFiles(tuple(chosen.values()), tuple(duplicates))
 
     def _is_wanted(self, path: str) -> bool:
         is_included = not self.include or any(matches_anywhere(glob, path) for glob in self.include)

@@ -1,4 +1,4 @@
-"""Plans the tasks of one round: order, fan-outs, expressions, files of earlier tasks."""
+"""Plans the tasks of one round: their order, fan-outs, expressions, and files of earlier tasks."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from shared.documents.states import JobReason
 from shared.errors import ManifestError, Problem
 from shared.manifest.problems import first_problems, in_file_order
 from shared.manifest.read import Manifest, read_manifest
-from shared.plan import _fan_out as fan_out
-from shared.plan._fan_out import items_of
+from shared.plan._fan_out import items_of, share_files
 from shared.plan._graph import FlowGraph
 from shared.plan._limits import too_large, too_many_tasks
 from shared.plan._rendering import Rendering
@@ -23,23 +22,23 @@ from shared.plan.upstream import OutputPattern
 from shared.settings import Settings
 
 _CONTAINER = ("taskRunner", "blobStorage", "containerName")
-ANY_ITEM = Item(index=-1, value=None)  # of a fan-out whose items are not known yet
+UNKNOWN_ITEM = Item(index=-1, value=None)  # stands for the items of a fan-out that are not known yet
 
 
-def own_staging(run: Run, settings: Settings) -> str:
-    """The app's own staging container, as it was when the run was accepted."""
+def default_staging(run: Run, settings: Settings) -> str:
+    """The app's staging container at the time when the run was accepted."""
     return run.body.default_staging or settings.containers.staging
 
 
 class Planner:
-    """Plans the tasks of one run; renderings are made once for each task and item, and collect problems and needs."""
+    """Plans the tasks of one run: makes one rendering for each task and item; collects problems and missing data."""
 
     def __init__(self, manifest: Manifest, run: Run, settings: Settings) -> None:
         self._manifest = manifest
         self._run = run
         self._settings = settings
         self._lookups = Lookups(run)
-        self._context, self._wrong_inputs = with_inputs(Context(manifest.flow, run, settings), manifest)
+        self._context, self._input_problems = with_inputs(Context(manifest.flow, run, settings), manifest)
         self._tasks = {task.id: (index, task) for index, task in enumerate(manifest.flow.tasks)}
         self._renderings: dict[tuple[str, int | None], Rendering] = {}
         self._scopes: dict[tuple[str, int | None], Scope] = {}
@@ -50,7 +49,7 @@ class Planner:
 
     @property
     def missing(self) -> MissingData:
-        """What must be read before the round can be planned."""
+        """The data that must be read before the round can be planned."""
         return self._lookups.missing
 
     def later(self) -> dict[str, JobReason]:
@@ -59,16 +58,15 @@ class Planner:
         return {name: why_not_earlier([graph[name]], graph) for name in self.split.later}
 
     def problems(self) -> list[Problem]:
-        """Everything that was wrong so far, in the order of the file."""
-        found = dict.fromkeys(self._wrong_inputs)
+        """All problems found so far, in the order of the file."""
+        found = dict.fromkeys(self._input_problems)
         found |= {problem: None for rendering in self._renderings.values() for problem in rendering.problems}
         return first_problems(sorted(found, key=in_file_order))
 
     def incomplete(self) -> list[str]:
-        """The tasks of the round of which a text was passed over: none, unless the order of the rounds is wrong."""
-        return sorted(
-            {name for (name, _), each in self._renderings.items() if not each.is_complete and name in self.split.ready}
-        )
+        """The tasks of the round that have a skipped text: none, unless the order of the rounds is wrong."""
+        skipped = {name for (name, _), rendering in self._renderings.items() if not rendering.is_complete}
+        return sorted(skipped.intersection(self.split.ready))
 
     def tasks(self) -> tuple[PlannedTask, ...]:
         """The tasks of the round, numbered from 1 in the order in which they can run."""
@@ -80,12 +78,12 @@ class Planner:
             items = self._items_to_run(name)
             if message := too_many_tasks(len(planned) + len(items)):
                 raise ManifestError([self._manifest.problem(("tasks", self._tasks[name][0], "foreach"), message)])
-            tasks = [self._task(name, item, numbers[name] + place, waits_for) for place, item in enumerate(items)]
-            planned += fan_out.arranged(tasks) if self._graph.is_fan_out(name) and tasks else tasks
+            tasks = [self._task(name, item, numbers[name] + offset, waits_for) for offset, item in enumerate(items)]
+            planned += share_files(tasks) if self._graph.is_fan_out(name) and tasks else tasks
         return tuple(planned)
 
     def submitted_tasks(self) -> tuple[SubmittedTask, ...]:
-        """The same tasks, as far as recording them goes."""
+        """The tasks of the round, with only what recording them needs."""
         to_run = [(name, item) for name in self.split.ready for item in self._items_to_run(name)]
         return tuple(self._submitted(name, item, number) for number, (name, item) in enumerate(to_run, start=1))
 
@@ -94,23 +92,21 @@ class Planner:
         return SubmittedTask(number, name, item, self._tasks[name][1].allow_failure, self.patterns(name, item), paths)
 
     def check_later(self) -> None:
-        """Find what is wrong with the tasks of later rounds, as far as it can be known now."""
+        """Collect the problems of the tasks of later rounds, as far as they show now."""
         for name in self.split.later:
-            items = self._items_to_run(name) if self._is_known(name) else (ANY_ITEM,)
+            items = self._items_to_run(name) if self._is_known(name) else (UNKNOWN_ITEM,)
             for item in items[:1]:
                 self._task(name, item, 0, ())
 
     def _is_known(self, name: str) -> bool:
-        """Whether it is known for which items a task is run."""
+        """Whether the items of a task are known; always so if it is not a fan-out."""
         return not self._graph.is_fan_out(name) or bool(self.items_of(name)) or self._items[name] is not None
 
     def _items_to_run(self, name: str) -> tuple[Item | None, ...]:
         if not self._graph.is_fan_out(name):
             return (None,)
-        left = self._run.body.unfinished.get(name)
-        return (
-            self.items_of(name) if left is None else tuple(item for item in self.items_of(name) if item.index in left)
-        )
+        items, unfinished = self.items_of(name), self._run.body.unfinished.get(name)
+        return items if unfinished is None else tuple(item for item in items if item.index in unfinished)
 
     def _task(self, name: str, item: Item | None, number: int, depends_on: tuple[int, ...]) -> PlannedTask:
         task = self._tasks[name][1]
@@ -130,7 +126,7 @@ class Planner:
         """Whether a task is a fan-out that is known to have no items."""
         return self._graph.is_fan_out(name) and not self.items_of(name) and self._is_known(name)
 
-    # --- what tasks have in common
+    # --- pool and staging container
 
     def pool_id(self, name: str) -> str:
         """The pool of a task."""
@@ -143,25 +139,25 @@ class Planner:
         return pool or ""
 
     def staging(self) -> str:
-        """The container through which the files of all tasks pass to and from the nodes."""
-        own = own_staging(self._run, self._settings)
+        """The staging container of all tasks: their files pass through it to and from the nodes."""
+        default = default_staging(self._run, self._settings)
         containers: dict[str, None] = {}
         for name in self._graph.tasks:
             rendering = self._rendering(name)
             container = (
-                rendering.optional(_CONTAINER, self._tasks[name][1].task_runner.blob_storage.container_name) or own
+                rendering.optional(_CONTAINER, self._tasks[name][1].task_runner.blob_storage.container_name) or default
             )
             containers[container] = None
-            if container != own and not self._settings.container_is_allowed(container):
-                rendering.fail(_CONTAINER, f"this container cannot be used here; name {own!r}, or leave it out")
+            if container != default and not self._settings.container_is_allowed(container):
+                rendering.fail(_CONTAINER, f"this container cannot be used here; name {default!r}, or leave it out")
             elif len(containers) > 1:
                 rendering.fail(_CONTAINER, "all tasks of a flow must use the same container")
-        return next(iter(containers), own)
+        return next(iter(containers), default)
 
     # --- expressions
 
     def patterns(self, name: str, item: Item | None) -> tuple[OutputPattern, ...]:
-        """What a task, or a fan-out's task for one item, brings back."""
+        """The patterns of the files that a task, or a fan-out's task for one item, uploads."""
         task = self._tasks[name][1]
         patterns = [
             (pattern, "") for pattern in self._rendering(name, item).patterns(("outputFiles",), task.output_files)
@@ -177,11 +173,11 @@ class Planner:
         if key not in self._renderings:
             index, task = self._tasks[name]
             scope = self._scopes[key] = Scope(task, item, self._context, self._graph, self, self._lookups)
-            unknown = ["item", "taskrun"] if item is ANY_ITEM else []
+            unknown = ["item", "taskrun"] if item is UNKNOWN_ITEM else []
             if not self._graph.tasks[name].uses_values_of <= self._run.body.finished.keys():
                 unknown.append("outputs")
-            whole = self._rendering(name) if item else None
-            self._renderings[key] = Rendering(self._manifest, ("tasks", index), scope.visible(unknown), whole)
+            fan_out = self._rendering(name) if item else None
+            self._renderings[key] = Rendering(self._manifest, ("tasks", index), scope.bindings(unknown), fan_out)
         return self._renderings[key]
 
     def _scope(self, name: str, item: Item | None) -> Scope:
@@ -190,9 +186,9 @@ class Planner:
 
 
 def plan_round(manifest: Manifest, run: Run, settings: Settings) -> RoundPlan | MissingData:
-    """The tasks of the run's current round; none if nothing is left that could run. Or what must be read before.
+    """The plan of the run's current round, without tasks if none can run; or the data that must be read first.
 
-    Raises ManifestError with everything that rendering shows to be wrong, also in tasks of later rounds.
+    Raises ManifestError with all problems that rendering finds, also in tasks of later rounds.
     """
     planner = Planner(manifest, run, settings)
     tasks = planner.tasks()
@@ -214,13 +210,13 @@ def plan_round(manifest: Manifest, run: Run, settings: Settings) -> RoundPlan | 
         tasks=tasks,
         empty=planner.split.empty,
     )
-    if large := list(too_large(plan, settings)):
-        raise ManifestError([problem_of_task(manifest, each.task, each.path, each.message) for each in large])
+    if limits := list(too_large(plan, settings)):
+        raise ManifestError([problem_of_task(manifest, limit.task, limit.path, limit.message) for limit in limits])
     return plan
 
 
 def has_next_round(manifest: Manifest, run: Run, settings: Settings) -> bool:
-    """Whether any task is left that can run. What is wrong with it, or must be read for it, shows at submission."""
+    """Whether any task is left that can run. Its problems and missing data are found when it is submitted."""
     try:
         split = Planner(manifest, run, settings).split
     except ManifestError:
@@ -229,9 +225,9 @@ def has_next_round(manifest: Manifest, run: Run, settings: Settings) -> bool:
 
 
 def submitted_round(manifest: Manifest, run: Run, settings: Settings) -> SubmittedRound | MissingData:
-    """What was submitted as the run's current round. Or that the items of fan-outs are needed to tell.
+    """The tasks that were submitted as the run's current round; or, as missing data, the items of fan-outs.
 
-    Nothing is wrong here: if a setting has changed since, that must not keep the results from being recorded.
+    Problems are ignored: a setting that has changed since must not prevent the recording of results.
     """
     planner = Planner(manifest, run, settings)
     tasks = planner.submitted_tasks()
@@ -241,7 +237,7 @@ def submitted_round(manifest: Manifest, run: Run, settings: Settings) -> Submitt
 
 
 def staging_of(manifest: Manifest, run: Run, settings: Settings) -> str:
-    """The container through which the run's files pass."""
+    """The run's staging container."""
     return Planner(manifest, run, settings).staging()
 
 
@@ -254,6 +250,6 @@ def manifest_of(run: Run) -> Manifest:
 
 
 def problem_of_task(manifest: Manifest, name: str, path: tuple[str, ...], message: str) -> Problem:
-    """A problem with a property of the task of that id."""
+    """A problem with the property at `path` of the task with the id `name`."""
     index = next(index for index, task in enumerate(manifest.flow.tasks) if task.id == name)
     return manifest.problem(("tasks", index, *path), message)

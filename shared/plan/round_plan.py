@@ -1,4 +1,4 @@
-"""What a round is made of: Batch tasks with everything rendered, and the job that they are in. Pure."""
+"""The plan of a round: one Batch job and its tasks, all properties rendered."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PART_TASKS = 100
 
 @dataclass(frozen=True)
 class Image:
-    """A container image, and how to log in where its registry wants it."""
+    """A container image, and the login to its registry if that needs one."""
 
     name: str
     server: str | None = None
@@ -31,9 +31,9 @@ class Image:
 
 @dataclass(frozen=True)
 class SubmittedTask:
-    """One Batch task, as far as recording it goes.
+    """One Batch task, with only what recording it needs.
 
-    `number` is its Batch id; `name` is the id of the task in the manifest, `item` is one of a fan-out's.
+    `number` is its Batch id; `name` is the id of the task in the manifest; `item` is one item if the task is a fan-out.
     """
 
     number: int
@@ -56,11 +56,11 @@ class SubmittedTask:
 
 @dataclass(frozen=True)
 class PlannedTask(SubmittedTask):
-    """One Batch task, with everything rendered.
+    """One Batch task, with all properties rendered.
 
-    What it gets besides its script: `input_files` (texts, by path), `source_files` (blobs), both in its working
-    directory and, in a fan-out, the same for all items; `own_files`, copied for it and linked by its script, by number;
-    `fetched_files`, which the node gets from an address itself; and what it `uses` of earlier tasks.
+    Besides its script it gets: `input_files` (texts, by path) and `source_files` (blobs, by path) in its working
+    directory, in a fan-out the same for all items; `item_files` (blobs, by number), which are copied for some items and
+    linked by the script; `fetched_files` (URLs, by path), which the node fetches; and what it `uses` of earlier tasks.
     """
 
     depends_on: tuple[int, ...]
@@ -75,11 +75,11 @@ class PlannedTask(SubmittedTask):
     source_files: Mapping[str, SourceFile]
     fetched_files: Mapping[str, str]
     uses: UpstreamUse
-    own_files: Mapping[int, SourceFile] = field(default_factory=dict)
+    item_files: Mapping[int, SourceFile] = field(default_factory=dict)
 
     @property
     def command_line(self) -> str:
-        """The script; that of a fan-out is told for which item."""
+        """The path of the script; in a fan-out, followed by the item's index."""
         return self.script if self.item is None else f"{self.script} {self.item.index}"
 
     @property
@@ -89,24 +89,27 @@ class PlannedTask(SubmittedTask):
 
     @property
     def prefixes(self) -> list[str]:
-        """What the node takes from staging: each prefix ends in a slash, for one without matches its siblings too."""
+        """The prefixes of the blobs that the node downloads from staging.
+
+        Prefixes of folders end in a slash: without it, siblings whose names begin alike would match too.
+        """
         inputs = [self.paths.inputs] if self.input_files or self.source_files else []
-        own_files = [self.paths.source_folder(number) for number in self.own_files]
-        return [self.script.removesuffix(SCRIPT), *inputs, *own_files, *self.uses.prefixes()]
+        item_folders = [self.paths.source_folder(number) for number in self.item_files]
+        return [self.script.removesuffix(SCRIPT), *inputs, *item_folders, *self.uses.prefixes()]
 
     @property
     def copies(self) -> dict[str, SourceFile]:
-        """What is copied into staging, by the name that it gets there."""
+        """The blobs to copy into staging, by their name there."""
         in_working_directory = {
             self.paths.inputs + path: file for path, file in self.source_files.items() if path not in self.input_files
         }
-        own = {self.paths.source_folder(number) + file.path: file for number, file in self.own_files.items()}
-        return {**in_working_directory, **own}
+        of_item = {self.paths.source_folder(number) + file.path: file for number, file in self.item_files.items()}
+        return {**in_working_directory, **of_item}
 
 
 @dataclass(frozen=True)
 class SubmittedRound:
-    """One Batch job, as far as recording it goes; `empty` are the fan-outs without items whose turn it was."""
+    """One Batch job, with only what recording it needs; `empty` are the fan-outs without items whose turn it was."""
 
     staging: str
     tasks: tuple[SubmittedTask, ...]
@@ -114,7 +117,7 @@ class SubmittedRound:
 
     @property
     def has_parts(self) -> bool:
-        """Whether how the tasks end is too much for the run document, and kept in parts."""
+        """Whether the results of the tasks are stored in parts, because the run document is too small for them."""
         return _has_parts(self.tasks)
 
 
@@ -124,9 +127,9 @@ def _has_parts(tasks: Sequence[SubmittedTask]) -> bool:
 
 @dataclass(frozen=True)
 class RoundPlan:
-    """One Batch job: everything that is known now and can run now.
+    """One Batch job: all tasks that can run now.
 
-    `empty` are the fan-outs without items whose turn it is: there is nothing to run for them.
+    `empty` are the fan-outs without items whose turn it is: they need no task.
     """
 
     pool_id: str
@@ -147,7 +150,7 @@ class RoundPlan:
 
     @property
     def has_parts(self) -> bool:
-        """Whether how the tasks end is too much for the run document, and kept in parts."""
+        """Whether the results of the tasks are stored in parts, because the run document is too small for them."""
         return _has_parts(self.tasks)
 
     def scripts(self) -> dict[str, str]:
@@ -162,7 +165,7 @@ class RoundPlan:
         return {task.paths.inputs + path: text for task in self.tasks for path, text in task.input_files.items()}
 
     def copies(self) -> dict[str, SourceFile]:
-        """What is copied into staging, by the name that it gets there."""
+        """The blobs to copy into staging, by their name there."""
         return {name: file for task in self.tasks for name, file in task.copies.items()}
 
 

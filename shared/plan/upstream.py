@@ -1,8 +1,8 @@
-"""Outputs of earlier tasks as expressions see them, and how their files get to the node.
+"""The outputs of earlier tasks as values of expressions, and the way of their files to the node.
 
-`{{ outputs.<task>.outputFiles['name'] }}` is a path on the node. The file is not copied: the node takes what the
-earlier task uploaded, by prefix, and the task's script links it to its place. `{{ outputs.<fan-out> }}` is a folder
-with the files of all items, in one subfolder an item.
+`{{ outputs.<task>.outputFiles['name'] }}` is a path on the node. The file is not copied: the node downloads what the
+earlier task uploaded, by prefix, and the task's script links it to that path. `{{ outputs.<fan-out> }}` is a folder
+with the files of all items, one subfolder for each item.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from shared.patterns import matches
 from shared.script.build import Gathering, Link
 
 _WILDCARD = re.compile(r"[*?\[]")
-MAX_NAMED_FILES = 4  # of one pattern; of more, everything that the pattern brought back is taken: entries are limited
+MAX_NAMED_FILES = 4  # of one pattern; for more, all of its files are downloaded: the number of prefixes is limited
 
 
 @dataclass(frozen=True)
 class OutputPattern:
     """One entry of `outputFiles`: a glob, or the name of one file, relative to the working directory.
 
-    The paths of the files that it brings back are told relative to `base`: a folder ending in a slash, or nothing.
+    The paths of the files that it matches are given relative to `base`: a folder ending in a slash, or empty.
     """
 
     index: int
@@ -35,35 +35,35 @@ class OutputPattern:
 
     @property
     def is_literal(self) -> bool:
-        """Whether it names one file."""
+        """Whether the pattern is the name of one file."""
         return not _WILDCARD.search(self.pattern)
 
     @property
     def folder(self) -> str:
-        """The folder in which the pattern's first wildcard (or the named file) stands: empty, or ending in a slash."""
+        """The folder before the pattern's first wildcard (or of the named file): empty, or ending in a slash."""
         wildcard = _WILDCARD.search(self.pattern)
         literal = self.pattern[: wildcard.start()] if wildcard else self.pattern
         return literal[: literal.rfind("/") + 1]
 
     def matches(self, path: str) -> bool:
-        """Whether a file would be brought back under this path."""
+        """Whether the pattern matches a file of this path relative to `base`."""
         return matches(self.pattern, self.base + path)
 
 
 @dataclass(frozen=True)
 class UpstreamFile:
-    """A file of an earlier task, and the patterns that may have brought it back."""
+    """A file of an earlier task, and the patterns that may have uploaded it."""
 
     paths: Paths
     name: str
     patterns: tuple[OutputPattern, ...]
 
     def link(self, name: str) -> Link:
-        """The file as `name` in the working directory, whichever way Batch has named it."""
+        """The link that puts the file as `name` into the working directory, from whichever name Batch gave it."""
         return Link(name, tuple(itertools.chain.from_iterable(map(self.sources, self.patterns))))
 
     def sources(self, pattern: OutputPattern) -> tuple[str, str]:
-        """The names that Batch may have given the file when it uploaded it by this pattern."""
+        """The two names that Batch may have given the file when it uploaded it by this pattern."""
         prefix = self.paths.outputs(pattern.index)
         path = pattern.base + self.name
         return prefix + self.paths.inputs + path, prefix + path.removeprefix(pattern.folder)
@@ -71,18 +71,18 @@ class UpstreamFile:
 
 @dataclass(frozen=True)
 class UpstreamFolder:
-    """The files of all items of an earlier fan-out; `patterns` by item."""
+    """The files of all items of an earlier fan-out; `patterns` by the item's index."""
 
     paths: Paths
     patterns: Mapping[int, tuple[OutputPattern, ...]]
 
     @property
     def prefix(self) -> str:
-        """What the node takes from staging."""
+        """The prefix of the blobs that the node downloads from staging."""
         return self.paths.all_outputs
 
     def gatherings(self) -> list[Gathering]:
-        """How the script puts the files into `.upstream/<task>/<item>/`; the folder is there also without any."""
+        """How the script puts the files into `.upstream/<task>/<item>/`; it makes the folder even without files."""
         items: dict[OutputPattern, list[int]] = {} if self.patterns else {OutputPattern(0, ""): []}
         for index, patterns in self.patterns.items():
             for pattern in patterns:
@@ -102,15 +102,15 @@ class UpstreamFolder:
 
 @dataclass
 class UpstreamUse:
-    """What of earlier tasks the expressions of one task have asked for: files by the path that they were told."""
+    """The files and folders of earlier tasks that one task's expressions use, by their path on the node."""
 
     files: dict[str, UpstreamFile] = field(default_factory=dict)
     folders: dict[str, UpstreamFolder] = field(default_factory=dict)
 
     def prefixes(self) -> list[str]:
-        """What the node takes from staging.
+        """The prefixes of the blobs that the node downloads from staging.
 
-        A prefix without a final slash takes one file, and those whose names begin with its name.
+        A prefix without a final slash is that of one file, and of all files whose names begin with its name.
         """
         by_pattern: dict[str, list[tuple[str, ...]]] = {}
         for file in self.files.values():
@@ -123,18 +123,18 @@ class UpstreamUse:
         return sorted(found)
 
     def links(self, link: str) -> list[Link]:
-        """The files, linked to where the expressions were told that they are; `link` is the working directory."""
+        """The links that put the files at the paths that the expressions got; `link` is the working directory."""
         return [file.link(path.removeprefix(f"{link}/")) for path, file in self.files.items()]
 
     def gatherings(self) -> list[Gathering]:
-        """The folders of fan-outs."""
+        """How the script fills the folders of fan-outs."""
         return [gathering for folder in self.folders.values() for gathering in folder.gatherings()]
 
 
 class UpstreamFiles(LazyValue, Mapping[str, str]):
-    """`outputFiles` of an earlier task, or of one item of a fan-out; what is asked for is added to `used`.
+    """`outputFiles` of an earlier task, or of one item of a fan-out; the files that are used are added to `used`.
 
-    All of them can be asked for where `outputFiles` names them: what a glob matches is not known before the task ends.
+    All files together can be used only if `outputFiles` has no globs: their matches are not known before the task ends.
     """
 
     def __init__(self, folder: str, paths: Paths, patterns: Sequence[OutputPattern], used: UpstreamUse) -> None:
@@ -167,12 +167,12 @@ class UpstreamFiles(LazyValue, Mapping[str, str]):
         return json_of(dict(self))
 
     def part(self, name: object) -> object:
-        """The path of a file. Raises KeyError if nothing brings it back."""
+        """The path of a file. Raises KeyError if no pattern matches it."""
         return self[str(name)]
 
 
 class FanOutOutputs(LazyValue):
-    """`outputs.<fan-out>`: the folder of all files; with an item's index, or the text of its value, the item's."""
+    """`outputs.<fan-out>`: as text, the folder of all files; its parts are the outputs of single items."""
 
     def __init__(
         self,
@@ -187,7 +187,7 @@ class FanOutOutputs(LazyValue):
         self._used = used
 
     def as_text(self) -> str:
-        """The folder; it is brought to the node."""
+        """The path of the folder, which is added to `used`."""
         self._used.folders[self._path] = self._folder()
         return self._path
 

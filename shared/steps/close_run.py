@@ -14,7 +14,7 @@ from shared.log import Stage, log_event, log_exception
 from shared.manifest.read import Manifest
 from shared.outputs.record_tasks import build_record, separate_items, with_unfinished_fan_outs
 from shared.plan.lookups import MissingData
-from shared.plan.planner import manifest_of, own_staging, staging_of, submitted_round
+from shared.plan.planner import default_staging, manifest_of, staging_of, submitted_round
 
 
 def finish(app: App, run: Run, state: State | None = None, failure: Failure | None = None) -> None:
@@ -97,4 +97,4 @@ def _planned_staging(app: App, run: Run) -> str:
     try:
         return staging_of(manifest_of(run), run, app.settings)
     except Exception:  # noqa: BLE001 - whatever is wrong with the manifest, it must not keep the run open
-        return own_staging(run, app.settings)
+        return default_staging(run, app.settings)

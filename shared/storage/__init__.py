@@ -1,1 +1,1 @@
-"""The five containers."""
+"""The five containers of the storage account: one class for each use."""

@@ -1,4 +1,4 @@
-"""What every container needs: blobs that are written once, and blobs that are removed if they are there."""
+"""Operations on blobs that every container needs: create a blob once, remove a blob if it exists."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def create_once(container: ContainerClient, name: str, content: bytes, **options: Any) -> bool:  # noqa: ANN401 - the SDK's
-    """Write a blob unless it exists; whether it was written. What exists stays: somebody else was first."""
+    """Write a blob unless it exists, and return whether it was written. An existing blob is left unchanged."""
     try:
         container.upload_blob(name, content, **options)
     except ResourceExistsError:
@@ -20,7 +20,7 @@ def create_once(container: ContainerClient, name: str, content: bytes, **options
 
 
 def remove(container: ContainerClient, name: str) -> None:
-    """Remove a blob; one that is gone already is fine."""
+    """Remove a blob if it exists."""
     try:
         container.delete_blob(name)
     except ResourceNotFoundError:

@@ -1,4 +1,4 @@
-"""The inbox container: manifests that have not been taken yet, and requests to cancel."""
+"""The inbox container: manifests that have not been accepted or rejected yet, and requests to cancel runs."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Drop:
 
 @dataclass(frozen=True)
 class InboxBlob:
-    """A blob that lies in the inbox."""
+    """A blob in the inbox, as a listing returns it."""
 
     name: str
     etag: str
@@ -38,7 +38,7 @@ class InboxBlob:
 
 @dataclass(frozen=True)
 class Listing:
-    """What lies in the inbox, as far as it means anything."""
+    """The manifests and the requests to cancel in the inbox; other blobs are ignored."""
 
     manifests: tuple[InboxBlob, ...]
     cancels: tuple[InboxBlob, ...]
@@ -56,7 +56,7 @@ class Inbox:
         return str(self._container.container_name)
 
     def read(self, blob: str) -> Drop | None:
-        """Read the current version of a manifest; None if it is gone (it has been taken)."""
+        """Read the current version of a manifest; None if it is gone, because its run has been accepted."""
         try:
             stream = self._download(blob)
         except ResourceNotFoundError:
@@ -71,21 +71,21 @@ class Inbox:
         except HttpResponseError as error:
             if error.status_code != _NO_SUCH_RANGE:
                 raise
-        return self._container.download_blob(blob)  # an empty blob has no range at all
+        return self._container.download_blob(blob)  # a range of an empty blob cannot be requested
 
     def url(self, blob: str) -> str:
         """The address of a blob, as a source of copies within the account."""
         return str(self._container.get_blob_client(blob).url)
 
     def remove(self, blob: str, etag: str) -> None:
-        """Remove a blob unless it was overwritten since; that it is gone already is fine."""
+        """Remove a blob if it exists and still has this ETag."""
         try:
             self._container.delete_blob(blob, etag=f'"{etag}"', match_condition=MatchConditions.IfNotModified)
         except (ResourceNotFoundError, ResourceModifiedError):
             return
 
     def list(self) -> Listing:
-        """Everything in the inbox."""
+        """List all manifests and requests to cancel."""
         blobs = [InboxBlob(blob.name, blob.etag, blob.last_modified) for blob in self._container.list_blobs()]
         return Listing(
             manifests=tuple(blob for blob in blobs if is_manifest(blob.name)),

@@ -1,7 +1,7 @@
 """The results container: copies from staging, and the app's own documents.
 
-This is the door at which secrets are masked: nothing that the app writes itself passes it unmasked. Files and logs of
-tasks are copied by storage itself and never changed.
+Secrets are masked here, in everything that the app itself writes. Files and logs of tasks are copied by storage and
+never changed.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ _YAML = ContentSettings(content_type="text/yaml; charset=utf-8")
 _COPIED = "success"
 _REFUSED = (400, 404)
 _NO_SUCH_RANGE = 416
-_AT_ONCE_OR_NOT_AT_ALL: Mapping[str, Any] = {"retry_total": 0, "connection_timeout": 2, "read_timeout": 2}
+_NO_RETRY: Mapping[str, Any] = {"retry_total": 0, "connection_timeout": 2, "read_timeout": 2}
 
 
 class CopyState(Enum):
-    """Where a copy is that was asked for."""
+    """The state of a copy after it was requested."""
 
     DONE = "done"
-    PENDING = "storage is at it, or it was there before"
-    REFUSED = "storage cannot read the source, or does not take the name"
+    PENDING = "storage is still copying, or the blob existed before"
+    REFUSED = "storage cannot read the source, or does not accept the name"
 
 
 class Results:
@@ -50,13 +50,13 @@ class Results:
         self._masker = masker
 
     def has_record(self, run: Run) -> bool:
-        """Whether the run is complete."""
+        """Whether the run has a record, and therefore is complete."""
         return bool(self._container.get_blob_client(f"{run.results}/record.json").exists())
 
     def keep_manifest(self, run: Run, source_url: str) -> None:
-        """Keep the manifest as dropped, literal credentials redacted; what is no text is copied by storage.
+        """Store the manifest as dropped, with literal credentials redacted; storage copies it if it is not text.
 
-        Raises TryLater if storage needs longer for that: the inbox blob must stay until then.
+        Raises TryLater if the copy takes longer: the inbox blob must not be removed before it is complete.
         """
         blob = self._container.get_blob_client(f"{run.results}/manifest.yaml")
         text = run.body.manifest.text
@@ -67,15 +67,15 @@ class Results:
         try:
             copy = blob.start_copy_from_url(source_url, source_etag=etag, source_match_condition=unchanged)
         except (ResourceNotFoundError, ResourceModifiedError):
-            return  # removed from the inbox, so it was copied before; or overwritten, so it is lost
+            return  # removed from the inbox after an earlier copy; or overwritten, and therefore lost
         if copy["copy_status"] != _COPIED:
             raise TryLater(f"The copy of {run.body.manifest.name} is not complete yet.")
 
     def copy(self, source_url: str, run: Run, destination: str, *, again: bool = False) -> CopyState:
-        """Let storage copy a blob below the run's folder.
+        """Let storage copy a blob to a name below the run's folder.
 
-        What is there already is left alone: another delivery may have recorded it. `again`: unless it is a copy that
-        failed.
+        An existing blob is left unchanged: another delivery of the event may have recorded it. `again` overwrites it:
+        it is a copy that failed.
         """
         blob = self._container.get_blob_client(f"{run.results}/{destination}")
         condition = MatchConditions.Unconditionally if again else MatchConditions.IfMissing
@@ -96,21 +96,21 @@ class Results:
         return {blob.name.removeprefix(prefix): blob.copy.status for blob in listed if blob.copy.status}
 
     def read_end(self, run: Run, name: str, max_bytes: int) -> tuple[bytes, int]:
-        """The last bytes of a blob below the run's folder, and the size of the whole.
+        """The last bytes of a blob below the run's folder, and the size of the whole blob.
 
-        One request; two if it is longer, for a range from the end cannot be asked for. They are not retried, so that
-        this ends within seconds: it is for people to look at, and must not keep a run from being recorded.
+        One request; two if the blob is longer, because a range from the end cannot be requested. Requests are not
+        retried, so that this ends within seconds: the text is only for the report and must not delay the recording.
         """
         blob = self._container.get_blob_client(f"{run.results}/{name}")
         try:
-            stream = blob.download_blob(offset=0, length=max_bytes, **_AT_ONCE_OR_NOT_AT_ALL)
+            stream = blob.download_blob(offset=0, length=max_bytes, **_NO_RETRY)
         except HttpResponseError as error:
             if error.status_code == _NO_SUCH_RANGE:
-                return b"", 0  # an empty blob has no range that could be asked for
+                return b"", 0  # a range of an empty blob cannot be requested
             raise
         total = int(str(stream.properties.content_range).rpartition("/")[2])
         if total > max_bytes:
-            stream = blob.download_blob(offset=total - max_bytes, length=max_bytes, **_AT_ONCE_OR_NOT_AT_ALL)
+            stream = blob.download_blob(offset=total - max_bytes, length=max_bytes, **_NO_RETRY)
         return stream.readall(), total
 
     def write_page(self, run: Run, render: Callable[[Callable[[str], str]], str]) -> None:
@@ -119,20 +119,20 @@ class Results:
         create_once(self._container, f"{run.results}/report.html", page, content_settings=_HTML)
 
     def write_record(self, run: Run, record: Record) -> None:
-        """Write the record, once: if there is one, it stays."""
+        """Write the record, once: an existing record is left unchanged."""
         create_once(self._container, f"{run.results}/record.json", self._json(record), content_settings=_JSON)
 
     def write_items(self, run: Run, items: Items) -> None:
-        """Write `tasks.json`, once."""
+        """Write `tasks.json`, once: an existing blob is left unchanged."""
         create_once(self._container, f"{run.results}/{ITEMS_BLOB}", self._json(items), content_settings=_JSON)
 
     def write_status(self, run: Run, status: Status) -> None:
-        """Write where the open run is."""
+        """Write the status of an open run."""
         name = f"{run.results}/status.json"
         self._container.upload_blob(name, self._json(status), overwrite=True, content_settings=_JSON)
 
     def remove_status(self, run: Run) -> None:
-        """Remove the status of a run that is closed."""
+        """Remove the status of a run that is being closed."""
         remove(self._container, f"{run.results}/status.json")
 
     def _json(self, document: Document) -> bytes:

@@ -1,6 +1,6 @@
-"""Run documents: created once, changed under their ETag, listed with what the poller needs.
+"""The runs container: run documents, which are created once and changed only under their ETag; and their parts.
 
-A private container: neither a SAS nor the nodes' identity reaches it.
+The container is private: neither a SAS nor the nodes' identity gives access to it.
 """
 
 from __future__ import annotations
@@ -30,20 +30,23 @@ _SUFFIX = ".json"
 
 
 class RunStore:
-    """The runs container."""
+    """The run documents."""
 
     def __init__(self, container: ContainerClient) -> None:
         self._container = container
 
     def create(self, run: Run) -> Run | None:
-        """Store a new run; None if it exists already: somebody else has accepted the same version."""
+        """Store a new run. Returns None if it exists: another invocation has accepted the same version."""
         try:
             return self._put(run, overwrite=False)
         except ResourceExistsError:
             return None
 
     def load(self, run_id: str) -> Run | None:
-        """Read a run; None if it is not open. Raises RunUnreadable; such a run is open, so nothing of it may go."""
+        """Read a run; None if it is not open.
+
+        Raises RunUnreadable. Such a run is still open: do not delete anything of it.
+        """
         try:
             stream = self._container.download_blob(run_id + _SUFFIX)
         except ResourceNotFoundError:
@@ -51,7 +54,9 @@ class RunStore:
         try:
             progress = Progress.from_metadata(stream.properties.metadata)
             if not progress.is_readable:
-                raise RunUnreadable(f"The run {run_id} is that of a newer version of the app, which goes on with it.")
+                raise RunUnreadable(
+                    f"A newer version of the app wrote the document of the run {run_id}, and continues it."
+                )
             return Run(RunBody.model_validate_json(stream.readall()), progress, stream.properties.etag)
         except (KeyError, ValueError) as error:
             message = (
@@ -60,7 +65,7 @@ class RunStore:
             raise RunUnreadable(message) from error
 
     def save(self, run: Run) -> Run:
-        """Write a run that was read or written before. Raises RunChanged if somebody else did so since."""
+        """Write a run that was read or written before. Raises RunChanged if another invocation has written it since."""
         try:
             return self._put(run, overwrite=True, etag=run.etag, match_condition=MatchConditions.IfNotModified)
         except (ResourceModifiedError, ResourceNotFoundError) as error:
@@ -73,7 +78,7 @@ class RunStore:
         return replace(run, etag=str(written["etag"]))
 
     def set_progress(self, run: ListedRun, progress: Progress) -> ListedRun | None:
-        """Write the metadata alone; None if the run was changed since it was listed, which is left as it is."""
+        """Write the metadata alone. Returns None, and writes nothing, if the run has changed since it was listed."""
         blob = self._container.get_blob_client(run.id + _SUFFIX)
         try:
             written = blob.set_blob_metadata(
@@ -90,12 +95,12 @@ class RunStore:
         return sorted(filter(None, listed), key=lambda run: run.oldest_first)
 
     def remove(self, run_id: str) -> None:
-        """Forget a run; the last step of closing it."""
+        """Remove a run document, as the last step of closing the run."""
         remove(self._container, run_id + _SUFFIX)
 
 
 def _listed(blob: BlobProperties) -> ListedRun | None:
-    """An open run; None for a blob that is no run document of ours, which must not keep the others from being seen."""
+    """An open run; None, and a warning in the log, if the blob is not a run document: the others are still listed."""
     try:
         progress = Progress.from_metadata(blob.metadata)
     except (KeyError, ValueError):
@@ -114,24 +119,24 @@ _PARTS = "parts"
 
 
 class PartStore:
-    """The parts in the runs container, which poll_runs does not see: it lists what lies at the top."""
+    """The parts of run documents, in a folder of the runs container, so that poll_runs does not list them."""
 
     def __init__(self, container: ContainerClient) -> None:
         self._container = container
 
     def keep(self, run: Run, first: int, part: Part) -> None:
-        """Store how the tasks from number `first` on of the current round ended, once: if it is there, it stays."""
+        """Store the results of tasks of the current round, the first of which has the number `first`; once."""
         name = f"{_PARTS}/{run.id}/{run.progress.round}/{first:06}.json"
         create_once(self._container, name, part.to_json().encode())
 
     def of_round(self, run: Run) -> dict[int, Part]:
-        """What is stored of the current round, by the number of the first task."""
+        """The parts of the current round, by the number of their first task."""
         names = self._names(run.id, f"{run.progress.round}/")
         parts = in_parallel(self._load, names)
         return {int(PurePosixPath(name).stem): part for name, part in zip(names, parts, strict=True)}
 
     def items(self, run_id: str) -> dict[str, tuple[ItemRecord, ...]]:
-        """The items of all fan-outs of a run that have ended, by task; of an item that was run again, the later end."""
+        """The items of all fan-outs of a run that have ended, by task; of a repeated item, the later result."""
         found: dict[str, dict[int, ItemRecord]] = {}
         for part in in_parallel(self._load, sorted(self._names(run_id), key=_age)):
             for task, items in part.items.items():
@@ -142,14 +147,14 @@ class PartStore:
         """Remove all parts of a run."""
         in_parallel(lambda name: remove(self._container, name), self._names(run_id))
 
-    def _names(self, run_id: str, below: str = "") -> list[str]:
-        return list(self._container.list_blob_names(name_starts_with=f"{_PARTS}/{run_id}/{below}"))
+    def _names(self, run_id: str, subfolder: str = "") -> list[str]:
+        return list(self._container.list_blob_names(name_starts_with=f"{_PARTS}/{run_id}/{subfolder}"))
 
     def _load(self, name: str) -> Part:
         return Part.model_validate_json(self._container.download_blob(name).readall())
 
 
 def _age(name: str) -> tuple[int, int]:
-    """The round and the first task of a part."""
+    """The round and the first task of a part, as a sort key."""
     path = PurePosixPath(name)
     return int(path.parent.name), int(path.stem)

@@ -1,4 +1,4 @@
-"""The staging container: inputs and scripts up, and how a node reaches it."""
+"""The staging container: uploads inputs and scripts, gives nodes access, and lists what tasks uploaded."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class StagingAccess:
 CLOCK_SKEW = timedelta(minutes=15)
 LONGEST_SAS = timedelta(days=7) - CLOCK_SKEW
 MAX_DELETED_AT_ONCE = 256
-PORTIONS_AT_ONCE = 4  # a portion may take storage seconds, and more of them at once longer than a request may last
+PORTIONS_AT_ONCE = 4  # storage may need seconds for a portion; with more of them at once, requests would time out
 LONGEST_COPY_SECONDS = 60.0
 COPY_PAUSE_SECONDS = 0.5
 _GONE = {202, 404}
@@ -46,7 +46,7 @@ _PENDING, _COPIED = "pending", "success"
 
 
 class Staging:
-    """The staging container of every run: the app's own, or another one that a manifest names."""
+    """The staging containers of runs: the app's own, and others that manifests name."""
 
     def __init__(self, blobs: BlobServiceClient, settings: Settings) -> None:
         self._blobs = blobs
@@ -56,9 +56,9 @@ class Staging:
         return self._blobs.get_container_client(name)
 
     def upload(self, plan: RoundPlan) -> None:
-        """Put scripts and files of all tasks in place. May be repeated: the same plan writes the same blobs.
+        """Upload or copy the scripts and files of all tasks. Can be repeated: the same plan writes the same blobs.
 
-        Raises FilesChanged if a blob is no longer the version that was planned with.
+        Raises FilesChanged if the version of a blob is no longer the one that was planned with.
         """
         container = self._container(plan.staging)
         texts = {**plan.scripts(), **plan.texts()}
@@ -83,9 +83,10 @@ class Staging:
             _await_copy(blob)
 
     def access(self, container: str, time_left: timedelta, *, now: datetime) -> StagingAccess:
-        """How the nodes reach the container for as long as the run may last.
+        """Give the nodes access to the container for as long as the run may last.
 
-        By the pool's identity if the app has one, else by SAS: reading needs `list`, because files come by prefix.
+        Uses the identity of the nodes if the app settings name one, else SAS. Reading needs the permission `list`,
+        because files are downloaded by prefix.
         """
         url = self._container(container).url
         if self._settings.node_identity:
@@ -96,7 +97,7 @@ class Staging:
         return StagingAccess(f"{url}?{read}", f"{url}?{write}", None)
 
     def _signer(self, start: datetime, expiry: datetime) -> Callable[[str, ContainerSasPermissions], str]:
-        """Make SAS with the account's key, or with one user-delegation key where the app has an identity only."""
+        """Make a function that signs SAS: with the account's key, or with a user-delegation key if there is none."""
         account = self._settings.storage.account_name
         if self._settings.storage.connection_string:
             key = {"account_key": self._blobs.credential.account_key}
@@ -110,7 +111,7 @@ class Staging:
         return sign
 
     def list(self, container: str, run: Run) -> list[StagedBlob]:
-        """What the tasks of a run uploaded: one listing of everything staged, for listings are what costs most."""
+        """The blobs that the tasks of a run uploaded. Lists everything staged once, because listings cost most."""
         uploaded = (f"{run.id}/out/", f"{run.id}/std/")
         found = []
         for blob in self._container(container).list_blobs(name_starts_with=f"{run.id}/"):
@@ -120,9 +121,9 @@ class Staging:
         return found
 
     def lines(self, container: str, blob: StagedBlob, start: str, max_bytes: int) -> Iterator[tuple[int, str]]:
-        """The lines of a text that begin so, with their numbers; it is read piece by piece, as far as `max_bytes`."""
+        """The lines of a text that begin with `start`, with their numbers; of its first `max_bytes`, read in chunks."""
         if not blob.bytes:
-            return  # an empty blob has no range that could be asked for
+            return  # a range of an empty blob cannot be requested
         stream = self._container(container).download_blob(blob.name, offset=0, length=max_bytes)
         yield from lines_beginning(start, stream.chunks())
 
@@ -131,7 +132,7 @@ class Staging:
         return f"{self._container(container).url}/{quote(blob, safe='/~')}"
 
     def clear(self, container: str, run_id: str) -> None:
-        """Remove everything of a run; a container that is gone holds nothing of it."""
+        """Remove everything of a run, if the container still exists."""
         client = self._container(container)
         try:
             names = list(client.list_blob_names(name_starts_with=f"{run_id}/"))
@@ -140,7 +141,7 @@ class Staging:
         portions = [names[start : start + MAX_DELETED_AT_ONCE] for start in range(0, len(names), MAX_DELETED_AT_ONCE)]
         statuses = in_parallel(
             lambda portion: {
-                answer.status_code for answer in client.delete_blobs(*portion, raise_on_any_failure=False)
+                response.status_code for response in client.delete_blobs(*portion, raise_on_any_failure=False)
             },
             portions,
             at_once=PORTIONS_AT_ONCE,
@@ -150,7 +151,7 @@ class Staging:
 
 
 def _await_copy(blob: BlobClient) -> None:
-    """Wait until storage has copied a file, which it mostly does at once: a task must not find half of it."""
+    """Wait until storage has copied a file, usually at once: a task must not get an incomplete file."""
     deadline = time.monotonic() + LONGEST_COPY_SECONDS
     while (status := blob.get_blob_properties().copy.status) == _PENDING and time.monotonic() < deadline:
         time.sleep(COPY_PAUSE_SECONDS)

@@ -138,7 +138,7 @@ def test_secrets_reach_the_task_but_nothing_of_ours(drop, stack) -> None:
         (
             "pool.yaml",
             "commands: [a]\ntaskRunner:\n  poolId: none\n",
-            "there is no pool 'none' in the Batch account; there is: local",
+            "there is no pool 'none' in the Batch account; its pools are: local",
         ),
         ("slots.yaml", "commands: [a]\nrequiredSlots: 99\n", "the nodes of pool 'local' have"),
         ("broken.json", '{"commands": [}', "this is not valid JSON"),

@@ -65,7 +65,10 @@ def test_files_come_from_namespaces_blobs_and_the_web(allowing, web: str) -> Non
     [
         ("nsfile:///none.txt", "there is no blob 'n.s/none.txt' in the container 'namespaces"),
         ("blob://shared-data/none", "there is no blob 'none' in the container 'shared-data'"),
-        ("blob://others/x", "the container 'others' cannot be read; ALLOWED_CONTAINERS would allow it"),
+        (
+            "blob://others/x",
+            "the container 'others' cannot be read; ALLOWED_CONTAINERS does not allow it",
+        ),
     ],
 )
 def test_a_file_that_is_not_there_is_a_mistake_in_the_manifest(allowing, address: str, message: str) -> None:
@@ -112,7 +115,7 @@ def test_read_gives_the_text_of_a_file_that_an_earlier_task_made(world) -> None:
     ("text", "message"),
     [
         (b"\xff\xfe", "big.txt cannot be read: it is not text in UTF-8"),
-        (b"x" * (128 * 1024 + 1), "big.txt cannot be read: it has 131073 bytes, and 131072 can be read"),
+        (b"x" * (128 * 1024 + 1), "big.txt cannot be read: it has 131073 bytes, but the limit is 131072"),
         (None, "big.txt cannot be read: there is no such file"),
     ],
 )

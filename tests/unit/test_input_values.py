@@ -48,7 +48,7 @@ def test_a_default_may_use_the_inputs_before_it(echoed) -> None:
         (('{id: i, defaults: "{{ outputs.t.vars.x }}"}',), "inputs[0].defaults: 'outputs' does not exist"),
         (('{id: i, type: INT, defaults: "{{ flow.id ?? 1.5 }}"}',), "inputs[0].defaults: expected a whole number"),
         (('{id: i, type: SELECT, values: [a], defaults: "{{ vars.x }}"}',), "'b' is not one of its values: a"),
-        (("{id: a, defaults: x}", "{id: a.b, defaults: y}"), "inputs[1].id: the input 'a' has a value of its own"),
+        (("{id: a, defaults: x}", "{id: a.b, defaults: y}"), "inputs[1].id: the input 'a' has a value, so"),
     ],
 )
 def test_what_is_wrong_with_a_value(echoed, inputs: tuple[str, ...], problem: str) -> None:

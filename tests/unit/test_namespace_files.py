@@ -40,9 +40,9 @@ def test_of_two_files_with_one_path_if_exists_decides(if_exists: IfExists, blob:
     assert paths("a", "b", if_exists=if_exists)["main.py"] == blob
 
 
-def test_doubles_are_told() -> None:
+def test_duplicates_are_reported() -> None:
     selection = Selection(("a", "b"), (), (), IfExists.FAIL, folder_per_namespace=False)
-    assert selection.choose(LISTED).doubles == ("main.py",)
+    assert selection.choose(LISTED).duplicates == ("main.py",)
 
 
 def test_a_folder_for_each_namespace() -> None:

@@ -131,10 +131,10 @@ def test_output_dir_is_not_there_unless_it_is_asked_for(plan) -> None:
     [
         (
             "commands: ['{{ secret(''NO'') }}']",
-            "commands[0]: there is no secret 'NO'; the app setting SECRET_NO would hold it",
+            "commands[0]: there is no secret 'NO'; define it as the app setting SECRET_NO",
         ),
         ("commands: ['{{ vars.x }}']", "commands[0]: 'x' does not exist at line 1, column 12"),
-        ("commands: [x]\nenv: {a-b: c}", "env.a-b: not a name of an environment variable"),
+        ("commands: [x]\nenv: {a-b: c}", "env.a-b: not a valid name of an environment variable"),
         (
             "commands: [x]\ninputFiles: {../a: b}",
             "inputFiles.../a: '../a' is not a relative path inside the working directory",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from shared.documents.states import JobReason, State
-from shared.plan._rounds import GraphTask, Split, in_order, split
+from shared.plan._rounds import GraphTask, Split, in_dependency_order, split
 
 
 def flow(*nodes: str) -> dict[str, GraphTask]:
@@ -70,7 +70,7 @@ def test_when_all_has_ended_nothing_is_left() -> None:
 
 
 def test_order_is_that_of_the_flow_as_far_as_the_graph_allows() -> None:
-    assert [node.id for node in in_order(flow("c<a", "b", "a", "d"))] == ["b", "a", "d", "c"]
+    assert [node.id for node in in_dependency_order(flow("c<a", "b", "a", "d"))] == ["b", "a", "d", "c"]
 
 
 def test_pools_of_tasks_whose_values_are_unknown_are_not_asked_for() -> None:
