@@ -41,7 +41,11 @@ def problems_of(error: ValidationError, layout: Layout, model: type[BaseModel]) 
     """The problems of a validation of `model`, each once, in the order of the file; at most MAX_PROBLEMS."""
     errors = error.errors(include_url=False)
     parents = {details["loc"][:length] for details in errors for length in range(len(details["loc"]))}
-    of_wrong_type = {details["loc"][:-1] for details in errors if details["loc"][-1:] == ("type",)}
+    of_wrong_type = {
+        details["loc"][:-1]
+        for details in errors
+        if details["loc"][-1:] == ("type",) and details["type"] != "extra_forbidden"
+    }
     causes = [details for details in errors if not _is_consequence(details, parents, of_wrong_type)]
     # A value of `pluginDefaults` is wrong in many tasks, but in one place.
     by_place = {(_problem(details, layout, ""), details["type"]): details for details in reversed(causes)}

@@ -70,6 +70,7 @@ def test_all_problems_are_told_at_once_in_the_order_of_the_file() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ("tasks: [{id: a, commands: [x]}]\ntype: f", "type: unknown property at line 2, column 1"),
         ("- a", "a manifest is a map of properties, such as `tasks:` or `commands:` at line 1, column 1"),
         (
             "id: a",
