@@ -1,31 +1,18 @@
 """Pebble's operators: what they do with the values on their sides.
 
-They are filters of the environment under names that nobody can write, so that a tree of Jinja's can hold them.
+In a syntax tree they are filters, because Jinja allows no new kinds of nodes. Their names are none that a filter could
+have: ` contains` and ` in` begin with a space, so that `a | contains(b)` is refused.
 """
 
 from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
-from jinja2 import Undefined
-
-from shared.expressions.values import ExpressionError, check_size, spend, text_of, weight
+from shared.expressions.values import ExpressionError, check_exist, check_size, spend, text_of, weight
 
 LARGEST_NUMBER = 2**63
-
-
-@dataclass(frozen=True)
-class _Side:
-    """One side of `??`, such that `or` of two of them is the one that is taken; the other is not even evaluated."""
-
-    value: Any
-    is_taken: bool
-
-    def __bool__(self) -> bool:
-        return self.is_taken
 
 
 def truth(value: Any) -> bool:  # noqa: ANN401 - values of any type
@@ -50,9 +37,8 @@ def _concat(left: Any, right: Any) -> str:  # noqa: ANN401 - values of any type
 
 def _calculated(name: str, calculate: Callable[[Any, Any], Any], left: Any, right: Any) -> Any:  # noqa: ANN401 - as above
     for side in (left, right):
-        if isinstance(side, Undefined):
-            str(side)  # raises, and says which name does not exist
         if not isinstance(side, int | float) or isinstance(side, bool):
+            check_exist(side)
             raise ExpressionError(f"{name} takes numbers; `| number` makes one of text, and ~ joins texts")
     result = calculate(left, right)
     if abs(result) >= LARGEST_NUMBER:
@@ -82,9 +68,10 @@ def _compared(name: str, compare: Callable[[Any, Any], bool], left: Any, right: 
     """Of numbers, or of texts; null is neither larger nor smaller than anything."""
     if left is None or right is None:
         return False
-    for kinds in (str, int | float, Undefined):
+    for kinds in (str, int | float):
         if isinstance(left, kinds) and isinstance(right, kinds):
             return compare(left, right)
+    check_exist(left, right)
     raise ExpressionError(f"{name} compares numbers, or texts")
 
 
@@ -101,7 +88,7 @@ def _contains(whole: Any, part: Any) -> bool:  # noqa: ANN401 - values of any ty
             parts = part if isinstance(part, list) else [part]
             spend(20 * len(whole) * len(parts))
             return all(any(_equal(entry, each) for entry in whole) for each in parts)
-    str(whole)  # raises for what does not exist
+    check_exist(whole)
     raise ExpressionError("only a text, a list or a map contains something")
 
 
@@ -113,11 +100,6 @@ def _is_in(part: Any, whole: Any) -> bool:  # noqa: ANN401 - values of any type
 
 
 OPERATORS: Mapping[str, Callable[..., Any]] = {
-    "truth of": truth,
-    "left of ??": lambda value: _Side(value, is_taken=value is not None and not isinstance(value, Undefined)),
-    "left of ???": lambda value: _Side(value, is_taken=not isinstance(value, Undefined)),
-    "right of ??": lambda value: _Side(value, is_taken=True),
-    "value of ??": lambda side: side.value,
     "==": _equal,
     "<": lambda left, right: _compared("<", operator.lt, left, right),
     "<=": lambda left, right: _compared("<=", operator.le, left, right),
@@ -131,3 +113,6 @@ OPERATORS: Mapping[str, Callable[..., Any]] = {
     "*": lambda left, right: _calculated("*", operator.mul, left, right),
     "/": lambda left, right: _calculated("/", _quotient, left, right),
 }
+
+COALESCING = frozenset({"??", "???"})
+"""Operators whose right side is only evaluated if it is needed: the evaluator applies them itself."""

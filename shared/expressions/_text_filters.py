@@ -128,7 +128,7 @@ def _after_last(text: str, separator: str) -> str:
 def _indented(text: str, amount: int, prefix: str = " ") -> str:
     """Every line but the first."""
     check_size(len(text) + text.count("\n") * len(prefix) * amount)
-    return text.replace("\n", "\n" + prefix * amount)
+    return text.replace("\n", "\n" + prefix * amount) if "\n" in text else text
 
 
 _ESCAPES = {"single": ("'", "\\'"), "double": ('"', '\\"'), "shell": ("'", "'\\''")}

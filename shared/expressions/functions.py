@@ -7,10 +7,8 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, NoReturn
 
-from jinja2.utils import missing
-
 from shared.errors import did_you_mean
-from shared.expressions.dates import date_filter as date
+from shared.expressions.dates import date_filter
 from shared.expressions.values import ExpressionError, check_size, spend, text_of
 
 FUNCTIONS: Mapping[str, tuple[str, str]] = {
@@ -45,7 +43,7 @@ OTHER_FUNCTIONS: Mapping[str, str] = {
 
 def now_of(accepted: datetime) -> Callable[..., str | None]:
     """`now()`: when the run was accepted, so that it renders the same every time."""
-    return lambda *arguments, **named: date(accepted, *arguments, **named)
+    return lambda *arguments, **named: date_filter(accepted, *arguments, **named)
 
 
 def from_json(text: Any) -> Any:  # noqa: ANN401 - values of any type
@@ -89,10 +87,13 @@ OTHER_NAMES: Mapping[str, str] = {
 """Names that no other name stands before, and what to do instead."""
 
 
-def advice(name: str, whole: object) -> str:
-    """The end of a message about a name that does not exist, in `whole` or (if it is Jinja's `missing`) by itself."""
-    if whole is missing:
-        return f": {OTHER_NAMES[name]}" if name in OTHER_NAMES else ""
+def name_advice(name: str) -> str:
+    """The end of a message about a name that does not exist and has no other name before it."""
+    return f": {OTHER_NAMES[name]}" if name in OTHER_NAMES else ""
+
+
+def part_advice(name: str, whole: object) -> str:
+    """The end of a message about a name that does not exist in `whole`."""
     if not isinstance(whole, dict) or len(whole) > _MOST_COMPARED:
         return ""
     known = [str(each) for each in whole]

@@ -9,9 +9,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
-
-from jinja2 import Undefined
+from typing import Any, NoReturn
 
 from shared.expressions.date_patterns import iso
 
@@ -34,6 +32,34 @@ class LazyValue(ABC):
     @abstractmethod
     def part(self, name: object) -> object:
         """What `{{ thing[name] }}` is. Raises KeyError."""
+
+
+class Missing:
+    """The value of a name that does not exist.
+
+    It can be tested, and asked for its parts, which do not exist either. Any other use raises ExpressionError with the
+    message that `explain` returns; it is only called then, as it may compare many names.
+    """
+
+    def __init__(self, explain: Callable[[], str]) -> None:
+        self._explain = explain
+
+    def fail(self, *_: object) -> NoReturn:
+        """Raise ExpressionError, which says what does not exist."""
+        raise ExpressionError(self._explain())
+
+    __str__ = __iter__ = __len__ = __bool__ = __contains__ = __hash__ = fail
+    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = fail
+
+    def __repr__(self) -> str:
+        return "Missing"
+
+
+def check_exist(*values: object) -> None:
+    """Raise ExpressionError for the first of the values that does not exist."""
+    for value in values:
+        if isinstance(value, Missing):
+            value.fail()
 
 
 @dataclass(frozen=True)
@@ -101,7 +127,7 @@ def check_items(count: int) -> None:
 def text_of(value: Any) -> str:  # noqa: ANN401 - values of any type
     """A value as Kestra writes it: maps and lists as JSON, true and false in lower case, null as nothing.
 
-    Raises ExpressionError for what is no value, jinja2.UndefinedError for what does not exist.
+    Raises ExpressionError for what is no value or does not exist.
     """
     if isinstance(value, str | None):
         return value or ""
@@ -113,10 +139,11 @@ def text_of(value: Any) -> str:  # noqa: ANN401 - values of any type
         return iso(value)
     if isinstance(value, LazyValue):
         return value.as_text()
-    if isinstance(value, int | float | Undefined):
+    if isinstance(value, int | float):
         return str(value)
     if isinstance(value, Mapping):
         raise ExpressionError(f"name one of its values: {', '.join(value) or 'it has none'}")
+    check_exist(value)
     raise ExpressionError("a function stands here without its parentheses")
 
 
@@ -141,6 +168,6 @@ _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=_plain,
 
 def is_empty(value: Any) -> bool:  # noqa: ANN401 - values of any type
     """Whether a value is nothing: null, white space, a list or map without entries, or not there at all."""
-    if value is None or isinstance(value, Undefined):
+    if value is None or isinstance(value, Missing):
         return True
     return not value.strip() if isinstance(value, str) else isinstance(value, list | Mapping) and not len(value)

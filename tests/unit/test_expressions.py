@@ -170,8 +170,9 @@ def test_filters(expression: str, result: str) -> None:
         ("{{ secert('A') }}", "there is no function 'secert'; did you mean \"secret\"?"),
         ("{{ uuid() }}", "there is no function 'uuid': a run renders the same every time"),
         ("{{ secret }}", "without its parentheses"),
-        ("{{ self }}", "parentheses"),
-        ("{{ secret(*vars.l) }}", "only functions can be called"),
+        ("{{ self }}", "'self' does not exist"),
+        ("{{ secret(*vars.l) }}", "arguments cannot be unpacked"),
+        ("{{ now(format='a', format='b') }}", "an argument is given twice"),
         ("{{ 'a' | replace(**vars.m) }}", "arguments cannot be unpacked"),
         ("{{ range(9) }}", "there is no function 'range': give the task a `foreach`"),
         ("{{ vars.l | map('upper') }}", "there is no filter 'map'"),
@@ -218,8 +219,9 @@ def test_filters(expression: str, result: str) -> None:
         ("{{ [1] | merge({}) }}", "two lists, or two maps"),
         ("{{ 'a' | upper(1) }}", "the filter 'upper' cannot take these values; it is used as in 'a' | upper"),
         ("{{ 'a' | date(existingFormat=3) }}", "the filter 'date' cannot take these values"),
-        ("{{ now(timeZone=3) }}", "expected string"),
-        ("{{ now(existingFormat=3, locale=3) }}", "no attribute"),
+        ("{{ now(timeZone=3) }}", "the function 'now' cannot take these values; it is used as in now('yyyy-MM-dd'"),
+        ("{{ now(existingFormat=3, locale=3) }}", "the function 'now' cannot take these values"),
+        ("{{ secret() }}", "the function 'secret' cannot take these values; it is used as in secret('API_TOKEN')"),
     ],
 )  # fmt: skip
 def test_refusals_say_why(text: str, reason: str) -> None:
@@ -231,3 +233,124 @@ def test_refusals_say_why(text: str, reason: str) -> None:
 def test_references_are_found_in_all_of_the_syntax() -> None:
     text = "{{ outputs.a.vars.x ?? outputs['b'].y | upper }}{% if vars.t ? outputs.c[0] : 1 %}{{ outputs }}{% endif %}"
     assert references(text, "outputs") == {("a", "vars", "x"), ("b", "y"), ("c",), ()}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ ''.__class__ }}",
+        "{{ ''['__class__'] }}",
+        "{{ vars.l.append }}",
+        "{{ vars.m.items }}",
+        "{{ secret.__globals__ }}",
+        "{{ execution.startDate.year }}",
+        "{{ fromJson('{}').__class__.__mro__ }}",
+        "{{ self._TemplateReference__context }}",
+        "{{ loop.index }}",
+        "{{ vars.q.__class__ }}",
+    ],
+)
+def test_a_name_after_a_dot_is_never_an_attribute_of_a_python_object(text: str) -> None:
+    with pytest.raises(ExpressionError, match=r"^'\w+' does not exist"):
+        render(text, VALUES, FUNCTIONS)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        *((f"{{{{ {name}(vars.l) }}}}", f"no function '{name}'") for name in ("cycler", "dict", "joiner", "namespace")),
+        *((f"{{{{ {name}() }}}}", f"no function '{name}'") for name in ("lipsum", "super", "caller", "__import__")),
+        ("{{ vars | attr('a') }}", "no filter 'attr'"),
+        ("{{ vars.a | format }}", "no filter 'format'"),
+        ("{{ vars.a | contains('x') }}", "no filter 'contains'"),
+        ("{{ vars.a | in('x') }}", "no filter 'in'"),
+        ("{{ ''.__class__() }}", "only functions can be called, not values"),
+        ("{{ vars.a[0:1] }}", "slice is not supported in expressions"),
+        ("{{ (1, 2) }}", "tuple is not supported in expressions"),
+        ("{% call secret('a') %}{% endcall %}", "callblock is not supported"),
+        ("{% filter upper %}{% endfilter %}", "filterblock is not supported"),
+        ("{% with x = 1 %}{% endwith %}", "with is not supported"),
+        ("{% extends 'x' %}", "extends is not supported"),
+        ("{% import 'x' as x %}", "import is not supported"),
+    ],
+)
+def test_what_jinja_has_beside_is_refused_before_anything_is_evaluated(text: str, reason: str) -> None:
+    def fails(_: str) -> str:
+        raise AssertionError
+
+    with pytest.raises(ExpressionError, match=reason):
+        render("{{ secret('a') }}" + text, VALUES, {"secret": fails})
+
+
+@pytest.mark.parametrize(
+    ("expression", "result"),
+    [
+        ("[vars.q, 1] | length", "2"),
+        ("[vars.q][0] ?? 'd'", "d"),
+        ("{'a': vars.q}.a is defined", "false"),
+        ("vars[vars.q] ?? 'd'", "d"),
+        ("vars.a | default(vars.q)", "x"),
+        ("vars.q | default(vars.a)", "x"),
+        ("render(vars.q) ?? 'd'", "d"),
+        ("null | upper(vars.q)", ""),
+        ("vars.m contains vars.q", "false"),
+    ],
+)
+def test_a_name_that_does_not_exist_may_be_handed_on(expression: str, result: str) -> None:
+    assert render(f"{{{{ {expression} }}}}", VALUES, FUNCTIONS) == result
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "[1, vars.q]",
+        "{'a': vars.q}",
+        "{vars.q: 1}",
+        "[1, vars.q] | sort",
+        "[vars.q] | join",
+        "[vars.q] | distinct",
+        "[1] contains vars.q",
+        "vars.a in vars.q",
+        "vars.q < 3",
+        "'a' >= vars.q",
+        "-vars.q",
+        "not vars.q",
+        "vars.t and vars.q",
+        "vars.q is odd",
+        "vars.q | length",
+        "vars.a | startsWith(vars.q)",
+        "vars.a | split(',', vars.q)",
+        "'a\n' | indent(vars.q)",
+        "vars.a | replace({'x': vars.q})",
+        "now(timeZone=vars.q)",
+        "now(existingFormat=vars.q, locale=vars.q)",
+        "secret(vars.q)",
+        "fromJson(vars.q)",
+        "render(vars.q)",
+    ],
+)
+def test_wherever_a_name_that_does_not_exist_is_used_the_message_names_it(expression: str) -> None:
+    with pytest.raises(ExpressionError, match="^'q' does not exist$"):
+        render(f"{{{{ {expression} }}}}", VALUES, FUNCTIONS)
+
+
+@pytest.mark.parametrize(
+    ("text", "called"),
+    [
+        ("{{ vars.a ?? secret('1') }}", []),
+        ("{{ vars.none ?? secret('1') }}", ["1"]),
+        ("{{ vars.none ??? secret('1') }}", []),
+        ("{{ vars.f and secret('1') }}", []),
+        ("{{ vars.t or secret('1') }}", []),
+        ("{{ secret('1') or secret('2') }}", ["1"]),
+        ("{{ vars.t ? secret('1') : secret('2') }}", ["1"]),
+        ("{% if vars.f %}{{ secret('1') }}{% elseif vars.t %}{{ secret('2') }}{% endif %}", ["2"]),
+        ("{% if vars.t %}{{ secret('1') }}{% else %}{{ secret('2') }}{% endif %}", ["1"]),
+        ("{% if vars.t %}{% elseif secret('1') %}{% endif %}", []),
+        ("{% raw %}{{ secret('1') }}{% endraw %}{# {{ secret('2') }} #}", []),
+    ],
+)  # fmt: skip
+def test_only_what_is_needed_is_evaluated(text: str, called: list[str]) -> None:
+    calls: list[str] = []
+    render(text, VALUES, {"secret": lambda name: calls.append(name) or name})
+    assert calls == called
