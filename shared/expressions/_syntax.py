@@ -1,7 +1,7 @@
-"""Pebble's syntax, which is Kestra's: text → a syntax tree of Jinja's.
+"""Parses Kestra's expressions, whose syntax is Pebble's, into a syntax tree of Jinja's.
 
-Jinja reads texts, tags, names and literals as Pebble does. Operators are read here, for Pebble has others and binds
-them otherwise: in `a ?? b | upper` and in `a ~ b | upper` the filter is for both.
+Jinja's parser reads texts, tags, names and literals, which are the same in Pebble. Operators are parsed here, because
+Pebble has others with other precedences: in `a ?? b | upper` and in `a ~ b | upper` the filter applies to both sides.
 https://github.com/PebbleTemplates/pebble (`CoreExtension`, `ExpressionParser`), and Kestra's own `??`, `???`, `isIn`.
 """
 
@@ -32,7 +32,7 @@ _FOREIGN = {"floordiv": "//", "pow": "**", "mod": "%", "semicolon": ";", "assign
 
 
 class PebbleLexer(Lexer):
-    """Jinja's lexer, and `?`, `??`, `???`."""
+    """Jinja's lexer, which also knows `?`, `??` and `???`."""
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
@@ -43,7 +43,7 @@ class PebbleLexer(Lexer):
     def wrap(
         self, stream: Iterable[tuple[int, str, str]], name: str | None = None, filename: str | None = None
     ) -> Iterator[Token]:
-        """The tokens. Raises ExpressionError when they are too many, before anybody has read them all."""
+        """The tokens. Raises ExpressionError as soon as there are too many."""
         for number, token in enumerate(super().wrap(stream, name, filename)):
             if number == MAX_TOKENS:
                 raise ExpressionError(f"the expressions of one text have more than {MAX_TOKENS} words and signs")
@@ -65,7 +65,7 @@ def _not(make: Callable[[nodes.Expr, nodes.Expr], nodes.Expr]) -> Callable[[node
 
 @dataclass(frozen=True)
 class _Operator:
-    """An operator with a side on its left and one on its right; the higher `precedence` binds first."""
+    """A binary operator; the one with the higher `precedence` binds first."""
 
     precedence: int
     make: Callable[[nodes.Expr, nodes.Expr], nodes.Expr]
@@ -101,7 +101,7 @@ class PebbleParser(Parser):
     """Jinja's parser with Pebble's expressions."""
 
     def parse_expression(self, with_condexpr: bool = True) -> nodes.Expr:  # noqa: ARG002 - Jinja's signature
-        """One expression: operators by precedence, and `condition ? a : b`."""
+        """Parse one expression: operators by precedence, and `condition ? a : b`."""
         condition = self._operation(0)
         if not self.stream.skip_if("question:?"):
             self._refuse_foreign()
@@ -112,7 +112,7 @@ class PebbleParser(Parser):
         return nodes.CondExpr(condition, yes, no, lineno=condition.lineno)
 
     def parse_statements(self, end_tokens: tuple[str, ...], drop_needle: bool = False) -> list[nodes.Node]:
-        """What stands in a tag, as Jinja does it, where `elseif` is `elif`."""
+        """Parse the body of a tag as Jinja does; `elseif` is read as `elif`."""
         if "name:elif" in end_tokens:
             end_tokens = (*end_tokens, "name:elseif")
         found = super().parse_statements(end_tokens, drop_needle)
@@ -121,7 +121,7 @@ class PebbleParser(Parser):
         return found
 
     def parse_primary(self, with_namespace: bool = False) -> nodes.Expr:
-        """A name or a literal."""
+        """Parse a name or a literal."""
         token = self.stream.current
         if token.type == "name" and token.value in _CONSTANTS:
             next(self.stream)

@@ -1,6 +1,6 @@
-"""The filters and the tests of expressions: Kestra's, with its semantics, as far as they are bounded.
+"""The filters and the tests of expressions: those of Kestra whose work is bounded.
 
-Null goes through all of them unchanged, except `default`, `length` and `toJson`.
+Filters return null for null, except `default`, `length` and `toJson`.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ FILTERS: Mapping[str, Filter] = {**TEXT_FILTERS, **LIST_FILTERS, **DATE_FILTERS}
 
 
 OTHER_FILTERS: Mapping[str, str] = {
-    "jq": "take the parts by name, as in `fromJson(x).name[0]`, or call jq in the commands",
+    "jq": "name the parts, as in `fromJson(x).name[0]`, or run jq in the commands",
     "jsonEncode": "this is the old name of `toJson`",
-    "className": "there are no classes",
+    "className": "values have no classes here",
     "toIon": "use JSON",
     "yaml": "use `toJson`: JSON is YAML",
     "number_format": "format it in the commands",
     "numberFormat": "format it in the commands",
 }
 
-"""Kestra's filters that are not here, and what to do instead."""
+"""Filters of Kestra that do not exist here, and what to use instead."""
 
 
 def _whole(value: Any) -> int:  # noqa: ANN401 - values of any type
@@ -45,4 +45,4 @@ TESTS: Mapping[str, Callable[[Any], bool]] = {
     "map": lambda value: isinstance(value, Mapping),
 }
 
-"""What may follow `is` and `is not`."""
+"""The tests, which follow `is` and `is not`."""

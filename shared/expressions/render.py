@@ -1,4 +1,4 @@
-"""Expressions: `{{ … }}` in a text, and the values it may see → text.
+"""Renders the expressions (`{{ … }}`) in a text with the values that they may see.
 
 Kestra's expressions are Pebble's. They are parsed as Pebble parses them, into a syntax tree of Jinja's, and evaluated
 by walking the tree. Rendering always ends: only the listed syntax nodes, functions and filters exist, there are no
@@ -31,7 +31,7 @@ from shared.expressions.functions import OTHER_FUNCTIONS
 from shared.expressions.values import MAX_OUTPUT, Budget, ExpressionError, check_size, spend
 
 MAX_NODES = 5_000
-MAX_DEPTH = 300  # bounded here, as the depth at which Python itself gives up depends on who calls
+MAX_DEPTH = 300  # a fixed bound, as Python's own (RecursionError) depends on the depth of the caller
 MAX_SOURCE = MAX_OUTPUT
 _LONGEST_KEPT = 20_000
 
@@ -51,7 +51,7 @@ _ALLOWED: tuple[type[nodes.Node], ...] = (
 def render(
     text: str, values: Mapping[str, Any], functions: Mapping[str, Callable[..., Any]], budget: Budget | None = None
 ) -> str:
-    """Render all expressions of a text, once: what an expression yields is not looked at again, but by `render()`.
+    """Render all expressions of a text, once: the result of an expression is not rendered again, except by `render()`.
 
     `values` are nested maps, lists, texts, numbers, booleans, dates and None. Texts with the same `budget` share it.
     Raises ExpressionError.
@@ -63,9 +63,9 @@ def render(
 
 
 class _Render:
-    """`render(x)`: the expressions in a text, or in the texts of a list or map, rendered as the text itself is.
+    """The function `render()`: renders a text, or the texts in a list or a map, with the values of the text around it.
 
-    What is rendered so cannot call `render()` again, so that it ends.
+    The texts that it renders cannot call `render()` themselves, so that rendering ends.
     """
 
     def __init__(self, values: Mapping[str, Any], functions: Mapping[str, Callable[..., Any]]) -> None:
@@ -74,7 +74,7 @@ class _Render:
 
     def __call__(self, template: Any, *, recursive: bool = False) -> Any:  # noqa: ANN401 - values of any type
         if recursive:
-            raise ExpressionError("render() renders once; write render(render(…)) for another level")
+            raise ExpressionError("render() renders once; to render the result again write render(render(…))")
         match template:
             case str():
                 return _rendered(template, self._values, self._functions) if _TAG.search(template) else template
@@ -86,7 +86,7 @@ class _Render:
 
     @staticmethod
     def _not_again(*_: Any, **__: Any) -> str:  # noqa: ANN401 - whatever it is called with
-        raise ExpressionError("what render() renders cannot call render() itself; write render(render(…))")
+        raise ExpressionError("a text that render() renders cannot call render() itself; write render(render(…))")
 
 
 def _rendered(text: str, values: Mapping[str, Any], functions: Mapping[str, Callable[..., Any]]) -> str:
@@ -95,7 +95,7 @@ def _rendered(text: str, values: Mapping[str, Any], functions: Mapping[str, Call
         spend(tree.work)
         return _bounded(Evaluator(values, functions).texts(tree.body))
     except TemplateSyntaxError as error:
-        raise ExpressionError(_explained(error.message or "the expression is malformed")) from error
+        raise ExpressionError(_explained(error.message or "the expression is not valid")) from error
     except (ArithmeticError, AttributeError, TypeError, ValueError, LookupError) as error:
         raise ExpressionError(str(error)) from error
     except RecursionError as error:
@@ -103,10 +103,10 @@ def _rendered(text: str, values: Mapping[str, Any], functions: Mapping[str, Call
 
 
 def references(text: str, name: str) -> set[tuple[str, ...]]:
-    """What a text's expressions ask of the value `name`: the names after it, as far as they are written out.
+    """The parts of the value `name` that a text's expressions use: the names after it, as far as they are constant.
 
-    `{{ outputs.a.vars.x ~ outputs['b'][vars.i] }}` asks of `outputs` for `("a", "vars", "x")` and `("b",)`. A text
-    that is malformed asks for nothing: rendering it says what is wrong.
+    `{{ outputs.a.vars.x ~ outputs['b'][vars.i] }}` uses `("a", "vars", "x")` and `("b",)` of `outputs`. A malformed
+    text has no references: rendering it reports what is wrong.
     """
     if name not in text:
         return set()
@@ -172,7 +172,7 @@ def _checked(text: str, functions: frozenset[str]) -> _Tree:
     return _Tree(tree.body, _WORK_OF_EVALUATION * len(all_nodes))
 
 
-_kept = functools.lru_cache(maxsize=256)(_checked)  # the items of a fan-out have the same texts
+_kept = functools.lru_cache(maxsize=256)(_checked)  # the items of a fan-out share their texts
 
 
 def _all_nodes(root: nodes.Node) -> list[nodes.Node]:

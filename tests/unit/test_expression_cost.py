@@ -24,11 +24,11 @@ FUNCTIONS = {"fromJson": from_json}
 @pytest.mark.parametrize(
     ("attack", "reason"),
     [
-        ("{{ 'a'" + ("|replace({'a': '" + "a" * 100 + "'})") * 8 + " }}", "grows over 1048576 characters"),
-        ("{{ vars.big ~ vars.big }}", "grows over"),
-        ("{{ vars.big }}{{ vars.big }}", "grows over"),
-        ("{{ vars.list | join(vars.big) }}", "grows over"),
-        ("{{ 'a\n' | indent(9999999999) }}", "grows over"),
+        ("{{ 'a'" + ("|replace({'a': '" + "a" * 100 + "'})") * 8 + " }}", "is longer than 1048576 characters"),
+        ("{{ vars.big ~ vars.big }}", "is longer than"),
+        ("{{ vars.big }}{{ vars.big }}", "is longer than"),
+        ("{{ vars.list | join(vars.big) }}", "is longer than"),
+        ("{{ 'a\n' | indent(9999999999) }}", "is longer than"),
         ("{{ vars.commas | split(',') }}", "more than 10000 entries"),
         ("{{ vars.list | merge([1]) }}", "more than 10000 entries"),
         ("{{ vars.list contains vars.list }}", "too much work"),
