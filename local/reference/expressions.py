@@ -6,9 +6,8 @@ from collections.abc import Iterable, Iterator
 
 from shared.expressions.date_patterns import NAMES
 from shared.expressions.dates import UNITS
-from shared.expressions.filters import FILTERS, OTHER_FILTERS
+from shared.expressions.filters import FILTERS, OTHER_FILTERS, TESTS
 from shared.expressions.functions import FUNCTIONS, OTHER_FUNCTIONS, OTHER_NAMES
-from shared.expressions.render import TESTS
 
 _HEAD = """\
 ## Expressions

@@ -1,1 +1,1 @@
-"""`{{ … }}`: a text and the values it may see → text."""
+"""Renders the expressions (`{{ … }}`) in a text with the values that they may see."""

@@ -20,13 +20,13 @@ _SHOWN = 40
 
 
 def _of(kind: type, name: str, apply: Callable[..., Any]) -> Callable[..., Any]:
-    """The filter for one kind of values; null stays null."""
+    """The filter for one kind of values; it returns null for null."""
 
     def checked(value: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - values of any type
         if value is None:
             return None
         if not isinstance(value, kind):
-            raise ExpressionError(f"{text_of(value)[:_SHOWN]!r} is no {name}")
+            raise ExpressionError(f"{text_of(value)[:_SHOWN]!r} is not {name}")
         return apply(value, *args, **kwargs)
 
     return checked
@@ -44,7 +44,7 @@ def _join(value: list[Any], separator: str = "") -> str:
 
 def _length(value: Any) -> int:  # noqa: ANN401 - values of any type
     if isinstance(value, bool | int | float):
-        raise ExpressionError("a number has no length; `| string` makes a text of it")
+        raise ExpressionError("a number has no length; `| string` turns it into text")
     return 0 if value is None else len(value)
 
 
@@ -98,25 +98,25 @@ def _absolute(value: float) -> float:
 
 
 LIST_FILTERS: Mapping[str, Filter] = {
-    "default": Filter(_default, "another value for what is not there or empty", "vars.x | default('a')", "a"),
-    "length": Filter(_length, "how many characters or entries", "'abc' | length", "3"),
+    "default": Filter(_default, "another value for one that does not exist or is empty", "vars.x | default('a')", "a"),
+    "length": Filter(_length, "the number of characters or entries", "'abc' | length", "3"),
     "toJson": Filter(json_of, "as JSON", "{'a': [1, true]} | toJson", '{"a":[1,true]}'),
-    "json": Filter(json_of, "the same by its old name", "[1, true] | json", "[1,true]"),
+    "json": Filter(json_of, "the old name of `toJson`", "[1, true] | json", "[1,true]"),
     **{
         name: Filter(_of(kind, kind_name, apply), purpose, example, result)  # type: ignore[arg-type]
         for name, kind, kind_name, apply, purpose, example, result in (
-            ("first", str | list, "list and no text", _first, "the first entry or character", "[1, 2] | first", "1"),
-            ("last", str | list, "list and no text", _last, "the last entry or character", "[1, 2] | last", "2"),
-            ("slice", str | list, "list and no text", _slice, "between two places", "'abcd' | slice(1, 3)", "bc"),
-            ("join", list, "list", _join, "the entries as one text", "[1, 2] | join(', ')", "1, 2"),
-            ("sort", list, "list", _sorted, "in order", "[2, 1] | sort", "[1,2]"),
-            ("rsort", list, "list", _reverse_sorted, "in reverse", "[1, 2] | rsort", "[2,1]"),
-            ("reverse", list, "list", lambda value: value[::-1], "from last to first", "[1, 2] | reverse", "[2,1]"),
-            ("distinct", list, "list", _distinct, "each entry once", "[1, 2, 1] | distinct", "[1,2]"),
-            ("merge", list | dict, "list and no map", _merged, "together with another", "[1] | merge([2])", "[1,2]"),
-            ("keys", Mapping, "map", list, "the names of a map", "{'a': 1} | keys", '["a"]'),
-            ("values", Mapping, "map", _values, "the values of a map", "{'a': 1} | values", "[1]"),
-            ("abs", int | float, "number", _absolute, "without its sign", "-7 | abs", "7"),
+            ("first", str | list, "a list or a text", _first, "the first entry or character", "[1, 2] | first", "1"),
+            ("last", str | list, "a list or a text", _last, "the last entry or character", "[1, 2] | last", "2"),
+            ("slice", str | list, "a list or a text", _slice, "between two positions", "'abcd' | slice(1, 3)", "bc"),
+            ("join", list, "a list", _join, "the entries joined into one text", "[1, 2] | join(', ')", "1, 2"),
+            ("sort", list, "a list", _sorted, "sorted", "[2, 1] | sort", "[1,2]"),
+            ("rsort", list, "a list", _reverse_sorted, "sorted in descending order", "[1, 2] | rsort", "[2,1]"),
+            ("reverse", list, "a list", lambda value: value[::-1], "in opposite order", "[1, 2] | reverse", "[2,1]"),
+            ("distinct", list, "a list", _distinct, "without repeated entries", "[1, 2, 1] | distinct", "[1,2]"),
+            ("merge", list | dict, "a list or a map", _merged, "merged with another one", "[1] | merge([2])", "[1,2]"),
+            ("keys", Mapping, "a map", list, "the names of a map", "{'a': 1} | keys", '["a"]'),
+            ("values", Mapping, "a map", _values, "the values of a map", "{'a': 1} | values", "[1]"),
+            ("abs", int | float, "a number", _absolute, "without its sign", "-7 | abs", "7"),
         )
     },
 }  # fmt: skip

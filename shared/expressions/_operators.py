@@ -1,42 +1,29 @@
-"""Pebble's operators: what they do with the values on their sides.
+"""Pebble's operators, as functions of their operands.
 
-They are filters of the environment under names that nobody can write, so that a tree of Jinja's can hold them.
+In a syntax tree they are filters, because Jinja allows no new kinds of nodes. Their names cannot be those of filters:
+` contains` and ` in` begin with a space, so that `a | contains(b)` is refused.
 """
 
 from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
-from jinja2 import Undefined
-
-from shared.expressions.values import ExpressionError, check_size, spend, text_of, weight
+from shared.expressions.values import ExpressionError, check_exist, check_size, spend, text_of, weight
 
 LARGEST_NUMBER = 2**63
 
 
-@dataclass(frozen=True)
-class _Side:
-    """One side of `??`, such that `or` of two of them is the one that is taken; the other is not even evaluated."""
-
-    value: Any
-    is_taken: bool
-
-    def __bool__(self) -> bool:
-        return self.is_taken
-
-
 def truth(value: Any) -> bool:  # noqa: ANN401 - values of any type
-    """What a condition makes of a value: null, 0 and empty text do not hold. Raises ExpressionError for lists, maps."""
+    """Whether a value holds as a condition; null, 0 and empty text do not. Raises ExpressionError for lists, maps."""
     if isinstance(value, list | Mapping):
         raise ExpressionError("a list or a map is neither true nor false; write `… is not empty`")
     return bool(value)
 
 
 def _add(left: Any, right: Any) -> Any:  # noqa: ANN401 - values of any type
-    """The sum of numbers; if a side is text, both as one text."""
+    """The sum of two numbers; if an operand is text, both joined as text."""
     if isinstance(left, str) or isinstance(right, str):
         return _concat(left, right)
     return _calculated("+", operator.add, left, right)
@@ -50,10 +37,9 @@ def _concat(left: Any, right: Any) -> str:  # noqa: ANN401 - values of any type
 
 def _calculated(name: str, calculate: Callable[[Any, Any], Any], left: Any, right: Any) -> Any:  # noqa: ANN401 - as above
     for side in (left, right):
-        if isinstance(side, Undefined):
-            str(side)  # raises, and says which name does not exist
         if not isinstance(side, int | float) or isinstance(side, bool):
-            raise ExpressionError(f"{name} takes numbers; `| number` makes one of text, and ~ joins texts")
+            check_exist(side)
+            raise ExpressionError(f"{name} takes numbers; `| number` turns text into a number, and ~ joins texts")
     result = calculate(left, right)
     if abs(result) >= LARGEST_NUMBER:
         raise ExpressionError("the number is too large")
@@ -61,7 +47,7 @@ def _calculated(name: str, calculate: Callable[[Any, Any], Any], left: Any, righ
 
 
 def _quotient(left: float, right: float) -> float:
-    """As Java does it: that of whole numbers is whole, without what is left over, also where it is negative."""
+    """The quotient as in Java: of whole numbers it is whole, rounded towards zero."""
     if right == 0:
         raise ZeroDivisionError("division by zero")
     if isinstance(left, int) and isinstance(right, int):
@@ -71,7 +57,7 @@ def _quotient(left: float, right: float) -> float:
 
 
 def _equal(left: Any, right: Any) -> bool:  # noqa: ANN401 - values of any type
-    """Numbers are equal by value; otherwise only values of one type are."""
+    """Whether two values are equal: numbers by value, others only if they have the same type."""
     if isinstance(left, bool) is not isinstance(right, bool):
         return False
     spend(weight(left))
@@ -79,17 +65,18 @@ def _equal(left: Any, right: Any) -> bool:  # noqa: ANN401 - values of any type
 
 
 def _compared(name: str, compare: Callable[[Any, Any], bool], left: Any, right: Any) -> bool:  # noqa: ANN401 - as above
-    """Of numbers, or of texts; null is neither larger nor smaller than anything."""
+    """Compare two numbers or two texts; null is neither larger nor smaller than anything."""
     if left is None or right is None:
         return False
-    for kinds in (str, int | float, Undefined):
+    for kinds in (str, int | float):
         if isinstance(left, kinds) and isinstance(right, kinds):
             return compare(left, right)
-    raise ExpressionError(f"{name} compares numbers, or texts")
+    check_exist(left, right)
+    raise ExpressionError(f"{name} compares two numbers or two texts")
 
 
 def _contains(whole: Any, part: Any) -> bool:  # noqa: ANN401 - values of any type
-    """Whether a text, a list or a map's names hold a part; a list of parts are all of them."""
+    """Whether a text, a list or the names of a map contain a part; of a list of parts, whether they contain all."""
     match whole:
         case None:
             return False
@@ -101,23 +88,18 @@ def _contains(whole: Any, part: Any) -> bool:  # noqa: ANN401 - values of any ty
             parts = part if isinstance(part, list) else [part]
             spend(20 * len(whole) * len(parts))
             return all(any(_equal(entry, each) for entry in whole) for each in parts)
-    str(whole)  # raises for what does not exist
-    raise ExpressionError("only a text, a list or a map contains something")
+    check_exist(whole)
+    raise ExpressionError("only a text, a list or a map can contain something")
 
 
 def _is_in(part: Any, whole: Any) -> bool:  # noqa: ANN401 - values of any type
-    """As Kestra's `isIn`: of a map, the values count too."""
+    """Whether a value contains a part, as in Kestra's `isIn`: a map also contains its values."""
     if isinstance(whole, dict) and any(_equal(value, part) for value in whole.values()):
         return True
     return _contains(whole, part if not isinstance(part, list) else [part])
 
 
 OPERATORS: Mapping[str, Callable[..., Any]] = {
-    "truth of": truth,
-    "left of ??": lambda value: _Side(value, is_taken=value is not None and not isinstance(value, Undefined)),
-    "left of ???": lambda value: _Side(value, is_taken=not isinstance(value, Undefined)),
-    "right of ??": lambda value: _Side(value, is_taken=True),
-    "value of ??": lambda side: side.value,
     "==": _equal,
     "<": lambda left, right: _compared("<", operator.lt, left, right),
     "<=": lambda left, right: _compared("<=", operator.le, left, right),
@@ -131,3 +113,6 @@ OPERATORS: Mapping[str, Callable[..., Any]] = {
     "*": lambda left, right: _calculated("*", operator.mul, left, right),
     "/": lambda left, right: _calculated("/", _quotient, left, right),
 }
+
+COALESCING = frozenset({"??", "???"})
+"""Operators whose right operand is only evaluated if it is needed; the evaluator applies them itself."""

@@ -1,27 +1,29 @@
-"""Pebble's syntax, which is Kestra's: text → a syntax tree of Jinja's.
+"""Parses Kestra's expressions, whose syntax is Pebble's, into a syntax tree of Jinja's.
 
-Jinja reads texts, tags, names and literals as Pebble does. Operators are read here, for Pebble has others and binds
-them otherwise: in `a ?? b | upper` and in `a ~ b | upper` the filter is for both.
+Jinja's parser reads texts, tags, names and literals, which are the same in Pebble. Operators are parsed here, because
+Pebble has others with other precedences: in `a ?? b | upper` and in `a ~ b | upper` the filter applies to both sides.
 https://github.com/PebbleTemplates/pebble (`CoreExtension`, `ExpressionParser`), and Kestra's own `??`, `???`, `isIn`.
 """
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from jinja2 import nodes
+from jinja2 import Environment, nodes
 from jinja2.lexer import Lexer, Token
 from jinja2.parser import Parser
 
 from shared.expressions.values import ExpressionError
 
-if TYPE_CHECKING:
-    from jinja2 import Environment
-
 MAX_TOKENS = 20_000
+
+
+def parse(text: str) -> nodes.Template:
+    """The syntax tree of a text. Raises jinja2.TemplateSyntaxError, ExpressionError, RecursionError, ValueError."""
+    return PebbleParser(_ENVIRONMENT, text).parse()
 
 
 _UNARY = 500
@@ -30,7 +32,7 @@ _FOREIGN = {"floordiv": "//", "pow": "**", "mod": "%", "semicolon": ";", "assign
 
 
 class PebbleLexer(Lexer):
-    """Jinja's lexer, and `?`, `??`, `???`."""
+    """Jinja's lexer, which also knows `?`, `??` and `???`."""
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
@@ -41,7 +43,7 @@ class PebbleLexer(Lexer):
     def wrap(
         self, stream: Iterable[tuple[int, str, str]], name: str | None = None, filename: str | None = None
     ) -> Iterator[Token]:
-        """The tokens. Raises ExpressionError when they are too many, before anybody has read them all."""
+        """The tokens. Raises ExpressionError as soon as there are too many."""
         for number, token in enumerate(super().wrap(stream, name, filename)):
             if number == MAX_TOKENS:
                 raise ExpressionError(f"the expressions of one text have more than {MAX_TOKENS} words and signs")
@@ -51,18 +53,6 @@ class PebbleLexer(Lexer):
 def applied(name: str, left: nodes.Node, *right: nodes.Expr) -> nodes.Expr:
     """An operator's node: the filter of that name."""
     return nodes.Filter(left, name, list(right), [], None, None, lineno=left.lineno)
-
-
-def _truth(value: nodes.Node) -> nodes.Expr:
-    return applied("truth of", value)
-
-
-def _coalesced(name: str) -> Callable[[nodes.Expr, nodes.Expr], nodes.Expr]:
-    def make(left: nodes.Expr, right: nodes.Expr) -> nodes.Expr:
-        taken = nodes.Or(applied(f"left of {name}", left), applied("right of ??", right), lineno=left.lineno)
-        return applied("value of ??", taken)
-
-    return make
 
 
 def _named(name: str) -> Callable[[nodes.Expr, nodes.Expr], nodes.Expr]:
@@ -75,7 +65,7 @@ def _not(make: Callable[[nodes.Expr, nodes.Expr], nodes.Expr]) -> Callable[[node
 
 @dataclass(frozen=True)
 class _Operator:
-    """An operator with a side on its left and one on its right; the higher `precedence` binds first."""
+    """A binary operator; the one with the higher `precedence` binds first."""
 
     precedence: int
     make: Callable[[nodes.Expr, nodes.Expr], nodes.Expr]
@@ -84,8 +74,8 @@ class _Operator:
 _FILTER, _TEST = 100, 20
 
 _OPERATORS: Mapping[str, _Operator] = {
-    "name:or": _Operator(10, lambda left, right: nodes.Or(_truth(left), _truth(right), lineno=left.lineno)),
-    "name:and": _Operator(15, lambda left, right: nodes.And(_truth(left), _truth(right), lineno=left.lineno)),
+    "name:or": _Operator(10, lambda left, right: nodes.Or(left, right, lineno=left.lineno)),
+    "name:and": _Operator(15, lambda left, right: nodes.And(left, right, lineno=left.lineno)),
     "name:contains": _Operator(20, _named(" contains")),
     "name:in": _Operator(20, _named(" in")),
     "name:isIn": _Operator(20, _named(" in")),
@@ -102,8 +92,8 @@ _OPERATORS: Mapping[str, _Operator] = {
     "mul": _Operator(60, _named("*")),
     "div": _Operator(60, _named("/")),
     "tilde": _Operator(110, _named("~")),
-    "question:??": _Operator(120, _coalesced("??")),
-    "question:???": _Operator(120, _coalesced("???")),
+    "question:??": _Operator(120, _named("??")),
+    "question:???": _Operator(120, _named("???")),
 }
 
 
@@ -111,7 +101,7 @@ class PebbleParser(Parser):
     """Jinja's parser with Pebble's expressions."""
 
     def parse_expression(self, with_condexpr: bool = True) -> nodes.Expr:  # noqa: ARG002 - Jinja's signature
-        """One expression: operators by precedence, and `condition ? a : b`."""
+        """Parse one expression: operators by precedence, and `condition ? a : b`."""
         condition = self._operation(0)
         if not self.stream.skip_if("question:?"):
             self._refuse_foreign()
@@ -119,17 +109,10 @@ class PebbleParser(Parser):
         yes = self.parse_expression()
         self.stream.expect("colon")
         no = self.parse_expression()
-        return nodes.CondExpr(_truth(condition), yes, no, lineno=condition.lineno)
-
-    def parse_if(self) -> nodes.If:
-        """`{% if %}`, with conditions as in Pebble."""
-        result = super().parse_if()
-        for node in (result, *result.elif_):
-            node.test = _truth(node.test)
-        return result
+        return nodes.CondExpr(condition, yes, no, lineno=condition.lineno)
 
     def parse_statements(self, end_tokens: tuple[str, ...], drop_needle: bool = False) -> list[nodes.Node]:
-        """What stands in a tag, as Jinja does it, where `elseif` is `elif`."""
+        """Parse the body of a tag as Jinja does; `elseif` is read as `elif`."""
         if "name:elif" in end_tokens:
             end_tokens = (*end_tokens, "name:elseif")
         found = super().parse_statements(end_tokens, drop_needle)
@@ -138,7 +121,7 @@ class PebbleParser(Parser):
         return found
 
     def parse_primary(self, with_namespace: bool = False) -> nodes.Expr:
-        """A name or a literal."""
+        """Parse a name or a literal."""
         token = self.stream.current
         if token.type == "name" and token.value in _CONSTANTS:
             next(self.stream)
@@ -174,11 +157,11 @@ class PebbleParser(Parser):
         token = self.stream.current
         if token.test("name:not"):
             next(self.stream)
-            return nodes.Not(_truth(self._operation(_UNARY)), lineno=token.lineno)
+            return nodes.Not(self._operation(_UNARY), lineno=token.lineno)
         if token.type in ("sub", "add"):
             next(self.stream)
             sign = nodes.Const(-1 if token.type == "sub" else 1, lineno=token.lineno)
-            return applied("*", sign, self._operation(_UNARY))
+            return applied("*", self._operation(_UNARY), sign)
         return self.parse_postfix(self.parse_primary())
 
     def _test(self, value: nodes.Expr) -> nodes.Expr:
@@ -194,3 +177,13 @@ class PebbleParser(Parser):
             self.fail(f"there is no operator {_FOREIGN[token.type]} in expressions", token.lineno)
         if token.test("name:if"):
             self.fail("there is no `a if condition else b`; write `condition ? a : b`", token.lineno)
+
+
+class _Environment(Environment):
+    @functools.cached_property
+    def lexer(self) -> PebbleLexer:
+        """The lexer of Pebble's operators."""
+        return PebbleLexer(self)
+
+
+_ENVIRONMENT = _Environment(keep_trailing_newline=True)  # for lexing and parsing only

@@ -1,4 +1,4 @@
-"""Filters of texts: any value is taken as the text that it is written as."""
+"""Filters of texts; other values are converted to text first."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def _of_text(apply: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _replace(text: str, replace_pairs: Any, new: Any = None, *, regexp: bool = False) -> str:  # noqa: ANN401 - any value
-    """Pebble's `replace({'a': 'b'})`, and `replace('a', 'b')`."""
+    """Replace texts: `replace({'a': 'b'})` as in Pebble, and `replace('a', 'b')`."""
     if regexp:
-        raise ExpressionError("replace takes no regular expressions; do it in the commands")
+        raise ExpressionError("replace does not take regular expressions; do this in the commands")
     for find, put in (replace_pairs if isinstance(replace_pairs, Mapping) else {replace_pairs: new}).items():
         if not find:
             raise ExpressionError("replace needs a text to look for")
@@ -40,7 +40,7 @@ _CONTROLS = {"n": "\n", "t": "\t", "r": "\r"}
 
 
 def _literal(delimiter: str) -> str:
-    """The text that a regular expression stands for, where it stands for one text."""
+    """The text that a regular expression matches, if it matches only one."""
     found = ""
     for escaped, plain in _CHARACTER.findall(delimiter):
         if plain in _META and plain:
@@ -52,9 +52,9 @@ def _literal(delimiter: str) -> str:
 
 
 def _split(text: str, delimiter: str, limit: int = 0) -> list[str]:
-    """As Java does it: without a limit, empty texts at the end are left out; with one, the last holds the rest.
+    """Split as Java does: without a limit, empty texts at the end are left out; with one, the last part holds the rest.
 
-    Of the regular expressions that Kestra takes: texts, and white space, digits, what is in no word.
+    Kestra takes any regular expression; here it may be plain text, or one of `_CLASSES`.
     """
     most = limit - 1 if limit > 0 else -1
     if delimiter in _CLASSES:
@@ -77,11 +77,11 @@ _NUMBER_TYPES: Mapping[str, Callable[[str], int | float]] = {
 
 def _number(text: str, type: str | None = None) -> int | float:  # noqa: A002 - Kestra's name
     if type is not None and type not in _NUMBER_TYPES:
-        raise ExpressionError(f"number knows {', '.join(_NUMBER_TYPES)}, not {type!r}")
+        raise ExpressionError(f"number has no type {type!r}; there is {', '.join(_NUMBER_TYPES)}")
     for read in (int, float) if type is None else (_NUMBER_TYPES[type],):
         with contextlib.suppress(ValueError):
             return read(text)
-    raise ExpressionError(f"{text[:_SHOWN]!r} is no number" + (f" of the type {type}" if type else ""))
+    raise ExpressionError(f"{text[:_SHOWN]!r} is not a number" + (f" of the type {type}" if type else ""))
 
 
 def _base64(text: str) -> str:
@@ -92,7 +92,7 @@ def _decoded(text: str) -> str:
     try:
         return base64.b64decode(text, validate=True).decode()
     except (binascii.Error, UnicodeDecodeError) as error:
-        raise ExpressionError("this is no Base64 of a text") from error
+        raise ExpressionError("this is not valid Base64 of a text") from error
 
 
 def _capitalized(text: str) -> str:
@@ -126,9 +126,9 @@ def _after_last(text: str, separator: str) -> str:
 
 
 def _indented(text: str, amount: int, prefix: str = " ") -> str:
-    """Every line but the first."""
+    """Indent every line but the first."""
     check_size(len(text) + text.count("\n") * len(prefix) * amount)
-    return text.replace("\n", "\n" + prefix * amount)
+    return text.replace("\n", "\n" + prefix * amount) if "\n" in text else text
 
 
 _ESCAPES = {"single": ("'", "\\'"), "double": ('"', '\\"'), "shell": ("'", "'\\''")}
@@ -136,7 +136,7 @@ _ESCAPES = {"single": ("'", "\\'"), "double": ('"', '\\"'), "shell": ("'", "'\\'
 
 def _escaped(text: str, type: str) -> str:  # noqa: A002 - Kestra's name
     if type not in _ESCAPES:
-        raise ExpressionError(f"escapeChar knows {', '.join(_ESCAPES)}, not {type!r}")
+        raise ExpressionError(f"escapeChar has no type {type!r}; there is {', '.join(_ESCAPES)}")
     check_size(4 * len(text))
     return text.replace(*_ESCAPES[type])
 
@@ -149,26 +149,26 @@ def _encoded(text: str) -> str:
 TEXT_FILTERS: Mapping[str, Filter] = {
     name: Filter(_of_text(apply), purpose, example, result)
     for name, apply, purpose, example, result in (
-        ("upper", str.upper, "in capitals", "'a' | upper", "A"),
-        ("lower", str.lower, "in small letters", "'A' | lower", "a"),
-        ("capitalize", _capitalized, "the first letter in capitals", "'a b' | capitalize", "A b"),
-        ("title", _title, "the first letter of each word in capitals", "'a b' | title", "A B"),
-        ("trim", str.strip, "without white space at its ends", "' a ' | trim", "a"),
-        ("replace", _replace, "each text replaced by another", "'a-b' | replace({'-': '_'})", "a_b"),
-        ("split", _split, "the list of what stands between delimiters", "'a,b' | split(',')", '["a","b"]'),
-        ("substringBefore", _before, "what stands before the first", "'a.b.c' | substringBefore('.')", "a"),
-        ("substringBeforeLast", _before_last, "before the last", "'a.b.c' | substringBeforeLast('.')", "a.b"),
-        ("substringAfter", _after, "what stands after the first", "'a.b.c' | substringAfter('.')", "b.c"),
-        ("substringAfterLast", _after_last, "after the last", "'a.b.c' | substringAfterLast('.')", "c"),
+        ("upper", str.upper, "in upper case", "'a' | upper", "A"),
+        ("lower", str.lower, "in lower case", "'A' | lower", "a"),
+        ("capitalize", _capitalized, "the first letter in upper case", "'a b' | capitalize", "A b"),
+        ("title", _title, "the first letter of each word in upper case", "'a b' | title", "A B"),
+        ("trim", str.strip, "without white space at both ends", "' a ' | trim", "a"),
+        ("replace", _replace, "with some texts replaced by others", "'a-b' | replace({'-': '_'})", "a_b"),
+        ("split", _split, "the list of the parts between delimiters", "'a,b' | split(',')", '["a","b"]'),
+        ("substringBefore", _before, "the part before the first match", "'a.b.c' | substringBefore('.')", "a"),
+        ("substringBeforeLast", _before_last, "before the last match", "'a.b.c' | substringBeforeLast('.')", "a.b"),
+        ("substringAfter", _after, "the part after the first match", "'a.b.c' | substringAfter('.')", "b.c"),
+        ("substringAfterLast", _after_last, "after the last match", "'a.b.c' | substringAfterLast('.')", "c"),
         ("startsWith", str.startswith, "whether it starts with a text", "'ab' | startsWith('a')", "true"),
         ("endsWith", str.endswith, "whether it ends with a text", "'ab' | endsWith('a')", "false"),
         ("string", str, "as text", "7 | string | length", "1"),
         ("number", _number, "as a number", "('7' | number) + 1", "8"),
-        ("slugify", _slug, "as a name for files and addresses", "'Hello World!' | slugify", "hello-world"),
+        ("slugify", _slug, "as a name for files and URLs", "'Hello World!' | slugify", "hello-world"),
         ("escapeChar", _escaped, "with quotes escaped (single, double, shell)", "\"'\" | escapeChar('shell')", "'\\''"),
-        ("indent", _indented, "each further line indented", "'a\\nb' | indent(2)", "a\n  b"),
-        ("urlencode", _encoded, "as a part of an address", "'a b&c' | urlencode", "a+b%26c"),
-        ("urldecode", urllib.parse.unquote_plus, "what a part of an address stands for", "'a+b' | urldecode", "a b"),
+        ("indent", _indented, "with every line but the first indented", "'a\\nb' | indent(2)", "a\n  b"),
+        ("urlencode", _encoded, "encoded as part of a URL", "'a b&c' | urlencode", "a+b%26c"),
+        ("urldecode", urllib.parse.unquote_plus, "decoded from part of a URL", "'a+b' | urldecode", "a b"),
         ("base64encode", _base64, "as Base64", "'a' | base64encode", "YQ=="),
         ("base64decode", _decoded, "the text of Base64", "'YQ==' | base64decode", "a"),
         ("sha256", lambda text: hashlib.sha256(text.encode()).hexdigest(), "its SHA-256",

@@ -1,4 +1,4 @@
-"""Java's date patterns, and the names that Kestra has for some of them: written, and read. Pure."""
+"""Writes and reads dates by Java's date patterns, and by the names that Kestra has for some of them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import UTC, datetime, tzinfo
 
 
 def iso(moment: datetime) -> str:
-    """A moment as Kestra writes it where no format is given."""
+    """A moment in Kestra's default format."""
     return formatted(moment, "iso")
 
 
@@ -29,7 +29,7 @@ PATTERNS = {
 
 
 class DateError(ValueError):
-    """A date cannot be read or written; the message says why, in one line."""
+    """A date cannot be read or written; the message gives the reason in one line."""
 
 
 def formatted(moment: datetime, pattern: str) -> str:
@@ -41,19 +41,19 @@ def formatted(moment: datetime, pattern: str) -> str:
 
 
 def parsed(text: str, pattern: str, zone_of: Callable[[str], tzinfo]) -> datetime:
-    """The moment that a text stands for, without a time zone if the pattern has none. Raises DateError."""
+    """The moment that a text gives by a pattern, without a time zone if the pattern has none. Raises DateError."""
     match = re.fullmatch(_expression(PATTERNS.get(pattern, pattern)), text, re.ASCII)
     if not match:
-        raise DateError(f"{text!r} is no date of the format {pattern!r}")
+        raise DateError(f"{text!r} is not a date of the format {pattern!r}")
     found = match.groupdict()
     try:
         return _moment(found, zone_of)
     except ValueError as error:
-        raise DateError(f"{text!r} is no date: {error}") from error
+        raise DateError(f"{text!r} is not a date: {error}") from error
 
 
 def _expression(pattern: str) -> str:
-    """The regular expression of a pattern: no letter stands in it twice, which bounds the ways that it can match."""
+    """The regular expression of a pattern. Each letter may occur once, which bounds the ways that it can match."""
     expression, letters = "", set()
     for letter, count in _parts(pattern):
         if letter in letters and count:
@@ -73,10 +73,10 @@ def _parts(pattern: str) -> Iterator[tuple[str, int]]:
             yield match["letters"][0], len(match["letters"])
         elif match["other"]:
             if reserved := re.search(r"[\[\]{}#]", match["other"]):
-                raise DateError(f"{reserved[0]!r} has no meaning in a date pattern; put text between '…'")
+                raise DateError(f"{reserved[0]!r} is reserved in date patterns; put text between '…'")
             yield match["other"], 0
         elif match["open"]:
-            raise DateError("the date pattern has a ' without its end")
+            raise DateError("the date pattern has a ' that is not closed")
         else:
             yield match["quoted"].replace("''", "'") or "'", 0
 
@@ -103,7 +103,7 @@ _NUMBERS: dict[str, Callable[[datetime], int]] = {
 _LONGEST_NUMBER = {"D": 3}
 
 
-def _written(moment: datetime, letter: str, count: int) -> str:  # noqa: PLR0911 - one return a kind of letter
+def _written(moment: datetime, letter: str, count: int) -> str:  # noqa: PLR0911 - a case for each kind of letter
     match letter:
         case "y" | "u":
             return f"{moment.year % 100:02}" if count == 2 else f"{moment.year:0{count}}"  # noqa: PLR2004 - yy
@@ -131,10 +131,14 @@ def _name(name: str, count: int) -> str:
 
 
 def _offset(moment: datetime, letter: str, count: int) -> str:
-    """`X` to `XXX` as `+02`, `+0200`, `+02:00`, and `Z` for none; `x` never `Z`; `Z` is `+0200`, `ZZZZZ` as `XXX`."""
+    """The offset from UTC.
+
+    `X`, `XX`, `XXX` are written as `+02`, `+0200`, `+02:00`, without an offset as `Z`; `x` the same but never as `Z`;
+    `Z` to `ZZZ` as `+0200`, `ZZZZZ` as `XXX`.
+    """
     if letter == "Z":
         letter, count = {1: ("x", 2), 2: ("x", 2), 3: ("x", 2), 5: ("X", 3)}.get(count, (letter, count))
-    if letter == "Z" or count > 3:  # noqa: PLR2004 - seconds of offsets are history
+    if letter == "Z" or count > 3:  # noqa: PLR2004 - offsets with seconds are not supported
         raise _unsupported(letter, count)
     offset = moment.strftime("%z")[:5] or "+0000"
     if letter == "X" and offset == "+0000":
@@ -158,7 +162,7 @@ def _local_time(moment: datetime) -> str:
 
 
 def _zoned(moment: datetime) -> str:
-    """With the zone's name in brackets, if it is more than an offset."""
+    """A moment with the zone's name in brackets, unless the zone is only an offset."""
     zone = _zone_name(moment)
     return f"{moment.date()}T{_local_time(moment)}{_offset(moment, 'X', 3)}{'' if zone[0] in '+-' else f'[{zone}]'}"
 
@@ -170,7 +174,7 @@ def _rfc_1123(moment: datetime) -> str:
 
 
 def _instant(moment: datetime) -> str:
-    """In UTC; of the fraction, as many groups of three digits as are needed."""
+    """A moment in UTC; its fraction has as many groups of three digits as are needed."""
     fraction = _fraction(moment)
     fraction = fraction.ljust(4, "0") if len(fraction) <= 4 else fraction.ljust(7, "0")  # noqa: PLR2004 - .123
     in_utc = moment.astimezone(UTC).replace(microsecond=0, tzinfo=None)
@@ -225,7 +229,7 @@ def _moment(found: dict[str, str], zone_of: Callable[[str], tzinfo]) -> datetime
     hour = int(found.get("H") or found.get("h") or 0)
     if "h" in found and "H" not in found:
         hour = hour % 12 + (12 if found.get("a") == "PM" else 0)
-    moment = datetime(  # noqa: DTZ001 - the zone follows, if there is one
+    moment = datetime(  # noqa: DTZ001 - the zone is added below, if there is one
         int(year) + (2000 if len(year) == 2 else 0),  # noqa: PLR2004 - yy
         int(month) if month.isdigit() else [name[:3] for name in MONTHS].index(month[:3]) + 1,
         int(found.get("d") or 1),

@@ -1,7 +1,7 @@
-"""Dates in expressions, as Kestra's filters `date` and `dateAdd` read and write them. Pure.
+"""Dates in expressions, as Kestra's filters `date` and `dateAdd` read and write them.
 
 Patterns are those of Java's DateTimeFormatter, with English names; those that depend on a country (weeks, styles) are
-not offered. https://docs.oracle.com/javase/8/docs/api/java/time/format/DateTimeFormatter.html
+not supported. https://docs.oracle.com/javase/8/docs/api/java/time/format/DateTimeFormatter.html
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ UNITS = (*_TIME_UNITS, *_DAY_UNITS, *_MONTH_UNITS)
 
 
 def zone_of(name: str | None) -> tzinfo:
-    """The time zone of that name: `Europe/Paris`, `+02:00`; UTC where none is given. Raises DateError."""
+    """The time zone of a name such as `Europe/Paris` or `+02:00`; UTC if no name is given. Raises DateError."""
     if name is None or name in ("Z", "UTC"):
         return UTC
     if re.fullmatch(r"[+-]\d\d:\d\d", name):
@@ -54,16 +54,16 @@ def zone_of(name: str | None) -> tzinfo:
 
 
 def moment_of(value: datetime | int | str, zone: tzinfo, existing_format: str | None) -> datetime:
-    """A moment, seconds since 1970, or text: of ISO 8601, or of the format given.
+    """The moment of a value: a datetime, seconds since 1970, or text in ISO 8601 or in the existing format.
 
-    Text that names no zone is in `zone`; a date without a time is its midnight. Raises DateError.
+    Text without a time zone is in `zone`; a date without a time is midnight. Raises DateError.
     """
     if isinstance(value, datetime):
         return value
     if isinstance(value, int):
         return add(datetime(1970, 1, 1, tzinfo=UTC), value, "SECONDS").astimezone(zone)
     if len(value) > _LONGEST:
-        raise DateError(f"this is no date: it has more than {_LONGEST} characters")
+        raise DateError(f"this is not a date: it has more than {_LONGEST} characters")
     if existing_format is not None and not existing_format.startswith("iso"):
         moment = _rfc_1123(value) if existing_format == _RFC_1123 else parsed(value, existing_format, zone_of)
     else:
@@ -74,7 +74,9 @@ def moment_of(value: datetime | int | str, zone: tzinfo, existing_format: str | 
 def _iso_moment(text: str) -> datetime:
     match = _ISO.fullmatch(text.strip())
     if not match:
-        raise DateError(f"{text!r} is no date of ISO 8601, such as 2026-01-31T12:00:00Z; `existingFormat` reads others")
+        raise DateError(
+            f"{text!r} is not a date of ISO 8601 such as 2026-01-31T12:00:00Z; for other formats give `existingFormat`"
+        )
     moment = datetime.fromisoformat(f"{match['date']}T{match['time'] or '00:00'}{match['offset'] or ''}")
     if match["zone"]:
         zone = zone_of(match["zone"])
@@ -86,7 +88,7 @@ def _rfc_1123(text: str) -> datetime:
     try:
         return email.utils.parsedate_to_datetime(text)
     except ValueError as error:
-        raise DateError(f"{text!r} is no date such as 'Tue, 08 Feb 2022 19:38:26 GMT'") from error
+        raise DateError(f"{text!r} is not a date such as 'Tue, 08 Feb 2022 19:38:26 GMT'") from error
 
 
 def date(
@@ -96,7 +98,7 @@ def date(
     existing_format: str | None = None,
     locale: str | None = None,
 ) -> str:
-    """A date in the format and the time zone given. Raises DateError."""
+    """A date in a format and a time zone. Raises DateError."""
     if locale is not None and not locale.lower().startswith("en"):
         raise DateError(f"names of days and months are English only; there is no locale {locale!r}")
     if len(format) > _LONGEST:
@@ -124,7 +126,7 @@ def _add(moment: datetime, amount: int, unit: str) -> datetime:
 
 
 def _add_months(moment: datetime, months: int) -> datetime:
-    """Where the month has no such day, its last one."""
+    """The same day of another month, or the last day of it if it has no such day."""
     year, month = divmod(moment.year * 12 + moment.month - 1 + months, 12)
     if not 0 < year <= 9999:  # noqa: PLR2004 - the calendar's end
         raise DateError("the date is out of range")
@@ -138,7 +140,7 @@ def date_filter(
     existingFormat: str | None = None,  # noqa: N803
     locale: str | None = None,
 ) -> str | None:
-    """A date in a format: of Java's DateTimeFormatter, or one of Kestra's names; in UTC, if no time zone is given."""
+    """The filter `date`: a date by a pattern or one of Kestra's names for patterns; in UTC by default."""
     if value is None:
         return None
     return date(_date_or_text(value), format, timeZone, existingFormat, locale)
@@ -183,7 +185,7 @@ _DAY = "'2026-01-31'"
 DATE_FILTERS: Mapping[str, Filter] = {
     "date": Filter(date_filter, "a date in another format", f"{_DAY} | date('EEE d MMM yyyy')", "Sat 31 Jan 2026"),
     "dateAdd": Filter(
-        _date_add, "a date so much later", f"{_DAY} | dateAdd(1, 'MONTHS', 'iso_local_date')", "2026-02-28"
+        _date_add, "a date, some time later", f"{_DAY} | dateAdd(1, 'MONTHS', 'iso_local_date')", "2026-02-28"
     ),
     "timestamp": Filter(_timestamp(1), "seconds since 1970", f"{_DAY} | timestamp", "1769817600"),
     "timestampMilli": Filter(_timestamp(1000), "milliseconds since 1970", f"{_DAY} | timestampMilli", "1769817600000"),

@@ -1,28 +1,48 @@
-"""The filters of expressions: Kestra's, with its semantics, as far as they are bounded.
+"""The filters and the tests of expressions: those of Kestra whose work is bounded.
 
-Null goes through all of them unchanged, except `default`, `length` and `toJson`.
+Filters return null for null, except `default`, `length` and `toJson`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from shared.expressions._list_filters import LIST_FILTERS
 from shared.expressions._text_filters import TEXT_FILTERS
 from shared.expressions.dates import DATE_FILTERS
-from shared.expressions.values import Filter
+from shared.expressions.values import ExpressionError, Filter, Missing, is_empty, text_of
 
 FILTERS: Mapping[str, Filter] = {**TEXT_FILTERS, **LIST_FILTERS, **DATE_FILTERS}
 
 
 OTHER_FILTERS: Mapping[str, str] = {
-    "jq": "take the parts by name, as in `fromJson(x).name[0]`, or call jq in the commands",
+    "jq": "name the parts, as in `fromJson(x).name[0]`, or run jq in the commands",
     "jsonEncode": "this is the old name of `toJson`",
-    "className": "there are no classes",
+    "className": "values have no classes here",
     "toIon": "use JSON",
     "yaml": "use `toJson`: JSON is YAML",
     "number_format": "format it in the commands",
     "numberFormat": "format it in the commands",
 }
 
-"""Kestra's filters that are not here, and what to do instead."""
+"""Filters of Kestra that do not exist here, and what to use instead."""
+
+
+def _whole(value: Any) -> int:  # noqa: ANN401 - values of any type
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ExpressionError(f"{text_of(value)!r} is neither even nor odd")
+    return value
+
+
+TESTS: Mapping[str, Callable[[Any], bool]] = {
+    "defined": lambda value: not isinstance(value, Missing),
+    "null": lambda value: value is None,
+    "empty": is_empty,
+    "even": lambda value: _whole(value) % 2 == 0,
+    "odd": lambda value: _whole(value) % 2 == 1,
+    "iterable": lambda value: isinstance(value, list),
+    "map": lambda value: isinstance(value, Mapping),
+}
+
+"""The tests, which follow `is` and `is not`."""

@@ -1,4 +1,8 @@
-"""The functions of expressions that need nothing from outside; `render()` is in `expressions.py`."""
+"""The functions of expressions, and advice about names that do not exist.
+
+Here are the functions that need only their arguments. `render()` is in `render.py`; those that need the run or its
+settings are passed to the renderer.
+"""
 
 from __future__ import annotations
 
@@ -7,22 +11,26 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, NoReturn
 
-from jinja2.utils import missing
-
 from shared.errors import did_you_mean
-from shared.expressions.dates import date_filter as date
+from shared.expressions.dates import date_filter
 from shared.expressions.values import ExpressionError, check_size, spend, text_of
 
 FUNCTIONS: Mapping[str, tuple[str, str]] = {
     "secret": ("the app setting `SECRET_<name>`", "secret('API_TOKEN')"),
-    "now": ("when the run was accepted; takes the arguments of `date`", "now('yyyy-MM-dd', timeZone='Europe/Paris')"),
-    "fromJson": ("the value that a JSON text stands for", "fromJson(vars.config).name"),
-    "json": ("the same by its old name", "json(vars.config).name"),
-    "read": ("the text of a file: of a namespace, `blob://…`, or of an earlier task", "read('config/names.json')"),
-    "render": ("the text rendered once more, with the same values", "render(vars.greeting)"),
+    "now": (
+        "the time when the run was accepted; takes the arguments of `date`",
+        "now('yyyy-MM-dd', timeZone='Europe/Paris')",
+    ),
+    "fromJson": ("the value of a JSON text", "fromJson(vars.config).name"),
+    "json": ("the old name of `fromJson`", "json(vars.config).name"),
+    "read": (
+        "the text of a file: a namespace file, a blob (`blob://…`), or a file of an earlier task",
+        "read('config/names.json')",
+    ),
+    "render": ("the text, rendered again with the same values", "render(vars.greeting)"),
 }
 
-"""Every function: what it yields, and an example."""
+"""Every function: its result, and an example."""
 
 
 OTHER_FUNCTIONS: Mapping[str, str] = {
@@ -30,26 +38,26 @@ OTHER_FUNCTIONS: Mapping[str, str] = {
     "yaml": "write the value into `variables`, which are YAML",
     "renderOnce": "use `render`, which renders once",
     "range": "give the task a `foreach`",
-    "kv": "there is no store of keys and values; use `variables`, or `secret()`",
+    "kv": "there is no key-value store; use `variables` or `secret()`",
     "http": "fetch it in the commands",
-    "errorLogs": "logs are in the results",
+    "errorLogs": "the logs are in the results",
     "currentEachOutput": "use `outputs.<fan-out>[<index>]`",
     **dict.fromkeys(
         ("uuid", "id", "ksuid", "nanoId", "randomInt", "randomPort"),
-        "a run renders the same every time; make it in the commands, or use `execution.id`",
+        "expressions give the same result every time; make it in the commands, or use `execution.id`",
     ),
 }
 
-"""Kestra's functions that are not here, and what to do instead."""
+"""Functions of Kestra that do not exist here, and what to use instead."""
 
 
 def now_of(accepted: datetime) -> Callable[..., str | None]:
-    """`now()`: when the run was accepted, so that it renders the same every time."""
-    return lambda *arguments, **named: date(accepted, *arguments, **named)
+    """The function `now()`: the time when the run was accepted, so that it gives the same result every time."""
+    return lambda *arguments, **named: date_filter(accepted, *arguments, **named)
 
 
 def from_json(text: Any) -> Any:  # noqa: ANN401 - values of any type
-    """`fromJson('[1]')`. Raises ExpressionError for what is no JSON."""
+    """The function `fromJson()`: the value of a JSON text. Raises ExpressionError if it is not valid JSON."""
     if text is None:
         return None
     text = text_of(text)
@@ -58,22 +66,22 @@ def from_json(text: Any) -> Any:  # noqa: ANN401 - values of any type
     try:
         return json.loads(text, parse_constant=_no_constant)
     except ValueError as error:
-        raise ExpressionError(f"fromJson: this is no JSON: {error}") from error
+        raise ExpressionError(f"fromJson: this is not valid JSON: {error}") from error
 
 
 def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no number")
+    raise ValueError(f"{name} is not allowed")
 
 
 _MOST_SHOWN, _MOST_COMPARED = 6, 100
 
-_OF_A_FAN_OUT = "only a task in a ForEach, or one with `foreach`, has it"
+_OF_A_FAN_OUT = "it exists only for a task in a ForEach or with `foreach`"
 
 
 OTHER_NAMES: Mapping[str, str] = {
     "trigger": "a run starts when the manifest is dropped; give another value, as in `trigger.date ?? now()`",
     "outputDir": "the task needs `outputDirectory: true`",
-    "bucketPath": "files come and go by `inputFiles` and `outputFiles`",
+    "bucketPath": "pass files with `inputFiles` and `outputFiles`",
     "outputFiles": "write the file into the working directory, and name it in the task's `outputFiles`",
     "taskrun": _OF_A_FAN_OUT,
     "item": _OF_A_FAN_OUT,
@@ -86,13 +94,16 @@ OTHER_NAMES: Mapping[str, str] = {
     "kestra": "there is no Kestra server",
 }
 
-"""Names that no other name stands before, and what to do instead."""
+"""Names of Kestra that do not exist here, and what to use instead. They are the first in a chain of names."""
 
 
-def advice(name: str, whole: object) -> str:
-    """The end of a message about a name that does not exist, in `whole` or (if it is Jinja's `missing`) by itself."""
-    if whole is missing:
-        return f": {OTHER_NAMES[name]}" if name in OTHER_NAMES else ""
+def name_advice(name: str) -> str:
+    """The end of a message about a name that does not exist, if it is the first in a chain of names."""
+    return f": {OTHER_NAMES[name]}" if name in OTHER_NAMES else ""
+
+
+def part_advice(name: str, whole: object) -> str:
+    """The end of a message about a name that does not exist in `whole`."""
     if not isinstance(whole, dict) or len(whole) > _MOST_COMPARED:
         return ""
     known = [str(each) for each in whole]

@@ -1,69 +1,57 @@
-"""Expressions: `{{ … }}` in a text, and the values it may see → text.
+"""Renders the expressions (`{{ … }}`) in a text with the values that they may see.
 
-Kestra's expressions are Pebble's. They are read as Pebble reads them, and evaluated in Jinja's sandbox. A rendering
-ends by construction: only the listed syntax nodes, functions and filters exist, there are no loops, everything that
-can grow is bounded, and what the expressions of a run do together has a budget. Python objects are out of reach: a
-name after a dot is the name of a value, nothing else.
+Kestra's expressions are Pebble's. They are parsed as Pebble parses them, into a syntax tree of Jinja's, and evaluated
+by walking the tree. Rendering always ends: only the listed syntax nodes, functions and filters exist, there are no
+loops, everything that can grow is bounded, and the expressions of a run share a budget of work.
 
-    expression_parser.py       Pebble's syntax
-    expression_environment.py  the sandbox, tests, names that do not exist
-    expression_names.py        what to do about a name that does not exist
-    expression_values.py       values as text and JSON; the budget
-    expression_operators.py    what operators do
-    expression_functions.py    functions
-    expression_filters.py      filters, of texts, lists and dates
+    _syntax.py        text → syntax tree
+    _evaluate.py      syntax tree → texts
+    _operators.py     the operators
+    functions.py      the functions, and advice about names that do not exist
+    filters.py        the filters and tests, of texts (_text_filters.py), lists (_list_filters.py) and dates (dates.py)
+    values.py         values as text and as JSON; the budget
 """
 
 from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Mapping
-from typing import Any, NoReturn
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
 
-from jinja2 import Template, TemplateError, TemplateSyntaxError, Undefined, UndefinedError, nodes
-from jinja2.runtime import ChainableUndefined
-from jinja2.sandbox import SandboxedEnvironment
+from jinja2 import TemplateSyntaxError, nodes
 
 from shared.errors import did_you_mean
-from shared.expressions import filters as expression_filters
-from shared.expressions import functions as expression_functions
-from shared.expressions._operators import OPERATORS
-from shared.expressions._syntax import PebbleLexer, PebbleParser
-from shared.expressions.filters import FILTERS
-from shared.expressions.functions import advice
-from shared.expressions.values import (
-    MAX_OUTPUT,
-    Budget,
-    ExpressionError,
-    LazyValue,
-    check_size,
-    is_empty,
-    spend,
-    text_of,
-    weight,
-)
+from shared.expressions._evaluate import Evaluator
+from shared.expressions._operators import COALESCING, OPERATORS
+from shared.expressions._syntax import parse
+from shared.expressions.filters import FILTERS, OTHER_FILTERS, TESTS
+from shared.expressions.functions import OTHER_FUNCTIONS
+from shared.expressions.values import MAX_OUTPUT, Budget, ExpressionError, check_size, spend
 
 MAX_NODES = 5_000
+MAX_DEPTH = 300  # a fixed bound, as Python's own (RecursionError) depends on the depth of the caller
 MAX_SOURCE = MAX_OUTPUT
 _LONGEST_KEPT = 20_000
 
-_WORK_OF_TEXT, _WORK_OF_NODE = 20_000, 2_000  # of reading them, in units of the budget
+_WORK_OF_TEXT, _WORK_OF_NODE = 20_000, 2_000  # of parsing them, in units of the budget
+_WORK_OF_EVALUATION = 10  # of one node, whether or not its branch is taken
+
+_TOO_DEEP = "the expression is nested too deeply"
 
 _TAG = re.compile(r"\{[{%#]")
 
 
-_ALLOWED = (
-    nodes.Template, nodes.Output, nodes.TemplateData, nodes.If, nodes.CondExpr, nodes.Keyword,
-    nodes.Name, nodes.Const, nodes.List, nodes.Dict, nodes.Pair, nodes.Getattr, nodes.Getitem,
-    nodes.Call, nodes.Filter, nodes.Test, nodes.And, nodes.Or, nodes.Not,
+_ALLOWED: tuple[type[nodes.Node], ...] = (
+    nodes.Template, nodes.Output, nodes.TemplateData, nodes.If, nodes.Keyword, nodes.Pair, *Evaluator.EXPRESSIONS
 )  # fmt: skip
 
 
 def render(
     text: str, values: Mapping[str, Any], functions: Mapping[str, Callable[..., Any]], budget: Budget | None = None
 ) -> str:
-    """Render all expressions of a text, once: what an expression yields is not looked at again, but by `render()`.
+    """Render all expressions of a text, once: the result of an expression is not rendered again, except by `render()`.
 
     `values` are nested maps, lists, texts, numbers, booleans, dates and None. Texts with the same `budget` share it.
     Raises ExpressionError.
@@ -75,9 +63,9 @@ def render(
 
 
 class _Render:
-    """`render(x)`: the expressions in a text, or in the texts of a list or map, rendered as the text itself is.
+    """The function `render()`: renders a text, or the texts in a list or a map, with the values of the text around it.
 
-    What is rendered so cannot call `render()` again, so that it ends.
+    The texts that it renders cannot call `render()` themselves, so that rendering ends.
     """
 
     def __init__(self, values: Mapping[str, Any], functions: Mapping[str, Callable[..., Any]]) -> None:
@@ -86,7 +74,7 @@ class _Render:
 
     def __call__(self, template: Any, *, recursive: bool = False) -> Any:  # noqa: ANN401 - values of any type
         if recursive:
-            raise ExpressionError("render() renders once; write render(render(…)) for another level")
+            raise ExpressionError("render() renders once; to render the result again write render(render(…))")
         match template:
             case str():
                 return _rendered(template, self._values, self._functions) if _TAG.search(template) else template
@@ -98,31 +86,32 @@ class _Render:
 
     @staticmethod
     def _not_again(*_: Any, **__: Any) -> str:  # noqa: ANN401 - whatever it is called with
-        raise ExpressionError("what render() renders cannot call render() itself; write render(render(…))")
+        raise ExpressionError("a text that render() renders cannot call render() itself; write render(render(…))")
 
 
 def _rendered(text: str, values: Mapping[str, Any], functions: Mapping[str, Callable[..., Any]]) -> str:
     try:
-        template = _compiled(text, frozenset(functions))
-        return _bounded(template.generate({**values, **functions}))
+        tree = _tree_of(text, frozenset(functions))
+        spend(tree.work)
+        return _bounded(Evaluator(values, functions).texts(tree.body))
     except TemplateSyntaxError as error:
-        raise ExpressionError(_explained(error.message or "the expression is malformed")) from error
-    except (TemplateError, ArithmeticError, AttributeError, TypeError, ValueError, LookupError) as error:
+        raise ExpressionError(_explained(error.message or "the expression is not valid")) from error
+    except (ArithmeticError, AttributeError, TypeError, ValueError, LookupError) as error:
         raise ExpressionError(str(error)) from error
-    except (RecursionError, SyntaxError, MemoryError) as error:  # two of them from compiling it
-        raise ExpressionError("the expression is nested too deeply") from error
+    except RecursionError as error:
+        raise ExpressionError(_TOO_DEEP) from error
 
 
 def references(text: str, name: str) -> set[tuple[str, ...]]:
-    """What a text's expressions ask of the value `name`: the names after it, as far as they are written out.
+    """The parts of the value `name` that a text's expressions use: the names after it, as far as they are constant.
 
-    `{{ outputs.a.vars.x ~ outputs['b'][vars.i] }}` asks of `outputs` for `("a", "vars", "x")` and `("b",)`. A text
-    that is malformed asks for nothing: rendering it says what is wrong.
+    `{{ outputs.a.vars.x ~ outputs['b'][vars.i] }}` uses `("a", "vars", "x")` and `("b",)` of `outputs`. A malformed
+    text has no references: rendering it reports what is wrong.
     """
     if name not in text:
         return set()
     try:
-        all_nodes = _all_nodes(_parsed(text))
+        all_nodes = _all_nodes(parse(text))
     except (TemplateSyntaxError, ExpressionError, RecursionError, ValueError):
         return set()
     found: set[tuple[str, ...]] = set()
@@ -149,7 +138,7 @@ def _path_of(node: nodes.Node, name: str, inner: set[nodes.Node]) -> tuple[str, 
     return tuple(reversed(parts)) if isinstance(node, nodes.Name) and node.name == name else None
 
 
-def _bounded(parts: Any) -> str:  # noqa: ANN401 - Jinja's stream of texts
+def _bounded(parts: Iterable[str]) -> str:
     size, rendered = 0, []
     for part in parts:
         size += len(part)
@@ -159,54 +148,72 @@ def _bounded(parts: Any) -> str:  # noqa: ANN401 - Jinja's stream of texts
     return "".join(rendered)
 
 
-def _compiled(text: str, functions: frozenset[str]) -> Template:
-    return _kept(text, functions) if len(text) <= _LONGEST_KEPT else _compile(text, functions)
+@dataclass(frozen=True)
+class _Tree:
+    """A syntax tree whose nodes are checked, and the work of evaluating it."""
+
+    body: list[nodes.Node]
+    work: int
 
 
-def _compile(text: str, functions: frozenset[str]) -> Template:
+def _tree_of(text: str, functions: frozenset[str]) -> _Tree:
+    return _kept(text, functions) if len(text) <= _LONGEST_KEPT else _checked(text, functions)
+
+
+def _checked(text: str, functions: frozenset[str]) -> _Tree:
     if len(text) > MAX_SOURCE:
         raise ExpressionError(f"the text has more than {MAX_SOURCE} characters")
     spend(_WORK_OF_TEXT + len(text))
-    tree = _parsed(text)
+    tree = parse(text)
     all_nodes = _all_nodes(tree)
     spend(_WORK_OF_NODE * len(all_nodes))
     for node in all_nodes:
         _check_node(node, functions)
-    return ENVIRONMENT.from_string(tree)
+    return _Tree(tree.body, _WORK_OF_EVALUATION * len(all_nodes))
 
 
-_kept = functools.lru_cache(maxsize=256)(_compile)  # the items of a fan-out have the same texts
+_kept = functools.lru_cache(maxsize=256)(_checked)  # the items of a fan-out share their texts
 
 
-def _parsed(text: str) -> nodes.Template:
-    return PebbleParser(ENVIRONMENT, text).parse()
-
-
-def _all_nodes(node: nodes.Node) -> list[nodes.Node]:
-    found, todo = [], [node]
+def _all_nodes(root: nodes.Node) -> list[nodes.Node]:
+    found: list[nodes.Node] = []
+    todo = [(root, 0)]
     while todo:
-        found.append(todo.pop())
-        todo.extend(found[-1].iter_child_nodes())
+        node, depth = todo.pop()
+        found.append(node)
+        todo.extend((child, depth + 1) for child in node.iter_child_nodes())
         if len(found) > MAX_NODES:
             raise ExpressionError(f"the expressions of one text have more than {MAX_NODES} parts")
+        if depth > MAX_DEPTH:
+            raise ExpressionError(_TOO_DEEP)
     return found
 
 
 def _check_node(node: nodes.Node, functions: frozenset[str]) -> None:
     match node:
-        case nodes.Call(node=nodes.Name(name=name)) if not node.dyn_args and not node.dyn_kwargs:
-            if name not in functions:
-                raise ExpressionError(_missing("function", name, functions, expression_functions.OTHER_FUNCTIONS))
-        case nodes.Call():
-            raise ExpressionError("only functions can be called, not values")
-        case nodes.Filter(name=name) if name not in OPERATORS and name not in FILTERS:
-            raise ExpressionError(_missing("filter", name, FILTERS, expression_filters.OTHER_FILTERS))
-        case nodes.Test(name=name) if name not in TESTS:
-            raise ExpressionError(_missing("test", name, TESTS, {}))
-        case nodes.Filter() | nodes.Call() if node.dyn_args or node.dyn_kwargs:
-            raise ExpressionError("arguments cannot be unpacked")
         case _ if not isinstance(node, _ALLOWED):
             raise ExpressionError(_explained(f"{type(node).__name__.lower()} is not supported in expressions"))
+        case nodes.Call(node=nodes.Name(name=name)) if name not in functions:
+            raise ExpressionError(_missing("function", name, functions, OTHER_FUNCTIONS))
+        case nodes.Call() if not isinstance(node.node, nodes.Name):
+            raise ExpressionError("only functions can be called, not values")
+        case nodes.Filter(name=name) if name not in _KNOWN_FILTERS:
+            raise ExpressionError(_missing("filter", name, FILTERS, OTHER_FILTERS))
+        case nodes.Test(name=name) if name not in TESTS:
+            raise ExpressionError(_missing("test", name, TESTS, {}))
+        case nodes.Call() | nodes.Filter():
+            _check_arguments(node)
+
+
+_KNOWN_FILTERS = {*FILTERS, *OPERATORS, *COALESCING}
+
+
+def _check_arguments(node: nodes.Call | nodes.Filter) -> None:
+    if node.dyn_args or node.dyn_kwargs:
+        raise ExpressionError("arguments cannot be unpacked")
+    names = [argument.key for argument in node.kwargs]
+    if len(names) > len(set(names)):
+        raise ExpressionError("an argument is given twice")
 
 
 def _missing(kind: str, name: str, known: Any, elsewhere: Mapping[str, str]) -> str:  # noqa: ANN401 - names
@@ -222,94 +229,3 @@ def _explained(message: str) -> str:
     if "end of comment" in message:
         return f"{message} (put text that holds {{# between {{% raw %}} and {{% endraw %}})"
     return message
-
-
-TESTS: Mapping[str, Callable[[Any], bool]] = {
-    "defined": lambda value: not isinstance(value, Undefined),
-    "null": lambda value: value is None,
-    "empty": is_empty,
-    "even": lambda value: _whole(value) % 2 == 0,
-    "odd": lambda value: _whole(value) % 2 == 1,
-    "iterable": lambda value: isinstance(value, list),
-    "map": lambda value: isinstance(value, Mapping),
-}
-
-
-def _whole(value: Any) -> int:  # noqa: ANN401 - values of any type
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise ExpressionError(f"{text_of(value)!r} is neither even nor odd")
-    return value
-
-
-class _Strict(ChainableUndefined):
-    """A name that does not exist: it may be asked for parts of it and tested, but not used."""
-
-    def _fail(self, *_: object, **__: object) -> NoReturn:
-        name = str(self._undefined_name)
-        raise UndefinedError(f"{name!r} does not exist{advice(name, self._undefined_obj)}")
-
-    __str__ = __iter__ = __len__ = __bool__ = __eq__ = __ne__ = __hash__ = __contains__ = _fail
-    __lt__ = __le__ = __gt__ = __ge__ = __call__ = _fail
-
-
-class _Environment(SandboxedEnvironment):
-    @functools.cached_property
-    def lexer(self) -> PebbleLexer:
-        """The lexer of Pebble's operators."""
-        return PebbleLexer(self)
-
-    def getattr(self, obj: Any, attribute: str) -> Any:  # noqa: ANN401 - values of any type
-        """`a.b` is a value of the map `a`, never an attribute of a Python object."""
-        return self.getitem(obj, attribute)
-
-    def getitem(self, obj: Any, argument: Any) -> Any:  # noqa: ANN401 - values of any type
-        """`a['b']` and `a[0]`: of maps and lists only."""
-        if isinstance(obj, Undefined):
-            return obj
-        if isinstance(argument, Undefined):
-            return argument
-        if isinstance(obj, LazyValue):
-            return self._part(obj, argument)
-        if isinstance(obj, Mapping) and isinstance(argument, str | int) and argument in obj:
-            return obj[argument]
-        if isinstance(obj, list) and isinstance(argument, int) and -len(obj) <= argument < len(obj):
-            return obj[argument]
-        return self.undefined(obj=obj, name=str(argument))
-
-    def _part(self, thing: LazyValue, name: object) -> Any:  # noqa: ANN401 - values of any type
-        try:
-            return thing.part(name)
-        except KeyError:
-            return self.undefined(obj=thing, name=str(name))
-
-
-def _counted(apply: Callable[..., Any], refusal: str) -> Callable[..., Any]:
-    def counted(*arguments: Any, **named: Any) -> Any:  # noqa: ANN401 - values of any type
-        try:
-            result = apply(*arguments, **named)
-        except (AttributeError, TypeError) as error:
-            raise ExpressionError(refusal) from error
-        spend(1 + weight(result))
-        return result
-
-    return counted
-
-
-def _filters() -> dict[str, Callable[..., Any]]:
-    filters = {name: _counted(apply, f"{name} cannot take these values") for name, apply in OPERATORS.items()}
-    for name, known in FILTERS.items():
-        refusal = f"the filter {name!r} cannot take these values; it is used as in {known.example}"
-        filters[name] = _counted(known.apply, refusal)
-    return filters
-
-
-# Not optimized: folding constants would evaluate a failing expression again at every level around it.
-ENVIRONMENT = _Environment(
-    optimized=False, undefined=_Strict, finalize=text_of, autoescape=False, keep_trailing_newline=True
-)
-
-ENVIRONMENT.filters = _filters()
-
-ENVIRONMENT.tests = dict(TESTS)
-
-ENVIRONMENT.globals = {}

@@ -1,4 +1,4 @@
-"""The values that expressions handle, as text and as JSON; and how much work they may make."""
+"""The values of expressions, their text and their JSON; and the budget of work that expressions share."""
 
 from __future__ import annotations
 
@@ -9,36 +9,62 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
-
-from jinja2 import Undefined
+from typing import Any, NoReturn
 
 from shared.expressions.date_patterns import iso
 
 MAX_OUTPUT = 1024 * 1024
 MAX_ITEMS = 10_000
-MAX_WORK = 1_000_000_000  # some ten seconds
+MAX_WORK = 1_000_000_000  # about ten seconds
 
 
 class ExpressionError(Exception):
-    """An expression cannot be rendered; the message says why, in one line."""
+    """An expression cannot be rendered; the message gives the reason in one line."""
 
 
 class LazyValue(ABC):
-    """A value that is more than data: it decides itself what its text and its parts are."""
+    """A value whose text and parts are computed when they are used."""
 
     @abstractmethod
     def as_text(self) -> str:
-        """What `{{ thing }}` is."""
+        """The text of `{{ value }}`."""
 
     @abstractmethod
     def part(self, name: object) -> object:
-        """What `{{ thing[name] }}` is. Raises KeyError."""
+        """The value of `{{ value[name] }}`. Raises KeyError if there is no such part."""
+
+
+class Missing:
+    """The value of a name that does not exist.
+
+    It can be tested, handed on, and asked for its parts, which do not exist either. Any other use raises
+    ExpressionError with the message that `explain` returns; it is only called then, as it may compare many names.
+    """
+
+    def __init__(self, explain: Callable[[], str]) -> None:
+        self._explain = explain
+
+    def fail(self, *_: object) -> NoReturn:
+        """Raise ExpressionError, which says what does not exist."""
+        raise ExpressionError(self._explain())
+
+    __str__ = __iter__ = __len__ = __bool__ = __contains__ = __hash__ = fail
+    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = fail
+
+    def __repr__(self) -> str:
+        return "Missing"
+
+
+def check_exist(*values: object) -> None:
+    """Raise ExpressionError for the first of the values that does not exist."""
+    for value in values:
+        if isinstance(value, Missing):
+            value.fail()
 
 
 @dataclass(frozen=True)
 class Filter:
-    """A filter: what it makes of a value, and an example with its result."""
+    """A filter, and how it is documented: its purpose, and an example with its result."""
 
     apply: Callable[..., Any]
     purpose: str
@@ -47,20 +73,20 @@ class Filter:
 
 
 class Budget:
-    """How much work the texts that share it may make: about one unit for each character that is handled."""
+    """The work that the texts that share it may take: about one unit for each character that is handled."""
 
     def __init__(self, work: int = MAX_WORK) -> None:
         self._left = work
 
     def spend(self, work: int) -> None:
-        """Take from the budget. Raises ExpressionError when nothing is left."""
+        """Take work from the budget. Raises ExpressionError when nothing is left."""
         self._left -= work
         if self._left < 0:
-            raise ExpressionError("the expressions make too much work; do it in the commands")
+            raise ExpressionError("the expressions take too much work; do this in the commands")
 
     @contextmanager
     def charged(self) -> Iterator[None]:
-        """What is rendered meanwhile takes from this budget."""
+        """Charge the work of what is rendered meanwhile to this budget."""
         token = _budget.set(self)
         try:
             yield
@@ -72,12 +98,12 @@ _budget: ContextVar[Budget] = ContextVar("budget")
 
 
 def spend(work: int) -> None:
-    """Take from the budget of what is being rendered. Raises ExpressionError when nothing is left."""
+    """Take work from the budget in use (`Budget.charged`). Raises ExpressionError when nothing is left."""
     _budget.get().spend(work)
 
 
 def weight(value: object) -> int:
-    """How much work a value makes wherever it is handled."""
+    """The work of handling a value."""
     match value:
         case str():
             return len(value)
@@ -87,21 +113,21 @@ def weight(value: object) -> int:
 
 
 def check_size(size: int) -> None:
-    """Raise ExpressionError for a text that is larger than any that may come out."""
+    """Raise ExpressionError for a text that is too long, given its number of characters."""
     if size > MAX_OUTPUT:
-        raise ExpressionError(f"the text grows over {MAX_OUTPUT} characters")
+        raise ExpressionError(f"the text is longer than {MAX_OUTPUT} characters")
 
 
 def check_items(count: int) -> None:
-    """Raise ExpressionError for a list that is longer than any that may be made."""
+    """Raise ExpressionError for a list that is too long, given its number of entries."""
     if count > MAX_ITEMS:
         raise ExpressionError(f"the list has more than {MAX_ITEMS} entries")
 
 
 def text_of(value: Any) -> str:  # noqa: ANN401 - values of any type
-    """A value as Kestra writes it: maps and lists as JSON, true and false in lower case, null as nothing.
+    """The text of a value as in Kestra: maps and lists as JSON, true and false in lower case, nothing for null.
 
-    Raises ExpressionError for what is no value, jinja2.UndefinedError for what does not exist.
+    Raises ExpressionError for what has no text: functions, and names that do not exist.
     """
     if isinstance(value, str | None):
         return value or ""
@@ -113,15 +139,16 @@ def text_of(value: Any) -> str:  # noqa: ANN401 - values of any type
         return iso(value)
     if isinstance(value, LazyValue):
         return value.as_text()
-    if isinstance(value, int | float | Undefined):
+    if isinstance(value, int | float):
         return str(value)
     if isinstance(value, Mapping):
         raise ExpressionError(f"name one of its values: {', '.join(value) or 'it has none'}")
-    raise ExpressionError("a function stands here without its parentheses")
+    check_exist(value)
+    raise ExpressionError("a function is named without its parentheses")
 
 
 def json_of(value: Any) -> str:  # noqa: ANN401 - values of any type
-    """A value as JSON without spaces, as Kestra writes it."""
+    """The JSON of a value as in Kestra, without spaces."""
     parts: list[str] = []
     size = 0
     for part in _ENCODER.iterencode(value):
@@ -140,7 +167,7 @@ _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=_plain,
 
 
 def is_empty(value: Any) -> bool:  # noqa: ANN401 - values of any type
-    """Whether a value is nothing: null, white space, a list or map without entries, or not there at all."""
-    if value is None or isinstance(value, Undefined):
+    """Whether a value is null, only white space, a list or map without entries, or does not exist."""
+    if value is None or isinstance(value, Missing):
         return True
     return not value.strip() if isinstance(value, str) else isinstance(value, list | Mapping) and not len(value)

@@ -93,15 +93,18 @@ def test_every_named_format_writes_a_date(name: str) -> None:
 @pytest.mark.parametrize(
     ("expression", "reason"),
     [
-        ("'soon' | date", "'soon' is no date of ISO 8601, such as 2026-01-31T12:00:00Z; `existingFormat` reads others"),
+        (
+            "'soon' | date",
+            "'soon' is not a date of ISO 8601 such as 2026-01-31T12:00:00Z; for other formats give `existingFormat`",
+        ),
         ("'2026-13-01' | date", "month must be in 1..12"),
-        ("'2026' | date('iso', existingFormat='dd')", "'2026' is no date of the format 'dd'"),
-        ("'32' | date('iso', existingFormat='dd')", "'32' is no date: day is out of range"),
+        ("'2026' | date('iso', existingFormat='dd')", "'2026' is not a date of the format 'dd'"),
+        ("'32' | date('iso', existingFormat='dd')", "'32' is not a date: day is out of range"),
         ("'1' | date('iso', existingFormat='Q')", "the date pattern 'Q' cannot be read, only written"),
         ("utc | date('YYYY')", "the date pattern 'YYYY' is not supported; for the year write yyyy"),
         ("utc | date('full')", "is not supported"),
-        ("utc | date('[yyyy]')", "'[' has no meaning in a date pattern"),
-        ("utc | date(\"yyyy'\")", "a ' without its end"),
+        ("utc | date('[yyyy]')", "'[' is reserved in date patterns"),
+        ("utc | date(\"yyyy'\")", "a ' that is not closed"),
         ("utc | date('yyyy', timeZone='Mars/Base')", "there is no time zone 'Mars/Base'"),
         ("utc | date('yyyy', timeZone='../etc/passwd')", "there is no time zone"),
         ("utc | date('yyyy', locale='fr')", "English only"),

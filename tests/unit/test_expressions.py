@@ -168,14 +168,15 @@ def test_filters(expression: str, result: str) -> None:
         ("{{ ''['__class__'] }}", "does not exist"),
         ("{{ foo() }}", "there is no function 'foo'; there is fromJson, now, render, secret"),
         ("{{ secert('A') }}", "there is no function 'secert'; did you mean \"secret\"?"),
-        ("{{ uuid() }}", "there is no function 'uuid': a run renders the same every time"),
+        ("{{ uuid() }}", "there is no function 'uuid': expressions give the same result every time"),
         ("{{ secret }}", "without its parentheses"),
-        ("{{ self }}", "parentheses"),
-        ("{{ secret(*vars.l) }}", "only functions can be called"),
+        ("{{ self }}", "'self' does not exist"),
+        ("{{ secret(*vars.l) }}", "arguments cannot be unpacked"),
+        ("{{ now(format='a', format='b') }}", "an argument is given twice"),
         ("{{ 'a' | replace(**vars.m) }}", "arguments cannot be unpacked"),
         ("{{ range(9) }}", "there is no function 'range': give the task a `foreach`"),
         ("{{ vars.l | map('upper') }}", "there is no filter 'map'"),
-        ("{{ vars.l | jq('.') }}", "there is no filter 'jq': take the parts by name"),
+        ("{{ vars.l | jq('.') }}", "there is no filter 'jq': name the parts, as in"),
         ("{{ vars.a | uper }}", "there is no filter 'uper'; did you mean \"upper\"?"),
         ("{{ vars.a is json }}", "there is no test 'json'"),
         ("{% for i in vars.l %}{{ i }}{% endfor %}", "there are no loops, macros and assignments in expressions"),
@@ -190,36 +191,37 @@ def test_filters(expression: str, result: str) -> None:
         ("{{ 'x' if vars.t else 'y' }}", "write `condition ? a : b`"),
         ("{{ 1 / 0 }}", "division by zero"),
         ("{{ vars.l ? 1 : 2 }}", "write `… is not empty`"),
-        ("{{ vars.l < 3 }}", "< compares numbers, or texts"),
+        ("{{ vars.l < 3 }}", "< compares two numbers or two texts"),
         ("{{ vars.a is odd }}", "'x' is neither even nor odd"),
-        ("{{ 3 contains 3 }}", "only a text, a list or a map contains something"),
+        ("{{ 3 contains 3 }}", "only a text, a list or a map can contain something"),
         ('{{ "a #{vars.a}" }}', "write `'…' ~ name`"),
         ("{{ vars.a", "unexpected end of template"),
         ("${#x}", "put text that holds {# between"),
         ("{{ " + "(" * 500 + "1" + ")" * 500 + " }}", "nested too deeply"),
         ("{{ " + "-" * 5000 + "1 }}", "nested too deeply"),
-        ("{{ fromJson('[1') }}", "fromJson: this is no JSON"),
-        ("{{ fromJson('NaN') }}", "fromJson: this is no JSON: NaN is no number"),
+        ("{{ fromJson('[1') }}", "fromJson: this is not valid JSON"),
+        ("{{ fromJson('NaN') }}", "fromJson: this is not valid JSON: NaN is not allowed"),
         ("{{ fromJson('" + "[" * 100_000 + "') }}", "nested too deeply"),
         ("{{ render(vars.again) }}", "cannot call render() itself"),
         ("{{ render(vars.inner, recursive=true) }}", "render() renders once"),
         ("{{ [] | first }}", "the list or the text is empty"),
-        ("{{ 3 | first }}", "'3' is no list and no text"),
+        ("{{ 3 | first }}", "'3' is not a list or a text"),
         ("{{ 3 | length }}", "a number has no length"),
         ("{{ 'a' | split('.') }}", "for the character itself write '\\\\.'"),
         ("{{ 'a' | split('\\\\w') }}", "cannot take the regular expression"),
-        ("{{ 'a' | replace({'a': 'b'}, regexp=true) }}", "no regular expressions"),
+        ("{{ 'a' | replace({'a': 'b'}, regexp=true) }}", "replace does not take regular expressions"),
         ("{{ 'a' | replace('', 'b') }}", "needs a text to look for"),
-        ("{{ 'a' | base64decode }}", "no Base64"),
-        ("{{ '7' | number('SHORT') }}", "number knows INT, LONG"),
-        ("{{ '7.5' | number('INT') }}", "'7.5' is no number of the type INT"),
-        ("{{ 'x' | number }}", "'x' is no number"),
-        ("{{ 'a' | escapeChar('x') }}", "escapeChar knows single, double, shell"),
+        ("{{ 'a' | base64decode }}", "not valid Base64"),
+        ("{{ '7' | number('SHORT') }}", "number has no type 'SHORT'; there is INT, LONG"),
+        ("{{ '7.5' | number('INT') }}", "'7.5' is not a number of the type INT"),
+        ("{{ 'x' | number }}", "'x' is not a number"),
+        ("{{ 'a' | escapeChar('x') }}", "escapeChar has no type 'x'; there is single, double, shell"),
         ("{{ [1] | merge({}) }}", "two lists, or two maps"),
         ("{{ 'a' | upper(1) }}", "the filter 'upper' cannot take these values; it is used as in 'a' | upper"),
         ("{{ 'a' | date(existingFormat=3) }}", "the filter 'date' cannot take these values"),
-        ("{{ now(timeZone=3) }}", "expected string"),
-        ("{{ now(existingFormat=3, locale=3) }}", "no attribute"),
+        ("{{ now(timeZone=3) }}", "the function 'now' cannot take these values; it is used as in now('yyyy-MM-dd'"),
+        ("{{ now(existingFormat=3, locale=3) }}", "the function 'now' cannot take these values"),
+        ("{{ secret() }}", "the function 'secret' cannot take these values; it is used as in secret('API_TOKEN')"),
     ],
 )  # fmt: skip
 def test_refusals_say_why(text: str, reason: str) -> None:
@@ -231,3 +233,124 @@ def test_refusals_say_why(text: str, reason: str) -> None:
 def test_references_are_found_in_all_of_the_syntax() -> None:
     text = "{{ outputs.a.vars.x ?? outputs['b'].y | upper }}{% if vars.t ? outputs.c[0] : 1 %}{{ outputs }}{% endif %}"
     assert references(text, "outputs") == {("a", "vars", "x"), ("b", "y"), ("c",), ()}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ ''.__class__ }}",
+        "{{ ''['__class__'] }}",
+        "{{ vars.l.append }}",
+        "{{ vars.m.items }}",
+        "{{ secret.__globals__ }}",
+        "{{ execution.startDate.year }}",
+        "{{ fromJson('{}').__class__.__mro__ }}",
+        "{{ self._TemplateReference__context }}",
+        "{{ loop.index }}",
+        "{{ vars.q.__class__ }}",
+    ],
+)
+def test_a_name_after_a_dot_is_never_an_attribute_of_a_python_object(text: str) -> None:
+    with pytest.raises(ExpressionError, match=r"^'\w+' does not exist"):
+        render(text, VALUES, FUNCTIONS)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        *((f"{{{{ {name}(vars.l) }}}}", f"no function '{name}'") for name in ("cycler", "dict", "joiner", "namespace")),
+        *((f"{{{{ {name}() }}}}", f"no function '{name}'") for name in ("lipsum", "super", "caller", "__import__")),
+        ("{{ vars | attr('a') }}", "no filter 'attr'"),
+        ("{{ vars.a | format }}", "no filter 'format'"),
+        ("{{ vars.a | contains('x') }}", "no filter 'contains'"),
+        ("{{ vars.a | in('x') }}", "no filter 'in'"),
+        ("{{ ''.__class__() }}", "only functions can be called, not values"),
+        ("{{ vars.a[0:1] }}", "slice is not supported in expressions"),
+        ("{{ (1, 2) }}", "tuple is not supported in expressions"),
+        ("{% call secret('a') %}{% endcall %}", "callblock is not supported"),
+        ("{% filter upper %}{% endfilter %}", "filterblock is not supported"),
+        ("{% with x = 1 %}{% endwith %}", "with is not supported"),
+        ("{% extends 'x' %}", "extends is not supported"),
+        ("{% import 'x' as x %}", "import is not supported"),
+    ],
+)
+def test_what_jinja_has_beside_is_refused_before_anything_is_evaluated(text: str, reason: str) -> None:
+    def fails(_: str) -> str:
+        raise AssertionError
+
+    with pytest.raises(ExpressionError, match=reason):
+        render("{{ secret('a') }}" + text, VALUES, {"secret": fails})
+
+
+@pytest.mark.parametrize(
+    ("expression", "result"),
+    [
+        ("[vars.q, 1] | length", "2"),
+        ("[vars.q][0] ?? 'd'", "d"),
+        ("{'a': vars.q}.a is defined", "false"),
+        ("vars[vars.q] ?? 'd'", "d"),
+        ("vars.a | default(vars.q)", "x"),
+        ("vars.q | default(vars.a)", "x"),
+        ("render(vars.q) ?? 'd'", "d"),
+        ("null | upper(vars.q)", ""),
+        ("vars.m contains vars.q", "false"),
+    ],
+)
+def test_a_name_that_does_not_exist_may_be_handed_on(expression: str, result: str) -> None:
+    assert render(f"{{{{ {expression} }}}}", VALUES, FUNCTIONS) == result
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "[1, vars.q]",
+        "{'a': vars.q}",
+        "{vars.q: 1}",
+        "[1, vars.q] | sort",
+        "[vars.q] | join",
+        "[vars.q] | distinct",
+        "[1] contains vars.q",
+        "vars.a in vars.q",
+        "vars.q < 3",
+        "'a' >= vars.q",
+        "-vars.q",
+        "not vars.q",
+        "vars.t and vars.q",
+        "vars.q is odd",
+        "vars.q | length",
+        "vars.a | startsWith(vars.q)",
+        "vars.a | split(',', vars.q)",
+        "'a\n' | indent(vars.q)",
+        "vars.a | replace({'x': vars.q})",
+        "now(timeZone=vars.q)",
+        "now(existingFormat=vars.q, locale=vars.q)",
+        "secret(vars.q)",
+        "fromJson(vars.q)",
+        "render(vars.q)",
+    ],
+)
+def test_wherever_a_name_that_does_not_exist_is_used_the_message_names_it(expression: str) -> None:
+    with pytest.raises(ExpressionError, match="^'q' does not exist$"):
+        render(f"{{{{ {expression} }}}}", VALUES, FUNCTIONS)
+
+
+@pytest.mark.parametrize(
+    ("text", "called"),
+    [
+        ("{{ vars.a ?? secret('1') }}", []),
+        ("{{ vars.none ?? secret('1') }}", ["1"]),
+        ("{{ vars.none ??? secret('1') }}", []),
+        ("{{ vars.f and secret('1') }}", []),
+        ("{{ vars.t or secret('1') }}", []),
+        ("{{ secret('1') or secret('2') }}", ["1"]),
+        ("{{ vars.t ? secret('1') : secret('2') }}", ["1"]),
+        ("{% if vars.f %}{{ secret('1') }}{% elseif vars.t %}{{ secret('2') }}{% endif %}", ["2"]),
+        ("{% if vars.t %}{{ secret('1') }}{% else %}{{ secret('2') }}{% endif %}", ["1"]),
+        ("{% if vars.t %}{% elseif secret('1') %}{% endif %}", []),
+        ("{% raw %}{{ secret('1') }}{% endraw %}{# {{ secret('2') }} #}", []),
+    ],
+)  # fmt: skip
+def test_only_what_is_needed_is_evaluated(text: str, called: list[str]) -> None:
+    calls: list[str] = []
+    render(text, VALUES, {"secret": lambda name: calls.append(name) or name})
+    assert calls == called

@@ -1,0 +1,130 @@
+"""Evaluates the syntax trees of expressions by walking them; no code is generated.
+
+An evaluation ends: there are no loops, the tree is bounded (`render.py`), and so is each operator and filter. Python
+objects are out of reach: a name after a dot is the name of a value in a map, never an attribute.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, ClassVar
+
+from jinja2 import nodes
+
+from shared.expressions._operators import OPERATORS, truth
+from shared.expressions.filters import FILTERS, TESTS
+from shared.expressions.functions import FUNCTIONS, name_advice, part_advice
+from shared.expressions.values import ExpressionError, LazyValue, Missing, check_exist, spend, text_of, weight
+
+
+class Evaluator:
+    """Evaluates trees with some values and functions. The nodes must have been checked, as `render.py` does."""
+
+    def __init__(self, values: Mapping[str, Any], functions: Mapping[str, Callable[..., Any]]) -> None:
+        self._values = values
+        self._functions = functions
+
+    def texts(self, body: list[nodes.Node]) -> Iterator[str]:
+        """The texts that a body renders to, in order. Raises ExpressionError."""
+        for node in body:
+            match node:
+                case nodes.Output():
+                    for part in node.nodes:
+                        yield part.data if isinstance(part, nodes.TemplateData) else text_of(self._value(part))
+                case nodes.If():
+                    yield from self.texts(self._branch(node))
+
+    def _branch(self, node: nodes.If) -> list[nodes.Node]:
+        for branch in (node, *node.elif_):
+            if self._holds(branch.test):
+                return branch.body
+        return node.else_
+
+    def _value(self, node: Any) -> Any:  # noqa: ANN401 - Jinja's types of children are too wide; values of any type
+        return self._EVALUATE[type(node)](self, node)
+
+    def _holds(self, node: nodes.Node) -> bool:
+        return truth(self._value(node))
+
+    def _named(self, node: nodes.Name) -> Any:  # noqa: ANN401 - values of any type, here and below
+        name = node.name
+        known = self._functions if name in self._functions else self._values
+        return known[name] if name in known else Missing(lambda: f"{name!r} does not exist{name_advice(name)}")
+
+    def _called(self, node: nodes.Call) -> Any:  # noqa: ANN401
+        args, kwargs = self._arguments(node)
+        name: str = node.node.name  # type: ignore[attr-defined] # only names can be called
+        try:
+            return self._functions[name](*args, **kwargs)
+        except (AttributeError, TypeError) as error:
+            check_exist(*args, *kwargs.values())
+            usage = f"; it is used as in {FUNCTIONS[name][1]}" if name in FUNCTIONS else ""
+            raise ExpressionError(f"the function {name!r} cannot take these values{usage}") from error
+
+    def _filtered(self, node: nodes.Filter) -> Any:  # noqa: ANN401
+        """The result of a filter or an operator, whose work is charged."""
+        value = self._value(node.node)
+        if node.name in ("??", "???"):
+            is_taken = not isinstance(value, Missing) and (value is not None or node.name == "???")
+            return value if is_taken else self._value(node.args[0])
+        args, kwargs = self._arguments(node)
+        try:
+            result = _APPLY[node.name](value, *args, **kwargs)
+        except (AttributeError, TypeError) as error:
+            check_exist(*args, *kwargs.values())
+            raise ExpressionError(_refusal(node.name)) from error
+        spend(1 + weight(result))
+        return result
+
+    def _arguments(self, node: nodes.Call | nodes.Filter) -> tuple[list[Any], dict[str, Any]]:
+        keywords: list[Any] = node.kwargs  # of one type, though Jinja declares two
+        return [self._value(each) for each in node.args], {each.key: self._value(each.value) for each in keywords}
+
+    _EVALUATE: ClassVar[Mapping[type[nodes.Node], Callable[[Evaluator, Any], Any]]] = {
+        nodes.Const: lambda _, node: node.value,
+        nodes.Name: _named,
+        nodes.Getattr: lambda self, node: _part(self._value(node.node), node.attr),
+        nodes.Getitem: lambda self, node: _part(self._value(node.node), self._value(node.arg)),
+        nodes.Call: _called,
+        nodes.Filter: _filtered,
+        nodes.Test: lambda self, node: TESTS[node.name](self._value(node.node)),
+        nodes.CondExpr: lambda self, node: self._value(node.expr1 if self._holds(node.test) else node.expr2),
+        nodes.And: lambda self, node: self._holds(node.left) and self._holds(node.right),
+        nodes.Or: lambda self, node: self._holds(node.left) or self._holds(node.right),
+        nodes.Not: lambda self, node: not self._holds(node.node),
+        nodes.List: lambda self, node: [self._value(each) for each in node.items],
+        nodes.Dict: lambda self, node: {self._value(each.key): self._value(each.value) for each in node.items},
+    }
+
+    EXPRESSIONS: ClassVar[tuple[type[nodes.Node], ...]] = tuple(_EVALUATE)
+    """The kinds of nodes that have a value."""
+
+
+_APPLY: Mapping[str, Callable[..., Any]] = {**OPERATORS, **{name: known.apply for name, known in FILTERS.items()}}
+
+
+def _refusal(name: str) -> str:
+    if name in OPERATORS:
+        return f"{name.strip()} cannot take these values"
+    return f"the filter {name!r} cannot take these values; it is used as in {FILTERS[name].example}"
+
+
+def _part(whole: Any, name: Any) -> Any:  # noqa: ANN401
+    """`a.b`, `a['b']` and `a[0]`: of maps and lists only. A part of what does not exist does not exist either."""
+    for each in (whole, name):
+        if isinstance(each, Missing):
+            return each
+    if isinstance(whole, LazyValue):
+        try:
+            return whole.part(name)
+        except KeyError:
+            return _missing_part(whole, name)
+    if isinstance(whole, Mapping) and isinstance(name, str | int) and name in whole:
+        return whole[name]
+    if isinstance(whole, list) and isinstance(name, int) and -len(whole) <= name < len(whole):
+        return whole[name]
+    return _missing_part(whole, name)
+
+
+def _missing_part(whole: object, name: object) -> Missing:
+    return Missing(lambda: f"{str(name)!r} does not exist{part_advice(str(name), whole)}")
