@@ -50,7 +50,7 @@ simulate: setup ## A day of 100,000 runs on a simulated clock
 	@$(BIN)/python -m tests.simulation
 
 az-flags: .clients/azure-cli/.packages ## Every az command of the documents against the Azure CLI's own help
-	@$(BIN)/python tests/az_flags.py .clients/azure-cli/bin/az
+	@$(BIN)/python tests/support/az_flags.py .clients/azure-cli/bin/az
 
 docs: setup ## Generate the reference and the JSON Schemas in docs/
 	@$(BIN)/python -m local.reference

@@ -16,7 +16,10 @@ from local.errors import LocalError
 from local.ports import AUTO, Ports
 from local.stack import Stack
 from local.stack_options import StackOptions
-from tests.busybox_image import NoEngineError, busybox_image
+from tests.support.busybox_image import NoEngineError, busybox_image
+from tests.support.pure import environ, run_of, settings
+
+__all__ = ["environ", "run_of", "settings"]
 
 
 def unavailable(reason: str) -> NoReturn:

@@ -11,7 +11,7 @@ from urllib.request import url2pathname
 import pytest
 from azure.storage.blob import BlobServiceClient, ContentSettings
 
-from tests.report_samples import EVIL, SAMPLES, hostile, several_rounds
+from tests.support.report_samples import EVIL, SAMPLES, hostile, several_rounds
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

@@ -16,7 +16,7 @@ from shared.documents.names import dropped_at
 from tests.chaos.lives import Ended, Host
 from tests.chaos.stories import FAN_OUT, GATED, GRAPH, ONE_TASK
 from tests.integration.conftest import World
-from tests.waiting import wait_for
+from tests.support.waiting import wait_for
 
 DROPPERS = 4
 SICK = (

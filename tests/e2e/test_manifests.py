@@ -25,8 +25,8 @@ from shared.app import App
 from shared.settings import Settings
 from tests.conftest import require_azurite
 from tests.e2e.conftest import DroppedRun
-from tests.expected import MANIFESTS, differences, expected_of, manifest_of, manifests
-from tests.waiting import wait_for
+from tests.support.expected import MANIFESTS, differences, expected_of, manifest_of, manifests
+from tests.support.waiting import wait_for
 
 ROOT = Path(__file__).parents[2]
 STORAGE = ROOT / "tests" / "fixtures" / "storage"

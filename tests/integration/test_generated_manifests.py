@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from shared.documents.states import FailureCategory, State
-from tests.generated_manifests import NAMESPACE, NAMESPACE_FILES, mangled, runnable_flows
+from tests.support.generated_manifests import NAMESPACE, NAMESPACE_FILES, mangled, runnable_flows
 
 ROOT = Path(__file__).parents[2]
 RECORD_SCHEMA = Draft202012Validator(json.loads((ROOT / "docs" / "record.schema.json").read_text()))

@@ -33,7 +33,7 @@ from shared.events import parse
 from shared.settings import Settings
 from tests.conftest import require_azurite
 from tests.integration.identity import CLIENT_ID, IDENTITY_HEADER, Certificate, TokenEndpoint, Topic, behind_tls
-from tests.waiting import wait_for
+from tests.support.waiting import wait_for
 
 if TYPE_CHECKING:
     from azure.storage.blob import BlobServiceClient

@@ -13,7 +13,7 @@ from local.__main__ import main
 from local.runs.refs import RunRef
 from local.runs.stack_runs import StackRuns
 from local.stack import Stack
-from tests.waiting import wait_for
+from tests.support.waiting import wait_for
 
 COMMANDS = ["ls", "logs", "cancel"]
 

@@ -21,7 +21,7 @@ from local.ports import AUTO
 from local.stack import Stack
 from local.stack_options import StackOptions
 from tests.conftest import require_azurite
-from tests.waiting import wait_for
+from tests.support.waiting import wait_for
 
 BROKEN_PROXY = "http://127.0.0.1:1"
 

@@ -16,7 +16,7 @@ from azure.core.credentials import AzureNamedKeyCredential
 
 from local.data_dir import DataDir
 from tests.conftest import require_azurite, unavailable
-from tests.waiting import wait_for
+from tests.support.waiting import wait_for
 
 
 def local(*arguments: str | Path) -> subprocess.Popen[str]:

@@ -15,7 +15,7 @@ from local.batch.node.container import ContainerRun
 from local.batch.node.container_engine import find_engine
 from local.batch.node.pre_processing import PreProcessingError
 from tests.local.batch.registry import PASSWORD, USER, serving
-from tests.waiting import wait_for
+from tests.support.waiting import wait_for
 
 ROOT = models.UserIdentity(
     auto_user=models.AutoUserSpecification(scope="pool", elevation_level=models.ElevationLevel.ADMIN)

@@ -18,7 +18,7 @@ from local.batch.__main__ import main
 from local.batch.api.app import OPERATIONS
 from local.batch.api.unsupported import UNSUPPORTED
 from local.ports import AUTO, Ports
-from tests.waiting import wait_for
+from tests.support.waiting import wait_for
 
 ROOT = Path(__file__).parents[3]
 TEXT = (ROOT / "docs" / "local-batch.md").read_text(encoding="utf-8")

@@ -12,7 +12,7 @@ from azure.core.rest import HttpRequest
 
 from local.batch.api.app import OPERATIONS
 from tests.local.batch.one_job import add_task, create_job, stdout_of
-from tests.waiting import wait_for
+from tests.support.waiting import wait_for
 
 
 def fails(call) -> bool:

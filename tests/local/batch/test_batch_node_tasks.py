@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from azure.batch import models
 
-from tests.waiting import wait_for
+from tests.support.waiting import wait_for
 
 END = {"terminateReason": "over"}  # the SDK does not export the class for it
 

@@ -9,7 +9,7 @@ from azure.core.messaging import CloudEvent
 from azure.eventgrid import EventGridEvent
 
 from local.eventgrid import TOPIC_KEY
-from tests.waiting import wait_for
+from tests.support.waiting import wait_for
 
 
 def event(number: int = 1) -> CloudEvent:

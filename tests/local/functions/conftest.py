@@ -22,7 +22,7 @@ from local.child import Child, Program
 from local.functions.blob_message import BlobMessage
 from local.functions.storage import BLOB_TRIGGER_QUEUE, POISON_QUEUE, queue_client
 from local.ports import AUTO, Ports
-from tests.waiting import wait_for
+from tests.support.waiting import wait_for
 
 PROBE_APP = Path(__file__).parents[2] / "fixtures" / "function_apps" / "probe"
 NEVER = "0 0 0 29 2 *"

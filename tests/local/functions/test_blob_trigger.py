@@ -10,7 +10,7 @@ import pytest
 from local.functions.blob_message import BlobMessage
 from local.functions.blob_path import BlobPathPattern
 from local.functions.storage import POISON_QUEUE
-from tests.waiting import wait_for
+from tests.support.waiting import wait_for
 
 
 def test_a_dropped_blob_reaches_the_function_with_the_metadata_that_python_really_gets(running_host):

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from local.functions.ncrontab import Schedule
-from tests.waiting import wait_for
+from tests.support.waiting import wait_for
 
 
 @pytest.mark.parametrize("schedule", ["* * * * * *"])

@@ -18,7 +18,7 @@ from shared.report import _text as text
 from shared.report import _values as values
 from shared.report import log_ends
 from shared.report._tasks import tasks, worth_a_look
-from tests.report_samples import COMMANDS_FAILED, DROPPED, after, log_end, logs, ran, record, several_rounds
+from tests.support.report_samples import COMMANDS_FAILED, DROPPED, after, log_end, logs, ran, record, several_rounds
 
 
 @pytest.mark.parametrize(

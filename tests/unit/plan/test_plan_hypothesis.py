@@ -21,7 +21,7 @@ from shared.plan.lookups import MissingData
 from shared.plan.planner import manifest_of, plan_round
 from shared.plan.round_plan import PlannedTask, RoundPlan
 from shared.steps.prepare_round import MAX_READINGS
-from tests.generated_manifests import NAMESPACE, NAMESPACE_FILES, mangled, runnable_flows
+from tests.support.generated_manifests import NAMESPACE, NAMESPACE_FILES, mangled, runnable_flows
 
 EXAMPLES = hypothesis_settings(
     deadline=None,

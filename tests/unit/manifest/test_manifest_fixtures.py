@@ -12,7 +12,7 @@ from shared.errors import ManifestError
 from shared.manifest._source import parse
 from shared.manifest.flow import Flow
 from shared.manifest.problems import _models
-from tests.expected import expected_of, manifest_of, manifests
+from tests.support.expected import expected_of, manifest_of, manifests
 
 if TYPE_CHECKING:
     from pydantic import BaseModel

@@ -12,7 +12,7 @@ from shared.manifest.flow import FOR_EACH, PARALLEL, SEQUENTIAL, Flow
 from shared.manifest.read import Manifest, read_manifest
 from shared.manifest.redaction import redacted
 from shared.manifest.task_types import all_types
-from tests.generated_manifests import TASK_NAMES, mangled, runnable_flows
+from tests.support.generated_manifests import TASK_NAMES, mangled, runnable_flows
 
 # Nothing is timed: what takes too long is stopped by the time limit of the test run.
 EXAMPLES = settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])

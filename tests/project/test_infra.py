@@ -15,7 +15,7 @@ import yaml
 from shared import settings
 from shared.events import EVENT_TYPE
 from shared.settings import Containers, Settings, TriggerSettings
-from tests.unit.conftest import ENVIRON
+from tests.support.pure import ENVIRON
 
 ROOT = Path(__file__).parents[2]
 INFRA = ROOT / "infra"

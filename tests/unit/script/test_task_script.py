@@ -15,7 +15,7 @@ import pytest
 from shared.documents.names import UPSTREAM, Paths
 from shared.script.build import Commands, Gathering, Link, Marker, build, read_marker
 
-FIXTURES = Path(__file__).parents[1] / "fixtures/scripts"
+FIXTURES = Path(__file__).parents[2] / "fixtures/scripts"
 SHELLCHECK = Path(sys.executable).with_name("shellcheck")
 SHELLS = [shell for shell in (["dash"], ["bash"], ["busybox", "sh"]) if shutil.which(shell[0])]
 

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 SOURCES = ("docs/deploy.md", "docs/operate.md", "infra/hooks/postdeploy.sh")
 COMMAND = re.compile(r"\baz (?P<words>[a-z][a-z0-9-]*(?: [a-z][a-z0-9-]*)*)(?P<rest>[^\n|)]*)")
 BLOCK = re.compile(r"```sh\n(.*?)```", re.DOTALL)

@@ -10,7 +10,7 @@ import pytest
 from local.functions.storage import POISON_QUEUE
 from shared.documents.states import WaitReason
 from shared.lifecycle import MAX_ANNOUNCEMENTS, MAX_ATTEMPTS
-from tests.unit.test_infra import names_read
+from tests.project.test_infra import names_read
 
 ROOT = Path(__file__).parents[2]
 OPERATE = (ROOT / "docs" / "operate.md").read_text()

@@ -1,6 +1,7 @@
 """`docs/deploy.md`: its commands are complete, in an order that works, and make the same as the templates.
 
-That every `az` command and flag exists is checked by `make az-flags` (`tests/az_flags.py`) with an installed Azure CLI.
+That every `az` command and flag exists is checked by `make az-flags` (`tests/support/az_flags.py`) with an installed
+Azure CLI.
 """
 
 from __future__ import annotations

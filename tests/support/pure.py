@@ -1,4 +1,4 @@
-"""Small builders for pure code: no network, no files."""
+"""Settings and runs for tests of pure code: no network, no files. `tests/conftest.py` makes the fixtures known."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime

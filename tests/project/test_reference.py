@@ -10,7 +10,7 @@ from local.reference.schemas import manifest_schema
 from shared.errors import ManifestError
 from shared.manifest._source import parse
 from shared.manifest.read import read_manifest
-from tests.expected import manifest_of, manifests
+from tests.support.expected import manifest_of, manifests
 
 ROOT = Path(__file__).parents[2]
 ACCEPTED = [manifest_of(name) for name in manifests() if not name.startswith("rejected/")]

@@ -8,7 +8,7 @@ from shared.documents.record import ItemRecord, TaskRecord
 from shared.documents.states import State
 from shared.outputs.record_tasks import fan_out_record
 from shared.report._gantt import AREA_STEPS, MAX_LANES, MAX_ROWS, Span, gantt, running_at_once, ticks
-from tests.report_samples import COMMANDS_FAILED, after, ran, record
+from tests.support.report_samples import COMMANDS_FAILED, after, ran, record
 
 
 def task(name: str, start: float, end: float, **values: object) -> TaskRecord:

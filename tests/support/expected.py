@@ -19,7 +19,7 @@ from typing import Any
 
 import yaml
 
-MANIFESTS = Path(__file__).parent / "fixtures" / "manifests"
+MANIFESTS = Path(__file__).parents[1] / "fixtures" / "manifests"
 _SUFFIX = ".expected.yaml"
 
 

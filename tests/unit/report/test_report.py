@@ -20,7 +20,7 @@ from shared.documents.states import State
 from shared.masking import Masker
 from shared.outputs.record_tasks import fan_out_record
 from shared.report.page import TEMPLATES, Report
-from tests.report_samples import (
+from tests.support.report_samples import (
     DROPPED,
     EVIL_PATHS,
     SAMPLES,
@@ -35,7 +35,7 @@ from tests.report_samples import (
     several_rounds,
 )
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 IMPORT_STORIES = """
 import sys, function_app
 from shared import poll_runs, record_run, submit_run
