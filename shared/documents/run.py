@@ -23,6 +23,7 @@ from pydantic import Field
 from shared.documents.names import dropped_at, job_id, results_folder
 from shared.documents.record import Document, ItemRecord, JobRecord, RunProblem, TaskRecord
 from shared.documents.states import FailureCategory, State, WaitReason
+from shared.errors import RunUnreadable
 
 
 class SourceFile(Document):
@@ -254,6 +255,20 @@ class Run:
     progress: Progress
     etag: str | None = None
     items: Mapping[str, tuple[ItemRecord, ...]] | None = None
+
+    @classmethod
+    def from_blob(cls, run_id: str, content: bytes, metadata: dict[str, str], etag: str) -> Run:
+        """Read a run document. Raises RunUnreadable if it is damaged, or a newer version of the app wrote it."""
+        try:
+            progress = Progress.from_metadata(metadata)
+            if not progress.is_readable:
+                raise RunUnreadable(f"The run {run_id} is that of a newer version of the app, which goes on with it.")
+            return cls(RunBody.model_validate_json(content), progress, etag)
+        except (KeyError, ValueError) as error:
+            message = (
+                f"The document of the run {run_id} is damaged: remove it from the runs container, and delete its job."
+            )
+            raise RunUnreadable(message) from error
 
     @property
     def id(self) -> str:

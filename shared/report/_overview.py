@@ -12,7 +12,7 @@ from shared.documents.record import ItemRecord, OutputFile, Record, TaskRecord
 from shared.documents.states import JobReason, State
 from shared.outputs.outcome import ENDED_BY_HAND
 from shared.outputs.record_tasks import NOT_RECORDED
-from shared.report._text import count, duration, size
+from shared.report.text import count, duration, size
 
 NAMED_TASKS = 3
 NARROWEST_PERCENT = 1.0

@@ -21,9 +21,8 @@ from shared.report import _gantt as gantt
 from shared.report import _listing as listing
 from shared.report import _overview as overview
 from shared.report import _tasks as tasks
-from shared.report import _text as text
 from shared.report import _values as values
-from shared.report import log_ends
+from shared.report import log_ends, text
 from shared.report.log_ends import LogEnd, LogText
 
 TEMPLATES = Path(__file__).parent / "templates"
