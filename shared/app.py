@@ -1,6 +1,6 @@
-"""The app of one process: settings, and the seven places where something is read or written.
+"""The app of one process: its settings, and the services that the stories read and write.
 
-Made once and kept between invocations, so that connections and the listing of pools are reused.
+It is made once and kept between invocations, so that connections and the listing of pools are reused.
 """
 
 from __future__ import annotations
@@ -25,22 +25,24 @@ from shared.settings import Settings
 from shared.storage.inbox import Inbox
 from shared.storage.results import Results
 from shared.storage.runs import PartStore, RunStore
+from shared.storage.sources import Sources
 from shared.storage.staging import Staging
 
 
 def utc_now() -> datetime:
-    """The time."""
+    """The current time, with its time zone."""
     return datetime.now(UTC)
 
 
 @dataclass(frozen=True)
 class App:
-    """What the three stories work with."""
+    """The settings and services that the three stories work with."""
 
     settings: Settings
     inbox: Inbox
     runs: RunStore
     parts: PartStore
+    sources: Sources
     staging: Staging
     results: Results
     batch: Batch
@@ -49,16 +51,17 @@ class App:
 
     @classmethod
     def of(cls, settings: Settings) -> App:
-        """The app for some settings; log lines are masked from here on."""
+        """Make the app for some settings; from then on log lines are masked."""
         clients, names = Clients(settings), settings.containers
         masker = Masker.of(settings)
         log.addFilter(MaskingFilter(masker))
-        logging.getLogger("azure").setLevel(logging.WARNING)  # the SDKs tell every request at INFO
+        logging.getLogger("azure").setLevel(logging.WARNING)  # at INFO the SDKs log every request
         return cls(
             settings=settings,
             inbox=Inbox(clients.blobs.get_container_client(names.inbox)),
             runs=RunStore(clients.blobs.get_container_client(names.runs)),
             parts=PartStore(clients.blobs.get_container_client(names.runs)),
+            sources=Sources(clients.blobs, names.namespaces),
             staging=Staging(clients.blobs, settings),
             results=Results(clients.blobs.get_container_client(names.results), masker),
             batch=Batch(clients.batch),
@@ -68,31 +71,31 @@ class App:
 
 @contextmanager
 def isolate_failures(stage: Stage, *, run: str | None = None, blob: str | None = None) -> Iterator[None]:
-    """Keep one run's failure from all others: it is logged, and whatever was going on is tried again later.
+    """Log a failure of one run instead of letting it stop the work on all others; a later tick tries again.
 
-    What the services put off, what somebody else moved on, and what only an operator can mend, is told in one line;
-    anything else is loud.
+    A failure of a service, a change by another invocation, or a document that only an operator can mend is one line;
+    anything else is logged as an error with its traceback.
     """
     try:
         yield
     except (RunChanged, RunUnreadable, TryLater, AzureError) as expected:
         log_event(stage, "put-off", level=logging.WARNING, run=run, blob=blob, reason=str(expected).partition("\n")[0])
-    except Exception:  # noqa: BLE001 - a bug of ours must not stop the runs that it does not concern
+    except Exception:  # noqa: BLE001 - a bug must not stop the runs that it does not concern
         log_exception(stage, "failed", run=run, blob=blob)
 
 
 @cache
 def get_app() -> App:
-    """The app of this process; raises SettingsError, naming the setting, until all settings are there."""
+    """The app of this process. Raises SettingsError, naming the setting, until all settings are present."""
     app = App.of(Settings.from_environ())
     collect_garbage_less_often()
     return app
 
 
 def collect_garbage_less_often() -> None:
-    """For this process: what was imported is never looked at again, young objects every 50,000 instead of every 700.
+    """Exclude imported objects from garbage collection; collect after 50,000 new objects instead of 700.
 
-    A plan of 10,000 tasks is a million objects without cycles; to walk them again and again took longer than to plan.
+    A plan of 10,000 tasks is a million objects without cycles: walking them repeatedly took longer than planning.
     """
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)

@@ -1,11 +1,11 @@
-"""The table of a run's life, as far as a tick decides it. Pure."""
+"""The lifecycle of an open run, as far as a tick decides it."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from shared.documents.run import ListedRun
+from shared.documents.progress import ListedRun
 from shared.documents.states import State
 
 MAX_ATTEMPTS = 10
@@ -16,7 +16,7 @@ LONGEST_RUN = timedelta(days=7)  # a flow may take six; a job that was disabled 
 
 
 class Action(StrEnum):
-    """What a tick does about an open run."""
+    """What a tick does with an open run."""
 
     NOTHING = "nothing"
     SUBMIT = "submit"
@@ -29,10 +29,10 @@ class Action(StrEnum):
 def next_action(  # noqa: PLR0911 - one return a row of the table
     run: ListedRun, *, job_is_alive: bool, now: datetime
 ) -> Action:
-    """The row of the table of life that applies to an open run at a tick.
+    """What a tick must do with an open run.
 
     A queued run that a service put off is tried at every tick; one that was just written is left to the invocation that
-    wrote it. Attempts and announcements are repeated with growing pauses, and both are bounded.
+    wrote it. Attempts and announcements are repeated after growing pauses, a bounded number of times.
     """
     progress = run.progress
     if not progress.is_readable:

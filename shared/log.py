@@ -1,11 +1,11 @@
-"""The app's log: one line an event, each a JSON object with the same few fields.
+"""The app's log: one line per event, each a JSON object with the same few fields.
 
-The Functions worker hands on a record's level and text and nothing else of it: what is passed as `extra` never becomes
-custom dimensions of Application Insights (https://github.com/Azure/azure-functions-python-worker/issues/1327), and the
-exporters that could do it would slow every cold start. So the fields are in the text, for `parse_json(Message)`.
+The Functions worker passes on only the level and the text of a log record: `extra` never becomes custom dimensions of
+Application Insights (https://github.com/Azure/azure-functions-python-worker/issues/1327), and the exporters that could
+do it would slow every cold start. So the fields are in the text, for `parse_json(Message)`.
 
-`event` what happened, in kebab case; `stage` in which part of the work; `run` and `job` their ids; `ms` how long it
-took. Some events have fields of their own beside these.
+Fields: `event` (what happened, in kebab case), `stage` (the part of the work), `run` and `job` (ids), `ms` (duration).
+Some events have further fields.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from enum import StrEnum
 from typing import Any
 
 LONGEST_TRACEBACK = 5_000
-"""Application Insights cuts a message at 32,768 characters, and half a JSON object cannot be read; a character takes up
-to six."""
+"""In characters, each of which takes up to six: Application Insights cuts a message at 32,768, and half a JSON object
+cannot be parsed."""
 
 
 log = logging.getLogger("azure_batch_task_runner")
-"""One logger for all modules, so that one filter masks whatever goes through it."""
+"""One logger for all modules, so that one filter masks every line."""
 
 
 class Stage(StrEnum):
-    """Which part of the work an event belongs to: the three stories, and the planning that two of them share."""
+    """The part of the work that an event belongs to: one of the three stories, or planning, which two of them share."""
 
     SUBMIT = "submit"
     POLL = "poll"
@@ -36,7 +36,7 @@ class Stage(StrEnum):
 
 
 def log_event(stage: Stage, event: str, *, level: int = logging.INFO, **fields: Any) -> None:  # noqa: ANN401 - any JSON
-    """Log an event with its fields; those that are None are left out. Inside of `except`, `error` is a useful one."""
+    """Log an event with its fields; fields that are None are left out."""
     known = {name: value for name, value in fields.items() if value is not None}
     log.log(level, "%s", json.dumps({"event": event, "stage": stage, **known}, default=str))
 
@@ -47,5 +47,5 @@ def log_exception(stage: Stage, event: str, **fields: Any) -> None:  # noqa: ANN
 
 
 def milliseconds_since(started: float) -> int:
-    """The time that has passed since `started`, a reading of `time.monotonic()`."""
+    """The milliseconds that have passed since `started`, a reading of `time.monotonic()`."""
     return round((time.monotonic() - started) * 1000)

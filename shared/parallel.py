@@ -1,4 +1,4 @@
-"""Calls side by side, a bounded number of them at a time."""
+"""Calls in parallel, a bounded number of them at a time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ AT_ONCE = 16
 
 
 def in_parallel(function: Callable[[Given], Result], given: Iterable[Given], *, at_once: int = AT_ONCE) -> list[Result]:
-    """The function's results, in order; the first exception in that order is raised once all calls have ended."""
+    """Call a function for each value; its results in order. Raises the first exception once all calls have ended."""
     all_given = list(given)
     if len(all_given) <= 1:
         return [function(each) for each in all_given]

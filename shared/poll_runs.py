@@ -1,14 +1,13 @@
-"""poll_runs: what a tick does. Its cost does not depend on how many runs are open, nor on how long they take.
+"""poll_runs: one tick. Its cost depends neither on the number of open runs nor on how long they take.
 
-1. the inbox is listed: requests to cancel are honoured, manifests whose event never came are taken
-2. open runs are listed, with their progress
-3. if any is RUNNING, live jobs are listed; for every run whose job is not among them JobEnded is published, all in
-one call
-4. QUEUED runs are submitted, the oldest first, until the quota of active jobs refuses
-5. what has waited for long is told why (`waiting.py`)
+1. List the inbox: cancel the runs that requests name, accept manifests whose event never came.
+2. List the open runs with their progress.
+3. If any is RUNNING, list the live jobs; publish JobEnded for every run whose job is not among them, all in one call.
+4. Submit QUEUED runs, the oldest first, until the quota of active jobs is reached.
+5. Report why runs wait that have waited for long (`steps/report_waiting.py`).
 
-The order of 2 and 3 matters: a run that is submitted in between is not in the list of runs, so it is not taken for
-ended. A tick that fails fails no run: the next one does the same again.
+2 comes before 3: a run that is submitted in between is not in the list of runs, so it is not mistaken for ended. A tick
+that fails does not fail any run: the next one does the same again.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from datetime import datetime, timedelta
 from shared.app import App, isolate_failures
 from shared.batch.client import LiveJobs
 from shared.documents.names import run_of_job, run_to_cancel
-from shared.documents.run import ListedRun
+from shared.documents.progress import ListedRun
 from shared.documents.states import State, WaitReason
 from shared.events import JobEnded
 from shared.lifecycle import Action, next_action
@@ -37,7 +36,7 @@ SWEPT_AFTER = timedelta(seconds=60)
 
 
 def poll(app: App) -> None:
-    """Do everything that is due; what does not fit into ten seconds is left to the next tick."""
+    """Do everything that is due; what does not fit into 10 s is left to the next tick."""
     now = app.now()
     deadline = now + BUDGET
     inbox = app.inbox.list()
@@ -48,14 +47,14 @@ def poll(app: App) -> None:
     runs = app.runs.list()
     try:
         announce_ended(app, runs, now)
-    finally:  # what keeps runs from being recorded need not keep others from being submitted
+    finally:  # a failure to announce ends must not keep other runs from being submitted
         submit_queued(app, runs, now, deadline)
     with isolate_failures(Stage.POLL):
         report_waiting(app, runs, now, deadline)
 
 
 def cancel_run(app: App, cancel: InboxBlob) -> None:
-    """Cancel the run that `<run id>.cancel` names; the blob goes last. Unknown and closed runs need nothing."""
+    """Cancel the run that `<run id>.cancel` names, if it is open; the blob is removed last."""
     run_id = run_to_cancel(cancel.name)
     run = app.runs.load(run_id) if run_id else None
     if run is not None:
@@ -71,7 +70,7 @@ def cancel_run(app: App, cancel: InboxBlob) -> None:
 
 
 def sweep(app: App, blobs: list[str], deadline: datetime) -> None:
-    """Take manifests whose event never came."""
+    """Accept manifests whose event never came."""
 
     def accept_in_time(blob: str) -> None:
         if app.now() < deadline:
@@ -82,7 +81,7 @@ def sweep(app: App, blobs: list[str], deadline: datetime) -> None:
 
 
 def announce_ended(app: App, runs: list[ListedRun], now: datetime) -> None:
-    """Publish JobEnded for every running run whose job is no longer alive: it has completed, or is gone."""
+    """Publish JobEnded for every running run whose job has completed or no longer exists."""
     running = [run for run in runs if run.progress.state is State.RUNNING]
     if not running:
         return
@@ -102,9 +101,10 @@ def announce_ended(app: App, runs: list[ListedRun], now: datetime) -> None:
 
 
 def remove_orphans(app: App, live: LiveJobs, open_runs: set[str]) -> None:
-    """Delete jobs of runs that are closed: their submitter died between making the job and finding the run gone.
+    """Delete jobs of closed runs: their submitter died after creating the job and before finding the run closed.
 
-    They would never end by themselves. A run's document is there before its jobs; another app's jobs are left alone.
+    They would never end by themselves. A run document is written before the run's jobs, so a job without one is an
+    orphan. Jobs of other apps are left alone.
     """
     ours = ((job, run_of_job(job)) for job, origin in live.active.items() if origin == app.settings.origin)
     for job, run in itertools.islice(((job, run) for job, run in ours if run and run not in open_runs), MAX_ORPHANS):
@@ -117,7 +117,8 @@ def remove_orphans(app: App, live: LiveJobs, open_runs: set[str]) -> None:
 def submit_queued(app: App, runs: list[ListedRun], now: datetime, deadline: datetime) -> None:
     """Try queued runs again, the oldest first. Once Batch has put one off, those after it wait too.
 
-    One, then twice as many side by side as long as Batch takes them: a tick that finds the quota used up asks once.
+    First one run, then twice as many in parallel as before, while Batch accepts them: a tick that finds the quota used
+    up asks Batch only once.
     """
     queued = [run for run in runs if run.progress.state is State.QUEUED]
     if any(run.progress.retry_at and run.progress.retry_at > now for run in queued):
@@ -126,20 +127,20 @@ def submit_queued(app: App, runs: list[ListedRun], now: datetime, deadline: date
     due = [(run, step) for run, step in steps if step is not Action.NOTHING]
     at_once = 1
     while due and app.now() < deadline:
-        if any(in_parallel(lambda each: _try_again_guarded(app, *each), due[:at_once])):
+        if any(in_parallel(lambda each: _try_again_isolated(app, *each), due[:at_once])):
             return
         due, at_once = due[at_once:], min(2 * at_once, AT_ONCE)
 
 
-def _try_again_guarded(app: App, run: ListedRun, step: Action) -> WaitReason | None:
+def _try_again_isolated(app: App, run: ListedRun, step: Action) -> WaitReason | None:
     put_off = None
     with isolate_failures(Stage.SUBMIT, run=run.id):
         put_off = _try_again(app, run, step)
-    return put_off  # noqa: RET504 - what is isolate_failures may fail
+    return put_off  # noqa: RET504 - None if the attempt failed
 
 
 def _try_again(app: App, listed: ListedRun, step: Action) -> WaitReason | None:
-    """Count the attempt, and submit; a run that waits for a service is told so again if it still does."""
+    """Count the attempt, and submit. If a service still makes the run wait, that is set again."""
     if step is Action.SUBMIT:
         attempt = replace(listed.progress, attempts=listed.progress.attempts + 1, waiting=None, retry_at=None)
         if app.runs.set_progress(listed, attempt) is None:

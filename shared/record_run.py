@@ -19,18 +19,16 @@ from shared.app import App, isolate_failures
 from shared.documents.record import Failure, TaskRecord
 from shared.documents.run import Part, Run
 from shared.documents.states import FailureCategory, State
-from shared.errors import ManifestError
 from shared.events import JobEnded
 from shared.log import Stage, log_event, milliseconds_since
 from shared.manifest.read import Manifest
 from shared.outputs.outcome import tasks_to_repeat, unfinished_items, was_ended, why_repeated, why_undone
 from shared.outputs.record_tasks import COULD_NOT_RECORD, NOT_RECORDED, fan_out_record, no_items
-from shared.plan.lookups import Needs
-from shared.plan.planner import manifest_of, plan_round
+from shared.plan.planner import has_next_round, manifest_of
 from shared.plan.round_plan import SubmittedRound
 from shared.steps.close_run import close, finish, finish_rejected
 from shared.steps.collect_outputs import EndedRound, collect
-from shared.steps.prepare_round import expected
+from shared.steps.prepare_round import load_submitted_round
 from shared.submit_run import submit
 
 BUDGET_SECONDS = 20.0
@@ -69,7 +67,7 @@ def _record_round(app: App, run: Run, deadline: float) -> None:
             finish_rejected(app, run, run.body.rejection)
         return
     manifest = manifest_of(run)
-    run, plan = expected(app, run, manifest)
+    run, plan = load_submitted_round(app, run, manifest)
     if _may_be_alive(run, plan, batch_tasks) and not app.batch.has_ended(run.job_id):
         return
     out_of_time = _ran_out_of_time(app, run, batch_tasks)
@@ -117,7 +115,7 @@ def _finish_round(app: App, ended: EndedRound, manifest: Manifest, part: Part, d
             job=ended.run.job_id,
             tasks=len(ended.repeated),
         )
-    elif run.progress.cancelled or run.body.rejection is not None or not _is_anything_left(app, manifest, run):
+    elif run.progress.cancelled or run.body.rejection is not None or not has_next_round(manifest, run, app.settings):
         finish(app, run, failure=_why_undone(app, run))
         return
     submit(app, app.runs.save(run.next_round()))
@@ -141,12 +139,3 @@ def _records(app: App, ended: EndedRound, part: Part) -> Iterator[TaskRecord]:
         if name not in again:
             yield fan_out_record(name, of_all_rounds[name] if name in ended.run.body.unfinished else items)
     yield from map(no_items, ended.plan.empty)
-
-
-def _is_anything_left(app: App, manifest: Manifest, run: Run) -> bool:
-    """Whether there is a next round; what is wrong with it, or must be read for it, shows when it is submitted."""
-    try:
-        plan = plan_round(manifest, run, app.settings)
-    except ManifestError:
-        return True
-    return isinstance(plan, Needs) or bool(plan.tasks or plan.empty)

@@ -1,16 +1,15 @@
 """submit_run: a manifest in the inbox becomes a run, and the run's next round becomes a Batch job.
 
-`accept` is the trigger's part: it accepts the blob. `submit` is every submitter's part, also the poller's and the
-recorder's: its steps can be repeated, and two of them at once do no harm. The order of the steps is what makes that
-so:
+`accept` is called by the trigger only. `submit` is also called by the poller and the recorder: every step can be
+repeated, and two submitters at once do no harm. The order of the steps ensures that:
 
-1. the record is looked for: a run that has one is only closed
-2. the manifest is kept in the results and removed from the inbox
-3. what the plan needs from outside is read, and written into the run document
-4. scripts and files are staged
-5. the job is created, and cannot end yet
-6. the document is read again: only if the run is still to be submitted, tasks are added
-7. the job may end, and the document says RUNNING
+1. Look for the record: a run that has one is only closed.
+2. Copy the manifest to the results and remove it from the inbox.
+3. Read what the plan needs from outside, and write it into the run document.
+4. Stage scripts and files.
+5. Create the job, which cannot end yet.
+6. Read the run document again: tasks are added only if the run must still be submitted.
+7. Let the job end when its tasks have ended, and set the run to RUNNING.
 """
 
 from __future__ import annotations
@@ -23,8 +22,9 @@ from shared import batch_job
 from shared.app import App
 from shared.batch.errors import ENDED, GONE
 from shared.documents.names import is_manifest, run_id
+from shared.documents.progress import Progress
 from shared.documents.record import JobRecord, RunProblem
-from shared.documents.run import Progress, Rejection, Run, RunBody
+from shared.documents.run import Rejection, Run, RunBody
 from shared.documents.states import FailureCategory, State, WaitReason
 from shared.errors import (
     BatchRefused,
@@ -45,15 +45,15 @@ from shared.outputs.record_tasks import no_items, status_of
 from shared.plan.planner import manifest_of, problem_of_task
 from shared.plan.round_plan import RoundPlan
 from shared.steps.close_run import close, finish, finish_cancelled, finish_rejected
-from shared.steps.prepare_round import planned, planning
+from shared.steps.prepare_round import planning_errors, prepare_round
 from shared.storage.inbox import Drop
 
 
 def accept(app: App, blob: str) -> None:
     """Accept a manifest blob, if it is one and is still there, and submit its run.
 
-    The name is all that is used of the trigger: content, ETag and time are read here, in one request. A version that
-    somebody else has accepted is theirs.
+    Only the blob's name comes from the trigger: content, ETag and time are read here, in one request. Does nothing if
+    another invocation has accepted the same version.
     """
     if not is_manifest(blob):
         return
@@ -67,6 +67,7 @@ def accept(app: App, blob: str) -> None:
 
 
 def accepted_run(app: App, drop: Drop) -> Run:
+    """The run that a dropped manifest makes, before anything of it is stored."""
     body = RunBody(
         run_id=run_id(app.inbox.name, drop.manifest.name, drop.manifest.etag, drop.last_modified),
         manifest=drop.manifest,
@@ -81,8 +82,8 @@ def accepted_run(app: App, drop: Drop) -> Run:
 def submit(app: App, run: Run) -> WaitReason | None:
     """Bring the current round of a queued run into Batch, or end the run if that can never be.
 
-    Whatever a service does not do now is left to a later tick; what is returned tells if the run waits for a service
-    that said so itself. A run that somebody else moved on meanwhile is left to them.
+    Returns why the run waits, if a service asked for that; a later tick tries again, as after any failure of a service.
+    A run that another invocation has changed meanwhile is left to that invocation.
     """
     try:
         return _submit(app, run)
@@ -124,14 +125,14 @@ def _reloaded(app: App, run: Run) -> Run:
     return current
 
 
-def _wait(app: App, run: Run, why: WaitReason, retry_after: timedelta | None = None) -> WaitReason:
+def _wait(app: App, run: Run, reason: WaitReason, retry_after: timedelta | None = None) -> WaitReason:
     retry_at = app.now() + retry_after if retry_after else None
-    _save_and_tell(app, _reloaded(app, run).with_wait(why, retry_at))
-    return why
+    _save_with_status(app, _reloaded(app, run).with_wait(reason, retry_at))
+    return reason
 
 
-def _save_and_tell(app: App, run: Run) -> None:
-    """Write status and run document: in this order, so that a run that is closed meanwhile leaves no status behind."""
+def _save_with_status(app: App, run: Run) -> None:
+    """Write the status, then the run document: in this order a run that is closed meanwhile leaves no status behind."""
     app.results.write_status(run, status_of(run, now=app.now()))
     try:
         app.runs.save(run)
@@ -142,14 +143,14 @@ def _save_and_tell(app: App, run: Run) -> None:
 
 
 def archive_manifest(app: App, run: Run) -> None:
-    """Once a run is accepted or rejected its manifest lies in the results, and no longer in the inbox."""
+    """Copy the manifest of an accepted or rejected run to the results, and remove it from the inbox."""
     manifest = run.body.manifest
     app.results.keep_manifest(run, app.inbox.url(manifest.name))
     app.inbox.remove(manifest.name, manifest.etag)
 
 
 def end_unsubmitted(app: App, run: Run) -> None:
-    """End a queued run that is cancelled or rejected; what Batch has of it is recorded once its job has ended."""
+    """End a queued run that is cancelled or rejected. If it has a job, the run is recorded once that has ended."""
     if app.batch.terminate(run.job_id):
         app.runs.save(run.as_ending())
     elif run.body.rejection is not None:
@@ -159,7 +160,7 @@ def end_unsubmitted(app: App, run: Run) -> None:
 
 
 def give_up(app: App, run: Run, code: str, message: str) -> None:
-    """End a queued run that is not wrong, but cannot be brought into Batch."""
+    """End a queued run whose manifest is right but which cannot be brought into Batch."""
     rejection = _gave_up(FailureCategory.INFRASTRUCTURE, code, message)
     archive_manifest(app, run)
     end_unsubmitted(app, app.runs.save(run.with_rejection(rejection)))
@@ -179,7 +180,7 @@ def _rejection(error: ManifestError | BatchRefused) -> Rejection:
 
 def _submit_round(app: App, run: Run) -> None:
     started = time.monotonic()
-    with planning(run):
+    with planning_errors(run):
         manifest = manifest_of(run)
     time_left = manifest.flow.timeout - (app.now() - run.body.accepted)
     if time_left <= timedelta(0):
@@ -190,7 +191,7 @@ def _submit_round(app: App, run: Run) -> None:
             f"the flow's timeout of {manifest.flow.timeout} was over before Azure Batch took it",
         )
         return
-    run, plan = planned(app, run, manifest)
+    run, plan = prepare_round(app, run, manifest)
     if not plan.tasks:
         finish(app, run.with_finished(map(no_items, plan.empty), None))
         return
@@ -207,7 +208,7 @@ def _submit_round(app: App, run: Run) -> None:
 
 
 def _check_pool(app: App, manifest: Manifest, plan: RoundPlan) -> None:
-    """Batch accepts a job for a pool that does not exist, or whose nodes are too small, and never runs it."""
+    """Refuse what Batch would accept and never run: a pool that does not exist, or whose nodes are too small."""
     pools = app.batch.pools(at_least=plan.pool_id)
     pool = pools.get(plan.pool_id)
     if pool is None:
@@ -249,6 +250,8 @@ def _add_tasks(app: App, run: Run, plan: RoundPlan, time_left: timedelta, starte
         reason=plan.reason,
         submitted=submitted,
     )
-    _save_and_tell(app, run.with_job(job, plan.staging, submitted, keep_jobs=plan.keep_job, has_parts=plan.has_parts))
+    _save_with_status(
+        app, run.with_job(job, plan.staging, submitted, keep_jobs=plan.keep_job, has_parts=plan.has_parts)
+    )
     ms = milliseconds_since(started)
     log_event(Stage.SUBMIT, "submitted", run=run.id, job=run.job_id, tasks=len(plan.tasks), ms=ms)

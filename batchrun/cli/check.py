@@ -21,13 +21,14 @@ from batchrun.client.apps import App
 from batchrun.errors import printable
 from shared import batch_job
 from shared.documents.names import run_id
+from shared.documents.progress import Progress
 from shared.documents.record import RunProblem
-from shared.documents.run import ExternalData, Progress, Run, RunBody, manifest_blob
+from shared.documents.run import ExternalData, Run, RunBody, manifest_blob
 from shared.documents.states import JobReason
 from shared.errors import ManifestError, Problem
 from shared.manifest.read import Manifest
 from shared.masking import MASK, Masker
-from shared.plan.lookups import Needs
+from shared.plan.lookups import MissingData
 from shared.plan.planner import Planner, manifest_of, plan_round
 from shared.plan.round_plan import Image, RoundPlan, StagingAccess
 from shared.settings import Settings
@@ -110,13 +111,13 @@ def _problems(problems: Iterable[Problem], settings: Settings) -> tuple[RunProbl
 def _planned(manifest: Manifest, run: Run, settings: Settings) -> Checked:
     not_known: list[str] = []
     plan = plan_round(manifest, run, settings)
-    if isinstance(plan, Needs):
+    if isinstance(plan, MissingData):
         not_known += _lacking(plan)
         if not plan.texts and not plan.namespace_items:
             run = run.with_external_data(_empty_answers(plan))
             plan = plan_round(manifest, run, settings)
-    later = tuple(_later(Planner(manifest, run, settings)))
-    if isinstance(plan, Needs) or not plan.tasks:
+    later = tuple(Later(name, reason) for name, reason in Planner(manifest, run, settings).later().items())
+    if isinstance(plan, MissingData) or not plan.tasks:
         return Checked((), later=later, not_known=tuple(not_known))
     not_known.append(f"whether there is a pool {plan.pool_id!r}, and whether its nodes have as many task slots")
     masker = Masker.of(settings)
@@ -128,34 +129,22 @@ def _planned(manifest: Manifest, run: Run, settings: Settings) -> Checked:
     )
 
 
-def _lacking(needs: Needs) -> Iterator[str]:
-    for task in needs.namespace_files:
+def _lacking(missing: MissingData) -> Iterator[str]:
+    for task in missing.namespace_files:
         yield f"which namespace files the task {task!r} gets"
-    for task in needs.namespace_items:
+    for task in missing.namespace_items:
         yield f"the items of the task {task!r}, which are files of a namespace: the job depends on them"
-    for address in needs.etags:
+    for address in missing.etags:
         yield f"whether there is a blob {address}"
-    for address in needs.texts:
+    for address in missing.texts:
         yield f"the text of {address}: the job depends on it"
 
 
-def _empty_answers(needs: Needs) -> ExternalData:
+def _empty_answers(missing: MissingData) -> ExternalData:
     """Namespaces without files, and blobs without a known version: the requests to Batch contain neither."""
     return ExternalData(
-        namespace_files=dict.fromkeys(needs.namespace_files, ()), etags=dict.fromkeys(needs.etags, MASK)
+        namespace_files=dict.fromkeys(missing.namespace_files, ()), etags=dict.fromkeys(missing.etags, MASK)
     )
-
-
-def _later(planner: Planner) -> Iterator[Later]:
-    for name in planner.split.later:
-        node = planner.nodes[name]
-        before = [planner.nodes[other] for other in node.waits_for]
-        if node.uses_values_of:
-            yield Later(name, JobReason.VALUES)
-        elif any(other.is_fan_out for other in before):
-            yield Later(name, JobReason.FAN_OUT)
-        else:
-            yield Later(name, JobReason.POOL)
 
 
 def _without_passwords(plan: RoundPlan) -> RoundPlan:

@@ -16,8 +16,8 @@ from batchrun.client.apps import App
 from batchrun.client.refs import RunRef, newest_first
 from batchrun.client.runs import Runs
 from batchrun.errors import printable
+from shared.documents.progress import ListedRun
 from shared.documents.record import Record
-from shared.documents.run import ListedRun
 from shared.documents.states import State
 
 MOST_OPEN = 50

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.blob import BlobPrefix
 
-from shared.documents.run import ListedRun, Progress, Run
+from shared.documents.progress import ListedRun, Progress
+from shared.documents.run import Run
 
 if TYPE_CHECKING:
     from azure.storage.blob import BlobProperties, ContainerClient

@@ -17,8 +17,9 @@ from batchrun.client.tasks import BatchTasks, TaskView
 from batchrun.errors import ClientError
 from shared.clients import Clients
 from shared.documents.names import job_id
+from shared.documents.progress import ListedRun
 from shared.documents.record import Status
-from shared.documents.run import ListedRun, Run
+from shared.documents.run import Run
 from shared.documents.states import State
 from shared.errors import ManifestError, RunUnreadable
 from shared.plan.planner import manifest_of

@@ -11,8 +11,9 @@ from shared.documents.record import Item, ItemRecord, TaskRecord
 from shared.documents.run import Run, SourceFile
 from shared.manifest.read import Task
 from shared.manifest.task import MAX_ITEMS, FilesOfTask, ForeachFile, IfExists
-from shared.plan._rendering import NotKnownYet, Rendering
-from shared.plan.lookups import Needs, Selection, matches_anywhere
+from shared.patterns import matches_anywhere
+from shared.plan._rendering import Rendering
+from shared.plan.lookups import Lookups, NotKnownYet, Selection
 from shared.plan.round_plan import PlannedTask
 from shared.script.build import Link
 
@@ -101,11 +102,11 @@ def _script_bytes(task: PlannedTask) -> int:
 _PATH = ("foreach",)
 
 
-def items_of(task: Task, rendering: Rendering, run: Run, needs: Needs) -> tuple[Item, ...] | None:
+def items_of(task: Task, rendering: Rendering, run: Run, lookups: Lookups) -> tuple[Item, ...] | None:
     """The items of a fan-out; None if they are not known yet, or `foreach` is wrong."""
     problems = len(rendering.problems)
     try:
-        values = _values(task, rendering, run, needs)
+        values = _values(task, rendering, run, lookups)
     except NotKnownYet:
         return None
     except ValueError as error:
@@ -115,16 +116,16 @@ def items_of(task: Task, rendering: Rendering, run: Run, needs: Needs) -> tuple[
     return tuple(Item(index=index, value=value) for index, value in enumerate(values))
 
 
-def _values(task: Task, rendering: Rendering, run: Run, needs: Needs) -> Sequence[Any]:
+def _values(task: Task, rendering: Rendering, run: Run, lookups: Lookups) -> Sequence[Any]:
     match task.foreach:
         case int(count):
             return range(count)
         case str(expression):
             return list_of(rendering.known_text(_PATH, expression))
         case ForeachFile(namespace_files=str(glob)):
-            return _namespace_items(task, rendering, rendering.known_text((*_PATH, "namespaceFiles"), glob), run, needs)
+            return _namespace_items(task, rendering, rendering.known_text((*_PATH, "namespaceFiles"), glob), lookups)
         case ForeachFile(files=files) if files is not None:
-            return _files(files, rendering, run, needs)
+            return _files(files, rendering, run, lookups)
     return [_rendered((*_PATH, index), value, rendering) for index, value in enumerate(task.foreach or ())]
 
 
@@ -140,27 +141,21 @@ def _rendered(path: tuple[str | int, ...], value: Any, rendering: Rendering) -> 
     return value
 
 
-def _namespace_items(task: Task, rendering: Rendering, glob: str, run: Run, needs: Needs) -> Sequence[str]:
-    known = run.body.outside.namespace_items.get(task.id)
-    if known is None:
+def _namespace_items(task: Task, rendering: Rendering, glob: str, lookups: Lookups) -> Sequence[str]:
+    def selection() -> Selection:
         namespace = rendering.known_text(_PATH, "{{ flow.namespace }}")
         if not namespace:
             raise ValueError("the flow has no `namespace` to take files from")
-        needs.namespace_items[task.id] = Selection(
-            (namespace,), (glob,), (), IfExists.OVERWRITE, folder_per_namespace=False
-        )
-        raise NotKnownYet
-    return known
+        return Selection((namespace,), (glob,), (), IfExists.OVERWRITE, folder_per_namespace=False)
+
+    return lookups.namespace_items(task.id, selection)
 
 
-def _files(files: FilesOfTask, rendering: Rendering, run: Run, needs: Needs) -> Sequence[str]:
+def _files(files: FilesOfTask, rendering: Rendering, run: Run, lookups: Lookups) -> Sequence[str]:
     glob = rendering.known_text((*_PATH, "files", "glob"), files.glob)
     ended = run.body.finished.get(files.task)
     if ended is None:
         raise NotKnownYet
     if ended.items is None:
         return files_of_task(ended, (), glob)
-    if run.items is None:
-        needs.items_of_fan_outs = True
-        raise NotKnownYet
-    return files_of_task(ended, run.items.get(files.task, ()), glob)
+    return files_of_task(ended, lookups.items(files.task), glob)

@@ -17,6 +17,7 @@ from shared.errors import Problem
 from shared.expressions.render import references, render
 from shared.expressions.values import Budget, ExpressionError
 from shared.manifest.read import Manifest
+from shared.plan.lookups import NotKnownYet
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -39,10 +40,6 @@ class Bindings:
     functions: Mapping[str, Callable[..., Any]]
     budget: Budget
     unknown: frozenset[str] = frozenset()
-
-
-class NotKnownYet(Exception):  # noqa: N818 - it is no error: the text is looked at again later
-    """What an expression needs is known in a later round, or must be read from outside first."""
 
 
 @lru_cache(maxsize=4096)

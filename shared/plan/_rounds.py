@@ -1,4 +1,4 @@
-"""Which tasks of a flow run in the next round, which in a later one, and which never. Pure.
+"""Which tasks of a flow run in the next round, which in a later one, and which never.
 
 A round is one Batch job. A task joins the round as soon as everything it waits for has ended well, or is in the same
 round and is waited for by Batch itself. It needs a later round if values that an earlier task prints decide it, if it
@@ -8,7 +8,7 @@ follows a fan-out, or if it runs on another pool.
 from __future__ import annotations
 
 import graphlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
@@ -57,7 +57,7 @@ _OVER = frozenset({_Fate.DONE, _Fate.EMPTY})
 
 
 def split(
-    nodes: Mapping[str, GraphTask],
+    graph: Mapping[str, GraphTask],
     ended: Mapping[str, State],
     pool_of: Callable[[str], str],
     is_empty: Callable[[str], bool],
@@ -69,14 +69,14 @@ def split(
     """
     fates: dict[str, _Fate] = {}
     pool: str | None = None
-    for node in in_order(nodes):
-        fate = _ended(ended[node.id]) if node.id in ended else _fate(node, nodes, fates)
-        if fate is _Fate.READY and is_empty(node.id):
+    for task in in_order(graph):
+        fate = _ended(ended[task.id]) if task.id in ended else _fate(task, graph, fates)
+        if fate is _Fate.READY and is_empty(task.id):
             fate = _Fate.EMPTY
         if fate is _Fate.READY:
-            pool = pool if pool is not None else pool_of(node.id)
-            fate = fate if pool_of(node.id) == pool else _Fate.LATER
-        fates[node.id] = fate
+            pool = pool if pool is not None else pool_of(task.id)
+            fate = fate if pool_of(task.id) == pool else _Fate.LATER
+        fates[task.id] = fate
     left = [(name, fate) for name, fate in fates.items() if name not in ended]
     ready = tuple(name for name, fate in left if fate is _Fate.READY)
     return Split(
@@ -84,7 +84,7 @@ def split(
         later=tuple(name for name, fate in left if fate is _Fate.LATER),
         never=tuple(name for name, fate in left if fate is _Fate.NEVER),
         empty=tuple(name for name, fate in left if fate is _Fate.EMPTY),
-        reason=_reason([nodes[name] for name in ready], nodes, ended),
+        reason=why_not_earlier((graph[name] for name in ready), graph) if ended else JobReason.FIRST,
     )
 
 
@@ -92,35 +92,35 @@ def _ended(state: State) -> _Fate:
     return _Fate.DONE if state in _SATISFIED else _Fate.NEVER
 
 
-def _fate(node: GraphTask, nodes: Mapping[str, GraphTask], fates: Mapping[str, _Fate]) -> _Fate:
-    before = [(name, fates[name]) for name in node.waits_for]
+def _fate(task: GraphTask, graph: Mapping[str, GraphTask], fates: Mapping[str, _Fate]) -> _Fate:
+    before = [(name, fates[name]) for name in task.waits_for]
     if any(fate is _Fate.NEVER for _, fate in before):
         return _Fate.NEVER
-    if any(fates[name] not in _OVER for name in node.uses_values_of):
+    if any(fates[name] not in _OVER for name in task.uses_values_of):
         return _Fate.LATER  # also of tasks that it waits for only through others
     for name, fate in before:
-        in_this_round = fate is _Fate.READY and not nodes[name].is_fan_out
+        in_this_round = fate is _Fate.READY and not graph[name].is_fan_out
         if fate not in _OVER and not in_this_round:
             return _Fate.LATER
     return _Fate.READY
 
 
-def _reason(ready: list[GraphTask], nodes: Mapping[str, GraphTask], ended: Mapping[str, State]) -> JobReason:
-    if not ended:
-        return JobReason.FIRST
-    if any(node.uses_values_of for node in ready):
+def why_not_earlier(tasks: Iterable[GraphTask], graph: Mapping[str, GraphTask]) -> JobReason:
+    """Why tasks run in a later round than the tasks before them."""
+    of_tasks = list(tasks)
+    if any(task.uses_values_of for task in of_tasks):
         return JobReason.VALUES
-    if any(nodes[name].is_fan_out for node in ready for name in node.waits_for):
+    if any(graph[name].is_fan_out for task in of_tasks for name in task.waits_for):
         return JobReason.FAN_OUT
     return JobReason.POOL
 
 
-def in_order(nodes: Mapping[str, GraphTask]) -> Iterator[GraphTask]:
+def in_order(graph: Mapping[str, GraphTask]) -> Iterator[GraphTask]:
     """Every task after those that it waits for; otherwise in the order of the flow."""
-    places = {name: place for place, name in enumerate(nodes)}
-    sorter = graphlib.TopologicalSorter({name: node.waits_for for name, node in nodes.items()})
+    places = {name: place for place, name in enumerate(graph)}
+    sorter = graphlib.TopologicalSorter({name: task.waits_for for name, task in graph.items()})
     sorter.prepare()
     while sorter.is_active():
         for name in sorted(sorter.get_ready(), key=places.__getitem__):
-            yield nodes[name]
+            yield graph[name]
             sorter.done(name)

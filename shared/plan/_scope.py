@@ -14,8 +14,9 @@ from shared.expressions.functions import from_json, now_of
 from shared.expressions.values import Budget, ExpressionError, text_of
 from shared.manifest.inputs import Input
 from shared.manifest.read import Flow, Manifest, Task
-from shared.plan._rendering import Bindings, NotKnownYet, Rendering
-from shared.plan.lookups import BlobAddress, Needs, WebAddress, namespace_file, read_address
+from shared.plan._graph import FlowGraph
+from shared.plan._rendering import Bindings, Rendering
+from shared.plan.lookups import BlobAddress, Lookups, NotKnownYet, WebAddress, namespace_file, read_address
 from shared.plan.upstream import FanOutOutputs, OutputPattern, UpstreamFiles, UpstreamFolder, UpstreamUse
 from shared.settings import Settings
 
@@ -54,12 +55,6 @@ class Context:
 class Earlier(Protocol):
     """What a scope asks the planner about earlier tasks."""
 
-    def before(self, name: str) -> set[str]:
-        """The tasks that run before a task."""
-
-    def is_fan_out(self, name: str) -> bool:
-        """Whether a task is one."""
-
     def items_of(self, name: str) -> tuple[Item, ...]:
         """The items of a fan-out."""
 
@@ -73,11 +68,18 @@ class Earlier(Protocol):
 class Scope:
     """The world as the expressions of a task, or of a fan-out's task for one item, see it.
 
-    `used` is what they asked for of earlier tasks. What is not known yet, and must be read from outside, is added to
-    `needs`; the expression is passed over by then.
+    `used` is what they asked for of earlier tasks. An expression that needs what is not known yet raises NotKnownYet.
     """
 
-    def __init__(self, task: Task, item: Item | None, context: Context, earlier: Earlier, needs: Needs) -> None:
+    def __init__(  # noqa: PLR0913, PLR0917 - each is another source of what expressions see
+        self,
+        task: Task,
+        item: Item | None,
+        context: Context,
+        graph: FlowGraph,
+        earlier: Earlier,
+        lookups: Lookups,
+    ) -> None:
         self.used = UpstreamUse()
         self.paths = Paths(context.run.id, task.id, item.index if item else None)
         self._task = task
@@ -86,8 +88,9 @@ class Scope:
         self._flow = context.flow
         self._run = context.run
         self._settings = context.settings
+        self._graph = graph
         self._earlier = earlier
-        self._needs = needs
+        self._lookups = lookups
 
     def visible(self, unknown: Iterable[str]) -> Bindings:
         """What expressions may see, of which some names are not known yet."""
@@ -102,13 +105,13 @@ class Scope:
             "workingDir": self.paths.link,
             **({"outputDir": self.paths.output_directory} if self._task.output_directory else {}),
             **({"item": item.value, "taskrun": _taskrun(item)} if item else {}),
-            "outputs": _OutputsBefore(self._earlier.before(self._task.id), self._outputs),
+            "outputs": _OutputsBefore(self._graph.before(self._task.id), self._outputs),
         }
 
     def _outputs(self, name: str) -> object:
         """What `outputs.<name>` is."""
         folder = f"{self.paths.link}/{UPSTREAM}/{name}"
-        if self._earlier.is_fan_out(name):
+        if self._graph.is_fan_out(name):
             return FanOutOutputs(folder, lambda: self._folder(name), lambda: self._items(name, folder), self.used)
         outputs = self._outputs_of(name, None, folder)
         ended = self._run.body.finished.get(name)
@@ -127,10 +130,7 @@ class Scope:
             return
         if name not in self._run.body.finished:
             raise NotKnownYet
-        if self._run.items is None:
-            self._needs.items_of_fan_outs = True
-            raise NotKnownYet
-        for item in self._run.items.get(name, ()):
+        for item in self._lookups.items(name):
             yield {
                 "index": item.index,
                 "value": item.value,
@@ -141,10 +141,7 @@ class Scope:
     def _read(self, where: str) -> str:
         """`read()`: the text of a namespace file, of an allowed blob, or of a file that an earlier task made."""
         address = self._address_of(where)
-        known = self._run.body.outside.texts.get(str(address))
-        if known is None:
-            self._needs.texts[str(address)] = address
-            raise NotKnownYet
+        known = self._lookups.text(address)
         if known.problem is not None:
             name = self.used.files[where].name if where in self.used.files else where
             raise ExpressionError(f"{name} cannot be read: {known.problem}")

@@ -1,18 +1,67 @@
-"""The properties of one task of a manifest, rendered and checked, each with its defaults. Pure."""
+"""One task of a manifest → one planned task: its properties rendered and checked, each with its default."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
-from shared.documents.run import ExternalData, SourceFile
+from shared.documents.run import SourceFile
 from shared.manifest.read import Task
+from shared.manifest.task import RunAs
 from shared.plan._rendering import Rendering
-from shared.plan.lookups import BlobAddress, Needs, WebAddress, is_address, read_address
-from shared.plan.round_plan import Image
+from shared.plan._scope import Scope
+from shared.plan.lookups import (
+    BlobAddress,
+    Lookups,
+    NotKnownYet,
+    Selection,
+    WebAddress,
+    is_address,
+    read_address,
+)
+from shared.plan.round_plan import Image, PlannedTask, SubmittedTask
 from shared.script.build import Commands
 from shared.settings import Settings
 
 LONGEST_COMMANDS = 120 * 1024  # of the 128 KiB that Linux takes as one argument
+
+
+@dataclass(frozen=True)
+class TaskPlanner:
+    """Plans one task, or a fan-out's task for one item; what is wrong is noted in `rendering`."""
+
+    task: Task
+    rendering: Rendering
+    scope: Scope
+    lookups: Lookups
+    settings: Settings
+    namespace: str | None
+
+    def planned(self, submitted: SubmittedTask, depends_on: tuple[int, ...]) -> PlannedTask:
+        """The task with everything rendered."""
+        task, rendering, used = self.task, self.rendering, self.scope.used
+        check_accounts(task, rendering, self.settings)
+        files = input_files(task, rendering)
+        addressed = addressed_files(files, rendering, self.namespace, self.settings)
+        commands = commands_of(task, rendering)
+        brought = {path: used.files[text] for path, text in files.items() if text in used.files}
+        links = (*(file.link(path) for path, file in brought.items()), *used.links(self.scope.paths.link))
+        from_namespaces = {file.path: file for file in namespace_files(task, rendering, self.lookups)}
+        return PlannedTask(
+            **vars(submitted),
+            depends_on=depends_on,
+            image=image(task, rendering),
+            container_run_options=task.container_run_options or "",
+            runs_as_root=task.run_as is RunAs.ROOT,
+            slots=task.required_slots,
+            retries=task.retry.retries if task.retry else 0,
+            commands=replace(commands, links=links, gatherings=tuple(used.gatherings())),
+            script=self.scope.paths.script(),
+            input_files={path: text for path, text in files.items() if path not in brought and path not in addressed},
+            source_files=from_namespaces | source_files(addressed, rendering, self.lookups),
+            fetched_files=fetched_files(addressed),
+            uses=used,
+        )
 
 
 def check_accounts(task: Task, rendering: Rendering, settings: Settings) -> None:
@@ -55,7 +104,7 @@ def image(task: Task, rendering: Rendering) -> Image:
     )
 
 
-def commands(task: Task, rendering: Rendering) -> Commands:
+def commands_of(task: Task, rendering: Rendering) -> Commands:
     """What the task's script runs."""
     lines = [*rendering.texts(("beforeCommands",), task.before_commands)]
     if task.commands is not None:
@@ -105,16 +154,18 @@ def addressed_files(
 
 
 def source_files(
-    addressed: Mapping[str, BlobAddress | WebAddress], rendering: Rendering, outside: ExternalData, needs: Needs
+    addressed: Mapping[str, BlobAddress | WebAddress], rendering: Rendering, lookups: Lookups
 ) -> dict[str, SourceFile]:
     """The blobs among them, in the version that was found when the round was planned."""
     found: dict[str, SourceFile] = {}
     for path, address in addressed.items():
         if isinstance(address, WebAddress):
             continue
-        if str(address) not in outside.etags:
-            needs.etags[str(address)] = address
-        elif (etag := outside.etags[str(address)]) is None:
+        try:
+            etag = lookups.etag(address)
+        except NotKnownYet:
+            continue
+        if etag is None:
             rendering.fail(
                 ("inputFiles", path), f"there is no blob {address.name!r} in the container {address.container!r}"
             )
@@ -126,6 +177,31 @@ def source_files(
 def fetched_files(addressed: Mapping[str, BlobAddress | WebAddress]) -> dict[str, str]:
     """Those that the node fetches, by path in the working directory."""
     return {path: address.url for path, address in addressed.items() if isinstance(address, WebAddress)}
+
+
+def namespace_files(task: Task, rendering: Rendering, lookups: Lookups) -> tuple[SourceFile, ...]:
+    """The task's namespace files; none as long as they are not known."""
+    if not task.namespace_files.enabled:
+        return ()
+    try:
+        return lookups.namespace_files(task.id, lambda: _selection(task, rendering))
+    except NotKnownYet:
+        return ()
+
+
+def _selection(task: Task, rendering: Rendering) -> Selection:
+    """The task's `namespaceFiles`, rendered."""
+    files = task.namespace_files
+    namespaces = rendering.texts(("namespaceFiles", "namespaces"), files.namespaces)
+    if not all(namespaces):
+        rendering.fail(("namespaceFiles",), "the flow has no `namespace` to take files from")
+    return Selection(
+        namespaces=namespaces,
+        include=rendering.texts(("namespaceFiles", "include"), files.include),
+        exclude=rendering.texts(("namespaceFiles", "exclude"), files.exclude),
+        if_exists=files.if_exists,
+        folder_per_namespace=files.folder_per_namespace,
+    )
 
 
 def _script_file(task: Task) -> str:

@@ -1,24 +1,31 @@
-"""What a plan needs to know of the world outside: what is missing (`Needs`), and what was read (`ExternalData`).
+"""What planning must know of the outside: files of namespaces, versions of blobs, texts, items of fan-outs.
 
-Planning reads nothing. It says what it lacks; that is read, written into the run document, and used by every later
-planning: so two submitters never disagree, and the record is made from the same plan as the job was.
+Planning reads nothing itself. It asks `Lookups`; what is not known is noted as `MissingData`, is read by
+`steps/prepare_round.py`, is written into the run document, and is used by every later planning. So two submitters never
+disagree, and the record is made from the same plan as the job was.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from shared.documents.names import is_safe
-from shared.documents.run import SourceFile
+from shared.documents.record import ItemRecord
+from shared.documents.run import Run, SourceFile, TextRead
 from shared.manifest.task import IfExists
+from shared.patterns import matches_anywhere
 from shared.settings import Settings
 
 
+class NotKnownYet(Exception):  # noqa: N818 - it is no error: the text is looked at again later
+    """What an expression needs is known in a later round, or must be read from outside first."""
+
+
 @dataclass
-class Needs:
-    """What must be read before a round can be planned."""
+class MissingData:
+    """What must be read before a round can be planned; selections by task, addresses by their text."""
 
     namespace_files: dict[str, Selection] = field(default_factory=dict)
     namespace_items: dict[str, Selection] = field(default_factory=dict)
@@ -29,6 +36,50 @@ class Needs:
     def __bool__(self) -> bool:
         blobs = self.etags or self.texts
         return bool(self.namespace_files or self.namespace_items or blobs or self.items_of_fan_outs)
+
+
+class Lookups:
+    """What planning knows of the outside. A question without an answer is noted in `missing` and raises NotKnownYet."""
+
+    def __init__(self, run: Run) -> None:
+        self.missing = MissingData()
+        self._known = run.body.outside
+        self._items = run.items
+
+    def namespace_files(self, task: str, selection: Callable[[], Selection]) -> tuple[SourceFile, ...]:
+        """The namespace files that a task gets; `selection` is made only if they must be read."""
+        if task not in self._known.namespace_files:
+            self.missing.namespace_files[task] = selection()
+            raise NotKnownYet
+        return self._known.namespace_files[task]
+
+    def namespace_items(self, task: str, selection: Callable[[], Selection]) -> tuple[str, ...]:
+        """The paths of the namespace files that are the items of a fan-out."""
+        if task not in self._known.namespace_items:
+            self.missing.namespace_items[task] = selection()
+            raise NotKnownYet
+        return self._known.namespace_items[task]
+
+    def etag(self, address: BlobAddress) -> str | None:
+        """The version of a blob; None if it does not exist."""
+        if str(address) not in self._known.etags:
+            self.missing.etags[str(address)] = address
+            raise NotKnownYet
+        return self._known.etags[str(address)]
+
+    def text(self, address: BlobAddress) -> TextRead:
+        """The text of a blob."""
+        if str(address) not in self._known.texts:
+            self.missing.texts[str(address)] = address
+            raise NotKnownYet
+        return self._known.texts[str(address)]
+
+    def items(self, fan_out: str) -> tuple[ItemRecord, ...]:
+        """How the items of a fan-out ended."""
+        if self._items is None:
+            self.missing.items_of_fan_outs = True
+            raise NotKnownYet
+        return self._items.get(fan_out, ())
 
 
 _ADDRESS = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<place>[^/\s]*)/(?P<path>\S.*)", re.DOTALL)
@@ -65,7 +116,7 @@ def read_address(text: str, namespace: str | None, settings: Settings) -> BlobAd
     """What an address means to a flow of that namespace. Raises ValueError if it may not be read, or means nothing."""
     match = _ADDRESS.fullmatch(text.strip())
     if match is None:
-        raise ValueError(f"this is no address of a file; there is {_KNOWN}")
+        raise ValueError(f"this is not the address of a file; use {_KNOWN}")
     scheme, place, path = match["scheme"], match["place"], match["path"]
     if scheme in _FETCHED and place:
         return WebAddress(text.strip())
@@ -77,7 +128,7 @@ def read_address(text: str, namespace: str | None, settings: Settings) -> BlobAd
         if not settings.container_is_readable(place):
             raise ValueError(f"the container {place!r} cannot be read; ALLOWED_CONTAINERS would allow it")
         return BlobAddress(place, path)
-    raise ValueError(f"there are no {scheme}:// files here; there is {_KNOWN}")
+    raise ValueError(f"{scheme}:// addresses are not supported; use {_KNOWN}")
 
 
 def namespace_file(path: str, namespace: str | None, settings: Settings) -> BlobAddress:
@@ -123,28 +174,3 @@ class Selection:
     def _is_wanted(self, path: str) -> bool:
         is_included = not self.include or any(matches_anywhere(glob, path) for glob in self.include)
         return is_included and not any(matches_anywhere(glob, path) for glob in self.exclude)
-
-
-_PART = re.compile(
-    r"(?P<folders>\*\*/)|(?P<all>\*\*)|(?P<some>\*)|(?P<one>\?)|(?P<set>\[[^\]/]+\])|(?P<text>.)", re.DOTALL
-)
-
-_REGEX = {"folders": "(?:.*/)?", "all": ".*", "some": "[^/]*", "one": "[^/]"}
-
-
-def matches(glob: str, path: str) -> bool:
-    """Whether the whole path is matched."""
-    regex = "".join(_regex(part) for part in _PART.finditer(glob))
-    return re.fullmatch(regex, path, re.DOTALL) is not None
-
-
-def matches_anywhere(glob: str, path: str) -> bool:
-    """The same, but a glob without a slash matches a name in any folder."""
-    return matches(glob if "/" in glob else f"**/{glob}", path)
-
-
-def _regex(part: re.Match[str]) -> str:
-    kind = part.lastgroup or "text"
-    if kind == "set":
-        return re.escape(part.group()).replace("\\[!", "[^").replace("\\[", "[").replace("\\]", "]").replace("\\-", "-")
-    return _REGEX.get(kind) or re.escape(part.group())

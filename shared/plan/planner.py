@@ -1,34 +1,29 @@
-"""Plans the tasks of one round: order, fan-outs, expressions, files of earlier tasks. Pure."""
+"""Plans the tasks of one round: order, fan-outs, expressions, files of earlier tasks."""
 
 from __future__ import annotations
 
-import re
-from dataclasses import replace
-
 from shared.documents.names import OUTPUT_DIRECTORY
 from shared.documents.record import Item
-from shared.documents.run import Run, SourceFile
+from shared.documents.run import Run
 from shared.documents.states import JobReason
-from shared.errors import ManifestError, Problem, did_you_mean
-from shared.manifest.order import tasks_before
+from shared.errors import ManifestError, Problem
 from shared.manifest.problems import first_problems, in_file_order
 from shared.manifest.read import Manifest, read_manifest
-from shared.manifest.task import ForeachFile, RunAs
 from shared.plan import _fan_out as fan_out
-from shared.plan import _tasks as task_properties
 from shared.plan._fan_out import items_of
+from shared.plan._graph import FlowGraph
 from shared.plan._limits import too_large, too_many_tasks
-from shared.plan._rendering import Rendering, names_used, placed_texts, texts_rendered
-from shared.plan._rounds import GraphTask, Split, split
+from shared.plan._rendering import Rendering
+from shared.plan._rounds import Split, split, why_not_earlier
 from shared.plan._scope import Context, Scope, with_inputs
-from shared.plan.lookups import Needs, Selection
+from shared.plan._tasks import TaskPlanner
+from shared.plan.lookups import Lookups, MissingData
 from shared.plan.round_plan import PlannedTask, RoundPlan, SubmittedRound, SubmittedTask
 from shared.plan.upstream import OutputPattern
 from shared.settings import Settings
 
 _CONTAINER = ("taskRunner", "blobStorage", "containerName")
 ANY_ITEM = Item(index=-1, value=None)  # of a fan-out whose items are not known yet
-_READS = re.compile(r"\bread\s*\(")
 
 
 def own_staging(run: Run, settings: Settings) -> str:
@@ -40,22 +35,28 @@ class Planner:
     """Plans the tasks of one run; renderings are made once for each task and item, and collect problems and needs."""
 
     def __init__(self, manifest: Manifest, run: Run, settings: Settings) -> None:
-        self.needs = Needs()
         self._manifest = manifest
         self._run = run
         self._settings = settings
+        self._lookups = Lookups(run)
         self._context, self._wrong_inputs = with_inputs(Context(manifest.flow, run, settings), manifest)
         self._tasks = {task.id: (index, task) for index, task in enumerate(manifest.flow.tasks)}
         self._renderings: dict[tuple[str, int | None], Rendering] = {}
         self._scopes: dict[tuple[str, int | None], Scope] = {}
         self._items: dict[str, tuple[Item, ...] | None] = {}
-        self._before: dict[str, set[str]] = {}
-        self._unknown: list[Problem] = []
-        self.nodes = {name: self._node(name) for name in manifest.dependencies}
-        if self._unknown:
-            raise ManifestError(self._unknown)
+        self._graph = FlowGraph(manifest, self._context.values())
         states = {name: task.state for name, task in run.body.finished.items()}
-        self.split: Split = split(self.nodes, states, self.pool_id, self.is_empty)
+        self.split: Split = split(self._graph.tasks, states, self.pool_id, self.is_empty)
+
+    @property
+    def missing(self) -> MissingData:
+        """What must be read before the round can be planned."""
+        return self._lookups.missing
+
+    def later(self) -> dict[str, JobReason]:
+        """The tasks of later rounds, and why each cannot run in this one."""
+        graph = self._graph.tasks
+        return {name: why_not_earlier([graph[name]], graph) for name in self.split.later}
 
     def problems(self) -> list[Problem]:
         """Everything that was wrong so far, in the order of the file."""
@@ -69,42 +70,6 @@ class Planner:
             {name for (name, _), each in self._renderings.items() if not each.is_complete and name in self.split.ready}
         )
 
-    def _node(self, name: str) -> GraphTask:
-        """A task's place in the order, and whose results its expressions need before it can be planned."""
-        index, task = self._tasks[name]
-        before = self.before(name)
-        values = set()
-        given = self._context.values()
-        placed = {each: where for where, written in placed_texts(task) for each in texts_rendered(written, given)}
-        for text, where in placed.items():
-            for path in names_used(text, "outputs"):
-                if path and path[0] not in before:
-                    self._unknown.append(self._manifest.problem(("tasks", index, *where), self._not_before(path[0])))
-                elif not path or path[1:2] != ("outputFiles",) or _READS.search(text):
-                    values |= {path[0]} if path else before
-        if isinstance(task.foreach, ForeachFile) and task.foreach.files:
-            values.add(task.foreach.files.task)
-        own_values = frozenset(other for other in values if not self.is_fan_out(other))
-        return GraphTask(name, self._manifest.dependencies[name], own_values, is_fan_out=self.is_fan_out(name))
-
-    def _not_before(self, name: str) -> str:
-        """What is wrong with asking for the outputs of a task that does not run before."""
-        if name in self._tasks:
-            return f"uses the outputs of {name!r}, which does not run before it"
-        with_hyphen = [other for other in self._tasks if other.startswith(f"{name}-")]
-        hint = f"; write `outputs['{with_hyphen[0]}']`" if with_hyphen else did_you_mean(name, self._tasks)
-        return f"there is no task {name!r}{hint}"
-
-    def before(self, name: str) -> set[str]:
-        """All tasks that a task waits for, also through others."""
-        if name not in self._before:
-            self._before[name] = tasks_before(name, self._manifest.dependencies)
-        return self._before[name]
-
-    def is_fan_out(self, name: str) -> bool:
-        """Whether a task is run for each of some items."""
-        return self._tasks[name][1].foreach is not None
-
     def tasks(self) -> tuple[PlannedTask, ...]:
         """The tasks of the round, numbered from 1 in the order in which they can run."""
         planned: list[PlannedTask] = []
@@ -116,15 +81,15 @@ class Planner:
             if message := too_many_tasks(len(planned) + len(items)):
                 raise ManifestError([self._manifest.problem(("tasks", self._tasks[name][0], "foreach"), message)])
             tasks = [self._task(name, item, numbers[name] + place, waits_for) for place, item in enumerate(items)]
-            planned += fan_out.arranged(tasks) if self.is_fan_out(name) and tasks else tasks
+            planned += fan_out.arranged(tasks) if self._graph.is_fan_out(name) and tasks else tasks
         return tuple(planned)
 
     def submitted_tasks(self) -> tuple[SubmittedTask, ...]:
         """The same tasks, as far as recording them goes."""
         to_run = [(name, item) for name in self.split.ready for item in self._items_to_run(name)]
-        return tuple(self._expected(name, item, number) for number, (name, item) in enumerate(to_run, start=1))
+        return tuple(self._submitted(name, item, number) for number, (name, item) in enumerate(to_run, start=1))
 
-    def _expected(self, name: str, item: Item | None, number: int) -> SubmittedTask:
+    def _submitted(self, name: str, item: Item | None, number: int) -> SubmittedTask:
         paths = self._scope(name, item).paths
         return SubmittedTask(number, name, item, self._tasks[name][1].allow_failure, self.patterns(name, item), paths)
 
@@ -137,10 +102,10 @@ class Planner:
 
     def _is_known(self, name: str) -> bool:
         """Whether it is known for which items a task is run."""
-        return not self.is_fan_out(name) or bool(self.items_of(name)) or self._items[name] is not None
+        return not self._graph.is_fan_out(name) or bool(self.items_of(name)) or self._items[name] is not None
 
     def _items_to_run(self, name: str) -> tuple[Item | None, ...]:
-        if not self.is_fan_out(name):
+        if not self._graph.is_fan_out(name):
             return (None,)
         left = self._run.body.unfinished.get(name)
         return (
@@ -150,66 +115,20 @@ class Planner:
     def _task(self, name: str, item: Item | None, number: int, depends_on: tuple[int, ...]) -> PlannedTask:
         task = self._tasks[name][1]
         rendering, scope = self._rendering(name, item), self._scope(name, item)
-        task_properties.check_accounts(task, rendering, self._settings)
-        files = task_properties.input_files(task, rendering)
-        addressed = task_properties.addressed_files(files, rendering, self._manifest.flow.namespace, self._settings)
-        commands = task_properties.commands(task, rendering)
-        used = scope.used
-        brought = {path: used.files[text] for path, text in files.items() if text in used.files}
-        links = (*(file.link(path) for path, file in brought.items()), *used.links(scope.paths.link))
-        sources = {file.path: file for file in self._namespace_files(name)}
-        return PlannedTask(
-            **vars(self._expected(name, item, number)),
-            depends_on=depends_on,
-            image=task_properties.image(task, rendering),
-            container_run_options=task.container_run_options or "",
-            runs_as_root=task.run_as is RunAs.ROOT,
-            slots=task.required_slots,
-            retries=task.retry.retries if task.retry else 0,
-            commands=replace(commands, links=links, gatherings=tuple(used.gatherings())),
-            script=scope.paths.script(),
-            input_files={path: text for path, text in files.items() if path not in brought and path not in addressed},
-            source_files=sources
-            | task_properties.source_files(addressed, rendering, self._run.body.outside, self.needs),
-            fetched_files=task_properties.fetched_files(addressed),
-            uses=used,
-        )
-
-    # --- files of namespaces
-
-    def _namespace_files(self, name: str) -> tuple[SourceFile, ...]:
-        if not self._tasks[name][1].namespace_files.enabled:
-            return ()
-        files = self._run.body.outside.namespace_files.get(name)
-        if files is None:
-            self.needs.namespace_files[name] = self.selection(name)
-        return files or ()
-
-    def selection(self, name: str) -> Selection:
-        """A task's namespace files, rendered."""
-        rendering, files = self._rendering(name), self._tasks[name][1].namespace_files
-        namespaces = rendering.texts(("namespaceFiles", "namespaces"), files.namespaces)
-        if not all(namespaces):
-            rendering.fail(("namespaceFiles",), "the flow has no `namespace` to take files from")
-        return Selection(
-            namespaces=namespaces,
-            include=rendering.texts(("namespaceFiles", "include"), files.include),
-            exclude=rendering.texts(("namespaceFiles", "exclude"), files.exclude),
-            if_exists=files.if_exists,
-            folder_per_namespace=files.folder_per_namespace,
-        )
+        planner = TaskPlanner(task, rendering, scope, self._lookups, self._settings, self._manifest.flow.namespace)
+        return planner.planned(self._submitted(name, item, number), depends_on)
 
     # --- fan-outs
 
     def items_of(self, name: str) -> tuple[Item, ...]:
         """The items of a fan-out; none if they are not known yet."""
         if name not in self._items:
-            self._items[name] = items_of(self._tasks[name][1], self._rendering(name), self._run, self.needs)
+            self._items[name] = items_of(self._tasks[name][1], self._rendering(name), self._run, self._lookups)
         return self._items[name] or ()
 
     def is_empty(self, name: str) -> bool:
         """Whether a task is a fan-out that is known to have no items."""
-        return self.is_fan_out(name) and not self.items_of(name) and self._is_known(name)
+        return self._graph.is_fan_out(name) and not self.items_of(name) and self._is_known(name)
 
     # --- what tasks have in common
 
@@ -227,7 +146,7 @@ class Planner:
         """The container through which the files of all tasks pass to and from the nodes."""
         own = own_staging(self._run, self._settings)
         containers: dict[str, None] = {}
-        for name in self.nodes:
+        for name in self._graph.tasks:
             rendering = self._rendering(name)
             container = (
                 rendering.optional(_CONTAINER, self._tasks[name][1].task_runner.blob_storage.container_name) or own
@@ -257,9 +176,9 @@ class Planner:
         key = (name, item.index if item else None)
         if key not in self._renderings:
             index, task = self._tasks[name]
-            scope = self._scopes[key] = Scope(task, item, self._context, self, self.needs)
+            scope = self._scopes[key] = Scope(task, item, self._context, self._graph, self, self._lookups)
             unknown = ["item", "taskrun"] if item is ANY_ITEM else []
-            if not self.nodes[name].uses_values_of <= self._run.body.finished.keys():
+            if not self._graph.tasks[name].uses_values_of <= self._run.body.finished.keys():
                 unknown.append("outputs")
             whole = self._rendering(name) if item else None
             self._renderings[key] = Rendering(self._manifest, ("tasks", index), scope.visible(unknown), whole)
@@ -270,7 +189,7 @@ class Planner:
         return self._scopes[name, item.index if item else None]
 
 
-def plan_round(manifest: Manifest, run: Run, settings: Settings) -> RoundPlan | Needs:
+def plan_round(manifest: Manifest, run: Run, settings: Settings) -> RoundPlan | MissingData:
     """The tasks of the run's current round; none if nothing is left that could run. Or what must be read before.
 
     Raises ManifestError with everything that rendering shows to be wrong, also in tasks of later rounds.
@@ -282,8 +201,8 @@ def plan_round(manifest: Manifest, run: Run, settings: Settings) -> RoundPlan | 
     planner.check_later()
     if problems := planner.problems():
         raise ManifestError(problems)
-    if planner.needs:
-        return planner.needs
+    if planner.missing:
+        return planner.missing
     if incomplete := planner.incomplete():
         raise RuntimeError(f"{incomplete} are ready, but what their expressions use is not known")
     plan = RoundPlan(
@@ -300,15 +219,24 @@ def plan_round(manifest: Manifest, run: Run, settings: Settings) -> RoundPlan | 
     return plan
 
 
-def submitted_round(manifest: Manifest, run: Run, settings: Settings) -> SubmittedRound | Needs:
+def has_next_round(manifest: Manifest, run: Run, settings: Settings) -> bool:
+    """Whether any task is left that can run. What is wrong with it, or must be read for it, shows at submission."""
+    try:
+        split = Planner(manifest, run, settings).split
+    except ManifestError:
+        return True
+    return bool(split.ready or split.empty)
+
+
+def submitted_round(manifest: Manifest, run: Run, settings: Settings) -> SubmittedRound | MissingData:
     """What was submitted as the run's current round. Or that the items of fan-outs are needed to tell.
 
     Nothing is wrong here: if a setting has changed since, that must not keep the results from being recorded.
     """
     planner = Planner(manifest, run, settings)
     tasks = planner.submitted_tasks()
-    if planner.needs.items_of_fan_outs:
-        return planner.needs
+    if planner.missing.items_of_fan_outs:
+        return planner.missing
     return SubmittedRound(run.body.staging or planner.staging(), tasks, planner.split.empty)
 
 

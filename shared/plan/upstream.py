@@ -15,7 +15,7 @@ from typing import Any
 
 from shared.documents.names import UPSTREAM, Paths
 from shared.expressions.values import ExpressionError, LazyValue, json_of, text_of
-from shared.plan import lookups as globs
+from shared.patterns import matches
 from shared.script.build import Gathering, Link
 
 _WILDCARD = re.compile(r"[*?\[]")
@@ -47,7 +47,7 @@ class OutputPattern:
 
     def matches(self, path: str) -> bool:
         """Whether a file would be brought back under this path."""
-        return globs.matches(self.pattern, self.base + path)
+        return matches(self.pattern, self.base + path)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from shared.documents.states import FailureCategory, State
 from shared.log import Stage, log_event, log_exception
 from shared.manifest.read import Manifest
 from shared.outputs.record_tasks import build_record, items_apart, with_unfinished
-from shared.plan.lookups import Needs
+from shared.plan.lookups import MissingData
 from shared.plan.planner import manifest_of, own_staging, staging_of, submitted_round
 
 
@@ -40,7 +40,7 @@ def _with_unfinished(app: App, run: Run, manifest: Manifest) -> Run:
     except Exception:  # noqa: BLE001 - the run is recorded, if need be without them
         log_exception(Stage.RECORD, "unfinished-not-recorded", run=run.id)
         return run
-    return run if isinstance(plan, Needs) else with_unfinished(run, plan)
+    return run if isinstance(plan, MissingData) else with_unfinished(run, plan)
 
 
 def _write_report(app: App, run: Run, record: Record) -> None:

@@ -14,7 +14,7 @@ from shared.log import Stage, log_exception
 from shared.manifest.read import Manifest
 from shared.manifest.task import IfExists
 from shared.parallel import in_parallel
-from shared.plan.lookups import Chosen, Needs, Selection
+from shared.plan.lookups import Chosen, MissingData, Selection
 from shared.plan.planner import plan_round, problem_of_task, submitted_round
 from shared.plan.round_plan import RoundPlan, SubmittedRound
 from shared.settings import Settings
@@ -27,33 +27,33 @@ MAX_TEXT_BYTES = 128 * 1024
 MAX_TEXTS_BYTES = 1024 * 1024
 
 
-def planned(app: App, run: Run, manifest: Manifest) -> tuple[Run, RoundPlan]:
+def prepare_round(app: App, run: Run, manifest: Manifest) -> tuple[Run, RoundPlan]:
     """The plan of the run's current round; and the run with what was read for it, as it is stored now.
 
     Raises ManifestError, RunChanged, or CannotPlan.
     """
-    return _with_readings(app, run, manifest, plan_round)
+    return _plan_with_readings(app, run, manifest, plan_round)
 
 
-def expected(app: App, run: Run, manifest: Manifest) -> tuple[Run, SubmittedRound]:
+def load_submitted_round(app: App, run: Run, manifest: Manifest) -> tuple[Run, SubmittedRound]:
     """What was submitted as the run's current round. Raises CannotPlan."""
-    return _with_readings(app, run, manifest, submitted_round)
+    return _plan_with_readings(app, run, manifest, submitted_round)
 
 
-def _with_readings(
-    app: App, run: Run, manifest: Manifest, plan: Callable[[Manifest, Run, Settings], Plan | Needs]
+def _plan_with_readings(
+    app: App, run: Run, manifest: Manifest, plan: Callable[[Manifest, Run, Settings], Plan | MissingData]
 ) -> tuple[Run, Plan]:
     for _ in range(MAX_READINGS):
-        with planning(run):
+        with planning_errors(run):
             found = plan(manifest, run, app.settings)
-        if not isinstance(found, Needs):
+        if not isinstance(found, MissingData):
             return run, found
         run = _read(app, run, manifest, found)
     raise CannotPlan(f"its expressions ask for ever more files, after {MAX_READINGS} readings")
 
 
 @contextmanager
-def planning(run: Run) -> Iterator[None]:
+def planning_errors(run: Run) -> Iterator[None]:
     """A bug in pure code shows again at every attempt: the run ends at once, and the log says where."""
     try:
         yield
@@ -66,20 +66,20 @@ def planning(run: Run) -> Iterator[None]:
         ) from error
 
 
-def _read(app: App, run: Run, manifest: Manifest, needs: Needs) -> Run:
+def _read(app: App, run: Run, manifest: Manifest, needs: MissingData) -> Run:
     """Read it, and write it into the run document; but not the items of fan-outs, which are ours and do not change."""
     if needs.items_of_fan_outs:
         return run.with_items(app.parts.items(run.id))
     selections = {**needs.namespace_files, **needs.namespace_items}
     namespaces = sorted({namespace for selection in selections.values() for namespace in selection.namespaces})
-    listed = dict(zip(namespaces, in_parallel(app.staging.namespace_files, namespaces), strict=True))
+    listed = dict(zip(namespaces, in_parallel(app.sources.namespace_files, namespaces), strict=True))
     chosen = {task: selection.choose(listed) for task, selection in needs.namespace_files.items()}
     if problems := _doubles(manifest, needs.namespace_files, chosen, IfExists.FAIL):
         raise ManifestError(problems)
     warnings = _doubles(manifest, needs.namespace_files, chosen, IfExists.WARN)
     items = {task: selection.choose(listed) for task, selection in needs.namespace_items.items()}
-    etags = in_parallel(app.staging.etag, needs.etags.values())
-    texts = in_parallel(lambda address: app.staging.text(address, MAX_TEXT_BYTES), needs.texts.values())
+    etags = in_parallel(app.sources.etag, needs.etags.values())
+    texts = in_parallel(lambda address: app.sources.text(address, MAX_TEXT_BYTES), needs.texts.values())
     known = run.body.outside
     outside = ExternalData(
         namespace_files={task: choice.files for task, choice in chosen.items()},

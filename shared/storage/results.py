@@ -21,6 +21,7 @@ from shared.errors import TryLater
 from shared.manifest.redaction import redacted
 from shared.masking import Masker
 from shared.report.page import Report
+from shared.storage._blobs import create_once, remove
 
 if TYPE_CHECKING:
     from azure.storage.blob import ContainerClient
@@ -116,37 +117,25 @@ class Results:
     def write_report(self, run: Run, report: Report) -> None:
         """Write the report, once: if there is one, it stays."""
         page = report.html(self._masker.mask).encode()
-        try:
-            self._container.upload_blob(f"{run.results}/report.html", page, content_settings=_HTML)
-        except ResourceExistsError:
-            return
+        create_once(self._container, f"{run.results}/report.html", page, content_settings=_HTML)
 
     def write_record(self, run: Run, record: Record) -> None:
         """Write the record, once: if there is one, it stays."""
-        try:
-            self._write(f"{run.results}/record.json", record, overwrite=False)
-        except ResourceExistsError:
-            return
+        create_once(self._container, f"{run.results}/record.json", self._json(record), content_settings=_JSON)
 
     def write_items(self, run: Run, items: Items) -> None:
         """Write `tasks.json`, once."""
-        try:
-            self._write(f"{run.results}/{ITEMS_BLOB}", items, overwrite=False)
-        except ResourceExistsError:
-            return
+        create_once(self._container, f"{run.results}/{ITEMS_BLOB}", self._json(items), content_settings=_JSON)
 
     def write_status(self, run: Run, status: Status) -> None:
         """Write where the open run is."""
-        self._write(f"{run.results}/status.json", status, overwrite=True)
+        name = f"{run.results}/status.json"
+        self._container.upload_blob(name, self._json(status), overwrite=True, content_settings=_JSON)
 
     def remove_status(self, run: Run) -> None:
-        """The run is closed."""
-        try:
-            self._container.delete_blob(f"{run.results}/status.json")
-        except ResourceNotFoundError:
-            return
+        """Remove the status of a run that is closed."""
+        remove(self._container, f"{run.results}/status.json")
 
-    def _write(self, name: str, document: Document, *, overwrite: bool) -> None:
+    def _json(self, document: Document) -> bytes:
         masked = self._masker.mask_all(document.model_dump(mode="json", by_alias=True))
-        content = json.dumps(masked, indent=2, ensure_ascii=False).encode()
-        self._container.upload_blob(name, content, overwrite=overwrite, content_settings=_JSON)
+        return json.dumps(masked, indent=2, ensure_ascii=False).encode()

@@ -14,11 +14,13 @@ from azure.core import MatchConditions
 from azure.core.exceptions import ResourceExistsError, ResourceModifiedError, ResourceNotFoundError
 from azure.storage.blob import BlobPrefix, ContentSettings
 
+from shared.documents.progress import ListedRun, Progress
 from shared.documents.record import ItemRecord
-from shared.documents.run import ListedRun, Part, Progress, Run
+from shared.documents.run import Part, Run
 from shared.errors import RunChanged
 from shared.log import Stage, log_event
 from shared.parallel import in_parallel
+from shared.storage._blobs import create_once, remove
 
 if TYPE_CHECKING:
     from azure.storage.blob import BlobProperties, ContainerClient
@@ -81,10 +83,7 @@ class RunStore:
 
     def remove(self, run_id: str) -> None:
         """Forget a run; the last step of closing it."""
-        try:
-            self._container.delete_blob(run_id + _SUFFIX)
-        except ResourceNotFoundError:
-            return
+        remove(self._container, run_id + _SUFFIX)
 
 
 def _listed(blob: BlobProperties) -> ListedRun | None:
@@ -115,10 +114,7 @@ class PartStore:
     def keep(self, run: Run, first: int, part: Part) -> None:
         """Store how the tasks from number `first` on of the current round ended, once: if it is there, it stays."""
         name = f"{_PARTS}/{run.id}/{run.progress.round}/{first:06}.json"
-        try:
-            self._container.upload_blob(name, part.to_json().encode())
-        except ResourceExistsError:
-            return
+        create_once(self._container, name, part.to_json().encode())
 
     def of_round(self, run: Run) -> dict[int, Part]:
         """What is stored of the current round, by the number of the first task."""
@@ -136,19 +132,13 @@ class PartStore:
 
     def remove(self, run_id: str) -> None:
         """Remove all parts of a run."""
-        in_parallel(self._remove, self._names(run_id))
+        in_parallel(lambda name: remove(self._container, name), self._names(run_id))
 
     def _names(self, run_id: str, below: str = "") -> list[str]:
         return list(self._container.list_blob_names(name_starts_with=f"{_PARTS}/{run_id}/{below}"))
 
     def _load(self, name: str) -> Part:
         return Part.model_validate_json(self._container.download_blob(name).readall())
-
-    def _remove(self, name: str) -> None:
-        try:
-            self._container.delete_blob(name)
-        except ResourceNotFoundError:
-            return
 
 
 def _age(name: str) -> tuple[int, int]:

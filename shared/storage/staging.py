@@ -12,12 +12,11 @@ from azure.core import MatchConditions
 from azure.core.exceptions import HttpResponseError, ResourceModifiedError, ResourceNotFoundError
 from azure.storage.blob import ContainerSasPermissions, StorageErrorCode, generate_container_sas
 
-from shared.documents.run import Run, SourceFile, TextRead
+from shared.documents.run import Run, SourceFile
 from shared.errors import FilesChanged, TryLater
 from shared.outputs.files import StagedBlob
 from shared.outputs.printed import lines_beginning
 from shared.parallel import in_parallel
-from shared.plan.lookups import BlobAddress
 from shared.plan.round_plan import RoundPlan, StagingAccess
 from shared.settings import Settings
 
@@ -37,7 +36,7 @@ _PENDING, _COPIED = "pending", "success"
 
 
 class Staging:
-    """The staging container, and the namespaces container that files are staged from."""
+    """The staging container of every run: the app's own, or another one that a manifest names."""
 
     def __init__(self, blobs: BlobServiceClient, settings: Settings) -> None:
         self._blobs = blobs
@@ -45,31 +44,6 @@ class Staging:
 
     def _container(self, name: str) -> ContainerClient:
         return self._blobs.get_container_client(name)
-
-    def namespace_files(self, namespace: str) -> tuple[SourceFile, ...]:
-        """The files of a namespace as they are now."""
-        prefix = f"{namespace}/"
-        listed = self._container(self._settings.containers.namespaces).list_blobs(name_starts_with=prefix)
-        return tuple(SourceFile(blob=blob.name, etag=blob.etag, path=blob.name.removeprefix(prefix)) for blob in listed)
-
-    def etag(self, address: BlobAddress) -> str | None:
-        """The version of a blob of the account; None if it does not exist."""
-        try:
-            return str(self._container(address.container).get_blob_client(address.name).get_blob_properties().etag)
-        except ResourceNotFoundError:
-            return None
-
-    def text(self, address: BlobAddress, max_bytes: int) -> TextRead:
-        """The text of a blob of the account, or why it cannot be had."""
-        try:
-            stream = self._container(address.container).download_blob(address.name, max_concurrency=1)
-            if stream.size > max_bytes:
-                return TextRead(problem=f"it has {stream.size} bytes, and {max_bytes} can be read")
-            return TextRead(text=stream.readall().decode())
-        except ResourceNotFoundError:
-            return TextRead(problem="there is no such file")
-        except UnicodeDecodeError:
-            return TextRead(problem="it is not text in UTF-8")
 
     def upload(self, plan: RoundPlan) -> None:
         """Put scripts and files of all tasks in place. May be repeated: the same plan writes the same blobs.

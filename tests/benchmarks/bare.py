@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from azure.batch import models
 
-from shared.documents.run import Progress
+from shared.documents.progress import Progress
 from shared.settings import Containers
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from azure.core.exceptions import ServiceRequestError
 
 from shared import poll_runs, record_run
 from shared.app import App
-from shared.documents.run import ListedRun, Progress
+from shared.documents.progress import ListedRun, Progress
 from shared.events import JobEnded
 from shared.storage.runs import RunStore
 from tests.chaos.lives import Ended

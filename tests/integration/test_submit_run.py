@@ -9,7 +9,8 @@ import pytest
 from azure.batch import models
 
 from shared import poll_runs, submit_run
-from shared.documents.run import ExternalData, Progress
+from shared.documents.progress import Progress
+from shared.documents.run import ExternalData
 from shared.lifecycle import MAX_ATTEMPTS
 
 
@@ -208,7 +209,7 @@ def test_namespace_files_that_change_meanwhile_are_listed_again(world) -> None:
     text = "id: t\nnamespace: n.s\nnamespaceFiles: {enabled: true}\ncommands: [cat a.txt]\noutputFiles: [a.txt]"
     world.drop(text=text)
     run = world.app.runs.create(submit_run.accepted_run(world.app, world.app.inbox.read("m.yaml")))
-    files = world.app.staging.namespace_files("n.s")
+    files = world.app.sources.namespace_files("n.s")
     run = world.app.runs.save(run.with_external_data(ExternalData(namespace_files={"t": (replace_etag(files[0]),)})))
     submit_run.submit(world.app, run)
     assert world.app.runs.load(run.id).body.outside == ExternalData()

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from shared.documents.run import ManifestBlob, Progress, Run, RunBody
+from shared.documents.progress import Progress
+from shared.documents.run import ManifestBlob, Run, RunBody
 from shared.settings import Settings
 
 ENVIRON = {

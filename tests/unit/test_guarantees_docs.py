@@ -20,7 +20,7 @@ def test_every_test_that_is_named_exists() -> None:
 def test_every_promise_has_a_mechanism_that_exists_and_a_test() -> None:
     for promise, mechanism, tests in ROWS:
         assert "::" in tests, promise
-        assert all((ROOT / path).is_file() for path in re.findall(r"`(shared/\w+\.py)`", mechanism)), promise
+        assert all((ROOT / path).is_file() for path in re.findall(r"`(shared/[\w/]+\.py)`", mechanism)), promise
 
 
 def test_every_test_that_breaks_things_keeps_a_promise() -> None:

@@ -30,8 +30,8 @@ def test_the_table_has_every_setting() -> None:
 
 def test_queries_look_for_what_the_app_logs() -> None:
     """An event that is named otherwise some day would make an alert silent."""
-    code = "".join(file.read_text() for file in (ROOT / "shared").glob("*.py"))
-    logged = set(re.findall(r'\btell(?:_bug)?\(\s*(?:Stage\.\w+|stage),\s*"([\w-]+)"', code))
+    code = "".join(file.read_text() for file in (ROOT / "shared").rglob("*.py"))
+    logged = set(re.findall(r'\blog_(?:event|exception)\(\s*(?:Stage\.\w+|stage),\s*"([\w-]+)"', code))
     conditions = [found for query in QUERIES for found in re.findall(r"tostring\(e\.event\) (?:==|in) ([^\n]+)", query)]
     events = {name for condition in conditions for name in re.findall(r'"([a-z-]+)"', condition)}
     assert {"failed", "put-off", "recorded"} <= events <= logged

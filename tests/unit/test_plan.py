@@ -8,7 +8,7 @@ from shared.documents.record import Outputs, TaskRecord
 from shared.documents.run import ExternalData, SourceFile
 from shared.documents.states import State
 from shared.errors import ManifestError
-from shared.plan.lookups import Needs
+from shared.plan.lookups import MissingData
 from shared.plan.planner import manifest_of, plan_round
 from shared.plan.round_plan import RoundPlan
 
@@ -109,7 +109,7 @@ def test_namespaces_and_globs_of_namespace_files_are_rendered(run_of, settings) 
         "namespaceFiles: {namespaces: ['{{ flow.namespace }}', other], include: ['{{ vars.v }}/**']}"
     )
     needs = plan_round(manifest_of(run_of(text)), run_of(text), settings)
-    assert isinstance(needs, Needs)
+    assert isinstance(needs, MissingData)
     selection = needs.namespace_files["t"]
     assert (selection.namespaces, selection.include) == (("n.s", "other"), ("lib/**",))
 
@@ -143,7 +143,7 @@ def test_output_dir_is_not_there_unless_it_is_asked_for(plan) -> None:
         ("commands: [x]\ninputFiles: {a: 'nsfile:///b'}", "inputFiles.a: the flow has no `namespace` to take the file"),
         (
             "commands: [x]\ninputFiles: {a: 'kestra:///b'}",
-            "inputFiles.a: there are no kestra:// files here; there is nsf",
+            "inputFiles.a: kestra:// addresses are not supported; use nsf",
         ),
         ("commands: [x]\ninputFiles: {a: 'blob://runs/b'}", "inputFiles.a: the container 'runs' cannot be read"),
         ("commands: [x]\ninputFiles: {a: 'nsfile://n/../b'}", "inputFiles.a: '../b' is not the path of a file"),

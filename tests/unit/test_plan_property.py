@@ -17,7 +17,7 @@ from shared.errors import ManifestError
 from shared.manifest.read import Manifest
 from shared.outputs.record_tasks import fan_out_record, no_items
 from shared.plan._rendering import _NOT_KNOWN_YET
-from shared.plan.lookups import Needs
+from shared.plan.lookups import MissingData
 from shared.plan.planner import manifest_of, plan_round
 from shared.plan.round_plan import PlannedTask, RoundPlan
 from shared.steps.prepare_round import MAX_READINGS
@@ -46,7 +46,7 @@ def planned(run: Run, manifest: Manifest, app_settings) -> tuple[Run, RoundPlan]
     raise AssertionError(f"it asks for ever more: {plan}")
 
 
-def answered(run: Run, needs: Needs) -> Run:
+def answered(run: Run, needs: MissingData) -> Run:
     """The run with what its plan lacked."""
     paths = {f"namespaces/{NAMESPACE}/{path}": text for path, text in NAMESPACE_FILES.items()}
     files = tuple(SourceFile(blob=f"{NAMESPACE}/{path}", etag="0x1", path=path) for path in NAMESPACE_FILES)

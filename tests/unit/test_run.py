@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from shared.documents.names import dropped_at, is_cancel, is_manifest, results_folder, run_id, run_to_cancel
-from shared.documents.run import ListedRun, Progress, RunBody
+from shared.documents.progress import ListedRun, Progress
+from shared.documents.run import RunBody
 from shared.documents.states import State, WaitReason
 from shared.lifecycle import MAX_ANNOUNCEMENTS, MAX_ATTEMPTS, Action, next_action
 

@@ -1,0 +1,105 @@
+"""What a tick must know of every open run.
+
+It is kept in the metadata of the run document, which a listing returns at no extra cost.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from shared.documents.names import dropped_at, job_id
+from shared.documents.states import State, WaitReason
+
+SCHEMA_VERSION = "1"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What the poller must know of every open run; the metadata of the run document.
+
+    `attempts` counts submits that failed, `announced` counts the JobEnded events published for this round without
+    effect so far. A queued run that is `waiting` is tried again from `retry_at` on; if it `is_staged`, its files are in
+    place. A running one is on `pool`.
+    """
+
+    state: Literal[State.QUEUED, State.RUNNING] = State.QUEUED
+    round: int = 1
+    cancelled: bool = False
+    attempts: int = 0
+    announced: int = 0
+    waiting: WaitReason | None = None
+    retry_at: datetime | None = None
+    is_staged: bool = False
+    pool: str = ""
+    schema_version: str = SCHEMA_VERSION
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether this version of the app knows what stands in the document; a newer one has written it otherwise."""
+        return self.schema_version == SCHEMA_VERSION
+
+    def to_metadata(self) -> dict[str, str]:
+        """As blob metadata: names are C# identifiers, values are text."""
+        return {
+            "schema": self.schema_version,
+            "state": self.state.value,
+            "round": str(self.round),
+            "cancelled": str(self.cancelled).lower(),
+            "attempts": str(self.attempts),
+            "announced": str(self.announced),
+            "waiting": self.waiting.value if self.waiting else "",
+            "retryAt": self.retry_at.isoformat() if self.retry_at else "",
+            "staged": str(self.is_staged).lower(),
+            "pool": self.pool,
+        }
+
+    @classmethod
+    def from_metadata(cls, metadata: dict[str, str]) -> Progress:
+        """Read what `to_metadata` wrote; a KeyError or ValueError means that the blob is not a run document of ours.
+
+        Of a document that a newer version of the app has written, nothing but that is read.
+        """
+        if metadata["schema"] != SCHEMA_VERSION:
+            return cls(schema_version=metadata["schema"])
+        state: Literal[State.QUEUED, State.RUNNING] = (
+            State.RUNNING if State(metadata["state"]) is State.RUNNING else State.QUEUED
+        )
+        return cls(
+            state=state,
+            round=int(metadata["round"]),
+            cancelled=metadata["cancelled"] == "true",
+            attempts=int(metadata["attempts"]),
+            announced=int(metadata["announced"]),
+            waiting=WaitReason(metadata["waiting"]) if metadata.get("waiting") else None,
+            retry_at=datetime.fromisoformat(metadata["retryAt"]) if metadata.get("retryAt") else None,
+            is_staged=metadata.get("staged") == "true",
+            pool=metadata.get("pool", ""),
+            schema_version=metadata["schema"],
+        )
+
+
+@dataclass(frozen=True)
+class ListedRun:
+    """An open run as a listing shows it: enough for the poller to decide what to do."""
+
+    id: str
+    progress: Progress
+    etag: str
+    last_write: datetime
+
+    @property
+    def job_id(self) -> str:
+        """The id of the job of the current round."""
+        return job_id(self.id, self.progress.round)
+
+    @property
+    def dropped(self) -> datetime:
+        """When the manifest was dropped, to the second."""
+        return dropped_at(self.id)
+
+    @property
+    def oldest_first(self) -> str:
+        """A sort key: the time of the drop, which every run id holds."""
+        return self.id[-24:]
