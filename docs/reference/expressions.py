@@ -13,28 +13,28 @@ from shared.expressions.render import TESTS
 _HEAD = """\
 ## Expressions
 
-What stands between `{{` and `}}` is replaced by its value before a task runs, once: what it yields is not looked at
-again, except by `render()`. `{% if x %} … {% elseif y %} … {% else %} … {% endif %}` chooses between texts,
-`{% raw %} … {% endraw %}` leaves them as they are, `{# … #}` is a comment. The syntax is that of Kestra (Pebble),
-without loops, macros and assignments: to repeat a task give it a `foreach`. A name that does not exist is an error.
+An expression between `{{` and `}}` is replaced by its value before a task runs. The value is not evaluated again, except
+by `render()`. `{% if x %} … {% elseif y %} … {% else %} … {% endif %}` chooses between texts,
+`{% raw %} … {% endraw %}` leaves a text as it is, `{# … #}` is a comment. The syntax is that of Kestra (Pebble),
+without loops, macros and assignments: to repeat a task, give it a `foreach`. A name that does not exist is an error.
 
 | operator | |
 | --- | --- |
 | `a.b`, `a['b']`, `a[0]` | a value of a map or of a list |
-| `a ?? b` | `b` where `a` does not exist or is null |
-| `a ??? b` | `b` where `a` does not exist |
-| `a ~ b` | both as one text |
+| `a ?? b` | `a`, or `b` if `a` does not exist or is null |
+| `a ??? b` | `a`, or `b` if `a` does not exist |
+| `a ~ b` | both, joined to one text |
 | `a \\| filter` | the value that a filter makes of it |
-| `+` `-` `*` `/` | of numbers, the quotient of whole numbers a whole one; `+` also joins texts |
-| `==` or `equals`, `!=`, `<`, `<=`, `>`, `>=` | of numbers or of texts |
+| `+` `-` `*` `/` | for numbers; the quotient of whole numbers is a whole number; `+` also joins texts |
+| `==` or `equals`, `!=`, `<`, `<=`, `>`, `>=` | for numbers or texts |
 | `a contains b`, `b in a` or `b isIn a`, `b not in a` | for texts, lists and the names of maps |
 | `a is defined`, `a is not defined` | a test, see below |
-| `not`, `and`, `or` | of conditions: false, 0, null and empty text do not hold |
-| `a ? b : c` | `b` where `a` holds, else `c` |
+| `not`, `and`, `or` | for conditions: false, 0, null and empty text are false |
+| `a ? b : c` | `b` if `a` is true, otherwise `c` |
 
-They bind as in Kestra, from first to last: `.` and `[]`, then `not` and the sign of a number, `??` and `???`, `~`, `|`,
-`*` and `/`, `+` and `-`, comparisons, `is` and `contains` and `in`, `and`, `or`, `? :`. So `a ?? b | upper` is
-`(a ?? b) | upper`.
+Their precedence is that of Kestra, from highest to lowest: `.` and `[]`, then `not` and the sign of a number, `??` and
+`???`, `~`, `|`, `*` and `/`, `+` and `-`, comparisons, `is` and `contains` and `in`, `and`, `or`, `? :`. So
+`a ?? b | upper` is `(a ?? b) | upper`.
 """
 
 
@@ -53,7 +53,7 @@ def expressions() -> Iterator[str]:
         f" {_listed(NAMES)}; the units of `dateAdd` are {_listed(UNITS)}. Both take `format`, `timeZone` and"
         " `existingFormat` (of a text that is not ISO 8601). Without a time zone it is UTC."
     )
-    yield "\nNot here, though Kestra has it:\n\n| name | instead |\n| --- | --- |"
+    yield "\nNot supported, though Kestra has it:\n\n| name | instead |\n| --- | --- |"
     for name, reason in OTHER_NAMES.items():
         yield f"| `{name}` | {reason} |"
     for name, reason in OTHER_FUNCTIONS.items():

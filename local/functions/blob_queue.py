@@ -94,7 +94,7 @@ class BlobQueue:
         message = BlobMessage.from_json(queued.content)
         function = self._functions.get(message.function)
         if function is None or not isinstance(function.trigger, BlobTrigger):
-            return True  # the function is no longer there
+            return True  # the function has been removed
         blob = blob_service(function.trigger.connection).get_blob_client(message.container, message.blob)
         try:
             download = await asyncio.to_thread(blob.download_blob)
