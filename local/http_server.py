@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn raises the signal that stopped it once more, before its caller can clean up; our callers do it all."""
+    """A uvicorn server that leaves signals to its caller: uvicorn raises them again before the caller can clean up."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -27,7 +27,7 @@ class _Server(uvicorn.Server):
 
 
 def stop_requested() -> asyncio.Event:
-    """An event that is set on SIGTERM and SIGINT, from now on."""
+    """An event that is set on the next SIGTERM or SIGINT."""
     event = asyncio.Event()
     loop = asyncio.get_running_loop()
     for signal_number in (signal.SIGTERM, signal.SIGINT):
@@ -36,7 +36,7 @@ def stop_requested() -> asyncio.Event:
 
 
 def listen(port: int) -> socket.socket:
-    """Take a port of the loopback interface. Raises LocalError if it is in use."""
+    """Listen on a port of the loopback interface. Raises LocalError if it is in use."""
     # Naming TCP matters: asyncio turns off Nagle's algorithm only for sockets that do, which saves 40 ms a request.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -51,7 +51,7 @@ def listen(port: int) -> socket.socket:
 
 
 async def serve_until(stop: asyncio.Event, app: ASGIApp, listener: socket.socket, *, grace_seconds: int) -> None:
-    """Serve `app` until `stop` is set; requests under way then get `grace_seconds` to finish."""
+    """Serve `app` until `stop` is set; then wait up to `grace_seconds` for requests in progress."""
     config = uvicorn.Config(
         app,
         lifespan="off",

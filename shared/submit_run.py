@@ -18,8 +18,8 @@ import logging
 import time
 from datetime import timedelta
 
+from shared import batch_job
 from shared.app import App
-from shared.batch import job as batch_job
 from shared.batch.errors import ENDED, GONE
 from shared.documents.names import is_manifest, run_id
 from shared.documents.progress import Progress

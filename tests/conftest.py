@@ -9,13 +9,13 @@ from typing import NoReturn
 
 import pytest
 
-from local import azurite as azurite_service
-from local.azurite import AzuriteEndpoints
-from local.child import Child, Program
 from local.errors import LocalError
-from local.ports import AUTO, Ports
-from local.stack import Stack
-from local.stack_options import StackOptions
+from local.stack import azurite as azurite_service
+from local.stack.azurite import AzuriteEndpoints
+from local.stack.child import Child, Program
+from local.stack.options import StackOptions
+from local.stack.ports import AUTO, Ports
+from local.stack.stack import Stack
 from tests.support.busybox_image import NoEngineError, busybox_image
 from tests.support.pure import environ, run_of, settings
 

@@ -1,12 +1,13 @@
 """An Event Grid custom topic with one webhook subscription, on one machine.
 
-The unchanged `azure-eventgrid` publisher posts to `/api/events`; events are stored before they are acknowledged, and
-delivered at least once. `events`: what is accepted, and how it is delivered. `retry_policy`: what follows an attempt.
-`event_store`: what is not delivered yet. `delivery`: the subscription at work. `topic`: the HTTP endpoint.
+The unchanged `azure-eventgrid` publisher posts to `/api/events`. Events are stored before they are acknowledged, and
+delivered at least once. `topic` is the HTTP endpoint, `events` defines which events are accepted and in which form
+they are delivered, `event_store` holds the undelivered ones, `delivery` delivers them, and `retry_policy` decides what
+follows an attempt.
 
-Not here: filters, batched delivery, other destinations than one webhook, and the longer and longer delays that Event
-Grid gives to endpoints which keep failing.
+Not supported: filters, batched delivery, destinations other than one webhook, and the increasing delays with which
+Event Grid treats an endpoint that keeps failing.
 """
 
 TOPIC_KEY = "bG9jYWwtZXZlbnQtZ3JpZC10b3BpYy1rZXktMDAwMDE="
-"""The access key of the local topic; well-known, as Azurite's."""
+"""The access key of the local topic; it is public, like that of Azurite."""

@@ -1,4 +1,4 @@
-"""`python -m local.eventgrid`: the topic as a process of its own, until SIGTERM or SIGINT."""
+"""`python -m local.eventgrid`: runs the topic until SIGTERM or SIGINT."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ _log = logging.getLogger(__name__)
 
 
 class Subscription:
-    """Delivers what is in the store to one webhook."""
+    """Delivers the events in the store to one webhook."""
 
     def __init__(self, store: EventStore, endpoint: str, retry_scale: float) -> None:
         self._store = store
@@ -31,11 +31,11 @@ class Subscription:
         self._changed = asyncio.Event()
 
     def notify(self) -> None:
-        """Say that the store has something new."""
+        """Wake up the delivery: the store has new events."""
         self._changed.set()
 
     async def run(self) -> None:
-        """Validate the endpoint, waiting for it as long as it takes, then deliver until cancelled."""
+        """Validate the endpoint, as soon as it answers, then deliver until cancelled."""
         timeout = retry_policy.RESPONSE_TIMEOUT.total_seconds()
         async with httpx.AsyncClient(timeout=timeout) as client, asyncio.TaskGroup() as deliveries:
             await self._validate_endpoint(client)
@@ -64,7 +64,7 @@ class Subscription:
             await asyncio.sleep(VALIDATION_INTERVAL.total_seconds())
 
     def _start_due(self, client: httpx.AsyncClient, deliveries: asyncio.TaskGroup) -> float | None:
-        """Start what is due and has a place; returns the seconds until the next is due, None if unknown."""
+        """Start the deliveries that are due, within the limit; returns the seconds to the next one, None if unknown."""
         now = datetime.now(UTC)
         waiting = [e for e in self._store.due_first(2 * CONCURRENT_DELIVERIES) if e.number not in self._under_way]
         free = CONCURRENT_DELIVERIES - len(self._under_way)

@@ -1,4 +1,4 @@
-"""What a topic has accepted and not delivered yet, in a database; what was given up, in a folder."""
+"""The events that a topic has accepted but not delivered, in a database; dead-lettered events, in a folder."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CREATE TABLE IF NOT EXISTS undelivered (
 
 @dataclass(frozen=True)
 class StoredEvent:
-    """An event that waits for its (next) delivery; `attempts` have been made."""
+    """An undelivered event, and how many attempts to deliver it have been made."""
 
     number: int
     event: PublishedEvent
@@ -31,17 +31,17 @@ class StoredEvent:
 
 
 class EventStore:
-    """What a topic has accepted and must still deliver. Every method has its effect on disk when it returns."""
+    """The undelivered events of a topic. Every change is on disk when the method returns."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._dead_letters = folder / "dead-letter"
         self._database = sqlite3.connect(folder / "events.sqlite", isolation_level=None)
-        self._database.execute("PRAGMA journal_mode=WAL")  # with this, what is written survives the end of the process
+        self._database.execute("PRAGMA journal_mode=WAL")  # a commit then survives the end of the process
         self._database.execute(_TABLE)
 
     def add(self, events: Sequence[PublishedEvent], now: datetime) -> None:
-        """Store the events of one request, all or none; they are due at once."""
+        """Store the events of one request, all or none; they are due immediately."""
         stamp = now.timestamp()
         rows = [(event.id, event.schema, event.body, stamp, stamp) for event in events]
         self._database.execute("BEGIN")
@@ -51,7 +51,7 @@ class EventStore:
             )
 
     def due_first(self, limit: int) -> list[StoredEvent]:
-        """The undelivered events, those that are due first in front; at most `limit`."""
+        """At most `limit` undelivered events, ordered by when they are due."""
         rows = self._database.execute("SELECT * FROM undelivered ORDER BY due, number LIMIT ?", (limit,))
         return [
             StoredEvent(number, PublishedEvent(id_, EventSchema(schema), body), _time(published), attempts, _time(due))
@@ -59,17 +59,17 @@ class EventStore:
         ]
 
     def retry(self, stored: StoredEvent, due: datetime) -> None:
-        """One more attempt has failed; the next one is due then."""
+        """Record that one more attempt has failed; the next one is due at `due`."""
         self._database.execute(
             "UPDATE undelivered SET attempts = attempts + 1, due = ? WHERE number = ?", (due.timestamp(), stored.number)
         )
 
     def remove(self, stored: StoredEvent) -> None:
-        """The event is delivered."""
+        """Remove a delivered event."""
         self._database.execute("DELETE FROM undelivered WHERE number = ?", (stored.number,))
 
     def dead_letter(self, stored: StoredEvent, reason: DeadLetterReason, outcome: str, now: datetime) -> Path:
-        """Give an event up: it becomes a file, in the form that Event Grid gives to dead-lettered events."""
+        """Give an event up: it is removed, and written to a file in the format of Event Grid's dead-lettered events."""
         about = {
             "deadLetterReason": reason.value,
             "deliveryAttempts": stored.attempts + 1,

@@ -1,4 +1,4 @@
-"""Published events: what a topic accepts, and in which form a webhook gets them. Pure.
+"""Published events: which ones a topic accepts, and in which form a webhook gets them.
 
 Schemas: https://learn.microsoft.com/azure/event-grid/cloud-event-schema and
 https://learn.microsoft.com/azure/event-grid/event-schema
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 MAX_REQUEST_BYTES = 1024 * 1024
-"""Larger requests are refused with 413: https://learn.microsoft.com/azure/event-grid/quotas-limits"""
+"""The topic refuses larger requests with 413: https://learn.microsoft.com/azure/event-grid/quotas-limits"""
 
 SUBSCRIPTION_NAME = "RECORD-RUN"
 TOPIC_RESOURCE = (
@@ -21,7 +21,7 @@ TOPIC_RESOURCE = (
 
 
 class EventSchema(StrEnum):
-    """The schema in which an event is published and delivered."""
+    """The schema of an event, in which it is published and delivered."""
 
     CLOUD_EVENTS = "CloudEventSchemaV1_0"
     EVENT_GRID = "EventGridSchema"
@@ -34,7 +34,7 @@ REQUIRED = {
 
 
 class InvalidEventsError(Exception):
-    """A publish request that the topic refuses with 400; nothing of it is stored."""
+    """The topic refuses a publish request with 400, and stores none of its events."""
 
 
 @dataclass(frozen=True)
@@ -78,14 +78,14 @@ def _published(event: object, schema: EventSchema) -> PublishedEvent:
 
 @dataclass(frozen=True)
 class WebhookRequest:
-    """What is posted to a webhook to deliver one event."""
+    """The request to a webhook that delivers one event."""
 
     headers: dict[str, str]
     body: str
 
 
 def webhook_request(event: PublishedEvent, attempts_before: int) -> WebhookRequest:
-    """The request that delivers an event: one event each time, in an array only in Event Grid's own schema."""
+    """The request that delivers an event; in Event Grid's own schema the event is in an array of one."""
     headers = {
         "aeg-event-type": "Notification",
         "aeg-subscription-name": SUBSCRIPTION_NAME,

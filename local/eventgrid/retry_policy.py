@@ -1,4 +1,4 @@
-"""What follows an attempt to deliver an event. Pure.
+"""What follows an attempt to deliver an event.
 
 https://learn.microsoft.com/azure/event-grid/delivery-and-retry
 """
@@ -35,7 +35,7 @@ LONGER_WAITS: dict[int, timedelta] = {
 
 
 class NoResponse(StrEnum):
-    """Why an attempt had no HTTP status, in the words of dead-lettered events."""
+    """Why an attempt had no HTTP status; the values are those in dead-lettered events."""
 
     TIMED_OUT = "TimedOut"
     NOT_REACHED = "GenericError"
@@ -55,12 +55,12 @@ class DeadLetterReason(StrEnum):
 
 @dataclass(frozen=True)
 class Delivered:
-    """The endpoint has taken the event."""
+    """The endpoint has accepted the event."""
 
 
 @dataclass(frozen=True)
 class RetryAt:
-    """The event is tried again, not before `time`."""
+    """The next attempt to deliver the event is made at `time` or later."""
 
     time: datetime
 
@@ -77,7 +77,7 @@ def after_attempt(
 ) -> Delivered | RetryAt | DeadLetter:
     """What follows the attempt number `attempts` (from 1).
 
-    `scale` shortens the waits, for tests; Event Grid itself adds a small random part, which is left out.
+    `scale` shortens the waits, for tests. Event Grid adds a small random delay, which is left out.
     """
     if outcome in SUCCESSES:
         return Delivered()
@@ -92,7 +92,7 @@ def after_attempt(
 
 
 def outcome_name(outcome: Outcome) -> str:
-    """The outcome as a dead-lettered event names it: `NotFound`, `TimedOut`, …."""
+    """The outcome as dead-lettered events name it, such as `NotFound` or `TimedOut`."""
     if isinstance(outcome, NoResponse):
         return outcome.value
     try:

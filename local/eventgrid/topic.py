@@ -1,4 +1,4 @@
-"""The endpoint that publishers post events to."""
+"""The HTTP endpoint that publishers post events to."""
 
 from __future__ import annotations
 

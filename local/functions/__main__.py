@@ -1,4 +1,4 @@
-"""`python -m local.functions`: the Functions host as a process of its own, until SIGTERM or SIGINT."""
+"""`python -m local.functions`: runs the Functions host until SIGTERM or SIGINT."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def main() -> None:
 
 
 def _run(app_root: Path, port: int) -> bool:
-    storage = os.environ.get("AzureWebJobsStorage")  # noqa: SIM112 - the host's own setting is spelled so
+    storage = os.environ.get("AzureWebJobsStorage")  # noqa: SIM112 - the name of the host's setting
     if not storage:
         raise LocalError("AzureWebJobsStorage is not set: the host needs the connection string of a storage account.")
     listener = listen(port)
@@ -44,12 +44,12 @@ def _run(app_root: Path, port: int) -> bool:
 
 
 def _configure_logging() -> None:
-    """The app's own log lines and the host's, with the invocation they belong to."""
+    """Log lines of the app and of the host, each with its invocation."""
     handler = logging.StreamHandler()
     handler.addFilter(_add_invocation)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s [%(invocation)s] %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
-    logging.getLogger("azure").setLevel(logging.WARNING)  # a line for each call of the host's scans would hide the rest
+    logging.getLogger("azure").setLevel(logging.WARNING)  # the host's scans would log a line for each call
 
 
 def _add_invocation(record: logging.LogRecord) -> bool:

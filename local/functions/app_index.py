@@ -1,7 +1,7 @@
-"""Reads the functions of an app, as the host does once at its start.
+"""Reads the functions of an app, as the host does once when it starts.
 
-Importing `function_app.py` may fail: the host then has no functions at all. A function whose trigger cannot be
-resolved is left out, the others are served.
+If `function_app.py` cannot be imported, the host has no functions at all. A function whose trigger cannot be resolved
+is left out, and the others are served.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ _log = logging.getLogger(__name__)
 
 
 class IndexingError(Exception):
-    """A function, or the whole app, cannot be served; the message says why."""
+    """A function or the whole app cannot be served; the message says why."""
 
 
 @dataclass(frozen=True)
 class IndexedFunction:
-    """A function that can be invoked: its trigger, the parameter that takes it, and how the worker converts it."""
+    """A function that can be invoked: its trigger, the parameter for the trigger's data, and the worker's converter."""
 
     name: str
     call: Callable[..., object]
@@ -49,7 +49,7 @@ class IndexedFunction:
 
 
 def load_functions(app_root: Path, environ: Mapping[str, str]) -> list[IndexedFunction]:
-    """Import the app and return its functions; whatever cannot be served is logged and left out."""
+    """Import the app and return its functions; a function that cannot be served is logged and left out."""
     try:
         functions = _import_app(app_root).get_functions()
     except (Exception, SystemExit):  # noqa: BLE001 - an app can fail in any way
@@ -79,7 +79,7 @@ def _served(functions: list[Function], environ: Mapping[str, str]) -> Iterator[I
 def _index(name: str, function: Function, environ: Mapping[str, str]) -> IndexedFunction:
     bindings = [json.loads(binding) for binding in function.get_raw_bindings()]
     if len(bindings) > 1:
-        raise IndexingError("it has bindings besides its trigger, which this host does not know.")
+        raise IndexingError("it has bindings besides its trigger, which this host does not support.")
     binding = _Binding(bindings[0], environ)
     call = function.get_user_function()
     parameters = list(inspect.signature(call).parameters)
@@ -94,7 +94,7 @@ def _index(name: str, function: Function, environ: Mapping[str, str]) -> Indexed
 
 
 class _Binding:
-    """The JSON of a binding; texts are returned with their %SETTING%s resolved."""
+    """The JSON of a binding. Texts are returned with every %SETTING% resolved."""
 
     def __init__(self, document: Mapping[str, object], environ: Mapping[str, str]) -> None:
         self._document = document
@@ -110,7 +110,7 @@ class _Binding:
         return self._document.get(name) is True
 
     def connection_string(self) -> str:
-        """The connection string that `connection` stands for.
+        """The connection string that the property `connection` names.
 
         https://learn.microsoft.com/azure/azure-functions/functions-bindings-storage-blob-trigger#connections
         """
@@ -118,7 +118,7 @@ class _Binding:
         for setting in (f"AzureWebJobs{name}", name):
             if self._environ.get(setting):
                 return self._environ[setting]
-        raise IndexingError(f"the connection string '{name}' is not set (this host knows no identities).")
+        raise IndexingError(f"the connection string '{name}' is not set (this host does not support identities).")
 
     def _setting(self, name: str) -> str:
         if name not in self._environ:
@@ -137,4 +137,4 @@ def _trigger(binding: _Binding) -> Trigger:
         case "eventGridTrigger":
             return EventGridTrigger()
         case other:
-            raise IndexingError(f"this host does not know the trigger '{other}'.")
+            raise IndexingError(f"this host does not support the trigger '{other}'.")

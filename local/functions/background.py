@@ -1,4 +1,4 @@
-"""Work that goes on when the host has stopped taking more."""
+"""Work that continues after the host has stopped accepting more."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ T = TypeVar("T")
 
 
 class BackgroundTasks:
-    """Tasks that are waited for at the end."""
+    """Tasks that the host waits for when it stops."""
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[Any]] = set()
 
     def start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        """Start work and keep it alive."""
+        """Start a task, and keep a reference to it until it ends."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
 
     async def finished(self, seconds: float) -> bool:
-        """Wait a bounded time for all of it; whether it has finished."""
+        """Wait up to `seconds` for all tasks; whether all have finished."""
         if not self._tasks:
             return True
         _, unfinished = await asyncio.wait(self._tasks, timeout=seconds)

@@ -1,4 +1,4 @@
-"""A blob between being found and being handed to a function: its message in the queue, and its receipt."""
+"""The message about a blob in the host's queue, and the receipt that it was queued."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class BlobMessage:
-    """One version of a blob that a function must be invoked for."""
+    """One version of a blob, for which a function must be invoked."""
 
     function: str
     container: str
@@ -25,11 +25,11 @@ class BlobMessage:
 
     @property
     def receipt(self) -> str:
-        """The blob whose existence says that this message has been queued."""
+        """The name of the blob that exists once this message has been queued."""
         return f"blobreceipts/{HOST_ID}/{_function_id(self.function)}/{self.etag}/{self.container}/{self.blob}"
 
     def to_json(self) -> str:
-        """As the real host writes it; the same text goes to the poison queue."""
+        """The message as the real host writes it, also to the poison queue."""
         return json.dumps(
             {
                 "Type": "BlobTrigger",
@@ -50,9 +50,9 @@ class BlobMessage:
 
 
 def trigger_metadata(message: BlobMessage, properties: BlobProperties, uri: str) -> dict[str, Datum]:
-    """What comes with a blob's content.
+    """The metadata that a function gets with the content of a blob.
 
-    There is no usable ETag in it: the host serialises the SDK's ETag type with a serialiser that makes `{}` of it.
+    It has no usable ETag: the real host's serialiser turns the SDK's ETag type into `{}`.
     """
     described = {
         "LastModified": properties.last_modified.isoformat(),

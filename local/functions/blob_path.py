@@ -1,4 +1,4 @@
-"""The path of a blob trigger, `container/prefix/{name}.yaml`: which blobs it means. Pure.
+"""The path of a blob trigger, `container/prefix/{name}.yaml`: which blobs match it.
 
 https://learn.microsoft.com/azure/azure-functions/functions-bindings-storage-blob-trigger#blob-name-patterns
 """
@@ -13,14 +13,14 @@ _SPECIAL = re.compile(r"(?P<brace>\{\{|\}\})|\{(?P<name>[A-Za-z_]\w*)\}")
 
 @dataclass(frozen=True)
 class BlobPathPattern:
-    """A parsed path: the container, and an expression for the blob names in it."""
+    """A parsed path: the container, and a regular expression for the names of blobs in it."""
 
     container: str
     blob: re.Pattern[str]
 
     @classmethod
     def parse(cls, path: str) -> BlobPathPattern:
-        """Read the path of a trigger. Without a blob part it means every blob of the container.
+        """Read the path of a trigger; without a blob part every blob of the container matches.
 
         Raises ValueError if it is not a path.
         """
@@ -30,7 +30,7 @@ class BlobPathPattern:
         return cls(container, _blob_expression(blob or "{name}"))
 
     def match(self, blob: str) -> dict[str, str] | None:
-        """The values of the path's parameters for a blob of the container, or None if it is not meant."""
+        """The values of the path's parameters for a blob of the container; None if the blob does not match."""
         matched = self.blob.fullmatch(blob)
         return matched.groupdict() if matched else None
 

@@ -1,4 +1,4 @@
-"""Hands blobs to functions: takes messages off the host's queue, at least once each, five tries, then the poison queue.
+"""Passes blobs to functions: each message of the host's queue at least once, after five failures to the poison queue.
 
 https://learn.microsoft.com/azure/azure-functions/functions-bindings-storage-blob-trigger#poison-blobs
 """
@@ -27,14 +27,16 @@ if TYPE_CHECKING:
 BATCH_SIZE = 16
 NEW_BATCH_THRESHOLD = 8
 MAX_DEQUEUE_COUNT = 5
-VISIBILITY_SECONDS = 3  # 10 minutes in Azure; short here, so that a host that was killed soon gets its messages again
+VISIBILITY_SECONDS = (
+    3  # 10 minutes in Azure; short here, so that a restarted host soon gets the messages of a killed one
+)
 IDLE_POLL_SECONDS = 1.0
 
 _log = logging.getLogger(__name__)
 
 
 class BlobQueue:
-    """The queue of blobs to hand over, for all blob triggers of the app."""
+    """The queue of found blobs, for all blob triggers of the app."""
 
     def __init__(
         self,
@@ -52,11 +54,11 @@ class BlobQueue:
         self._loop = asyncio.get_running_loop()
 
     def notify(self) -> None:
-        """Say, from any thread, that there may be something in the queue."""
+        """Wake up the queue's reader: there may be a new message. Can be called from any thread."""
         self._loop.call_soon_threadsafe(self._changed.set)
 
     async def run(self) -> None:
-        """Take messages until cancelled; those under way go on as background tasks."""
+        """Process messages until cancelled; those in progress continue as background tasks."""
         while True:
             self._changed.clear()
             messages = await self._receive() if self._under_way <= NEW_BATCH_THRESHOLD else []
@@ -71,7 +73,7 @@ class BlobQueue:
         try:
             return await asyncio.to_thread(_receive_batch, self._queue)
         except AzureError as error:
-            _log.debug("The queue cannot be read, trying on: %s", error)
+            _log.debug("The queue cannot be read, trying again: %s", error)
             return []
 
     async def _process(self, message: QueueMessage) -> None:
@@ -80,19 +82,19 @@ class BlobQueue:
                 done = await self._hand_over(message)
             await asyncio.to_thread(self._conclude, message, done)
         except AzureError as error:
-            _log.warning("Message %s comes again, because storage failed: %s", message.id, error)
+            _log.warning("Message %s will be delivered again, because storage failed: %s", message.id, error)
         finally:
             self._under_way -= 1
             self._changed.set()
 
     async def _hand_over(self, queued: QueueMessage) -> bool:
-        """Whether nothing is left to be done for the message."""
+        """Invoke the function for a message; whether the message is done."""
         if (queued.dequeue_count or 0) > MAX_DEQUEUE_COUNT:
-            return False  # the host died in every try
+            return False  # the host has died at each delivery
         message = BlobMessage.from_json(queued.content)
         function = self._functions.get(message.function)
         if function is None or not isinstance(function.trigger, BlobTrigger):
-            return True  # the function is no longer there
+            return True  # the function has been removed
         blob = blob_service(function.trigger.connection).get_blob_client(message.container, message.blob)
         try:
             download = await asyncio.to_thread(blob.download_blob)
@@ -100,7 +102,7 @@ class BlobQueue:
         except ResourceNotFoundError:
             return True  # the blob is gone
         if download.properties.etag != message.etag:
-            return True  # the scan finds the new version
+            return True  # the scan will find the new version
         metadata = trigger_metadata(message, download.properties, blob.url)
         reason = f"New blob detected: {message.container}/{message.blob}"
         return (await self._invoker.invoke(function, reason, Datum(content, "bytes"), metadata)).succeeded
@@ -114,10 +116,10 @@ class BlobQueue:
         self._queue.delete_message(message)
 
     def _poison(self, queued: QueueMessage) -> None:
-        """Into the poison queue of the account that the blob is in."""
+        """Copy the message to the poison queue, in the account of the blob."""
         message = BlobMessage.from_json(queued.content)
         trigger = self._functions[message.function].trigger
-        assert isinstance(trigger, BlobTrigger)  # noqa: S101 - only those get here
+        assert isinstance(trigger, BlobTrigger)  # noqa: S101 - only blob triggers have messages
         poison = queue_client(trigger.connection, POISON_QUEUE)
         with contextlib.suppress(ResourceExistsError):
             poison.create_queue()
@@ -138,7 +140,7 @@ def _receive_batch(queue: QueueClient) -> list[QueueMessage]:
 
 @contextlib.asynccontextmanager
 async def _kept_invisible(queue: QueueClient, message: QueueMessage) -> AsyncIterator[None]:
-    """Nobody else gets the message inside of this; its pop receipt is kept up to date."""
+    """Keep the message invisible to other readers, and its pop receipt up to date."""
     finished = asyncio.Event()
 
     async def renew() -> None:

@@ -1,6 +1,6 @@
-"""Finds new blobs: lists a container again and again and queues a message for every version not seen yet.
+"""Finds new blobs: lists a container repeatedly, and queues a message for every new version of a blob.
 
-The message is queued before the receipt is written: a host that dies in between queues it once more, and loses nothing.
+The message is queued before the receipt is written: a host that dies in between queues it again, and loses nothing.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 SCAN_INTERVAL_SECONDS = 0.2
 QUEUED_AT_ONCE = 16
-LARGEST_SHARE_OF_TIME = 0.2  # listing many blobs is slow in Azurite: no more than this part of the time goes into it
+LARGEST_SHARE_OF_TIME = 0.2  # listing many blobs is slow in Azurite: the scan uses no more than this share of the time
 
 _log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ class BlobScan:
         host_queue: QueueClient,
         notify: Callable[[], None],
     ) -> None:
-        """`notify` is called, from another thread, after something was queued."""
+        """`notify` is called, from another thread, after a message was queued."""
         self._function = function
         self._path = trigger.path
         self._container = blob_service(trigger.connection).get_container_client(trigger.path.container)
@@ -50,7 +50,7 @@ class BlobScan:
         self._queued: set[BlobMessage] = set()
 
     async def run(self) -> None:
-        """Scan until cancelled; storage that is away is waited for."""
+        """Scan until cancelled; if storage does not answer, try again."""
         available = True
         while True:
             listing_seconds = 0.0
@@ -59,12 +59,12 @@ class BlobScan:
                 available = True
             except AzureError as error:
                 if available:
-                    _log.warning("Scanning the container %s failed, trying on: %s", self._path.container, error)
+                    _log.warning("Scanning the container %s failed, trying again: %s", self._path.container, error)
                 available = False
             await asyncio.sleep(max(SCAN_INTERVAL_SECONDS, listing_seconds / LARGEST_SHARE_OF_TIME))
 
     def scan(self) -> float:
-        """Queue a message for every blob whose version has no receipt; how many seconds the listing took."""
+        """Queue a message for every version of a blob without a receipt. Returns the seconds that the listing took."""
         started = time.monotonic()
         try:
             listed = {
@@ -73,7 +73,7 @@ class BlobScan:
                 if self._path.match(blob.name) is not None
             }
         except ResourceNotFoundError:
-            listed = set()  # the container does not exist yet: nothing is in it
+            listed = set()  # the container does not exist yet
         seconds = time.monotonic() - started
         with ThreadPoolExecutor(QUEUED_AT_ONCE) as threads:
             list(threads.map(self._queue_once, listed - self._queued))

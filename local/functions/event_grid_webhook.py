@@ -1,6 +1,6 @@
-"""The host's endpoint for Event Grid: handshakes of both schemas, and events, one invocation each.
+"""The host's endpoint for Event Grid: the handshakes of both schemas, and one invocation for each event.
 
-What the extension of the real host answers:
+It answers as the extension of the real host:
 https://github.com/Azure/azure-sdk-for-net/tree/main/sdk/eventgrid/Microsoft.Azure.WebJobs.Extensions.EventGrid
 """
 
@@ -27,7 +27,7 @@ PATH = "/runtime/webhooks/eventgrid"
 
 
 def event_grid_route(functions: Iterable[IndexedFunction], invoker: Invoker, background: BackgroundTasks) -> Route:
-    """The route that Event Grid's subscriptions point to; the query names the function."""
+    """The route of Event Grid's webhook; the query names the function."""
     by_name = {function.name: function for function in functions if isinstance(function.trigger, EventGridTrigger)}
 
     async def handle(request: Request) -> Response:
@@ -57,14 +57,14 @@ def _allow_origin(request: Request) -> Response:
 
 
 def _validation_code(body: bytes) -> str:
-    """Of a handshake event; in CloudEvents its data is JSON within JSON."""
+    """The validation code of a handshake event, whose data is JSON in a string in the schema of CloudEvents."""
     document = json.loads(body)
     data = document[0]["data"] if isinstance(document, list) else json.loads(document["data"])
     return str(data["validationCode"])
 
 
 async def _invoke_for_each(function: IndexedFunction, body: bytes, invoker: Invoker) -> Response:
-    """One invocation for each event, at the same time; 500, and so all of them again, if one fails."""
+    """Invoke the function for all events at the same time; answers 500 if one fails, so that all are sent again."""
     document = json.loads(body)
     events = document if isinstance(document, list) else [document]
     results = await asyncio.gather(

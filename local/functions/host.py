@@ -1,4 +1,4 @@
-"""The host: listeners for all triggers of an app, until it is told to stop."""
+"""The host: runs the listeners for all triggers of an app until it is asked to stop."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Host:
         self._background = BackgroundTasks()
 
     async def run(self, listener: socket.socket) -> bool:
-        """Serve until SIGTERM or SIGINT, then let invocations finish; whether all did in time."""
+        """Serve until SIGTERM or SIGINT, then wait for invocations; whether all have finished in time."""
         stop = stop_requested()
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(STORAGE_THREADS, "storage"))
         _log.info("Found the functions: %s", ", ".join(function.name for function in self._functions) or "none")
@@ -62,7 +62,7 @@ class Host:
         return draining.result()
 
     async def _drain(self, stop: asyncio.Event, listeners: Sequence[asyncio.Task[None]]) -> bool:
-        """Once told to stop, take no more work and wait for what runs; whether it has ended."""
+        """Wait for the request to stop, then accept no more work, and wait for invocations; whether all have ended."""
         await stop.wait()
         _log.info("Stopping: waiting up to %d s for invocations that still run.", DRAIN_SECONDS)
         for listener in listeners:
@@ -103,7 +103,7 @@ class Host:
 
 
 async def _create_when_available(blobs: BlobServiceClient, queue: QueueClient) -> None:
-    """Create the container and the queue that the host needs, as soon as storage answers."""
+    """Create the container and the queue of the host, as soon as storage answers."""
     while True:
         try:
             await asyncio.to_thread(_create, blobs, queue)

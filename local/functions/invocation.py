@@ -1,4 +1,4 @@
-"""Calls functions as the Python worker does: converts the input, runs on a pool of threads, logs start and end."""
+"""Calls functions as the Python worker does: converts the input, uses a pool of threads, logs start and end."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from azure.functions.meta import Datum
 
 current_invocation: contextvars.ContextVar[str] = contextvars.ContextVar("current_invocation", default="host")
-"""Which invocation a log line belongs to; set in the function's thread too."""
+"""The invocation that a log line belongs to; it is also set in the thread of the function."""
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class InvocationResult:
-    """How an invocation ended: with an exception, or without."""
+    """How an invocation ended: with an exception or without."""
 
     exception: BaseException | None
 
@@ -38,23 +38,23 @@ class InvocationResult:
 
 
 class Invoker:
-    """Invokes functions, at most as many at a time as the worker has threads; the others wait."""
+    """Invokes functions, at most as many at a time as the worker has threads."""
 
     def __init__(self, thread_count: int | None) -> None:
-        """Without a thread count it is the worker's default, CPU + 4 and at most 32."""
+        """Without a thread count, the worker's default applies: CPUs + 4, at most 32."""
         self._threads = ThreadPoolExecutor(thread_count or min(32, (os.cpu_count() or 1) + 4), "function")
 
     async def invoke(
         self, function: IndexedFunction, reason: str, data: Datum, metadata: Mapping[str, Datum] | None = None
     ) -> InvocationResult:
-        """Convert the trigger's data and call the function; whatever it raises is logged and returned."""
+        """Convert the trigger's data and call the function; an exception is logged and returned."""
         invocation_id = str(uuid.uuid4())
         token = current_invocation.set(f"{function.name} {invocation_id[:8]}")
         started = time.monotonic()
         _log.info("Executing '%s' (Reason='%s', Id=%s)", function.name, reason, invocation_id)
         try:
             await self._call(function, data, metadata)
-        except (Exception, SystemExit) as exception:  # noqa: BLE001 - whatever a function raises is its result
+        except (Exception, SystemExit) as exception:  # noqa: BLE001 - any exception is the result of the function
             _log.exception("Executed '%s' (Failed, Id=%s, %s)", function.name, invocation_id, _duration(started))
             return InvocationResult(exception)
         else:
@@ -64,7 +64,7 @@ class Invoker:
             current_invocation.reset(token)
 
     def abandon(self) -> None:
-        """Do not wait for what is still running."""
+        """Do not wait for functions that still run."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def _call(self, function: IndexedFunction, data: Datum, metadata: Mapping[str, Datum] | None) -> None:

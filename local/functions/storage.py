@@ -1,6 +1,6 @@
-"""Storage as the host uses it: clients that do not retry by themselves, and the names it keeps things under.
+"""How the host uses storage: clients that do not retry, and the names of its container and queues.
 
-The host's own loops try again soon; an SDK that sleeps for seconds would only hide that storage is away.
+The loops of the host try again soon; an SDK that waits for seconds would only hide that storage does not answer.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def blob_service(connection_string: str) -> BlobServiceClient:
 
 
 def queue_client(connection_string: str, queue: str) -> QueueClient:
-    """A client for a queue whose messages are base64, as the host's are."""
+    """A client for a queue with messages in base64, as the host writes them."""
     return QueueClient.from_connection_string(
         connection_string,
         queue,

@@ -1,8 +1,7 @@
-"""Fires timers: at every occurrence of the schedule, never while the previous invocation still runs.
+"""Fires timers at every occurrence of the schedule, but never while the previous invocation still runs.
 
-An invocation that outlasts the next occurrence is followed by another one at once, by one only however many were
-missed. As in the real host with schedules under a minute, occurrences while no host runs are not made up for, so
-`past_due` is false.
+An invocation that outlasts one or more occurrences is followed immediately by one more invocation. Occurrences while no
+host runs are lost, as with schedules under a minute in the real host, so `past_due` is always false.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ _log = logging.getLogger(__name__)
 async def run_timer(
     function: IndexedFunction, trigger: TimerTrigger, invoker: Invoker, background: BackgroundTasks
 ) -> None:
-    """Fire one timer until cancelled; an invocation under way goes on as a background task."""
+    """Fire one timer until cancelled; an invocation in progress continues as a background task."""
     _log.info("Timer '%s' fires at '%s'", function.name, trigger.schedule.expression)
 
     async def fire() -> None:
@@ -39,6 +38,6 @@ async def run_timer(
     occurrence = trigger.schedule.next_after(datetime.now(UTC))
     while True:
         await asyncio.sleep((occurrence - datetime.now(UTC)).total_seconds())
-        fired = max(datetime.now(UTC), occurrence)  # a clock that wakes us a little early must not fire twice
+        fired = max(datetime.now(UTC), occurrence)  # a sleep that ends a little early must not fire the timer twice
         await fire()
         occurrence = trigger.schedule.next_after(fired)

@@ -1,4 +1,4 @@
-"""What fires a function: the triggers this host knows, with every setting resolved."""
+"""The triggers that this host supports, with every setting resolved."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from local.functions.ncrontab import Schedule
 class BlobTrigger:
     """A new or changed blob at a path; `connection` is a connection string.
 
-    `source` (`LogsAndContainerScan` or `EventGrid`) makes no difference here: both are served by scanning.
+    `source` (`LogsAndContainerScan` or `EventGrid`) makes no difference: this host finds blobs by scanning.
     """
 
     path: BlobPathPattern
@@ -21,7 +21,7 @@ class BlobTrigger:
 
 @dataclass(frozen=True)
 class TimerTrigger:
-    """A point in time."""
+    """The occurrences of a schedule."""
 
     schedule: Schedule
     run_on_startup: bool

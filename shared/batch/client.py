@@ -12,8 +12,8 @@ from azure.batch import models
 from azure.core.rest import HttpRequest
 
 from shared.batch.errors import ENDED, GONE, Code, batch_errors
-from shared.batch.job import ORIGIN, chunks
 from shared.batch.pools import NODE_STATES, Pool
+from shared.batch_job import ORIGIN, chunks
 from shared.documents.ended_task import BatchFailure, EndedTask, TaskState
 from shared.errors import BatchRefused, JobConflict, TryLater
 from shared.parallel import in_parallel

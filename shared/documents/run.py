@@ -24,6 +24,7 @@ from shared.documents.names import job_id, results_folder
 from shared.documents.progress import Progress
 from shared.documents.record import Document, ItemRecord, JobRecord, RunProblem, TaskRecord
 from shared.documents.states import FailureCategory, State, WaitReason
+from shared.errors import RunUnreadable
 
 MAX_BYTES = 1024 * 1024
 """The most bytes that a manifest may have."""
@@ -163,6 +164,22 @@ class Run:
     progress: Progress
     etag: str | None = None
     items: Mapping[str, tuple[ItemRecord, ...]] | None = None
+
+    @classmethod
+    def from_blob(cls, run_id: str, content: bytes, metadata: dict[str, str], etag: str) -> Run:
+        """Read a run document. Raises RunUnreadable if it is damaged, or a newer version of the app wrote it."""
+        try:
+            progress = Progress.from_metadata(metadata)
+            if not progress.is_readable:
+                raise RunUnreadable(
+                    f"A newer version of the app wrote the document of the run {run_id}, and continues it."
+                )
+            return cls(RunBody.model_validate_json(content), progress, etag)
+        except (KeyError, ValueError) as error:
+            message = (
+                f"The document of the run {run_id} is damaged: remove it from the runs container, and delete its job."
+            )
+            raise RunUnreadable(message) from error
 
     @property
     def id(self) -> str:

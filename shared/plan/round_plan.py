@@ -30,6 +30,15 @@ class Image:
 
 
 @dataclass(frozen=True)
+class StagingAccess:
+    """How a node reaches the staging container: URLs with a SAS, or plain URLs and an identity of the pool."""
+
+    read_url: str
+    write_url: str
+    identity: str | None
+
+
+@dataclass(frozen=True)
 class SubmittedTask:
     """One Batch task, with only what recording it needs.
 

@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 from shared.documents.record import ItemRecord, Record, TaskRecord, TaskResult
 from shared.documents.states import State
 from shared.report._tasks import most_telling, worth_a_look
-from shared.report._text import count, duration
+from shared.report.text import count, duration
 
 MAX_ROWS = 40
 MAX_LANES = 8

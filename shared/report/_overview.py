@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from shared.documents.record import ItemRecord, OutputFile, Record, TaskRecord
 from shared.documents.states import FailureCode, JobReason, State
-from shared.report._text import count, duration, size
+from shared.report.text import count, duration, size
 
 NAMED_TASKS = 3
 NARROWEST_PERCENT = 1.0

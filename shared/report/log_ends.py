@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from shared.documents.record import ItemRecord, Record, TaskResult
 from shared.documents.states import State
 from shared.report._tasks import worth_a_look
-from shared.report._text import without_terminal_sequences
+from shared.report.text import without_terminal_sequences
 
 MAX_LOGS = 12
 FAILED_ITEMS = 3

@@ -21,7 +21,9 @@ from shared.report._gantt import gantt, time_of
 from shared.report._listing import listing
 from shared.report._overview import events, figures, headline, phases
 from shared.report._tasks import tasks
-from shared.report._text import (
+from shared.report._values import values
+from shared.report.log_ends import LogEnd, LogText, log_text
+from shared.report.text import (
     clock,
     count,
     day_and_time,
@@ -34,8 +36,6 @@ from shared.report._text import (
     visible,
     without_middle,
 )
-from shared.report._values import values
-from shared.report.log_ends import LogEnd, LogText, log_text
 
 TEMPLATES = Path(__file__).parent / "templates"
 

@@ -16,8 +16,8 @@ from azure.storage.blob import BlobPrefix, ContentSettings
 
 from shared.documents.progress import ListedRun, Progress
 from shared.documents.record import ItemRecord
-from shared.documents.run import Part, Run, RunBody
-from shared.errors import RunChanged, RunUnreadable
+from shared.documents.run import Part, Run
+from shared.errors import RunChanged
 from shared.log import Stage, log_event
 from shared.parallel import in_parallel
 from shared.storage._blobs import create_once, remove
@@ -51,18 +51,8 @@ class RunStore:
             stream = self._container.download_blob(run_id + _SUFFIX)
         except ResourceNotFoundError:
             return None
-        try:
-            progress = Progress.from_metadata(stream.properties.metadata)
-            if not progress.is_readable:
-                raise RunUnreadable(
-                    f"A newer version of the app wrote the document of the run {run_id}, and continues it."
-                )
-            return Run(RunBody.model_validate_json(stream.readall()), progress, stream.properties.etag)
-        except (KeyError, ValueError) as error:
-            message = (
-                f"The document of the run {run_id} is damaged: remove it from the runs container, and delete its job."
-            )
-            raise RunUnreadable(message) from error
+        properties = stream.properties
+        return Run.from_blob(run_id, stream.readall(), properties.metadata, properties.etag)
 
     def save(self, run: Run) -> Run:
         """Write a run that was read or written before. Raises RunChanged if another invocation has written it since."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -18,20 +17,11 @@ from shared.errors import FilesChanged, TryLater
 from shared.outputs.files import StagedBlob
 from shared.outputs.printed import lines_beginning
 from shared.parallel import in_parallel
-from shared.plan.round_plan import RoundPlan
+from shared.plan.round_plan import RoundPlan, StagingAccess
 from shared.settings import Settings
 
 if TYPE_CHECKING:
     from azure.storage.blob import BlobClient, BlobServiceClient, ContainerClient
-
-
-@dataclass(frozen=True)
-class StagingAccess:
-    """How a node reaches the staging container: URLs with a SAS, or plain URLs and an identity of the pool."""
-
-    read_url: str
-    write_url: str
-    identity: str | None
 
 
 CLOCK_SKEW = timedelta(minutes=15)

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
-from local.ports import AUTO
-from local.stack import Stack
-from local.stack_options import StackOptions
+from local.stack.options import StackOptions
+from local.stack.ports import AUTO
+from local.stack.stack import Stack
 from shared.app import collect_garbage_less_often
 from tests.benchmarks import burst, importing, recording, submitting, throughput
 from tests.benchmarks.target import Measured, show, show_heading, write

@@ -17,8 +17,8 @@ from azure.batch import BatchClient, models
 from azure.core.credentials import AzureNamedKeyCredential
 
 from local.batch import ACCOUNT_KEY, ACCOUNT_NAME
-from local.child import Child, Program
-from local.ports import AUTO, Ports
+from local.stack.child import Child, Program
+from local.stack.ports import AUTO, Ports
 
 CALLS = 1000
 TASKS = 10_000

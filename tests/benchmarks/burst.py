@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
 
-from local.stack import Stack
+from local.stack.stack import Stack
 from shared.parallel import AT_ONCE, in_parallel
 from shared.settings import Containers
 from tests.benchmarks.bare import Bare

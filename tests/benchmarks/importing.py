@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 
-from local.stack_options import REPOSITORY
+from local.stack.options import REPOSITORY
 from tests.benchmarks.target import Measured, medians, ratio
 
 SDKS = "import azure.functions, azure.batch, azure.storage.blob, azure.eventgrid"

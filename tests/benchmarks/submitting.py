@@ -11,8 +11,7 @@ from unittest.mock import patch
 
 from azure.batch import models
 
-from shared import submit_run
-from shared.batch import job as batch_job
+from shared import batch_job, submit_run
 from shared.batch.client import Batch
 from shared.batch.pools import Pool
 from shared.documents.progress import Progress

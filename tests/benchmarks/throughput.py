@@ -6,9 +6,9 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from local.ports import AUTO
-from local.stack import Stack
-from local.stack_options import StackOptions
+from local.stack.options import StackOptions
+from local.stack.ports import AUTO
+from local.stack.stack import Stack
 from shared.parallel import in_parallel
 from tests.benchmarks.target import Measured, timed
 from tests.benchmarks.user import User

@@ -12,7 +12,7 @@ from azure.batch import BatchClient
 from azure.core.credentials import AzureNamedKeyCredential
 from azure.storage.blob import BlobServiceClient
 
-from local.stack import Stack
+from local.stack.stack import Stack
 
 ALL_DEADLINE_SECONDS = 3600
 PAUSE_SECONDS = 0.25

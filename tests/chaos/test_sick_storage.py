@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from azure.core.exceptions import ResourceNotFoundError
 
-from local.azurite import ACCOUNT_NAME
+from local.azurite_account import ACCOUNT_NAME
 from local.errors import LocalError
-from local.ports import AUTO
-from local.services import AZURITE
-from local.stack import Stack
-from local.stack_options import StackOptions
+from local.stack.options import StackOptions
+from local.stack.ports import AUTO
+from local.stack.services import AZURITE
+from local.stack.stack import Stack
 from shared import poll_runs, record_run, submit_run
 from shared.events import JobEnded
 from tests.chaos.lives import Ended, Host

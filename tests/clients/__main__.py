@@ -18,8 +18,8 @@ from azure.batch import BatchClient
 from azure.core.credentials import AzureNamedKeyCredential
 
 from local.batch import ACCOUNT_KEY, ACCOUNT_NAME
-from local.child import Child, Program
-from local.ports import AUTO, Ports
+from local.stack.child import Child, Program
+from local.stack.ports import AUTO, Ports
 
 HERE = Path(__file__).parent
 ENVIRONMENTS = HERE.parent.parent / ".clients"

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from azure.storage.blob import BlobServiceClient, ContainerClient
 
-from local.stack import Stack
+from local.stack.stack import Stack
 from shared.documents.names import results_folder, run_id
 
 WAIT_SECONDS = 90.0

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from local.ports import AUTO
-from local.stack import Stack
-from local.stack_options import StackOptions
+from local.stack.options import StackOptions
+from local.stack.ports import AUTO
+from local.stack.stack import Stack
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from local.stack import Stack
+from local.stack.stack import Stack
 
 _OBJECT = re.compile(r"\{.*\}$")
 

@@ -18,9 +18,9 @@ from azure.core.exceptions import ResourceExistsError
 from azure.storage.blob import BlobServiceClient
 from jsonschema import Draft202012Validator
 
-from local.ports import AUTO
-from local.stack import Stack
-from local.stack_options import StackOptions
+from local.stack.options import StackOptions
+from local.stack.ports import AUTO
+from local.stack.stack import Stack
 from shared.app import App
 from shared.settings import Settings
 from tests.conftest import require_azurite

@@ -15,9 +15,9 @@ import pytest
 from azure.storage.blob import BlobServiceClient
 
 from local.errors import LocalError
-from local.ports import AUTO
-from local.stack import Stack
-from local.stack_options import StackOptions
+from local.stack.options import StackOptions
+from local.stack.ports import AUTO
+from local.stack.stack import Stack
 from shared import poll_runs, record_run, submit_run
 from shared.app import App
 from shared.documents.names import results_folder, run_id

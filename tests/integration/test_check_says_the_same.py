@@ -2,7 +2,9 @@
 
 import pytest
 
-from local.check_manifest import check, local_settings
+from batchrun.cli.check import check
+from local.stack.settings import default_settings
+from shared.settings import Settings
 
 
 @pytest.mark.parametrize(
@@ -20,7 +22,7 @@ from local.check_manifest import check, local_settings
 def test_errors_and_warnings_are_those_of_the_record(world, tmp_path, text: str) -> None:
     file = tmp_path / "m.yaml"
     file.write_text(text)
-    checked = check(file, local_settings({}))
+    checked = check(file, Settings.from_environ(default_settings({})))
     record = world.record(world.accept(text=text))
 
     assert record["state"] == "REJECTED"

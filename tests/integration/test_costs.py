@@ -12,8 +12,8 @@ from azure.core.pipeline.transport import RequestsTransport
 
 from shared import poll_runs, submit_run
 from shared.batch.client import Batch
-from shared.batch.job import MAX_CHUNK_TASKS
 from shared.batch.pools import Pool
+from shared.batch_job import MAX_CHUNK_TASKS
 from tests.integration.conftest import World
 
 ONE_TASK = "commands: [echo hi | tee a.txt]\noutputFiles: [a.txt]"

@@ -21,10 +21,10 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from azure.core.exceptions import ClientAuthenticationError
 
-from local import azurite as azurite_service
-from local.azurite import AzuriteEndpoints
-from local.child import Child, Program
-from local.ports import AUTO, Ports
+from local.stack import azurite as azurite_service
+from local.stack.azurite import AzuriteEndpoints
+from local.stack.child import Child, Program
+from local.stack.ports import AUTO, Ports
 from shared import poll_runs, record_run, submit_run
 from shared.app import App
 from shared.clients import Clients

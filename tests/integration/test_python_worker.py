@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from infra.package import build
-from local.stack import Stack
+from local.stack.stack import Stack
 from tests.conftest import unavailable
 from tests.integration.conftest import World
 

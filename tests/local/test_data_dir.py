@@ -9,9 +9,9 @@ import threading
 
 import pytest
 
-from local.data_dir import DataDir, RunningStack
 from local.errors import LocalError
-from local.ports import Ports
+from local.stack.data_dir import DataDir, RunningStack
+from local.stack.ports import Ports
 
 PORTS = Ports(*range(20000, 20006))
 STACK = RunningStack(endpoints={}, settings={"NAME": "value"}, pids={})

@@ -14,7 +14,7 @@ import pytest
 from azure.batch import BatchClient, models
 from azure.core.credentials import AzureNamedKeyCredential
 
-from local.data_dir import DataDir
+from local.stack.data_dir import DataDir
 from tests.conftest import require_azurite, unavailable
 from tests.support.waiting import wait_for
 

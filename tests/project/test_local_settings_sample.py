@@ -3,9 +3,9 @@
 import json
 from pathlib import Path
 
-from local.ports import DEFAULT_BASE, DEFAULT_FUNCTIONS_PORT, Ports
-from local.stack_options import StackOptions
-from local.stack_settings import stack_settings
+from local.stack.options import StackOptions
+from local.stack.ports import DEFAULT_BASE, DEFAULT_FUNCTIONS_PORT, Ports
+from local.stack.settings import stack_settings
 from shared.settings import Settings
 
 SAMPLE = json.loads((Path(__file__).parents[2] / "local.settings.sample.json").read_text())

@@ -5,8 +5,8 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from local.reference.__main__ import DOCS, reference
-from local.reference.schemas import manifest_schema
+from docs.reference.__main__ import DOCS, reference
+from docs.reference.schemas import manifest_schema
 from shared.errors import ManifestError
 from shared.manifest._source import parse
 from shared.manifest.read import read_manifest

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from azure.core.credentials import AzureNamedKeyCredential
 from azure.storage.blob import BlobClient, ContainerClient, LinearRetry
 
-from local.azurite import ACCOUNT_KEY, ACCOUNT_NAME
+from local.azurite_account import ACCOUNT_KEY, ACCOUNT_NAME
 from local.batch.failures import FailureCode
 from local.batch.models.common import FailureInfo
 from local.batch.models.node_task import IdentityReference

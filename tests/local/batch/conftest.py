@@ -27,8 +27,8 @@ from local.batch.machine.limits import Limits
 from local.batch.models.job import JobCreate
 from local.batch.models.pool import PoolCreate
 from local.batch.models.task import TaskCreate
-from local.child import Child, Program
-from local.ports import AUTO, Ports
+from local.stack.child import Child, Program
+from local.stack.ports import AUTO, Ports
 from tests.local.batch.blocking import BlockingClient
 
 POLL_SECONDS = 0.02

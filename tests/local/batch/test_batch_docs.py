@@ -17,7 +17,7 @@ from azure.core.rest import HttpRequest
 from local.batch.__main__ import main
 from local.batch.api.app import OPERATIONS
 from local.batch.api.unsupported import UNSUPPORTED
-from local.ports import AUTO, Ports
+from local.stack.ports import AUTO, Ports
 from tests.support.waiting import wait_for
 
 ROOT = Path(__file__).parents[3]

@@ -17,9 +17,9 @@ import pytest
 from azure.core.credentials import AzureKeyCredential
 from azure.eventgrid import EventGridPublisherClient
 
-from local.child import Child, Program
 from local.eventgrid import TOPIC_KEY
-from local.ports import AUTO, Ports
+from local.stack.child import Child, Program
+from local.stack.ports import AUTO, Ports
 
 WAIT_SECONDS = 20
 RETRY_SCALE = "0.01"

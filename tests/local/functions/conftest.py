@@ -17,11 +17,11 @@ from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 from azure.storage.blob import BlobServiceClient
 from azure.storage.queue import QueueServiceClient
 
-from local.azurite import AzuriteEndpoints
-from local.child import Child, Program
 from local.functions.blob_message import BlobMessage
 from local.functions.storage import BLOB_TRIGGER_QUEUE, POISON_QUEUE, queue_client
-from local.ports import AUTO, Ports
+from local.stack.azurite import AzuriteEndpoints
+from local.stack.child import Child, Program
+from local.stack.ports import AUTO, Ports
 from tests.support.waiting import wait_for
 
 PROBE_APP = Path(__file__).parents[2] / "fixtures" / "function_apps" / "probe"

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from shared.batch import job as batch_job
+from shared import batch_job
 from shared.plan.planner import manifest_of, plan_round
 
 ACCESS = batch_job.StagingAccess("https://s/staging?read", "https://s/staging?write", None)

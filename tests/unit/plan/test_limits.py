@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from azure.storage.blob import BlobServiceClient
 
-from shared.batch import job as batch_job
+from shared import batch_job
 from shared.errors import ManifestError
 from shared.manifest._source import parse
 from shared.plan._limits import (

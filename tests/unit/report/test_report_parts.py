@@ -14,9 +14,8 @@ from shared.outputs.record_tasks import fan_out_record
 from shared.report import _advice as advice
 from shared.report import _listing as listing
 from shared.report import _overview as overview
-from shared.report import _text as text
 from shared.report import _values as values
-from shared.report import log_ends
+from shared.report import log_ends, text
 from shared.report._tasks import tasks, worth_a_look
 from tests.support.report_samples import COMMANDS_FAILED, DROPPED, after, log_end, logs, ran, record, several_rounds
 

@@ -1,0 +1,130 @@
+"""How a run ended, as lines of plain text; and the end of the log of the task that failed first."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from batchrun.cli._text import aligned
+from batchrun.errors import printable
+from shared.documents.record import ITEMS_BLOB, Failure, Items, Metric, Record, RunProblem, TaskRecord, TaskResult
+from shared.documents.states import State
+from shared.report.text import plain, shortened, size
+
+INDENT = "  "
+LONGEST_VALUE = 100
+MOST_ROWS = 20
+REPORT = "report.html"
+TAIL_LINES = 10
+
+
+@dataclass(frozen=True)
+class FailedLog:
+    """The last lines that a task, or an item of a fan-out, has printed; `file` has all of them."""
+
+    task: str
+    file: Path
+    lines: tuple[str, ...]
+
+
+def summary_lines(record: Record, manifest: Path, folder: Path, failed: FailedLog | None) -> list[str]:
+    """How a run ended: states, values, problems, where its files are, and the end of the log of the first failure."""
+    lines = [
+        f"{record.state}  {record.run_id}",
+        *_section("", aligned([_task_row(task) for task in record.tasks])),
+        *_section("", [_failure(record.failure)] if record.failure else []),
+        *_section("", [f"{task.id}: {_failure(task.failure)}" for task in record.tasks if task.failure]),
+        *_section("values", aligned(list(_value_rows(record.tasks)))),
+        *_section("metrics", _metrics(record.tasks)),
+        *_section("warnings", [_problem(manifest, problem) for problem in record.warnings]),
+        *_section("errors", [_problem(manifest, problem) for problem in record.errors]),
+        *_section("results", [f"{folder}/", *_files(record.tasks)]),
+        *(_section(f"the end of {failed.file}", [f"| {line}" for line in failed.lines]) if failed else []),
+    ]
+    return list(map(printable, lines))
+
+
+def _section(title: str, lines: Sequence[str]) -> list[str]:
+    if not lines:
+        return []
+    return ["", *([INDENT + title] if title else []), *(INDENT * (2 if title else 1) + line for line in lines)]
+
+
+def _task_row(task: TaskRecord) -> tuple[str, ...]:
+    exit_code = "" if task.exit_code is None else f"exit code {task.exit_code}"
+    items = ", ".join(f"{count} {state}" for state, count in task.items.states.items()) if task.items else ""
+    return (task.state, task.id, exit_code or items, _duration(task.started, task.ended))
+
+
+def _failure(failure: Failure) -> str:
+    return f"{failure.message} ({failure.category}: {failure.code})"
+
+
+def _value_rows(tasks: Sequence[TaskRecord]) -> Iterator[tuple[str, ...]]:
+    for task in tasks:
+        for name, value in task.outputs.vars.items():
+            yield f"{task.id}.{name}", shortened(plain(value), LONGEST_VALUE)
+
+
+def _metrics(tasks: Sequence[TaskRecord]) -> list[str]:
+    rows = [(f"{task.id}.{metric.name}", *_measured(metric)) for task in tasks for metric in task.metrics]
+    return aligned(rows[:MOST_ROWS]) + _more(rows)
+
+
+def _measured(metric: Metric) -> tuple[str, str]:
+    value = f"{metric.value:g} s" if metric.type == "timer" else f"{metric.value:,.12g}"
+    return value, ", ".join(f"{name}={tag}" for name, tag in metric.tags.items())
+
+
+def _files(tasks: Sequence[TaskRecord]) -> list[str]:
+    report = (INDENT + REPORT, "all of this and more, as a page for a browser")
+    rows = [(INDENT + file.blob, size(file.bytes)) for task in tasks for file in task.outputs.output_files.values()]
+    return aligned([report, *rows[:MOST_ROWS]]) + [INDENT + line for line in _more(rows)]
+
+
+def _more(rows: Sequence[object]) -> list[str]:
+    return [f"… and {len(rows) - MOST_ROWS} more"] if len(rows) > MOST_ROWS else []
+
+
+def _problem(manifest: Path, problem: RunProblem) -> str:
+    place = f"{manifest}:{problem.line}:{problem.column}: " if problem.line else ""
+    return place + (f"{problem.path}: " if problem.path else "") + problem.message
+
+
+def _duration(start: datetime | None, end: datetime | None) -> str:
+    return f"{(end - start).total_seconds():.1f} s" if start and end else ""
+
+
+def first_failure(record: Record, folder: Path) -> FailedLog | None:
+    """The end of the log of the task that failed first, from the downloaded results.
+
+    It is stderr, or stdout if stderr is empty; None if both are empty.
+    """
+    failed = [(name, result) for name, result in _results(record, folder) if result.state is State.FAILED]
+    failed.sort(key=lambda each: (each[1].ended is None, each[1].ended or record.timings.dropped))
+    for name, result in failed:
+        for log in (result.logs.stderr, result.logs.stdout):
+            if log and (lines := _last_lines(folder / log)):
+                return FailedLog(name, folder / log, lines)
+    return None
+
+
+def _results(record: Record, folder: Path) -> Iterator[tuple[str, TaskResult]]:
+    for task in record.tasks:
+        if task.items is None:
+            yield task.id, task
+        for item in (task.items.records or ()) if task.items else ():
+            yield f"{task.id}[{item.index}]", item
+    apart = folder / ITEMS_BLOB
+    if apart.is_file():
+        for fan_out in Items.model_validate_json(apart.read_bytes()).tasks:
+            for item in fan_out.items:
+                yield f"{fan_out.id}[{item.index}]", item
+
+
+def _last_lines(log: Path) -> tuple[str, ...]:
+    with log.open(errors="replace") as lines:
+        return tuple(line.rstrip("\r\n") for line in deque(lines, TAIL_LINES))

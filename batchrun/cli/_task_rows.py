@@ -1,0 +1,100 @@
+"""An open run as rows, one for each task of its manifest; the items of a fan-out are counted in one row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from azure.batch.models import BatchTaskState
+
+from batchrun.client.runs import RunView
+from batchrun.client.tasks import TaskView
+
+_WORDS = {
+    BatchTaskState.ACTIVE: "waits",  # for a node, or for a task before it
+    BatchTaskState.PREPARING: "is being prepared",
+    BatchTaskState.RUNNING: "runs",
+}
+TENTHS = 10
+
+
+@dataclass(frozen=True)
+class TaskRow:
+    """A task of the manifest. `total` is how many Batch tasks it has: none until its round is submitted."""
+
+    name: str
+    total: int = 0
+    ended: int = 0
+    failed: int = 0
+    is_fan_out: bool = False
+    words: str = "waits"
+    started: datetime | None = None
+    stopped: datetime | None = None
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it has started and has not ended."""
+        return self.started is not None and self.stopped is None
+
+    @property
+    def tenths(self) -> int:
+        """How many tenths of it have ended."""
+        return self.ended * TENTHS // self.total if self.total else 0
+
+
+def task_rows(view: RunView) -> list[TaskRow]:
+    """The rows of a run, in the order of its manifest."""
+    tasks: dict[str, list[TaskView]] = {name: [] for name in view.names}
+    for task in view.tasks:
+        tasks.setdefault(task.fan_out, []).append(task)
+    return [_row(name, each) for name, each in tasks.items()]
+
+
+def _row(name: str, tasks: list[TaskView]) -> TaskRow:
+    ended = [task for task in tasks if task.has_ended]
+    is_over = bool(tasks) and len(ended) == len(tasks)
+    is_fan_out = any(task.name != name for task in tasks)
+    return TaskRow(
+        name=name,
+        total=len(tasks),
+        ended=len(ended),
+        failed=sum(task.failed for task in tasks),
+        is_fan_out=is_fan_out,
+        words=_words_of_items(tasks, ended) if is_fan_out else _words(tasks),
+        started=min((task.started for task in tasks if task.started), default=None),
+        stopped=max((task.ended for task in ended if task.ended), default=None) if is_over else None,
+    )
+
+
+def _words(tasks: list[TaskView]) -> str:
+    if not tasks:
+        return "waits"
+    [task] = tasks
+    if not task.has_ended:
+        return _WORDS[task.state]
+    if task.exit_code is None:
+        return "could not be run" if task.failed else "has ended"
+    return f"has ended, exit code {task.exit_code}"
+
+
+def _words_of_items(tasks: list[TaskView], ended: list[TaskView]) -> str:
+    failed = sum(task.failed for task in ended)
+    return f"{len(ended)} of {len(tasks)} have ended" + (f", {failed} failed" if failed else "")
+
+
+def progress_lines(before: RunView, after: RunView) -> list[str]:
+    """What has changed in an open run between two looks at it; a fan-out is reported at every tenth of its items."""
+    lines = []
+    if after.state is not None and after.state is not before.state:
+        lines.append(after.state.value)
+    known = {row.name: row for row in task_rows(before)}
+    news = [row for row in task_rows(after) if row.total and _is_news(known.get(row.name), row)]
+    return [*lines, *(f"{row.name} {row.words}" for row in news)]
+
+
+def _is_news(before: TaskRow | None, after: TaskRow) -> bool:
+    if before is None or not before.total:
+        return True
+    if not after.is_fan_out:
+        return before.words != after.words
+    return before.tenths != after.tenths or bool(before.failed) != bool(after.failed)

@@ -1,0 +1,198 @@
+"""`check`: what the app would make of manifests: their errors, and the Batch job of the first round.
+
+Manifests are read and planned as in the app, with its settings. Nothing is run or contacted; what only the running app
+can know is named, and left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from batchrun.cli.options import add_manifests, check_manifests
+from batchrun.client.apps import App
+from batchrun.errors import printable
+from shared import batch_job
+from shared.documents.names import run_id
+from shared.documents.progress import Progress
+from shared.documents.record import RunProblem
+from shared.documents.run import ExternalData, Run, RunBody, manifest_blob
+from shared.documents.states import JobReason
+from shared.errors import ManifestError, Problem
+from shared.manifest.read import Manifest
+from shared.masking import MASK, Masker
+from shared.plan.lookups import MissingData
+from shared.plan.planner import Planner, manifest_of, plan_round
+from shared.plan.round_plan import Image, RoundPlan, StagingAccess
+from shared.settings import Settings
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `check`."""
+    parser.epilog = (
+        "Nothing is run or contacted. The findings go to stderr, the jobs and tasks of the first round to stdout, as a"
+        " JSON list with an object for each manifest. Exit code: 0 if no manifest has errors, 1 if one has, 2 for"
+        " wrong usage."
+    )
+    add_manifests(parser)
+
+
+def run(arguments: argparse.Namespace, opening: AbstractContextManager[App]) -> int:
+    """Check all manifests. Raises UsageError if a file or a setting is not as it should be."""
+    check_manifests(arguments.manifests)
+    with opening as app:
+        settings = app.checked_settings()
+        found = [(manifest, check(manifest, settings)) for manifest in arguments.manifests]
+    for manifest, checked in found:
+        for line in _findings(manifest, checked):
+            print(printable(line), file=sys.stderr)
+    print(json.dumps([_as_json(manifest, checked) for manifest, checked in found], indent=2))
+    return 1 if any(checked.errors for _, checked in found) else 0
+
+
+@dataclass(frozen=True)
+class Later:
+    """A task of a later round, and why it is not in the first."""
+
+    task: str
+    reason: JobReason
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What is known of one manifest before it runs.
+
+    `job` and `tasks` are the bodies of the requests that Batch would get for the first round; None and empty if the
+    manifest has errors, or if planning needs something that is not known. `not_known` says what that is.
+    """
+
+    errors: tuple[RunProblem, ...]
+    warnings: tuple[RunProblem, ...] = ()
+    job: Mapping[str, Any] | None = None
+    tasks: tuple[Mapping[str, Any], ...] = ()
+    later: tuple[Later, ...] = ()
+    not_known: tuple[str, ...] = ()
+
+
+def check(file: Path, settings: Settings) -> Checked:
+    """Read and plan a manifest. Raises OSError if the file cannot be read."""
+    run = _run(file, settings)
+    try:
+        manifest = manifest_of(run)
+        warnings = _problems(manifest.warnings, settings)
+    except ManifestError as error:
+        return Checked(_problems(error.problems, settings))
+    try:
+        return replace(_planned(manifest, run, settings), warnings=warnings)
+    except ManifestError as error:
+        return Checked(_problems(error.problems, settings), warnings)
+
+
+def _run(file: Path, settings: Settings) -> Run:
+    """The run that the app would make of the file; its id depends on the file's content and time."""
+    modified = datetime.fromtimestamp(int(file.stat().st_mtime), UTC)
+    blob = manifest_blob(file.name, etag="not-dropped", content=file.read_bytes())
+    name = run_id(settings.containers.inbox, blob.name, blob.sha256 or "", modified)
+    return Run(RunBody(run_id=name, manifest=blob, dropped=modified, accepted=modified), Progress())
+
+
+def _problems(problems: Iterable[Problem], settings: Settings) -> tuple[RunProblem, ...]:
+    masker = Masker.of(settings)
+    return tuple(RunProblem.of(replace(problem, message=masker.mask(problem.message))) for problem in problems)
+
+
+def _planned(manifest: Manifest, run: Run, settings: Settings) -> Checked:
+    not_known: list[str] = []
+    plan = plan_round(manifest, run, settings)
+    if isinstance(plan, MissingData):
+        not_known += _lacking(plan)
+        if not plan.texts and not plan.namespace_items:
+            run = run.with_external_data(_empty_answers(plan))
+            plan = plan_round(manifest, run, settings)
+    later = tuple(Later(name, reason) for name, reason in Planner(manifest, run, settings).later().items())
+    if isinstance(plan, MissingData) or not plan.tasks:
+        return Checked((), later=later, not_known=tuple(not_known))
+    not_known.append(f"whether there is a pool {plan.pool_id!r}, and whether its nodes have as many task slots")
+    masker = Masker.of(settings)
+    shown = _without_passwords(plan)
+    job = batch_job.job(run, plan, manifest.flow.timeout, settings.origin).as_dict()
+    tasks = [task.as_dict() for task in batch_job.Tasks(shown, _access(plan, settings))]
+    return Checked(
+        (), (), _masked(job, masker), tuple(_masked(task, masker) for task in tasks), later, tuple(not_known)
+    )
+
+
+def _lacking(missing: MissingData) -> Iterator[str]:
+    for task in missing.namespace_files:
+        yield f"which namespace files the task {task!r} gets"
+    for task in missing.namespace_items:
+        yield f"the items of the task {task!r}, which are files of a namespace: the job depends on them"
+    for address in missing.etags:
+        yield f"whether there is a blob {address}"
+    for address in missing.texts:
+        yield f"the text of {address}: the job depends on it"
+
+
+def _empty_answers(missing: MissingData) -> ExternalData:
+    """Namespaces without files, and blobs without a known version: the requests to Batch contain neither."""
+    return ExternalData(
+        namespace_files=dict.fromkeys(missing.namespace_files, ()), etags=dict.fromkeys(missing.etags, MASK)
+    )
+
+
+def _without_passwords(plan: RoundPlan) -> RoundPlan:
+    return replace(plan, tasks=tuple(replace(task, image=_without_password(task.image)) for task in plan.tasks))
+
+
+def _without_password(image: Image) -> Image:
+    return replace(image, password=MASK if image.password else None)
+
+
+def _access(plan: RoundPlan, settings: Settings) -> StagingAccess:
+    url = f"{settings.storage.blob_endpoint}/{plan.staging}" + ("" if settings.node_identity else f"?{MASK}")
+    return StagingAccess(url, url, settings.node_identity)
+
+
+def _masked(body: dict[str, Any], masker: Masker) -> dict[str, Any]:
+    masked = masker.mask_all(body)
+    assert isinstance(masked, dict)  # noqa: S101 - masking a map gives a map
+    return masked
+
+
+def _findings(manifest: Path, checked: Checked) -> Iterator[str]:
+    for problem in checked.errors:
+        yield _finding(manifest, "error", problem)
+    for problem in checked.warnings:
+        yield _finding(manifest, "warning", problem)
+    for later in checked.later:
+        yield f"{manifest}: later: the task {later.task!r} is in a later job ({later.reason.value})"
+    for what in checked.not_known:
+        yield f"{manifest}: not known before it runs: {what}"
+    if not checked.errors:
+        yield f"{manifest}: no errors found"
+
+
+def _finding(manifest: Path, kind: str, problem: RunProblem) -> str:
+    """In the format of compilers, so that editors and terminals link to the place."""
+    place = f":{problem.line}:{problem.column}" if problem.line else ""
+    path = f"{problem.path}: " if problem.path else ""
+    return f"{manifest}{place}: {kind}: {path}{problem.message}"
+
+
+def _as_json(manifest: Path, checked: Checked) -> dict[str, Any]:
+    return {
+        "manifest": str(manifest),
+        "errors": [problem.model_dump() for problem in checked.errors],
+        "warnings": [problem.model_dump() for problem in checked.warnings],
+        "job": checked.job,
+        "tasks": checked.tasks,
+        "later": [{"task": later.task, "reason": later.reason.value} for later in checked.later],
+        "notKnown": checked.not_known,
+    }

@@ -1,0 +1,165 @@
+"""`logs`: what the tasks of a run print: read from Batch while they run, from the results once the run is complete."""
+
+from __future__ import annotations
+
+import argparse
+import codecs
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+
+from rich.console import Console
+from rich.text import Text
+
+from batchrun.cli._text import why_it_waits
+from batchrun.cli.options import add_run
+from batchrun.client.apps import App
+from batchrun.client.refs import RunRef
+from batchrun.client.runs import Runs, RunView, WatchedRun
+from batchrun.client.tasks import STREAMS, TaskView
+from batchrun.errors import printable
+from shared.documents.record import ITEMS_BLOB, Items, Logs, Record
+
+POLL_SECONDS = 0.5
+MARKS = {"stdout.txt": "out", "stderr.txt": "err"}
+STYLES = {"stdout.txt": "dim", "stderr.txt": "red"}
+SPACES_PER_TAB = 8
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `logs`."""
+    parser.epilog = "Each line begins with the task that printed it, and with `out` for stdout or `err` for stderr."
+    add_run(parser)
+    parser.add_argument("-f", "--follow", action="store_true", help="continue until the run is complete")
+
+
+def run(arguments: argparse.Namespace, opening: AbstractContextManager[App]) -> int:
+    """Print the logs of a run; with `--follow` until it is complete.
+
+    Messages about the run itself (its state, why it waits, its errors) go to stderr. Raises ClientError if there is no
+    such run, or the app does not answer.
+    """
+    with opening as app, Runs.of(app) as runs:
+        _PrintedLogs(runs, runs.find(arguments.run), _Lines()).print(follow=arguments.follow)
+    return 0
+
+
+@dataclass
+class _Read:
+    """How far the streams of a task are printed; `attempt` tells one start of the task from the next."""
+
+    attempt: tuple[str, int]
+    offsets: dict[str, int] = field(default_factory=lambda: dict.fromkeys(STREAMS, 0))
+    is_over: bool = False
+
+
+class _Lines:
+    """Joins chunks of streams to lines; a line is printed once all of it is there."""
+
+    def __init__(self) -> None:
+        self._console = Console(highlight=False)
+        self._decoders: dict[tuple[str, str], codecs.IncrementalDecoder] = {}
+        self._rests: dict[tuple[str, str], str] = {}
+
+    def add(self, task: str, stream: str, chunk: bytes) -> None:
+        """The next chunk of a stream of a task; bytes that are not UTF-8 are replaced."""
+        key = (task, stream)
+        decoder = self._decoders.setdefault(key, codecs.getincrementaldecoder("utf-8")(errors="replace"))
+        *lines, rest = (self._rests.get(key, "") + decoder.decode(chunk)).split("\n")
+        for line in lines:
+            self._print(task, stream, line)
+        self._rests[key] = rest
+
+    def finish(self) -> None:
+        """Print the last lines of streams that do not end with a line break."""
+        for (task, stream), rest in self._rests.items():
+            if rest:
+                self._print(task, stream, rest)
+        self._rests.clear()
+
+    def _print(self, task: str, stream: str, line: str) -> None:
+        mark = (f"{task} {MARKS[stream]} | ", STYLES[stream])
+        text = printable(line.rstrip("\r").expandtabs(SPACES_PER_TAB))
+        self._console.print(Text.assemble(mark, text), soft_wrap=True)
+
+
+class _PrintedLogs:
+    """The logs of one run, and how much of them is printed already."""
+
+    def __init__(self, runs: Runs, run: RunRef, lines: _Lines) -> None:
+        self._runs = runs
+        self._run = run
+        self._lines = lines
+        self._read: dict[str, _Read] = {}
+        self._said = ""
+
+    def print(self, *, follow: bool) -> None:
+        """Print what there is; with `follow`, continue until the run is complete."""
+        watched = WatchedRun(self._runs, self._run)
+        while True:
+            record = self._runs.results.record(self._run)
+            if record:
+                self._print_results(record)
+                return
+            view = watched.look()
+            self._say_why_empty(view)
+            for task in view.tasks:
+                self._print_task(task)
+            if not follow:
+                self._lines.finish()
+                return
+            time.sleep(POLL_SECONDS)
+
+    def _say_why_empty(self, view: RunView) -> None:
+        """Say why there is no output yet, once for each reason."""
+        if any(task.started for task in view.tasks):
+            return
+        state = view.state or "not accepted from the inbox yet"
+        why = why_it_waits(view.status)
+        said = f"{self._run.id} is {state}" + (f"; it {why}" if why else "")
+        if said != self._said:
+            self._said = said
+            print(f"{said}. There is no output yet.", file=sys.stderr, flush=True)
+
+    def _print_task(self, task: TaskView) -> None:
+        if task.started is None:
+            return
+        attempt = (task.job_id, task.retries)
+        read = self._read.get(task.name)
+        if read is None or read.attempt != attempt:
+            read = self._read[task.name] = _Read(attempt)
+        if read.is_over:
+            return
+        for stream, size in sorted(self._runs.tasks.stream_sizes(task).items(), reverse=True):  # stdout first
+            if size <= read.offsets[stream]:
+                continue
+            new = self._runs.tasks.printed(task, stream, read.offsets[stream], size)
+            read.offsets[stream] += len(new)
+            self._lines.add(task.name, stream, new)
+        read.is_over = task.has_ended
+
+    def _print_results(self, record: Record) -> None:
+        """Print the rest from the results: everything, or what was written since Batch was last asked."""
+        for name, logs in _logs(self._runs, self._run, record):
+            read = self._read.get(name)
+            for stream, blob in zip(STREAMS, (logs.stdout, logs.stderr), strict=True):
+                if blob:
+                    for chunk in self._runs.results.bytes_from(self._run, blob, read.offsets[stream] if read else 0):
+                        self._lines.add(name, stream, chunk)
+        self._lines.finish()
+        problems = [problem.message for problem in record.errors]
+        print("; ".join([f"{self._run.id} has ended: {record.state}", *problems]), file=sys.stderr, flush=True)
+
+
+def _logs(runs: Runs, run: RunRef, record: Record) -> Iterator[tuple[str, Logs]]:
+    """The logs of all tasks and items, in the order of the manifest."""
+    text = runs.results.text(run, ITEMS_BLOB) if any(task.items and task.items.blob for task in record.tasks) else None
+    apart = {fan_out.id: fan_out.items for fan_out in Items.model_validate_json(text).tasks} if text else {}
+    for task in record.tasks:
+        if task.items is None:
+            yield task.id, task.logs
+        else:
+            for item in task.items.records or apart.get(task.id, ()):
+                yield f"{task.id}[{item.index}]", item.logs

@@ -1,0 +1,16 @@
+"""What the commands report to a person when they cannot go on, and how texts of others are made safe for a terminal."""
+
+from __future__ import annotations
+
+
+class ClientError(Exception):
+    """A command cannot go on; the message says why and what to do. Exit code 1."""
+
+
+class UsageError(ClientError):
+    """The command was called in a way that cannot work; the message says what to change. Exit code 2."""
+
+
+def printable(text: str) -> str:
+    r"""The text with every character escaped that a terminal would interpret instead of show, such as `\x1b`."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)

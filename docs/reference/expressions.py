@@ -1,0 +1,69 @@
+"""The chapter on expressions, from the app's tables of functions, filters and tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from shared.expressions.date_patterns import NAMES
+from shared.expressions.dates import UNITS
+from shared.expressions.filters import FILTERS, OTHER_FILTERS, TESTS
+from shared.expressions.functions import FUNCTIONS, OTHER_FUNCTIONS, OTHER_NAMES
+
+_HEAD = """\
+## Expressions
+
+An expression between `{{` and `}}` is replaced by its value before a task runs. The value is not evaluated again,
+except by `render()`. `{% if x %} … {% elseif y %} … {% else %} … {% endif %}` chooses between texts,
+`{% raw %} … {% endraw %}` leaves a text as it is, `{# … #}` is a comment. The syntax is that of Kestra (Pebble),
+without loops, macros and assignments: to repeat a task, give it a `foreach`. A name that does not exist is an error.
+
+| operator | |
+| --- | --- |
+| `a.b`, `a['b']`, `a[0]` | a value of a map or of a list |
+| `a ?? b` | `a`, or `b` if `a` does not exist or is null |
+| `a ??? b` | `a`, or `b` if `a` does not exist |
+| `a ~ b` | both, joined to one text |
+| `a \\| filter` | the value that a filter makes of it |
+| `+` `-` `*` `/` | for numbers; the quotient of whole numbers is a whole number; `+` also joins texts |
+| `==` or `equals`, `!=`, `<`, `<=`, `>`, `>=` | for numbers or texts |
+| `a contains b`, `b in a` or `b isIn a`, `b not in a` | for texts, lists and the names of maps |
+| `a is defined`, `a is not defined` | a test, see below |
+| `not`, `and`, `or` | for conditions: false, 0, null and empty text are false |
+| `a ? b : c` | `b` if `a` is true, otherwise `c` |
+
+Their precedence is that of Kestra, from highest to lowest: `.` and `[]`, then `not` and the sign of a number, `??` and
+`???`, `~`, `|`, `*` and `/`, `+` and `-`, comparisons, `is` and `contains` and `in`, `and`, `or`, `? :`. So
+`a ?? b | upper` is `(a ?? b) | upper`.
+"""
+
+
+def expressions() -> Iterator[str]:
+    """The chapter."""
+    yield _HEAD
+    yield "| function | | example |\n| --- | --- | --- |"
+    for name, (purpose, example) in FUNCTIONS.items():
+        yield f"| `{name}()` | {_in_cell(purpose)} | `{_in_cell(example)}` |"
+    yield "\n| filter | yields | example | result |\n| --- | --- | --- | --- |"
+    for name, known in FILTERS.items():
+        yield f"| `{name}` | {known.purpose} | `{_in_cell(known.example)}` | `{_in_cell(known.result)}` |"
+    yield f"\nTests: {_listed(TESTS)}."
+    yield (
+        "\nThe formats of `date` are the patterns of Java's DateTimeFormatter, with English names, and"
+        f" {_listed(NAMES)}; the units of `dateAdd` are {_listed(UNITS)}. Both take `format`, `timeZone` and"
+        " `existingFormat` (of a text that is not ISO 8601). Without a time zone it is UTC."
+    )
+    yield "\nNot supported, though Kestra has it:\n\n| name | instead |\n| --- | --- |"
+    for name, reason in OTHER_NAMES.items():
+        yield f"| `{name}` | {reason} |"
+    for name, reason in OTHER_FUNCTIONS.items():
+        yield f"| `{name}()` | {reason} |"
+    for name, reason in OTHER_FILTERS.items():
+        yield f"| `\\| {name}` | {reason} |"
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _in_cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", "⏎")

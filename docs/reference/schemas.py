@@ -1,0 +1,80 @@
+"""The JSON Schemas of manifest, record and status."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from shared.manifest.flow import FOR_EACH, PARALLEL, SEQUENTIAL, ForEach, Parallel, Sequential
+from shared.manifest.read import Flow, names_in_task_form
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+Schema = dict[str, Any]
+
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def manifest_schema() -> Schema:
+    """The manifest's JSON Schema, for editors: a flow, or the task form."""
+    flow = schema_of(Flow, "validation")
+    definitions = {name: _by_type(definition) for name, definition in flow.pop("$defs").items()}
+    return {
+        "$schema": flow.pop("$schema"),
+        "title": "Manifest",
+        "if": {"anyOf": [{"required": ["commands"]}, {"required": ["script"]}], "not": {"required": ["tasks"]}},
+        "then": {"$ref": "#/$defs/TaskForm"},
+        "else": {"$ref": "#/$defs/Flow"},
+        "$defs": {"Flow": _by_type(flow), "TaskForm": _task_form(flow, definitions["Task"]), **definitions},
+    }
+
+
+def _task_form(flow: Schema, task: Schema) -> Schema:
+    """One task at top level, with the properties of a flow that apply to all of its tasks."""
+    flow_names, task_names = names_in_task_form()
+    return {
+        **task,
+        "properties": {
+            **{name: flow["properties"][name] for name in sorted(flow_names)},
+            **{name: task["properties"][name] for name in sorted(task_names)},
+        },
+        "required": [],
+    }
+
+
+def schema_of(model: type[BaseModel], mode: Any) -> Schema:  # noqa: ANN401 - pydantic's two modes
+    """The JSON Schema of the JSON that a model reads (`validation`) or writes (`serialization`)."""
+    schema = model.model_json_schema(mode=mode)
+    return {"$schema": _DIALECT, **_without_titles(schema)}
+
+
+def _without_titles(schema: Any) -> Any:  # noqa: ANN401 - JSON of any shape
+    """Without the titles, which repeat the names, and without defaults that are null or a whole model."""
+    match schema:
+        case dict():
+            return {
+                name: {each: _without_titles(value) for each, value in item.items()}
+                if name in ("properties", "$defs")
+                else _without_titles(item)
+                for name, item in schema.items()
+                if name != "title" and not (name == "default" and (item is None or isinstance(item, dict)))
+            }
+        case list():
+            return [_without_titles(item) for item in schema]
+    return schema
+
+
+def _by_type(schema: Any) -> Any:  # noqa: ANN401 - JSON of any shape
+    """Choose between task and group by `type`, so that the messages of editors are about the right one."""
+    match schema:
+        case {"oneOf": [{"$ref": "#/$defs/Task"}, *_]}:
+            choice: Schema = {"$ref": "#/$defs/Task"}
+            for group, model in ((SEQUENTIAL, Sequential), (PARALLEL, Parallel), (FOR_EACH, ForEach)):
+                is_group = {"properties": {"type": {"const": group}}, "required": ["type"]}
+                choice = {"if": is_group, "then": {"$ref": f"#/$defs/{model.__name__}"}, "else": choice}
+            return choice
+        case dict():
+            return {name: _by_type(item) for name, item in schema.items()}
+        case list():
+            return [_by_type(item) for item in schema]
+    return schema

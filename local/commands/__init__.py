@@ -1,1 +1,0 @@
-"""The subcommands of `python -m local`: each module adds its arguments to a parser, and runs."""

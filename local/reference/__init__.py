@@ -1,1 +1,0 @@
-"""The reference in docs/, generated from the models: the only place where a property is described."""

@@ -1,1 +1,0 @@
-"""What the commands show: pure texts, and the two displays of `run`, for terminals and for everything else."""

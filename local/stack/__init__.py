@@ -1,0 +1,1 @@
+"""Azure on one machine: storage, Batch, Event Grid and the Functions host as processes that start and end together."""

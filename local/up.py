@@ -1,0 +1,62 @@
+"""`python -m local up`: the stack, until Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import functools
+
+from batchrun.cli.options import add_app
+from batchrun.client.apps import LOCAL_PROGRAM, command_line
+from local.stack.options import add_containers, add_ports, add_tick_and_pools, stack_options
+from local.stack.stack import Stack
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `up`."""
+    add_app(parser)
+    add_ports(parser)
+    add_tick_and_pools(parser)
+    add_containers(parser)
+    parser.add_argument(
+        "--without-functions",
+        action="store_true",
+        help="leave the app to `func start`, with local.settings.sample.json copied to local.settings.json",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the stack until a signal stops it. Raises LocalError if it cannot start, or a service ends by itself."""
+    print("Starting …", flush=True)
+    options = stack_options(arguments, ports=arguments.ports, functions=not arguments.without_functions)
+    try:
+        with Stack(options) as stack:
+            print(_summary(stack), flush=True)
+            stack.watch()
+    except KeyboardInterrupt:
+        print("Stopped.")
+        return 0
+
+
+def _summary(stack: Stack) -> str:
+    settings = stack.settings
+    how = "in containers" if stack.options.containers else "as processes"
+    rows = {
+        "storage": "Azurite, account devstoreaccount1",
+        "batch": f"{settings['BATCH_ACCOUNT_ENDPOINT']}, pool {settings['BATCH_POOL_ID']} (container tasks run {how})",
+        "eventgrid": settings["EVENTGRID_TOPIC_ENDPOINT"],
+        "functions": "the app of this repository" if stack.options.functions else "left to `func start`",
+        "state, logs": str(stack.data_dir.path),
+    }
+    lines = [f"  {name:<12} {value}" for name, value in rows.items()]
+    command = functools.partial(command_line, LOCAL_PROGRAM, stack.options.data_dir)
+    return "\n".join(
+        [
+            "The stack is up. Ctrl-C stops it.",
+            "",
+            *lines,
+            "",
+            f"  Run a manifest:    {command('run', 'samples/environment-info.yaml')}",
+            f"  List the runs:     {command('ls')}",
+            f"  Its app settings:  {command('env')}",
+        ]
+    )

@@ -1,0 +1,219 @@
+"""A planned round → the job and the tasks to create, as objects of the SDK."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import timedelta
+from functools import lru_cache
+from typing import overload
+
+from azure.batch import models
+
+from shared.documents.run import Run
+from shared.plan.round_plan import Image, PlannedTask, RoundPlan, StagingAccess
+from shared.plan.upstream import OutputPattern
+
+MAX_CHUNK_TASKS = 100
+MAX_CHUNK_BYTES = 1_000_000
+SAFETY = 1.25
+BACKSTOP = timedelta(minutes=10)
+RETENTION = timedelta(hours=1)
+_ALWAYS = models.OutputFileUploadConfiguration(upload_condition=models.OutputFileUploadCondition.TASK_COMPLETION)
+ORIGIN = "origin"
+
+
+def job(run: Run, plan: RoundPlan, time_left: timedelta, origin: str) -> models.BatchJobCreateOptions:
+    """The job of the run's current round. It does not end by itself before `Batch.end_when_tasks_end`.
+
+    `time_left` is the rest of the flow's timeout; `origin` identifies this app among those that share a Batch account.
+    """
+    metadata = {
+        "runId": run.id,
+        "round": str(run.progress.round),
+        "manifestEtag": run.body.manifest.etag,
+        ORIGIN: origin,
+    }
+    return models.BatchJobCreateOptions(
+        id=run.job_id,
+        pool_info=models.BatchPoolInfo(pool_id=plan.pool_id),
+        priority=plan.priority,
+        uses_task_dependencies=True,
+        all_tasks_complete_mode=models.BatchAllTasksCompleteMode.NO_ACTION,
+        task_failure_mode=models.BatchTaskFailureMode.PERFORM_EXIT_OPTIONS_JOB_ACTION,
+        constraints=models.BatchJobConstraints(max_wall_clock_time=time_left),
+        metadata=[models.BatchMetadataItem(name=name, value=value) for name, value in metadata.items()],
+    )
+
+
+class Tasks(Sequence[models.BatchTaskCreateOptions]):
+    """The tasks of a round. Each is made when it is read, so that thousands of them are never in memory at once."""
+
+    def __init__(self, plan: RoundPlan, access: StagingAccess) -> None:
+        self._plan = plan
+        self._access = access
+
+    def __len__(self) -> int:
+        return len(self._plan.tasks)
+
+    @overload
+    def __getitem__(self, place: int) -> models.BatchTaskCreateOptions: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[models.BatchTaskCreateOptions]: ...
+    def __getitem__(self, place: int | slice) -> models.BatchTaskCreateOptions | list[models.BatchTaskCreateOptions]:
+        if isinstance(place, slice):
+            return [self._task(planned) for planned in self._plan.tasks[place]]
+        return self._task(self._plan.tasks[place])
+
+    def _task(self, planned: PlannedTask) -> models.BatchTaskCreateOptions:
+        return _task(planned, self._access, is_depended_on=self._plan.is_depended_on(planned))
+
+
+def _task(planned: PlannedTask, access: StagingAccess, *, is_depended_on: bool) -> models.BatchTaskCreateOptions:
+    return models.BatchTaskCreateOptions(
+        id=planned.id,
+        display_name=planned.display_name,
+        command_line=planned.command_line,
+        container_settings=_container(planned.image, _run_options(planned)),
+        required_slots=planned.slots,
+        user_identity=_user(runs_as_root=planned.runs_as_root),
+        resource_files=_resource_files(planned, access),
+        output_files=_output_files(planned, access),
+        constraints=_constraints(planned.time_limit, planned.retries),
+        depends_on=_dependencies(planned),
+        exit_conditions=_exit_conditions(is_depended_on=is_depended_on, allow_failure=planned.allow_failure),
+    )
+
+
+# What the tasks of a fan-out have in common is made once: making the SDK's objects takes as long as sending them.
+_once = lru_cache(maxsize=100)
+
+
+@_once
+def _constraints(time_limit: timedelta, retries: int) -> models.BatchTaskConstraints:
+    return models.BatchTaskConstraints(
+        max_wall_clock_time=time_limit + BACKSTOP, retention_time=RETENTION, max_task_retry_count=retries
+    )
+
+
+@_once
+def _user(*, runs_as_root: bool) -> models.UserIdentity | None:
+    """For root, a user of the pool with administrator rights; otherwise None: Batch's own unprivileged task user."""
+    if not runs_as_root:
+        return None
+    administrator = models.AutoUserSpecification(
+        scope=models.AutoUserScope.POOL, elevation_level=models.ElevationLevel.ADMIN
+    )
+    return models.UserIdentity(auto_user=administrator)
+
+
+@_once
+def _container(image: Image, run_options: str) -> models.BatchTaskContainerSettings:
+    """`/bin/sh` in the image, whatever its entry point is (a command line does not override that).
+
+    The container sees no directory of the node but the task's own.
+
+    https://learn.microsoft.com/azure/batch/batch-docker-container-workloads#container-task-command-line
+    """
+    return models.BatchTaskContainerSettings(
+        image_name=image.name,
+        container_run_options=run_options,
+        working_directory=models.ContainerWorkingDirectory.TASK_WORKING_DIRECTORY,
+        container_host_batch_bind_mounts=[
+            models.ContainerHostBatchBindMountEntry(source=models.ContainerHostDataPath.TASK, is_read_only=False)
+        ],
+        registry=_registry(image),
+    )
+
+
+def _run_options(planned: PlannedTask) -> str:
+    user = "--user 0:0" if planned.runs_as_root else ""
+    return " ".join(filter(None, ("--entrypoint /bin/sh", user, planned.container_run_options)))
+
+
+def _registry(image: Image) -> models.ContainerRegistryReference | None:
+    if not (image.server or image.user_name or image.identity):
+        return None
+    identity = _identity(image.identity)
+    return models.ContainerRegistryReference(
+        registry_server=image.server, username=image.user_name, password=image.password, identity_reference=identity
+    )
+
+
+def _resource_files(planned: PlannedTask, access: StagingAccess) -> list[models.ResourceFile]:
+    """One entry per prefix, below which Batch keeps the blobs' full names, and one per fetched file."""
+    staged = [_staged(access, prefix) for prefix in planned.prefixes]
+    fetched = [
+        models.ResourceFile(http_url=url, file_path=planned.paths.inputs + path)
+        for path, url in planned.fetched_files.items()
+    ]
+    return [*staged, *fetched]
+
+
+@_once
+def _staged(access: StagingAccess, prefix: str) -> models.ResourceFile:
+    return models.ResourceFile(
+        storage_container_url=access.read_url, blob_prefix=prefix, identity_reference=_identity(access.identity)
+    )
+
+
+def _output_files(planned: PlannedTask, access: StagingAccess) -> list[models.OutputFile]:
+    paths = planned.paths
+    logs = [(f"../{name}", f"{paths.logs}{name}") for name in ("stdout.txt", "stderr.txt")]
+    outputs = [
+        (paths.inputs + pattern.pattern, _destination(paths.outputs(pattern.index), pattern))
+        for pattern in planned.output_patterns
+    ]
+    return [_output_file(pattern, path, access) for pattern, path in [*logs, *outputs]]
+
+
+def _destination(prefix: str, pattern: OutputPattern) -> str:
+    """Where matching files are uploaded: a folder for a glob, the name of the blob for the name of a file."""
+    return prefix + pattern.pattern.removeprefix(pattern.folder) if pattern.is_literal else prefix.rstrip("/")
+
+
+def _output_file(pattern: str, path: str, access: StagingAccess) -> models.OutputFile:
+    container = models.OutputFileBlobContainerDestination(
+        container_url=access.write_url, path=path, identity_reference=_identity(access.identity)
+    )
+    return models.OutputFile(
+        file_pattern=pattern,
+        destination=models.OutputFileDestination(container=container),
+        upload_options=_ALWAYS,
+    )
+
+
+def _dependencies(planned: PlannedTask) -> models.BatchTaskDependencies | None:
+    if not planned.depends_on:
+        return None
+    return models.BatchTaskDependencies(task_ids=[str(number) for number in planned.depends_on])
+
+
+@_once
+def _exit_conditions(*, is_depended_on: bool, allow_failure: bool) -> models.ExitConditions:
+    """What any failure does. Unless it is allowed, it ends the job if tasks depend on this one: they would never run.
+
+    Exit code 0 is not listed: the action of a listed code takes precedence over that of a failed upload.
+    """
+    ends_job = is_depended_on and not allow_failure
+    failed = models.ExitOptions(
+        job_action=models.BatchJobActionKind.TERMINATE if ends_job else models.BatchJobActionKind.NONE,
+        dependency_action=models.DependencyAction.SATISFY if allow_failure else models.DependencyAction.BLOCK,
+    )
+    return models.ExitConditions(pre_processing_error=failed, file_upload_error=failed, default=failed)
+
+
+def chunks(all_tasks: Sequence[models.BatchTaskCreateOptions]) -> list[slice]:
+    """Slices of tasks that fit into one request: at most 100, and under 1 MB if all are as large as the first.
+
+    Measuring every task would take longer than adding them; a slice that is too large nevertheless is halved later.
+    """
+    if len(all_tasks) <= 1:
+        return [slice(0, 1) for _ in all_tasks]
+    task_bytes = len(json.dumps(all_tasks[0].as_dict()))
+    size = max(1, min(MAX_CHUNK_TASKS, int(MAX_CHUNK_BYTES / (task_bytes * SAFETY))))
+    return [slice(start, start + size) for start in range(0, len(all_tasks), size)]
+
+
+def _identity(resource_id: str | None) -> models.BatchNodeIdentityReference | None:
+    return models.BatchNodeIdentityReference(resource_id=resource_id) if resource_id else None
