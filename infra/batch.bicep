@@ -5,6 +5,8 @@ param token string
 param workspaceId string
 param isPrivate bool
 param nodeSubnetId string
+
+@description('The identity by which nodes pull from the registry; empty without a registry: then the pool has none.')
 param nodeIdentityId string
 param poolId string
 param nodeSize string
@@ -24,6 +26,8 @@ param nodeAgent string = 'batch.node.ubuntu 24.04'
 
 // Evaluated every five minutes, the shortest interval there is. Pending tasks are those that run or could run now. Where
 // too few samples are there (a pool that is new, or idle), the last one counts. Nodes go only when their tasks are done.
+// It counts tasks: no variable of Batch counts the slots that they require, so tasks with requiredSlots > 1 get fewer
+// nodes than they could fill. They wait longer; each runs, for one pending task is enough for one node.
 // https://learn.microsoft.com/azure/batch/batch-automatic-scaling
 var formula = '''
 maximumNodes = {0};
@@ -33,6 +37,16 @@ pending = samples < 70 ? max(0, $PendingTasks.GetSample(1)) : max($PendingTasks.
 $TargetDedicatedNodes = min(maximumNodes, ceil(pending / slots));
 $NodeDeallocationOption = taskcompletion;
 '''
+
+// Properties that are empty are left out. The service gives them back as absent, compares, and refuses the difference
+// while the pool has nodes: https://github.com/Azure/bicep/issues/7902, https://github.com/Azure/Batch/issues/153.
+var containerConfiguration = union(
+  { type: 'DockerCompatible' },
+  empty(prefetchedImages) ? {} : { containerImageNames: prefetchedImages },
+  empty(registryServer)
+    ? {}
+    : { containerRegistries: [{ registryServer: registryServer, identityReference: { resourceId: nodeIdentityId } }] }
+)
 
 resource account 'Microsoft.Batch/batchAccounts@2025-06-01' = {
   name: 'ba${token}'
@@ -47,11 +61,12 @@ resource account 'Microsoft.Batch/batchAccounts@2025-06-01' = {
 
   resource pool 'pools' = {
     name: poolId
-    identity: {
-      type: 'UserAssigned'
-      userAssignedIdentities: { '${nodeIdentityId}': {} }
-    }
-    properties: {
+    // Any task can obtain a token of it: nodes reach storage by SAS, and the identity is for the registry alone.
+    identity: empty(nodeIdentityId)
+      ? { type: 'None' }
+      : { type: 'UserAssigned', userAssignedIdentities: { '${nodeIdentityId}': {} } }
+    // Of these only the formula can change while the pool has nodes; infra/hooks/preprovision looks at that first.
+    properties: union(isPrivate ? { networkConfiguration: { subnetId: nodeSubnetId } } : {}, {
       vmSize: nodeSize
       taskSlotsPerNode: taskSlotsPerNode
       taskSchedulingPolicy: { nodeFillType: 'Pack' }
@@ -62,17 +77,10 @@ resource account 'Microsoft.Batch/batchAccounts@2025-06-01' = {
         virtualMachineConfiguration: {
           imageReference: nodeImage
           nodeAgentSkuId: nodeAgent
-          containerConfiguration: {
-            type: 'DockerCompatible'
-            containerImageNames: prefetchedImages
-            containerRegistries: empty(registryServer)
-              ? []
-              : [{ registryServer: registryServer, identityReference: { resourceId: nodeIdentityId } }]
-          }
+          containerConfiguration: containerConfiguration
         }
       }
-      networkConfiguration: isPrivate ? { subnetId: nodeSubnetId } : null
-    }
+    })
   }
 }
 

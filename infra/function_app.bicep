@@ -4,6 +4,7 @@ param tags object
 param token string
 param identityId string
 param identityClientId string
+@description('The identity by which nodes pull from a registry; empty without one.')
 param nodeIdentityId string
 param storageAccountName string
 param batchAccountId string
@@ -54,11 +55,13 @@ var appSettings = {
   BATCH_ACCOUNT_NAME: batchAccountName
   BATCH_ACCOUNT_RESOURCE_ID: batchAccountId
   BATCH_POOL_ID: poolId
-  NODE_IDENTITY_RESOURCE_ID: nodeIdentityId
   EVENTGRID_TOPIC_ENDPOINT: topicEndpoint
   POLL_SCHEDULE: pollSchedule
   ALLOWED_CONTAINERS: join(allowedContainers, ' ')
 }
+
+// Only where nodes have an identity at all; it is for pulling images.
+var registrySettings = empty(nodeIdentityId) ? {} : { NODE_IDENTITY_RESOURCE_ID: nodeIdentityId }
 
 // What flows written for Kestra name with secret(): with these they run as they stand. No key is among them.
 var kestraSettings = {
@@ -120,7 +123,7 @@ resource app 'Microsoft.Web/sites@2024-11-01' = {
 
   resource settings 'config' = {
     name: 'appsettings'
-    properties: union(hostSettings, appSettings, kestraSettings, secretSettings)
+    properties: union(hostSettings, appSettings, registrySettings, kestraSettings, secretSettings)
   }
 
   // Publishing needs a token too: no user name and password for FTP and the deployment site.

@@ -1,8 +1,10 @@
-// Two identities: the app's, and the nodes', whose token any task on the pool can obtain. What each may do is in
-// roles.bicep. They are user-assigned so that their roles are there before the app and the pool are.
+// The app's identity, and where nodes pull from a registry, the nodes', whose token any task on the pool can obtain.
+// What each may do is in roles.bicep and registry_role.bicep. They are user-assigned so that their roles are there
+// before the app and the pool are.
 param location string
 param tags object
 param token string
+param usesRegistry bool
 
 resource app 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' = {
   name: 'id-app-${token}'
@@ -10,7 +12,7 @@ resource app 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' = {
   tags: tags
 }
 
-resource nodes 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' = {
+resource nodes 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' = if (usesRegistry) {
   name: 'id-nodes-${token}'
   location: location
   tags: tags
@@ -19,5 +21,5 @@ resource nodes 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' = {
 output appIdentityId string = app.id
 output appClientId string = app.properties.clientId
 output appPrincipalId string = app.properties.principalId
-output nodeIdentityId string = nodes.id
-output nodePrincipalId string = nodes.properties.principalId
+output nodeIdentityId string = usesRegistry ? nodes.id : ''
+output nodePrincipalId string = usesRegistry ? nodes!.properties.principalId : ''

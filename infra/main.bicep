@@ -23,7 +23,7 @@ param poolId string = 'pool'
 @description('The size of the nodes. The Batch account needs quota for its family, see docs/operate.md.')
 param nodeSize string = 'Standard_D2s_v5'
 
-@description('How many tasks a node runs at a time.')
+@description('How many tasks a node runs at a time: at most four for each core of nodeSize.')
 @minValue(1)
 @maxValue(256)
 param taskSlotsPerNode int = 2
@@ -32,10 +32,11 @@ param taskSlotsPerNode int = 2
 @minValue(1)
 param maximumNodes int = 4
 
+// Of the pool, only maximumNodes can change while it has nodes: see docs/deploy.md.
 @description('Images that nodes pull before they take tasks, so that tasks need not wait for them.')
 param prefetchedImages string[] = []
 
-@description('The resource id of an Azure container registry that nodes may pull from by identity; none if empty.')
+@description('The resource id of an Azure container registry that nodes may pull from by identity; none if empty. With it every task can pull from that registry.')
 param registryId string = ''
 
 @description('The Python of the function app.')
@@ -67,7 +68,7 @@ param secretUris object = {}
 @description('The resource id of the Key Vault of those secrets; it must use role-based access. None if empty.')
 param keyVaultId string = ''
 
-@description('Whether storage, Batch and Event Grid are reached by private endpoints in a virtual network only.')
+@description('Whether storage, Batch and Event Grid are reached by private endpoints in a virtual network only. Not verified: see docs/deploy.md.')
 param privateNetwork bool = false
 
 var token = uniqueString(subscription().id, environmentName, location)
@@ -87,7 +88,7 @@ resource group 'Microsoft.Resources/resourceGroups@2025-04-01' = {
 
 module identities 'identities.bicep' = {
   scope: group
-  params: { location: location, tags: tags, token: token }
+  params: { location: location, tags: tags, token: token, usesRegistry: usesRegistry }
 }
 
 module monitoring 'monitoring.bicep' = {
@@ -111,7 +112,6 @@ module events 'events.bicep' = {
     location: location
     tags: tags
     token: token
-    storageAccountName: storage.outputs.accountName
     workspaceId: monitoring.outputs.workspaceId
     isPrivate: privateNetwork
   }
@@ -141,9 +141,7 @@ module roles 'roles.bicep' = {
   scope: group
   params: {
     appPrincipalId: identities.outputs.appPrincipalId
-    nodePrincipalId: identities.outputs.nodePrincipalId
     topicPrincipalId: events.outputs.topicPrincipalId
-    inboxTopicPrincipalId: events.outputs.inboxTopicPrincipalId
     userPrincipalId: userPrincipalId
     userPrincipalType: userPrincipalType
     storageAccountName: storage.outputs.accountName
@@ -210,10 +208,10 @@ module functionApp 'function_app.bicep' = {
   dependsOn: [roles, keyVaultRole, privateEndpoints]
 }
 
-// azd keeps outputs in its environment, from where infra/hooks/postdeploy reads them.
+// azd keeps outputs in its environment, from where the hooks in infra/hooks read them.
 output AZURE_RESOURCE_GROUP string = group.name
 output FUNCTION_APP_NAME string = functionApp.outputs.name
 output STORAGE_ACCOUNT_NAME string = storage.outputs.accountName
 output BATCH_ACCOUNT_NAME string = batch.outputs.accountName
 output TOPIC_NAME string = events.outputs.topicName
-output INBOX_TOPIC_NAME string = events.outputs.inboxTopicName
+output LOG_WORKSPACE_ID string = monitoring.outputs.workspaceId

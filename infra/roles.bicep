@@ -1,8 +1,6 @@
 // Who may do what, and why. Nothing here is wider than its reason; whoever is not named may do nothing.
 param appPrincipalId string
-param nodePrincipalId string
 param topicPrincipalId string
-param inboxTopicPrincipalId string
 param userPrincipalId string
 param userPrincipalType string
 param storageAccountName string
@@ -29,7 +27,6 @@ resource account 'Microsoft.Storage/storageAccounts@2025-08-01' existing = {
     name: 'default'
 
     resource inbox 'containers' existing = { name: 'inbox' }
-    resource staging 'containers' existing = { name: 'staging' }
     resource results 'containers' existing = { name: 'results' }
     resource namespaces 'containers' existing = { name: 'namespaces' }
     resource deadLetters 'containers' existing = { name: 'dead-letters' }
@@ -49,7 +46,8 @@ resource insights 'Microsoft.Insights/components@2020-02-02' existing = {
 }
 
 // The app: its five containers and its package; the Functions host makes containers for locks and keys of its own, for
-// which Microsoft asks for this role on the account. It has the right to make user-delegation keys too.
+// which Microsoft asks for this role on the account. On the account it includes generateUserDelegationKey, with which the
+// app makes the SAS that nodes get for staging. The nodes themselves have no role in storage.
 resource appBlobs 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   name: guid(account.id, appPrincipalId, role.storageBlobDataOwner)
   scope: account
@@ -115,30 +113,16 @@ resource appInsights 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   }
 }
 
-// The nodes: files to and from tasks, in this container alone. Every task can obtain a token of this identity, so
-// neither run documents nor results nor the inbox may be within its reach.
-resource nodeStaging 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
-  name: guid(account::blobs::staging.id, nodePrincipalId, role.storageBlobDataContributor)
-  scope: account::blobs::staging
+// Event Grid: the topic keeps what it could not deliver. The same for storage's own topic is in subscriptions.bicep.
+resource topicDeadLetters 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  name: guid(account::blobs::deadLetters.id, topicPrincipalId, role.storageBlobDataContributor)
+  scope: account::blobs::deadLetters
   properties: {
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', role.storageBlobDataContributor)
-    principalId: nodePrincipalId
+    principalId: topicPrincipalId
     principalType: 'ServicePrincipal'
   }
 }
-
-// Event Grid: each topic keeps what it could not deliver.
-resource topicDeadLetters 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
-  for principalId in [topicPrincipalId, inboxTopicPrincipalId]: {
-    name: guid(account::blobs::deadLetters.id, principalId, role.storageBlobDataContributor)
-    scope: account::blobs::deadLetters
-    properties: {
-      roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', role.storageBlobDataContributor)
-      principalId: principalId
-      principalType: 'ServicePrincipal'
-    }
-  }
-]
 
 // A person: drops manifests and requests to cancel. Whoever may do that runs code on the pool, see SECURITY.md.
 resource userInbox 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(userPrincipalId)) {

@@ -31,8 +31,12 @@ resource account 'Microsoft.Storage/storageAccounts@2025-08-01' = {
   resource blobs 'blobServices' = {
     name: 'default'
     properties: {
-      // A result that was deleted by mistake can be had back for a week. Versions and change feed are not needed.
-      deleteRetentionPolicy: { enabled: true, days: 7 }
+      // No soft delete of blobs and no versions: they are set for the whole account only, and would keep, for days,
+      // what the app removes: scripts with the values of secrets, and manifests with the credentials cut out of their
+      // copies. https://learn.microsoft.com/azure/storage/blobs/soft-delete-blob-overview
+      deleteRetentionPolicy: { enabled: false }
+      isVersioningEnabled: false
+      // A container that was deleted by mistake can be restored for a week. The app never deletes one.
       containerDeleteRetentionPolicy: { enabled: true, days: 7 }
     }
 

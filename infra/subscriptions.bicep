@@ -2,8 +2,14 @@
 // events, and the key of the blob trigger's webhook is made when the host first loads the trigger.
 param functionAppName string
 param topicName string
-param inboxTopicName string
 param storageAccountName string
+param workspaceId string
+
+@description('The system topic of the storage account. There can be only one: infra/hooks/postdeploy finds or makes it.')
+param inboxTopicName string
+
+@description('Who the system topic is, when it writes dead letters.')
+param inboxTopicPrincipalId string
 
 // Nothing depends on a long life of events: poll_runs takes blobs whose event never came, and announces again what was
 // not recorded. What an hour of attempts did not deliver is kept, for a person to look at.
@@ -16,8 +22,23 @@ var deadLetters = {
   }
 }
 
+// What the app takes from the inbox. The host loads every blob whose event it gets into memory, more than once: a large
+// one that was dropped by mistake would stop it. What the filter keeps back is looked at by poll_runs, which rejects a
+// manifest that is too large without reading it whole. Comparisons of strings ignore case; 25 filters with 25 values in
+// all are allowed. https://learn.microsoft.com/azure/event-grid/event-filtering
+var endings = ['.yaml', '.yml', '.json', '.cancel', '.retry']
+var largestBytes = 1114112 // 1 MiB, which is the largest manifest, and 64 KiB
+
+var storageBlobDataContributor = 'ba92f5b4-2d11-453d-a403-e96b0029c9fe'
+
 resource account 'Microsoft.Storage/storageAccounts@2025-08-01' existing = {
   name: storageAccountName
+
+  resource blobs 'blobServices' existing = {
+    name: 'default'
+
+    resource deadLetters 'containers' existing = { name: 'dead-letters' }
+  }
 }
 
 resource app 'Microsoft.Web/sites@2024-11-01' existing = {
@@ -30,6 +51,28 @@ resource topic 'Microsoft.EventGrid/topics@2025-02-15' existing = {
 
 resource inboxTopic 'Microsoft.EventGrid/systemTopics@2025-02-15' existing = {
   name: inboxTopicName
+}
+
+// Event Grid: storage's own topic keeps what it could not deliver.
+resource inboxDeadLetters 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  name: guid(account::blobs::deadLetters.id, inboxTopicPrincipalId, storageBlobDataContributor)
+  scope: account::blobs::deadLetters
+  properties: {
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', storageBlobDataContributor)
+    principalId: inboxTopicPrincipalId
+    principalType: 'ServicePrincipal'
+  }
+}
+
+// Failed deliveries, which docs/operate.md has alerts on.
+resource inboxTopicLogs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
+  name: 'log-analytics'
+  scope: inboxTopic
+  properties: {
+    workspaceId: workspaceId
+    logAnalyticsDestinationType: 'Dedicated'
+    logs: [{ categoryGroup: 'allLogs', enabled: true }]
+  }
 }
 
 // JobEnded → record_run. Event Grid finds the function's key itself.
@@ -54,6 +97,10 @@ resource jobEnded 'Microsoft.EventGrid/topics/eventSubscriptions@2025-02-15' = {
 
 // A new blob in the inbox → submit_run, by the webhook of the host's blob extension, which knows Event Grid's own
 // schema. The key in its address is read by Azure itself, here: no shell and no log ever has it.
+//
+// It is made on the topic, not as an extension resource of the account: that would take whatever topic there is too, but
+// the topic which Event Grid then makes by itself has no identity for dead letters, and storage accepts no keys.
+// https://learn.microsoft.com/azure/event-grid/system-topics#lifecycle-of-system-topics
 resource inbox 'Microsoft.EventGrid/systemTopics/eventSubscriptions@2025-02-15' = {
   parent: inboxTopic
   name: 'submit-run'
@@ -70,8 +117,13 @@ resource inbox 'Microsoft.EventGrid/systemTopics/eventSubscriptions@2025-02-15' 
     filter: {
       includedEventTypes: ['Microsoft.Storage.BlobCreated']
       subjectBeginsWith: '/blobServices/default/containers/inbox/'
+      advancedFilters: [
+        { operatorType: 'StringEndsWith', key: 'Subject', values: endings }
+        { operatorType: 'NumberLessThanOrEquals', key: 'data.contentLength', value: largestBytes }
+      ]
     }
     retryPolicy: retryPolicy
     deadLetterWithResourceIdentity: deadLetters
   }
+  dependsOn: [inboxDeadLetters]
 }

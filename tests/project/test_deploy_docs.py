@@ -16,11 +16,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 
 from shared.documents.run import Run
 from shared.plan.planner import manifest_of, plan_round
 from shared.plan.round_plan import RoundPlan
 from shared.settings import Settings
+from tests.project.test_infra import names_in
 
 ROOT = Path(__file__).parents[2]
 DOCUMENT = (ROOT / "docs" / "deploy.md").read_text()
@@ -74,6 +76,7 @@ STUB = """\
 case "$*" in
 "functionapp function list"*) echo 3 ;;
 "functionapp keys list"*) echo true ;;
+*system-topic*list*) ;;
 *--query*) echo "/value" ;;
 esac
 """
@@ -112,6 +115,14 @@ def test_all_steps_by_hand_run_in_one_shell(folder: Path) -> None:
         .replace("slots", "2")
     )
     assert formula == expected.strip().replace("\n", " ")
+    assert "containerImageNames" not in json.dumps(pool), "empty properties are left out, as in the template"
+    assert pool["identity"] == {"type": "None"}
+    with_registry = json.loads((folder / "pool-with-registry.json").read_text())
+    assert with_registry["identity"] == {"type": "UserAssigned", "userAssignedIdentities": {"/value": {}}}
+    machine = with_registry["properties"]["deploymentConfiguration"]["virtualMachineConfiguration"]
+    assert machine["containerConfiguration"]["containerRegistries"] == [
+        {"registryServer": "/value", "identityReference": {"resourceId": "/value"}}
+    ]
     assert "poolId: pool" in (folder / "environment-info.yaml").read_text()
     assert not (folder / "keys.json").exists()
 
@@ -120,7 +131,8 @@ def test_steps_are_in_an_order_that_works() -> None:
     """Code before subscriptions, roles before the app that needs them at its first start."""
     steps = ["az group create", "az storage account create", "az identity create", "az batch account create"]
     steps += ["/pools/pool?", "az eventgrid topic create", 'grant "$APP_PRINCIPAL"', "az functionapp create"]
-    steps += ["func azure functionapp publish", "infra/hooks/postdeploy.sh", "az storage blob upload"]
+    steps += ["basicPublishingCredentialsPolicies", "func azure functionapp publish", "infra/hooks/postdeploy.sh"]
+    steps += ["az storage blob upload", "AcrPull"]
     places = [SHELL.index(step) for step in steps]
     assert places == sorted(places)
 
@@ -143,7 +155,78 @@ def by_hand() -> Settings:
 def test_settings_by_hand_are_enough(by_hand: Settings) -> None:
     assert by_hand.identity.is_managed
     assert (by_hand.storage.account_name, by_hand.batch.account_name) == ("st1", "ba1")
-    assert (by_hand.node_identity, by_hand.batch.pool_id) == ("$NODE_IDENTITY", "pool")
+    assert (by_hand.node_identity, by_hand.batch.pool_id) == (None, "pool")
+
+
+def test_settings_by_hand_are_those_of_the_template() -> None:
+    """But for those whose defaults the template says again."""
+    (block,) = [block for block in BLOCKS if "RunStorage__blobServiceUri" in block]
+    text = (ROOT / "infra" / "function_app.bicep").read_text()
+    names = {name for each in ("host", "app", "kestra") for name in names_in(text, f"var {each}Settings = {{")}
+    defaults = {f"{name}_CONTAINER" for name in ("INBOX", "RUNS", "STAGING", "RESULTS", "NAMESPACES")}
+    defaults |= {"INBOX_SOURCE", "POLL_SCHEDULE", "BATCH_ACCOUNT_NAME"}
+    of_insights = {"APPLICATIONINSIGHTS_CONNECTION_STRING", "APPLICATIONINSIGHTS_AUTHENTICATION_STRING"}
+    assert set(app_settings(block)) == names - defaults - of_insights
+
+
+def test_what_storage_removes_is_gone_by_hand_too() -> None:
+    """Soft delete is of the whole account, and would keep scripts with secrets for days."""
+    (command,) = re.findall(r"az storage account blob-service-properties update (.*?)--output", SHELL, re.DOTALL)
+    assert "--enable-delete-retention false --enable-versioning false" in command
+    assert "--enable-container-delete-retention true" in command
+    assert "--container-delete-retention-days 7" in command
+
+
+def test_publishing_by_hand_needs_a_token_too() -> None:
+    (loop,) = [each for each in re.findall(r"^for .*?^done$", SHELL, re.DOTALL | re.MULTILINE) if "sites/" in each]
+    assert loop.startswith("for SITE in ftp scm; do")
+    assert "--resource-type basicPublishingCredentialsPolicies --set properties.allow=false" in loop
+
+
+def test_diagnostic_settings_by_hand_are_those_of_the_templates() -> None:
+    """The queries of docs/operate.md find no table otherwise. Storage's own topic gets its own by the hook."""
+    made = re.findall(r"az monitor diagnostic-settings create (.*?)--output", SHELL, re.DOTALL)
+    assert [re.findall(r'--resource "\$(\w+)"', each) for each in made] == [["BATCH_ID"], ["TOPIC_ID"]]
+    assert ["--export-to-resource-specific true" in each for each in made] == [False, True]
+    templates = {name: (ROOT / "infra" / f"{name}.bicep").read_text() for name in ("batch", "events", "subscriptions")}
+    dedicated = {name: "logAnalyticsDestinationType: 'Dedicated'" in text for name, text in templates.items()}
+    assert dedicated == {"batch": False, "events": True, "subscriptions": True}
+    assert all("categoryGroup: 'allLogs'" in text for text in templates.values())
+
+
+def test_key_vault_references_are_read_with_the_apps_identity() -> None:
+    assert '"{\\"properties\\": {\\"keyVaultReferenceIdentity\\": \\"$APP_IDENTITY\\"}}"' in SHELL
+    assert "keyVaultReferenceIdentity: identityId" in (ROOT / "infra" / "function_app.bicep").read_text()
+
+
+@pytest.mark.parametrize("resource", ["BATCH_ID", "TOPIC_ID", "APP_ID"])
+def test_resources_are_patched_not_put(resource: str) -> None:
+    """`az resource update` reads all, and writes all of it back, with what can only be read."""
+    assert re.search(rf'az rest --method patch --url "\${resource}\?api-version=', SHELL)
+    assert not re.search(rf'az resource update --ids "\${resource}"', SHELL)
+
+
+def test_what_is_not_verified_is_said_to_be() -> None:
+    """Until somebody has seen it. The first page says so too."""
+    assert "No deployment has been verified yet" in (ROOT / "README.md").read_text()
+    assert "Nobody has deployed this yet" in DOCUMENT
+    private = DOCUMENT.partition("### A private network")[2].partition("\n## ")[0]
+    assert private.strip().startswith("**Not verified.**")
+    assert "CannotVerifyCopySource" in private
+
+
+def test_what_azd_needs_is_named() -> None:
+    (azd,) = yaml.safe_load((ROOT / "azure.yaml").read_text())["requiredVersions"].values()
+    assert f"{azd.removeprefix('>= ')} or newer" in DOCUMENT
+    assert "Python 3.9 or newer" in DOCUMENT
+
+
+def test_settings_that_need_an_empty_pool_are_those_that_the_hook_looks_at() -> None:
+    text = DOCUMENT.partition("- **Only while the pool has no nodes**:")[2].partition("\n- ")[0]
+    hook = (ROOT / "infra" / "hooks" / "preprovision.py").read_text()
+    looked_at = set(re.findall(r'Change\(\s*"(\w+)"', hook)) - {"nodeImage", "nodeAgent"}
+    assert set(re.findall(r"`(\w+)`", text.partition(", and\n")[0])) == looked_at
+    assert "the image of the nodes" in text
 
 
 def test_the_sample_for_kestra_runs_with_them(by_hand: Settings, run_of: Callable[[str], Run]) -> None:
@@ -177,9 +260,6 @@ def test_roles_are_those_of_the_templates() -> None:
     """As often as there: nobody gets more, or less, by hand."""
     text = (ROOT / "infra" / "roles.bicep").read_text()
     templates = Counter(re.findall(r"roleDefinitions', role\.(\w+)\)", text))
-    templates["storageBlobDataContributor"] += text.count(
-        "for principalId in [topicPrincipalId, inboxTopicPrincipalId]"
-    )
     by_hand = Counter(camel(role) for role in re.findall(r'^grant "\$\w+" \w+ "([^"]+)"', SHELL, re.MULTILINE))
     assert by_hand == templates
 

@@ -13,6 +13,8 @@ import pytest
 import yaml
 
 from shared import settings
+from shared.documents.names import MANIFEST_SUFFIXES
+from shared.documents.run import MAX_BYTES
 from shared.events import EVENT_TYPE
 from shared.settings import Containers, Settings, TriggerSettings
 from tests.support.pure import ENVIRON
@@ -22,6 +24,7 @@ INFRA = ROOT / "infra"
 CHECKER = ROOT.parent / "shared" / "bicep" / "check.py"
 IDENTITY = {"RunStorage__blobServiceUri": "https://s.x", "RunStorage__queueServiceUri": "https://s.x"}
 KEYS = {"RunStorage", "BATCH_ACCOUNT_KEY", "EVENTGRID_TOPIC_KEY"}
+OF_A_REGISTRY = {"NODE_IDENTITY_RESOURCE_ID"}
 
 
 def template(name: str) -> str:
@@ -77,7 +80,23 @@ def names_read() -> set[str]:
 
 def test_every_setting_is_set_and_none_is_unknown() -> None:
     """All that the app reads, but for the keys of those who do without identities."""
-    assert names_in(template("function_app"), "var appSettings = {") == names_read() - KEYS
+    assert names_in(template("function_app"), "var appSettings = {") == names_read() - KEYS - OF_A_REGISTRY
+
+
+def test_nodes_have_an_identity_only_where_a_registry_needs_one() -> None:
+    """Every task can obtain its token, and it is in the settings only then."""
+    assert "var usesRegistry = !empty(registryId)" in template("main")
+    assert "usesRegistry: usesRegistry" in template("main")
+    identities = template("identities")
+    assert (
+        "resource nodes 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' = if (usesRegistry) {"
+        in identities
+    )
+    assert "output nodeIdentityId string = usesRegistry ? nodes.id : ''" in identities
+    assert re.search(r"identity: empty\(nodeIdentityId\)\s+\? \{ type: 'None' \}", template("batch"))
+    app = template("function_app")
+    assert "var registrySettings = empty(nodeIdentityId) ? {} : { NODE_IDENTITY_RESOURCE_ID: nodeIdentityId }" in app
+    assert "registrySettings," in app.partition("resource settings 'config'")[2]
 
 
 def test_secrets_are_references_under_the_name_that_the_app_reads() -> None:
@@ -103,6 +122,49 @@ def test_what_storage_removes_by_age_is_staging_alone() -> None:
     assert re.findall(r"prefixMatch: (\[.*\])", template("storage")) == ["['staging/']"]
 
 
+def test_what_storage_removes_is_gone() -> None:
+    """Soft delete of blobs, and versions, are of the whole account: they would keep scripts with secrets for days."""
+    blobs = template("storage").partition("resource blobs 'blobServices'")[2].partition("resource container ")[0]
+    assert re.findall(r"^      (\w+): (.+)$", blobs, re.MULTILINE) == [
+        ("deleteRetentionPolicy", "{ enabled: false }"),
+        ("isVersioningEnabled", "false"),
+        ("containerDeleteRetentionPolicy", "{ enabled: true, days: 7 }"),
+    ]
+
+
+def test_empty_properties_of_the_pool_are_left_out() -> None:
+    """The service gives them back as absent, and refuses the difference while there are nodes."""
+    text = re.sub(r"//.*", "", template("batch"))
+    pool = text.partition("resource pool 'pools'")[2].partition("\n}")[0]
+    assert "[]" not in pool
+    assert "null" not in pool
+    assert "empty(prefetchedImages) ? {} : { containerImageNames: prefetchedImages }" in text
+    assert re.search(r"empty\(registryServer\)\s+\? \{\}", text)
+    assert "union(isPrivate ? { networkConfiguration: { subnetId: nodeSubnetId } } : {}, {" in text
+
+
+def test_the_host_is_told_of_manifests_and_requests_only() -> None:
+    """It loads what it is told of into memory: nothing large, nothing else. What is kept back is the tick's."""
+    text = template("subscriptions")
+    (endings,) = re.findall(r"^var endings = \[(.*)\]", text, re.MULTILINE)
+    assert re.findall(r"'([^']+)'", endings) == [*MANIFEST_SUFFIXES, ".cancel", ".retry"]
+    (largest,) = re.findall(r"^var largestBytes = (\d+)", text, re.MULTILINE)
+    assert int(largest) == MAX_BYTES + 64 * 1024
+    filters = re.findall(r"\{ operatorType: '(\w+)', key: '([\w.]+)', values?: (\w+) \}", text)
+    assert filters == [
+        ("StringEndsWith", "Subject", "endings"),
+        ("NumberLessThanOrEquals", "data.contentLength", "largestBytes"),
+    ]
+    assert "isSubjectCaseSensitive" not in text
+
+
+def test_no_template_makes_the_system_topic_of_the_account() -> None:
+    """An account can have one only, and Defender for Storage may have made it: the hook finds it, or makes it."""
+    made = re.compile(r"'Microsoft\.EventGrid/systemTopics@[\d-]+' = ")
+    assert [file.name for file in INFRA.glob("*.bicep") if made.search(file.read_text())] == []
+    assert re.search(r"'Microsoft\.EventGrid/systemTopics@[\d-]+' existing = ", template("subscriptions"))
+
+
 def test_subscriptions_name_our_functions_event_and_container() -> None:
     text, functions = template("subscriptions"), (ROOT / "function_app.py").read_text()
     for function in ("/functions/record_run'", "functionName=Host.Functions.submit_run&"):
@@ -119,7 +181,10 @@ def test_no_key_can_be_used() -> None:
     assert "DisableLocalAuth: true" in template("monitoring")
 
 
-@pytest.mark.parametrize("file", ["roles", "registry_role", "key_vault_role"])
+WITH_ROLES = ["roles", "registry_role", "key_vault_role", "subscriptions"]
+
+
+@pytest.mark.parametrize("file", WITH_ROLES)
 def test_each_role_says_why(file: str) -> None:
     """A comment stands above every assignment, or above the only one of a file."""
     text = template(file)
@@ -130,14 +195,22 @@ def test_each_role_says_why(file: str) -> None:
 
 def test_roles_are_assigned_nowhere_else() -> None:
     found = {file.stem for file in INFRA.glob("*.bicep") if "roleAssignments" in file.read_text()}
-    assert found == {"roles", "registry_role", "key_vault_role"}
+    assert found == set(WITH_ROLES)
 
 
-def test_nodes_reach_the_staging_container_alone() -> None:
-    """Every task can obtain a token of this identity."""
-    assignments = template("roles").split("\nresource ")
-    scopes = [re.findall(r"scope: (\S+)", each) for each in assignments if "principalId: nodePrincipalId" in each]
-    assert scopes == [["account::blobs::staging"]]
+def test_nodes_may_pull_images_and_nothing_else() -> None:
+    """Every task can obtain a token of their identity: it has AcrPull on the registry, and no role in storage."""
+    holders = {file: text for file in WITH_ROLES if "nodePrincipalId" in (text := template(file))}
+    assert set(holders) == {"registry_role"}
+    assert re.findall(r"'Microsoft.Authorization/roleDefinitions', (\w+)\)", holders["registry_role"]) == ["acrPull"]
+    assert "module registryRole 'registry_role.bicep' = if (usesRegistry) {" in template("main")
+
+
+def test_the_app_may_make_the_sas_of_nodes() -> None:
+    """`generateUserDelegationKey` is an action on the account: a role on a container does not give it."""
+    (assignment,) = [each for each in template("roles").split("\nresource ") if each.startswith("appBlobs")]
+    assert "scope: account\n" in assignment
+    assert "role.storageBlobDataOwner" in assignment
 
 
 def test_parameters_of_azd_exist() -> None:
@@ -150,7 +223,7 @@ def test_parameters_of_azd_exist() -> None:
 def test_the_hook_passes_every_parameter_from_what_azd_knows(hook: str) -> None:
     text = (INFRA / "hooks" / hook).read_text()
     declared = set(re.findall(r"^param (\w+)", template("subscriptions"), re.MULTILINE))
-    assert set(re.findall(r"(\w+)=\"?\$(?:env:)?[A-Z]", text)) == declared
+    assert set(re.findall(r"(\w+)=\"?\$[\w:(]", text.partition("--parameters")[2].partition("tries")[0])) == declared
     outputs = set(re.findall(r"^output (\w+)", template("main"), re.MULTILINE))
     assert set(re.findall(r"\$(?:env:)?([A-Z]\w+)", text)) - {"ErrorActionPreference", "LASTEXITCODE"} <= {
         *outputs,
@@ -161,8 +234,27 @@ def test_the_hook_passes_every_parameter_from_what_azd_knows(hook: str) -> None:
 
 
 def test_azd_finds_the_hooks() -> None:
-    """Both, after the code is there."""
+    """One before anything is deployed, one after the code is there; each on every system."""
     hooks = yaml.safe_load((ROOT / "azure.yaml").read_text())["hooks"]
-    assert set(hooks) == {"postdeploy"}
-    assert all((ROOT / each["run"]).exists() for each in hooks["postdeploy"].values())
-    assert set(hooks["postdeploy"]) == {"posix", "windows"}
+    assert set(hooks) == {"preprovision", "postdeploy"}
+    for name, hook in hooks.items():
+        runs = {system: each["run"] for system, each in hook.items()}
+        assert runs == {"posix": f"infra/hooks/{name}.sh", "windows": f"infra/hooks/{name}.ps1"}
+        assert all((ROOT / run).exists() for run in runs.values())
+
+
+def test_azd_is_new_enough_to_read_what_is_not_published() -> None:
+    """Older ones upload the whole repository, or misread .funcignore."""
+    assert yaml.safe_load((ROOT / "azure.yaml").read_text())["requiredVersions"] == {"azd": ">= 1.23.13"}
+
+
+def test_alerts_see_every_line_that_the_app_logs() -> None:
+    """A sampled trace is one that an alert of docs/operate.md may miss."""
+    sampling = json.loads((ROOT / "host.json").read_text())["logging"]["applicationInsights"]["samplingSettings"]
+    assert {"Request", "Exception", "Trace"} <= set(sampling["excludedTypes"].split(";"))
+
+
+def test_publishing_needs_a_token() -> None:
+    app = template("function_app")
+    assert re.search(r"'basicPublishingCredentialsPolicies' = \[\s+for name in \['ftp', 'scm'\]", app)
+    assert "properties: { allow: false }" in app

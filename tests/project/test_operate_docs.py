@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -58,12 +59,65 @@ def test_numbers_are_those_of_the_app() -> None:
 
 def test_security_names_every_role_of_the_templates() -> None:
     text = "".join(
-        (ROOT / "infra" / f"{name}.bicep").read_text() for name in ("roles", "registry_role", "key_vault_role")
+        (ROOT / "infra" / f"{name}.bicep").read_text()
+        for name in ("roles", "registry_role", "key_vault_role", "subscriptions")
     )
     roles = set(re.findall(r"^(?:  |var )(\w+)(?:: | = )'[0-9a-f]{8}-", text, re.MULTILINE))
     named = SECURITY.partition("## Identities")[2].partition("## ")[0].replace(" ", "").lower()
     assert len(roles) == 10
     assert [role for role in roles if role.lower() not in named] == []
+
+
+def rows_of(heading: str, text: str) -> list[list[str]]:
+    """The cells of the table under a heading; an empty first cell is that of the row above."""
+    table = text.partition(f"## {heading}")[2].partition("\n## ")[0]
+    cells = [[cell.strip() for cell in row.split("|")[1:-1]] for row in table.splitlines() if row.startswith("|")]
+    for above, row in pairwise(cells[2:]):
+        row[0] = row[0] or above[0]
+    return cells[2:]
+
+
+def test_nodes_may_pull_images_and_nothing_else() -> None:
+    held = {role for who, role, _ in rows_of("Identities", SECURITY) if "nodes" in who}
+    assert held == {"AcrPull"}
+    assert "Nodes have no role there" in SECURITY
+
+
+def test_security_says_what_would_keep_what_was_removed() -> None:
+    """The deployment turns it off; policies of others may turn it on."""
+    assert "turns soft delete of blobs and versions off" in SECURITY
+    assert "soft delete" not in OPERATE
+
+
+def test_security_names_the_role_that_the_cli_assigns() -> None:
+    paragraph = next(each for each in SECURITY.split("\n\n") if "az functionapp create" in each)
+    assert "Storage Blob Data Contributor" in paragraph
+    assert "generateUserDelegationKey" in paragraph
+
+
+def test_a_timer_that_stopped_has_a_runbook() -> None:
+    """In the order in which steps cost least; the alert leads to it, and the key is in no process list."""
+    runbook = OPERATE.partition("## When the timer has stopped")[2].partition("\n## ")[0]
+    steps = ["```kusto", "az functionapp restart", "/syncfunctiontriggers?", "/admin/functions/poll_runs", "azd deploy"]
+    steps += ["az functionapp delete", "azd up", "has been tried"]
+    places = [runbook.index(step) for step in steps]
+    assert places == sorted(places)
+    assert "(#when-the-timer-has-stopped)" in OPERATE.partition("No tick in ten minutes")[2].partition("```")[0]
+    assert "--header @master-key" in runbook
+    assert "rm master-key" in runbook
+
+
+def test_costs_name_what_is_not_small() -> None:
+    costs = OPERATE.partition("## Costs")[2].partition("\n## ")[0]
+    for each in ("spot nodes", "all log categories", "not sampled", "load\nbalancer", "six private endpoints"):
+        assert each in costs
+    assert "is the least it can be" in costs
+
+
+def test_slots_are_not_what_the_formula_counts() -> None:
+    formula = (ROOT / "infra" / "batch.bicep").read_text()
+    assert "$PendingTasks" in formula
+    assert "the pool's formula counts tasks, not the slots that they require" in OPERATE
 
 
 @pytest.mark.parametrize(

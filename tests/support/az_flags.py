@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parents[2]
-SOURCES = ("docs/deploy.md", "docs/operate.md", "infra/hooks/postdeploy.sh")
+SOURCES = ("docs/deploy.md", "docs/operate.md", "infra/hooks/postdeploy.sh", "infra/hooks/preprovision.py")
 COMMAND = re.compile(r"\baz (?P<words>[a-z][a-z0-9-]*(?: [a-z][a-z0-9-]*)*)(?P<rest>[^\n|)]*)")
 BLOCK = re.compile(r"```sh\n(.*?)```", re.DOTALL)
+IN_PYTHON = re.compile(r"_az\(f?\"([^\"]+)\"")
 
 
 class Call(NamedTuple):
@@ -27,9 +28,10 @@ class Call(NamedTuple):
 
 
 def calls(source: Path) -> Iterator[Call]:
-    """The `az` commands of a shell script, or of the shell blocks of a document."""
+    """The `az` commands of a shell script, of the shell blocks of a document, or of a program."""
     text = source.read_text()
-    shell = "\n".join(BLOCK.findall(text)) if source.suffix == ".md" else text.replace("$command", "keys")
+    blocks = {".md": BLOCK, ".py": IN_PYTHON}.get(source.suffix)
+    shell = "\n".join(blocks.findall(text)) if blocks else text.replace("$command", "keys")
     shell = re.sub(r"^ *#.*|'az login'", "", shell, flags=re.MULTILINE).replace("\\\n", " ")
     for found in COMMAND.finditer(shell):
         yield Call(found["words"], frozenset(re.findall(r"(?<= )--[a-z][a-z-]*", found["rest"])))
