@@ -16,11 +16,11 @@ triggers = TriggerSettings.from_environ()
     arg_name="blob", path=f"{triggers.inbox}/{{name}}", connection="RunStorage", source=func.BlobSource(triggers.source)
 )
 def submit_run(blob: func.InputStream) -> None:
-    """Accept a manifest that was dropped, and submit its Batch job."""
+    """Submit the Batch job of a manifest that was dropped, or cancel a run."""
     from shared import submit_run as story
     from shared.app import get_app
 
-    story.accept(get_app(), (blob.name or "").removeprefix(f"{triggers.inbox}/"))
+    story.receive(get_app(), (blob.name or "").removeprefix(f"{triggers.inbox}/"))
 
 
 @app.timer_trigger(arg_name="tick", schedule=triggers.schedule, run_on_startup=False, use_monitor=False)

@@ -22,6 +22,7 @@ from shared.events import Events
 from shared.log import Stage, log, log_event, log_exception
 from shared.masking import Masker, MaskingFilter
 from shared.settings import Settings
+from shared.storage.copies import Copies
 from shared.storage.inbox import Inbox
 from shared.storage.results import Results
 from shared.storage.runs import PartStore, RunStore
@@ -45,6 +46,7 @@ class App:
     sources: Sources
     staging: Staging
     results: Results
+    copies: Copies
     batch: Batch
     events: Events
     now: Callable[[], datetime] = utc_now
@@ -54,6 +56,7 @@ class App:
         """Make the app for some settings. From then on, secrets are masked in log lines."""
         clients, names = Clients(settings), settings.containers
         masker = Masker.of(settings)
+        copies = Copies(clients.blobs, settings.storage.blob_endpoint)
         log.addFilter(MaskingFilter(masker))
         logging.getLogger("azure").setLevel(logging.WARNING)  # at INFO the SDKs log every request
         return cls(
@@ -62,8 +65,9 @@ class App:
             runs=RunStore(clients.blobs.get_container_client(names.runs)),
             parts=PartStore(clients.blobs.get_container_client(names.runs)),
             sources=Sources(clients.blobs, names.namespaces),
-            staging=Staging(clients.blobs, settings),
-            results=Results(clients.blobs.get_container_client(names.results), masker),
+            staging=Staging(clients.blobs, settings, copies),
+            results=Results(clients.blobs.get_container_client(names.results), masker, copies),
+            copies=copies,
             batch=Batch(clients.batch),
             events=Events(clients.topic),
         )

@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 
 from shared.app import App, isolate_failures
 from shared.batch.client import LiveJobs
-from shared.documents.names import run_of_job, run_to_cancel
+from shared.documents.names import run_of_job
 from shared.documents.progress import ListedRun
 from shared.documents.states import FailureCode, State, WaitReason
 from shared.events import JobEnded
@@ -27,8 +27,7 @@ from shared.lifecycle import Action, next_action
 from shared.log import Stage, log_event
 from shared.parallel import AT_ONCE, in_parallel
 from shared.steps.report_waiting import report_waiting
-from shared.storage.inbox import InboxBlob
-from shared.submit_run import accept, archive_manifest, end_unsubmitted, give_up, submit
+from shared.submit_run import accept, cancel_run, give_up, submit
 
 BUDGET = timedelta(seconds=10)
 MAX_ORPHANS = 10
@@ -51,22 +50,6 @@ def poll(app: App) -> None:
         submit_queued(app, runs, now, deadline)
     with isolate_failures(Stage.POLL):
         report_waiting(app, runs, now, deadline)
-
-
-def cancel_run(app: App, cancel: InboxBlob) -> None:
-    """Cancel the run that `<run id>.cancel` names, if it is open; the blob is removed last."""
-    run_id = run_to_cancel(cancel.name)
-    run = app.runs.load(run_id) if run_id else None
-    if run is not None:
-        if not run.progress.cancelled:
-            run = app.runs.save(run.with_cancellation())
-            log_event(Stage.POLL, "cancelled", run=run.id)
-        if run.progress.state is State.QUEUED:
-            archive_manifest(app, run)
-            end_unsubmitted(app, run)
-        else:
-            app.batch.terminate(run.job_id)
-    app.inbox.remove(cancel.name, cancel.etag)
 
 
 def sweep(app: App, blobs: list[str], deadline: datetime) -> None:

@@ -46,6 +46,13 @@ class TriggerSettings:
         )
 
 
+class StagingBy(StrEnum):
+    """How nodes reach the staging container: by SAS without delete, or by an identity of their own."""
+
+    SAS = "sas"
+    IDENTITY = "identity"
+
+
 @dataclass(frozen=True)
 class StorageSettings:
     """The storage account of all containers: by connection string, or by identity."""
@@ -113,6 +120,7 @@ class Settings:
     containers: Containers
     allowed_containers: tuple[str, ...]
     node_identity: str | None
+    staging_identity: str | None
     secrets: Mapping[str, str] = field(repr=False)
 
     @classmethod
@@ -129,6 +137,7 @@ class Settings:
             containers=_containers(environ),
             allowed_containers=tuple(filter(None, environ.get("ALLOWED_CONTAINERS", "").replace(",", " ").split())),
             node_identity=environ.get("NODE_IDENTITY_RESOURCE_ID") or None,
+            staging_identity=_staging_identity(environ),
             secrets={
                 name.removeprefix(SECRET_PREFIX): value
                 for name, value in environ.items()
@@ -208,6 +217,16 @@ def _identity(environ: Mapping[str, str]) -> IdentitySettings:
     if credential not in ("", MANAGED_IDENTITY):
         raise SettingsError(f"The app setting RunStorage__credential must be {MANAGED_IDENTITY}, or be left out.")
     return IdentitySettings(credential == MANAGED_IDENTITY, environ.get("RunStorage__clientId") or None)
+
+
+def _staging_identity(environ: Mapping[str, str]) -> str | None:
+    """The identity by which nodes reach staging; None where they get SAS."""
+    access = environ.get("STAGING_ACCESS") or StagingBy.SAS
+    if access not in set(StagingBy):
+        raise SettingsError(f"The app setting STAGING_ACCESS must be {' or '.join(StagingBy)}, or be left out.")
+    if access == StagingBy.SAS:
+        return None
+    return _required(environ, "NODE_IDENTITY_RESOURCE_ID", "the identity by which nodes reach staging")
 
 
 def _batch(environ: Mapping[str, str]) -> BatchSettings:

@@ -1,6 +1,6 @@
 """submit_run: a manifest in the inbox becomes a run, and the run's next round becomes a Batch job.
 
-`accept` is called by the trigger only. `submit` is also called by the poller and the recorder: every step can be
+`receive` is called by the trigger only. `submit` is also called by the poller and the recorder: every step can be
 repeated, and two submitters at once do no harm. The order of the steps ensures that:
 
 1. Look for the record: a run that has one is only closed.
@@ -19,9 +19,9 @@ import time
 from datetime import timedelta
 
 from shared import batch_job
-from shared.app import App
+from shared.app import App, isolate_failures
 from shared.batch.errors import ENDED, GONE
-from shared.documents.names import is_manifest, run_id
+from shared.documents.names import is_cancel, is_manifest, run_id, run_to_cancel
 from shared.documents.progress import Progress
 from shared.documents.record import JobRecord, RunProblem
 from shared.documents.run import Rejection, Run, RunBody
@@ -46,7 +46,18 @@ from shared.plan.planner import manifest_of, problem_of_task
 from shared.plan.round_plan import RoundPlan
 from shared.steps.close_run import close, finish, finish_cancelled, finish_rejected
 from shared.steps.prepare_round import planning_errors, prepare_round
-from shared.storage.inbox import Drop
+from shared.storage.inbox import Drop, InboxBlob
+
+CANCEL_KEPT = timedelta(minutes=5)
+
+
+def receive(app: App, blob: str) -> None:
+    """Do what a blob of the inbox asks for: run a manifest, or cancel a run. Any other blob is ignored."""
+    if not is_cancel(blob):
+        accept(app, blob)
+    elif request := app.inbox.find(blob):
+        with isolate_failures(Stage.SUBMIT, blob=blob):
+            cancel_run(app, request)
 
 
 def accept(app: App, blob: str) -> None:
@@ -145,7 +156,7 @@ def _save_with_status(app: App, run: Run) -> None:
 def archive_manifest(app: App, run: Run) -> None:
     """Copy the manifest of an accepted or rejected run to the results, and remove it from the inbox."""
     manifest = run.body.manifest
-    app.results.keep_manifest(run, app.inbox.url(manifest.name))
+    app.results.keep_manifest(run, app.inbox.source(manifest))
     app.inbox.remove(manifest.name, manifest.etag)
 
 
@@ -157,6 +168,28 @@ def end_unsubmitted(app: App, run: Run) -> None:
         finish_rejected(app, run, run.body.rejection)
     else:
         finish_cancelled(app, run)
+
+
+def cancel_run(app: App, request: InboxBlob) -> None:
+    """Cancel the run that `<run id>.cancel` names, if it is open; the blob is removed last.
+
+    A run that is not open is closed, or its manifest has not been accepted yet: events come in any order. The request
+    therefore stays for some minutes, and every tick tries again.
+    """
+    run_id = run_to_cancel(request.name)
+    run = app.runs.load(run_id) if run_id else None
+    if run is not None:
+        if not run.progress.cancelled:
+            run = app.runs.save(run.with_cancellation())
+            log_event(Stage.POLL, "cancelled", run=run.id)
+        if run.progress.state is State.QUEUED:
+            archive_manifest(app, run)
+            end_unsubmitted(app, run)
+        else:
+            app.batch.terminate(run.job_id)
+    elif run_id and app.now() - request.last_modified < CANCEL_KEPT:
+        return
+    app.inbox.remove(request.name, request.etag)
 
 
 def give_up(app: App, run: Run, code: str, message: str) -> None:

@@ -156,8 +156,8 @@ def _without_password(image: Image) -> Image:
 
 
 def _access(plan: RoundPlan, settings: Settings) -> StagingAccess:
-    url = f"{settings.storage.blob_endpoint}/{plan.staging}" + ("" if settings.node_identity else f"?{MASK}")
-    return StagingAccess(url, url, settings.node_identity)
+    url = f"{settings.storage.blob_endpoint}/{plan.staging}" + ("" if settings.staging_identity else f"?{MASK}")
+    return StagingAccess(url, url, settings.staging_identity)
 
 
 def _masked(body: dict[str, Any], masker: Masker) -> dict[str, Any]:

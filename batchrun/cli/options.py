@@ -44,7 +44,7 @@ def check_manifests(manifests: Sequence[Path]) -> None:
     for manifest in manifests:
         if not manifest.is_file():
             raise UsageError(f"There is no file {manifest}.")
-        if manifest.suffix not in MANIFEST_SUFFIXES:
+        if manifest.suffix.lower() not in MANIFEST_SUFFIXES:
             raise UsageError(
                 f"{manifest} is not a manifest: its name must end in one of {', '.join(MANIFEST_SUFFIXES)}."
             )

@@ -56,18 +56,18 @@ def _slug(blob: str) -> str:
 
 
 def is_manifest(blob: str) -> bool:
-    """Whether the name of a blob of the inbox is that of a manifest."""
-    return blob.endswith(MANIFEST_SUFFIXES) and _has_no_dot_parts(blob)
+    """Whether the name of a blob of the inbox is that of a manifest; the case of its ending does not matter."""
+    return blob.lower().endswith(MANIFEST_SUFFIXES) and _has_no_dot_parts(blob)
 
 
 def is_cancel(blob: str) -> bool:
     """Whether the name of a blob of the inbox is that of a request to cancel a run."""
-    return blob.endswith(CANCEL_SUFFIX) and _has_no_dot_parts(blob)
+    return blob.lower().endswith(CANCEL_SUFFIX) and _has_no_dot_parts(blob)
 
 
 def run_to_cancel(blob: str) -> str | None:
     """The id of the run that a request to cancel names; None if the name is not a run id."""
-    name = blob.removesuffix(CANCEL_SUFFIX)
+    name = blob[: -len(CANCEL_SUFFIX)] if is_cancel(blob) else blob
     return name if run_of_job(job_id(name, 1)) == name else None
 
 

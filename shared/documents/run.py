@@ -241,12 +241,11 @@ class Run:
 
     def with_repeats(self, unfinished: dict[str, tuple[int, ...]], warnings: Iterable[RunProblem]) -> Run:
         """The run whose next round repeats tasks of the current one that failed before their commands began."""
-        update = {
-            "unfinished": unfinished,
-            "repeated_rounds": (*self.body.repeated_rounds, self.progress.round + 1),
-            "warnings": (*self.body.warnings, *warnings),
-        }
-        return replace(self, body=self.body.model_copy(update=update))
+        rounds = (*self.body.repeated_rounds, self.progress.round + 1)
+        warned = self.with_warnings(warnings)
+        return replace(
+            warned, body=warned.body.model_copy(update={"unfinished": unfinished, "repeated_rounds": rounds})
+        )
 
     def next_round(self) -> Run:
         """The run, queued for its next round."""
@@ -265,10 +264,15 @@ class Run:
         """The run, cancelled by the user."""
         return replace(self, progress=replace(self.progress, cancelled=True))
 
+    def with_warnings(self, warnings: Iterable[RunProblem]) -> Run:
+        """The run with more warnings for its record, each once."""
+        update = {"warnings": tuple(dict.fromkeys((*self.body.warnings, *warnings)))}
+        return replace(self, body=self.body.model_copy(update=update))
+
     def with_external_data(self, outside: ExternalData, warnings: Iterable[RunProblem] = ()) -> Run:
         """The run with what was read for planning, which every later planning uses. Its files must be staged again."""
-        update = {"outside": outside, "warnings": tuple(dict.fromkeys((*self.body.warnings, *warnings)))}
-        body, progress = self.body.model_copy(update=update), replace(self.progress, is_staged=False)
+        warned = self.with_warnings(warnings)
+        body, progress = warned.body.model_copy(update={"outside": outside}), replace(self.progress, is_staged=False)
         return replace(self, body=body, progress=progress)
 
     def with_items(self, items: Mapping[str, tuple[ItemRecord, ...]]) -> Run:

@@ -62,7 +62,7 @@ def read_manifest(text: str, name: str) -> Manifest:
 
     Raises ManifestError with all problems that can be found without rendering expressions.
     """
-    source = parse(text, as_json=name.endswith(".json"))
+    source = parse(text, as_json=name.lower().endswith(".json"))
     if not isinstance(source.data, dict):
         raise ManifestError([source.problem((), "a manifest is a map of properties, such as `tasks:` or `commands:`")])
     is_task_form = _is_task_form(source.data)

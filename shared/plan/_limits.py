@@ -94,6 +94,6 @@ def _size_of_output(task: PlannedTask, pattern: str, access: int) -> int:
 def longest_access(container: str, settings: Settings) -> int:
     """The length of the longest address of the staging container, with its SAS or identity; in characters."""
     url = len(f"{settings.storage.blob_endpoint}/{container}?")
-    if settings.node_identity:
-        return url + len('"identityReference": {"resourceId": ""}') + len(settings.node_identity)
+    if settings.staging_identity:
+        return url + len('"identityReference": {"resourceId": ""}') + len(settings.staging_identity)
     return url + (_SAS_BY_KEY if settings.storage.connection_string else _SAS_BY_IDENTITY)

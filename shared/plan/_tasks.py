@@ -50,7 +50,7 @@ class TaskPlanner:
         return PlannedTask(
             **vars(submitted),
             depends_on=depends_on,
-            image=image(task, rendering),
+            image=image(task, rendering, self.settings.node_identity),
             container_run_options=task.container_run_options or "",
             runs_as_root=task.run_as is RunAs.ROOT,
             slots=task.required_slots,
@@ -88,22 +88,28 @@ def check_accounts(task: Task, rendering: Rendering, settings: Settings) -> None
         rendering.fail(connection_path, f"runs use the app's own storage account, {account}; leave it out")
 
 
-def image(task: Task, rendering: Rendering) -> Image:
-    """The container image and its registry; by default the image of the task's type."""
+def image(task: Task, rendering: Rendering, node_identity: str | None) -> Image:
+    """The container image and its registry; by default the image of the task's type.
+
+    A registry without any credential is reached by the identity of the nodes, if they have one.
+    """
     name = rendering.optional(("containerImage",), task.container_image) or task.language.image
     registry = task.task_runner.registry
     if registry is None:
         return Image(name)
     path = ("taskRunner", "registry")
     reference = registry.identity_reference
+    user_name = rendering.optional((*path, "userName"), registry.user_name)
+    password = rendering.optional((*path, "password"), registry.password)
+    default = None if user_name or password else node_identity
     return Image(
         name,
         server=rendering.optional((*path, "registryServer"), registry.registry_server),
-        user_name=rendering.optional((*path, "userName"), registry.user_name),
-        password=rendering.optional((*path, "password"), registry.password),
+        user_name=user_name,
+        password=password,
         identity=rendering.text((*path, "identityReference", "resourceId"), reference.resource_id)
         if reference
-        else None,
+        else default,
     )
 
 

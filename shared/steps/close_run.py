@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from shared.app import App
 from shared.documents.names import job_id
-from shared.documents.record import Failure, Record
+from shared.documents.record import Failure, Record, RunProblem
 from shared.documents.run import Rejection, Run
 from shared.documents.states import FailureCategory, State
 from shared.log import Stage, log_event, log_exception
@@ -15,6 +15,12 @@ from shared.manifest.read import Manifest
 from shared.outputs.record_tasks import build_record, separate_items, with_unfinished_fan_outs
 from shared.plan.lookups import MissingData
 from shared.plan.planner import default_staging, manifest_of, staging_of, submitted_round
+from shared.storage.copies import CopyMethod
+
+COPIED_THROUGH_APP = (
+    "the files passed through the function app, which is slow: the storage account refuses to read its own blobs"
+    " (CannotVerifyCopySource); check its firewall and private endpoints"
+)
 
 
 def finish(app: App, run: Run, state: State | None = None, failure: Failure | None = None) -> None:
@@ -24,6 +30,8 @@ def finish(app: App, run: Run, state: State | None = None, failure: Failure | No
         run = run.with_items(app.parts.items(run.id))
     if run.body.is_partly_unfinished and manifest:
         run = _with_unfinished_fan_outs(app, run, manifest)
+    if app.copies.method is CopyMethod.BLOCKS_THROUGH_APP:
+        run = run.with_warnings([RunProblem(message=COPIED_THROUGH_APP)])
     record = build_record(run, manifest, state, failure, now=app.now())
     if items := separate_items(run):
         app.results.write_items(run, items)

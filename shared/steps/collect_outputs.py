@@ -21,13 +21,13 @@ from shared.outputs.record_tasks import task_record
 from shared.parallel import in_parallel
 from shared.plan.round_plan import PART_TASKS, SubmittedRound, SubmittedTask
 from shared.script.build import MARKER, SCRIPT_EXIT_CODES, read_marker
-from shared.storage.results import CopyState, Results
+from shared.storage.copies import CopySource, CopyState
+from shared.storage.results import COPIED, Results
 from shared.storage.staging import Staging
 
 PENDING_PAUSE_SECONDS = 0.5
 MANY_FILES = 100
 ALL_ITEMS_VARS_BYTES = 16 * 1024 * 1024
-_COPIED = "success"
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,6 @@ class Copier:
     `copied` are the destinations that an earlier invocation has copied.
     """
 
-    staging: Staging
     results: Results
     ended: EndedRound
     deadline: float
@@ -150,25 +149,25 @@ class Copier:
         """Copy files; the destinations that storage refused, or None if the time did not suffice."""
         wanted = [file for file in files if file.destination not in self.copied]
         states = dict(zip(wanted, in_parallel(self._copy_in_time, wanted), strict=True))
-        if None in states.values():
+        if CopyState.UNFINISHED in states.values():
             return None
         pending = [file for file, state in states.items() if state is CopyState.PENDING]
         if pending and not self._await(pending):
             return None
-        return {file.destination for file, state in states.items() if state is CopyState.REFUSED}
+        return {file.destination for file, state in states.items() if state is None}
 
     def _copy_in_time(self, file: CollectedFile) -> CopyState | None:
-        return self._copy(file) if time.monotonic() <= self.deadline else None
+        return self._copy(file) if time.monotonic() <= self.deadline else CopyState.UNFINISHED
 
-    def _copy(self, file: CollectedFile, *, again: bool = False) -> CopyState:
-        source = self.staging.url(self.ended.plan.staging, file.source.name)
-        return self.results.copy(source, self.ended.run, file.destination, again=again)
+    def _copy(self, file: CollectedFile, *, again: bool = False) -> CopyState | None:
+        source = CopySource(self.ended.plan.staging, file.source.name)
+        return self.results.copy(source, self.ended.run, file.destination, self.deadline, again=again)
 
     def _await(self, pending: Sequence[CollectedFile]) -> bool:
         """Wait for copies that storage makes in the background; False if they take longer than there is time."""
         while time.monotonic() < self.deadline:
             states = self.results.copied(self.ended.run)
-            left = [file for file in pending if states.get(file.destination) != _COPIED]
+            left = [file for file in pending if states.get(file.destination) != COPIED]
             if not left:
                 return True
             for file in left:
@@ -181,5 +180,5 @@ class Copier:
 def _copier(app: App, ended: EndedRound, deadline: float, file_count: int) -> Copier:
     """The copier of a round. What exists in the results already is listed only where this saves many copies."""
     states = app.results.copied(ended.run) if file_count > MANY_FILES else {}
-    copied = frozenset(destination for destination, state in states.items() if state == _COPIED)
-    return Copier(app.staging, app.results, ended, deadline, copied)
+    copied = frozenset(destination for destination, state in states.items() if state == COPIED)
+    return Copier(app.results, ended, deadline, copied)

@@ -11,6 +11,7 @@ from azure.core.exceptions import HttpResponseError, ResourceModifiedError, Reso
 
 from shared.documents.names import is_cancel, is_manifest
 from shared.documents.run import MAX_BYTES, ManifestBlob, manifest_blob
+from shared.storage.copies import CopySource
 
 if TYPE_CHECKING:
     from azure.storage.blob import ContainerClient, StorageStreamDownloader
@@ -73,9 +74,17 @@ class Inbox:
                 raise
         return self._container.download_blob(blob)  # a range of an empty blob cannot be requested
 
-    def url(self, blob: str) -> str:
-        """The address of a blob, as a source of copies within the account."""
-        return str(self._container.get_blob_client(blob).url)
+    def find(self, blob: str) -> InboxBlob | None:
+        """A blob as it is now, without its content; None if it does not exist."""
+        try:
+            found = self._container.get_blob_client(blob).get_blob_properties()
+        except ResourceNotFoundError:
+            return None
+        return InboxBlob(blob, found.etag.strip('"'), found.last_modified)
+
+    def source(self, manifest: ManifestBlob) -> CopySource:
+        """The version of a manifest, as the source of a copy."""
+        return CopySource(self.name, manifest.name, manifest.etag)
 
     def remove(self, blob: str, etag: str) -> None:
         """Remove a blob if it exists and still has this ETag."""

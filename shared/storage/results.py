@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from azure.core import MatchConditions
 from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceModifiedError, ResourceNotFoundError
 from azure.storage.blob import ContentSettings
 
@@ -21,6 +19,7 @@ from shared.errors import TryLater
 from shared.manifest.redaction import redacted
 from shared.masking import Masker
 from shared.storage._blobs import create_once, remove
+from shared.storage.copies import Copies, CopySource, CopyState
 
 if TYPE_CHECKING:
     from azure.storage.blob import ContainerClient
@@ -28,32 +27,25 @@ if TYPE_CHECKING:
 _JSON = ContentSettings(content_type="application/json")
 _HTML = ContentSettings(content_type="text/html; charset=utf-8")
 _YAML = ContentSettings(content_type="text/yaml; charset=utf-8")
-_COPIED = "success"
+COPIED = "success"
 _REFUSED = (400, 404)
 _NO_SUCH_RANGE = 416
 _NO_RETRY: Mapping[str, Any] = {"retry_total": 0, "connection_timeout": 2, "read_timeout": 2}
 
 
-class CopyState(Enum):
-    """The state of a copy after it was requested."""
-
-    DONE = "done"
-    PENDING = "storage is still copying, or the blob existed before"
-    REFUSED = "storage cannot read the source, or does not accept the name"
-
-
 class Results:
     """The results container."""
 
-    def __init__(self, container: ContainerClient, masker: Masker) -> None:
+    def __init__(self, container: ContainerClient, masker: Masker, copies: Copies) -> None:
         self._container = container
         self._masker = masker
+        self._copies = copies
 
     def has_record(self, run: Run) -> bool:
         """Whether the run has a record, and therefore is complete."""
         return bool(self._container.get_blob_client(f"{run.results}/record.json").exists())
 
-    def keep_manifest(self, run: Run, source_url: str) -> None:
+    def keep_manifest(self, run: Run, source: CopySource) -> None:
         """Store the manifest as dropped, with literal credentials redacted; storage copies it if it is not text.
 
         Raises TryLater if the copy takes longer: the inbox blob must not be removed before it is complete.
@@ -63,37 +55,39 @@ class Results:
         if text is not None:
             blob.upload_blob(self._masker.mask(redacted(text)).encode(), overwrite=True, content_settings=_YAML)
             return
-        etag, unchanged = run.body.manifest.etag, MatchConditions.IfNotModified
         try:
-            copy = blob.start_copy_from_url(source_url, source_etag=etag, source_match_condition=unchanged)
+            state = self._copies.copy(source, blob, overwrite=True)
         except (ResourceNotFoundError, ResourceModifiedError):
             return  # removed from the inbox after an earlier copy; or overwritten, and therefore lost
-        if copy["copy_status"] != _COPIED:
+        if state is not CopyState.DONE:
             raise TryLater(f"The copy of {run.body.manifest.name} is not complete yet.")
 
-    def copy(self, source_url: str, run: Run, destination: str, *, again: bool = False) -> CopyState:
-        """Let storage copy a blob to a name below the run's folder.
+    def copy(
+        self, source: CopySource, run: Run, destination: str, deadline: float, *, again: bool = False
+    ) -> CopyState | None:
+        """Copy a blob to a name below the run's folder, until the monotonic time `deadline`.
 
-        An existing blob is left unchanged: another delivery of the event may have recorded it. `again` overwrites it:
-        it is a copy that failed.
+        None if storage cannot read the source or does not accept the name. An existing blob is left unchanged: another
+        delivery of the event may have recorded it. `again` overwrites it: it is a copy that failed.
         """
         blob = self._container.get_blob_client(f"{run.results}/{destination}")
-        condition = MatchConditions.Unconditionally if again else MatchConditions.IfMissing
         try:
-            copy = blob.start_copy_from_url(source_url, match_condition=condition)
+            return self._copies.copy(source, blob, overwrite=again, deadline=deadline)
         except ResourceExistsError:
             return CopyState.PENDING
         except HttpResponseError as error:
             if error.status_code in _REFUSED:
-                return CopyState.REFUSED
+                return None
             raise
-        return CopyState.DONE if copy["copy_status"] == _COPIED else CopyState.PENDING
 
     def copied(self, run: Run) -> dict[str, str]:
-        """The state of every copy below the run's folder: `success`, `pending`, `failed` or `aborted`, by name."""
+        """The state of every copy below the run's folder: `success`, `pending`, `failed` or `aborted`, by name.
+
+        A blob without the state of a copy was made of blocks, all at once: it is complete.
+        """
         prefix = f"{run.results}/"
         listed = self._container.list_blobs(name_starts_with=prefix, include=["copy"])
-        return {blob.name.removeprefix(prefix): blob.copy.status for blob in listed if blob.copy.status}
+        return {blob.name.removeprefix(prefix): blob.copy.status or COPIED for blob in listed}
 
     def read_end(self, run: Run, name: str, max_bytes: int) -> tuple[bytes, int]:
         """The last bytes of a blob below the run's folder, and the size of the whole blob.

@@ -6,9 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
-from azure.core import MatchConditions
 from azure.core.exceptions import HttpResponseError, ResourceModifiedError, ResourceNotFoundError
 from azure.storage.blob import ContainerSasPermissions, StorageErrorCode, generate_container_sas
 
@@ -19,6 +17,7 @@ from shared.outputs.printed import lines_beginning
 from shared.parallel import in_parallel
 from shared.plan.round_plan import RoundPlan, StagingAccess
 from shared.settings import Settings
+from shared.storage.copies import Copies, CopySource, CopyState
 
 if TYPE_CHECKING:
     from azure.storage.blob import BlobClient, BlobServiceClient, ContainerClient
@@ -38,9 +37,10 @@ _PENDING, _COPIED = "pending", "success"
 class Staging:
     """The staging containers of runs: the app's own, and others that manifests name."""
 
-    def __init__(self, blobs: BlobServiceClient, settings: Settings) -> None:
+    def __init__(self, blobs: BlobServiceClient, settings: Settings, copies: Copies) -> None:
         self._blobs = blobs
         self._settings = settings
+        self._copies = copies
 
     def _container(self, name: str) -> ContainerClient:
         return self._blobs.get_container_client(name)
@@ -57,33 +57,34 @@ class Staging:
         in_parallel(lambda name: self._copy(container, name, copies[name]), copies)
 
     def _copy(self, container: ContainerClient, destination: str, file: SourceFile) -> None:
-        source = self._container(file.container or self._settings.containers.namespaces).get_blob_client(file.blob)
+        source = CopySource(file.container or self._settings.containers.namespaces, file.blob, file.etag)
         blob = container.get_blob_client(destination)
+        deadline = time.monotonic() + LONGEST_COPY_SECONDS
         try:
-            copy = blob.start_copy_from_url(
-                source.url, source_etag=file.etag, source_match_condition=MatchConditions.IfNotModified
-            )
+            state = self._copies.copy(source, blob, overwrite=True, deadline=deadline)
         except (ResourceNotFoundError, ResourceModifiedError) as error:
             raise FilesChanged(f"The file {file.blob} changed while the run was being prepared.") from error
         except HttpResponseError as error:
             if getattr(error, "error_code", None) != StorageErrorCode.PENDING_COPY_OPERATION:
                 raise
-            copy = {"copy_status": _PENDING}
-        if copy["copy_status"] != _COPIED:
-            _await_copy(blob)
+            state = CopyState.PENDING
+        if state is CopyState.UNFINISHED:
+            raise TryLater(f"The copy of {destination} is not complete yet.")
+        if state is CopyState.PENDING:
+            _await_copy(blob, deadline)
 
     def access(self, container: str, time_left: timedelta, *, now: datetime) -> StagingAccess:
         """Give the nodes access to the container for as long as the run may last.
 
-        Uses the identity of the nodes if the app settings name one, else SAS. Reading needs the permission `list`,
-        because files are downloaded by prefix.
+        By SAS, unless the app settings choose the identity of the nodes. Nobody may delete with them; reading needs the
+        permission `list`, because files are downloaded by prefix.
         """
         url = self._container(container).url
-        if self._settings.node_identity:
-            return StagingAccess(url, url, self._settings.node_identity)
+        if self._settings.staging_identity:
+            return StagingAccess(url, url, self._settings.staging_identity)
         sign = self._signer(now - CLOCK_SKEW, now + min(time_left + timedelta(hours=12), LONGEST_SAS))
         read = sign(container, ContainerSasPermissions(read=True, list=True))
-        write = sign(container, ContainerSasPermissions(read=True, create=True, write=True))
+        write = sign(container, ContainerSasPermissions(create=True, write=True))
         return StagingAccess(f"{url}?{read}", f"{url}?{write}", None)
 
     def _signer(self, start: datetime, expiry: datetime) -> Callable[[str, ContainerSasPermissions], str]:
@@ -117,10 +118,6 @@ class Staging:
         stream = self._container(container).download_blob(blob.name, offset=0, length=max_bytes)
         yield from lines_beginning(start, stream.chunks())
 
-    def url(self, container: str, blob: str) -> str:
-        """The address of a staged blob, as a source of copies within the account."""
-        return f"{self._container(container).url}/{quote(blob, safe='/~')}"
-
     def clear(self, container: str, run_id: str) -> None:
         """Remove everything of a run, if the container still exists."""
         client = self._container(container)
@@ -140,9 +137,8 @@ class Staging:
             raise TryLater(f"Staged files of the run {run_id} could not be removed: storage answered {failed}.")
 
 
-def _await_copy(blob: BlobClient) -> None:
+def _await_copy(blob: BlobClient, deadline: float) -> None:
     """Wait until storage has copied a file, usually at once: a task must not get an incomplete file."""
-    deadline = time.monotonic() + LONGEST_COPY_SECONDS
     while (status := blob.get_blob_properties().copy.status) == _PENDING and time.monotonic() < deadline:
         time.sleep(COPY_PAUSE_SECONDS)
     if status != _COPIED:

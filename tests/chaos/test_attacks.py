@@ -60,6 +60,16 @@ def test_what_a_node_is_given_deletes_nothing(world: World, sas_of_a_task: list[
         assert refused.value.status_code == 403
 
 
+def test_what_writes_outputs_cannot_read(world: World, sas_of_a_task: list[str]) -> None:
+    """Promise: the address that outputs are uploaded to opens nobody's files."""
+    writing = [url for url in sas_of_a_task if "sp=cw" in url]
+    assert len(writing) == 3
+    for url in writing:
+        with pytest.raises(HttpResponseError) as refused:
+            ContainerClient.from_container_url(url).download_blob(world.names("staging")[0])
+        assert refused.value.status_code == 403
+
+
 def test_the_value_of_a_secret_is_in_nothing_of_ours(
     make_world: Callable[..., World], caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from azure.core.exceptions import ClientAuthenticationError
+from azure.core.exceptions import ClientAuthenticationError, HttpResponseError
+from azure.storage.blob import ContainerClient
 
 from local.stack import azurite as azurite_service
 from local.stack.azurite import AzuriteEndpoints
@@ -216,8 +217,48 @@ def test_a_sas_of_the_identity_lives_for_seven_days_at_most(azure: Azure, time_l
     now = datetime.now(UTC)
     access = azure.app.staging.access(azure.container("staging"), time_left, now=now)
     read, write = query_of(access.read_url), query_of(access.write_url)
-    assert (read["sp"], write["sp"]) == ("rl", "rcw")
+    assert (read["sp"], write["sp"]) == ("rl", "cw")
     assert read["skt"] == write["skt"]
     lifetime = datetime.fromisoformat(read["se"]) - datetime.fromisoformat(read["st"])
     assert time_left < lifetime <= timedelta(days=7)
     assert access.identity is None
+
+
+def test_what_a_node_is_given_of_the_identity_opens_staging_only_and_deletes_nothing(azure: Azure) -> None:
+    """Promise, as it is deployed: what reads cannot write, what writes cannot read, and neither deletes."""
+    names = {name: azure.container(name) for name in CONTAINERS}
+    azure.put("staging", "other-run/sys/t/run.sh", "echo")
+    access = azure.app.staging.access(names["staging"], timedelta(hours=1), now=datetime.now(UTC))
+    read, write = (ContainerClient.from_container_url(url) for url in (access.read_url, access.write_url))
+    assert read.download_blob("other-run/sys/t/run.sh").readall() == b"echo"
+    write.upload_blob("own-run/out/t/0/x.txt", b"x")
+    refused = [
+        lambda: read.upload_blob("x", b"x"),
+        lambda: write.download_blob("own-run/out/t/0/x.txt"),
+        lambda: list(write.list_blob_names()),
+        *(lambda client=client: client.delete_blob("other-run/sys/t/run.sh") for client in (read, write)),
+        *(lambda client=client: client.delete_container() for client in (read, write)),
+        *(
+            lambda url=url, name=name: list(
+                ContainerClient.from_container_url(url.replace(names["staging"], name)).list_blob_names()
+            )
+            for url in (access.read_url, access.write_url)
+            for name in names.values()
+            if name != names["staging"]
+        ),
+    ]
+    for attempt in refused:
+        with pytest.raises(HttpResponseError) as error:
+            attempt()
+        assert error.value.status_code == 403
+
+
+def test_staging_by_the_identity_of_the_nodes_gives_tasks_no_address_that_opens_anything(azure: Azure) -> None:
+    """The documented other way: the task asks for a token; what that opens is the role of the identity."""
+    identity = "/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/nodes"
+    azure.settings |= {"STAGING_ACCESS": "identity", "NODE_IDENTITY_RESOURCE_ID": identity}
+    access = azure.app.staging.access(azure.container("staging"), timedelta(hours=1), now=datetime.now(UTC))
+    assert access.identity == identity
+    assert "?" not in access.read_url + access.write_url
+    with pytest.raises(HttpResponseError):
+        list(ContainerClient.from_container_url(access.read_url).list_blob_names())

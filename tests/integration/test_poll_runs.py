@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from shared import poll_runs, record_run
+from shared import poll_runs, record_run, submit_run
 from shared.events import JobEnded
 from shared.lifecycle import MAX_ANNOUNCEMENTS
 
@@ -112,13 +112,56 @@ def test_cancelling_a_queued_run_keeps_it_out_of_batch(world) -> None:
 
 
 def test_cancelling_a_finished_or_unknown_run_changes_nothing(world) -> None:
+    """The requests go after five minutes, in which the manifest of an unknown run might still come."""
     run = world.accept()
     world.finish()
     world.put("inbox", f"{run}.cancel")
     world.put("inbox", "never-20261122t121314-00000000.cancel")
+    world.put("inbox", "no-run-id.cancel")
     poll_runs.poll(world.app)
+    assert world.names("inbox") == [f"{run}.cancel", "never-20261122t121314-00000000.cancel"]
+    poll_runs.poll(world.later(minutes=6))
     assert world.record(run)["state"] == "SUCCESS"
     assert world.names("inbox") == []
+
+
+@pytest.mark.parametrize("ending", [".cancel", ".CANCEL"])
+def test_the_trigger_cancels_without_a_tick(world, ending: str) -> None:
+    """A timer that has stopped keeps nobody from cancelling."""
+    run = world.accept(text="id: t\ncommands: [sleep 600]")
+    world.put("inbox", run + ending)
+    submit_run.receive(world.app, run + ending)
+    world.await_end(run)
+    assert world.names("inbox") == []
+    world.finish()
+    assert world.record(run)["state"] == "KILLED"
+
+
+def test_a_request_to_cancel_that_comes_before_its_manifest_is_honoured_by_a_tick(world) -> None:
+    """Events come in any order."""
+    run = world.drop()
+    world.put("inbox", f"{run}.cancel")
+    submit_run.receive(world.app, f"{run}.cancel")
+    assert f"{run}.cancel" in world.names("inbox")
+    submit_run.receive(world.app, "m.yaml")
+    poll_runs.poll(world.app)
+    world.finish()
+    assert world.names("inbox") == []
+
+
+@pytest.mark.parametrize("name", ["JOB.YAML", "a/Job.Yml", "job.JSON"])
+def test_the_case_of_a_manifests_ending_does_not_matter(world, name: str) -> None:
+    world.put("inbox", name, '{"commands": ["true"]}')
+    submit_run.receive(world.app, name)
+    world.finish()
+    (record,) = [each for each in world.names("results") if each.endswith("/record.json")]
+    assert record.startswith(name.rpartition(".")[0] + "/")
+
+
+def test_a_blob_that_is_neither_a_manifest_nor_a_request_is_left_alone(world) -> None:
+    world.put("inbox", "readme.md", "commands: [x]")
+    submit_run.receive(world.app, "readme.md")
+    assert (world.names("inbox"), world.names("runs")) == (["readme.md"], [])
 
 
 def test_an_event_of_a_job_that_is_alive_does_nothing(world) -> None:

@@ -77,7 +77,7 @@ def test_too_many_tasks_in_one_job(plan) -> None:
 @pytest.mark.parametrize("identity", [None, "/subscriptions/" + "i" * 150])
 def test_the_estimate_is_not_less_than_what_is_sent(plan, settings, identity) -> None:
     planned = plan(flow_that_collects(40))
-    settings = replace(settings, node_identity=identity)
+    settings = replace(settings, staging_identity=identity)
     with BlobServiceClient.from_connection_string(settings.storage.connection_string) as blobs:
         access = Staging(blobs, settings).access("staging", timedelta(days=6), now=datetime(2026, 1, 1, tzinfo=UTC))
     sent = batch_job.Tasks(planned, access)[-1].as_dict()["resourceFiles"]
