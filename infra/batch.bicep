@@ -6,7 +6,7 @@ param workspaceId string
 param isPrivate bool
 param nodeSubnetId string
 
-@description('The identity by which nodes pull from the registry; empty without a registry: then the pool has none.')
+@description('The identity by which nodes pull from the registry, or reach staging; empty if they do neither: then the pool has none.')
 param nodeIdentityId string
 param poolId string
 param nodeSize string
@@ -61,7 +61,7 @@ resource account 'Microsoft.Batch/batchAccounts@2025-06-01' = {
 
   resource pool 'pools' = {
     name: poolId
-    // Any task can obtain a token of it: nodes reach storage by SAS, and the identity is for the registry alone.
+    // Any task can obtain a token of it. By default nodes reach storage by SAS, and the identity is for a registry alone.
     identity: empty(nodeIdentityId)
       ? { type: 'None' }
       : { type: 'UserAssigned', userAssignedIdentities: { '${nodeIdentityId}': {} } }

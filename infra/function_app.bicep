@@ -6,6 +6,7 @@ param identityId string
 param identityClientId string
 @description('The identity by which nodes pull from a registry; empty without one.')
 param nodeIdentityId string
+param stagingAccess string
 param storageAccountName string
 param batchAccountId string
 param batchAccountName string
@@ -58,10 +59,11 @@ var appSettings = {
   EVENTGRID_TOPIC_ENDPOINT: topicEndpoint
   POLL_SCHEDULE: pollSchedule
   ALLOWED_CONTAINERS: join(allowedContainers, ' ')
+  STAGING_ACCESS: stagingAccess
 }
 
-// Only where nodes have an identity at all; it is for pulling images.
-var registrySettings = empty(nodeIdentityId) ? {} : { NODE_IDENTITY_RESOURCE_ID: nodeIdentityId }
+// Only where nodes have an identity at all.
+var nodeSettings = empty(nodeIdentityId) ? {} : { NODE_IDENTITY_RESOURCE_ID: nodeIdentityId }
 
 // What flows written for Kestra name with secret(): with these they run as they stand. No key is among them.
 var kestraSettings = {
@@ -123,7 +125,7 @@ resource app 'Microsoft.Web/sites@2024-11-01' = {
 
   resource settings 'config' = {
     name: 'appsettings'
-    properties: union(hostSettings, appSettings, registrySettings, kestraSettings, secretSettings)
+    properties: union(hostSettings, appSettings, nodeSettings, kestraSettings, secretSettings)
   }
 
   // Publishing needs a token too: no user name and password for FTP and the deployment site.

@@ -1,10 +1,11 @@
-// The app's identity, and where nodes pull from a registry, the nodes', whose token any task on the pool can obtain.
+// The app's identity; and where nodes pull from a registry, or reach staging by it, the nodes', whose token any task on
+// the pool can obtain.
 // What each may do is in roles.bicep and registry_role.bicep. They are user-assigned so that their roles are there
 // before the app and the pool are.
 param location string
 param tags object
 param token string
-param usesRegistry bool
+param hasNodeIdentity bool
 
 resource app 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' = {
   name: 'id-app-${token}'
@@ -12,7 +13,7 @@ resource app 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' = {
   tags: tags
 }
 
-resource nodes 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' = if (usesRegistry) {
+resource nodes 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' = if (hasNodeIdentity) {
   name: 'id-nodes-${token}'
   location: location
   tags: tags
@@ -21,5 +22,5 @@ resource nodes 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' = i
 output appIdentityId string = app.id
 output appClientId string = app.properties.clientId
 output appPrincipalId string = app.properties.principalId
-output nodeIdentityId string = usesRegistry ? nodes.id : ''
-output nodePrincipalId string = usesRegistry ? nodes!.properties.principalId : ''
+output nodeIdentityId string = hasNodeIdentity ? nodes.id : ''
+output nodePrincipalId string = hasNodeIdentity ? nodes!.properties.principalId : ''

@@ -39,6 +39,10 @@ param prefetchedImages string[] = []
 @description('The resource id of an Azure container registry that nodes may pull from by identity; none if empty. With it every task can pull from that registry.')
 param registryId string = ''
 
+@description('How nodes reach the container staging: by SAS without delete, or by an identity of the pool, whose token any task can use. See SECURITY.md.')
+@allowed(['sas', 'identity'])
+param stagingAccess string = 'sas'
+
 @description('The Python of the function app.')
 @allowed(['3.11', '3.12', '3.13'])
 param pythonVersion string = '3.12'
@@ -75,6 +79,7 @@ var token = uniqueString(subscription().id, environmentName, location)
 var tags = { 'azd-env-name': environmentName }
 var usesRegistry = !empty(registryId)
 var usesKeyVault = !empty(keyVaultId)
+var stagesByIdentity = stagingAccess == 'identity'
 // Scopes are evaluated whether or not what lies in them is deployed.
 var noResource = '/subscriptions/${subscription().subscriptionId}/resourceGroups/rg-${environmentName}/providers/none/none/none'
 var registryParts = split(usesRegistry ? registryId : noResource, '/')
@@ -88,7 +93,7 @@ resource group 'Microsoft.Resources/resourceGroups@2025-04-01' = {
 
 module identities 'identities.bicep' = {
   scope: group
-  params: { location: location, tags: tags, token: token, usesRegistry: usesRegistry }
+  params: { location: location, tags: tags, token: token, hasNodeIdentity: usesRegistry || stagesByIdentity }
 }
 
 module monitoring 'monitoring.bicep' = {
@@ -141,6 +146,7 @@ module roles 'roles.bicep' = {
   scope: group
   params: {
     appPrincipalId: identities.outputs.appPrincipalId
+    stagingPrincipalId: stagesByIdentity ? identities.outputs.nodePrincipalId : ''
     topicPrincipalId: events.outputs.topicPrincipalId
     userPrincipalId: userPrincipalId
     userPrincipalType: userPrincipalType
@@ -188,6 +194,7 @@ module functionApp 'function_app.bicep' = {
     identityId: identities.outputs.appIdentityId
     identityClientId: identities.outputs.appClientId
     nodeIdentityId: identities.outputs.nodeIdentityId
+    stagingAccess: stagingAccess
     storageAccountName: storage.outputs.accountName
     batchAccountId: batch.outputs.accountId
     batchAccountName: batch.outputs.accountName

@@ -1,5 +1,8 @@
 // Who may do what, and why. Nothing here is wider than its reason; whoever is not named may do nothing.
 param appPrincipalId string
+
+@description('The nodes, if they reach staging by an identity; empty otherwise.')
+param stagingPrincipalId string
 param topicPrincipalId string
 param userPrincipalId string
 param userPrincipalType string
@@ -27,6 +30,7 @@ resource account 'Microsoft.Storage/storageAccounts@2025-08-01' existing = {
     name: 'default'
 
     resource inbox 'containers' existing = { name: 'inbox' }
+    resource staging 'containers' existing = { name: 'staging' }
     resource results 'containers' existing = { name: 'results' }
     resource namespaces 'containers' existing = { name: 'namespaces' }
     resource deadLetters 'containers' existing = { name: 'dead-letters' }
@@ -47,7 +51,7 @@ resource insights 'Microsoft.Insights/components@2020-02-02' existing = {
 
 // The app: its five containers and its package; the Functions host makes containers for locks and keys of its own, for
 // which Microsoft asks for this role on the account. On the account it includes generateUserDelegationKey, with which the
-// app makes the SAS that nodes get for staging. The nodes themselves have no role in storage.
+// app makes the SAS that nodes get for staging.
 resource appBlobs 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   name: guid(account.id, appPrincipalId, role.storageBlobDataOwner)
   scope: account
@@ -109,6 +113,18 @@ resource appInsights 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   properties: {
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', role.monitoringMetricsPublisher)
     principalId: appPrincipalId
+    principalType: 'ServicePrincipal'
+  }
+}
+
+// The nodes, only where stagingAccess says so: no built-in role reads and writes without also deleting. Any task can use
+// it, on the files and scripts of all open runs and on the container itself.
+resource nodeStaging 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(stagingPrincipalId)) {
+  name: guid(account::blobs::staging.id, stagingPrincipalId, role.storageBlobDataContributor)
+  scope: account::blobs::staging
+  properties: {
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', role.storageBlobDataContributor)
+    principalId: stagingPrincipalId
     principalType: 'ServicePrincipal'
   }
 }

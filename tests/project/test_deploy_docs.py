@@ -164,7 +164,7 @@ def test_settings_by_hand_are_those_of_the_template() -> None:
     text = (ROOT / "infra" / "function_app.bicep").read_text()
     names = {name for each in ("host", "app", "kestra") for name in names_in(text, f"var {each}Settings = {{")}
     defaults = {f"{name}_CONTAINER" for name in ("INBOX", "RUNS", "STAGING", "RESULTS", "NAMESPACES")}
-    defaults |= {"INBOX_SOURCE", "POLL_SCHEDULE", "BATCH_ACCOUNT_NAME"}
+    defaults |= {"INBOX_SOURCE", "POLL_SCHEDULE", "BATCH_ACCOUNT_NAME", "STAGING_ACCESS"}
     of_insights = {"APPLICATIONINSIGHTS_CONNECTION_STRING", "APPLICATIONINSIGHTS_AUTHENTICATION_STRING"}
     assert set(app_settings(block)) == names - defaults - of_insights
 

@@ -83,20 +83,22 @@ def test_every_setting_is_set_and_none_is_unknown() -> None:
     assert names_in(template("function_app"), "var appSettings = {") == names_read() - KEYS - OF_A_REGISTRY
 
 
-def test_nodes_have_an_identity_only_where_a_registry_needs_one() -> None:
+def test_nodes_have_an_identity_only_for_a_registry_or_by_choice() -> None:
     """Every task can obtain its token, and it is in the settings only then."""
     assert "var usesRegistry = !empty(registryId)" in template("main")
-    assert "usesRegistry: usesRegistry" in template("main")
+    assert "param stagingAccess string = 'sas'" in template("main")
+    assert "hasNodeIdentity: usesRegistry || stagesByIdentity" in template("main")
+    assert "stagingPrincipalId: stagesByIdentity ? identities.outputs.nodePrincipalId : ''" in template("main")
     identities = template("identities")
     assert (
-        "resource nodes 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' = if (usesRegistry) {"
+        "resource nodes 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' = if (hasNodeIdentity) {"
         in identities
     )
-    assert "output nodeIdentityId string = usesRegistry ? nodes.id : ''" in identities
+    assert "output nodeIdentityId string = hasNodeIdentity ? nodes.id : ''" in identities
     assert re.search(r"identity: empty\(nodeIdentityId\)\s+\? \{ type: 'None' \}", template("batch"))
     app = template("function_app")
-    assert "var registrySettings = empty(nodeIdentityId) ? {} : { NODE_IDENTITY_RESOURCE_ID: nodeIdentityId }" in app
-    assert "registrySettings," in app.partition("resource settings 'config'")[2]
+    assert "var nodeSettings = empty(nodeIdentityId) ? {} : { NODE_IDENTITY_RESOURCE_ID: nodeIdentityId }" in app
+    assert "nodeSettings," in app.partition("resource settings 'config'")[2]
 
 
 def test_secrets_are_references_under_the_name_that_the_app_reads() -> None:

@@ -77,10 +77,11 @@ def rows_of(heading: str, text: str) -> list[list[str]]:
     return cells[2:]
 
 
-def test_nodes_may_pull_images_and_nothing_else() -> None:
-    held = {role for who, role, _ in rows_of("Identities", SECURITY) if "nodes" in who}
-    assert held == {"AcrPull"}
-    assert "Nodes have no role there" in SECURITY
+def test_nodes_may_pull_images_and_use_staging_by_choice_only() -> None:
+    held = {role: who for who, role, _ in rows_of("Identities", SECURITY) if "nodes" in who}
+    assert set(held) == {"AcrPull", "Storage Blob Data Contributor"}
+    assert "only with `stagingAccess` `identity`" in held["Storage Blob Data Contributor"]
+    assert "Nodes have no role there, unless you choose it" in SECURITY
 
 
 def test_security_says_what_would_keep_what_was_removed() -> None:

@@ -74,6 +74,26 @@ def test_a_credential_of_another_kind_is_refused(by_identity) -> None:
         Settings.from_environ({**by_identity, "RunStorage__credential": "password"})
 
 
+def test_nodes_reach_staging_by_sas_unless_the_other_way_is_chosen(environ) -> None:
+    """An identity for a registry alone must not be used for storage: it has no role there."""
+    environ["NODE_IDENTITY_RESOURCE_ID"] = "/subscriptions/s/nodes"
+    assert Settings.from_environ(environ).staging_identity is None
+    assert Settings.from_environ({**environ, "STAGING_ACCESS": "sas"}).staging_identity is None
+    assert Settings.from_environ({**environ, "STAGING_ACCESS": "identity"}).staging_identity == "/subscriptions/s/nodes"
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"STAGING_ACCESS": "identity"}, "NODE_IDENTITY_RESOURCE_ID is missing"),
+        ({"STAGING_ACCESS": "key"}, "STAGING_ACCESS must be sas or identity"),
+    ],
+)
+def test_staging_access_is_checked(environ, settings: dict[str, str], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        Settings.from_environ({**environ, **settings})
+
+
 def test_secrets_are_the_settings_with_their_prefix_and_never_shown(settings) -> None:
     assert dict(settings.secrets) == {"TOKEN": "s3cr3t-t0ken"}
     assert "s3cr3t" not in repr(settings)
