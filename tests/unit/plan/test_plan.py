@@ -1,5 +1,6 @@
 """What is planned of a manifest, and what rendering shows to be wrong."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -263,3 +264,20 @@ def test_all_files_of_a_task_are_known_only_where_no_glob_brings_them_back(plan)
 def test_tasks_on_different_pools_run_in_different_rounds(plan) -> None:
     planned = plan("tasks: [{id: a, commands: [x]}, {id: b, commands: [x], taskRunner: {poolId: p}}]")
     assert (planned.pool_id, [task.name for task in planned.tasks]) == ("pool1", ["a"])
+
+
+@pytest.mark.parametrize(
+    ("registry", "identity"),
+    [
+        ("{registryServer: r.io}", "/nodes"),
+        ("{registryServer: r.io, identityReference: {resourceId: /own}}", "/own"),
+        ("{registryServer: r.io, userName: u, password: \"{{ secret('TOKEN') }}\"}", None),
+    ],
+)
+def test_a_registry_without_credentials_is_reached_by_the_identity_of_the_nodes(
+    run_of, settings, registry: str, identity: str | None
+) -> None:
+    run = run_of(f"commands: [x]\ntaskRunner: {{registry: {registry}}}")
+    plan = plan_round(manifest_of(run), run, replace(settings, node_identity="/nodes"))
+    assert isinstance(plan, RoundPlan)
+    assert plan.tasks[0].image.identity == identity
