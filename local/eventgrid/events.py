@@ -1,4 +1,4 @@
-"""Published events: what a topic accepts, and in which form a webhook gets them. Pure.
+"""Published events: what a topic accepts, and in which form a webhook gets them.
 
 Schemas: https://learn.microsoft.com/azure/event-grid/cloud-event-schema and
 https://learn.microsoft.com/azure/event-grid/event-schema
@@ -13,7 +13,6 @@ from enum import StrEnum
 MAX_REQUEST_BYTES = 1024 * 1024
 """Larger requests are refused with 413: https://learn.microsoft.com/azure/event-grid/quotas-limits"""
 
-SUBSCRIPTION_NAME = "RECORD-RUN"
 TOPIC_RESOURCE = (
     "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/local"
     "/providers/Microsoft.EventGrid/topics/azure-batch-task-runner"
@@ -84,11 +83,11 @@ class WebhookRequest:
     body: str
 
 
-def webhook_request(event: PublishedEvent, attempts_before: int) -> WebhookRequest:
+def webhook_request(event: PublishedEvent, subscription: str, attempts_before: int) -> WebhookRequest:
     """The request that delivers an event: one event each time, in an array only in Event Grid's own schema."""
     headers = {
         "aeg-event-type": "Notification",
-        "aeg-subscription-name": SUBSCRIPTION_NAME,
+        "aeg-subscription-name": subscription.upper(),
         "aeg-delivery-count": str(attempts_before),
     }
     if event.schema is EventSchema.CLOUD_EVENTS:
