@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -28,7 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
             ServeOptions(
                 data_dir=options.data_dir,
                 port=options.port,
-                pools=tuple(options.pool) or (PoolOption(),),
+                pools=(*options.pool, *options.container_pool) or (PoolOption(),),
                 limits=Limits(options.active_job_quota, tuple(options.node_limit)),
                 blob_naming=options.blob_naming,
                 faults=FaultList(faults=tuple(options.fault)),
@@ -54,6 +55,14 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         metavar="ID[:NODES[:SLOTS]]",
         help="a pool to have from the start; may be repeated (default: local, one node, two slots a core)",
+    )
+    parser.add_argument(
+        "--container-pool",
+        type=_container_pool,
+        action="append",
+        default=[],
+        metavar="ID[:NODES[:SLOTS]]",
+        help="the same for container tasks, which a pool takes only if it was made for them, and then no others",
     )
     parser.add_argument(
         "--containers",
@@ -111,6 +120,10 @@ def _pool(text: str) -> PoolOption:
         return PoolOption.parse(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _container_pool(text: str) -> PoolOption:
+    return replace(_pool(text), containers=True)
 
 
 def _json(model: type[M]) -> Callable[[str], M]:

@@ -69,6 +69,12 @@ class FailureCode(Enum):
         "Miscellaneous error encountered while running the task in a container",
         Phase.COMMAND,
     )
+    CONTAINER_POOL_NOT_SUPPORTED = (
+        "ContainerPoolNotSupported",
+        USER,
+        "The specified pool does not support container tasks",
+        Phase.PRE_PROCESSING,
+    )
     CONTAINER_TASK_SETTINGS_NOT_FOUND = (
         "ContainerTaskSettingsNotFound",
         USER,

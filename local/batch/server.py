@@ -15,7 +15,17 @@ from local.batch.api.faults import FaultList
 from local.batch.machine.account import Account
 from local.batch.machine.limits import Limits
 from local.batch.models.common import ID_PATTERN, key_of
-from local.batch.models.pool import MAX_SLOTS_PER_NODE, PoolCreate, PoolResize, PoolUpdate
+from local.batch.models.pool import (
+    MAX_SLOTS_PER_NODE,
+    ContainerConfiguration,
+    ImageReference,
+    PoolCreate,
+    PoolResize,
+    PoolUpdate,
+    VirtualMachineConfiguration,
+)
+from local.batch.models.supported_images import CONTAINER_IMAGE, PLAIN_IMAGE
+from local.batch.models.vm_sizes import smallest_size_for
 from local.batch.node.blob_naming import BlobNaming
 from local.batch.node.container_engine import find_engine
 from local.batch.node.environment import AccountInfo
@@ -28,17 +38,17 @@ from local.http_server import listen, serve_until, stop_requested
 HOST = "127.0.0.1"
 DEFAULT_PORT = 10003
 SLOTS_PER_CORE = 2
-VM_SIZE = "local"
 GRACE_SECONDS = 2
 
 
 @dataclass(frozen=True)
 class PoolOption:
-    """A pool that the service has from the start."""
+    """A pool that the service has from the start; one for containers takes no other tasks, and the other way round."""
 
     id: str = "local"
     nodes: int = 1
     slots: int = min(SLOTS_PER_CORE * (os.cpu_count() or 1), MAX_SLOTS_PER_NODE)
+    containers: bool = False
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -46,10 +56,10 @@ class PoolOption:
         pool_id, *numbers = text.split(":")
         if not ID_PATTERN.fullmatch(pool_id) or len(numbers) > 2 or not all(map(str.isdecimal, numbers)):  # noqa: PLR2004
             raise ValueError(f"'{text}' is not a pool; give ID, ID:NODES or ID:NODES:SLOTS, such as local:1:4.")
-        values = dict(zip(("nodes", "slots"), map(int, numbers), strict=False))
-        if not 1 <= values.get("slots", 1) <= MAX_SLOTS_PER_NODE:
+        nodes, slots, *_ = [*map(int, numbers), *(cls.nodes, cls.slots)[len(numbers) :]]
+        if not 1 <= slots <= MAX_SLOTS_PER_NODE:
             raise ValueError(f"'{text}' is not a pool; a node has 1 to {MAX_SLOTS_PER_NODE} slots.")
-        return cls(pool_id, **values)
+        return cls(pool_id, nodes, slots)
 
 
 @dataclass(frozen=True)
@@ -96,20 +106,33 @@ async def _serve(options: ServeOptions) -> None:
 
 
 def ensure_pool(account: Account, option: PoolOption, identities: tuple[str, ...] = ()) -> None:
-    """Create a pool, or give the one that is there the size asked for; its nodes get these identities."""
-    _ensure_size(account, option)
+    """Create a pool, or make the one that is there as asked for; its nodes get these identities."""
+    wanted = pool_of(option)
+    pool = account.state.pools.get(key_of(option.id))
+    if pool is None:
+        account.pools.create(wanted)
+    else:
+        names = ("vm_size", "task_slots_per_node", "virtual_machine_configuration")
+        changes = {name: getattr(wanted, name) for name in names if getattr(wanted, name) != getattr(pool, name)}
+        if changes:
+            account.pools.update(option.id, PoolUpdate(**changes))
+        if pool.target_dedicated_nodes != option.nodes:
+            account.pools.resize(option.id, PoolResize(target_dedicated_nodes=option.nodes))
     account.pools.assign_identities(option.id, identities)
 
 
-def _ensure_size(account: Account, option: PoolOption) -> None:
-    pool = account.state.pools.get(key_of(option.id))
-    if pool is None:
-        spec = PoolCreate(
-            id=option.id, vm_size=VM_SIZE, target_dedicated_nodes=option.nodes, task_slots_per_node=option.slots
-        )
-        account.pools.create(spec)
-        return
-    if pool.task_slots_per_node != option.slots:
-        account.pools.update(option.id, PoolUpdate(task_slots_per_node=option.slots))
-    if pool.target_dedicated_nodes != option.nodes:
-        account.pools.resize(option.id, PoolResize(target_dedicated_nodes=option.nodes))
+def pool_of(option: PoolOption) -> PoolCreate:
+    """A pool as a client of the service would have to ask for it."""
+    image = CONTAINER_IMAGE if option.containers else PLAIN_IMAGE
+    machine = VirtualMachineConfiguration(
+        image_reference=ImageReference(**dict(image.image_reference)),
+        node_agent_sku_id=image.node_agent_sku_id,
+        container_configuration=ContainerConfiguration(type="dockerCompatible") if option.containers else None,
+    )
+    return PoolCreate(
+        id=option.id,
+        vm_size=smallest_size_for(option.slots),
+        target_dedicated_nodes=option.nodes,
+        task_slots_per_node=option.slots,
+        virtual_machine_configuration=machine,
+    )

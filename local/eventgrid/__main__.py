@@ -9,8 +9,9 @@ import sys
 from pathlib import Path
 
 from local.errors import LocalError
+from local.event_subscriptions import RECORD_RUN
 from local.eventgrid import TOPIC_KEY
-from local.eventgrid.delivery import Subscription
+from local.eventgrid.delivery import Delivery
 from local.eventgrid.event_store import EventStore
 from local.eventgrid.topic import topic_app
 from local.http_server import listen, serve_until, stop_requested
@@ -27,7 +28,10 @@ def main() -> None:
     )
     parser.add_argument("--endpoint", required=True, metavar="URL", help="the webhook to deliver to")
     parser.add_argument(
-        "--retry-scale", type=float, default=1.0, help="factor for the waits between attempts, for tests (default 1)"
+        "--retry-scale",
+        type=float,
+        default=1.0,
+        help="factor for the waits between attempts and the life of events, for tests (default 1)",
     )
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
@@ -41,11 +45,10 @@ def main() -> None:
 async def _run(arguments: argparse.Namespace) -> None:
     stop = stop_requested()
     listener = listen(arguments.port)
-    store = EventStore(arguments.data_dir)
-    subscription = Subscription(store, arguments.endpoint, arguments.retry_scale)
-    app = topic_app(store, TOPIC_KEY, subscription.notify)
+    delivery = Delivery(RECORD_RUN, EventStore(arguments.data_dir), arguments.endpoint, arguments.retry_scale)
+    app = topic_app(TOPIC_KEY, delivery.accept)
     async with asyncio.TaskGroup() as tasks:
-        delivering = tasks.create_task(subscription.run())
+        delivering = tasks.create_task(delivery.run())
         await serve_until(stop, app, listener, grace_seconds=GRACE_SECONDS)
         delivering.cancel()
 

@@ -1,17 +1,20 @@
-"""The subscription: validates its endpoint, then delivers every stored event at least once."""
+"""A subscription at work: validates its endpoint, then delivers every event that passes its filter, at least once."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import httpx
 
+from local.event_subscriptions import EventSubscription
 from local.eventgrid import retry_policy
-from local.eventgrid.event_store import EventStore, StoredEvent
-from local.eventgrid.events import webhook_request
-from local.eventgrid.retry_policy import DeadLetter, Delivered, NoResponse, Outcome, RetryAt
+from local.eventgrid.event_store import Attempts, EventStore, StoredEvent
+from local.eventgrid.events import PublishedEvent, webhook_request
+from local.eventgrid.retry_policy import DeadLetter, DeadLetterReason, Delivered, NoResponse, Outcome, RetryAt
 
 CONCURRENT_DELIVERIES = 16
 VALIDATION_INTERVAL = timedelta(seconds=0.1)
@@ -20,18 +23,21 @@ ORIGIN = "eventgrid.azure.net"
 _log = logging.getLogger(__name__)
 
 
-class Subscription:
-    """Delivers the events in the store to one webhook."""
+class Delivery:
+    """Delivers the stored events of one subscription to its webhook."""
 
-    def __init__(self, store: EventStore, endpoint: str, retry_scale: float) -> None:
+    def __init__(self, subscription: EventSubscription, store: EventStore, endpoint: str, retry_scale: float) -> None:
+        self._subscription = subscription
         self._store = store
         self._endpoint = endpoint
         self._retry_scale = retry_scale
         self._under_way: dict[int, asyncio.Task[None]] = {}
         self._changed = asyncio.Event()
 
-    def notify(self) -> None:
-        """Wake up the delivery: the store has new events."""
+    def accept(self, events: Sequence[PublishedEvent]) -> None:
+        """Store those of the events that pass the filter, on disk when this returns; drop the others."""
+        matching = [event for event in events if self._subscription.filter.matches(json.loads(event.body))]
+        self._store.add(matching, datetime.now(UTC))
         self._changed.set()
 
     async def run(self) -> None:
@@ -75,15 +81,18 @@ class Subscription:
         return None
 
     async def _deliver(self, client: httpx.AsyncClient, stored: StoredEvent) -> None:
+        policy = self._subscription.retry_policy
         try:
-            outcome = await self._attempt(client, stored)
-            self._conclude(stored, outcome)
+            if retry_policy.has_expired(stored.published, policy, now=datetime.now(UTC), scale=self._retry_scale):
+                self._give_up(stored, stored.attempts, DeadLetterReason.TIME_TO_LIVE)
+            else:
+                self._conclude(stored, await self._attempt(client, stored))
         finally:
             del self._under_way[stored.number]
             self._changed.set()
 
     async def _attempt(self, client: httpx.AsyncClient, stored: StoredEvent) -> Outcome:
-        request = webhook_request(stored.event, stored.attempts)
+        request = webhook_request(stored.event, self._subscription.name, stored.attempts.count)
         try:
             async with asyncio.timeout(retry_policy.RESPONSE_TIMEOUT.total_seconds()):
                 answer = await client.post(self._endpoint, content=request.body, headers=request.headers)
@@ -95,18 +104,20 @@ class Subscription:
 
     def _conclude(self, stored: StoredEvent, outcome: Outcome) -> None:
         now = datetime.now(UTC)
-        attempts = stored.attempts + 1
-        name = retry_policy.outcome_name(outcome)
-        step = retry_policy.after_attempt(
-            outcome, attempts=attempts, published=stored.published, now=now, scale=self._retry_scale
-        )
-        match step:
+        made = Attempts(stored.attempts.count + 1, now, retry_policy.outcome_name(outcome))
+        policy = self._subscription.retry_policy
+        match retry_policy.after_attempt(outcome, policy, attempts=made.count, now=now, scale=self._retry_scale):
             case Delivered():
                 self._store.remove(stored)
-                _log.info("Event %s delivered (attempt %d)", stored.event.id, attempts)
+                _log.info("Event %s delivered (attempt %d)", stored.event.id, made.count)
             case RetryAt(time):
-                self._store.retry(stored, time)
-                _log.warning("Event %s not delivered (attempt %d: %s); next %s", stored.event.id, attempts, name, time)
+                self._store.retry(stored, made, time)
+                message = "Event %s not delivered (attempt %d: %s); next %s"
+                _log.warning(message, stored.event.id, made.count, made.outcome, time)
             case DeadLetter(reason):
-                file = self._store.dead_letter(stored, reason, name, now)
-                _log.error("Event %s given up (attempt %d: %s, %s): %s", stored.event.id, attempts, name, reason, file)
+                self._give_up(stored, made, reason)
+
+    def _give_up(self, stored: StoredEvent, made: Attempts, reason: DeadLetterReason) -> None:
+        file = self._store.dead_letter(stored, made, reason)
+        message = "Event %s given up after %d attempts (%s, the last: %s): %s"
+        _log.error(message, stored.event.id, made.count, reason, made.outcome, file)

@@ -13,21 +13,30 @@ from local.eventgrid.events import EventSchema, PublishedEvent
 from local.eventgrid.retry_policy import DeadLetterReason
 
 _TABLE = """
-CREATE TABLE IF NOT EXISTS undelivered (
+CREATE TABLE IF NOT EXISTS waiting (
   number INTEGER PRIMARY KEY, id TEXT NOT NULL, schema TEXT NOT NULL, body TEXT NOT NULL,
-  published REAL NOT NULL, attempts INTEGER NOT NULL, due REAL NOT NULL
+  published REAL NOT NULL, due REAL NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, last_attempt REAL, outcome TEXT
 )"""
 
 
 @dataclass(frozen=True)
+class Attempts:
+    """How often delivery has been tried, when last, and how that ended, as `outcome_name` says it."""
+
+    count: int = 0
+    last: datetime | None = None
+    outcome: str | None = None
+
+
+@dataclass(frozen=True)
 class StoredEvent:
-    """An undelivered event, and how many attempts to deliver it have been made."""
+    """An undelivered event, and the attempts to deliver it."""
 
     number: int
     event: PublishedEvent
     published: datetime
-    attempts: int
     due: datetime
+    attempts: Attempts
 
 
 class EventStore:
@@ -47,35 +56,43 @@ class EventStore:
         self._database.execute("BEGIN")
         with self._database:
             self._database.executemany(
-                "INSERT INTO undelivered (id, schema, body, published, attempts, due) VALUES (?, ?, ?, ?, 0, ?)", rows
+                "INSERT INTO waiting (id, schema, body, published, due) VALUES (?, ?, ?, ?, ?)", rows
             )
 
     def due_first(self, limit: int) -> list[StoredEvent]:
         """At most `limit` undelivered events, ordered by when they are due."""
-        rows = self._database.execute("SELECT * FROM undelivered ORDER BY due, number LIMIT ?", (limit,))
+        rows = self._database.execute("SELECT * FROM waiting ORDER BY due, number LIMIT ?", (limit,))
         return [
-            StoredEvent(number, PublishedEvent(id_, EventSchema(schema), body), _time(published), attempts, _time(due))
-            for number, id_, schema, body, published, attempts, due in rows
+            StoredEvent(
+                number,
+                PublishedEvent(id_, EventSchema(schema), body),
+                _time(published),
+                _time(due),
+                Attempts(count, None if last is None else _time(last), outcome),
+            )
+            for number, id_, schema, body, published, due, count, last, outcome in rows
         ]
 
-    def retry(self, stored: StoredEvent, due: datetime) -> None:
+    def retry(self, stored: StoredEvent, attempts: Attempts, due: datetime) -> None:
         """Record that one more attempt has failed; the next one is due at `due`."""
+        last = attempts.last.timestamp() if attempts.last else None
         self._database.execute(
-            "UPDATE undelivered SET attempts = attempts + 1, due = ? WHERE number = ?", (due.timestamp(), stored.number)
+            "UPDATE waiting SET attempts = ?, last_attempt = ?, outcome = ?, due = ? WHERE number = ?",
+            (attempts.count, last, attempts.outcome, due.timestamp(), stored.number),
         )
 
     def remove(self, stored: StoredEvent) -> None:
         """Remove a delivered event."""
-        self._database.execute("DELETE FROM undelivered WHERE number = ?", (stored.number,))
+        self._database.execute("DELETE FROM waiting WHERE number = ?", (stored.number,))
 
-    def dead_letter(self, stored: StoredEvent, reason: DeadLetterReason, outcome: str, now: datetime) -> Path:
-        """Give an event up: it is removed, and written to a file in the format of Event Grid's dead-lettered events."""
-        about = {
+    def dead_letter(self, stored: StoredEvent, attempts: Attempts, reason: DeadLetterReason) -> Path:
+        """Give an event up: it is removed, and written to a file in the format of dead-lettered events."""
+        about: dict[str, object] = {
             "deadLetterReason": reason.value,
-            "deliveryAttempts": stored.attempts + 1,
-            "lastDeliveryOutcome": outcome,
+            "deliveryAttempts": attempts.count,
+            "lastDeliveryOutcome": attempts.outcome,
             "publishTime": stored.published.isoformat(),
-            "lastDeliveryAttemptTime": now.isoformat(),
+            "lastDeliveryAttemptTime": attempts.last and attempts.last.isoformat(),
         }
         if stored.event.schema is EventSchema.CLOUD_EVENTS:
             about = {name.lower(): value for name, value in about.items()}

@@ -13,7 +13,6 @@ from enum import StrEnum
 MAX_REQUEST_BYTES = 1024 * 1024
 """The topic refuses larger requests with 413: https://learn.microsoft.com/azure/event-grid/quotas-limits"""
 
-SUBSCRIPTION_NAME = "RECORD-RUN"
 TOPIC_RESOURCE = (
     "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/local"
     "/providers/Microsoft.EventGrid/topics/azure-batch-task-runner"
@@ -84,11 +83,11 @@ class WebhookRequest:
     body: str
 
 
-def webhook_request(event: PublishedEvent, attempts_before: int) -> WebhookRequest:
-    """The request that delivers an event; in Event Grid's own schema the event is in an array of one."""
+def webhook_request(event: PublishedEvent, subscription: str, attempts_before: int) -> WebhookRequest:
+    """The request that delivers an event: in Event Grid's own schema the event is in an array of one."""
     headers = {
         "aeg-event-type": "Notification",
-        "aeg-subscription-name": SUBSCRIPTION_NAME,
+        "aeg-subscription-name": subscription.upper(),
         "aeg-delivery-count": str(attempts_before),
     }
     if event.schema is EventSchema.CLOUD_EVENTS:

@@ -1,6 +1,8 @@
-"""What follows an attempt to deliver an event.
+"""What follows an attempt to deliver an event: https://learn.microsoft.com/azure/event-grid/delivery-and-retry.
 
-https://learn.microsoft.com/azure/event-grid/delivery-and-retry
+Of the two limits of a subscription's retry policy the first that is reached ends the attempts. The number of attempts
+is looked at after each of them, the time to live only when the next one is due: "event expiry is checked only at the
+time of the next delivery and then subsequently dead-lettered".
 """
 
 from __future__ import annotations
@@ -10,9 +12,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from http import HTTPStatus
 
+from local.event_subscriptions import RetryPolicy
+
 RESPONSE_TIMEOUT = timedelta(seconds=30)
-MAX_DELIVERY_ATTEMPTS = 30
-EVENT_TIME_TO_LIVE = timedelta(hours=24)
 RETRY_SCHEDULE = (
     timedelta(seconds=10),
     timedelta(seconds=30),
@@ -73,7 +75,7 @@ class DeadLetter:
 
 
 def after_attempt(
-    outcome: Outcome, *, attempts: int, published: datetime, now: datetime, scale: float = 1.0
+    outcome: Outcome, policy: RetryPolicy, *, attempts: int, now: datetime, scale: float = 1.0
 ) -> Delivered | RetryAt | DeadLetter:
     """What follows the attempt number `attempts` (from 1).
 
@@ -83,12 +85,14 @@ def after_attempt(
         return Delivered()
     if outcome in NEVER_RETRIED:
         return DeadLetter(DeadLetterReason.UNDELIVERABLE)
-    if attempts >= MAX_DELIVERY_ATTEMPTS:
+    if attempts >= policy.max_delivery_attempts:
         return DeadLetter(DeadLetterReason.ATTEMPTS)
-    retry_at = now + scale * _wait(outcome, attempts)
-    if retry_at >= published + EVENT_TIME_TO_LIVE:
-        return DeadLetter(DeadLetterReason.TIME_TO_LIVE)
-    return RetryAt(retry_at)
+    return RetryAt(now + scale * _wait(outcome, attempts))
+
+
+def has_expired(published: datetime, policy: RetryPolicy, *, now: datetime, scale: float = 1.0) -> bool:
+    """Whether an event whose next attempt is due is given up instead; `scale` shortens its life like the waits."""
+    return now >= published + scale * policy.event_time_to_live
 
 
 def outcome_name(outcome: Outcome) -> str:

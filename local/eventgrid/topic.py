@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable
-from datetime import UTC, datetime
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from local.eventgrid.event_store import EventStore
-from local.eventgrid.events import MAX_REQUEST_BYTES, InvalidEventsError, parse_published
+from local.eventgrid.events import MAX_REQUEST_BYTES, InvalidEventsError, PublishedEvent, parse_published
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
 
-def topic_app(store: EventStore, key: str, notify: Callable[[], None]) -> Starlette:
-    """The topic as an ASGI app; `notify` is called when there are new events in the store."""
+def topic_app(key: str, accept: Callable[[Sequence[PublishedEvent]], None]) -> Starlette:
+    """The topic as an ASGI app; a request is acknowledged when `accept` has stored its events."""
 
     async def publish(request: Request) -> Response:
         if not hmac.compare_digest(request.headers.get("aeg-sas-key", "").encode(), key.encode()):
@@ -31,8 +29,7 @@ def topic_app(store: EventStore, key: str, notify: Callable[[], None]) -> Starle
             events = parse_published(request.headers.get("content-type", ""), body)
         except InvalidEventsError as error:
             return _error(400, "BadRequest", str(error))
-        store.add(events, datetime.now(UTC))
-        notify()
+        accept(events)
         return Response(status_code=200)
 
     async def health(_request: Request) -> Response:

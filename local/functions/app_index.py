@@ -106,6 +106,9 @@ class _Binding:
         """A property with %NAME% replaced by the setting of that name. Raises IndexingError if there is none."""
         return _SETTING.sub(lambda match: self._setting(match[1]), str(self._document[name]))
 
+    def optional(self, name: str) -> object:
+        return self._document.get(name)
+
     def flag(self, name: str) -> bool:
         return self._document.get(name) is True
 
@@ -129,7 +132,8 @@ class _Binding:
 def _trigger(binding: _Binding) -> Trigger:
     match binding.type:
         case "blobTrigger":
-            return BlobTrigger(BlobPathPattern.parse(binding.text("path")), binding.connection_string())
+            path = BlobPathPattern.parse(binding.text("path"))
+            return BlobTrigger(path, binding.connection_string(), by_events=binding.optional("source") == "EventGrid")
         case "timerTrigger":
             schedule = Schedule.parse(binding.text("schedule"))
             schedule.next_after(datetime.now(UTC))

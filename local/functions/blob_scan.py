@@ -1,5 +1,8 @@
 """Finds new blobs: lists a container repeatedly, and queues a message for every new version of a blob.
 
+For a trigger with the source `EventGrid`, it queues only the blobs that the deployed subscription would deliver. The
+app finds the others by its own sweep, or never, as in Azure.
+
 The message is queued before the receipt is written: a host that dies in between queues it again, and loses nothing.
 """
 
@@ -14,12 +17,13 @@ from typing import TYPE_CHECKING
 
 from azure.core.exceptions import AzureError, ResourceExistsError, ResourceNotFoundError
 
+from local.event_subscriptions import blob_created, inbox_filter
 from local.functions.blob_message import BlobMessage
 from local.functions.storage import HOSTS_CONTAINER, blob_service
 from local.functions.triggers import BlobTrigger
 
 if TYPE_CHECKING:
-    from azure.storage.blob import BlobServiceClient
+    from azure.storage.blob import BlobProperties, BlobServiceClient
     from azure.storage.queue import QueueClient
 
 SCAN_INTERVAL_SECONDS = 0.2
@@ -43,6 +47,7 @@ class BlobScan:
         """`notify` is called, from another thread, after a message was queued."""
         self._function = function
         self._path = trigger.path
+        self._filter = inbox_filter(trigger.path.container) if trigger.by_events else None
         self._container = blob_service(trigger.connection).get_container_client(trigger.path.container)
         self._receipts = host_blobs.get_container_client(HOSTS_CONTAINER)
         self._queue = host_queue
@@ -70,7 +75,7 @@ class BlobScan:
             listed = {
                 BlobMessage(self._function, self._path.container, blob.name, f'"{blob.etag}"')
                 for blob in self._container.list_blobs()
-                if self._path.match(blob.name) is not None
+                if self._is_delivered(blob)
             }
         except ResourceNotFoundError:
             listed = set()  # the container does not exist yet
@@ -79,6 +84,11 @@ class BlobScan:
             list(threads.map(self._queue_once, listed - self._queued))
         self._queued = listed
         return seconds
+
+    def _is_delivered(self, blob: BlobProperties) -> bool:
+        if self._filter and not self._filter.matches(blob_created(self._path.container, blob.name, blob.size)):
+            return False
+        return self._path.match(blob.name) is not None
 
     def _queue_once(self, message: BlobMessage) -> None:
         receipt = self._receipts.get_blob_client(message.receipt)

@@ -12,11 +12,14 @@ from local.functions.ncrontab import Schedule
 class BlobTrigger:
     """A new or changed blob at a path; `connection` is a connection string.
 
-    `source` (`LogsAndContainerScan` or `EventGrid`) makes no difference: this host finds blobs by scanning.
+    Both sources are served by scanning. With the source `EventGrid` only those blobs count whose events the deployed
+    subscription lets through, by the ends of their names and their size (`event_subscriptions.inbox_filter`). The
+    source `LogsAndContainerScan` has no such filter, in Azure as here: the host loads whatever is in the container.
     """
 
     path: BlobPathPattern
     connection: str
+    by_events: bool = False
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,7 @@ class Services:
         return self._program(AZURITE, command, f"http://127.0.0.1:{endpoints.table_port}/", self._environ)
 
     def _batch(self) -> Program:
-        pools = [argument for pool in self._options.pools for argument in ("--pool", pool)]
+        pools = [argument for pool in self._options.pools for argument in ("--container-pool", pool)]
         arguments = ["--data-dir", str(self._data_dir.folder("batch")), *pools]
         if identity := self._settings.get("NODE_IDENTITY_RESOURCE_ID"):
             arguments += ["--node-identity", identity]

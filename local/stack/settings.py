@@ -42,7 +42,7 @@ def stack_settings(ports: Ports, options: StackOptions) -> dict[str, str]:
     return passed | {
         "AzureWebJobsStorage": storage,
         "RunStorage": storage,
-        "INBOX_SOURCE": "LogsAndContainerScan",
+        "INBOX_SOURCE": "EventGrid" if options.functions else "LogsAndContainerScan",  # `func start` knows the latter
         "BATCH_ACCOUNT_ENDPOINT": batch_endpoint(ports),
         "BATCH_ACCOUNT_NAME": ACCOUNT_NAME,
         "BATCH_ACCOUNT_KEY": ACCOUNT_KEY,

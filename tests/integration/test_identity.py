@@ -77,7 +77,8 @@ def storage(certificate: Certificate, tmp_path_factory: pytest.TempPathFactory) 
 def batch(certificate: Certificate, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """A Batch service behind TLS; the settings that name it."""
     ports, folder = Ports.choose(AUTO), tmp_path_factory.mktemp("batch")
-    command = (sys.executable, "-m", "local.batch", "--port", str(ports.batch), "--data-dir", str(folder))
+    options = ("--port", str(ports.batch), "--data-dir", str(folder), "--container-pool", "local")
+    command = (sys.executable, "-m", "local.batch", *options)
     ready = f"http://127.0.0.1:{ports.batch}/_local/health"
     child = Child(Program("batch", command, dict(os.environ), folder.parent / "batch.log", ready))
     child.wait_ready()

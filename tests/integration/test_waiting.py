@@ -61,11 +61,13 @@ def empty_pool(world):
     client.create_pool(
         models.BatchPoolCreateOptions(
             id="empty",
-            vm_size="m",
+            vm_size="Standard_D2s_v5",
             target_dedicated_nodes=0,
             virtual_machine_configuration=models.VirtualMachineConfiguration(
-                image_reference=models.BatchVmImageReference(publisher="p", offer="o", sku="s"),
-                node_agent_sku_id="batch.node.ubuntu 22.04",
+                image_reference=models.BatchVmImageReference(
+                    publisher="canonical", offer="ubuntu-24_04-lts", sku="server"
+                ),
+                node_agent_sku_id="batch.node.ubuntu 24.04",
             ),
         )
     )

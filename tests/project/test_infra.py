@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from local import event_subscriptions as local_subscriptions
 from shared import settings
 from shared.documents.names import MANIFEST_SUFFIXES
 from shared.documents.run import MAX_BYTES
@@ -158,6 +159,31 @@ def test_the_host_is_told_of_manifests_and_requests_only() -> None:
         ("NumberLessThanOrEquals", "data.contentLength", "largestBytes"),
     ]
     assert "isSubjectCaseSensitive" not in text
+
+
+def test_the_local_stack_delivers_as_the_deployed_subscriptions_do() -> None:
+    """The same attempts, life, event types, endings and bytes: what waits or is kept back there waits here too."""
+    text = template("subscriptions")
+    (policy,) = re.findall(r"maxDeliveryAttempts: (\d+), eventTimeToLiveInMinutes: (\d+)", text)
+    assert text.count("retryPolicy: retryPolicy") == 2
+    local_policy = local_subscriptions.RECORD_RUN.retry_policy
+    assert tuple(map(int, policy)) == (
+        local_policy.max_delivery_attempts,
+        local_policy.event_time_to_live.total_seconds() / 60,
+    )
+    assert local_subscriptions.RECORD_RUN.filter == local_subscriptions.EventFilter((EVENT_TYPE,))
+    assert f"name: '{local_subscriptions.RECORD_RUN.name}'" in text
+    assert f"includedEventTypes: ['{local_subscriptions.BLOB_CREATED}']" in text
+    (endings,) = re.findall(r"^var endings = \[(.*)\]", text, re.MULTILINE)
+    assert re.findall(r"'([^']+)'", endings) == list(local_subscriptions.INBOX_ENDINGS)
+    assert f"var largestBytes = {local_subscriptions.INBOX_LARGEST_BYTES} " in text
+    begins = local_subscriptions.inbox_filter(Containers.inbox).subject_begins_with
+    assert f"subjectBeginsWith: '{begins}'" in text
+    (advanced,) = re.findall(r"advancedFilters: \[(.*?)\n      \]", text, re.DOTALL)
+    of_the_host = local_subscriptions.inbox_filter(Containers.inbox).advanced_filters
+    assert re.findall(r"operatorType: '(\w+)', key: '([\w.]+)'", advanced) == [
+        (type(each).__name__, each.key) for each in of_the_host
+    ]
 
 
 def test_no_template_makes_the_system_topic_of_the_account() -> None:

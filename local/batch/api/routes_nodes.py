@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from local.batch.api.call import Call
 from local.batch.api.operation import Operation
-from local.batch.api.supported_images import SUPPORTED_IMAGES
 from local.batch.api.views import node_counts_view, node_view, supported_image_view
 from local.batch.models.pool import Node, Pool
+from local.batch.models.supported_images import SUPPORTED_IMAGES
 
 if TYPE_CHECKING:
     from starlette.responses import Response

@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from local.batch.api.supported_images import SupportedImage
 from local.batch.machine.state import NodeWork
 from local.batch.models.common import BatchModel
 from local.batch.models.job import Job, JobOnNode
 from local.batch.models.pool import Node, Pool
+from local.batch.models.supported_images import SupportedImage
 from local.batch.models.task import Task, TaskState
 from local.batch.node.directories import task_root
 
@@ -188,8 +188,8 @@ def task_counts_view(tasks: Iterable[Task]) -> dict[str, Any]:
 def _machine_info(pool: Pool) -> dict[str, Any]:
     """Return what a node is made of: what its pool says, as nothing comes of it here."""
     machine = pool.virtual_machine_configuration
-    image = (machine.model_extra or {}).get("imageReference") if machine else None
-    return {"imageReference": image} if image else {}
+    image = machine.image_reference if machine else None
+    return {"imageReference": _dump(image, _NOTHING)} if image else {}
 
 
 def _count_nodes(nodes: Iterable[Node]) -> dict[str, int]:

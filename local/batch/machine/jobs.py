@@ -6,6 +6,7 @@ from local.batch.errors import BatchError, ErrorCode, invalid_property, not_impl
 from local.batch.machine.commands import RemoveTaskDirectory, StopTask, TaskRun
 from local.batch.machine.job_nodes import JobNodes
 from local.batch.machine.job_states import ENDED_STATES, require_not_deleting, require_open
+from local.batch.machine.node_rules import check_network
 from local.batch.machine.state import AlarmKind, State
 from local.batch.machine.task_moves import active_again
 from local.batch.machine.task_rules import check_node_task
@@ -219,6 +220,7 @@ def _refuse_unsupported(spec: JobCreate) -> None:
     if spec.pool_info.pool_id is None:
         raise invalid_property("poolInfo", "", "Either poolId or autoPoolSpecification must be specified.")
     _refuse_preparation(spec)
+    check_network(spec.network_configuration)
     if spec.job_manager_task is not None:
         raise not_implemented("jobManagerTask")
 

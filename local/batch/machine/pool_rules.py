@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from local.batch.errors import BatchError, ErrorCode, invalid_property, not_implemented
+from local.batch.machine.node_rules import check_machine, check_network, check_size
 from local.batch.models.pool import Pool, PoolCreate, PoolReplace, PoolUpdate
 
 _CHANGED_ONLY_WITHOUT_NODES = (
@@ -27,12 +28,7 @@ def check_pool(pool: PoolCreate) -> None:
     if pool.auto_scale_formula is not None:
         reason = "It must not be specified if enableAutoScale is false."
         raise invalid_property("autoScaleFormula", pool.auto_scale_formula, reason)
-    machine = pool.virtual_machine_configuration
-    if machine is None:
-        raise BatchError(ErrorCode.MISSING_REQUIRED_PROPERTY, PropertyName="virtualMachineConfiguration")
-    for name in ("imageReference", "nodeAgentSKUId"):
-        if name not in (machine.model_extra or {}):
-            raise BatchError(ErrorCode.MISSING_REQUIRED_PROPERTY, PropertyName=f"virtualMachineConfiguration.{name}")
+    _check_nodes(pool)
     check_packages(pool)
 
 
@@ -43,6 +39,8 @@ def check_update(pool: Pool, update: PoolUpdate) -> None:
         names = ", ".join(str(type(update).model_fields[name].alias) for name in given)
         reason = f"The pool has nodes; only while it has none can these be changed: {names}."
         raise BatchError(ErrorCode.OPERATION_INVALID_FOR_CURRENT_STATE, Reason=reason)
+    if given:
+        _check_nodes(pool.changed(**{name: getattr(update, name) for name in given}))
     check_packages(update)
 
 
@@ -50,3 +48,9 @@ def check_packages(pool: PoolCreate | PoolUpdate | PoolReplace) -> None:
     """Refuse references to application packages: the account has no applications."""
     if pool.application_package_references:
         raise BatchError(ErrorCode.INVALID_APPLICATION_PACKAGE_REFERENCES)
+
+
+def _check_nodes(pool: PoolCreate) -> None:
+    check_size(pool.vm_size, pool.task_slots_per_node)
+    check_machine(pool.virtual_machine_configuration)
+    check_network(pool.network_configuration)

@@ -89,11 +89,33 @@ class ContainerConfiguration(BatchModel):
     container_registries: tuple[ContainerRegistry, ...] = ()
 
 
-class VirtualMachineConfiguration(BatchModel):
-    """The machines of a pool; of all that is stored and returned, only what they have for containers matters here."""
+class ImageReference(BatchModel):
+    """An image that nodes are made of: the marketplace's by their names, those of the client's own by an id."""
 
     model_config = ConfigDict(extra="allow")
 
+    publisher: str | None = None
+    offer: str | None = None
+    sku: str | None = None
+    version: str | None = None
+    virtual_machine_image_id: str | None = None
+    shared_gallery_image_id: str | None = None
+    community_gallery_image_id: str | None = None
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it has an id, which the marketplace's have not."""
+        ids = (self.virtual_machine_image_id, self.shared_gallery_image_id, self.community_gallery_image_id)
+        return any(each is not None for each in ids)
+
+
+class VirtualMachineConfiguration(BatchModel):
+    """The machines of a pool; all else that is given is stored and returned."""
+
+    model_config = ConfigDict(extra="allow")
+
+    image_reference: ImageReference | None = None
+    node_agent_sku_id: str | None = Field(default=None, alias="nodeAgentSKUId")
     container_configuration: ContainerConfiguration | None = None
 
 

@@ -109,13 +109,19 @@ class TaskProcess:
         return TaskEnd(exit_code, await asyncio.to_thread(self._upload, exit_code), info)
 
     def _container(self) -> ContainerRun | None:
-        """Return the container to run in; PreProcessingError if the pool wants one, or its image shall not be had."""
+        """Return the container to run in; PreProcessingError if its image shall not be had.
+
+        So it is if the pool has containers and the task none, or the other way round: the service takes such a task,
+        and it fails (azure-sdk-for-net, CloudTaskLinuxIntegrationTests.TestContainerTask).
+        """
         task, pool, engine = self._command.task, self._command.pool, self._settings.engine
         settings = task.container_settings
         if settings is None:
             if pool.container_configuration and isinstance(task, Task):
                 raise PreProcessingError(FailureCode.CONTAINER_TASK_SETTINGS_NOT_FOUND.info())
             return None
+        if not pool.container_configuration:
+            raise PreProcessingError(FailureCode.CONTAINER_POOL_NOT_SUPPORTED.info())
         if self._settings.faults.fails_pull(settings.image_name):
             failure = FailureCode.CONTAINER_INVALID_IMAGE.info(ContainerImage=settings.image_name, Message=REASON)
             raise PreProcessingError(failure)

@@ -172,8 +172,8 @@ def start_service(new_data_dir: Callable[[], Path]) -> Iterator[Callable[..., Se
 
 @pytest.fixture(scope="session")
 def service(start_service: Callable[..., Service]) -> Service:
-    """A service for all tests; each takes jobs of its own."""
-    return start_service("--pool", "local:1:8")
+    """A service for all tests; each takes jobs of its own, in the pool `local` or `containers`."""
+    return start_service("--pool", "local:1:8", "--container-pool", "containers:1:8")
 
 
 @pytest.fixture
@@ -191,9 +191,19 @@ def either_client(request: pytest.FixtureRequest, service: Service) -> Iterator[
 
 @pytest.fixture
 def virtual_machine() -> models.VirtualMachineConfiguration:
-    """What pools must say of their nodes, although it makes no difference here."""
+    """What pools must say of their nodes, although all are this machine."""
     image = models.BatchVmImageReference(publisher="canonical", offer="ubuntu-24_04-lts", sku="server")
     return models.VirtualMachineConfiguration(image_reference=image, node_agent_sku_id="batch.node.ubuntu 24.04")
+
+
+@pytest.fixture
+def container_machine() -> models.VirtualMachineConfiguration:
+    """What a pool for container tasks must say of its nodes."""
+    image = models.BatchVmImageReference(publisher="microsoft-dsvm", offer="ubuntu-hpc", sku="2404", version="latest")
+    containers = models.BatchContainerConfiguration(type="dockerCompatible")
+    return models.VirtualMachineConfiguration(
+        image_reference=image, node_agent_sku_id="batch.node.ubuntu 24.04", container_configuration=containers
+    )
 
 
 @pytest.fixture
@@ -219,10 +229,10 @@ def temporary_link() -> Iterator[Path]:
 
 @pytest.fixture
 def run_task(client: BatchClient, new_job: Callable[..., str]) -> Callable[..., models.BatchTask]:
-    """Run one task in a job of its own and return it completed; its job's id is in its URL."""
+    """Run one task in a job of its own, in the pool for it, and return it completed; its job's id is in its URL."""
 
     def run(command_line: str, **more: Any) -> models.BatchTask:
-        job_id = new_job()
+        job_id = new_job(pool_id="containers" if more.get("container_settings") else "local")
         client.create_task(job_id, models.BatchTaskCreateOptions(id="task", command_line=command_line, **more))
         return completed(client, job_id, "task")
 

@@ -33,7 +33,7 @@ class TestPools:
         client.create_pool(
             models.BatchPoolCreateOptions(
                 id=pool_id,
-                vm_size="m",
+                vm_size="Standard_D2s_v5",
                 target_dedicated_nodes=2,
                 task_slots_per_node=3,
                 virtual_machine_configuration=virtual_machine,
@@ -61,7 +61,9 @@ class TestPools:
 
     def test_an_existing_pool_is_a_conflict(self, client, pool_id, virtual_machine):
         """PoolExists."""
-        again = models.BatchPoolCreateOptions(id=pool_id, vm_size="m", virtual_machine_configuration=virtual_machine)
+        again = models.BatchPoolCreateOptions(
+            id=pool_id, vm_size="Standard_D2s_v5", virtual_machine_configuration=virtual_machine
+        )
         with pytest.raises(ResourceExistsError) as refusal:
             client.create_pool(again)
         assert refusal.value.error.code == "PoolExists"
@@ -99,10 +101,13 @@ class TestPools:
     @pytest.mark.parametrize(
         ("body", "answer"),
         [
-            ({"id": "p", "vmSize": "m"}, (400, "MissingRequiredProperty")),
-            ({"id": "p", "vmSize": "m", "virtualMachineConfiguration": {}}, (400, "MissingRequiredProperty")),
-            ({"id": "p", "vmSize": "m", "resizeTimeout": "PT1M"}, (400, "InvalidPropertyValue")),
-            ({"id": "p", "vmSize": "m", "enableAutoScale": True}, (501, "NotImplemented")),
+            ({"id": "p", "vmSize": "Standard_D2s_v5"}, (400, "MissingRequiredProperty")),
+            (
+                {"id": "p", "vmSize": "Standard_D2s_v5", "virtualMachineConfiguration": {}},
+                (400, "MissingRequiredProperty"),
+            ),
+            ({"id": "p", "vmSize": "Standard_D2s_v5", "resizeTimeout": "PT1M"}, (400, "InvalidPropertyValue")),
+            ({"id": "p", "vmSize": "Standard_D2s_v5", "enableAutoScale": True}, (501, "NotImplemented")),
         ],
     )
     def test_a_pool_that_cannot_be_is_refused(self, client, body, answer):
@@ -113,7 +118,7 @@ class TestPools:
 
     def test_some_properties_change_only_while_a_pool_has_no_nodes(self, client, pool_id):
         """Others at any time."""
-        change = models.BatchPoolUpdateOptions(vm_size="larger", task_slots_per_node=2)
+        change = models.BatchPoolUpdateOptions(vm_size="Standard_D4s_v5", task_slots_per_node=2)
         with pytest.raises(ResourceExistsError) as refusal:
             client.update_pool(pool_id, change)
         assert refusal.value.error.code == "OperationInvalidForCurrentState"
@@ -121,7 +126,7 @@ class TestPools:
         client.update_pool(pool_id, models.BatchPoolUpdateOptions(metadata=[]))
         take_all_nodes(client, pool_id)
         client.update_pool(pool_id, change)
-        assert client.get_pool(pool_id).vm_size == "larger"
+        assert client.get_pool(pool_id).vm_size == "Standard_D4s_v5"
 
     def test_nodes_have_all_that_the_specification_requires(self, client, pool_id):
         """Clients with types of their own rely on it; the image is what the pool names."""
@@ -133,7 +138,10 @@ class TestPools:
     def test_a_formula_is_for_pools_that_scale_by_it(self, client, virtual_machine):
         """Without enableAutoScale it must not be given."""
         spec = models.BatchPoolCreateOptions(
-            id="p", vm_size="m", virtual_machine_configuration=virtual_machine, auto_scale_formula="$x = 1"
+            id="p",
+            vm_size="Standard_D2s_v5",
+            virtual_machine_configuration=virtual_machine,
+            auto_scale_formula="$x = 1",
         )
         with pytest.raises(HttpResponseError) as refusal:
             client.create_pool(spec)
@@ -144,7 +152,7 @@ class TestPools:
         packages = [models.BatchApplicationPackageReference(application_id="none")]
         spec = models.BatchPoolCreateOptions(
             id="p",
-            vm_size="m",
+            vm_size="Standard_D2s_v5",
             virtual_machine_configuration=virtual_machine,
             application_package_references=packages,
         )

@@ -27,7 +27,7 @@ SHELL = "--entrypoint /bin/sh"
 def service(start_service, busybox):
     """A service that runs container tasks in containers."""
     assert busybox
-    return start_service("--pool", "local:1:8", "--containers")
+    return start_service("--pool", "local:1:8", "--container-pool", "containers:1:8", "--containers")
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def start_task(client, new_job, in_container):
     """Start a task that prints `begun` from a shell in a container; return its job's id once it has."""
 
     def start(command_line: str, **more) -> str:
-        job_id = new_job()
+        job_id = new_job(pool_id="containers")
         spec = models.BatchTaskCreateOptions(id="1", command_line=command_line, **more, **in_container(SHELL))
         client.create_task(job_id, spec)
         wait_for(lambda: printed(client, job_id) == "begun\n")
@@ -210,7 +210,7 @@ class TestEnd:
 
     def test_a_node_that_dies_takes_its_containers_along(self, start_service, in_container, engine):
         """The task runs again once the node is back."""
-        service = start_service("--containers")
+        service = start_service("--container-pool", "local:1:2", "--containers")
         client = service.client()
         client.create_job(models.BatchJobCreateOptions(id="job", pool_info=models.BatchPoolInfo(pool_id="local")))
         spec = models.BatchTaskCreateOptions(id="1", command_line="sleep 1000", **in_container())
@@ -250,7 +250,7 @@ class TestEnd:
     @pytest.mark.parametrize("end", ["stop", "kill"])
     def test_they_do_not_outlive_the_service(self, start_service, in_container, engine, end):
         """After SIGTERM they are gone with it, after SIGKILL when the next one has started; the task runs again."""
-        first = start_service("--containers")
+        first = start_service("--container-pool", "local:1:2", "--containers")
         client = first.client()
         client.create_job(models.BatchJobCreateOptions(id="job", pool_info=models.BatchPoolInfo(pool_id="local")))
         command = "-c 'test -e begun && exit 0; touch begun; sleep 1000'"
@@ -259,7 +259,7 @@ class TestEnd:
         (name,) = containers(engine)
         getattr(first.child, end)()
         assert containers(engine) == ([name] if end == "kill" else [])
-        client = start_service("--containers", data_dir=first.data_dir).client()
+        client = start_service("--container-pool", "local:1:2", "--containers", data_dir=first.data_dir).client()
         wait_for(lambda: client.get_task("job", "1").state == "completed")
         assert (client.get_task("job", "1").execution_info.exit_code, containers(engine)) == (0, [])
 
@@ -328,25 +328,21 @@ class TestRegistry:
         failure = run_task("true", **in_container(image=f"{server}/{password}/busybox:1", registry=registry))
         assert failure.execution_info.failure_info.code == "ContainerInvalidImage"
 
-    def test_a_pool_may_bring_it_for_all_its_tasks(self, client, new_job, in_container, wait_completed, server):
+    def test_a_pool_may_bring_it_for_all_its_tasks(
+        self, client, new_job, in_container, wait_completed, server, container_machine
+    ):
         """Its registries serve tasks that name none; its other tasks need container settings too."""
-        image = models.BatchVmImageReference(publisher="p", offer="o", sku="s")
-        containers = models.BatchContainerConfiguration(
-            type="dockerCompatible", container_registries=[self.registry(server)]
-        )
-        machine = models.VirtualMachineConfiguration(
-            image_reference=image, node_agent_sku_id="batch.node.debian 12", container_configuration=containers
-        )
-        spec = {"vm_size": "m", "virtual_machine_configuration": machine, "target_dedicated_nodes": 1}
-        client.create_pool(models.BatchPoolCreateOptions(id="containers", **spec))
-        job_id = new_job(pool_id="containers")
+        container_machine.container_configuration.container_registries = [self.registry(server)]
+        spec = {"vm_size": "Standard_D2s_v5", "virtual_machine_configuration": container_machine}
+        client.create_pool(models.BatchPoolCreateOptions(id="registry", target_dedicated_nodes=1, **spec))
+        job_id = new_job(pool_id="registry")
         own = in_container(image=f"{server}/pool/busybox:1")
         client.create_task(job_id, models.BatchTaskCreateOptions(id="1", command_line="true", **own))
         client.create_task(job_id, models.BatchTaskCreateOptions(id="2", command_line="true"))
         assert wait_completed(job_id, "1").execution_info.exit_code == 0
         failure = wait_completed(job_id, "2").execution_info.failure_info
         assert failure.code == "ContainerTaskSettingsNotFound"
-        shown = client.get_pool("containers").virtual_machine_configuration.container_configuration
+        shown = client.get_pool("registry").virtual_machine_configuration.container_configuration
         assert (shown.container_registries[0].username, shown.container_registries[0].password) == (USER, None)
 
 

@@ -68,7 +68,10 @@ def request_of(build) -> HttpRequest:
 def drive_pools(client, wait_until, virtual_machine):
     """Pools and nodes from creation to deletion."""
     spec = models.BatchPoolCreateOptions(
-        id="pool", vm_size="m", target_dedicated_nodes=1, virtual_machine_configuration=virtual_machine
+        id="pool",
+        vm_size="Standard_D2s_v5",
+        target_dedicated_nodes=1,
+        virtual_machine_configuration=virtual_machine,
     )
     client.create_pool(spec)
     assert client.pool_exists("pool")

@@ -119,7 +119,7 @@ class TestLocalEndpoints:
     def test_an_image_may_not_be_pulled(self, service, client, new_job, wait_completed):
         """So many times; the task says so as with the service, and is not tried again."""
         service.send("PUT", "/_local/node-faults", {"imagePulls": [{"image": "busybox*", "next": 1}]})
-        job_id = new_job()
+        job_id = new_job(pool_id="containers")
         settings = models.BatchTaskContainerSettings(image_name="busybox:1")
         constraints = models.BatchTaskConstraints(max_task_retry_count=3)
         for task_id in ("first", "second"):

@@ -17,17 +17,15 @@ def stdout_of(client):
 
 
 @pytest.fixture
-def new_pool(client):
+def new_pool(client, virtual_machine):
     """Create a pool with a start task; it goes after the test."""
     pools = []
 
     def create(pool_id: str, **start_task) -> str:
-        image = models.BatchVmImageReference(publisher="p", offer="o", sku="s")
-        machine = models.VirtualMachineConfiguration(image_reference=image, node_agent_sku_id="batch.node.debian 12")
         spec = models.BatchPoolCreateOptions(
             id=pool_id,
-            vm_size="m",
-            virtual_machine_configuration=machine,
+            vm_size="Standard_D2s_v5",
+            virtual_machine_configuration=virtual_machine,
             target_dedicated_nodes=1,
             start_task=models.BatchStartTask(**start_task),
         )

@@ -69,6 +69,15 @@ class TestRestart:
         wait_until(lambda: client.get_pool("local").current_dedicated_nodes == 2)
         assert client.get_pool("local").task_slots_per_node == 3
 
+    def test_pools_get_the_nodes_that_are_asked_for(self, start_service):
+        """Another kind, or larger ones for more slots, also where the pool is there already."""
+        first = start_service("--pool", "local:1:2")
+        first.child.stop()
+        pool = start_service("--container-pool", "local:1:9", data_dir=first.data_dir).client().get_pool("local")
+        machine = pool.virtual_machine_configuration
+        assert (pool.vm_size, machine.image_reference.offer) == ("Standard_D4s_v5", "ubuntu-hpc")
+        assert machine.container_configuration.type == "dockerCompatible"
+
 
 class TestStart:
     """What keeps the service from starting is one clear line."""

@@ -22,7 +22,6 @@ from local.stack.child import Child, Program
 from local.stack.ports import AUTO, Ports
 
 WAIT_SECONDS = 20
-RETRY_SCALE = "0.01"
 
 
 @dataclass(frozen=True)
@@ -100,13 +99,19 @@ class Topic:
 
 
 @pytest.fixture
-def topic(tmp_path: Path) -> Topic:
+def retry_scale() -> float:
+    """How much faster than in reality time passes for the topic; a test may parametrize it."""
+    return 0.01
+
+
+@pytest.fixture
+def topic(tmp_path: Path, retry_scale: float) -> Topic:
     """A topic that is not started yet."""
     ports = Ports.choose(AUTO)
     endpoint = f"http://127.0.0.1:{ports.functions}/hook?functionName=f"
     options = ("--port", str(ports.eventgrid), "--data-dir", str(tmp_path), "--endpoint", endpoint)
     url = f"http://127.0.0.1:{ports.eventgrid}"
-    command = (sys.executable, "-m", "local.eventgrid", *options, "--retry-scale", RETRY_SCALE)
+    command = (sys.executable, "-m", "local.eventgrid", *options, "--retry-scale", str(retry_scale))
     program = Program("eventgrid", command, dict(os.environ), tmp_path / "eventgrid.log", f"{url}/_local/health")
     return Topic(program, url, tmp_path, ports.functions)
 

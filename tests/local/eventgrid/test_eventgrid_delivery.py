@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import json
+from datetime import UTC, datetime, timedelta
+
 import httpx
 import pytest
 from azure.core.exceptions import ClientAuthenticationError, HttpResponseError
 from azure.core.messaging import CloudEvent
 from azure.eventgrid import EventGridEvent
 
+from local.event_subscriptions import RECORD_RUN
 from local.eventgrid import TOPIC_KEY
+from local.eventgrid.event_store import Attempts, EventStore
+from local.eventgrid.events import EventSchema, PublishedEvent
 from tests.support.waiting import wait_for
 
+TYPE = "AzureBatchTaskRunner.JobEnded"
 
-def event(number: int = 1) -> CloudEvent:
+
+def event(number: int = 1, type_: str = TYPE) -> CloudEvent:
     """An event as the app publishes it."""
-    return CloudEvent(source="/test", type="Tested", subject=f"s-{number}", data={"number": number}, id=f"e-{number}")
+    return CloudEvent(source="/test", type=type_, subject=f"s-{number}", data={"number": number}, id=f"e-{number}")
 
 
 def test_each_event_is_delivered_alone_after_the_handshake(running_topic, webhook):
@@ -33,11 +41,11 @@ def test_each_event_is_delivered_alone_after_the_handshake(running_topic, webhoo
 
 def test_events_in_event_grids_own_schema_arrive_in_an_array(running_topic, webhook):
     """With the topic and metadata version that the service adds."""
-    running_topic.publisher().send(EventGridEvent("s", "Tested", {"a": 1}, "1", id="own"))
+    running_topic.publisher().send(EventGridEvent("s", TYPE, {"a": 1}, "1", id="own"))
 
     (delivered,) = webhook.next_delivery().body
 
-    assert (delivered["id"], delivered["eventType"], delivered["metadataVersion"]) == ("own", "Tested", "1")
+    assert (delivered["id"], delivered["eventType"], delivered["metadataVersion"]) == ("own", TYPE, "1")
     assert delivered["topic"].endswith("/topics/azure-batch-task-runner")
 
 
@@ -49,7 +57,7 @@ def test_a_wrong_key_is_refused(running_topic):
 
 def test_an_invalid_event_is_refused_with_all_others_of_its_request(running_topic, webhook):
     """Nothing of the request is delivered."""
-    events = [{"specversion": "1.0", "id": "good", "source": "/t", "type": "T"}, {"specversion": "1.0", "id": "bad"}]
+    events = [{"specversion": "1.0", "id": "good", "source": "/t", "type": TYPE}, {"specversion": "1.0", "id": "bad"}]
     headers = {"aeg-sas-key": TOPIC_KEY, "content-type": "application/cloudevents-batch+json"}
 
     answer = httpx.post(f"{running_topic.url}/api/events", json=events, headers=headers)
@@ -66,6 +74,16 @@ def test_a_request_that_is_too_large_is_refused(running_topic):
         running_topic.publisher().send(CloudEvent(source="/t", type="T", data="x" * 1024 * 1024))
 
     assert refused.value.status_code == 413
+
+
+def test_events_that_the_filter_keeps_back_are_accepted_and_go_nowhere(running_topic, webhook):
+    """The subscription is to one type; the topic takes any."""
+    running_topic.publisher().send([event(1, "Another"), event(2)])
+
+    assert webhook.next_delivery().body["id"] == "e-2"
+    running_topic.publisher().send(event(3))
+    assert webhook.next_delivery().body["id"] == "e-3"
+    assert webhook.nothing_more()
 
 
 def test_a_failed_delivery_is_tried_again(running_topic, webhook):
@@ -87,6 +105,36 @@ def test_what_can_never_succeed_is_dead_lettered_at_once(running_topic, webhook)
     (given_up,) = wait_for(running_topic.dead_letters)
 
     assert (given_up["id"], given_up["deliveryattempts"], given_up["lastdeliveryoutcome"]) == ("e-1", 1, "Forbidden")
+    assert webhook.nothing_more()
+
+
+def test_an_event_past_its_time_to_live_is_given_up_when_its_next_attempt_is_due(topic, webhook, launch):
+    """Without that attempt; it is dead-lettered with what came of the last one."""
+    body = json.dumps({"id": "e-1", "source": "/t", "type": TYPE, "specversion": "1.0"})
+    now = datetime.now(UTC)
+    published = now - RECORD_RUN.retry_policy.event_time_to_live
+    store = EventStore(topic.folder)
+    store.add([PublishedEvent("e-1", EventSchema.CLOUD_EVENTS, body)], published)
+    store.retry(*store.due_first(1), Attempts(7, published + timedelta(minutes=47), "ServiceUnavailable"), now)
+
+    launch(topic.program)
+    (given_up,) = wait_for(topic.dead_letters)
+
+    assert given_up["deadletterreason"] == "TimeToLiveExceeded"
+    assert (given_up["deliveryattempts"], given_up["lastdeliveryoutcome"]) == (7, "ServiceUnavailable")
+    assert webhook.nothing_more()
+
+
+@pytest.mark.parametrize("retry_scale", [0.0005])
+def test_an_event_that_is_never_taken_gets_the_attempts_of_its_hour(running_topic, webhook):
+    """Seven, the last after 47 minutes; the eighth would be due an hour later. Here that is three seconds."""
+    webhook.status = 500
+    running_topic.publisher().send(event())
+
+    (given_up,) = wait_for(running_topic.dead_letters)
+
+    assert (given_up["deadletterreason"], given_up["deliveryattempts"]) == ("TimeToLiveExceeded", 7)
+    assert [webhook.next_delivery().headers["aeg-delivery-count"] for _ in range(7)] == list("0123456")
     assert webhook.nothing_more()
 
 
