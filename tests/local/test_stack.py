@@ -62,7 +62,10 @@ def start_sleeping_task(settings):
         batch.create_job(models.BatchJobCreateOptions(id="sleeper", pool_info=pool))
         command = "/bin/sh -c 'echo begun > begun.txt; sleep 600'"
         root = models.UserIdentity(auto_user=models.AutoUserSpecification(scope="pool", elevation_level="admin"))
-        spec = models.BatchTaskCreateOptions(id="1", command_line=command, user_identity=root)
+        container = models.BatchTaskContainerSettings(image_name="any")  # the pool takes no other tasks
+        spec = models.BatchTaskCreateOptions(
+            id="1", command_line=command, user_identity=root, container_settings=container
+        )
         batch.create_task("sleeper", spec)
 
 
