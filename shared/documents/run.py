@@ -241,11 +241,12 @@ class Run:
 
     def with_repeats(self, unfinished: dict[str, tuple[int, ...]], warnings: Iterable[RunProblem]) -> Run:
         """The run whose next round repeats tasks of the current one that failed before their commands began."""
-        rounds = (*self.body.repeated_rounds, self.progress.round + 1)
-        warned = self.with_warnings(warnings)
-        return replace(
-            warned, body=warned.body.model_copy(update={"unfinished": unfinished, "repeated_rounds": rounds})
-        )
+        update = {
+            "unfinished": unfinished,
+            "repeated_rounds": (*self.body.repeated_rounds, self.progress.round + 1),
+            "warnings": (*self.body.warnings, *warnings),  # also the same again: each round has its own
+        }
+        return replace(self, body=self.body.model_copy(update=update))
 
     def next_round(self) -> Run:
         """The run, queued for its next round."""

@@ -29,6 +29,7 @@ from shared.documents.names import run_id
 from shared.events import JobEnded
 from shared.masking import Masker
 from shared.settings import Settings
+from shared.storage.copies import Copies
 from shared.storage.inbox import Inbox
 from shared.storage.results import Results
 from shared.storage.runs import PartStore, RunStore
@@ -177,15 +178,16 @@ class Day:
         settings = Settings.from_environ(ENVIRON)
         names, storage = settings.containers, cast("Any", self.storage)
         runs = storage.get_container_client(names.runs)
-        masker = Masker.of(settings)
+        masker, copies = Masker.of(settings), Copies(storage, self.storage.url)
         return App(
             settings=settings,
             inbox=Inbox(storage.get_container_client(names.inbox)),
             runs=RunStore(runs),
             parts=PartStore(runs),
             sources=Sources(storage, names.namespaces),
-            staging=Staging(storage, settings),
-            results=Results(storage.get_container_client(names.results), masker),
+            staging=Staging(storage, settings, copies),
+            results=Results(storage.get_container_client(names.results), masker, copies),
+            copies=copies,
             batch=Batch(cast("Any", self.batch)),
             events=cast("Any", self),
             now=self.clock,

@@ -20,6 +20,7 @@ from shared.plan._limits import (
 )
 from shared.plan.planner import manifest_of, plan_round
 from shared.plan.round_plan import RoundPlan
+from shared.storage.copies import Copies
 from shared.storage.staging import Staging
 
 
@@ -79,7 +80,8 @@ def test_the_estimate_is_not_less_than_what_is_sent(plan, settings, identity) ->
     planned = plan(flow_that_collects(40))
     settings = replace(settings, staging_identity=identity)
     with BlobServiceClient.from_connection_string(settings.storage.connection_string) as blobs:
-        access = Staging(blobs, settings).access("staging", timedelta(days=6), now=datetime(2026, 1, 1, tzinfo=UTC))
+        staging = Staging(blobs, settings, Copies(blobs, settings.storage.blob_endpoint))
+        access = staging.access("staging", timedelta(days=6), now=datetime(2026, 1, 1, tzinfo=UTC))
     sent = batch_job.Tasks(planned, access)[-1].as_dict()["resourceFiles"]
     estimated = size_of_resource_files(planned.tasks[-1], longest_access("staging", settings))
     assert len(json.dumps(sent)) <= estimated <= 1.5 * len(json.dumps(sent))
