@@ -164,10 +164,9 @@ class Batch:
             with batch_errors():
                 self._client.send_request(request)
         except JobConflict as conflict:
-            if conflict.code in GONE:
-                return False
-            if conflict.code not in allowed:
+            if conflict.code not in GONE | allowed:
                 raise
+            return conflict.code not in GONE
         return True
 
     def nodes(self) -> dict[str, dict[str, int]]:

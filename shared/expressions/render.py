@@ -114,12 +114,9 @@ def references(text: str, name: str) -> set[tuple[str, ...]]:
         all_nodes = _all_nodes(parse(text))
     except (TemplateSyntaxError, ExpressionError, RecursionError, ValueError):
         return set()
-    found: set[tuple[str, ...]] = set()
-    inner: set[nodes.Node] = set()
-    for node in all_nodes:
-        if node not in inner and (path := _path_of(node, name, inner)) is not None:
-            found.add(path)
-    return found
+    inner: set[nodes.Node] = set()  # the parts of paths that were found
+    paths = (_path_of(node, name, inner) for node in all_nodes if node not in inner)
+    return {path for path in paths if path is not None}
 
 
 def _path_of(node: nodes.Node, name: str, inner: set[nodes.Node]) -> tuple[str, ...] | None:

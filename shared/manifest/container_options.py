@@ -45,8 +45,7 @@ def _options(text: str) -> list[tuple[str, ...]]:
         raise ValueError(f"the options cannot be read: {error}") from error
     options: list[tuple[str, ...]] = []
     while words:
-        word = words.pop(0)
-        name, has_value, value = word.partition("=")
+        name, has_value, value = words.pop(0).partition("=")
         name = _SHORT.get(name, name)
         _check_name(name)
         if not has_value:

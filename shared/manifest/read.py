@@ -65,9 +65,7 @@ def read_manifest(text: str, name: str) -> Manifest:
     source = parse(text, as_json=name.lower().endswith(".json"))
     if not isinstance(source.data, dict):
         raise ManifestError([source.problem((), "a manifest is a map of properties, such as `tasks:` or `commands:`")])
-    is_task_form = _is_task_form(source.data)
-    data = _as_flow(source.data) if is_task_form else source.data
-    in_form: dict[PropertyPath, PropertyPath] = {("tasks", 0): ()} if is_task_form else {}
+    data, in_form = _as_flow(source.data) if _is_task_form(source.data) else (source.data, {})
     data, by_defaults = with_plugin_defaults(data, Layout(source, in_form))
     layout = Layout(source, {**in_form, **by_defaults})
     try:
@@ -105,12 +103,15 @@ def _is_task_form(data: dict[str, Any]) -> bool:
     return "tasks" not in data and ("commands" in data or "script" in data)
 
 
-def _as_flow(data: dict[str, Any]) -> dict[str, Any]:
-    """The flow that the task form is short for; `id` names both, `description` and `timeout` are the task's."""
+def _as_flow(data: dict[str, Any]) -> tuple[dict[str, Any], dict[PropertyPath, PropertyPath]]:
+    """The flow that the task form is short for, and where its task is in the file.
+
+    `id` names both, `description` and `timeout` are the task's.
+    """
     flow_names, _ = names_in_task_form()
     flow = {name: value for name, value in data.items() if name in flow_names or name == "id"}
     task = {name: value for name, value in data.items() if name not in flow_names}
-    return {**flow, "tasks": [{"id": "task", **task}]}
+    return {**flow, "tasks": [{"id": "task", **task}]}, {("tasks", 0): ()}
 
 
 def names_in_task_form() -> tuple[set[str], set[str]]:

@@ -48,8 +48,7 @@ def outcome_of(task: EndedTask | None, report: ScriptReport | None = None) -> Ou
     `report` is what the task's script wrote about itself on stderr, if anything.
     """
     if task is None or task.state is not TaskState.COMPLETED:
-        is_running = task is not None and task.state is TaskState.RUNNING
-        return Outcome(State.KILLED if is_running else State.SKIPPED)
+        return Outcome(State.KILLED if task and task.state is TaskState.RUNNING else State.SKIPPED)
     state, failure = _state_and_failure(task, report)
     return Outcome(
         state=state,
