@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from local.reference.expressions import expressions
 from local.reference.schemas import Schema, manifest_schema
 from shared.manifest.container_options import ALLOWED
-from shared.manifest.flow import ForEach, Parallel, PluginDefault, Sequential
+from shared.manifest.flow import PluginDefault
+from shared.manifest.groups import ForEach, Parallel, Sequential
 from shared.manifest.inputs import Input
 from shared.manifest.read import Flow, Task
 from shared.manifest.task import FilesOfTask, ForeachFile, NamespaceFiles, Retry

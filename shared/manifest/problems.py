@@ -10,7 +10,8 @@ from pydantic import BaseModel
 
 from shared.errors import Problem, did_you_mean
 from shared.manifest._source import Layout
-from shared.manifest.flow import FOR_EACH, PARALLEL, SEQUENTIAL, Flow
+from shared.manifest.flow import Flow
+from shared.manifest.groups import FOR_EACH, PARALLEL, SEQUENTIAL
 from shared.manifest.task_runner import RUNNER_TYPE, canonical_runner_type
 from shared.manifest.task_types import all_types
 from shared.manifest.types import NoEffect, PropertyPath
@@ -159,9 +160,18 @@ _KNOWN_TYPES = (
 )  # fmt: skip
 
 
+_SERIAL = (
+    "its values run one after the other, as in Kestra; `concurrencyLimit: 0` runs all of them side by side, "
+    "`concurrencyLimit: 1` says that this is meant"
+)
+
+
 def warnings_of(flow: Flow) -> Iterator[tuple[PropertyPath, str]]:
-    """Every property of the flow that has no effect: its path, and why."""
+    """Every property of the flow that has no effect or an effect that may not be meant: its path, and why."""
     yield from _without_effect(flow, ())
+    for placed in flow.placed_tasks:
+        if placed.each and placed.each.is_serial_by_default:
+            yield placed.foreach_path, _SERIAL
     for index, default in enumerate(flow.plugin_defaults):
         if not any(known.startswith(canonical_runner_type(default.type)) for known in _KNOWN_TYPES):
             yield ("pluginDefaults", index, "type"), "without effect: there is no task and no task runner of this type"

@@ -3,7 +3,8 @@
 A manifest is a Kestra flow, or one task at top level (the task form). Its models are the language: a property that they
 do not have is an error. Texts may hold expressions, which are rendered when a round is planned, never here.
 
-    flow.py         the flow, which is the root, and groups: Sequential, Parallel, ForEach
+    flow.py         the flow, which is the root
+    groups.py       groups of tasks: Sequential, Parallel, ForEach
     inputs.py       its inputs
     task.py         a task
     task_runner.py  its task runner

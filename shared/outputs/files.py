@@ -53,6 +53,9 @@ class TaskFiles:
         )
 
 
+NO_FILES = TaskFiles({}, (), (), ())
+
+
 class StagedFiles:
     """The blobs that the tasks of a run left, found by the folder of a task."""
 

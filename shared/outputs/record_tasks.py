@@ -128,9 +128,9 @@ def with_unfinished_fan_outs(run: Run, plan: SubmittedRound) -> Run:
     return run.with_finished(records, run.body.detected).with_items(items)
 
 
-def empty_fan_out_record(name: str) -> TaskRecord:
-    """The record of a fan-out without items: it succeeded, because there was nothing to do."""
-    return TaskRecord(id=name, state=State.SUCCESS, items=ItemsSummary(count=0, states={}))
+def empty_fan_out_record(name: str, state: State = State.SUCCESS) -> TaskRecord:
+    """The record of a fan-out without items: it succeeded, unless a task before it did not end well."""
+    return TaskRecord(id=name, state=state, items=ItemsSummary(count=0, states={}))
 
 
 def separate_items(run: Run) -> Items | None:

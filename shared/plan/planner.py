@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from shared.documents.names import OUTPUT_DIRECTORY
 from shared.documents.record import Item
 from shared.documents.run import Run
@@ -9,13 +11,14 @@ from shared.documents.states import JobReason
 from shared.errors import ManifestError, Problem
 from shared.manifest.problems import first_problems, in_file_order
 from shared.manifest.read import Manifest, read_manifest
-from shared.plan._fan_out import items_of, share_files
+from shared.plan._fan_out import items_of, limited, share_files
 from shared.plan._graph import FlowGraph
 from shared.plan._limits import too_large, too_many_tasks
 from shared.plan._rendering import Rendering
-from shared.plan._rounds import Split, split, why_not_earlier
+from shared.plan._rounds import Split, split, waits_in_round, why_not_earlier
 from shared.plan._scope import Context, Scope, with_inputs
 from shared.plan._tasks import TaskPlanner
+from shared.plan._ties import tied
 from shared.plan.lookups import Lookups, MissingData
 from shared.plan.round_plan import PlannedTask, RoundPlan, SubmittedRound, SubmittedTask
 from shared.plan.upstream import OutputPattern
@@ -46,6 +49,8 @@ class Planner:
         self._graph = FlowGraph(manifest, self._context.values())
         states = {name: task.state for name, task in run.body.finished.items()}
         self.split: Split = split(self._graph.tasks, states, self.pool_id, self.is_empty)
+        self._waits_in_round = waits_in_round(self._graph.tasks, self.split)
+        self._numbers: dict[str, int] = {}
 
     @property
     def missing(self) -> MissingData:
@@ -71,32 +76,54 @@ class Planner:
     def tasks(self) -> tuple[PlannedTask, ...]:
         """The tasks of the round, numbered from 1 in the order in which they can run."""
         planned: list[PlannedTask] = []
-        numbers: dict[str, int] = {}
+        self._check_number_of_tasks()
+        for name, group in itertools.groupby(self.submitted_tasks(), key=lambda task: task.name):
+            tasks = [self._task(task) for task in group]
+            planned += share_files(tasks) if self._graph.is_fan_out(name) else tasks
+        return tied(planned, self._run.progress.round)
+
+    def _check_number_of_tasks(self) -> None:
+        count = 0
         for name in self.split.ready:
-            numbers[name] = len(planned) + 1
-            waits_for = tuple(numbers[other] for other in self._manifest.dependencies[name] if other in numbers)
-            items = self._items_to_run(name)
-            if message := too_many_tasks(len(planned) + len(items)):
+            count += len(self._items_to_run(name))
+            if message := too_many_tasks(count):
                 raise ManifestError([self._manifest.problem(("tasks", self._tasks[name][0], "foreach"), message)])
-            tasks = [self._task(name, item, numbers[name] + offset, waits_for) for offset, item in enumerate(items)]
-            planned += share_files(tasks) if self._graph.is_fan_out(name) and tasks else tasks
-        return tuple(planned)
 
     def submitted_tasks(self) -> tuple[SubmittedTask, ...]:
         """The tasks of the round, with only what recording them needs."""
-        to_run = [(name, item) for name in self.split.ready for item in self._items_to_run(name)]
-        return tuple(self._submitted(name, item, number) for number, (name, item) in enumerate(to_run, start=1))
+        submitted: list[SubmittedTask] = []
+        for name in self.split.ready:
+            self._numbers[name] = len(submitted) + 1
+            items = enumerate(self._items_to_run(name), start=self._numbers[name])
+            tasks = [self._submitted(name, item, number, self.waits_for(name)) for number, item in items]
+            submitted += limited(tasks, self._graph.limit(name))
+        return tuple(submitted)
 
-    def _submitted(self, name: str, item: Item | None, number: int) -> SubmittedTask:
-        paths = self._scope(name, item).paths
-        return SubmittedTask(number, name, item, self._tasks[name][1].allow_failure, self.patterns(name, item), paths)
+    def waits_for(self, name: str) -> tuple[int, ...]:
+        """The numbers of the tasks of the round that must end well before a task that is ready, or an empty fan-out."""
+        return tuple(self._numbers[other] for other in self._waits_in_round[name])
+
+    def _submitted(
+        self, name: str, item: Item | None, number: int = 0, depends_on: tuple[int, ...] = ()
+    ) -> SubmittedTask:
+        return SubmittedTask(
+            number,
+            name,
+            item,
+            self._tasks[name][1].allow_failure,
+            self.patterns(name, item),
+            self._scope(name, item).paths,
+            depends_on,
+            branches=self._graph.branches(name),
+            begins=self._graph.begun_branches(name),
+        )
 
     def check_later(self) -> None:
         """Collect the problems of the tasks of later rounds, as far as they show now."""
         for name in self.split.later:
             items = self._items_to_run(name) if self._is_known(name) else (UNKNOWN_ITEM,)
             for item in items[:1]:
-                self._task(name, item, 0, ())
+                self._task(self._submitted(name, item))
 
     def _is_known(self, name: str) -> bool:
         """Whether the items of a task are known; always so if it is not a fan-out."""
@@ -108,18 +135,22 @@ class Planner:
         items, unfinished = self.items_of(name), self._run.body.unfinished.get(name)
         return items if unfinished is None else tuple(item for item in items if item.index in unfinished)
 
-    def _task(self, name: str, item: Item | None, number: int, depends_on: tuple[int, ...]) -> PlannedTask:
-        task = self._tasks[name][1]
-        rendering, scope = self._rendering(name, item), self._scope(name, item)
+    def _task(self, submitted: SubmittedTask) -> PlannedTask:
+        name, item = submitted.name, submitted.item
+        task, rendering, scope = self._tasks[name][1], self._rendering(name, item), self._scope(name, item)
         planner = TaskPlanner(task, rendering, scope, self._lookups, self._settings, self._manifest.flow.namespace)
-        return planner.planned(self._submitted(name, item, number), depends_on)
+        return planner.planned(submitted)
 
     # --- fan-outs
 
     def items_of(self, name: str) -> tuple[Item, ...]:
         """The items of a fan-out; none if they are not known yet."""
         if name not in self._items:
-            self._items[name] = items_of(self._tasks[name][1], self._rendering(name), self._run, self._lookups)
+            is_distinct = self._graph.each(name) is not None
+            found = items_of(
+                self._tasks[name][1], self._rendering(name), self._run, self._lookups, is_distinct=is_distinct
+            )
+            self._items[name] = found
         return self._items[name] or ()
 
     def is_empty(self, name: str) -> bool:
@@ -233,7 +264,8 @@ def submitted_round(manifest: Manifest, run: Run, settings: Settings) -> Submitt
     tasks = planner.submitted_tasks()
     if planner.missing.items_of_fan_outs:
         return planner.missing
-    return SubmittedRound(run.body.staging or planner.staging(), tasks, planner.split.empty)
+    empty = {name: planner.waits_for(name) for name in planner.split.empty}
+    return SubmittedRound(run.body.staging or planner.staging(), tasks, empty)
 
 
 def staging_of(manifest: Manifest, run: Run, settings: Settings) -> str:

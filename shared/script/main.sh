@@ -1,9 +1,12 @@
-item=$1
+item=$1 before=$2
 link=@link
 task_dir=$PWD
 files="$PWD"/@inputs
 expired="$PWD/${0%/*}/expired"
+begun="$PWD/${0%/*}/@begun"
+@gate
 @variants
+gate
 { mkdir -p "$files" && rm -f "$expired"; } || unwritable "$files"
 if ! { rm -f "$link" && ln -s "$files" "$link" && cd "$link"; }; then
   report @tmp "/tmp cannot be written in this image, or it has no ln; the working directory is linked there"

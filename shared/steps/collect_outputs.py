@@ -14,8 +14,9 @@ from shared.app import App
 from shared.documents.ended_task import EndedTask
 from shared.documents.record import ItemRecord, TaskRecord
 from shared.documents.run import Part, Run
-from shared.outputs.files import LOG_NAMES, CollectedFile, StagedFiles, TaskFiles, files_of
-from shared.outputs.outcome import Outcome, outcome_of
+from shared.outputs.files import LOG_NAMES, NO_FILES, CollectedFile, StagedFiles, TaskFiles, files_of
+from shared.outputs.judgement import Judgement
+from shared.outputs.outcome import SKIPPED, Outcome, outcome_of
 from shared.outputs.printed import MAX_STREAM_BYTES, MAX_VARS_BYTES, PRINTED, Printed
 from shared.outputs.record_tasks import task_record
 from shared.parallel import in_parallel
@@ -32,16 +33,16 @@ _COPIED = "success"
 
 @dataclass(frozen=True)
 class EndedRound:
-    """A round whose job has ended: what was submitted, how Batch says it ended, and which tasks are run again.
+    """A round whose job has ended: what was submitted, how Batch says it ended, and what that means.
 
-    `tasks` are by their id in Batch; `repeated` are the numbers of the tasks that are run again.
+    `tasks` are by their id in Batch.
     """
 
     run: Run
     plan: SubmittedRound
     tasks: Mapping[str, EndedTask]
     ran_out_of_time: bool
-    repeated: frozenset[int] = frozenset()
+    judgement: Judgement
 
 
 def collect(app: App, ended: EndedRound, deadline: float) -> Part | None:
@@ -67,7 +68,7 @@ def collect(app: App, ended: EndedRound, deadline: float) -> Part | None:
 
 def _groups(ended: EndedRound) -> dict[int, Sequence[SubmittedTask]]:
     """The tasks that are recorded, a hundred at a time, by the number of the first task of each group."""
-    tasks = [task for task in ended.plan.tasks if task.number not in ended.repeated]
+    tasks = [task for task in ended.plan.tasks if task.number not in ended.judgement.again]
     return {tasks[start].number: tasks[start : start + PART_TASKS] for start in range(0, len(tasks), PART_TASKS)}
 
 
@@ -83,10 +84,16 @@ def _collect_group(
     app: App, ended: EndedRound, tasks: Sequence[SubmittedTask], staged: StagedFiles, copier: Copier
 ) -> Part | None:
     files = {task.number: files_of(task, staged) for task in tasks}
+    outcomes = in_parallel(lambda task: _outcome(app.staging, ended, task, files[task.number]), tasks)
+    skipped = {task.number: NO_FILES for task, outcome in zip(tasks, outcomes, strict=True) if outcome is SKIPPED}
+    files |= skipped
     refused = copier.copy([file for each in files.values() for file in (*each.logs.values(), *each.outputs)])
     if refused is None:
         return None
-    records = in_parallel(lambda task: _record(app.staging, ended, task, files[task.number].without(refused)), tasks)
+    records = in_parallel(
+        lambda pair: _record(app.staging, ended, *pair, files[pair[0].number].without(refused)),
+        list(zip(tasks, outcomes, strict=True)),
+    )
     items: dict[str, tuple[ItemRecord, ...]] = {}
     for task, record in zip(tasks, records, strict=True):
         if isinstance(record, ItemRecord):
@@ -97,9 +104,10 @@ def _collect_group(
 # --- one task
 
 
-def _record(staging: Staging, ended: EndedRound, task: SubmittedTask, files: TaskFiles) -> TaskRecord | ItemRecord:
-    printed = _printed(staging, ended, task, files)
-    return task_record(task, _outcome(staging, ended, task, files), files, printed)
+def _record(
+    staging: Staging, ended: EndedRound, task: SubmittedTask, outcome: Outcome, files: TaskFiles
+) -> TaskRecord | ItemRecord:
+    return task_record(task, outcome, files, _printed(staging, ended, task, files))
 
 
 def _printed(staging: Staging, ended: EndedRound, task: SubmittedTask, files: TaskFiles) -> Printed:
@@ -120,6 +128,8 @@ def _vars_bytes(plan: SubmittedRound) -> int:
 
 
 def _outcome(staging: Staging, ended: EndedRound, task: SubmittedTask, files: TaskFiles) -> Outcome:
+    if task.number in ended.judgement.skipped:
+        return SKIPPED
     ended_task = ended.tasks.get(task.id)
     stderr = files.logs.get("stderr.txt")
     report = None

@@ -47,7 +47,7 @@ def test_a_task_that_takes_files_from_few_places_is_fine(plan) -> None:
 
 
 def test_a_task_that_takes_files_from_too_many_places(plan) -> None:
-    with pytest.raises(ManifestError, match=r"tasks\[300\]: it takes files from 301 places.* the limit is 32768"):
+    with pytest.raises(ManifestError, match=r"tasks\[300\]: it takes files from 302 places.* the limit is 32768"):
         plan(flow_that_collects(300))
 
 
@@ -63,6 +63,14 @@ def test_too_many_dependencies(plan, settings) -> None:
     [problem] = too_large(replace(planned, tasks=(task,)), settings)
     assert problem.path == ("dependsOn",)
     assert problem.message.endswith(f"characters, but the limit is {MAX_DEPENDENCIES}")
+
+
+def test_a_task_may_wait_for_as_many_as_a_flow_can_have(plan) -> None:
+    """By their markers alone it would need more places than Batch allows."""
+    tasks = "".join(f"- {{id: t{number}, commands: [x], dependsOn: []}}\n" for number in range(999))
+    waits = ", ".join(f"t{number}" for number in range(999))
+    last = plan(f"tasks:\n{tasks}- {{id: last, commands: [x], dependsOn: [{waits}]}}").tasks[-1]
+    assert (len(last.depends_on), len(last.prefixes)) == (999, 2)
 
 
 def test_too_many_tasks_in_one_job(plan) -> None:

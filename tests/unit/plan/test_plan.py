@@ -61,7 +61,7 @@ def test_tasks_run_in_the_order_of_the_flow(plan) -> None:
         ("2", "b", (1,)),
         ("3", "c", (2,)),
     ]
-    assert [planned.is_depended_on(task) for task in planned.tasks] == [True, True, False]
+    assert [task.ties.is_depended_on for task in planned.tasks] == [True, True, False]
 
 
 def test_defaults_come_from_the_settings(plan) -> None:
@@ -263,3 +263,32 @@ def test_all_files_of_a_task_are_known_only_where_no_glob_brings_them_back(plan)
 def test_tasks_on_different_pools_run_in_different_rounds(plan) -> None:
     planned = plan("tasks: [{id: a, commands: [x]}, {id: b, commands: [x], taskRunner: {poolId: p}}]")
     assert (planned.pool_id, [task.name for task in planned.tasks]) == ("pool1", ["a"])
+
+
+EACH = "tasks: [{{id: e, type: io.kestra.plugin.core.flow.ForEach, values: {}, tasks: [{{id: t, commands: [x]}}]}}]"
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ("[a, b, a]", ["a", "b"]),
+        ("[1, '1', true, 'true', 1.0]", [1, True, 1.0]),
+        ("[{k: 1}, {k: 1}, '{\"k\":1}']", [{"k": 1}]),
+        ("'{{ [2, 1, 2] }}'", [2, 1]),
+        ("3", [0, 1, 2]),
+    ],
+)
+def test_kestras_for_each_takes_values_once_that_are_the_same_as_text(plan, values: str, expected: list) -> None:
+    assert [task.item.value for task in plan(EACH.format(values)).tasks] == expected
+
+
+@pytest.mark.parametrize("values", ["[a, null]", "'{{ [1, null] | toJson }}'"])
+def test_kestras_for_each_takes_no_null(plan, values: str) -> None:
+    with pytest.raises(
+        ManifestError, match=r"tasks\[0\].values: a ForEach takes no null, but value 1 \(counted from 0\)"
+    ):
+        plan(EACH.format(values))
+
+
+def test_a_foreach_of_a_task_takes_each_value_as_often_as_it_stands_there(plan) -> None:
+    assert [task.item.value for task in plan("id: t\ncommands: [x]\nforeach: [a, null, a]").tasks] == ["a", None, "a"]
