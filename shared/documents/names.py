@@ -106,7 +106,17 @@ def job_id(run_id: str, round_number: int) -> str:
 
 
 OUTPUT_DIRECTORY = "output"
-UPSTREAM = ".upstream"
+OWN = "._"
+"""How names of the app's own files in a working directory begin; no wildcard brings them back."""
+UPSTREAM = f"{OWN}upstream"
+HOME = f"{OWN}home"
+
+
+def is_own(path: str) -> bool:
+    """Whether a path in a working directory is that of one of the app's own files."""
+    return path.startswith(OWN)
+
+
 SCRIPT = "run.sh"
 
 

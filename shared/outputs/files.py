@@ -6,13 +6,15 @@ pattern is not documented; both are understood. Names come from the node, so the
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from shared.documents.names import is_safe
+from shared.documents.names import is_own, is_safe
 from shared.plan.round_plan import SubmittedTask
 from shared.plan.upstream import OutputPattern
 
+_SIMILAR = re.compile(r"[]^[]")  # what a pattern cannot tell from a backslash
 LOG_NAMES = ("stdout.txt", "stderr.txt")
 
 
@@ -83,23 +85,35 @@ def files_of(task: SubmittedTask, staged: StagedFiles) -> TaskFiles:
         if (name := blob.name.removeprefix(task.paths.logs)) in LOG_NAMES
     }
     outputs: dict[str, CollectedFile] = {}
-    missing, unsafe = [], []
+    made, unsafe = set(), dict[str, None]()
+    backslashes = _with_backslashes(task, staged)
     for pattern in task.output_patterns:
-        found = list(_matched(task, pattern, staged))
-        if pattern.is_literal and not found:
-            missing.append(pattern.pattern)
-        for path, blob in found:
-            if is_safe(path):
+        for path, blob in () if pattern.finds_backslashes else _matched(task, pattern, staged, backslashes):
+            made.add(pattern.name)
+            if not is_safe(path):
+                unsafe[path] = None
+            elif not is_own(path):
                 outputs.setdefault(path, CollectedFile(blob, path, f"outputs/{task.paths.results}{path}"))
-            else:
-                unsafe.append(path)
-    return TaskFiles(logs, tuple(outputs.values()), tuple(missing), tuple(unsafe))
+    named = dict.fromkeys(pattern.name for pattern in task.output_patterns if pattern.name is not None)
+    return TaskFiles(logs, tuple(outputs.values()), tuple(name for name in named if name not in made), tuple(unsafe))
 
 
-def _matched(task: SubmittedTask, pattern: OutputPattern, staged: StagedFiles) -> Iterable[tuple[str, StagedBlob]]:
+def _with_backslashes(task: SubmittedTask, staged: StagedFiles) -> frozenset[str]:
+    """The paths of the files in whose names storage has made slashes of backslashes."""
+    patterns = [pattern for pattern in task.output_patterns if pattern.finds_backslashes]
+    found = (path for pattern in patterns for path, _ in _matched(task, pattern, staged, frozenset()))
+    return frozenset(path for path in found if not _SIMILAR.search(path))
+
+
+def _matched(
+    task: SubmittedTask, pattern: OutputPattern, staged: StagedFiles, backslashes: frozenset[str]
+) -> Iterable[tuple[str, StagedBlob]]:
+    """The files that a pattern brought, by their paths on the node."""
     prefix = task.paths.outputs(pattern.index)
     for blob in staged.below(prefix):
         name = blob.name.removeprefix(prefix)
         inside = name.removeprefix(task.paths.inputs)
         path = inside if inside != name else pattern.folder + name
+        if path in backslashes:
+            path = "\\".join(path.rsplit("/", 1))
         yield path.removeprefix(pattern.base), blob

@@ -33,7 +33,7 @@ from shared.manifest.read import Flow, Manifest
 from shared.outputs.files import TaskFiles
 from shared.outputs.outcome import Outcome
 from shared.outputs.printed import MAX_WARNINGS, Printed
-from shared.plan.round_plan import SubmittedRound, SubmittedTask
+from shared.plan.round_plan import EmptyFanOut, SubmittedRound, SubmittedTask
 
 NOT_RECORDED_MESSAGE = (
     "the job ended, but its results could not be collected; they are not in the results. "
@@ -44,8 +44,8 @@ NOT_RECORDED_MESSAGE = (
 def task_record(task: SubmittedTask, outcome: Outcome, files: TaskFiles, printed: Printed) -> TaskRecord | ItemRecord:
     """The record of one task, or of one item of a fan-out.
 
-    Its state is WARNING if the task succeeded but did not make a file that `outputFiles` names, and if the task failed
-    and was allowed to.
+    Its state is WARNING if the task succeeded but a file that `outputFiles` names was not made or one cannot be kept
+    under its name, and if the task failed and was allowed to.
     """
     logs = {name: file.destination for name, file in files.logs.items()}
     output_files = {
@@ -53,7 +53,7 @@ def task_record(task: SubmittedTask, outcome: Outcome, files: TaskFiles, printed
         for file in files.outputs
     }
     result = TaskResult(
-        state=_task_state(task, outcome.state, is_incomplete=bool(files.missing)),
+        state=_task_state(task, outcome.state, is_incomplete=bool(files.missing or files.unsafe)),
         exit_code=outcome.exit_code,
         retries=outcome.retries,
         node=outcome.node,
@@ -80,8 +80,11 @@ def _warnings(outcome: Outcome, files: TaskFiles, printed: Printed) -> Iterable[
     if outcome.state is not State.SKIPPED:
         yield from (f"the output file {name!r} was not made" for name in files.missing)
     yield from (
-        f"the output file {name!r} is left out: its name cannot be a name in the results" for name in files.unsafe
+        f"the output file {name!r} is left out: its name cannot be a name in the results"
+        for name in files.unsafe[:MAX_WARNINGS]
     )
+    if (more := len(files.unsafe) - MAX_WARNINGS) > 0:
+        yield f"{more} more output files are left out for their names"
     yield from printed.warnings
 
 
@@ -128,9 +131,10 @@ def with_unfinished_fan_outs(run: Run, plan: SubmittedRound) -> Run:
     return run.with_finished(records, run.body.detected).with_items(items)
 
 
-def empty_fan_out_record(name: str) -> TaskRecord:
+def empty_fan_out_record(empty: EmptyFanOut) -> TaskRecord:
     """The record of a fan-out without items: it succeeded, because there was nothing to do."""
-    return TaskRecord(id=name, state=State.SUCCESS, items=ItemsSummary(count=0, states={}))
+    warnings = (empty.warning,) if empty.warning else ()
+    return TaskRecord(id=empty.name, state=State.SUCCESS, warnings=warnings, items=ItemsSummary(count=0, states={}))
 
 
 def separate_items(run: Run) -> Items | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from shared.documents.names import OWN
 from shared.documents.run import SourceFile
 from shared.manifest.read import Task
 from shared.manifest.task import RunAs
@@ -194,18 +195,19 @@ def namespace_files(task: Task, rendering: Rendering, lookups: Lookups) -> tuple
 def _selection(task: Task, rendering: Rendering) -> Selection:
     """The task's `namespaceFiles`, rendered."""
     files = task.namespace_files
-    namespaces = rendering.texts(("namespaceFiles", "namespaces"), files.namespaces)
+    path = ("namespaceFiles", "namespaces")
+    namespaces = tuple(rendering.known_text((*path, i), text) for i, text in enumerate(files.namespaces))
     if not all(namespaces):
         rendering.fail(("namespaceFiles",), "the flow has no `namespace` to take files from")
     return Selection(
         namespaces=namespaces,
-        include=rendering.texts(("namespaceFiles", "include"), files.include),
-        exclude=rendering.texts(("namespaceFiles", "exclude"), files.exclude),
+        include=rendering.patterns(("namespaceFiles", "include"), files.include),
+        exclude=rendering.patterns(("namespaceFiles", "exclude"), files.exclude),
         if_exists=files.if_exists,
         folder_per_namespace=files.folder_per_namespace,
     )
 
 
 def _script_file(task: Task) -> str:
-    """The name of the script's file: hidden, so that no glob in `outputFiles` matches it."""
-    return f".{task.id}{task.language.script_suffix}"
+    """The name of the script's file: one that no glob in `outputFiles` brings back."""
+    return f"{OWN}{task.id}{task.language.script_suffix}"

@@ -108,12 +108,20 @@ class PlannedTask(SubmittedTask):
 
 
 @dataclass(frozen=True)
+class EmptyFanOut:
+    """A fan-out without items: it needs no task. `warning` says why it has none, if that may be a mistake."""
+
+    name: str
+    warning: str | None = None
+
+
+@dataclass(frozen=True)
 class SubmittedRound:
     """One Batch job, with only what recording it needs; `empty` are the fan-outs without items whose turn it was."""
 
     staging: str
     tasks: tuple[SubmittedTask, ...]
-    empty: tuple[str, ...] = ()
+    empty: tuple[EmptyFanOut, ...] = ()
 
     @property
     def has_parts(self) -> bool:
@@ -138,7 +146,7 @@ class RoundPlan:
     keep_job: bool
     reason: JobReason
     tasks: tuple[PlannedTask, ...]
-    empty: tuple[str, ...] = ()
+    empty: tuple[EmptyFanOut, ...] = ()
 
     def is_depended_on(self, task: PlannedTask) -> bool:
         """Whether another task of this round waits for the task's success."""

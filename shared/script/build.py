@@ -19,7 +19,7 @@ from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 
-from shared.documents.names import OUTPUT_DIRECTORY, UPSTREAM, Paths
+from shared.documents.names import HOME, OUTPUT_DIRECTORY, UPSTREAM, Paths
 from shared.documents.states import FailureCode
 
 TIME_LIMIT_EXIT_CODE = 124
@@ -132,6 +132,7 @@ def _functions(commands: Commands) -> str:
     ]
     output_directory = f'mkdir -p {OUTPUT_DIRECTORY}; export OUTPUT_DIR="$link/{OUTPUT_DIRECTORY}"'
     run = [
+        f'mkdir -p {HOME}; export HOME="$link/{HOME}"',
         *([output_directory] if commands.has_output_directory else []),
         *(f"export {name}={shlex.quote(value)}" for name, value in commands.env.items()),
         f"exec {shlex.join([*commands.interpreter, commands.text])}",

@@ -55,12 +55,15 @@ def test_files_come_by_prefixes_that_match_no_sibling(tasks_of) -> None:
 def test_outputs_and_logs_are_uploaded_by_batch_also_after_a_failure(tasks_of) -> None:
     """For a glob the destination is a folder, for the name of a file it is the name of the blob."""
     (task,) = tasks_of("id: t\ncommands: [x]\noutputFiles: ['d/*.csv', d/one.txt]")
+    others = ("d/.[!_]*.csv", "d/.csv", "d/one.txt/**/*", "d/one.txt/**/.[!_]*")
     uploads = {file["filePattern"]: file["destination"]["container"]["path"] for file in task["outputFiles"]}
     assert uploads == {
         "../stdout.txt": f"{RUN}/std/t/stdout.txt",
         "../stderr.txt": f"{RUN}/std/t/stderr.txt",
         f"{RUN}/in/t/d/*.csv": f"{RUN}/out/t/0",
         f"{RUN}/in/t/d/one.txt": f"{RUN}/out/t/1/one.txt",
+        f"{RUN}/in/t/d/.csv": f"{RUN}/out/t/3/.csv",
+        **{f"{RUN}/in/t/{others[i]}": f"{RUN}/out/t/{i + 2}" for i in (0, 2, 3)},
     }
     assert {file["uploadOptions"]["uploadCondition"] for file in task["outputFiles"]} == {"taskcompletion"}
 
