@@ -47,11 +47,15 @@ def job(run: Run, plan: RoundPlan, time_left: timedelta, origin: str) -> models.
 
 
 class Tasks(Sequence[models.BatchTaskCreateOptions]):
-    """The tasks of a round. Each is made when it is read, so that thousands of them are never in memory at once."""
+    """The tasks of a round. Each is made when it is read, so that thousands of them are never in memory at once.
 
-    def __init__(self, plan: RoundPlan, access: StagingAccess) -> None:
+    `time_left` is the rest of the flow's timeout.
+    """
+
+    def __init__(self, plan: RoundPlan, access: StagingAccess, time_left: timedelta) -> None:
         self._plan = plan
         self._access = access
+        self._time_left = time_left
 
     def __len__(self) -> int:
         return len(self._plan.tasks)
@@ -66,10 +70,19 @@ class Tasks(Sequence[models.BatchTaskCreateOptions]):
         return self._task(self._plan.tasks[place])
 
     def _task(self, planned: PlannedTask) -> models.BatchTaskCreateOptions:
-        return _task(planned, self._access, is_depended_on=self._plan.is_depended_on(planned))
+        limit = _wall_clock(planned, self._time_left)
+        return _task(planned, self._access, limit, is_depended_on=self._plan.is_depended_on(planned))
 
 
-def _task(planned: PlannedTask, access: StagingAccess, *, is_depended_on: bool) -> models.BatchTaskCreateOptions:
+def _wall_clock(planned: PlannedTask, time_left: timedelta) -> timedelta:
+    """When Batch stops a task whose script does not end it: after all attempts, and never later than the flow."""
+    seconds = planned.attempts.seconds(planned.time_limit) + BACKSTOP.total_seconds()
+    return timedelta(seconds=min(seconds, time_left.total_seconds()))
+
+
+def _task(
+    planned: PlannedTask, access: StagingAccess, wall_clock: timedelta, *, is_depended_on: bool
+) -> models.BatchTaskCreateOptions:
     return models.BatchTaskCreateOptions(
         id=planned.id,
         display_name=planned.display_name,
@@ -79,7 +92,7 @@ def _task(planned: PlannedTask, access: StagingAccess, *, is_depended_on: bool) 
         user_identity=_user(runs_as_root=planned.runs_as_root),
         resource_files=_resource_files(planned, access),
         output_files=_output_files(planned, access),
-        constraints=_constraints(planned.time_limit, planned.retries),
+        constraints=_constraints(wall_clock),
         depends_on=_dependencies(planned),
         exit_conditions=_exit_conditions(is_depended_on=is_depended_on, allow_failure=planned.allow_failure),
     )
@@ -90,10 +103,12 @@ _once = lru_cache(maxsize=100)
 
 
 @_once
-def _constraints(time_limit: timedelta, retries: int) -> models.BatchTaskConstraints:
-    return models.BatchTaskConstraints(
-        max_wall_clock_time=time_limit + BACKSTOP, retention_time=RETENTION, max_task_retry_count=retries
-    )
+def _constraints(wall_clock: timedelta) -> models.BatchTaskConstraints:
+    """No retries by Batch: the script tries again. A task whose node is lost runs again nevertheless.
+
+    https://learn.microsoft.com/rest/api/batchservice/tasks/create-task#batchtaskconstraints
+    """
+    return models.BatchTaskConstraints(max_wall_clock_time=wall_clock, retention_time=RETENTION, max_task_retry_count=0)
 
 
 @_once
@@ -160,6 +175,8 @@ def _staged(access: StagingAccess, prefix: str) -> models.ResourceFile:
 def _output_files(planned: PlannedTask, access: StagingAccess) -> list[models.OutputFile]:
     paths = planned.paths
     logs = [(f"../{name}", f"{paths.logs}{name}") for name in ("stdout.txt", "stderr.txt")]
+    if planned.attempts.are_several:
+        logs.append((planned.attempts_file, paths.attempts))
     outputs = [
         (paths.inputs + pattern.pattern, _destination(paths.outputs(pattern.index), pattern))
         for pattern in planned.output_patterns

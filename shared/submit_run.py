@@ -267,7 +267,7 @@ def _add_tasks(app: App, run: Run, plan: RoundPlan, time_left: timedelta, starte
     submitted = app.now()
     access = app.staging.access(plan.staging, time_left, now=submitted)
     try:
-        app.batch.add_tasks(run.job_id, batch_job.Tasks(plan, access))
+        app.batch.add_tasks(run.job_id, batch_job.Tasks(plan, access, time_left))
         app.batch.end_when_tasks_end(run.job_id)
     except JobConflict as conflict:
         if conflict.code in GONE:

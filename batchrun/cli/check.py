@@ -122,8 +122,9 @@ def _planned(manifest: Manifest, run: Run, settings: Settings) -> Checked:
     not_known.append(f"whether there is a pool {plan.pool_id!r}, and whether its nodes have as many task slots")
     masker = Masker.of(settings)
     shown = _without_passwords(plan)
-    job = batch_job.job(run, plan, manifest.flow.timeout, settings.origin).as_dict()
-    tasks = [task.as_dict() for task in batch_job.Tasks(shown, _access(plan, settings))]
+    time_left = manifest.flow.timeout
+    job = batch_job.job(run, plan, time_left, settings.origin).as_dict()
+    tasks = [task.as_dict() for task in batch_job.Tasks(shown, _access(plan, settings), time_left)]
     return Checked(
         (), (), _masked(job, masker), tuple(_masked(task, masker) for task in tasks), later, tuple(not_known)
     )

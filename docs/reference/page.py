@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
@@ -12,7 +13,8 @@ from shared.manifest.container_options import ALLOWED
 from shared.manifest.flow import ForEach, Parallel, PluginDefault, Sequential
 from shared.manifest.inputs import Input
 from shared.manifest.read import Flow, Task
-from shared.manifest.task import FilesOfTask, ForeachFile, NamespaceFiles, Retry
+from shared.manifest.retry import Retry
+from shared.manifest.task import FilesOfTask, ForeachFile, NamespaceFiles
 from shared.manifest.task_runner import BlobStorage, IdentityReference, Registry, TaskRunner
 from shared.manifest.task_types import LANGUAGES, SCRIPTS
 from shared.manifest.types import NoEffect, Properties, Unsupported
@@ -58,7 +60,7 @@ def page() -> str:
 def _chapter(model: type[Properties], definitions: Schema) -> Iterator[str]:
     properties = definitions[model.__name__]["properties"]
     fields = {field.alias or name: field for name, field in model.model_fields.items()}
-    yield f"## {model.__name__}\n\n{model.__doc__}\n"
+    yield f"## {model.__name__}\n\n{inspect.getdoc(model)}\n"
     yield "| property | type | default | |\n| --- | --- | --- | --- |"
     for name, field in fields.items():
         if not _note(field):

@@ -217,6 +217,7 @@ def _ended_task(task: models.BatchTask) -> EndedTask:
         succeeded=_is(info.result, models.BatchTaskExecutionResult.SUCCESS),
         failure=_failure(info.failure_info) if info.failure_info else None,
         retries=info.retry_count,
+        requeues=info.requeue_count or 0,
         node=task.node_info.node_id if task.node_info else None,
         started=info.start_time,
         ended=info.end_time,

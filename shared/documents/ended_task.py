@@ -41,7 +41,8 @@ class EndedTask:
     """A task of an ended job, as Batch reports it; `failure` is Batch's own, if it reports one.
 
     `exit_code` is None where the commands never began or did not end. `succeeded` is Batch's result, which does not
-    tell about files that could not be uploaded. `node` is the id of the node that the task ran on.
+    tell about files that could not be uploaded. `node` is the id of the node that the task ran on. `retries` and
+    `requeues` are Batch's own: it tries nothing again, but puts tasks back whose node is taken away.
     """
 
     state: TaskState
@@ -49,6 +50,7 @@ class EndedTask:
     succeeded: bool = False
     failure: BatchFailure | None = None
     retries: int = 0
+    requeues: int = 0
     node: str | None = None
     started: datetime | None = None
     ended: datetime | None = None

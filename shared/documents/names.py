@@ -106,8 +106,19 @@ def job_id(run_id: str, round_number: int) -> str:
 
 
 OUTPUT_DIRECTORY = "output"
-UPSTREAM = ".upstream"
+OWN = "._"
+"""How names of the app's own files in a working directory begin; no wildcard brings them back."""
+UPSTREAM = f"{OWN}upstream"
+HOME = f"{OWN}home"
+
+
+def is_own(path: str) -> bool:
+    """Whether a path in a working directory is that of one of the app's own files."""
+    return path.startswith(OWN)
+
+
 SCRIPT = "run.sh"
+ATTEMPTS_FILE = "attempts.txt"  # what the script notes of each attempt; beside it on the node
 
 
 @dataclass(frozen=True)
@@ -153,6 +164,11 @@ class Paths:
     def logs(self) -> str:
         """The prefix to which stdout.txt and stderr.txt are uploaded."""
         return f"{self.run_id}/std/{self.task}/{self._item}"
+
+    @property
+    def attempts(self) -> str:
+        """The blob to which the script's notes of the attempts are uploaded."""
+        return f"{self.logs}{ATTEMPTS_FILE}"
 
     @property
     def results(self) -> str:

@@ -116,6 +116,14 @@ class Outputs(Document):
     output_files: dict[str, OutputFile] = Field(default_factory=dict)
 
 
+class Attempt(Document):
+    """One try of a task with `retry`; null where it did not end by itself, or the image cannot tell the time."""
+
+    exit_code: int | None = None
+    started: datetime | None = None
+    ended: datetime | None = None
+
+
 class Logs(Document):
     """The names of the log blobs below the run's folder; null where there is none."""
 
@@ -137,11 +145,19 @@ class TaskRef(Document):
 
 
 class TaskResult(Document):
-    """How a task, or a fan-out's task for one item, ended; and what it produced."""
+    """How a task, or a fan-out's task for one item, ended; and what it produced.
+
+    Values, metrics and files are those of the last attempt. Logs are those of all attempts.
+    """
 
     state: State
     exit_code: int | None = None
     retries: int = 0
+    """How often it was tried again after the first attempt."""
+    attempts: tuple[Attempt, ...] = ()
+    """The attempts of a task with `retry`, on the node where it ended: all, or of more than 100 the last 100."""
+    requeue_count: int = 0
+    """How often Azure Batch put it back into the queue, to run on another node; there, attempts begin anew."""
     node: str | None = None
     started: datetime | None = None
     ended: datetime | None = None

@@ -56,6 +56,8 @@ class FailureCode(StrEnum):
     WORKING_DIRECTORY_NOT_WRITABLE = "WorkingDirectoryNotWritable"
     TMP_NOT_WRITABLE = "TmpNotWritable"
     INPUT_FILE_MISSING = "InputFileMissing"
+    NO_ROOM_FOR_INPUTS = "NoRoomForInputs"
+    PROGRAM_MISSING = "ProgramMissing"
     INVALID_MANIFEST = "InvalidManifest"
     CANNOT_PLAN = "CannotPlan"
     TOO_MANY_ATTEMPTS = "TooManyAttempts"

@@ -7,11 +7,13 @@ import binascii
 import contextlib
 import hashlib
 import re
+import time
 import urllib.parse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from shared.expressions.values import ExpressionError, Filter, check_items, check_size, spend, text_of
+from shared.regexes import compiled
 
 
 def _of_text(apply: Callable[..., Any]) -> Callable[..., Any]:
@@ -33,40 +35,50 @@ def _replace(text: str, replace_pairs: Any, new: Any = None, *, regexp: bool = F
 
 
 _SHOWN = 40
-_CHARACTER = re.compile(r"\\(.)|(.)", re.DOTALL)
-_META = frozenset(".|*+?()[]{}^$\\")
-_CLASSES = frozenset({r"\s", r"\s+", r"\d", r"\d+", r"\W", r"\W+"})
-_CONTROLS = {"n": "\n", "t": "\t", "r": "\r"}
-
-
-def _literal(delimiter: str) -> str:
-    """The text that a regular expression matches, if it matches only one."""
-    found = ""
-    for escaped, plain in _CHARACTER.findall(delimiter):
-        if plain in _META and plain:
-            raise ExpressionError(f"split takes a regular expression; for the character itself write '\\\\{plain}'")
-        if escaped.isalnum() and escaped not in _CONTROLS:
-            raise ExpressionError(f"split cannot take the regular expression {delimiter!r}")
-        found += _CONTROLS.get(escaped, escaped) or plain
-    return found
+_META = frozenset(".|*+?()[{^$\\")
+_WORK_OF_ONE_PASS = 2  # for each character and each instruction of the expression, if the engine is at its slowest
+_WORK_OF_A_SECOND = 1_000_000_000
 
 
 def _split(text: str, delimiter: str, limit: int = 0) -> list[str]:
     """Split as Java does: without a limit, empty texts at the end are left out; with one, the last part holds the rest.
 
-    Kestra takes any regular expression; here it may be plain text, or one of `_CLASSES`.
+    https://docs.oracle.com/en/java/javase/17/docs/api/java.base/java/util/regex/Pattern.html#split(java.lang.CharSequence,int)
     """
-    most = limit - 1 if limit > 0 else -1
-    if delimiter in _CLASSES:
-        parts = [text] if most == 0 else re.split(delimiter, text, maxsplit=max(most, 0), flags=re.ASCII)
-    elif delimiter:
-        parts = text.split(_literal(delimiter), most)
-    else:
-        parts = list(text)
-    while limit == 0 and len(parts) > 1 and not parts[-1]:
+    parts: list[str] = []
+    place, most = 0, limit - 1 if limit > 0 else None
+    for start, end in _delimiters(text, delimiter):
+        if len(parts) == most:
+            break
+        parts.append(text[place:start])
+        check_items(len(parts))
+        place = end
+    if not parts:
+        return [text]
+    parts.append(text[place:])
+    while limit == 0 and parts and not parts[-1]:
         parts.pop()
-    check_items(len(parts))
     return parts
+
+
+def _delimiters(text: str, delimiter: str) -> Iterator[tuple[int, int]]:
+    """Where the delimiters begin and end; not an empty one at the beginning of the text.
+
+    One match takes time that is linear in the text, many may not: the time that they take is charged.
+    """
+    if delimiter in _META:
+        raise ExpressionError(f"split takes a regular expression; for the character itself write '\\\\{delimiter}'")
+    try:
+        expression = compiled(delimiter)
+        spend(_WORK_OF_ONE_PASS * len(text) * expression.programsize)
+        since, before = time.thread_time(), (0, 0)
+        for match in expression.finditer(text):
+            spend(int((time.thread_time() - since) * _WORK_OF_A_SECOND))
+            if match.span() != before:  # the engine tells of an empty match twice
+                yield match.span()
+            since, before = time.thread_time(), match.span()
+    except ValueError as error:
+        raise ExpressionError(str(error)) from error
 
 
 _NUMBER_TYPES: Mapping[str, Callable[[str], int | float]] = {

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from shared.errors import Problem, did_you_mean
 from shared.manifest._source import Layout
 from shared.manifest.flow import FOR_EACH, PARALLEL, SEQUENTIAL, Flow
+from shared.manifest.retry import Retry
 from shared.manifest.task_runner import RUNNER_TYPE, canonical_runner_type
 from shared.manifest.task_types import all_types
 from shared.manifest.types import NoEffect, PropertyPath
@@ -160,24 +161,26 @@ _KNOWN_TYPES = (
 
 
 def warnings_of(flow: Flow) -> Iterator[tuple[PropertyPath, str]]:
-    """Every property of the flow that has no effect: its path, and why."""
-    yield from _without_effect(flow, ())
+    """Every property of the flow that has no effect, or one that its author may not expect: its path, and why."""
+    yield from _warnings(flow, ())
     for index, default in enumerate(flow.plugin_defaults):
         if not any(known.startswith(canonical_runner_type(default.type)) for known in _KNOWN_TYPES):
             yield ("pluginDefaults", index, "type"), "without effect: there is no task and no task runner of this type"
 
 
-def _without_effect(value: object, path: PropertyPath) -> Iterator[tuple[PropertyPath, str]]:
+def _warnings(value: object, path: PropertyPath) -> Iterator[tuple[PropertyPath, str]]:
     if isinstance(value, tuple):
         for index, item in enumerate(value):
-            yield from _without_effect(item, (*path, index))
+            yield from _warnings(item, (*path, index))
     elif isinstance(value, BaseModel):
+        if isinstance(value, Retry):
+            yield from ((path, warning) for warning in value.warnings())
         for name in value.model_fields_set:
             field = type(value).model_fields[name]
             here = (*path, field.alias or name)
             item = getattr(value, name)
             reasons = [note.reason for note in field.metadata if isinstance(note, NoEffect)]
             if not reasons:
-                yield from _without_effect(item, here)
+                yield from _warnings(item, here)
             elif item != field.default:
                 yield here, f"without effect: {reasons[0]}"

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from shared.manifest.container_options import check_container_run_options
+from shared.manifest.retry import Retry
 from shared.manifest.task_runner import TaskRunner
 from shared.manifest.task_types import DEFAULT_TYPE, SHELL, Language, all_types, instead_of, language_of, types_pattern
 from shared.manifest.types import Duration, NoEffect, Properties, Text, Unsupported
@@ -48,39 +49,6 @@ class RunAs(StrEnum):
 
     ROOT = "root"
     USER = "user"
-
-
-_AT_ONCE = NoEffect("Azure Batch runs a failed task again at once")
-
-
-class Retry(Properties):
-    """What happens when the commands fail: Azure Batch runs them again, at once."""
-
-    max_attempts: Annotated[int, Field(ge=1, le=100)] | None = None
-    """How often the task is started at most, including the first time."""
-    max_attempt: Annotated[int, Field(ge=1, le=100)] | None = None
-    """The old name of `maxAttempts`."""
-    type: Literal["constant", "exponential", "random"] = "constant"
-    """How the interval grows; without effect, as there is no interval."""
-    interval: Annotated[Duration | None, _AT_ONCE] = None
-    min_interval: Annotated[Duration | None, _AT_ONCE] = None
-    max_interval: Annotated[Duration | None, _AT_ONCE] = None
-    delay_factor: Annotated[float | None, _AT_ONCE] = None
-    max_duration: Annotated[Duration | None, NoEffect("only `maxAttempts` limits how often a task is run")] = None
-    warning_on_retry: Annotated[bool, NoEffect("the record says how often a task was run again")] = False
-    behavior: Literal["RETRY_FAILED_TASK"] = "RETRY_FAILED_TASK"
-    """What is run again: the task."""
-
-    @model_validator(mode="after")
-    def _attempts_are_counted(self) -> Self:
-        if self.max_attempts is None and self.max_attempt is None:
-            raise ValueError("a retry needs `maxAttempts`: Azure Batch has no other limit for retries")
-        return self
-
-    @property
-    def retries(self) -> int:
-        """How often the task is started again at most, after the first time."""
-        return (self.max_attempts or self.max_attempt or 1) - 1
 
 
 class FilesOfTask(Properties):
@@ -250,9 +218,9 @@ class Task(TaskProperties):
     fail_fast: bool = True
     """Stop at the first command that fails, as `set -e` does."""
     timeout: Annotated[Duration | None, Field(examples=["PT30M"])] = None
-    """How long the commands may run, from the task's start; without it, `taskRunner.waitUntilCompletion` counts."""
-    retry: Annotated[Retry | None, Field(examples=[{"maxAttempts": 3}])] = None
-    """Run the commands again when they fail."""
+    """How long one attempt of the commands may take; without it, `taskRunner.waitUntilCompletion` counts."""
+    retry: Annotated[Retry | None, Field(examples=[{"maxAttempts": 3, "interval": "PT30S"}])] = None
+    """Try the commands again when they fail, or run into their time limit."""
     run_as: RunAs = RunAs.ROOT
     """The user in the container: `root`, as with Docker, or `user`, Azure Batch's unprivileged task user."""
     required_slots: Annotated[int, Field(ge=1, le=256)] = 1
@@ -289,5 +257,5 @@ class Task(TaskProperties):
 
     @property
     def time_limit(self) -> timedelta:
-        """How long the commands may run, from the task's start."""
+        """How long one attempt of the commands may take."""
         return self.timeout or self.task_runner.wait_until_completion

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from shared.documents.names import is_safe
+from shared.documents.names import is_own, is_safe
 from shared.plan.round_plan import SubmittedTask
 from shared.plan.upstream import OutputPattern
 
@@ -67,6 +67,11 @@ class StagedFiles:
         return self._by_folder.get(prefix, ())
 
 
+def notes_of(task: SubmittedTask, staged: StagedFiles) -> StagedBlob | None:
+    """What the script of a task noted of its attempts, if the task has a `retry`."""
+    return next((blob for blob in staged.below(task.paths.logs) if blob.name == task.paths.attempts), None)
+
+
 _TASK_DEPTHS = (3, 4, 5)  # <run id>/std/<task>/[<item>/], <run id>/out/<task>/[<item>/]<pattern>/
 
 
@@ -83,17 +88,16 @@ def files_of(task: SubmittedTask, staged: StagedFiles) -> TaskFiles:
         if (name := blob.name.removeprefix(task.paths.logs)) in LOG_NAMES
     }
     outputs: dict[str, CollectedFile] = {}
-    missing, unsafe = [], []
+    made, unsafe = set(), dict[str, None]()
     for pattern in task.output_patterns:
-        found = list(_matched(task, pattern, staged))
-        if pattern.is_literal and not found:
-            missing.append(pattern.pattern)
-        for path, blob in found:
-            if is_safe(path):
+        for path, blob in _matched(task, pattern, staged):
+            made.add(pattern.name)
+            if not is_safe(path):
+                unsafe[path] = None
+            elif not is_own(path):
                 outputs.setdefault(path, CollectedFile(blob, path, f"outputs/{task.paths.results}{path}"))
-            else:
-                unsafe.append(path)
-    return TaskFiles(logs, tuple(outputs.values()), tuple(missing), tuple(unsafe))
+    named = dict.fromkeys(pattern.name for pattern in task.output_patterns if pattern.name is not None)
+    return TaskFiles(logs, tuple(outputs.values()), tuple(name for name in named if name not in made), tuple(unsafe))
 
 
 def _matched(task: SubmittedTask, pattern: OutputPattern, staged: StagedFiles) -> Iterable[tuple[str, StagedBlob]]:

@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from shared.documents.ended_task import BatchFailure, EndedTask, TaskState
-from shared.documents.record import Failure, RunProblem
+from shared.documents.record import Attempt, Failure, RunProblem
 from shared.documents.run import Run
 from shared.documents.states import FailureCategory, FailureCode, State
+from shared.outputs.attempts import ONCE, Tried
 from shared.plan.round_plan import SubmittedRound
 from shared.script.build import ScriptReport
 
@@ -28,6 +29,8 @@ class Outcome:
     state: State
     exit_code: int | None = None
     retries: int = 0
+    attempts: tuple[Attempt, ...] = ()
+    requeues: int = 0
     node: str | None = None
     started: datetime | None = None
     ended: datetime | None = None
@@ -42,18 +45,20 @@ class Outcome:
         return replace(self, state=State.FAILED, failure=failure)
 
 
-def outcome_of(task: EndedTask | None, report: ScriptReport | None = None) -> Outcome:
+def outcome_of(task: EndedTask | None, report: ScriptReport | None = None, tried: Tried = ONCE) -> Outcome:
     """How a task of an ended job ended; None stands for a task that was never added, or was deleted with its job.
 
-    `report` is what the task's script wrote about itself on stderr, if anything.
+    `report` is what the task's script wrote about itself on stderr, if anything; `tried` what it noted of attempts.
     """
     if task is None or task.state is not TaskState.COMPLETED:
         return Outcome(State.KILLED if task and task.state is TaskState.RUNNING else State.SKIPPED)
-    state, failure = _state_and_failure(task, report)
+    state, failure = _state_and_failure(task, report, tried)
     return Outcome(
         state=state,
         exit_code=task.exit_code,
-        retries=task.retries,
+        retries=task.retries + tried.count - 1,
+        attempts=tried.attempts,
+        requeues=task.requeues,
         node=task.node,
         started=task.started,
         ended=task.ended,
@@ -61,13 +66,14 @@ def outcome_of(task: EndedTask | None, report: ScriptReport | None = None) -> Ou
     )
 
 
-def _state_and_failure(task: EndedTask, report: ScriptReport | None) -> tuple[State, Failure | None]:
+def _state_and_failure(task: EndedTask, report: ScriptReport | None, tried: Tried) -> tuple[State, Failure | None]:
     if report is not None:
         return State.FAILED, Failure(category=FailureCategory.USER, code=report.marker.value, message=report.message)
     if task.failure is not None and task.was_terminated:
         return State.KILLED, _recorded(task.failure)
     if task.exit_code not in (None, 0):
-        message = f"the commands ended with exit code {task.exit_code}"
+        last = f" in the last of {tried.count} attempts" if tried.count > 1 else ""
+        message = f"the commands ended with exit code {task.exit_code}{last}"
         return State.FAILED, Failure(category=FailureCategory.USER, code=FailureCode.COMMANDS_FAILED, message=message)
     if task.failure is not None:
         return State.FAILED, _recorded(task.failure)

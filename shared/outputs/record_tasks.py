@@ -33,7 +33,7 @@ from shared.manifest.read import Flow, Manifest
 from shared.outputs.files import TaskFiles
 from shared.outputs.outcome import Outcome
 from shared.outputs.printed import MAX_WARNINGS, Printed
-from shared.plan.round_plan import SubmittedRound, SubmittedTask
+from shared.plan.round_plan import EmptyFanOut, SubmittedRound, SubmittedTask
 
 NOT_RECORDED_MESSAGE = (
     "the job ended, but its results could not be collected; they are not in the results. "
@@ -44,18 +44,22 @@ NOT_RECORDED_MESSAGE = (
 def task_record(task: SubmittedTask, outcome: Outcome, files: TaskFiles, printed: Printed) -> TaskRecord | ItemRecord:
     """The record of one task, or of one item of a fan-out.
 
-    Its state is WARNING if the task succeeded but did not make a file that `outputFiles` names, and if the task failed
-    and was allowed to.
+    Its state is WARNING if the task succeeded but did not make a file that `outputFiles` names, made one that cannot be
+    kept under its name, or succeeded only after it had failed and `warningOnRetry` asks for that; and if it failed and
+    was allowed to.
     """
+    warns_of_retries = task.warns_of_retries and outcome.state is State.SUCCESS and outcome.retries > 0
     logs = {name: file.destination for name, file in files.logs.items()}
     output_files = {
         file.path: OutputFile(blob=file.destination, bytes=file.source.bytes, md5=file.source.md5)
         for file in files.outputs
     }
     result = TaskResult(
-        state=_task_state(task, outcome.state, is_incomplete=bool(files.missing)),
+        state=_task_state(task, outcome.state, has_warning=bool(files.missing or files.unsafe) or warns_of_retries),
         exit_code=outcome.exit_code,
         retries=outcome.retries,
+        attempts=outcome.attempts,
+        requeue_count=outcome.requeues,
         node=outcome.node,
         started=outcome.started,
         ended=outcome.ended,
@@ -63,25 +67,30 @@ def task_record(task: SubmittedTask, outcome: Outcome, files: TaskFiles, printed
         metrics=tuple(printed.metrics),
         logs=Logs(stdout=logs.get("stdout.txt"), stderr=logs.get("stderr.txt")),
         failure=outcome.failure,
-        warnings=tuple(_warnings(outcome, files, printed)),
+        warnings=tuple(_warnings(outcome, files, printed, warns_of_retries=warns_of_retries)),
     )
     if task.item is None:
         return TaskRecord(id=task.name, **dict(result))
     return ItemRecord(index=task.item.index, value=task.item.value, **dict(result))
 
 
-def _task_state(task: SubmittedTask, state: State, *, is_incomplete: bool) -> State:
-    if (state is State.SUCCESS and is_incomplete) or (state is State.FAILED and task.allow_failure):
+def _task_state(task: SubmittedTask, state: State, *, has_warning: bool) -> State:
+    if (state is State.SUCCESS and has_warning) or (state is State.FAILED and task.allow_failure):
         return State.WARNING
     return state
 
 
-def _warnings(outcome: Outcome, files: TaskFiles, printed: Printed) -> Iterable[str]:
+def _warnings(outcome: Outcome, files: TaskFiles, printed: Printed, *, warns_of_retries: bool) -> Iterable[str]:
+    if warns_of_retries:
+        yield f"it succeeded only in attempt {outcome.retries + 1} (`warningOnRetry`)"
     if outcome.state is not State.SKIPPED:
         yield from (f"the output file {name!r} was not made" for name in files.missing)
     yield from (
-        f"the output file {name!r} is left out: its name cannot be a name in the results" for name in files.unsafe
+        f"the output file {name!r} is left out: its name cannot be a name in the results"
+        for name in files.unsafe[:MAX_WARNINGS]
     )
+    if (more := len(files.unsafe) - MAX_WARNINGS) > 0:
+        yield f"{more} more output files are left out for their names"
     yield from printed.warnings
 
 
@@ -95,6 +104,7 @@ def fan_out_record(name: str, items: Sequence[ItemRecord]) -> TaskRecord:
         id=name,
         state=next(state for state in _WORST_FIRST if states[state]),
         retries=sum(item.retries for item in items),
+        requeue_count=sum(item.requeue_count for item in items),
         started=min((item.started for item in items if item.started), default=None),
         ended=max((item.ended for item in items if item.ended), default=None),
         failure=_failure_of_items(items),
@@ -128,9 +138,10 @@ def with_unfinished_fan_outs(run: Run, plan: SubmittedRound) -> Run:
     return run.with_finished(records, run.body.detected).with_items(items)
 
 
-def empty_fan_out_record(name: str) -> TaskRecord:
+def empty_fan_out_record(empty: EmptyFanOut) -> TaskRecord:
     """The record of a fan-out without items: it succeeded, because there was nothing to do."""
-    return TaskRecord(id=name, state=State.SUCCESS, items=ItemsSummary(count=0, states={}))
+    warnings = (empty.warning,) if empty.warning else ()
+    return TaskRecord(id=empty.name, state=State.SUCCESS, warnings=warnings, items=ItemsSummary(count=0, states={}))
 
 
 def separate_items(run: Run) -> Items | None:

@@ -11,7 +11,7 @@ from shared.documents.record import Item, ItemRecord, TaskRecord
 from shared.documents.run import Run, SourceFile
 from shared.manifest.read import Task
 from shared.manifest.task import MAX_ITEMS, FilesOfTask, ForeachFile, IfExists
-from shared.patterns import matches_anywhere
+from shared.patterns import matches_output
 from shared.plan._rendering import Rendering
 from shared.plan.lookups import Lookups, NotKnownYet, Selection
 from shared.plan.round_plan import PlannedTask
@@ -51,7 +51,7 @@ def _matching_files(task: TaskRecord, items: Sequence[ItemRecord], glob: str) ->
         *task.outputs.output_files,
         *(f"{item.index}/{name}" for item in items for name in item.outputs.output_files),
     ]
-    return sorted(name for name in names if matches_anywhere(glob, name))
+    return sorted(name for name in names if matches_output(glob, name))
 
 
 def share_files(tasks: Sequence[PlannedTask]) -> list[PlannedTask]:
@@ -105,6 +105,7 @@ def _script_bytes(task: PlannedTask) -> int:
 
 
 _FOREACH = ("foreach",)
+_NAMESPACE_FILES, _FILES_OF_TASK = (*_FOREACH, "namespaceFiles"), (*_FOREACH, "files", "glob")
 
 
 def items_of(task: Task, rendering: Rendering, run: Run, lookups: Lookups) -> tuple[Item, ...] | None:
@@ -128,7 +129,7 @@ def _values(task: Task, rendering: Rendering, run: Run, lookups: Lookups) -> Seq
         case str(expression):
             return _parse_items(rendering.known_text(_FOREACH, expression))
         case ForeachFile(namespace_files=str(glob)):
-            return _namespace_items(task, rendering, rendering.known_text((*_FOREACH, "namespaceFiles"), glob), lookups)
+            return _namespace_items(task, rendering, glob, lookups)
         case ForeachFile(files=files) if files is not None:
             return _files(files, rendering, run, lookups)
     return [_rendered((*_FOREACH, index), value, rendering) for index, value in enumerate(task.foreach or ())]
@@ -151,16 +152,29 @@ def _namespace_items(task: Task, rendering: Rendering, glob: str, lookups: Looku
         namespace = rendering.known_text(_FOREACH, "{{ flow.namespace }}")
         if not namespace:
             raise ValueError("the flow has no `namespace` to take files from")
-        return Selection((namespace,), (glob,), (), IfExists.OVERWRITE, folder_per_namespace=False)
+        pattern = rendering.pattern(_NAMESPACE_FILES, glob)
+        return Selection((namespace,), (pattern,), (), IfExists.OVERWRITE, folder_per_namespace=False)
 
     return lookups.namespace_items(task.id, selection)
 
 
 def _files(files: FilesOfTask, rendering: Rendering, run: Run, lookups: Lookups) -> Sequence[str]:
-    glob = rendering.known_text((*_FOREACH, "files", "glob"), files.glob)
+    glob = rendering.pattern(_FILES_OF_TASK, files.glob)
     ended = run.body.finished.get(files.task)
     if ended is None:
         raise NotKnownYet
     if ended.items is None:
         return _matching_files(ended, (), glob)
     return _matching_files(ended, lookups.items(files.task), glob)
+
+
+def why_empty(task: Task, rendering: Rendering) -> str | None:
+    """What a fan-out whose items are files says if there are none; None if its items are not files."""
+    match task.foreach:
+        case ForeachFile(namespace_files=str(glob)):
+            return f"no file of the namespace matches {rendering.pattern(_NAMESPACE_FILES, glob)!r}: there are no items"
+        case ForeachFile(files=FilesOfTask(task=maker, glob=glob)):
+            return (
+                f"no file of the task {maker!r} matches {rendering.pattern(_FILES_OF_TASK, glob)!r}: there are no items"
+            )
+    return None

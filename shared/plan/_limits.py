@@ -71,7 +71,7 @@ def _problems_of(task: PlannedTask, access: int) -> Iterator[TooLarge]:
     if size > MAX_TASK:
         message = (
             f"its {len(task.output_patterns)} patterns make a task of up to {size} characters,"
-            f" but the limit is {MAX_TASK}; use globs"
+            f" but the limit is {MAX_TASK}; use `**`"
         )
         yield TooLarge(task.name, ("outputFiles",), message)
 

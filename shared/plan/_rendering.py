@@ -12,18 +12,24 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from shared.documents.names import is_inside, is_safe
+from shared.documents.names import OWN, is_inside, is_own, is_safe
 from shared.errors import Problem
 from shared.expressions.render import references, render
 from shared.expressions.values import Budget, ExpressionError
 from shared.manifest.read import Manifest
 from shared.manifest.types import PropertyPath, texts_with_paths
+from shared.patterns import GLOB, MAX_PATTERNS, REGEX, PatternError, check
+from shared.plan._output_globs import OutputGlob, output_glob
 from shared.plan.lookups import NotKnownYet
 
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _NOT_KNOWN_YET = "not-known-yet"
 _NAMES_OF_ITEM = ("item", "taskrun", "workingDir", "outputDir", "outputs")
 _RENDERS = re.compile(r"\brender\s*\(")
+_NO_REGEX = (
+    "Azure Batch, which brings the files, has no regular expressions; use a glob such as `**/*.{csv,json}`, "
+    "or let the commands put the files into `{{ outputDir }}` with `outputDirectory: true`"
+)
 _UNUSABLE = re.compile(r"[\x00\ud800-\udfff]")
 
 
@@ -175,13 +181,50 @@ class Rendering:
         return checked
 
     def patterns(self, path: PropertyPath, values: tuple[str, ...]) -> tuple[str, ...]:
-        """Render globs relative to the working directory; variables that Batch would expand are a problem."""
-        rendered = [self._relative((*path, index), pattern) for index, pattern in enumerate(self.texts(path, values))]
-        for index, pattern in enumerate(rendered):
-            if "$" in pattern:
-                self.fail((*path, index), f"{pattern!r}: $ is not allowed, Batch would expand it")
-        # What a final `**` matches in Batch is not documented; `**/*` matches every file below.
-        return tuple(re.sub(r"(^|/)\*\*$", r"\1**/*", pattern) for pattern in rendered)
+        """Render patterns of file names, by which the app matches; what is not one of Java's is a problem."""
+        return tuple(self.pattern((*path, index), value) for index, value in enumerate(values))
+
+    def pattern(self, path: PropertyPath, value: str) -> str:
+        """Render one pattern of file names, by which the app matches. Raises NotKnownYet."""
+        rendered = self.known_text(path, value)
+        try:
+            check(rendered)
+        except ValueError as error:
+            self.fail(path, str(error))
+        return rendered
+
+    def output_globs(self, path: PropertyPath, values: tuple[str, ...]) -> tuple[OutputGlob, ...]:
+        """Render the globs of output files, relative to the working directory.
+
+        What cannot be brought is a problem. It still has its place among the patterns: an open run may have it.
+        """
+        texts = self.texts(path, values)
+        globs = tuple(self._output_glob((*path, index), text) for index, text in enumerate(texts))
+        if (count := sum(glob.count for glob in globs)) > MAX_PATTERNS:
+            message = f"it stands for {count} patterns once groups are written out, but the limit is {MAX_PATTERNS}"
+            self.fail(path, f"{message}; use wildcards, or name a folder")
+        return globs
+
+    def _output_glob(self, path: PropertyPath, text: str) -> OutputGlob:
+        entry = re.sub(r"^(\./)+", "", text.removeprefix(GLOB))
+        try:
+            if text.startswith(REGEX):
+                raise PatternError(_NO_REGEX)
+            found = output_glob(entry)
+        except ValueError as error:
+            self.fail(path, str(error))
+            return OutputGlob(entry, (entry,))
+        for pattern in found.patterns:
+            if not is_safe(pattern):
+                self.fail(path, f"{entry!r} is not a relative path inside the working directory")
+            elif "$" in pattern:
+                self.fail(path, f"{entry!r}: $ is not allowed, Batch would expand it")
+            elif is_own(pattern):
+                self.fail(path, f"{entry!r}: names that begin with {OWN} are those of the app's own files")
+            else:
+                continue
+            break
+        return found
 
     def _relative(self, path: PropertyPath, name: str) -> str:
         """The path without a leading `./`; a problem is added if it leaves the working directory."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from shared.documents.names import OWN
 from shared.documents.run import SourceFile
 from shared.manifest.read import Task
 from shared.manifest.task import RunAs
@@ -20,6 +21,7 @@ from shared.plan.lookups import (
     read_address,
 )
 from shared.plan.round_plan import Image, PlannedTask, SubmittedTask
+from shared.script.attempts import ONE_ATTEMPT
 from shared.script.build import Commands
 from shared.settings import Settings, connection_parts
 
@@ -54,7 +56,6 @@ class TaskPlanner:
             container_run_options=task.container_run_options or "",
             runs_as_root=task.run_as is RunAs.ROOT,
             slots=task.required_slots,
-            retries=task.retry.retries if task.retry else 0,
             commands=replace(commands, links=links, gatherings=tuple(used.gatherings())),
             script=self.scope.paths.script(),
             input_files={
@@ -133,6 +134,7 @@ def commands_of(task: Task, rendering: Rendering) -> Commands:
         env={**dict(task.language.env), **rendering.env(("env",), task.env)},
         time_limit=task.time_limit,
         has_output_directory=task.output_directory,
+        attempts=task.retry.attempts if task.retry else ONE_ATTEMPT,
     )
 
 
@@ -200,18 +202,19 @@ def namespace_files(task: Task, rendering: Rendering, lookups: Lookups) -> tuple
 def _selection(task: Task, rendering: Rendering) -> Selection:
     """The task's `namespaceFiles`, rendered."""
     files = task.namespace_files
-    namespaces = rendering.texts(("namespaceFiles", "namespaces"), files.namespaces)
+    path = ("namespaceFiles", "namespaces")
+    namespaces = tuple(rendering.known_text((*path, i), text) for i, text in enumerate(files.namespaces))
     if not all(namespaces):
         rendering.fail(("namespaceFiles",), "the flow has no `namespace` to take files from")
     return Selection(
         namespaces=namespaces,
-        include=rendering.texts(("namespaceFiles", "include"), files.include),
-        exclude=rendering.texts(("namespaceFiles", "exclude"), files.exclude),
+        include=rendering.patterns(("namespaceFiles", "include"), files.include),
+        exclude=rendering.patterns(("namespaceFiles", "exclude"), files.exclude),
         if_exists=files.if_exists,
         folder_per_namespace=files.folder_per_namespace,
     )
 
 
 def _script_file(task: Task) -> str:
-    """The name of the script's file: hidden, so that no glob in `outputFiles` matches it."""
-    return f".{task.id}{task.language.script_suffix}"
+    """The name of the script's file: one that no glob in `outputFiles` brings back."""
+    return f"{OWN}{task.id}{task.language.script_suffix}"

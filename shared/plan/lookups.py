@@ -15,7 +15,7 @@ from shared.documents.names import is_safe
 from shared.documents.record import ItemRecord
 from shared.documents.run import Run, SourceFile, TextRead
 from shared.manifest.task import IfExists
-from shared.patterns import matches_anywhere
+from shared.patterns import matches_namespace_file
 from shared.settings import Settings
 
 
@@ -141,10 +141,14 @@ def namespace_file(path: str, namespace: str | None, settings: Settings) -> Blob
 
 @dataclass(frozen=True)
 class ChosenFiles:
-    """The files that a selection chose, each path once, and the paths that more than one namespace has."""
+    """The files that a selection chose, each path once, and the paths that more than one namespace has.
+
+    `unmatched` are the patterns that no file has matched, by their place in the property.
+    """
 
     files: tuple[SourceFile, ...]
     duplicates: tuple[str, ...]
+    unmatched: Mapping[tuple[str, int], str]
 
 
 @dataclass(frozen=True)
@@ -170,8 +174,17 @@ class Selection:
                     duplicates.append(path)
                 if path not in chosen or self.if_exists is IfExists.OVERWRITE:
                     chosen[path] = file.model_copy(update={"path": path})
-        return ChosenFiles(tuple(chosen.values()), tuple(duplicates))
+        return ChosenFiles(tuple(chosen.values()), tuple(duplicates), self._unmatched(listed))
+
+    def _unmatched(self, listed: Mapping[str, Sequence[SourceFile]]) -> dict[tuple[str, int], str]:
+        paths = {file.path for namespace in self.namespaces for file in listed[namespace]}
+        return {
+            (name, index): pattern
+            for name, patterns in (("include", self.include), ("exclude", self.exclude))
+            for index, pattern in enumerate(patterns)
+            if not any(matches_namespace_file(pattern, path) for path in paths)
+        }
 
     def _is_wanted(self, path: str) -> bool:
-        is_included = not self.include or any(matches_anywhere(glob, path) for glob in self.include)
-        return is_included and not any(matches_anywhere(glob, path) for glob in self.exclude)
+        is_included = not self.include or any(matches_namespace_file(pattern, path) for pattern in self.include)
+        return is_included and not any(matches_namespace_file(pattern, path) for pattern in self.exclude)

@@ -9,15 +9,17 @@ from shared.documents.states import JobReason
 from shared.errors import ManifestError, Problem
 from shared.manifest.problems import first_problems, in_file_order
 from shared.manifest.read import Manifest, read_manifest
-from shared.plan._fan_out import items_of, share_files
+from shared.manifest.types import PropertyPath
+from shared.plan._fan_out import items_of, share_files, why_empty
 from shared.plan._graph import FlowGraph
 from shared.plan._limits import too_large, too_many_tasks
+from shared.plan._output_globs import output_glob, output_patterns
 from shared.plan._rendering import Rendering
 from shared.plan._rounds import Split, split, why_not_earlier
 from shared.plan._scope import Context, Scope, with_inputs
 from shared.plan._tasks import TaskPlanner
 from shared.plan.lookups import Lookups, MissingData
-from shared.plan.round_plan import PlannedTask, RoundPlan, SubmittedRound, SubmittedTask
+from shared.plan.round_plan import EmptyFanOut, PlannedTask, RoundPlan, SubmittedRound, SubmittedTask
 from shared.plan.upstream import OutputPattern
 from shared.settings import Settings
 
@@ -88,8 +90,16 @@ class Planner:
         return tuple(self._submitted(name, item, number) for number, (name, item) in enumerate(to_run, start=1))
 
     def _submitted(self, name: str, item: Item | None, number: int) -> SubmittedTask:
-        paths = self._scope(name, item).paths
-        return SubmittedTask(number, name, item, self._tasks[name][1].allow_failure, self.patterns(name, item), paths)
+        task = self._tasks[name][1]
+        return SubmittedTask(
+            number=number,
+            name=name,
+            item=item,
+            allow_failure=task.allow_failure,
+            warns_of_retries=task.retry is not None and task.retry.warning_on_retry,
+            output_patterns=self.patterns(name, item),
+            paths=self._scope(name, item).paths,
+        )
 
     def check_later(self) -> None:
         """Collect the problems of the tasks of later rounds, as far as they show now."""
@@ -126,6 +136,11 @@ class Planner:
         """Whether a task is a fan-out that is known to have no items."""
         return self._graph.is_fan_out(name) and not self.items_of(name) and self._is_known(name)
 
+    def empty(self) -> tuple[EmptyFanOut, ...]:
+        """The fan-outs without items whose turn it is."""
+        names = self.split.empty
+        return tuple(EmptyFanOut(name, why_empty(self._tasks[name][1], self._rendering(name))) for name in names)
+
     # --- pool and staging container
 
     def pool_id(self, name: str) -> str:
@@ -159,14 +174,12 @@ class Planner:
     def patterns(self, name: str, item: Item | None) -> tuple[OutputPattern, ...]:
         """The patterns of the files that a task, or a fan-out's task for one item, uploads."""
         task = self._tasks[name][1]
-        patterns = [
-            (pattern, "") for pattern in self._rendering(name, item).patterns(("outputFiles",), task.output_files)
-        ]
+        globs = [*self._rendering(name, item).output_globs(("outputFiles",), task.output_files)]
         if task.output_directory:
-            patterns.append((f"{OUTPUT_DIRECTORY}/**/*", f"{OUTPUT_DIRECTORY}/"))
+            globs.append(output_glob(f"{OUTPUT_DIRECTORY}/**", f"{OUTPUT_DIRECTORY}/"))
         if task.task_runner.sync_working_directory:
-            patterns.append(("**/*", ""))
-        return tuple(OutputPattern(index, pattern, base) for index, (pattern, base) in enumerate(patterns))
+            globs.append(output_glob("**"))
+        return output_patterns(tuple(globs))
 
     def _rendering(self, name: str, item: Item | None = None) -> Rendering:
         key = (name, item.index if item else None)
@@ -208,7 +221,7 @@ def plan_round(manifest: Manifest, run: Run, settings: Settings) -> RoundPlan | 
         keep_job=not all(task.task_runner.delete for task in manifest.flow.tasks),
         reason=JobReason.INFRASTRUCTURE if run.progress.round in run.body.repeated_rounds else planner.split.reason,
         tasks=tasks,
-        empty=planner.split.empty,
+        empty=planner.empty(),
     )
     if limits := list(too_large(plan, settings)):
         raise ManifestError([problem_of_task(manifest, limit.task, limit.path, limit.message) for limit in limits])
@@ -233,7 +246,7 @@ def submitted_round(manifest: Manifest, run: Run, settings: Settings) -> Submitt
     tasks = planner.submitted_tasks()
     if planner.missing.items_of_fan_outs:
         return planner.missing
-    return SubmittedRound(run.body.staging or planner.staging(), tasks, planner.split.empty)
+    return SubmittedRound(run.body.staging or planner.staging(), tasks, planner.empty())
 
 
 def staging_of(manifest: Manifest, run: Run, settings: Settings) -> str:
@@ -249,7 +262,7 @@ def manifest_of(run: Run) -> Manifest:
     return read_manifest(text, run.body.manifest.name)
 
 
-def problem_of_task(manifest: Manifest, name: str, path: tuple[str, ...], message: str) -> Problem:
+def problem_of_task(manifest: Manifest, name: str, path: PropertyPath, message: str) -> Problem:
     """A problem with the property at `path` of the task with the id `name`."""
     index = next(index for index, task in enumerate(manifest.flow.tasks) if task.id == name)
     return manifest.problem(("tasks", index, *path), message)

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
 
-from shared.documents.names import SCRIPT, Paths
+from shared.documents.names import ATTEMPTS_FILE, SCRIPT, Paths
 from shared.documents.record import Item
 from shared.documents.run import SourceFile
 from shared.documents.states import JobReason
 from shared.plan.upstream import OutputPattern, UpstreamUse
 from shared.script import build as task_script
+from shared.script.attempts import Attempts
 from shared.script.build import Commands
 
 PART_TASKS = 100
@@ -43,12 +44,14 @@ class SubmittedTask:
     """One Batch task, with only what recording it needs.
 
     `number` is its Batch id; `name` is the id of the task in the manifest; `item` is one item if the task is a fan-out.
+    If it `warns_of_retries`, a success that needed several attempts is a warning.
     """
 
     number: int
     name: str
     item: Item | None
     allow_failure: bool
+    warns_of_retries: bool
     output_patterns: tuple[OutputPattern, ...]
     paths: Paths
 
@@ -77,7 +80,6 @@ class PlannedTask(SubmittedTask):
     container_run_options: str
     runs_as_root: bool
     slots: int
-    retries: int
     commands: Commands
     script: str
     input_files: Mapping[str, str]
@@ -93,8 +95,18 @@ class PlannedTask(SubmittedTask):
 
     @property
     def time_limit(self) -> timedelta:
-        """How long the commands may run."""
+        """How long one attempt may take."""
         return self.commands.time_limit
+
+    @property
+    def attempts(self) -> Attempts:
+        """How often the commands are tried."""
+        return self.commands.attempts
+
+    @property
+    def attempts_file(self) -> str:
+        """The file on the node in which the script notes attempts."""
+        return self.script.removesuffix(SCRIPT) + ATTEMPTS_FILE
 
     @property
     def prefixes(self) -> list[str]:
@@ -117,12 +129,20 @@ class PlannedTask(SubmittedTask):
 
 
 @dataclass(frozen=True)
+class EmptyFanOut:
+    """A fan-out without items: it needs no task. `warning` says why it has none, if that may be a mistake."""
+
+    name: str
+    warning: str | None = None
+
+
+@dataclass(frozen=True)
 class SubmittedRound:
     """One Batch job, with only what recording it needs; `empty` are the fan-outs without items whose turn it was."""
 
     staging: str
     tasks: tuple[SubmittedTask, ...]
-    empty: tuple[str, ...] = ()
+    empty: tuple[EmptyFanOut, ...] = ()
 
     @property
     def has_parts(self) -> bool:
@@ -147,7 +167,7 @@ class RoundPlan:
     keep_job: bool
     reason: JobReason
     tasks: tuple[PlannedTask, ...]
-    empty: tuple[str, ...] = ()
+    empty: tuple[EmptyFanOut, ...] = ()
 
     def is_depended_on(self, task: PlannedTask) -> bool:
         """Whether another task of this round waits for the task's success."""

@@ -11,11 +11,13 @@ import itertools
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
-from shared.documents.names import UPSTREAM, Paths
+from shared.documents.names import UPSTREAM, Paths, is_own
 from shared.expressions.values import ExpressionError, LazyValue, json_of, text_of
-from shared.patterns import matches
+from shared.patterns import globs_of, regex_of
+from shared.regexes import engine
 from shared.script.build import Gathering, Link
 
 _WILDCARD = re.compile(r"[*?\[]")
@@ -24,14 +26,18 @@ MAX_NAMED_FILES = 4  # of one pattern; for more, all of its files are downloaded
 
 @dataclass(frozen=True)
 class OutputPattern:
-    """One entry of `outputFiles`: a glob, or the name of one file, relative to the working directory.
+    """One file pattern of Azure Batch, relative to the working directory: a glob, or the name of one file.
 
-    The paths of the files that it matches are given relative to `base`: a folder ending in a slash, or empty.
+    The paths of the files that it matches are given relative to `base`: a folder ending in a slash, or empty. `entry`
+    is the entry of `outputFiles` that it is for, and `name` what that names without wildcards, if it does: a file, or a
+    folder with a slash at its end.
     """
 
     index: int
     pattern: str
     base: str = ""
+    entry: str = ""
+    name: str | None = None
 
     @property
     def is_literal(self) -> bool:
@@ -46,8 +52,17 @@ class OutputPattern:
         return literal[: literal.rfind("/") + 1]
 
     def matches(self, path: str) -> bool:
-        """Whether the pattern matches a file of this path relative to `base`."""
-        return matches(self.pattern, self.base + path)
+        """Whether Batch may have brought a file of this path, relative to `base`, by the pattern."""
+        if self.is_literal:
+            return self.pattern == self.base + path
+        return _expression(self.pattern).fullmatch(self.base + path) is not None
+
+
+@lru_cache(maxsize=1024)
+def _expression(pattern: str) -> Any:  # noqa: ANN401 - RE2's type is private
+    """A pattern of Batch as a regular expression; Batch has no groups."""
+    globs = globs_of(re.sub(r"[{}]", r"\\\g<0>", pattern))
+    return engine("|".join(regex_of(glob, dot_files=False) for glob in globs), pattern)
 
 
 @dataclass(frozen=True)
@@ -82,7 +97,7 @@ class UpstreamFolder:
         return self.paths.all_outputs
 
     def gatherings(self) -> list[Gathering]:
-        """How the script puts the files into `.upstream/<task>/<item>/`; it makes the folder even without files."""
+        """How the script puts the files into `UPSTREAM/<task>/<item>/`; it makes the folder even without files."""
         items: dict[OutputPattern, list[int]] = {} if self.patterns else {OutputPattern(0, ""): []}
         for index, patterns in self.patterns.items():
             for pattern in patterns:
@@ -145,7 +160,7 @@ class UpstreamFiles(LazyValue, Mapping[str, str]):
 
     def __getitem__(self, name: str) -> str:
         matching = tuple(pattern for pattern in self._patterns if pattern.matches(name))
-        if not matching:
+        if not matching or is_own(name):
             raise KeyError(name)
         path = f"{self._folder}/{name}"
         self._used.files[path] = UpstreamFile(self._paths, name, matching)
@@ -153,11 +168,11 @@ class UpstreamFiles(LazyValue, Mapping[str, str]):
 
     def __iter__(self) -> Iterator[str]:
         for pattern in self._patterns:
-            if not pattern.is_literal:
+            if pattern.name is None or pattern.name.endswith("/"):
                 raise ExpressionError(
-                    f"what {pattern.pattern!r} matches is not known yet: name a file, as in `outputFiles['data.csv']`"
+                    f"what {pattern.entry!r} matches is not known yet: name a file, as in `outputFiles['data.csv']`"
                 )
-        return iter([pattern.pattern for pattern in self._patterns])
+        return iter(dict.fromkeys(pattern.name for pattern in self._patterns if pattern.name))
 
     def __len__(self) -> int:
         return len(list(iter(self)))

@@ -30,6 +30,10 @@ ADVICE: Mapping[FailureCode, str] = {
     FailureCode.INPUT_FILE_MISSING: (
         "An earlier task did not make this file: compare the name with that task's `outputFiles`."
     ),
+    FailureCode.NO_ROOM_FOR_INPUTS: (
+        "A `retry` needs room for a copy of the input files: use a pool whose nodes have larger disks, or leave it out."
+    ),
+    FailureCode.PROGRAM_MISSING: "Use an image that has this program.",
     FailureCode.INVALID_MANIFEST: _BY_CATEGORY[FailureCategory.USER],
     FailureCode.CANNOT_PLAN: (
         "This is a bug in the app. Report it with the manifest; another way to write it may work meanwhile."

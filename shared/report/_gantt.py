@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from shared.documents.record import ItemRecord, Record, TaskRecord, TaskResult
+from shared.documents.record import Attempt, ItemRecord, Record, TaskRecord, TaskResult
 from shared.documents.states import State
 from shared.report._tasks import most_telling, worth_a_look
 from shared.report.text import count, duration
@@ -180,7 +180,7 @@ def _note(result: TaskResult) -> str:
     return took if result.state is State.SUCCESS else f"{result.state}, {took}"
 
 
-def time_of(result: TaskResult) -> timedelta | None:
+def time_of(result: TaskResult | Attempt) -> timedelta | None:
     """How long a task or an item ran; None if it did not."""
     return result.ended - result.started if result.started and result.ended else None
 

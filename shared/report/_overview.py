@@ -124,6 +124,8 @@ def figures(record: Record, items: Mapping[str, Sequence[ItemRecord]]) -> list[F
     retries = sum(task.retries for task in record.tasks)
     if retries:
         found.append(Figure("Retries", f"{retries:,}"))
+    if requeues := sum(task.requeue_count for task in record.tasks):
+        found.append(Figure("Requeues", f"{requeues:,}", "run again on another node"))
     return found
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeVar
 
-from shared.documents.record import ItemRecord, Record, TaskRecord, TaskResult
+from shared.documents.record import Attempt, ItemRecord, Record, TaskRecord, TaskResult
 from shared.documents.states import State
 
 MAX_TASKS = 200
@@ -16,6 +16,7 @@ MAX_FAN_OUTS = 20
 ALL_ITEMS = 24
 FAILED_ITEMS = 20
 SLOWEST_ITEMS = 10
+MAX_ATTEMPTS = 100
 
 Result = TypeVar("Result", bound="TaskResult")
 
@@ -44,26 +45,49 @@ class FanOut:
 
 
 @dataclass(frozen=True)
+class AttemptOf:
+    """One attempt of a task, or of an item, that needed several; `number` counts from 1."""
+
+    name: str
+    number: int
+    attempt: Attempt
+
+
+@dataclass(frozen=True)
 class Tasks:
-    """The tasks that are listed, the fan-outs whose items are listed, and how many more of each there are."""
+    """The tasks, fan-outs with items, and attempts that are listed, and how many more of each there are."""
 
     listed: tuple[TaskRecord, ...]
     left_out: int
     fan_outs: tuple[FanOut, ...]
     fan_outs_left_out: int
+    attempts: tuple[AttemptOf, ...]
+    attempts_left_out: int
 
 
 def tasks(record: Record, items: Mapping[str, Sequence[ItemRecord]]) -> Tasks:
     """The tasks of a run; of more than MAX_TASKS, those that failed and those that took longest."""
     listed = most_telling(record.tasks, MAX_TASKS)
     fan_outs = [task for task in record.tasks if task.items and task.items.count]
-    shown = most_telling(fan_outs, MAX_FAN_OUTS)
+    shown = [_fan_out(task, items.get(task.id, ())) for task in most_telling(fan_outs, MAX_FAN_OUTS)]
+    attempts = [each for task in listed for each in _attempts(task.id, task)]
+    for fan_out in shown:
+        attempts += [each for item in fan_out.items for each in _attempts(f"{fan_out.task.id}[{item.index}]", item)]
     return Tasks(
         listed=tuple(listed),
         left_out=len(record.tasks) - len(listed),
-        fan_outs=tuple(_fan_out(task, items.get(task.id, ())) for task in shown),
+        fan_outs=tuple(shown),
         fan_outs_left_out=len(fan_outs) - len(shown),
+        attempts=tuple(attempts[:MAX_ATTEMPTS]),
+        attempts_left_out=max(0, len(attempts) - MAX_ATTEMPTS),
     )
+
+
+def _attempts(name: str, result: TaskResult) -> list[AttemptOf]:
+    """The recorded attempts of a result that needed several; the last of them is the one after all retries."""
+    first = result.retries + 2 - len(result.attempts)
+    several = result.attempts if result.retries else ()
+    return [AttemptOf(name, number, attempt) for number, attempt in enumerate(several, start=first)]
 
 
 def most_telling(results: Sequence[Result], limit: int) -> Sequence[Result]:

@@ -1,7 +1,8 @@
-"""Builds the shell script that a task runs: it sets up the working directory and runs the commands in a time limit.
+"""Builds the shell script that a task runs: it sets up the working directory, runs the commands, and tries them again.
 
-The script is plain POSIX shell, as an image may have no other. Its fixed text is in `functions.sh` and `main.sh`. It is
-staged as a file, so that commands and environment are not part of the Batch task, where everyone who can read the Batch
+The script is plain POSIX shell, as an image may have no other. Its fixed text is in `functions.sh` (the files that the
+commands find), `attempts.sh` (one attempt, and what comes before the next one) and `main.sh` (the steps). It is staged
+as a file, so that commands and environment are not part of the Batch task, where everyone who can read the Batch
 account would see them.
 
 Where the script itself ends a task, it says so with an exit code and with one line on stderr (`read_marker`).
@@ -9,6 +10,7 @@ Where the script itself ends a task, it says so with an exit code and with one l
 
 from __future__ import annotations
 
+import hashlib
 import math
 import re
 import shlex
@@ -19,14 +21,16 @@ from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 
-from shared.documents.names import OUTPUT_DIRECTORY, UPSTREAM, Paths
+from shared.documents.names import ATTEMPTS_FILE, HOME, OUTPUT_DIRECTORY, UPSTREAM, Paths
 from shared.documents.states import FailureCode
+from shared.script.attempts import ONE_ATTEMPT, Attempts
 
 TIME_LIMIT_EXIT_CODE = 124
 SET_UP_EXIT_CODE = 125
 SCRIPT_EXIT_CODES = (TIME_LIMIT_EXIT_CODE, SET_UP_EXIT_CODE)
 GRACE_SECONDS = 10
 MARKER = "azure-batch-task-runner"
+_ATTEMPT_LINE = f"{MARKER}: attempt %s"
 
 
 class _Template(string.Template):
@@ -35,7 +39,7 @@ class _Template(string.Template):
     delimiter = "@"
 
 
-_PARTS = (Path(__file__).with_name(name).read_text("utf-8") for name in ("functions.sh", "main.sh"))
+_PARTS = (Path(__file__).with_name(name).read_text("utf-8") for name in ("functions.sh", "attempts.sh", "main.sh"))
 _SCRIPT = _Template("\n".join(_PARTS))
 
 
@@ -46,6 +50,8 @@ class Marker(StrEnum):
     WORKING_DIRECTORY = FailureCode.WORKING_DIRECTORY_NOT_WRITABLE
     TMP = FailureCode.TMP_NOT_WRITABLE
     MISSING_INPUT = FailureCode.INPUT_FILE_MISSING
+    NO_ROOM = FailureCode.NO_ROOM_FOR_INPUTS
+    NO_PROGRAM = FailureCode.PROGRAM_MISSING
 
 
 @dataclass(frozen=True)
@@ -79,7 +85,8 @@ class Gathering:
 class Commands:
     """What the script runs: `interpreter`, with `text` as its last argument, in the working directory.
 
-    `links`, `gatherings` and `files` (texts by relative path) are the files that the script puts there.
+    `time_limit` is that of one attempt. `links`, `gatherings` and `files` (texts by relative path) are the files that
+    the script puts there.
     """
 
     interpreter: tuple[str, ...]
@@ -90,19 +97,20 @@ class Commands:
     gatherings: tuple[Gathering, ...] = ()
     files: Mapping[str, str] = field(default_factory=dict)
     has_output_directory: bool = False
+    attempts: Attempts = ONE_ATTEMPT
 
 
 def build(paths: Paths, commands: Commands | Mapping[int, Commands]) -> str:
     """The text of the script. It exits with the commands' exit code, or 124 (time limit), or 125 (set-up failed).
 
-    The script of a fan-out (`paths` of any of its items) takes the item's index as its argument. If the commands of the
-    items differ, `commands` holds them by index.
+    All are those of the last attempt. The script of a fan-out (`paths` of any of its items) takes the item's index as
+    its argument. If the commands of the items differ, `commands` holds them by index.
     """
     if isinstance(commands, Commands):
-        variants, time_limit = _functions(commands), commands.time_limit
+        variants, first = _functions(commands), commands
     else:
         cases = "\n".join(f"{index})\n{_functions(each)}\n;;" for index, each in commands.items())
-        variants, time_limit = f"case $item in\n{cases}\nesac", next(iter(commands.values())).time_limit
+        variants, first = f"case $item in\n{cases}\nesac", next(iter(commands.values()))
     return _SCRIPT.substitute(
         task=paths.task,
         run=paths.run_id,
@@ -113,13 +121,24 @@ def build(paths: Paths, commands: Commands | Mapping[int, Commands]) -> str:
         link=shlex.quote(Paths(paths.run_id, paths.task).link) + ("" if paths.item is None else '"-$item"'),
         item_index="" if paths.item is None else ' ITEM_INDEX="$item"',
         variants=variants,
-        seconds=math.ceil(time_limit.total_seconds()),
+        seconds=math.ceil(first.time_limit.total_seconds()),
         grace=GRACE_SECONDS,
+        seed=_seed(paths),
+        attempts_file=ATTEMPTS_FILE,
+        attempt_line=_ATTEMPT_LINE,
+        **first.attempts.shell_values(),
         time_limit=Marker.TIME_LIMIT.value,
         working_directory=Marker.WORKING_DIRECTORY.value,
         tmp=Marker.TMP.value,
         missing_input=Marker.MISSING_INPUT.value,
+        no_room=Marker.NO_ROOM.value,
+        no_program=Marker.NO_PROGRAM.value,
     )
+
+
+def _seed(paths: Paths) -> int:
+    """Where the random pauses of a task begin; the same again if the same script is built again."""
+    return int.from_bytes(hashlib.sha256(f"{paths.run_id}/{paths.task}".encode()).digest()[:3])
 
 
 def _functions(commands: Commands) -> str:
@@ -132,6 +151,7 @@ def _functions(commands: Commands) -> str:
     ]
     output_directory = f'mkdir -p {OUTPUT_DIRECTORY}; export OUTPUT_DIR="$link/{OUTPUT_DIRECTORY}"'
     run = [
+        f'mkdir -p {HOME}; export HOME="$link/{HOME}"',
         *([output_directory] if commands.has_output_directory else []),
         *(f"export {name}={shlex.quote(value)}" for name, value in commands.env.items()),
         f"exec {shlex.join([*commands.interpreter, commands.text])}",
@@ -142,6 +162,11 @@ def _functions(commands: Commands) -> str:
 def _gather(gathering: Gathering) -> str:
     words = [gathering.folder, gathering.source, str(gathering.pattern), gathering.inside, gathering.below]
     return shlex.join(["gather", *words, *map(str, gathering.items)])
+
+
+def attempt_line(number: int) -> str:
+    """The line of both logs before what an attempt prints; there is none before the first attempt."""
+    return _ATTEMPT_LINE % number
 
 
 @dataclass(frozen=True)

@@ -1,47 +1,40 @@
+# --- set-up: the working directory, and what the first attempt finds in it
 item=$1
 link=@link
 task_dir=$PWD
 files="$PWD"/@inputs
-expired="$PWD/${0%/*}/expired"
+notes="$PWD/${0%/*}"
+expired=$notes/expired stopped=$notes/stopped kept=$notes/inputs
+most=@most longest=@longest lowest=@lowest highest=@highest millionths=@millionths is_random=@is_random
+seed=$((@seed + ${item:-0}))
 @variants
-{ mkdir -p "$files" && rm -f "$expired"; } || unwritable "$files"
-if ! { rm -f "$link" && ln -s "$files" "$link" && cd "$link"; }; then
-  report @tmp "/tmp cannot be written in this image, or it has no ln; the working directory is linked there"
-  exit @set_up_exit_code
+{ mkdir -p "$files" && rm -f "$expired" "$stopped" "$notes/@attempts_file"; } || unwritable "$files"
+running='' ending=TERM
+trap 'rm -rf "$link"' EXIT
+trap stop TERM INT
+if [ "$most" -ne 1 ] && [ -e "$kept.complete" ]; then
+  put_back # this node has begun the task before
+else
+  enter
+  prepare
+  if [ "$most" -ne 1 ]; then keep_inputs; fi
 fi
-trap 'rm -f "$link"' EXIT
-prepare
 
-# `kill 0` reaches every process of the task, as the shell that interprets the commands does not pass signals on. A
-# signal from outside reaches only this script, which passes it on. No signal ends this script before the commands have
-# ended: Batch uploads the outputs of a task that ends by itself, but it does not document this for a task that it kills.
-
-# The task's environment is set for its commands only: the rest of this script must not depend on it.
-(
-  export WORKING_DIR="$link" HOME="$link"@item_index
-  run
-) &
-commands=$!
-trap '[ -e "$expired" ] || kill -TERM "$commands" 2>/dev/null' TERM INT
-(
-  trap 'kill "$!" 2>/dev/null' TERM
-  sleep @seconds & wait "$!" || exit 0
-  : >"$expired"
-  kill -TERM 0
-  sleep @grace & wait "$!"
-  kill -KILL "$commands"
-) >/dev/null 2>&1 </dev/null &
-watchdog=$!
-
+# --- attempts
+pause='' attempt=1
+if [ "$longest" -gt 0 ]; then
+  began=$(clock)
+  if [ "$began" = - ]; then
+    report @no_program "this image has no date, which tells when the maxDuration of a retry is over"
+    exit @set_up_exit_code
+  fi
+fi
 while :; do
-  wait "$commands"
-  code=$?
-  kill -0 "$commands" 2>/dev/null || break
+  begin_attempt
+  run_attempt
+  end_attempt
+  again || break
 done
-kill "$watchdog" 2>/dev/null
 
-if [ -e "$expired" ]; then
-  report @time_limit "the commands were stopped after their time limit of @seconds seconds"
-  exit @time_limit_exit_code
-fi
+# --- end
 exit "$code"

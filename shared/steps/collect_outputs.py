@@ -14,7 +14,8 @@ from shared.app import App
 from shared.documents.ended_task import EndedTask
 from shared.documents.record import ItemRecord, TaskRecord
 from shared.documents.run import Part, Run
-from shared.outputs.files import LOG_NAMES, CollectedFile, StagedFiles, TaskFiles, files_of
+from shared.outputs.attempts import MAX_NOTES_BYTES, ONCE, Tried, read_notes
+from shared.outputs.files import LOG_NAMES, CollectedFile, StagedBlob, StagedFiles, TaskFiles, files_of, notes_of
 from shared.outputs.outcome import Outcome, outcome_of
 from shared.outputs.printed import MAX_STREAM_BYTES, MAX_VARS_BYTES, PRINTED, Printed
 from shared.outputs.record_tasks import task_record
@@ -86,7 +87,10 @@ def _collect_group(
     refused = copier.copy([file for each in files.values() for file in (*each.logs.values(), *each.outputs)])
     if refused is None:
         return None
-    records = in_parallel(lambda task: _record(app.staging, ended, task, files[task.number].without(refused)), tasks)
+    records = in_parallel(
+        lambda task: _record(app.staging, ended, task, files[task.number].without(refused), notes_of(task, staged)),
+        tasks,
+    )
     items: dict[str, tuple[ItemRecord, ...]] = {}
     for task, record in zip(tasks, records, strict=True):
         if isinstance(record, ItemRecord):
@@ -97,20 +101,26 @@ def _collect_group(
 # --- one task
 
 
-def _record(staging: Staging, ended: EndedRound, task: SubmittedTask, files: TaskFiles) -> TaskRecord | ItemRecord:
-    printed = _printed(staging, ended, task, files)
-    return task_record(task, _outcome(staging, ended, task, files), files, printed)
+def _record(
+    staging: Staging, ended: EndedRound, task: SubmittedTask, files: TaskFiles, notes: StagedBlob | None
+) -> TaskRecord | ItemRecord:
+    tried = read_notes(staging.end_of(ended.plan.staging, notes, MAX_NOTES_BYTES)) if notes else ONCE
+    printed = _printed(staging, ended, task, files, tried)
+    return task_record(task, _outcome(staging, ended, task, files, tried), files, printed)
 
 
-def _printed(staging: Staging, ended: EndedRound, task: SubmittedTask, files: TaskFiles) -> Printed:
+def _printed(staging: Staging, ended: EndedRound, task: SubmittedTask, files: TaskFiles, tried: Tried) -> Printed:
     printed = Printed(max_bytes=MAX_VARS_BYTES if task.item is None else _vars_bytes(ended.plan))
     for name in LOG_NAMES:
         log = files.logs.get(name)
         if log is None:
             continue
-        printed.read(name, staging.lines(ended.plan.staging, log.source, PRINTED, MAX_STREAM_BYTES))
-        if log.source.bytes > MAX_STREAM_BYTES:
-            printed.warnings.append(f"{name}: only the first {MAX_STREAM_BYTES >> 20} MiB were read for printed values")
+        part = tried.part(name)
+        where = f"{name} of attempt {tried.count}" if tried.count > 1 else name
+        printed.read(where, staging.lines(ended.plan.staging, log.source, PRINTED, MAX_STREAM_BYTES, part))
+        if log.source.bytes - part.offset > MAX_STREAM_BYTES:
+            limit = f"only the first {MAX_STREAM_BYTES >> 20} MiB were read for printed values"
+            printed.warnings.append(f"{where}: {limit}")
     return printed
 
 
@@ -119,14 +129,15 @@ def _vars_bytes(plan: SubmittedRound) -> int:
     return max(16 * 1024, min(MAX_VARS_BYTES, ALL_ITEMS_VARS_BYTES // len(plan.tasks)))
 
 
-def _outcome(staging: Staging, ended: EndedRound, task: SubmittedTask, files: TaskFiles) -> Outcome:
+def _outcome(staging: Staging, ended: EndedRound, task: SubmittedTask, files: TaskFiles, tried: Tried) -> Outcome:
     ended_task = ended.tasks.get(task.id)
     stderr = files.logs.get("stderr.txt")
     report = None
     if ended_task is not None and ended_task.exit_code in SCRIPT_EXIT_CODES and stderr is not None:
-        lines = staging.lines(ended.plan.staging, stderr.source, MARKER, MAX_STREAM_BYTES)
+        part = tried.part("stderr.txt")
+        lines = staging.lines(ended.plan.staging, stderr.source, MARKER, MAX_STREAM_BYTES, part)
         report = read_marker(line for _, line in lines)
-    outcome = outcome_of(ended_task, report)
+    outcome = outcome_of(ended_task, report, tried)
     return outcome.after_flow_timeout() if ended.ran_out_of_time else outcome
 
 

@@ -75,7 +75,7 @@ def _read(app: App, run: Run, manifest: Manifest, missing: MissingData) -> Run:
     chosen = {task: selection.choose(listed) for task, selection in missing.namespace_files.items()}
     if problems := _duplicates(manifest, missing.namespace_files, chosen, IfExists.FAIL):
         raise ManifestError(problems)
-    warnings = _duplicates(manifest, missing.namespace_files, chosen, IfExists.WARN)
+    warnings = [*_duplicates(manifest, missing.namespace_files, chosen, IfExists.WARN), *_unmatched(manifest, chosen)]
     items = {task: selection.choose(listed) for task, selection in missing.namespace_items.items()}
     etags = in_parallel(app.sources.etag, missing.etags.values())
     texts = in_parallel(lambda address: app.sources.text(address, MAX_TEXT_BYTES), missing.texts.values())
@@ -100,6 +100,14 @@ def _duplicates(
         for task, choice in chosen.items()
         if choice.duplicates and selections[task].if_exists is if_exists
     ]
+
+
+def _unmatched(manifest: Manifest, chosen: Mapping[str, ChosenFiles]) -> Iterator[Problem]:
+    """Problems of the patterns that no file matches."""
+    for task, choice in chosen.items():
+        for place, pattern in choice.unmatched.items():
+            message = f"no file of the namespace matches {pattern!r}"
+            yield problem_of_task(manifest, task, ("namespaceFiles", *place), message)
 
 
 def _bounded(texts: dict[str, TextRead], known: ExternalData) -> dict[str, TextRead]:

@@ -12,6 +12,7 @@ from azure.storage.blob import ContainerSasPermissions, StorageErrorCode, genera
 
 from shared.documents.run import Run, SourceFile
 from shared.errors import FilesChanged, TryLater
+from shared.outputs.attempts import LogPart, after_line
 from shared.outputs.files import StagedBlob
 from shared.outputs.printed import lines_beginning
 from shared.parallel import in_parallel
@@ -111,12 +112,21 @@ class Staging:
                 found.append(StagedBlob(blob.name, blob.size, bytes(md5).hex() if md5 else None))
         return found
 
-    def lines(self, container: str, blob: StagedBlob, start: str, max_bytes: int) -> Iterator[tuple[int, str]]:
-        """The lines of a text that begin with `start`, with their numbers; of its first `max_bytes`, read in chunks."""
+    def lines(
+        self, container: str, blob: StagedBlob, start: str, max_bytes: int, part: LogPart
+    ) -> Iterator[tuple[int, str]]:
+        """The lines of a part of a text that begin with `start`, with their numbers; `max_bytes` of it, in chunks."""
+        if blob.bytes <= part.offset:
+            return  # an empty range cannot be requested
+        stream = self._container(container).download_blob(blob.name, offset=part.offset, length=max_bytes)
+        yield from lines_beginning(start, after_line(part.after, stream.chunks()))
+
+    def end_of(self, container: str, blob: StagedBlob, max_bytes: int) -> bytes:
+        """The last bytes of a text, at most so many."""
         if not blob.bytes:
-            return  # a range of an empty blob cannot be requested
-        stream = self._container(container).download_blob(blob.name, offset=0, length=max_bytes)
-        yield from lines_beginning(start, stream.chunks())
+            return b""
+        offset = max(0, blob.bytes - max_bytes)
+        return bytes(self._container(container).download_blob(blob.name, offset=offset, length=max_bytes).readall())
 
     def clear(self, container: str, run_id: str) -> None:
         """Remove everything of a run, if the container still exists."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 from unittest.mock import patch
@@ -87,7 +88,8 @@ class BareFanOut:
         plan = _plan(world, text)
         access = world.app.staging.access(plan.staging, batch_job.RETENTION, now=world.app.now())
         staging = world._storage.get_container_client(plan.staging)
-        return cls(world.app.batch._client, staging, plan.scripts(), list(batch_job.Tasks(plan, access)))
+        tasks = batch_job.Tasks(plan, access, timedelta(days=1))
+        return cls(world.app.batch._client, staging, plan.scripts(), list(tasks))
 
     def make_and_send(self, number: int) -> None:
         """All of it: what one would write by hand."""

@@ -76,6 +76,27 @@ def test_time_limit_stops_the_commands_and_keeps_what_they_made(drop) -> None:
     assert run.read("outputs/t/a.txt") == "a\n"
 
 
+def test_attempts_share_the_container_but_neither_files_nor_processes(drop) -> None:
+    """Even a process in a session of its own is ended; what lies outside the working directory stays."""
+    text = """
+id: t
+containerImage: IMAGE
+retry: {maxAttempts: 2}
+inputFiles: {given.txt: given}
+commands:
+  - ls -A; ps | wc -l; if [ -e /tmp/again ]; then exit 0; fi
+  - setsid sh -c 'trap "" TERM; while :; do echo >> late; sleep 0.01; done' &
+  - while [ ! -e late ]; do sleep 0.01; done
+  - touch /tmp/again; echo >> given.txt; exit 1
+"""
+    run = drop("attempts.yaml", text)
+    (task,) = run.record()["tasks"]
+    assert [attempt["exitCode"] for attempt in task["attempts"]] == [1, 0]
+    first, second = run.read("logs/t/stdout.txt").split("\nazure-batch-task-runner: attempt 2\n")
+    assert first == second
+    assert first.startswith("given.txt\n")
+
+
 def test_only_the_task_s_directory_is_seen_of_the_node(drop) -> None:
     text = "id: t\ncontainerImage: IMAGE\ncommands: ['test ! -e $AZ_BATCH_NODE_SHARED_DIR && ls $AZ_BATCH_TASK_DIR']"
     assert drop("node.yaml", text).record()["state"] == "SUCCESS"

@@ -14,7 +14,7 @@ from shared.settings import Settings
         "comands: [x]\ntimeout: soon",
         "id: t\ncommands: ['{{ vars.a }}', '{{ secret(''NO'') }}']\nenv: {a-b: c}\noutputFiles: [../x]",
         "tasks:\n- {id: a, commands: [x]}\n- {id: b, commands: ['{{ outputs.a.vars.n }}', '{{ nothing | uper }}']}",
-        "commands: [x]\nretry: {maxAttempts: 2, interval: PT5M}\nlogLevel: DEBUG\ninputFiles: {/a: b}",
+        "commands: [x]\nretry: {maxAttempts: 9, interval: PT5M}\nlogLevel: DEBUG\ninputFiles: {/a: b}",
         "commands: [x]\nforeach: \"{{ ['a', }}\"",
         "",
     ],

@@ -6,6 +6,7 @@ import math
 from datetime import UTC, datetime, timedelta
 
 from shared.documents.record import (
+    Attempt,
     Failure,
     FlowRef,
     ItemRecord,
@@ -192,6 +193,9 @@ def failed() -> Report:
         TaskRecord(
             id="load",
             **ran(32, 43, state=State.FAILED, exit_code=3, retries=2, logs=logs("load"), failure=COMMANDS_FAILED),
+            attempts=tuple(
+                Attempt(exit_code=3, started=after(start), ended=after(start + 3)) for start in (32, 36, 40)
+            ),
             warnings=("the output file 'summary.csv' was not made",),
         ),
         TaskRecord(id="publish", state=State.SKIPPED),

@@ -53,7 +53,8 @@ Run = TaskRun | PreparationRun | ReleaseRun | StartTaskRun
 class RunTask:
     """Run a task of whatever kind: resource files, command, output files.
 
-    Output files are left out if the task will be tried again. A start task belongs to no job.
+    Output files are left out if the task will be tried again. A retry on the node where the task has its directory
+    finds that as it is; its resource files are not downloaded again. A start task belongs to no job.
     """
 
     run: Run
@@ -63,6 +64,7 @@ class RunTask:
     node_id: str
     job: Job | None = None
     retries_left: bool = False
+    is_retry: bool = False
 
 
 @dataclass(frozen=True)

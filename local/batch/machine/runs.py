@@ -157,7 +157,8 @@ class Runs:
     def _run(self, job: Job, task: Task, pool: Pool, node_id: str) -> None:
         now = self._state.now()
         execution = task.execution_info.changed(start_time=now)
-        if task.retrying:
+        is_retry = task.retrying
+        if is_retry:
             execution = execution.changed(last_retry_time=now)
         task = task.moved(TaskState.RUNNING, now).changed(execution_info=execution, run=task.run + 1, retrying=False)
         self._state.put_task(job, task)
@@ -165,7 +166,7 @@ class Runs:
         self.set_time_limit(job, task)
         left = has_retries_left(_retry_limit(task), task.execution_info.retry_count)
         run = TaskRun(job.id, task.id, task.run)
-        self._state.command(RunTask(run, task, task.id, pool, node_id, job, retries_left=left))
+        self._state.command(RunTask(run, task, task.id, pool, node_id, job, left, is_retry))
 
 
 def _retry_limit(task: Task) -> int:

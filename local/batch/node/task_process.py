@@ -1,4 +1,8 @@
-"""One run of a task on a node, from its resource files to its output files."""
+"""One run of a task on a node, from its resource files to its output files.
+
+A retry on the same node uses the task's directory as it is, without downloading anything again:
+https://github.com/Azure/Batch/issues/14
+"""
 
 from __future__ import annotations
 
@@ -96,11 +100,13 @@ class TaskProcess:
             self.ended.set()
 
     async def _run(self) -> TaskEnd:
+        is_here = self._command.is_retry and self._directories.working.is_dir()
         self._directories.create()
         container = self._container()
         if container:
             await container.pull()
-        await asyncio.to_thread(self._fetch_files)
+        if not is_here:
+            await asyncio.to_thread(self._fetch_files)
         if self._stopped:
             return TaskEnd(failure=FailureCode.TASK_ENDED.info())
         exit_code, info = await (self._run_in(container) if container else self._run_as_process())

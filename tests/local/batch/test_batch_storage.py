@@ -324,6 +324,15 @@ class TestOutputFiles:
         wait_completed(job_id, "1")
         assert container.blobs() == {"o": b"begun\n"}
 
+    def test_a_retry_on_the_same_node_downloads_nothing_again(self, container, run_task):
+        """What the first try made of a file stays so: https://github.com/Azure/Batch/issues/14."""
+        container.client.upload_blob("given", b"as it was")
+        constraints = models.BatchTaskConstraints(max_task_retry_count=1)
+        files = [models.ResourceFile(http_url=container.blob_url("given"), file_path="given")]
+        command = "/bin/sh -c 'grep -q changed given || { echo changed > given; exit 1; }'"
+        task = run_task(command, constraints=constraints, resource_files=files)
+        assert (task.execution_info.exit_code, task.execution_info.retry_count) == (0, 1)
+
     def test_only_the_last_try_uploads(self, container, run_task):
         """What an earlier try printed is not kept in storage."""
         constraints = models.BatchTaskConstraints(max_task_retry_count=1)

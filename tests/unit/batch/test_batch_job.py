@@ -13,9 +13,12 @@ RUN = "env-20261122t121314-3f9a1c2b"
 
 @pytest.fixture
 def tasks_of(run_of, settings):
-    def build(text: str, access: batch_job.StagingAccess = ACCESS) -> list[dict]:
+    def build(
+        text: str, access: batch_job.StagingAccess = ACCESS, time_left: timedelta = timedelta(days=1)
+    ) -> list[dict]:
         run = run_of(text)
-        return [task.as_dict() for task in batch_job.Tasks(plan_round(manifest_of(run), run, settings), access)]
+        plan = plan_round(manifest_of(run), run, settings)
+        return [task.as_dict() for task in batch_job.Tasks(plan, access, time_left)]
 
     return build
 
@@ -55,12 +58,15 @@ def test_files_come_by_prefixes_that_match_no_sibling(tasks_of) -> None:
 def test_outputs_and_logs_are_uploaded_by_batch_also_after_a_failure(tasks_of) -> None:
     """For a glob the destination is a folder, for the name of a file it is the name of the blob."""
     (task,) = tasks_of("id: t\ncommands: [x]\noutputFiles: ['d/*.csv', d/one.txt]")
+    others = ("d/.[!_]*.csv", "d/.csv", "d/one.txt/**/*", "d/one.txt/**/.[!_]*")
     uploads = {file["filePattern"]: file["destination"]["container"]["path"] for file in task["outputFiles"]}
     assert uploads == {
         "../stdout.txt": f"{RUN}/std/t/stdout.txt",
         "../stderr.txt": f"{RUN}/std/t/stderr.txt",
         f"{RUN}/in/t/d/*.csv": f"{RUN}/out/t/0",
         f"{RUN}/in/t/d/one.txt": f"{RUN}/out/t/1/one.txt",
+        f"{RUN}/in/t/d/.csv": f"{RUN}/out/t/3/.csv",
+        **{f"{RUN}/in/t/{others[i]}": f"{RUN}/out/t/{i + 2}" for i in (0, 2, 3)},
     }
     assert {file["uploadOptions"]["uploadCondition"] for file in task["outputFiles"]} == {"taskcompletion"}
 
@@ -78,6 +84,36 @@ def test_wall_clock_limit_of_batch_is_only_the_backstop(tasks_of) -> None:
     assert task["constraints"]["maxWallClockTime"] == "PT01H10M00S"
 
 
+@pytest.mark.parametrize(
+    ("retry", "limit"),
+    [
+        pytest.param("{maxAttempts: 3, interval: PT1M}", "PT03H14M00S", id="three attempts, and what is between them"),
+        pytest.param("{maxDuration: PT2H, interval: PT1M}", "PT03H11M00S", id="the last begins just before the end"),
+        pytest.param("{maxAttempts: 100, interval: P30D}", "P1D", id="never longer than the flow"),
+        pytest.param("{maxAttempts: 100, interval: P999999999D}", "P1D", id="longer than can be counted"),
+    ],
+)
+def test_wall_clock_limit_leaves_time_for_all_attempts(tasks_of, retry: str, limit: str) -> None:
+    (task,) = tasks_of(f"commands: [x]\ntimeout: PT1H\nretry: {retry}")
+    assert task["constraints"]["maxWallClockTime"] == limit
+
+
+def test_wall_clock_limit_is_cut_at_what_is_left_of_the_flow(tasks_of) -> None:
+    (task,) = tasks_of("commands: [x]\ntimeout: PT1H", time_left=timedelta(minutes=20))
+    assert task["constraints"]["maxWallClockTime"] == "PT20M00S"
+
+
+def test_batch_never_tries_again_and_uploads_what_the_script_notes_of_attempts(tasks_of) -> None:
+    once, several = tasks_of(
+        "tasks: [{id: a, commands: [x]}, {id: b, commands: [x], retry: {maxAttempts: 2}, dependsOn: []}]"
+    )
+    assert [task["constraints"]["maxTaskRetryCount"] for task in (once, several)] == [0, 0]
+    assert not [file for file in once["outputFiles"] if "attempts" in file["filePattern"]]
+    (notes,) = (file for file in several["outputFiles"] if "attempts" in file["filePattern"])
+    assert notes["filePattern"] == f"{RUN}/sys/b/attempts.txt"
+    assert notes["destination"]["container"]["path"] == f"{RUN}/std/b/attempts.txt"
+
+
 def test_with_an_identity_there_is_no_sas(tasks_of) -> None:
     access = batch_job.StagingAccess("https://s/staging", "https://s/staging", "/subscriptions/x/id")
     (task,) = tasks_of("commands: [x]\ninputFiles: {a: b}", access)
@@ -88,7 +124,7 @@ def test_with_an_identity_there_is_no_sas(tasks_of) -> None:
 
 def test_tasks_are_added_in_portions_that_batch_takes(run_of, settings) -> None:
     run = run_of("tasks: [{id: a, commands: [x]}]")
-    task = batch_job.Tasks(plan_round(manifest_of(run), run, settings), ACCESS)[0]
+    task = batch_job.Tasks(plan_round(manifest_of(run), run, settings), ACCESS, timedelta(days=1))[0]
     many = [task] * 250
     assert [len(many[places]) for places in batch_job.chunks(many)] == [100, 100, 50]
     task.command_line = "x" * 300_000
@@ -101,7 +137,7 @@ def test_what_a_task_asks_of_its_node(tasks_of) -> None:
     (task,) = tasks_of(text)
     assert "userIdentity" not in task, "Batch's unprivileged task user"
     assert task["containerSettings"]["containerRunOptions"] == "--entrypoint /bin/sh --memory=1g"
-    assert (task["requiredSlots"], task["constraints"]["maxTaskRetryCount"]) == (2, 2)
+    assert (task["requiredSlots"], task["constraints"]["maxTaskRetryCount"]) == (2, 0)
 
 
 def test_an_allowed_failure_ends_nothing(tasks_of) -> None:

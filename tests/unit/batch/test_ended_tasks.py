@@ -25,12 +25,13 @@ def failure_of(**reported: Any) -> BatchFailure:
 
 def test_a_task_that_succeeded() -> None:
     times = {"startTime": "2026-11-22T12:13:14Z", "endTime": "2026-11-22T12:13:15.5Z"}
-    info = {"exitCode": 0, "result": "success", "retryCount": 2, "requeueCount": 0, **times}
+    info = {"exitCode": 0, "result": "success", "retryCount": 2, "requeueCount": 3, **times}
     assert ended_task(state="completed", executionInfo=info, nodeInfo={"nodeId": "n1"}) == EndedTask(
         state=TaskState.COMPLETED,
         exit_code=0,
         succeeded=True,
         retries=2,
+        requeues=3,
         node="n1",
         started=datetime(2026, 11, 22, 12, 13, 14, tzinfo=UTC),
         ended=datetime(2026, 11, 22, 12, 13, 15, 500_000, tzinfo=UTC),

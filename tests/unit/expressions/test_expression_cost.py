@@ -30,6 +30,7 @@ FUNCTIONS = {"fromJson": from_json}
         ("{{ vars.list | join(vars.big) }}", "is longer than"),
         ("{{ 'a\n' | indent(9999999999) }}", "is longer than"),
         ("{{ vars.commas | split(',') }}", "more than 10000 entries"),
+        ("{{ vars.commas | split('(a|,)*a(a|,){200}') }}", "too much work"),
         ("{{ vars.list | merge([1]) }}", "more than 10000 entries"),
         ("{{ vars.list contains vars.list }}", "too much work"),
         ("{{ vars.nines * vars.nines }}", "the number is too large"),
@@ -52,13 +53,20 @@ FUNCTIONS = {"fromJson": from_json}
         ("{{ '" + "1" * 190 + "' | date('iso', existingFormat='d" + "yM" * 90 + "') }}", "the letter 'y' twice"),
         ("{{ '1' | date('" + "y" * 300 + "') }}", "more than 200 characters"),
     ],
-    ids=range(27),
+    ids=range(28),
 )  # fmt: skip
 def test_what_would_take_long_is_refused(attack: str, reason: str) -> None:
     """The time limit of the test run is what fails if it is not."""
     references(attack, "vars")
     with pytest.raises(ExpressionError, match=reason):
         render(attack, VALUES, FUNCTIONS)
+
+
+def test_matches_that_each_look_at_the_whole_text_are_paid_for() -> None:
+    """An engine whose time is linear in the text takes it once for each match."""
+    values = {"text": "a," * 50_000}
+    with pytest.raises(ExpressionError, match="too much work"):
+        render("{{ text | split('a.*b|a') }}", values, {}, Budget(100_000_000))
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 """Expressions: what they yield, as in Kestra, and what they refuse."""
 
+import json
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -127,6 +129,7 @@ def test_the_documented_example_of_each_filter(name: str) -> None:
         ("'a.b' | split('\\\\.')", '["a","b"]'),
         ("'a  b' | split('\\\\s+')", '["a","b"]'),
         ("'ab' | split('')", '["a","b"]'),
+        ("'a , b;c' | split('\\\\s*[,;]\\\\s*')", '["a","b","c"]'),
         ("'Mitch' | first", "M"),
         ("'Mitch' | last", "h"),
         ("null | length", "0"),
@@ -208,7 +211,9 @@ def test_filters(expression: str, result: str) -> None:
         ("{{ 3 | first }}", "'3' is not a list or a text"),
         ("{{ 3 | length }}", "a number has no length"),
         ("{{ 'a' | split('.') }}", "for the character itself write '\\\\.'"),
-        ("{{ 'a' | split('\\\\w') }}", "cannot take the regular expression"),
+        ("{{ 'a' | split('(?=a)') }}", "'(?=a)' uses look-ahead or look-behind"),
+        ("{{ 'a' | split('(') }}", "for the character itself write '\\\\('"),
+        ("{{ 'a' | split('a(') }}", "'a(' is not valid: missing ): a("),
         ("{{ 'a' | replace({'a': 'b'}, regexp=true) }}", "replace does not take regular expressions"),
         ("{{ 'a' | replace('', 'b') }}", "needs a text to look for"),
         ("{{ 'a' | base64decode }}", "not valid Base64"),
@@ -354,3 +359,12 @@ def test_only_what_is_needed_is_evaluated(text: str, called: list[str]) -> None:
     calls: list[str] = []
     render(text, VALUES, {"secret": lambda name: calls.append(name) or name})
     assert calls == called
+
+
+JAVA = json.loads((Path(__file__).parents[2] / "fixtures" / "java_patterns.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(("delimiter", "text", "limit", "parts"), JAVA["splits"])
+def test_split_is_that_of_java(delimiter: str, text: str, limit: int, parts: list[str]) -> None:
+    values = {"delimiter": delimiter, "text": text, "limit": limit}
+    assert json.loads(render("{{ text | split(delimiter, limit) | toJson }}", values, {})) == parts

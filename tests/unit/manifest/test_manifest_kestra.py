@@ -23,7 +23,6 @@ def warnings(text: str) -> list[str]:
         ("commands: [x]\ntaskRunner: {completionCheckInterval: PT5S}", "taskRunner.completionCheckInterval: without"),
         ("commands: [x]\ntaskRunner: {streamLogs: true}", "taskRunner.streamLogs: without effect"),
         ("commands: [x]\ntaskRunner: {resume: false}", "taskRunner.resume: without effect"),
-        ("commands: [x]\nretry: {maxAttempts: 2, type: constant, interval: PT5M}", "retry.interval: without effect"),
         ("inputs: [{id: i, defaults: x, prefill: y}]\ncommands: [x]", "inputs[0].prefill: without effect"),
         ("inputs: [{id: i, defaults: x, expression: y}]\ncommands: [x]", "inputs[0].expression: without effect"),
     ],

@@ -12,7 +12,8 @@ from shared.errors import ManifestError
 from shared.manifest.flow import FOR_EACH, PARALLEL, SEQUENTIAL, ForEach, Label, Parallel, PluginDefault, Sequential
 from shared.manifest.inputs import Input
 from shared.manifest.read import Flow, Manifest, Task, read_manifest
-from shared.manifest.task import FilesOfTask, ForeachFile, NamespaceFiles, Retry
+from shared.manifest.retry import Retry
+from shared.manifest.task import FilesOfTask, ForeachFile, NamespaceFiles
 from shared.manifest.task_runner import RUNNER_TYPE, BlobStorage, IdentityReference, Registry, TaskRunner
 from shared.manifest.types import Properties, Unsupported
 
@@ -227,6 +228,17 @@ def foreach_files(properties: Mapping[str, Any]) -> dict[str, Any]:
     return in_task("foreach", {})({"files": {"task": "zero", "glob": "*", **properties}})
 
 
+_RANDOM = {"type": "random", "minInterval": "PT1S", "maxInterval": "PT1H"}
+_EXPONENTIAL = {"type": "exponential", "interval": "PT1S", "maxInterval": "PT1H"}
+_BESIDE = {"type": _RANDOM, "minInterval": _RANDOM, "maxInterval": _RANDOM, "delayFactor": _EXPONENTIAL}
+
+
+def retry(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """A task that is tried again, with what a retry must have beside the one property."""
+    (name,) = properties
+    return in_task("retry", {"maxAttempts": 2, **_BESIDE.get(name, {})})(properties)
+
+
 FLOWS: Mapping[type[Properties], Callable[[Mapping[str, Any]], dict[str, Any]]] = {
     Flow: lambda properties: {"tasks": ONE, **properties},
     Label: lambda properties: {"tasks": ONE, "labels": [{"key": "a", "value": "b", **properties}]},
@@ -239,7 +251,7 @@ FLOWS: Mapping[type[Properties], Callable[[Mapping[str, Any]], dict[str, Any]]] 
     ForeachFile: in_task("foreach", {}),
     FilesOfTask: foreach_files,
     NamespaceFiles: in_task("namespaceFiles", {}),
-    Retry: in_task("retry", {"maxAttempts": 2}),
+    Retry: retry,
     TaskRunner: in_runner(),
     BlobStorage: in_runner("blobStorage"),
     Registry: in_runner("registry"),

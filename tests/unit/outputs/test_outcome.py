@@ -3,8 +3,9 @@
 import pytest
 
 from shared.documents.ended_task import BatchFailure, EndedTask, TaskState
-from shared.documents.record import TaskRecord
+from shared.documents.record import Attempt, TaskRecord
 from shared.documents.states import FailureCategory, State
+from shared.outputs.attempts import Tried
 from shared.outputs.outcome import outcome_of
 from shared.outputs.record_tasks import run_state
 from shared.script.build import Marker, ScriptReport
@@ -68,6 +69,15 @@ def test_failures_say_whose_they_are(given, state: State, category: str, code: s
     assert outcome.state is state
     assert outcome.failure is not None
     assert (outcome.failure.category, outcome.failure.code) == (FailureCategory(category), code)
+
+
+def test_attempts_of_the_script_are_retries_and_the_failure_says_so() -> None:
+    """Batch's own retries, of a task that an earlier version of the app submitted, count too."""
+    attempts = (Attempt(exit_code=7), Attempt(exit_code=8))
+    outcome = outcome_of(task(exit_code=8, succeeded=False), tried=Tried(attempts, 2))
+    assert (outcome.retries, outcome.attempts) == (2, attempts)
+    assert outcome.failure is not None
+    assert outcome.failure.message == "the commands ended with exit code 8 in the last of 2 attempts"
 
 
 def test_a_failure_has_the_words_of_batch() -> None:

@@ -3,8 +3,13 @@
 import pytest
 
 from shared.documents.names import is_safe
+from shared.documents.states import State
 from shared.outputs.files import StagedBlob, StagedFiles, files_of
-from shared.plan.planner import manifest_of, plan_round
+from shared.outputs.outcome import Outcome
+from shared.outputs.printed import Printed
+from shared.outputs.record_tasks import task_record
+from shared.plan._output_globs import output_glob
+from shared.plan.planner import manifest_of, plan_round, submitted_round
 
 RUN = "env-20261122t121314-3f9a1c2b"
 
@@ -55,3 +60,40 @@ def test_logs_and_other_tasks_blobs(files) -> None:
 def test_names_that_lead_out_of_their_folder_are_left_out(files, path: str) -> None:
     assert not is_safe(path)
     assert files(["*"], f"out/t/0/{path}").outputs == ()
+
+
+@pytest.mark.parametrize("entry", ["results", "results/"])
+def test_a_folder_that_brought_files_was_made(files, entry: str) -> None:
+    """By whichever of its patterns; it is missing only if none brought anything."""
+    index = len(output_glob(entry).patterns) - 1
+    found = files([entry], f"out/t/{index}/{RUN}/in/t/results/.a")
+    assert ([file.path for file in found.outputs], found.missing) == (["results/.a"], ())
+    assert files([entry]).missing == (entry,)
+
+
+def test_a_group_names_nothing(files) -> None:
+    """As in Kestra, any of its texts may match nothing; what each of them brings is found."""
+    found = files(["{a,b}.csv"], "out/t/0/a.csv")
+    assert ([file.path for file in found.outputs], found.missing) == (["a.csv"], ())
+    others = [index for index, text in enumerate(output_glob("{a,b}.csv").patterns) if text == "b.csv"]
+    assert [file.path for file in files(["{a,b}.csv"], f"out/t/{others[0]}/b.csv").outputs] == ["b.csv"]
+
+
+def test_the_apps_own_files_are_no_outputs(files) -> None:
+    assert files(["*"], "out/t/0/._t.py", "out/t/0/._upstream/a/x").outputs == ()
+
+
+@pytest.mark.parametrize("name", ["a\tb.txt", "a\nb", "a\\b", "d/a\x7fb", "x" * 501])
+def test_names_that_cannot_be_kept_make_a_warning_and_are_told(files, name: str) -> None:
+    found = files(["**"], f"out/t/0/{name}", f"out/t/1/{name}")
+    assert (found.outputs, found.unsafe) == ((), (name,))
+
+
+def test_too_many_names_that_cannot_be_kept_are_counted(files, run_of, settings) -> None:
+    """A record has room for some of them."""
+    found = files(["*"], *(f"out/t/0/a\t{number}" for number in range(250)))
+    run = run_of("id: t\ncommands: [x]")
+    task = submitted_round(manifest_of(run), run, settings).tasks[0]
+    record = task_record(task, Outcome(State.SUCCESS), found, Printed())
+    assert (record.state, len(record.warnings)) == (State.WARNING, 101)
+    assert record.warnings[-1] == "150 more output files are left out for their names"

@@ -119,7 +119,7 @@ def check_rounds(plans: Iterator[RoundPlan]) -> None:
     seen: set[tuple[str, object]] = set()
     for plan in plans:
         names = {(task.name, task.item.index if task.item else None) for task in plan.tasks}
-        names |= {(name, "empty") for name in plan.empty}
+        names |= {(empty.name, "empty") for empty in plan.empty}
         assert not names & seen
         seen |= names
         assert [task.number for task in plan.tasks] == list(range(1, len(plan.tasks) + 1))

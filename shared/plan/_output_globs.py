@@ -1,0 +1,185 @@
+"""The globs of `outputFiles` → the file patterns with which Azure Batch brings the same files.
+
+https://learn.microsoft.com/rest/api/batchservice/tasks/create-task#outputfile: Batch knows `*`, `?`, `[a-c]`, `[!a]`
+and `**`, which is any number of whole folders. So groups are written out, `**` within a name becomes folders, and a
+character is taken as it is in brackets. No wildcard of Batch matches a leading dot: such names need patterns of their
+own. What is said of files is taken to hold for folders as well, as nothing is said of these: of the folders on a path
+whose names wildcards stand for, at most two may begin with a dot, and none with two dots.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import chain, islice
+
+from shared.documents.names import LONGEST_PATH, OWN
+from shared.patterns import (
+    FOLDERS,
+    ONE,
+    STAR,
+    CharacterSet,
+    Glob,
+    PatternError,
+    Piece,
+    Segment,
+    Wildcard,
+    globs_of,
+    normalized,
+)
+from shared.plan.upstream import OutputPattern
+
+DOT_FOLDERS = 2
+MAX_BATCH_PATTERNS = 500
+_NO_OWN_FILE = CharacterSet(((OWN[1], OWN[1]),), is_negated=True)
+_NO_OWN_FOLDER = CharacterSet(((".", "."), (OWN[1], OWN[1])), is_negated=True)
+_DOT_FOLDER: Segment = (".", _NO_OWN_FOLDER, STAR)
+
+
+@dataclass(frozen=True)
+class OutputGlob:
+    """An entry of `outputFiles`, and what it is in Batch; `count` are its patterns once its groups are written out.
+
+    `name` is what the entry names without wildcards: a file, or a folder with a slash at its end. The paths of its
+    files are given relative to `base`.
+    """
+
+    entry: str
+    patterns: tuple[str, ...]
+    name: str | None = None
+    base: str = ""
+    count: int = 1
+
+
+@lru_cache(maxsize=1024)
+def output_glob(entry: str, base: str = "") -> OutputGlob:
+    """What an entry, without `glob:`, is in Batch. Raises PatternError."""
+    globs = globs_of(entry)
+    if any(len(_text(glob.segments)) > LONGEST_PATH for glob in globs):
+        raise PatternError(f"{entry[:40]!r}… is longer than {LONGEST_PATH} characters")
+    found = list(islice(chain.from_iterable(map(_batch_patterns, globs)), MAX_BATCH_PATTERNS + 1))
+    if len(found) > MAX_BATCH_PATTERNS:
+        raise PatternError(f"{entry!r} needs more than {MAX_BATCH_PATTERNS} patterns in Azure Batch; use `**`")
+    name = globs[0].name
+    if entry.endswith("/"):
+        name = f"{folder}/" if (folder := Glob(globs[0].segments[:-2]).name) else None
+    return OutputGlob(entry, tuple(dict.fromkeys(found)), name if len(globs) == 1 else None, base, len(globs))
+
+
+@lru_cache(maxsize=1024)
+def output_patterns(globs: tuple[OutputGlob, ...]) -> tuple[OutputPattern, ...]:
+    """The patterns of one task. Their index is the folder of their files, so it must stay what it was for open runs.
+
+    The first pattern of each entry has the place of the entry; all others follow. So whoever submitted the round, an
+    earlier version with one pattern for each entry or this one, the files are found.
+    """
+    first = [OutputPattern(i, glob.patterns[0], glob.base, glob.entry, glob.name) for i, glob in enumerate(globs)]
+    others = [(pattern, glob) for glob in globs for pattern in glob.patterns[1:]]
+    return (
+        *first,
+        *(
+            OutputPattern(i, text, glob.base, glob.entry, glob.name)
+            for i, (text, glob) in enumerate(others, len(globs))
+        ),
+    )
+
+
+def _batch_patterns(glob: Glob) -> Iterator[str]:
+    """The patterns of a glob; of a name, those of a file and of the files in a folder of that name."""
+    if glob.name is not None:
+        yield _text(glob.segments)
+        yield from map(_text, _with_dot_names(glob.below.segments, 0))
+        return
+    for segments in _without_deep_names(glob.segments):
+        yield from map(_text, _with_dot_names(normalized(segments), DOT_FOLDERS))
+
+
+def _without_deep_names(segments: tuple[Segment, ...]) -> Iterator[tuple[Segment, ...]]:
+    """The segments with folders in place of every `**` that is part of a name: `a**b` is `a*b` and `a*/**/*b`."""
+    for place, segment in enumerate(segments):
+        if segment == FOLDERS or Wildcard.DEEP not in segment:
+            continue
+        at = segment.index(Wildcard.DEEP)
+        head, before, after, tail = segments[:place], segment[:at], segment[at + 1 :], segments[place + 1 :]
+        ends_here = bool(after) or not tail
+        if before and ends_here:
+            yield from _without_deep_names((*head, (*before, STAR, *after), *tail))
+        begin = ((*before, STAR),) if before else ()
+        end = ((STAR, *after),) if ends_here else ()
+        yield from _without_deep_names((*head, *begin, FOLDERS, *end, *tail))
+        return
+    yield segments
+
+
+def _with_dot_names(segments: tuple[Segment, ...], folders: int) -> Iterator[tuple[Segment, ...]]:
+    """The segments, and all that stand for names with a leading dot, of at most so many folders."""
+    if not segments:
+        yield ()
+        return
+    first, rest = segments[0], segments[1:]
+    if first == FOLDERS:
+        for count in range(folders + 1):
+            for tail in _with_dot_names(rest, folders - count):
+                yield (FOLDERS, *(_DOT_FOLDER, FOLDERS) * count, *tail)
+        return
+    is_explicit = first[:2] == (".", STAR)
+    cost = 1 if rest and not is_explicit else 0
+    choices = [] if is_explicit else [(first, 0)]
+    choices += [(each, cost) for each in _dot_names(first, _NO_OWN_FOLDER if rest else _NO_OWN_FILE)]
+    for segment, taken in choices:
+        if taken <= folders:
+            for tail in _with_dot_names(rest, folders - taken):
+                yield (segment, *tail)
+
+
+def _dot_names(segment: Segment, guard: CharacterSet) -> Iterator[Segment]:
+    """What a segment is in Batch for names with a leading dot, but not for those of the app's own files.
+
+    `guard` is the first character after the dot, where a wildcard stands for it.
+    """
+    if not segment:
+        return
+    first, *rest = segment
+    if first == "." and rest[:1] == [STAR]:
+        yield (".", guard, *rest)
+        yield from _after_dot(rest[1:], guard)
+    elif first is STAR:
+        yield (".", guard, STAR, *rest)
+        yield from [tuple(rest)] if rest[:1] == ["."] else _after_dot(rest, guard)
+    elif first is ONE or (isinstance(first, CharacterSet) and first.matches(".")):
+        yield from _after_dot(rest, guard)
+
+
+def _after_dot(rest: Sequence[Piece], guard: CharacterSet) -> Iterator[Segment]:
+    """A segment of which a dot has been taken."""
+    match rest:
+        case [Wildcard.STAR]:
+            yield (".", guard, STAR)
+        case [Wildcard.ONE, *others]:
+            yield (".", guard, *others)
+        case [first, *_] if first != OWN[1]:
+            yield (".", *rest)
+
+
+def _text(segments: Iterable[Segment]) -> str:
+    return "/".join("".join(map(_spelled, segment)) for segment in segments)
+
+
+def _spelled(piece: Piece) -> str:
+    if isinstance(piece, Wildcard):
+        return piece.value
+    if isinstance(piece, CharacterSet):
+        return _spelled_set(piece)
+    return f"[{piece}]" if piece in ("*", "?", "[") else piece
+
+
+def _spelled_set(characters: CharacterSet) -> str:
+    """A set as Batch has it: a hyphen stands last, and what could be a negation not first."""
+    texts = [low if low == high else f"{low}-{high}" for low, high in characters.ranges]
+    texts.sort(key=lambda text: "^!-".find(text[0]) + 1 if len(text) == 1 else 0)
+    if not characters.is_negated and texts[0][0] in "^!":
+        if len(texts) > 1 or len(texts[0]) > 1:
+            raise PatternError(f"Azure Batch has no set of the characters {' '.join(texts)}; use `?`")
+        return texts[0]
+    return f"[{'!' * characters.is_negated}{''.join(texts)}]"
