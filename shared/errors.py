@@ -21,7 +21,7 @@ stays open, and poll_runs tries again a limited number of times.
 
 from __future__ import annotations
 
-import difflib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -109,12 +109,61 @@ class RunUnreadable(RunnerError):
     """This version of the app cannot read a run document; it changes neither the document nor anything of the run."""
 
 
-_LONGEST_NAME = 40  # the time of a comparison grows with the square of the length
+_LONGEST_NAME = 60  # the time of a comparison grows with the square of the length
+_SHORTEST_CORE = 4
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """The end of a message about an unknown name: the most similar known name, or nothing if none is similar."""
+    """The end of a message about an unknown name: the most similar known name of the same kind, if one is similar.
+
+    `known` must hold names of that kind only.
+    """
+    found = nearest(name, known)
+    return f'; did you mean "{found}"?' if found else ""
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The most similar known name, if one is similar.
+
+    Names are similar if few of their letters differ; names with dots, part by part. Upper case, `-` and `_` make no
+    difference.
+    """
     if len(name) > _LONGEST_NAME:
-        return ""
-    nearest = difflib.get_close_matches(name, [other for other in known if len(other) <= _LONGEST_NAME], n=1)
-    return f'; did you mean "{nearest[0]}"?' if nearest else ""
+        return None
+    near = [(distance, other) for other in known if (distance := _distance(name, other)) is not None]
+    return min(near, key=lambda each: each[0])[1] if near else None
+
+
+def _distance(name: str, other: str) -> int | None:
+    """In how many letters two names differ; None if they are not similar."""
+    parts, others = (re.sub(r"[-_]", "", each).casefold().split(".") for each in (name, other))
+    if len(parts) != len(others) or len(other) > _LONGEST_NAME:
+        return None
+    distances = [_distance_of_parts(*pair) for pair in zip(parts, others, strict=True)]
+    return sum(filter(None, distances)) if None not in distances else None
+
+
+def _distance_of_parts(one: str, other: str) -> int | None:
+    shorter, longer = sorted((one, other), key=len)
+    missing = len(longer) - len(shorter)
+    if shorter in longer and (not missing or (len(shorter) >= _SHORTEST_CORE and missing < _SHORTEST_CORE)):
+        return missing
+    most = max(1, len(longer) // 4) if len(longer) > 2 else 0  # noqa: PLR2004 - any two names of two letters are near
+    if missing > most:
+        return None
+    distance = _edits(shorter, longer)
+    return distance if distance <= most else None
+
+
+def _edits(one: str, other: str) -> int:
+    """How many letters must be put in, taken out, replaced, or swapped with the next to get from one to the other."""
+    before: list[int] = []
+    row = list(range(len(other) + 1))
+    for i, letter in enumerate(one, start=1):
+        last, row, before = before, [i], row
+        for j, wanted in enumerate(other, start=1):
+            cost = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (letter != wanted))
+            if last and j > 1 and letter == other[j - 2] and one[i - 2] == wanted:
+                cost = min(cost, last[j - 2] + 1)
+            row.append(cost)
+    return row[-1]

@@ -42,7 +42,7 @@ from shared.errors import (
 from shared.log import Stage, log_event, milliseconds_since
 from shared.manifest.read import Manifest
 from shared.outputs.record_tasks import empty_fan_out_record, status_of
-from shared.plan.planner import manifest_of, problem_of_task
+from shared.plan.planner import checked_manifest, problem_of_task
 from shared.plan.round_plan import RoundPlan
 from shared.steps.close_run import close, finish, finish_cancelled, finish_rejected
 from shared.steps.prepare_round import planning_errors, prepare_round
@@ -214,7 +214,7 @@ def _rejection_of(error: ManifestError | BatchRefused) -> Rejection:
 def _submit_round(app: App, run: Run) -> None:
     started = time.monotonic()
     with planning_errors(run):
-        manifest = manifest_of(run)
+        manifest = checked_manifest(run, app.settings)
     time_left = manifest.flow.timeout - (app.now() - run.body.accepted)
     if time_left <= timedelta(0):
         give_up(

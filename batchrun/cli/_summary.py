@@ -36,7 +36,7 @@ def summary_lines(record: Record, manifest: Path, folder: Path, failed: FailedLo
         f"{record.state}  {record.run_id}",
         *_section("", aligned([_task_row(task) for task in record.tasks])),
         *_section("", [_failure(record.failure)] if record.failure else []),
-        *_section("", [f"{task.id}: {_failure(task.failure)}" for task in record.tasks if task.failure]),
+        *_section("", [_failed(task, task.failure) for task in record.tasks if task.failure]),
         *_section("values", aligned(list(_value_rows(record.tasks)))),
         *_section("metrics", _metrics(record.tasks)),
         *_section("warnings", [_problem(manifest, problem) for problem in record.warnings]),
@@ -57,6 +57,10 @@ def _task_row(task: TaskRecord) -> tuple[str, ...]:
     exit_code = "" if task.exit_code is None else f"exit code {task.exit_code}"
     items = ", ".join(f"{count} {state}" for state, count in task.items.states.items()) if task.items else ""
     return (task.state, task.id, exit_code or items, _duration(task.started, task.ended))
+
+
+def _failed(task: TaskRecord, failure: Failure) -> str:
+    return f"{task.id}: {task.failed_how} ({failure.category}: {failure.code})"
 
 
 def _failure(failure: Failure) -> str:

@@ -29,7 +29,7 @@ from shared.errors import ManifestError, Problem
 from shared.manifest.read import Manifest
 from shared.masking import MASK, Masker
 from shared.plan.lookups import MissingData
-from shared.plan.planner import Planner, manifest_of, plan_round
+from shared.plan.planner import Planner, checked_manifest, plan_round
 from shared.plan.round_plan import Image, RoundPlan, StagingAccess
 from shared.settings import Settings
 
@@ -85,7 +85,7 @@ def check(file: Path, settings: Settings) -> Checked:
     """Read and plan a manifest. Raises OSError if the file cannot be read."""
     run = _run(file, settings)
     try:
-        manifest = manifest_of(run)
+        manifest = checked_manifest(run, settings)
         warnings = _problems(manifest.warnings, settings)
     except ManifestError as error:
         return Checked(_problems(error.problems, settings))

@@ -108,14 +108,23 @@ def _states(counts: Mapping[State, int]) -> list[State]:
 
 
 def _note(record: Record) -> str:
-    """What went wrong, in a few words."""
+    """What went wrong, in a few words: what failed first, then what was allowed to fail, then the warnings of tasks.
+
+    A note about the manifest comes last: it never hides something that happened.
+    """
     failed = [task for task in record.tasks if task.failure and task.state is State.FAILED]
-    if failed and failed[0].failure:
-        return f"{failed[0].id}: {failed[0].failure.message}"
+    allowed = [task for task in record.tasks if task.is_allowed_failure]
+    if failed:
+        return f"{failed[0].id}: {failed[0].failed_how}"
     if record.failure:
         return record.failure.message
-    problems = [problem.message for problem in (*record.errors, *record.warnings)]
-    return problems[0] if problems and record.state in (State.REJECTED, State.WARNING) else ""
+    if record.errors:
+        return record.errors[0].message
+    if allowed:
+        return f"{allowed[0].id}: {allowed[0].failed_how}"
+    warnings = [f"{task.id}: {text}" for task in record.tasks for text in task.warnings]
+    notes = [problem.message for problem in record.warnings]
+    return next(iter([*warnings, *notes]), "") if record.state is State.WARNING else ""
 
 
 def _print(found: _List, console: Console) -> None:

@@ -12,6 +12,19 @@ LONGEST_PATH = 500  # of the 1,024 characters of a blob's name; the folders of r
 UNSAFE_CHARACTERS = re.compile(r"[\\\x00-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 
 
+LONGEST_NAME = 255  # bytes: NAME_MAX of Linux, https://man7.org/linux/man-pages/man0/limits.h.0p.html
+
+
+def too_long(path: str) -> str | None:
+    """Why a path is too long for a file; None if it is not."""
+    longest = max((len(part.encode(errors="replace")) for part in path.split("/")), default=0)
+    if longest > LONGEST_NAME:
+        return f"the name of a file or folder has at most {LONGEST_NAME} bytes, this one has {longest}"
+    if len(path) > LONGEST_PATH:
+        return f"the path of a file has at most {LONGEST_PATH} characters, this one has {len(path)}"
+    return None
+
+
 def is_safe(path: str) -> bool:
     """Whether a relative path stays inside its folder, and storage accepts it as a name.
 

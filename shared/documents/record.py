@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from shared.documents.states import FailureCategory, JobReason, State
+from shared.documents.states import FailureCategory, FailureCode, JobReason, State
 from shared.errors import Problem
 
 
@@ -167,6 +167,19 @@ class TaskResult(Document):
     failure: Failure | None = None
     warnings: tuple[str, ...] = ()
 
+    @property
+    def is_allowed_failure(self) -> bool:
+        """Whether it failed, or items of it did, and the manifest allows that."""
+        return self.failure is not None and self.state is State.WARNING
+
+    @property
+    def reason(self) -> str:
+        """Why it failed, in a few words; empty if it did not."""
+        if self.failure is None:
+            return ""
+        is_exit_code = self.failure.code == FailureCode.COMMANDS_FAILED and self.exit_code is not None
+        return f"exit code {self.exit_code}" if is_exit_code else self.failure.message
+
 
 class ItemRecord(TaskResult, Item):
     """One item of a fan-out."""
@@ -188,6 +201,15 @@ class TaskRecord(TaskResult, TaskRef):
     """One task of the manifest. A fan-out has `items`, which have its files, values and logs."""
 
     items: ItemsSummary | None = None
+
+    @property
+    def failed_how(self) -> str:
+        """Why it failed, in a sentence without its name, also if the manifest allows it; empty if it did not."""
+        if self.failure is None:
+            return ""
+        if not self.is_allowed_failure or self.items:
+            return self.failure.message
+        return f"failed, allowed: {self.reason}"
 
 
 class FanOutItems(TaskRef):

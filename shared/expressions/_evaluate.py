@@ -6,6 +6,7 @@ objects are out of reach: a name after a dot is the name of a value in a map, ne
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar
 
@@ -13,8 +14,8 @@ from jinja2 import nodes
 
 from shared.expressions._operators import OPERATORS, truth
 from shared.expressions.filters import FILTERS, TESTS
-from shared.expressions.functions import FUNCTIONS, name_advice, part_advice
-from shared.expressions.values import ExpressionError, LazyValue, Missing, check_exist, spend, text_of, weight
+from shared.expressions.functions import FUNCTIONS, OTHER_ARGUMENTS, name_advice, part_advice
+from shared.expressions.values import ExpressionError, LazyValue, Missing, Unknown, check_exist, spend, text_of, weight
 
 
 class Evaluator:
@@ -58,8 +59,7 @@ class Evaluator:
             return self._functions[name](*args, **kwargs)
         except (AttributeError, TypeError) as error:
             check_exist(*args, *kwargs.values())
-            usage = f"; it is used as in {FUNCTIONS[name][1]}" if name in FUNCTIONS else ""
-            raise ExpressionError(f"the function {name!r} cannot take these values{usage}") from error
+            raise ExpressionError(misuse_of_function(name, self._functions[name], kwargs)) from error
 
     def _filtered(self, node: nodes.Filter) -> Any:  # noqa: ANN401
         """The result of a filter or an operator, whose work is charged."""
@@ -69,10 +69,10 @@ class Evaluator:
             return value if is_taken else self._value(node.args[0])
         args, kwargs = self._arguments(node)
         try:
-            result = _APPLY[node.name](value, *args, **kwargs)
+            result = APPLY[node.name](value, *args, **kwargs)
         except (AttributeError, TypeError) as error:
             check_exist(*args, *kwargs.values())
-            raise ExpressionError(_refusal(node.name)) from error
+            raise ExpressionError(misuse_of_filter(node.name)) from error
         spend(1 + weight(result))
         return result
 
@@ -83,10 +83,10 @@ class Evaluator:
     _EVALUATE: ClassVar[Mapping[type[nodes.Node], Callable[[Evaluator, Any], Any]]] = {
         nodes.Const: lambda _, node: node.value,
         nodes.Name: _named,
-        nodes.Getattr: lambda self, node: _part(self._value(node.node), node.attr),
-        nodes.Getitem: lambda self, node: _part(self._value(node.node), self._value(node.arg)),
-        nodes.Call: _called,
-        nodes.Filter: _filtered,
+        nodes.Getattr: lambda self, node: part_of(self._value(node.node), node.attr),
+        nodes.Getitem: lambda self, node: part_of(self._value(node.node), self._value(node.arg)),
+        nodes.Call: lambda self, node: self._called(node),
+        nodes.Filter: lambda self, node: self._filtered(node),
         nodes.Test: lambda self, node: TESTS[node.name](self._value(node.node)),
         nodes.CondExpr: lambda self, node: self._value(node.expr1 if self._holds(node.test) else node.expr2),
         nodes.And: lambda self, node: self._holds(node.left) and self._holds(node.right),
@@ -100,20 +100,47 @@ class Evaluator:
     """The kinds of nodes that have a value."""
 
 
-_APPLY: Mapping[str, Callable[..., Any]] = {**OPERATORS, **{name: known.apply for name, known in FILTERS.items()}}
+APPLY: Mapping[str, Callable[..., Any]] = {**OPERATORS, **{name: known.apply for name, known in FILTERS.items()}}
 
 
-def _refusal(name: str) -> str:
+def misuse_of_function(name: str, function: Callable[..., Any], kwargs: Mapping[str, Any]) -> str:
+    """What is wrong with a call that a function refuses."""
+    unknown = [key for key in kwargs if not fits(function, [], {key: None}, is_partial=True)]
+    if unknown and (advice := OTHER_ARGUMENTS.get((name, unknown[0]))):
+        return f"the function {name!r} has no argument {unknown[0]!r}: {advice}"
+    usage = f"; it is used as in {FUNCTIONS[name][1]}" if name in FUNCTIONS else ""
+    if unknown:
+        return f"the function {name!r} has no argument {unknown[0]!r}{usage}"
+    return f"the function {name!r} cannot take these values{usage}"
+
+
+def misuse_of_filter(name: str) -> str:
+    """What is wrong with the use of a filter or an operator that refuses its values."""
     if name in OPERATORS:
         return f"{name.strip()} cannot take these values"
     return f"the filter {name!r} cannot take these values; it is used as in {FILTERS[name].example}"
 
 
-def _part(whole: Any, name: Any) -> Any:  # noqa: ANN401
+def fits(function: Callable[..., Any], args: list[Any], kwargs: Mapping[str, Any], *, is_partial: bool = False) -> bool:
+    """Whether a function can be called with these arguments, whatever their values; with `is_partial`, and others."""
+    try:
+        signature = inspect.signature(function)
+    except ValueError:  # of some functions of Python itself
+        return True
+    try:
+        (signature.bind_partial if is_partial else signature.bind)(*args, **kwargs)
+    except TypeError:
+        return False
+    return True
+
+
+def part_of(whole: Any, name: Any) -> Any:  # noqa: ANN401, PLR0911 - one return for each kind of value
     """`a.b`, `a['b']` and `a[0]`: of maps and lists only. A part of what does not exist does not exist either."""
     for each in (whole, name):
         if isinstance(each, Missing):
             return each
+    if isinstance(name, Unknown):
+        return name
     if isinstance(whole, LazyValue):
         try:
             return whole.part(name)
@@ -127,4 +154,10 @@ def _part(whole: Any, name: Any) -> Any:  # noqa: ANN401
 
 
 def _missing_part(whole: object, name: object) -> Missing:
-    return Missing(lambda: f"{str(name)!r} does not exist{part_advice(str(name), whole)}")
+    return Missing(lambda: _missing_message(whole, str(name)))
+
+
+def _missing_message(whole: object, name: str) -> str:
+    if isinstance(whole, LazyValue) and (message := whole.missing(name)):
+        return message
+    return f"{name!r} does not exist{part_advice(name, whole.parts if isinstance(whole, Unknown) else whole)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -22,6 +23,7 @@ _SHOWN = 40
 def _of(kind: type, name: str, apply: Callable[..., Any]) -> Callable[..., Any]:
     """The filter for one kind of values; it returns null for null."""
 
+    @functools.wraps(apply)  # so that its arguments are known
     def checked(value: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - values of any type
         if value is None:
             return None
@@ -37,7 +39,8 @@ def _default(value: Any, default: Any) -> Any:  # noqa: ANN401 - values of any t
 
 
 def _join(value: list[Any], separator: str = "") -> str:
-    parts = [text_of(part) for part in value]
+    """As Pebble's JoinFilter.java, which appends every entry, also null, to a StringBuilder."""
+    parts = ["null" if part is None else text_of(part) for part in value]
     check_size(sum(map(len, parts)) + len(parts) * len(separator))
     return separator.join(parts)
 

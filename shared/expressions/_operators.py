@@ -18,7 +18,7 @@ LARGEST_NUMBER = 2**63
 def truth(value: Any) -> bool:  # noqa: ANN401 - values of any type
     """Whether a value holds as a condition; null, 0 and empty text do not. Raises ExpressionError for lists, maps."""
     if isinstance(value, list | Mapping):
-        raise ExpressionError("a list or a map is neither true nor false; write `… is not empty`")
+        raise ExpressionError("a list or a map is neither true nor false; ask whether it `is not empty`")
     return bool(value)
 
 

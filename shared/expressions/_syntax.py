@@ -127,7 +127,7 @@ class PebbleParser(Parser):
             next(self.stream)
             return nodes.Const(_CONSTANTS[token.value], lineno=token.lineno)
         if token.type == "string" and "#{" in token.value:
-            self.fail("`#{…}` in a text is not supported; write `'…' ~ name`", token.lineno)
+            self.fail("`#{…}` in a text is not supported; join texts, as in `'a-' ~ flow.id`", token.lineno)
         return super().parse_primary(with_namespace)
 
     def _operation(self, least: int) -> nodes.Expr:
@@ -176,7 +176,7 @@ class PebbleParser(Parser):
         if token.type in _FOREIGN:
             self.fail(f"there is no operator {_FOREIGN[token.type]} in expressions", token.lineno)
         if token.test("name:if"):
-            self.fail("there is no `a if condition else b`; write `condition ? a : b`", token.lineno)
+            self.fail("there is no `a if condition else b`; write it as in `1 < 2 ? 'a' : 'b'`", token.lineno)
 
 
 class _Environment(Environment):

@@ -5,9 +5,11 @@ from __future__ import annotations
 import base64
 import binascii
 import contextlib
+import functools
 import hashlib
 import re
 import time
+import unicodedata
 import urllib.parse
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -17,7 +19,11 @@ from shared.regexes import compiled
 
 
 def _of_text(apply: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda value, *args, **kwargs: None if value is None else apply(text_of(value), *args, **kwargs)
+    @functools.wraps(apply)  # so that its arguments are known
+    def of_text(value: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - values of any type
+        return None if value is None else apply(text_of(value), *args, **kwargs)
+
+    return of_text
 
 
 def _replace(text: str, replace_pairs: Any, new: Any = None, *, regexp: bool = False) -> str:  # noqa: ANN401 - any value
@@ -116,7 +122,10 @@ def _title(text: str) -> str:
 
 
 def _slug(text: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+    """As Kestra's Slugify.java: accents are dropped, and so is everything but ASCII letters, digits and dashes."""
+    letters = unicodedata.normalize("NFD", re.sub(r"[ \t\n\v\f\r]", "-", text))
+    dashed = re.sub(r"-{2,}", "-", re.sub(r"[^A-Za-z0-9_-]", "", letters).replace("_", "-"))
+    return dashed.removeprefix("-").removesuffix("-").lower()
 
 
 def _before(text: str, separator: str) -> str:

@@ -17,7 +17,7 @@ FILTERS: Mapping[str, Filter] = {**TEXT_FILTERS, **LIST_FILTERS, **DATE_FILTERS}
 
 
 OTHER_FILTERS: Mapping[str, str] = {
-    "jq": "name the parts, as in `fromJson(x).name[0]`, or run jq in the commands",
+    "jq": "name the parts, as in `fromJson('[1]')[0]`, or run jq in the commands",
     "jsonEncode": "this is the old name of `toJson`",
     "className": "values have no classes here",
     "toIon": "use JSON",

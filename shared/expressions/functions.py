@@ -6,6 +6,7 @@ settings are passed to the renderer.
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -36,12 +37,26 @@ FUNCTIONS: Mapping[str, tuple[str, str]] = {
 OTHER_FUNCTIONS: Mapping[str, str] = {
     "jsonDecode": "this is the old name of `fromJson`",
     "yaml": "write the value into `variables`, which are YAML",
+    "fromIon": "use JSON, and `fromJson`",
+    "loopOutputs": "name an item of the fan-out, as in `outputs.each[0].vars`",
+    "iterationOutput": "name an item of the fan-out, as in `outputs.each[0].vars`",
+    "env": "write `secret('NAME')`, which is the app setting SECRET_NAME",
+    "encrypt": "do it in the commands",
+    "decrypt": "do it in the commands",
+    "printContext": "print in the commands what is of interest",
+    "fetchContext": "print in the commands what is of interest",
+    "subflow": "drop the other flow as its own manifest",
+    "tasksWithState": "the record has the state of every task",
+    **dict.fromkeys(
+        ("fileURI", "fileSize", "fileExists", "isFileEmpty"), "look at the file in the commands, or use `read('a.txt')`"
+    ),
+    **dict.fromkeys(("max", "min"), "compute it in the commands"),
     "renderOnce": "use `render`, which renders once",
     "range": "give the task a `foreach`",
-    "kv": "there is no key-value store; use `variables` or `secret()`",
+    "kv": "there is no key-value store; use `variables`, or `secret('NAME')`",
     "http": "fetch it in the commands",
     "errorLogs": "the logs are in the results",
-    "currentEachOutput": "use `outputs.<fan-out>[<index>]`",
+    "currentEachOutput": "name an item of the fan-out, as in `outputs.each[0].vars`",
     **dict.fromkeys(
         ("uuid", "id", "ksuid", "nanoId", "randomInt", "randomPort"),
         "expressions give the same result every time; make it in the commands, or use `execution.id`",
@@ -51,9 +66,21 @@ OTHER_FUNCTIONS: Mapping[str, str] = {
 """Functions of Kestra that do not exist here, and what to use instead."""
 
 
+OTHER_ARGUMENTS: Mapping[tuple[str, str], str] = {
+    ("secret", "namespace"): "secrets are app settings, the same in all namespaces; write `secret('NAME')`",
+    ("secret", "subkey"): "name the part of its JSON, as in `fromJson(secret('NAME')).name`",
+    ("secret", "full"): "a secret has only a value; write `secret('NAME')`",
+    ("read", "namespace"): "write the address, as in `read('nsfile://company.team/names.json')`",
+    ("read", "revision"): "a file has only its newest version; write `read('names.json')`",
+    ("read", "version"): "a file has only its newest version; write `read('names.json')`",
+}
+
+"""Arguments of Kestra's functions that do not exist here, by function and argument, and what to use instead."""
+
+
 def now_of(accepted: datetime) -> Callable[..., str | None]:
     """The function `now()`: the time when the run was accepted, so that it gives the same result every time."""
-    return lambda *arguments, **named: date_filter(accepted, *arguments, **named)
+    return functools.partial(date_filter, accepted)
 
 
 def from_json(text: Any) -> Any:  # noqa: ANN401 - values of any type
@@ -97,6 +124,18 @@ OTHER_NAMES: Mapping[str, str] = {
 """Names of Kestra that do not exist here, and what to use instead. They are the first in a chain of names."""
 
 
+OTHER_OUTPUTS: Mapping[str, str] = {
+    "stdOutLineCount": "count the lines in the commands, and print the number",
+    "stdErrLineCount": "count the lines in the commands, and print the number",
+    "taskRunner": "the record has the job and the node of every task",
+    "outputs": "what the task printed is in `vars`",
+    "uri": "the files of the task are in `outputFiles`",
+    "value": "what the task printed is in `vars`",
+}
+
+"""Outputs of tasks in Kestra that do not exist here, and what to use instead."""
+
+
 def name_advice(name: str) -> str:
     """The end of a message about a name that does not exist, if it is the first in a chain of names."""
     return f": {OTHER_NAMES[name]}" if name in OTHER_NAMES else ""
@@ -106,6 +145,8 @@ def part_advice(name: str, whole: object) -> str:
     """The end of a message about a name that does not exist in `whole`."""
     if not isinstance(whole, dict) or len(whole) > _MOST_COMPARED:
         return ""
+    if name in OTHER_OUTPUTS and "outputFiles" in whole:
+        return f": {OTHER_OUTPUTS[name]}"
     known = [str(each) for each in whole]
     listed = f"; there is {', '.join(known)}" if 0 < len(known) <= _MOST_SHOWN else ""
     return did_you_mean(name, known) or listed

@@ -5,7 +5,9 @@ by walking the tree. Rendering always ends: only the listed syntax nodes, functi
 loops, everything that can grow is bounded, and the expressions of a run share a budget of work.
 
     _syntax.py        text → syntax tree
+    _nodes.py         which syntax trees are allowed
     _evaluate.py      syntax tree → texts
+    check.py          what is wrong with a text, as far as that can be said before all values are known
     _operators.py     the operators
     functions.py      the functions, and advice about names that do not exist
     filters.py        the filters and tests, of texts (_text_filters.py), lists (_list_filters.py) and dates (dates.py)
@@ -22,30 +24,18 @@ from typing import Any
 
 from jinja2 import TemplateSyntaxError, nodes
 
-from shared.errors import did_you_mean
 from shared.expressions._evaluate import Evaluator
-from shared.expressions._operators import COALESCING, OPERATORS
+from shared.expressions._nodes import TOO_DEEP, all_nodes, explained, node_problems
 from shared.expressions._syntax import parse
-from shared.expressions.filters import FILTERS, OTHER_FILTERS, TESTS
-from shared.expressions.functions import OTHER_FUNCTIONS
 from shared.expressions.values import MAX_OUTPUT, Budget, ExpressionError, check_size, spend
 
-MAX_NODES = 5_000
-MAX_DEPTH = 300  # a fixed bound, as Python's own (RecursionError) depends on the depth of the caller
 MAX_SOURCE = MAX_OUTPUT
 _LONGEST_KEPT = 20_000
 
 _WORK_OF_TEXT, _WORK_OF_NODE = 20_000, 2_000  # of parsing them, in units of the budget
 _WORK_OF_EVALUATION = 10  # of one node, whether or not its branch is taken
 
-_TOO_DEEP = "the expression is nested too deeply"
-
 _TAG = re.compile(r"\{[{%#]")
-
-
-_ALLOWED: tuple[type[nodes.Node], ...] = (
-    nodes.Template, nodes.Output, nodes.TemplateData, nodes.If, nodes.Keyword, nodes.Pair, *Evaluator.EXPRESSIONS
-)  # fmt: skip
 
 
 def render(
@@ -95,11 +85,11 @@ def _rendered(text: str, values: Mapping[str, Any], functions: Mapping[str, Call
         spend(tree.work)
         return _bounded(Evaluator(values, functions).texts(tree.body))
     except TemplateSyntaxError as error:
-        raise ExpressionError(_explained(error.message or "the expression is not valid")) from error
+        raise ExpressionError(explained(error.message or "the expression is not valid", text)) from error
     except (ArithmeticError, AttributeError, TypeError, ValueError, LookupError) as error:
-        raise ExpressionError(str(error)) from error
+        raise ExpressionError(explained(str(error), "")) from error
     except RecursionError as error:
-        raise ExpressionError(_TOO_DEEP) from error
+        raise ExpressionError(TOO_DEEP) from error
 
 
 def references(text: str, name: str) -> set[tuple[str, ...]]:
@@ -111,11 +101,11 @@ def references(text: str, name: str) -> set[tuple[str, ...]]:
     if name not in text:
         return set()
     try:
-        all_nodes = _all_nodes(parse(text))
+        found_nodes = all_nodes(parse(text))
     except (TemplateSyntaxError, ExpressionError, RecursionError, ValueError):
         return set()
     inner: set[nodes.Node] = set()  # the parts of paths that were found
-    paths = (_path_of(node, name, inner) for node in all_nodes if node not in inner)
+    paths = (_path_of(node, name, inner) for node in found_nodes if node not in inner)
     return {path for path in paths if path is not None}
 
 
@@ -162,67 +152,11 @@ def _checked(text: str, functions: frozenset[str]) -> _Tree:
         raise ExpressionError(f"the text has more than {MAX_SOURCE} characters")
     spend(_WORK_OF_TEXT + len(text))
     tree = parse(text)
-    all_nodes = _all_nodes(tree)
-    spend(_WORK_OF_NODE * len(all_nodes))
-    for node in all_nodes:
-        _check_node(node, functions)
-    return _Tree(tree.body, _WORK_OF_EVALUATION * len(all_nodes))
+    found = all_nodes(tree)
+    spend(_WORK_OF_NODE * len(found))
+    for problem in node_problems(found, functions):
+        raise ExpressionError(problem)
+    return _Tree(tree.body, _WORK_OF_EVALUATION * len(found))
 
 
 _kept = functools.lru_cache(maxsize=256)(_checked)  # the items of a fan-out share their texts
-
-
-def _all_nodes(root: nodes.Node) -> list[nodes.Node]:
-    found: list[nodes.Node] = []
-    todo = [(root, 0)]
-    while todo:
-        node, depth = todo.pop()
-        found.append(node)
-        todo.extend((child, depth + 1) for child in node.iter_child_nodes())
-        if len(found) > MAX_NODES:
-            raise ExpressionError(f"the expressions of one text have more than {MAX_NODES} parts")
-        if depth > MAX_DEPTH:
-            raise ExpressionError(_TOO_DEEP)
-    return found
-
-
-def _check_node(node: nodes.Node, functions: frozenset[str]) -> None:
-    match node:
-        case _ if not isinstance(node, _ALLOWED):
-            raise ExpressionError(_explained(f"{type(node).__name__.lower()} is not supported in expressions"))
-        case nodes.Call(node=nodes.Name(name=name)) if name not in functions:
-            raise ExpressionError(_missing("function", name, functions, OTHER_FUNCTIONS))
-        case nodes.Call() if not isinstance(node.node, nodes.Name):
-            raise ExpressionError("only functions can be called, not values")
-        case nodes.Filter(name=name) if name not in _KNOWN_FILTERS:
-            raise ExpressionError(_missing("filter", name, FILTERS, OTHER_FILTERS))
-        case nodes.Test(name=name) if name not in TESTS:
-            raise ExpressionError(_missing("test", name, TESTS, {}))
-        case nodes.Call() | nodes.Filter():
-            _check_arguments(node)
-
-
-_KNOWN_FILTERS = {*FILTERS, *OPERATORS, *COALESCING}
-
-
-def _check_arguments(node: nodes.Call | nodes.Filter) -> None:
-    if node.dyn_args or node.dyn_kwargs:
-        raise ExpressionError("arguments cannot be unpacked")
-    names = [argument.key for argument in node.kwargs]
-    if len(names) > len(set(names)):
-        raise ExpressionError("an argument is given twice")
-
-
-def _missing(kind: str, name: str, known: Any, elsewhere: Mapping[str, str]) -> str:  # noqa: ANN401 - names
-    if name in elsewhere:
-        return f"there is no {kind} {name!r}: {elsewhere[name]}"
-    hint = did_you_mean(name, list(known))
-    return f"there is no {kind} {name!r}{hint or '; there is ' + ', '.join(sorted(known))}"
-
-
-def _explained(message: str) -> str:
-    if re.search(r"\b(for|macro|set|block|import|include|assign)", message, re.IGNORECASE):
-        return f"{message} (there are no loops, macros and assignments in expressions; to repeat a task use `foreach`)"
-    if "end of comment" in message:
-        return f"{message} (put text that holds {{# between {{% raw %}} and {{% endraw %}})"
-    return message

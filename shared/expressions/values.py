@@ -33,6 +33,32 @@ class LazyValue(ABC):
     def part(self, name: object) -> object:
         """The value of `{{ value[name] }}`. Raises KeyError if there is no such part."""
 
+    def missing(self, name: str) -> str | None:  # noqa: ARG002 - for those that know more
+        """The message about a part that does not exist; None for the usual one."""
+        return None
+
+
+class Unknown(LazyValue):
+    """The value of a name that is not known yet, when a text is only checked; its `parts` have names that are known."""
+
+    def __init__(self, parts: Mapping[str, object] | None = None) -> None:
+        self.parts = parts
+
+    def as_text(self) -> str:
+        """Nothing. Raises ExpressionError if a part can never have a text."""
+        for part in (self.parts or {}).values():
+            text_of(part)
+        return ""
+
+    def part(self, name: object) -> object:
+        """A part, which is not known either. Raises KeyError if there can never be such a part."""
+        if self.parts is None or isinstance(name, Unknown):
+            return UNKNOWN
+        return self.parts[name]  # type: ignore[index] # no other name is in it
+
+
+UNKNOWN = Unknown()
+
 
 class Missing:
     """The value of a name that does not exist.
@@ -43,6 +69,10 @@ class Missing:
 
     def __init__(self, explain: Callable[[], str]) -> None:
         self._explain = explain
+
+    def explained(self) -> str:
+        """What does not exist."""
+        return self._explain()
 
     def fail(self, *_: object) -> NoReturn:
         """Raise ExpressionError, which says what does not exist."""

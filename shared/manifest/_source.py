@@ -1,7 +1,10 @@
 """YAML or JSON text → plain data, and the place in the text of every property.
 
-Scalars follow YAML 1.2's core schema, as Kestra reads them: `on` and `12:30` are text, dates are text. Numbers
-remember how they were written, so that a property that expects text gets `3.10` and not `3.1`.
+Scalars are those of YAML 1.2's core schema: `on` and `12:30` are text, dates are text. As in Kestra's parser, a number
+with a leading zero is octal (`_decodeNumberIntOctal` in
+https://github.com/FasterXML/jackson-dataformats-text/blob/2.x/yaml/src/main/java/com/fasterxml/jackson/dataformat/yaml/YAMLParser.java).
+Numbers remember how they were written, so that a property that expects text gets `3.10` and not `3.1`. `<<` merges
+maps: https://yaml.org/type/merge.html.
 """
 
 from __future__ import annotations
@@ -15,14 +18,8 @@ from typing import Any
 import yaml
 
 from shared.errors import ManifestError, Problem
-from shared.manifest.types import PropertyPath
-
-MAX_DEPTH = 50
-MAX_NODES = 100_000
-TEXT_OF_A_VALUE = 100  # so many characters of a text count as one more value
-
-_LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")  # as YAML counts lines
-_TAG = "tag:yaml.org,2002:"
+from shared.manifest._yaml import TAG, checked_json, compose
+from shared.manifest.types import CREDENTIALS, PropertyPath
 
 
 class WrittenInt(int):
@@ -37,31 +34,18 @@ class WrittenFloat(float):
     text: str
 
 
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # libyaml's, if it is installed
-    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 - PyYAML's own way
-
-
-_Loader.add_implicit_resolver(f"{_TAG}null", re.compile(r"^(?:~|null|Null|NULL|)$"), ["~", "n", "N", ""])
-
-_Loader.add_implicit_resolver(f"{_TAG}bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF"))
-
-_Loader.add_implicit_resolver(
-    f"{_TAG}int", re.compile(r"^(?:[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+)$"), list("-+0123456789")
-)
-
-_Loader.add_implicit_resolver(
-    f"{_TAG}float",
-    re.compile(r"^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$"),
-    list("-+0123456789."),
-)
-
-
 @dataclass(frozen=True)
 class Source:
-    """A parsed document: `data` is made of dicts, lists, str, int, float, bool and None."""
+    """A parsed document: `data` is made of dicts, lists, str, int, float, bool and None.
+
+    `problems` are what is wrong with single values. `unquoted` are the places of expressions without quotes, which are
+    maps in YAML: in the data they are the text that was meant.
+    """
 
     data: Any
     root: yaml.Node
+    problems: tuple[Problem, ...] = ()
+    unquoted: frozenset[tuple[int, int]] = frozenset()
     _by_name: dict[int, dict[str, tuple[yaml.Node, yaml.Node]]] = field(default_factory=dict, repr=False, compare=False)
 
     def problem(self, path: PropertyPath, message: str, *, at_key: bool = False) -> Problem:
@@ -71,6 +55,10 @@ class Source:
         """
         mark = self._mark(path, at_key=at_key)
         return Problem(message, property_path(path) or None, mark.line + 1, mark.column + 1)
+
+    def is_unquoted(self, problem: Problem) -> bool:
+        """Whether a problem is at the place of an expression without quotes, and may only follow from that."""
+        return (problem.line, problem.column) in self.unquoted
 
     def _mark(self, path: PropertyPath, *, at_key: bool) -> yaml.Mark:
         node, key = self.root, self.root
@@ -90,7 +78,7 @@ class Source:
     def _properties(self, node: yaml.MappingNode) -> dict[str, tuple[yaml.Node, yaml.Node]]:
         """The nodes of names and values by name; collected once, as there may be as many problems as properties."""
         if id(node) not in self._by_name:
-            self._by_name[id(node)] = {pair[0].value: pair for pair in node.value}
+            self._by_name[id(node)] = {pair[0].value: pair for pair in _pairs(node) if _is_text(pair[0])}
         return self._by_name[id(node)]
 
 
@@ -100,162 +88,162 @@ def property_path(path: PropertyPath) -> str:
 
 
 def parse(text: str, *, as_json: bool = False) -> Source:
-    """Parse one document.
+    """Parse one document. Raises ManifestError as `read_source` does, and for problems of single values."""
+    source = read_source(text, as_json=as_json)
+    if source.problems:
+        raise ManifestError(list(source.problems))
+    return source
 
-    Raises ManifestError with line and column if the text is not valid YAML (or JSON), repeats a name, nests deeper than
-    MAX_DEPTH, has more than MAX_NODES values once its aliases are written out, or uses tags.
+
+def read_source(text: str, *, as_json: bool = False) -> Source:
+    """Parse one document, as far as its values can be read.
+
+    Raises ManifestError with line and column if the text is not valid YAML (or JSON), nests deeper than MAX_DEPTH, or
+    has more than MAX_NODES values once its aliases are written out.
     """
     if as_json:
-        text = _checked_json(text)
+        text = checked_json(text)
     root = compose(text)
-    problems: list[Problem] = []
-    data = _data(root, problems)
-    if problems:
-        raise ManifestError(problems)
-    return Source(data, root)
+    reading = _Reading(text)
+    data = reading.value(root, ())
+    return Source(data, root, tuple(reading.problems), frozenset(reading.unquoted))
 
 
-def compose(text: str) -> yaml.Node:
-    """The tree of the document's values, with their places; bounded in depth and size. Raises ManifestError."""
-    try:
-        _check_depth(text)
-        root = yaml.compose(text, Loader=_Loader)
-    except yaml.MarkedYAMLError as error:
-        raise ManifestError([_syntax_problem(error, text)]) from error
-    except yaml.reader.ReaderError as error:
-        line = text.count("\n", 0, error.position) + 1
-        raise ManifestError([Problem(f"this is not valid YAML: {error.reason}", line=line, column=1)]) from error
-    if root is None:
-        raise ManifestError([Problem("the manifest is empty", line=1, column=1)])
-    _check_size(root)
-    return root
+_MERGE = "<<"
+_OCTAL = re.compile(r"[-+]?0[0-7]+")
+_LONGEST_NUMBER = 100  # no useful number is longer
 
 
-def _checked_json(text: str) -> str:
-    """JSON text that YAML reads alike: with spaces for tabs, and characters for escaped surrogate pairs."""
-    try:
-        json.loads(text)
-    except json.JSONDecodeError as error:
-        problem = Problem(f"this is not valid JSON: {error.msg}", line=error.lineno, column=error.colno)
-        raise ManifestError([problem]) from error
-    except RecursionError as error:
-        raise ManifestError([_too_deep(1, 1)]) from error
-    return _SURROGATES.sub(_joined, text.replace("\t", " "))
+class _Reading:
+    """Reads the values of a document; collects what is wrong with them."""
 
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self.problems: list[Problem] = []
+        self.unquoted: set[tuple[int, int]] = set()
 
-# An escaped backslash is matched too: the text after it is not an escape.
-_SURROGATES = re.compile(r"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}")
+    def value(self, node: yaml.Node, path: PropertyPath) -> Any:  # noqa: ANN401 - plain data of any shape
+        """The data of a node."""
+        match node:
+            case yaml.MappingNode() if _is_unquoted_expression(node):
+                return self._unquoted(node, path)
+            case yaml.MappingNode(tag=tag) if tag == f"{TAG}map":
+                return self._mapping(node, path)
+            case yaml.SequenceNode(tag=tag) if tag == f"{TAG}seq":
+                return [self.value(item, (*path, index)) for index, item in enumerate(node.value)]
+            case yaml.ScalarNode():
+                return self._scalar(node, path)
+        self._fail(node, path, "tags are not supported")
+        return None
 
+    def _unquoted(self, node: yaml.MappingNode, path: PropertyPath) -> str:
+        """The expression that was meant."""
+        text = self._text[node.start_mark.index : node.end_mark.index]
+        self.unquoted.add((node.start_mark.line + 1, node.start_mark.column + 1))
+        how = "" if path[-1:] and path[-1] in CREDENTIALS else f": {quoted(text)}"
+        self._fail(node, path, f"an expression without quotes is a map in YAML; put it in quotes{how}")
+        return text
 
-def _joined(match: re.Match[str]) -> str:
-    """The character that a surrogate pair encodes, as YAML has no such pairs."""
-    escape = match.group()
-    return escape if escape == "\\\\" else str(json.loads(f'"{escape}"'))
-
-
-def _check_depth(text: str) -> None:
-    """Fail for a depth at which the composer, which is recursive, would fail."""
-    depth = 0
-    for event in yaml.parse(text, Loader=_Loader):
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
-        if depth > MAX_DEPTH:
-            mark = event.start_mark
-            raise ManifestError([_too_deep(mark.line + 1 if mark else 1, mark.column + 1 if mark else 1)])
-
-
-def _too_deep(line: int, column: int) -> Problem:
-    return Problem(f"values are nested deeper than {MAX_DEPTH} levels", line=line, column=column)
-
-
-def _syntax_problem(error: yaml.MarkedYAMLError, text: str) -> Problem:
-    mark = error.problem_mark or error.context_mark
-    message = "this is not valid YAML: " + ", ".join(part for part in (error.context, error.problem) if part)
-    lines = _LINE_BREAK.split(text)
-    if mark is None or mark.line >= len(lines):  # libyaml puts the end of the text on a line of its own
-        return Problem(message, line=len(lines), column=len(lines[-1]) + 1)
-    return Problem(message, line=mark.line + 1, column=mark.column + 1)
-
-
-def _check_size(root: yaml.Node) -> None:
-    """Measure the document as if every alias were written out, without writing them out."""
-    measured: dict[int, tuple[int, int]] = {}  # by node: how many values, how many levels
-
-    def measure(node: yaml.Node) -> tuple[int, int]:
-        if id(node) not in measured:
-            measured[id(node)] = (MAX_NODES + 1, 0)  # an alias to a value that contains itself is endless
-            below = [measure(child) for child in _children(node)]
-            values, levels = zip(*below, strict=True) if below else ((), (0,))
-            text = len(node.value) // TEXT_OF_A_VALUE if isinstance(node, yaml.ScalarNode) else 0
-            measured[id(node)] = (1 + text + sum(values), 1 + max(levels))
-        return measured[id(node)]
-
-    values, levels = measure(root)
-    if values > MAX_NODES:
-        message = f"the manifest has more than {MAX_NODES} values once its aliases are written out"
-        raise ManifestError([Problem(message, line=1, column=1)])
-    if levels > MAX_DEPTH:
-        raise ManifestError([_too_deep(1, 1)])
-
-
-def _children(node: yaml.Node) -> Iterator[yaml.Node]:
-    if isinstance(node, yaml.MappingNode):
+    def _mapping(self, node: yaml.MappingNode, path: PropertyPath) -> dict[str, Any]:
+        data: dict[str, Any] = {}
         for key, value in node.value:
-            yield key
-            yield value
-    elif isinstance(node, yaml.SequenceNode):
-        yield from node.value
+            if not _is_text(key):
+                self._fail(key, path, "the name of a property must be text")
+            elif _is_merge(key):
+                if not _maps_to_merge(value):
+                    self._fail(
+                        value, (*path, _MERGE), "`<<` merges a map, or a list of maps: write it as an alias, `*name`"
+                    )
+            elif key.value in data:
+                self._fail(key, (*path, key.value), f"the property {key.value!r} is set twice")
+            else:
+                data[key.value] = self.value(value, (*path, key.value))
+        for key, value in _pairs(node):
+            if key.value not in data:
+                data[key.value] = self.value(value, (*path, key.value))
+        return data
+
+    def _scalar(self, node: yaml.ScalarNode, path: PropertyPath) -> Any:  # noqa: ANN401, PLR0911 - plain data of any kind
+        text: str = node.value
+        match node.tag.removeprefix(TAG):
+            case "str":
+                return text
+            case "null":
+                return None
+            case "bool":
+                return text.lower() == "true"
+            case "int" | "float" if len(text) > _LONGEST_NUMBER:
+                digits = f"a number of {len(text):,} characters is too long"
+                self._fail(node, path, f"{digits}; if it is text, put it in quotes")
+                return text
+            case "int" | "float" as kind:
+                try:
+                    return _whole_number(text) if kind == "int" else _real_number(text)
+                except ValueError:
+                    self._fail(node, path, f"{text!r} is not a number, as its tag says")
+                    return text
+        self._fail(node, path, "tags are not supported")
+        return text
+
+    def _fail(self, node: yaml.Node, path: PropertyPath, message: str) -> None:
+        line, column = node.start_mark.line + 1, node.start_mark.column + 1
+        self.problems.append(Problem(message, property_path(path) or None, line, column))
 
 
-def _data(node: yaml.Node, problems: list[Problem]) -> Any:  # noqa: ANN401 - plain data of any shape
-    match node:
-        case yaml.MappingNode(tag=tag) if tag == f"{_TAG}map":
-            return _mapping(node, problems)
-        case yaml.SequenceNode(tag=tag) if tag == f"{_TAG}seq":
-            return [_data(item, problems) for item in node.value]
-        case yaml.ScalarNode():
-            return _scalar(node, problems)
-    problems.append(_at(node, "tags are not supported"))
-    return None
+def _whole_number(text: str) -> WrittenInt | str:
+    """A whole number, as text remembered; text that only looks like an octal number, such as 089, is text."""
+    base = 0 if text[:2] in ("0x", "0o") else 8 if _OCTAL.fullmatch(text) else 10
+    if base == 10 and len(text.lstrip("-+")) > 1 and text.lstrip("-+").startswith("0"):  # noqa: PLR2004 - decimal
+        return text
+    number = WrittenInt(text, base)
+    number.text = text
+    return number
 
 
-def _mapping(node: yaml.MappingNode, problems: list[Problem]) -> dict[str, Any]:
-    data: dict[str, Any] = {}
+def _real_number(text: str) -> WrittenFloat:
+    number = WrittenFloat(text)
+    number.text = text
+    return number
+
+
+def _is_text(key: yaml.Node) -> bool:
+    return isinstance(key, yaml.ScalarNode)
+
+
+def _is_merge(key: yaml.Node) -> bool:
+    """Whether the name of a property is `<<`, without quotes."""
+    return isinstance(key, yaml.ScalarNode) and key.value == _MERGE and not key.style
+
+
+def _pairs(node: yaml.MappingNode) -> Iterator[tuple[yaml.Node, yaml.Node]]:
+    """The names and values of a map: those that it merges first, so that its own win, and of those the first."""
     for key, value in node.value:
-        if not isinstance(key, yaml.ScalarNode):
-            problems.append(_at(key, "the name of a property must be text"))
-            continue
-        if key.value in data:
-            problems.append(_at(key, f"the property {key.value!r} is set twice"))
-        data[key.value] = _data(value, problems)
-    return data
+        if _is_merge(key):
+            for merged in reversed(_maps_to_merge(value)):
+                yield from _pairs(merged)
+    yield from ((key, value) for key, value in node.value if _is_text(key) and not _is_merge(key))
 
 
-def _scalar(node: yaml.ScalarNode, problems: list[Problem]) -> Any:  # noqa: ANN401 - plain data of any shape
-    text: str = node.value
-    match node.tag.removeprefix(_TAG):
-        case "str":
-            return text
-        case "null":
-            return None
-        case "bool":
-            return text.lower() == "true"
-        case "int" if len(text) <= 100:  # noqa: PLR2004 - no useful number is longer
-            number = WrittenInt(text, 0) if text[:2] in ("0x", "0o") else WrittenInt(text)
-            number.text = text
-            return number
-        case "float":
-            real = WrittenFloat(text)
-            real.text = text
-            return real
-    problems.append(_at(node, "this is not a valid value of the type that its tag or its form has"))
-    return None
+def _maps_to_merge(node: yaml.Node) -> list[yaml.MappingNode]:
+    """The maps that the value of a `<<` names; none if it is neither a map nor a list of maps."""
+    nodes = node.value if isinstance(node, yaml.SequenceNode) else [node]
+    maps = [each for each in nodes if isinstance(each, yaml.MappingNode)]
+    return maps if len(maps) == len(nodes) else []
 
 
-def _at(node: yaml.Node, message: str) -> Problem:
-    return Problem(message, line=node.start_mark.line + 1, column=node.start_mark.column + 1)
+def _is_unquoted_expression(node: yaml.MappingNode) -> bool:
+    """Whether a map is written as `{{ … }}`."""
+    match node.value:
+        case [(yaml.MappingNode(flow_style=True), yaml.ScalarNode(value=""))]:
+            return bool(node.flow_style)
+    return False
+
+
+def quoted(text: str) -> str:
+    """A text in quotes, as YAML takes it."""
+    if "'" not in text or "\n" in text:
+        return f"'{text}'" if '"' in text and "\n" not in text else json.dumps(text, ensure_ascii=False)
+    return json.dumps(text, ensure_ascii=False) if '"' not in text else "'" + text.replace("'", "''") + "'"
 
 
 @dataclass(frozen=True)

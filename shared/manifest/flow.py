@@ -188,7 +188,7 @@ class Flow(Properties):
     retry: Annotated[None, Unsupported("give the tasks a `retry`; to run a flow again, drop it again")] = None
     task_defaults: Annotated[None, Unsupported("this is the old name of `pluginDefaults`")] = None
 
-    @property
+    @cached_property
     def tasks(self) -> tuple[Task, ...]:
         """All tasks in the order of the file, including those in groups."""
         return tuple(placed.task for placed in self.placed_tasks)

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import re
 import typing
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
-from shared.errors import Problem, did_you_mean
-from shared.manifest._source import Layout
+from shared.errors import Problem, did_you_mean, nearest
+from shared.manifest._source import Layout, quoted
 from shared.manifest.flow import FOR_EACH, PARALLEL, SEQUENTIAL, Flow
 from shared.manifest.retry import Retry
-from shared.manifest.task_runner import RUNNER_TYPE, canonical_runner_type
+from shared.manifest.task import Task
+from shared.manifest.task_runner import RUNNER_TYPE, TaskRunner, canonical_runner_type
 from shared.manifest.task_types import all_types
-from shared.manifest.types import NoEffect, PropertyPath
+from shared.manifest.types import CREDENTIALS, NoEffect, PropertyPath
 
 if TYPE_CHECKING:
-    from pydantic import ValidationError
     from pydantic_core import ErrorDetails
+
+_KNOWN_TYPES = (
+    RUNNER_TYPE, SEQUENTIAL, PARALLEL, FOR_EACH,
+    *all_types(),
+)  # fmt: skip
 
 MAX_PROBLEMS = 50  # more than a person corrects at once
 
@@ -38,28 +45,38 @@ _EXPECTED = {
 }
 
 
-def problems_of(error: ValidationError, layout: Layout, model: type[BaseModel]) -> list[Problem]:
-    """The problems of a validation of `model`, each once, in the order of the file; at most MAX_PROBLEMS."""
-    errors = error.errors(include_url=False)
+def problems_of(errors: Sequence[ErrorDetails], layout: Layout, model: type[BaseModel]) -> list[Problem]:
+    """The problems of a validation of `model`, each once, in the order of the file; few more than MAX_PROBLEMS."""
     parents = {details["loc"][:length] for details in errors for length in range(len(details["loc"]))}
     of_wrong_type = {
         details["loc"][:-1]
         for details in errors
-        if details["loc"][-1:] == ("type",) and details["type"] != "extra_forbidden"
+        if details["loc"][-1:] == ("type",)
+        and details["type"] != "extra_forbidden"
+        and not nearest(str(details["input"]), _KNOWN_TYPES)
     }
     causes = [details for details in errors if not _is_consequence(details, parents, of_wrong_type)]
     # A value of `pluginDefaults` is wrong in many tasks, but in one place.
     by_place = {(_problem(details, layout, ""), details["type"]): details for details in reversed(causes)}
     placed = sorted(by_place, key=lambda place: in_file_order(place[0]))
     shown = [by_place[place] for place in placed[: MAX_PROBLEMS + 1]]
-    return first_problems(
-        [_problem(details, layout, _message(details, _names_at(model, details["loc"][:-1]))) for details in shown]
-    )
+    return [_problem(details, layout, _message(details, model)) for details in shown]
 
 
 def in_file_order(problem: Problem) -> tuple[int, int]:
     """The key that sorts problems by place."""
     return problem.line or 0, problem.column or 0
+
+
+def each_once(problems: Iterable[Problem]) -> list[Problem]:
+    """The problems in the order of the file; one that a YAML alias repeats at other paths is told once."""
+    found: dict[tuple[object, ...], Problem] = {}
+    for problem in problems:
+        name = (problem.path or "").rpartition(".")[2]
+        found.setdefault(
+            (problem.message, problem.line, problem.column, name if problem.line else problem.path), problem
+        )
+    return sorted(found.values(), key=in_file_order)
 
 
 def first_problems(problems: list[Problem]) -> list[Problem]:
@@ -86,9 +103,13 @@ def _is_consequence(
     return details["type"] == "default_factory_not_called"
 
 
+def path_in_flow(details: ErrorDetails) -> PropertyPath:
+    """The path of what is wrong in the flow."""
+    return tuple(part for part in details["loc"] if not _is_tag(part))
+
+
 def _problem(details: ErrorDetails, layout: Layout, message: str) -> Problem:
-    path = tuple(part for part in details["loc"] if not _is_tag(part))
-    return layout.problem(path, message, at_key=details["type"] in ("extra_forbidden", "unsupported"))
+    return layout.problem(path_in_flow(details), message, at_key=details["type"] in ("extra_forbidden", "unsupported"))
 
 
 def _is_tag(part: str | int) -> bool:
@@ -97,12 +118,12 @@ def _is_tag(part: str | int) -> bool:
 
 
 def _message(  # noqa: PLR0911 - one return for each kind of error
-    details: ErrorDetails, known: list[str]
+    details: ErrorDetails, model: type[BaseModel]
 ) -> str:
     context = details.get("ctx", {})
     match details["type"]:
         case "extra_forbidden":
-            return "unknown property" + did_you_mean(str(details["loc"][-1]), known)
+            return _unknown_property(details["loc"], model)
         case "missing" if details["loc"] == ("tasks",):
             return "a manifest has `tasks`, or for one task `commands` or `script` at top level; this has none of them"
         case "missing":
@@ -118,8 +139,32 @@ def _message(  # noqa: PLR0911 - one return for each kind of error
         case "string_pattern_mismatch":
             return f"{_shown(details['input'])} does not match {context['pattern']}"
         case kind if kind in _EXPECTED:
-            return f"{_EXPECTED[kind]}, found {_shown(details['input'])}"
+            return f"{_EXPECTED[kind]}, found {_shown(details['input'])}{_meant_as_text(details)}"
     return details["msg"][0].lower() + details["msg"][1:]
+
+
+def _meant_as_text(details: ErrorDetails) -> str:
+    """The advice about a map with one value where text was expected: a colon and a space make a map of a text."""
+    match details["type"], details["input"]:
+        case "string_type", dict() as pairs if len(pairs) == 1 and details["loc"][-1] not in CREDENTIALS:
+            [(name, value)] = pairs.items()
+            if value is None or isinstance(value, str | int | float):
+                text = f"{name}: {'' if value is None else getattr(value, 'text', value)}".strip()
+                return f"; if it is text, put it in quotes, as it has a colon: {quoted(text)}"
+    return ""
+
+
+_OWNERS = ((Task, "a task"), (TaskRunner, "`taskRunner`"), (Flow, "the flow"))
+
+
+def _unknown_property(path: PropertyPath, model: type[BaseModel]) -> str:
+    name = str(path[-1])
+    if path in (("commands",), ("script",)):
+        return f"a manifest has `tasks`, or for one task `{name}` at top level; this has both: give `{name}` to a task"
+    if near := did_you_mean(name, _names_at(model, path[:-1])):
+        return f"unknown property{near}"
+    owners = [where for model, where in _OWNERS if name in _aliases([model])]
+    return f"unknown property here; it is one of {owners[0]}" if len(owners) == 1 else "unknown property"
 
 
 def _shown(value: object) -> str:
@@ -143,6 +188,10 @@ def _names_at(model: type[BaseModel], path: Sequence[str | int]) -> list[str]:
         elif isinstance(part, str):
             fields = [field for each in models for field in each.model_fields.values() if field.alias == part]
             models = [each for field in fields for each in _models(field)]
+    return _aliases(models)
+
+
+def _aliases(models: Iterable[type[BaseModel]]) -> list[str]:
     return [field.alias for each in models for field in each.model_fields.values() if field.alias]
 
 
@@ -154,18 +203,30 @@ def _models(annotation: Any) -> Iterator[type[BaseModel]]:  # noqa: ANN401 - a t
         yield from _models(argument)
 
 
-_KNOWN_TYPES = (
-    RUNNER_TYPE, SEQUENTIAL, PARALLEL, FOR_EACH,
-    *all_types(),
-)  # fmt: skip
-
-
 def warnings_of(flow: Flow) -> Iterator[tuple[PropertyPath, str]]:
-    """Every property of the flow that has no effect, or one that its author may not expect: its path, and why."""
+    """Every property that has no effect, another than it seems, or one that its author may not expect, and why."""
     yield from _warnings(flow, ())
+    yield from _texts_that_look_like_files(flow)
     for index, default in enumerate(flow.plugin_defaults):
         if not any(known.startswith(canonical_runner_type(default.type)) for known in _KNOWN_TYPES):
             yield ("pluginDefaults", index, "type"), "without effect: there is no task and no task runner of this type"
+
+
+_LOCAL_PATH = re.compile(r"(?:\.{1,2}/|~/|/(?!/)|[A-Za-z]:\\)[^\s{}]+")
+
+
+def _texts_that_look_like_files(flow: Flow) -> Iterator[tuple[PropertyPath, str]]:
+    """Every input file whose text is nothing but the path of a local file, which is not read."""
+    for placed in flow.placed_tasks:
+        files = placed.task.input_files
+        for name, text in files.items() if isinstance(files, dict) else ():
+            ending = PurePosixPath(name).suffix
+            looks_alike = ending and PurePosixPath(text).suffix == ending and not re.search(r"[\s{}:]", text)
+            if looks_alike or _LOCAL_PATH.fullmatch(text):
+                base = re.split(r"[/\\]", text)[-1] or name
+                how = f"write its text, or put it into the namespace and write `nsfile:///{base}`"
+                message = f"{text!r} is the text of this file, not the place of one: no local file is read; {how}"
+                yield (*placed.path, "inputFiles", name), message
 
 
 def _warnings(value: object, path: PropertyPath) -> Iterator[tuple[PropertyPath, str]]:

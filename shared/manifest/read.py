@@ -12,7 +12,6 @@ do not have is an error. Texts may hold expressions, which are rendered when a r
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -21,10 +20,12 @@ from pydantic import ValidationError
 
 from shared.errors import ManifestError, Problem
 from shared.manifest._defaults import with_plugin_defaults
-from shared.manifest._source import Layout, parse
+from shared.manifest._gaps import WITHOUT_GAPS, Gaps
+from shared.manifest._salvage import Salvaged, salvage
+from shared.manifest._source import Layout, read_source
 from shared.manifest.flow import MAX_TASKS, Flow
 from shared.manifest.order import dependencies_of, problems_of_order, tasks_before
-from shared.manifest.problems import MAX_PROBLEMS, first_problems, in_file_order, problems_of, warnings_of
+from shared.manifest.problems import each_once, first_problems, problems_of, warnings_of
 from shared.manifest.task import ForeachFile, Task
 from shared.manifest.types import PropertyPath
 
@@ -36,13 +37,14 @@ class Manifest:
     """A manifest that was read: the flow, and the layout of its text, so that later problems can name their place.
 
     `dependencies` has the ids of the tasks that are run, each with the ids of the tasks that it waits for. `warnings`
-    say which properties have no effect.
+    say which properties have no effect. `gaps` is what is not known of the rest of a broken manifest.
     """
 
     flow: Flow
     dependencies: Mapping[str, tuple[str, ...]]
     warnings: tuple[Problem, ...]
     layout: Layout
+    gaps: Gaps = WITHOUT_GAPS
 
     def problem(self, path: PropertyPath, message: str, *, at_key: bool = False) -> Problem:
         """A problem with the property at `path` (counted from the flow: `("tasks", 0, "commands", 1)`).
@@ -57,36 +59,63 @@ class Manifest:
         return self.layout.problem(path, message, at_key=at_key)
 
 
+class BrokenManifest(ManifestError):  # noqa: N818 - as the other exceptions, it is named after what has happened
+    """The manifest cannot be run; `rest` is what is left of it without its mistakes, None if that is not a flow.
+
+    Planning finds further mistakes in the rest; `planner.checked_manifest` tells all of them at once.
+    """
+
+    def __init__(self, problems: list[Problem], rest: Manifest | None) -> None:
+        self.rest = rest
+        super().__init__(problems)
+
+
 def read_manifest(text: str, name: str) -> Manifest:
     """Read a manifest. `name` is the blob's name: `.json` at its end means JSON, anything else YAML.
 
     Raises ManifestError with all problems that can be found without rendering expressions.
     """
-    source = parse(text, as_json=name.lower().endswith(".json"))
+    source = read_source(text, as_json=name.lower().endswith(".json"))
     if not isinstance(source.data, dict):
-        raise ManifestError([source.problem((), "a manifest is a map of properties, such as `tasks:` or `commands:`")])
+        message = "a manifest is a map of properties, such as `tasks:` or `commands:`"
+        raise ManifestError([*source.problems, source.problem((), message)])
     data, in_form = _as_flow(source.data) if _is_task_form(source.data) else (source.data, {})
     data, by_defaults = with_plugin_defaults(data, Layout(source, in_form))
     layout = Layout(source, {**in_form, **by_defaults})
+    problems = list(source.problems)
     try:
-        flow = Flow.model_validate(data)
-    except ValidationError as error:
-        raise ManifestError(problems_of(error, layout, Flow)) from error
-    return _manifest(flow, layout)
-
-
-def _manifest(flow: Flow, layout: Layout) -> Manifest:
-    if len(flow.tasks) > MAX_TASKS:
-        message = f"a flow has at most {MAX_TASKS} tasks, this one has {len(flow.tasks)}; use `foreach` for more"
-        raise ManifestError([layout.problem(("tasks",), message)])
-    if wrong := list(itertools.islice(problems_of_order(flow.order), MAX_PROBLEMS + 1)):
-        raise ManifestError(first_problems([layout.problem(problem.path, problem.message) for problem in wrong]))
-    notes = [layout.problem(path, message, at_key=True) for path, message in warnings_of(flow)]
-    warnings = sorted(dict.fromkeys(notes), key=in_file_order)
-    manifest = Manifest(flow, dependencies_of(flow.order), tuple(warnings), layout)
-    if problems := list(_problems_of_items(manifest)):
-        raise ManifestError(problems)
+        flow, gaps = Flow.model_validate(data), WITHOUT_GAPS
+    except ValidationError:
+        flow, gaps = None, WITHOUT_GAPS
+    if flow is None or _has_wrong_order(flow):
+        salvaged = salvage(data)
+        flow, gaps = salvaged.flow, salvaged.gaps
+        problems += _problems_of(salvaged, layout)
+    manifest = _manifest(flow, layout, gaps) if flow else None
+    problems += _problems_of_items(manifest) if manifest else ()
+    if problems:
+        told = [problem for problem in problems if not source.is_unquoted(problem) or problem in source.problems]
+        raise BrokenManifest(first_problems(each_once(told)), manifest)
+    assert manifest is not None  # noqa: S101 - there is no problem
     return manifest
+
+
+def _has_wrong_order(flow: Flow) -> bool:
+    return len(flow.tasks) > MAX_TASKS or next(problems_of_order(flow.order), None) is not None
+
+
+def _problems_of(salvaged: Salvaged, layout: Layout) -> Iterator[Problem]:
+    for errors in salvaged.form:
+        yield from problems_of(errors, layout, Flow)
+    yield from (layout.problem(problem.path, problem.message) for problem in salvaged.order)
+    if salvaged.too_many:
+        message = f"a flow has at most {MAX_TASKS} tasks, this one has {salvaged.too_many}; use `foreach` for more"
+        yield layout.problem(("tasks",), message)
+
+
+def _manifest(flow: Flow, layout: Layout, gaps: Gaps) -> Manifest:
+    notes = [layout.problem(path, message, at_key=True) for path, message in warnings_of(flow)]
+    return Manifest(flow, dependencies_of(flow.order), tuple(each_once(notes)), layout, gaps)
 
 
 def _problems_of_items(manifest: Manifest) -> Iterator[Problem]:
@@ -94,7 +123,8 @@ def _problems_of_items(manifest: Manifest) -> Iterator[Problem]:
     for index, task in enumerate(manifest.flow.tasks):
         if isinstance(task.foreach, ForeachFile) and task.foreach.files and task.id in manifest.dependencies:
             other = task.foreach.files.task
-            if other not in tasks_before(task.id, manifest.dependencies):
+            before = tasks_before(task.id, manifest.dependencies)
+            if other not in before and not manifest.gaps.may_be_before(task.id, other, before):
                 path = ("tasks", index, "foreach", "files", "task")
                 yield manifest.problem(path, f"{other!r} is not a task that runs before this one")
 

@@ -8,12 +8,11 @@ from collections.abc import Iterator
 import yaml
 
 from shared.errors import ManifestError
-from shared.manifest._source import compose
-from shared.manifest.types import is_secret
+from shared.manifest._yaml import compose
+from shared.manifest.types import CREDENTIALS, is_secret
 
-CREDENTIALS = ("accessKey", "connectionString", "password", "sharedKeyAccountAccessKey")
 _REDACTED = '"******"'
-_LINE = re.compile(rf"""(?P<name>["']?\b(?:{"|".join(CREDENTIALS)})["']?\s*:\s*)(?P<value>\S.*)""")
+_LINE = re.compile(rf"""(?P<name>["']?\b(?:{"|".join(CREDENTIALS)})["']?\s*:\s*)(?P<value>\S[^\r\n]*)""")
 _AROUND = re.compile(r"""(?P<quote>["']?)(?P<value>\{\{.*\}\})(?P=quote)\s*,?\s*(?:#.*)?""")
 
 
@@ -27,7 +26,8 @@ def redacted(text: str) -> str:
     except ManifestError:
         return _LINE.sub(_redacted_line, text)
     for start, end in spans:
-        line_break = "\n" if text[start:end].endswith("\n") else ""
+        value = text[start:end]
+        line_break = value[len(value.rstrip("\r\n")) :] and ("\r\n" if value.endswith("\r\n") else value[-1])
         text = text[:start] + _REDACTED + line_break + text[end:]
     return text
 

@@ -6,12 +6,20 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    field_validator,
+    model_validator,
+)
 
 from shared.manifest.container_options import check_container_run_options
 from shared.manifest.retry import Retry
 from shared.manifest.task_runner import TaskRunner
-from shared.manifest.task_types import DEFAULT_TYPE, SHELL, Language, all_types, instead_of, language_of, types_pattern
+from shared.manifest.task_types import DEFAULT_TYPE, SHELL, Language, all_types, checked_type, language_of, of_form
 from shared.manifest.types import Duration, NoEffect, Properties, Text, Unsupported
 
 MAX_ITEMS = 10_000
@@ -71,7 +79,10 @@ class ForeachFile(Properties):
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:
         if (self.namespace_files is None) == (self.files is None):
-            raise ValueError("expected either `namespaceFiles: <glob>` or `files: {task: <id>, glob: <glob>}`")
+            raise ValueError(
+                "expected either `namespaceFiles: data/*.csv`, a glob over files of the namespace, or"
+                " `files: {task: extract, glob: '*.csv'}`, a glob over those of an earlier task"
+            )
         return self
 
 
@@ -110,18 +121,7 @@ InputFiles = Annotated[
 ]
 
 
-GROUP_TYPES = "io.kestra.plugin.core.flow.<Sequential|Parallel|ForEach>"
 TaskId = Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_-]*$", max_length=100)]
-
-
-def _task_type(value: str) -> str:
-    if language_of(value) is None:
-        if instead := instead_of(value):
-            raise ValueError(f"the task type {value!r} is not supported here: {instead}")
-        raise ValueError(
-            f"{value!r} is not a known task type; expected {types_pattern()}, or for a group {GROUP_TYPES}"
-        )
-    return value
 
 
 def _interpreter_of_type(validated: dict[str, Any]) -> tuple[str, ...]:
@@ -147,7 +147,10 @@ class TaskProperties(Properties):
     task_cache: Annotated[Any, NoEffect("a task always runs")] = None
     run_if: Annotated[
         None,
-        Unsupported("use `disabled`, or test the condition in the commands: `[ … ] || exit 0` as their first line"),
+        Unsupported(
+            "use `disabled`, or test the condition in the commands: `disabled: true` always leaves the task out, and"
+            " `test '{{ flow.id }}' = 'a' || exit 0` as the first command ends it where the condition does not hold"
+        ),
     ] = None
     plugin_defaults_ref: Annotated[None, Unsupported("`pluginDefaults` apply by type")] = None
 
@@ -162,7 +165,7 @@ class Task(TaskProperties):
 
     id: TaskId
     """Its name: in `dependsOn`, in expressions, and in the results, where its folders have this name."""
-    type: Annotated[str, AfterValidator(_task_type), Field(json_schema_extra={"enum": all_types()})] = DEFAULT_TYPE
+    type: Annotated[str, AfterValidator(checked_type), Field(json_schema_extra={"enum": all_types()})] = DEFAULT_TYPE
     """Kestra's type, which decides the image, the interpreter and how a `script` is run."""
     disabled: bool = False
     """Leave the task out. Tasks that depend on it wait for the tasks that it depends on instead."""
@@ -238,9 +241,12 @@ class Task(TaskProperties):
     python_version: Annotated[Text | None, NoEffect("the image decides the version of Python")] = None
     package_manager: Annotated[str | None, _FOR_DEPENDENCIES] = None
     dependency_cache_enabled: Annotated[bool | None, _FOR_DEPENDENCIES] = None
-    dependencies: Annotated[None, Unsupported("install them in `beforeCommands`: `pip install …`")] = None
+    dependencies: Annotated[None, Unsupported("install them in `beforeCommands`: `pip install pandas`")] = None
     docker: Annotated[None, Unsupported("name the image in `containerImage`")] = None
     runner: Annotated[None, Unsupported("tasks run on Azure Batch; leave it out, or use `taskRunner`")] = None
+
+    _commands_of_commands = field_validator("commands", mode="after")(of_form("commands", "Commands", "Script"))
+    _script_of_script = field_validator("script", mode="after")(of_form("script", "Script", "Commands"))
 
     @model_validator(mode="after")
     def _commands_or_script(self) -> Self:

@@ -7,8 +7,14 @@ text of a `Script` task becomes a file that a command runs, except in the shell,
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from shared.errors import did_you_mean
+
+if TYPE_CHECKING:
+    from pydantic import ValidationInfo
 
 SCRIPTS = "io.kestra.plugin.scripts"
 _FORMS = ("Commands", "Script")
@@ -96,8 +102,8 @@ def language_of(task_type: str) -> Language | None:
 
 _CORE = "io.kestra.plugin.core."
 _FOR_EACH = f"use `{_CORE}flow.ForEach`, or give the task a `foreach`"
-_IN_COMMANDS = "test the condition in the commands, or choose by `{{ condition ? a : b }}`"
-_PRINT = """print it, with `echo '::{"outputs": {"name": "value"}}::'` as a command"""
+_IN_COMMANDS = """test the condition in the commands, or choose a text: `"{{ flow.id == 'a' ? 'b' : 'c' }}"`"""
+_PRINT = """print it, with `echo '::{"outputs":{"name":"value"}}::'` as a command"""
 _FETCH = "fetch it in the commands, or name its https:// address in `inputFiles`"
 _OUTSIDE = "let the commands of a script task do it"
 
@@ -154,3 +160,38 @@ def instead_of(task_type: str) -> str | None:
     if task_type.startswith(f"{SCRIPTS}."):
         return None
     return _INSTEAD.get(task_type.removeprefix(_CORE), _OUTSIDE) if task_type.startswith("io.kestra.") else None
+
+
+GROUP_TYPES = "io.kestra.plugin.core.flow.<Sequential|Parallel|ForEach>"
+ALL_GROUP_TYPES = tuple(f"io.kestra.plugin.core.flow.{name}" for name in ("Sequential", "Parallel", "ForEach"))
+
+
+class _WrittenType(str):
+    """The type of a task that the manifest names, and that is not the default."""
+
+    __slots__ = ()
+
+
+def checked_type(value: str) -> str:
+    """The type of a task. Raises ValueError for one that cannot be run, with what to do instead."""
+    if language_of(value) is None:
+        if instead := instead_of(value):
+            raise ValueError(f"the task type {value!r} is not supported here: {instead}")
+        near = did_you_mean(value, (*all_types(), *ALL_GROUP_TYPES))
+        raise ValueError(
+            f"{value!r} is not a known task type; expected {types_pattern()}, or for a group {GROUP_TYPES}{near}"
+        )
+    return _WrittenType(value)
+
+
+def of_form(name: str, form: str, other: str) -> Callable[[object, ValidationInfo], object]:
+    """The check of a property that only types of one form have, as in Kestra; a task without a type may have both."""
+
+    def check(value: object, info: ValidationInfo) -> object:
+        written = info.data.get("type")
+        if value is not None and isinstance(written, _WrittenType) and written.endswith(f".{other}"):
+            right = f"{written.removesuffix(other)}{form}"
+            raise ValueError(f"a task of a type that ends in `.{other}` has no `{name}`; write `type: {right}`")
+        return value
+
+    return check

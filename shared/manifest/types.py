@@ -29,6 +29,10 @@ PropertyPath = tuple[str | int, ...]
 """Where a property is in a manifest: `("tasks", 0, "commands", 1)`."""
 
 
+CREDENTIALS = ("accessKey", "connectionString", "password", "sharedKeyAccountAccessKey")
+"""The names of properties whose literal values are repeated nowhere."""
+
+
 class Properties(BaseModel):
     """The base class of everything that a manifest consists of; unknown properties are errors."""
 

@@ -22,6 +22,9 @@ MAX_VARS_BYTES = 1024 * 1024
 MAX_LINE = MAX_VARS_BYTES
 MAX_DEPTH = 50
 PRINTED = "::{"
+# As in Kestra, whose ObjectMapper reads one value and ignores what follows:
+# https://github.com/kestra-io/kestra/blob/develop/core/src/main/java/io/kestra/core/models/tasks/runners/TaskLogLineMatcher.java
+_FIRST = json.JSONDecoder()
 _LINE = re.compile(r"^::(\{.*\})::\s*$")
 
 
@@ -47,11 +50,13 @@ class Printed:
             self._warn(f"{where}: its values are lost: a line may have at most {MAX_LINE >> 10} KiB")
             return
         try:
-            message = json.loads(text)
+            message, end = _FIRST.raw_decode(text)
             outputs = _checked(message.get("outputs", {}))
         except (ValueError, RecursionError) as error:
             self._warn(f"{where}: its values are lost: {error}")
             return
+        if end < len(text):
+            self._warn(f"{where}: only the first of its objects counts: print each on a line of its own")
         if not isinstance(outputs, dict):
             self._warn(f"{where}: its values are lost: `outputs` must be a map")
         elif self._bytes + len(text) > self.max_bytes:

@@ -116,10 +116,23 @@ def fan_out_record(name: str, items: Sequence[ItemRecord]) -> TaskRecord:
 def _failure_of_items(items: Sequence[ItemRecord]) -> Failure | None:
     failed = [(item.index, item.failure) for item in items if item.failure and item.state is State.FAILED]
     if not failed:
-        return None
+        return _allowed_failure_of(items)
     index, first = failed[0]
     message = f"{len(failed)} of {len(items)} items failed; the first, [{index}]: {first.message}"
     return Failure(category=first.category, code=first.code, message=message)
+
+
+MAX_REASONS = 3
+
+
+def _allowed_failure_of(items: Sequence[ItemRecord]) -> Failure | None:
+    failed = [item for item in items if item.is_allowed_failure]
+    if not failed or failed[0].failure is None:
+        return None
+    reasons = list(dict.fromkeys(item.reason for item in failed))
+    more = f" and {len(reasons) - MAX_REASONS} more" if len(reasons) > MAX_REASONS else ""
+    message = f"{len(failed)} of {len(items)} items failed, allowed: {', '.join(reasons[:MAX_REASONS])}{more}"
+    return Failure(category=failed[0].failure.category, code=failed[0].failure.code, message=message)
 
 
 def with_unfinished_fan_outs(run: Run, plan: SubmittedRound) -> Run:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from shared.errors import ManifestError, Problem, did_you_mean
+from shared.errors import Problem, did_you_mean
 from shared.manifest.order import tasks_before
 from shared.manifest.read import Manifest, Task
 from shared.manifest.task import ForeachFile
@@ -20,8 +20,8 @@ _READS = re.compile(r"\bread\s*\(")
 class FlowGraph:
     """The tasks of a flow that are run, and their dependencies.
 
-    `values` are what the expressions of all tasks see. Raises ManifestError if an expression uses the outputs of a task
-    that does not run before it.
+    `values` are what the expressions of all tasks see. `problems` are the expressions that use the outputs of a task
+    that does not run before; they are left out of the graph.
     """
 
     def __init__(self, manifest: Manifest, values: Mapping[str, Any]) -> None:
@@ -29,14 +29,20 @@ class FlowGraph:
         self._indexes = {task.id: index for index, task in enumerate(manifest.flow.tasks)}
         self._values = values
         self._upstream = {name: tasks_before(name, manifest.dependencies) for name in manifest.dependencies}
-        problems: list[Problem] = []
-        self.tasks = {name: self._graph_task(name, problems) for name in manifest.dependencies}
-        if problems:
-            raise ManifestError(problems)
+        self.problems: list[Problem] = []
+        self.tasks = {name: self._graph_task(name) for name in manifest.dependencies}
 
     def upstream_of(self, name: str) -> set[str]:
         """All tasks that a task waits for, directly or through others."""
         return self._upstream[name]
+
+    def may_be_before(self, name: str, other: str) -> bool:
+        """Whether another task may run before a task, though what is left of a broken manifest does not say so."""
+        return self._manifest.gaps.may_be_before(name, other, self._upstream[name])
+
+    def has_known_outputs(self, name: str) -> bool:
+        """Whether there is a task, and nothing of it is taken out that its outputs depend on."""
+        return name in self._indexes and name not in self._manifest.gaps.outputs
 
     def is_fan_out(self, name: str) -> bool:
         """Whether a task has `foreach`."""
@@ -45,29 +51,34 @@ class FlowGraph:
     def _task(self, name: str) -> Task:
         return self._manifest.flow.tasks[self._indexes[name]]
 
-    def _graph_task(self, name: str, problems: list[Problem]) -> GraphTask:
+    def _graph_task(self, name: str) -> GraphTask:
         task, upstream = self._task(name), self._upstream[name]
         used: set[str] = set()
         for property_path, text in self._texts(task):
             for path in names_used(text, "outputs"):
                 if path and path[0] not in upstream:
-                    message = self._not_before(path[0])
-                    problems.append(self._manifest.problem(("tasks", self._indexes[name], *property_path), message))
+                    is_told = (
+                        path[0] not in self._manifest.gaps.ids
+                        if path[0] not in self._indexes
+                        else not self.may_be_before(name, path[0])
+                    )
+                    if is_told:
+                        where = ("tasks", self._indexes[name], *property_path)
+                        self.problems.append(self._manifest.problem(where, self.not_before(path[0])))
                 elif not path or path[1:2] != ("outputFiles",) or _READS.search(text):
                     used |= {path[0]} if path else upstream
-        if isinstance(task.foreach, ForeachFile) and task.foreach.files:
+        if isinstance(task.foreach, ForeachFile) and task.foreach.files and task.foreach.files.task in upstream:
             used.add(task.foreach.files.task)
         uses_values_of = frozenset(other for other in used if not self.is_fan_out(other))
         return GraphTask(name, self._manifest.dependencies[name], uses_values_of, is_fan_out=self.is_fan_out(name))
 
     def _texts(self, task: Task) -> Iterator[tuple[PropertyPath, str]]:
-        """Every text that is rendered for a task, once, with its path; also the texts that it passes to `render()`."""
-        paths = {
-            text: path for path, written in texts_with_paths(task) for text in texts_to_render(written, self._values)
-        }
-        return ((path, text) for text, path in paths.items())
+        """Every text that is rendered for a task, with its path; also the texts that it passes to `render()`."""
+        for path, written in texts_with_paths(task):
+            for text in texts_to_render(written, self._values):
+                yield path, text
 
-    def _not_before(self, name: str) -> str:
+    def not_before(self, name: str) -> str:
         """The message for a use of the outputs of a task that does not run before."""
         if name in self._indexes:
             return f"uses the outputs of {name!r}, which does not run before it"

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from shared.documents.names import OWN, is_inside, is_own, is_safe
+from shared.documents.names import OWN, is_inside, is_own, is_safe, too_long
 from shared.errors import Problem
+from shared.expressions.check import problems_in
 from shared.expressions.render import references, render
-from shared.expressions.values import Budget, ExpressionError
+from shared.expressions.values import UNKNOWN, Budget, ExpressionError
 from shared.manifest.read import Manifest
 from shared.manifest.types import PropertyPath, texts_with_paths
 from shared.patterns import GLOB, MAX_PATTERNS, REGEX, PatternError, check
@@ -23,8 +24,16 @@ from shared.plan._output_globs import OutputGlob, output_glob
 from shared.plan.lookups import NotKnownYet
 
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_NOT_KNOWN_YET = "not-known-yet"
+NOT_KNOWN_YET = "not-known-yet"
 _NAMES_OF_ITEM = ("item", "taskrun", "workingDir", "outputDir", "outputs")
+_IN_A_FILE = "put the text into a file, by `inputFiles`"
+
+# Linux takes 128 KiB for one argument or variable, and 2 MiB (a quarter of the stack, 8 MiB) for all of them with their
+# pointers: https://man7.org/linux/man-pages/man2/execve.2.html, "Limits on size of arguments and environment". What is
+# left is for the commands and for the variables of Batch and of the image.
+LONGEST_ARGUMENT = 120 * 1024
+LONGEST_ENVIRONMENT = 1792 * 1024
+_OF_A_VARIABLE = 10  # its pointer, `=` and the final NUL
 _RENDERS = re.compile(r"\brender\s*\(")
 _NO_REGEX = (
     "Azure Batch, which brings the files, has no regular expressions; use a glob such as `**/*.{csv,json}`, "
@@ -35,12 +44,31 @@ _UNUSABLE = re.compile(r"[\x00\ud800-\udfff]")
 
 @dataclass(frozen=True)
 class Bindings:
-    """The values and functions that expressions may use; the values of the `unknown` names are not known yet."""
+    """The values and functions that expressions may use; the values of the `unknown` names are not known yet.
+
+    `checked_values` and `checked_functions` take their place when a text is only checked: nothing is noted as used.
+    Texts with unknown values are checked if `checks_unknown`: when the run begins, as nothing has run yet.
+    """
 
     values: Mapping[str, Any]
     functions: Mapping[str, Callable[..., Any]]
     budget: Budget
     unknown: frozenset[str] = frozenset()
+    checked_values: Callable[[], Mapping[str, Any]] | None = None
+    checked_functions: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+    checks_unknown: bool = True
+
+    def problems_in(self, text: str, unknown_functions: Iterable[str] = ()) -> list[str]:
+        """Every mistake in a text that can be found before all values are known."""
+        values = self.checked_values() if self.checked_values else self.values
+        functions = {
+            **self.functions,
+            **self.checked_functions,
+            **dict.fromkeys(unknown_functions, lambda *_, **__: UNKNOWN),
+        }
+        return problems_in(
+            text, {**values, **dict.fromkeys(self.unknown - values.keys(), UNKNOWN)}, functions, self.budget
+        )
 
 
 @lru_cache(maxsize=4096)
@@ -92,6 +120,7 @@ class Rendering:
         self._bindings = bindings
         self._fan_out = fan_out
         self._texts: dict[tuple[PropertyPath, str], str] = {}
+        self._checked_texts: set[tuple[PropertyPath, str]] = set()
 
     def fail(self, path: PropertyPath, message: str) -> None:
         """Add a problem with the property at `path`, relative to the task or input."""
@@ -103,7 +132,7 @@ class Rendering:
             return self.known_text(path, value)
         except NotKnownYet:
             self.is_complete = False
-            return _NOT_KNOWN_YET
+            return NOT_KNOWN_YET
 
     def known_text(self, path: PropertyPath, value: str) -> str:
         """Render a text; empty if there is a problem. Raises NotKnownYet if a value is not known yet."""
@@ -114,16 +143,35 @@ class Rendering:
         return self._texts[path, value]
 
     def _rendered(self, path: PropertyPath, value: str) -> str:
-        texts = texts_to_render(value, self._bindings.values) if self._bindings.unknown else ()
-        if any(names_used(text, name) for text in texts for name in self._bindings.unknown):
-            raise NotKnownYet
         try:
+            if self._uses_unknown(value):
+                raise NotKnownYet  # noqa: TRY301 - as `read()` raises it
             return self._usable(
                 path, render(value, self._bindings.values, self._bindings.functions, self._bindings.budget)
             )
+        except NotKnownYet:
+            if self._bindings.checks_unknown:
+                self._check(path, value)
+            raise
         except ExpressionError as error:
-            self.fail(path, str(error))
+            self._check(path, value, str(error))
             return ""
+
+    def _uses_unknown(self, value: str) -> bool:
+        texts = texts_to_render(value, self._bindings.values) if self._bindings.unknown else ()
+        return any(names_used(text, name) for text in texts for name in self._bindings.unknown)
+
+    def _check(self, path: PropertyPath, value: str, *known: str) -> None:
+        """Add every problem of a text, not only the first: the `known` one, and those that a check finds."""
+        if (path, value) not in self._checked_texts:
+            self._checked_texts.add((path, value))
+            for message in dict.fromkeys([*known, *self._bindings.problems_in(value)]):
+                self.fail(path, message)
+
+    def check_unused(self, path: PropertyPath, value: str | None) -> None:
+        """Add the problems of a text that is not rendered, as it has no effect; its secrets need not exist."""
+        for message in self._bindings.problems_in(value, ["secret"]) if value else ():
+            self.fail(path, message)
 
     def _usable(self, path: PropertyPath, text: str) -> str:
         """The text; empty, with a problem, if it has a character that a shell or UTF-8 cannot represent."""
@@ -145,7 +193,17 @@ class Rendering:
         for name in values:
             if not _ENV_NAME.fullmatch(name):
                 self.fail((*path, name), "not a valid name of an environment variable: expected letters, digits and _")
-        return {name: self.text((*path, name), value) for name, value in values.items()}
+        rendered = {name: self.text((*path, name), value) for name, value in values.items()}
+        sizes = {name: len(name) + len(value.encode()) for name, value in rendered.items()}
+        for name, size in sizes.items():
+            if size > LONGEST_ARGUMENT:
+                message = f"longer than {LONGEST_ARGUMENT >> 10} KiB, the limit for one variable; {_IN_A_FILE}"
+                self.fail((*path, name), message)
+        total = sum(sizes.values()) + _OF_A_VARIABLE * len(sizes)
+        if total > LONGEST_ENVIRONMENT and max(sizes.values()) <= LONGEST_ARGUMENT:
+            message = f"together {total >> 10} KiB, but the limit is {LONGEST_ENVIRONMENT >> 10} KiB; {_IN_A_FILE}"
+            self.fail(path, message)
+        return rendered
 
     def files(self, path: PropertyPath, values: Mapping[str, str]) -> dict[str, str]:
         """Render the names and contents of files; the result is by relative path."""
@@ -175,7 +233,9 @@ class Rendering:
         checked: dict[str, str] = {}
         for path, name, text in files:
             file_name = self._relative(path, name)
-            if any(is_inside(file_name, other) or is_inside(other, file_name) for other in checked):
+            if name != NOT_KNOWN_YET and any(
+                is_inside(file_name, other) or is_inside(other, file_name) for other in checked
+            ):
                 self.fail(path, f"{file_name!r} is already used, as a file or as a folder of another file")
             checked[file_name] = text
         return checked
@@ -229,6 +289,8 @@ class Rendering:
     def _relative(self, path: PropertyPath, name: str) -> str:
         """The path without a leading `./`; a problem is added if it leaves the working directory."""
         name = re.sub(r"^(\./)+", "", name)
-        if not is_safe(name):
+        if reason := too_long(name):
+            self.fail(path, reason)
+        elif not is_safe(name):
             self.fail(path, f"{name!r} is not a relative path inside the working directory")
         return name

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from shared.documents.names import UPSTREAM, Paths
 from shared.documents.record import Item, TaskResult
 from shared.documents.run import Run
-from shared.errors import Problem
 from shared.expressions.functions import from_json, now_of
-from shared.expressions.values import Budget, ExpressionError, text_of
-from shared.manifest.inputs import Input
-from shared.manifest.read import Flow, Manifest, Task
+from shared.expressions.values import UNKNOWN, Budget, ExpressionError, LazyValue, Unknown, text_of
+from shared.manifest.read import Flow, Task
+from shared.plan._checked_outputs import CheckedOutputs
 from shared.plan._graph import FlowGraph
-from shared.plan._rendering import Bindings, Rendering
+from shared.plan._rendering import NOT_KNOWN_YET, Bindings
 from shared.plan.lookups import BlobAddress, Lookups, NotKnownYet, WebAddress, namespace_file, read_address
 from shared.plan.upstream import FanOutOutputs, OutputPattern, UpstreamFiles, UpstreamFolder, UpstreamUse
 from shared.settings import Settings
@@ -45,10 +44,10 @@ class Context:
         """The functions that every expression can call."""
         return {"secret": self._secret, "now": now_of(self.run.body.accepted), "fromJson": from_json, "json": from_json}
 
-    def _secret(self, name: str) -> str:
-        value = self.settings.secrets.get(name)
+    def _secret(self, key: str) -> str:
+        value = self.settings.secrets.get(key)
         if value is None:
-            raise ExpressionError(f"there is no secret {name!r}; define it as the app setting SECRET_{name}")
+            raise ExpressionError(f"there is no secret {key!r}; define it as the app setting SECRET_{key}")
         return value
 
 
@@ -57,6 +56,9 @@ class EarlierTasks(Protocol):
 
     def items_of(self, name: str) -> tuple[Item, ...]:
         """The items of a fan-out."""
+
+    def is_known(self, name: str) -> bool:
+        """Whether the items of a fan-out are known."""
 
     def is_empty(self, name: str) -> bool:
         """Whether a task is a fan-out that is known to have no items, so that no task waits for it."""
@@ -95,7 +97,38 @@ class Scope:
     def bindings(self, unknown: Iterable[str]) -> Bindings:
         """The values and functions for expressions; the values of the `unknown` names are not known yet."""
         functions = {**self._context.functions(), "read": self._read}
-        return Bindings(self._values(), functions, self._context.budget, frozenset(unknown))
+        names = frozenset(unknown)
+        return Bindings(
+            self._values(),
+            functions,
+            self._context.budget,
+            names,
+            lambda: self._checked_values(names),
+            {"read": self._read_later},
+            checks_unknown=not self._run.body.finished,
+        )
+
+    def _checked_values(self, unknown: frozenset[str]) -> dict[str, Any]:
+        """The values for texts that are only checked: those not known yet have the parts that they will have."""
+        later = {name: _TASKRUN if name == "taskrun" else UNKNOWN for name in unknown}
+        outputs = CheckedOutputs(self._run, self._graph.is_fan_out, self._known_items, self._checked_files)
+        return {**self._values(), **later, "outputs": _OutputsByTask(self._task.id, self._graph, outputs.of)}
+
+    def _known_items(self, name: str) -> tuple[Item, ...] | None:
+        return self._earlier.items_of(name) if self._earlier.is_known(name) else None
+
+    def _checked_files(self, name: str, item: Item | None) -> UpstreamFiles | None:
+        """The files of an earlier task for a check: they are not used. None if the patterns are not known yet."""
+        patterns = self._earlier.patterns(name, item)
+        if any(pattern.pattern == NOT_KNOWN_YET for pattern in patterns):
+            return None
+        return UpstreamFiles("", Paths(self._run.id, name, item.index if item else None), patterns, UpstreamUse())
+
+    def _read_later(self, file_name: str) -> Unknown:
+        """`read()` in a text that is only checked: the file is not read."""
+        if file_name and not file_name.startswith("/"):
+            self._address_of(file_name)
+        return UNKNOWN
 
     def _values(self) -> dict[str, Any]:
         item = self._item
@@ -105,14 +138,14 @@ class Scope:
             "workingDir": self.paths.link,
             **({"outputDir": self.paths.output_directory} if self._task.output_directory else {}),
             **({"item": item.value, "taskrun": _taskrun(item)} if item else {}),
-            "outputs": _OutputsByTask(self._graph.upstream_of(self._task.id), self._outputs),
+            "outputs": _OutputsByTask(self._task.id, self._graph, self._outputs),
         }
 
     def _outputs(self, name: str) -> object:
         """The value of `outputs.<name>`."""
         folder = f"{self.paths.link}/{UPSTREAM}/{name}"
         if self._graph.is_fan_out(name):
-            return FanOutOutputs(folder, lambda: self._folder(name), lambda: self._items(name, folder), self.used)
+            return FanOutOutputs(name, folder, lambda: self._folder(name), lambda: self._items(name, folder), self.used)
         outputs = self._output_files(name, None, folder)
         ended = self._run.body.finished.get(name)
         return {**outputs, **_results(ended)} if ended else outputs
@@ -175,11 +208,16 @@ def _results(ended: TaskResult) -> dict[str, Any]:
     return {"vars": ended.outputs.vars, "exitCode": ended.exit_code}
 
 
-class _OutputsByTask(Mapping[str, object]):
-    """`outputs`: the outputs of the tasks before, each made when it is first used."""
+_TASKRUN = Unknown({"value": UNKNOWN, "iteration": UNKNOWN})
 
-    def __init__(self, names: set[str], outputs_of: Callable[[str], object]) -> None:
-        self._names = names
+
+class _OutputsByTask(LazyValue, Mapping[str, object]):
+    """`outputs` for a task: the outputs of the tasks before it, each made when it is first used."""
+
+    def __init__(self, task: str, graph: FlowGraph, outputs_of: Callable[[str], object]) -> None:
+        self._task = task
+        self._names = graph.upstream_of(task)
+        self._graph = graph
         self._outputs_of = outputs_of
 
     def __getitem__(self, name: str) -> object:
@@ -193,54 +231,17 @@ class _OutputsByTask(Mapping[str, object]):
     def __len__(self) -> int:
         return len(self._names)
 
+    def as_text(self) -> str:
+        """Raise ExpressionError: there is no text of all outputs."""
+        raise ExpressionError(f"name one of its values: {', '.join(self) or 'it has none'}")
 
-def with_inputs(context: Context, manifest: Manifest) -> tuple[Context, list[Problem]]:
-    """The context with the values of the inputs, and the problems of the inputs."""
-    values: dict[str, Any] = {}
-    problems: list[Problem] = []
-    ids = {declared.id for declared in manifest.flow.inputs}
-    context = replace(context, inputs=values)
-    for index, declared in enumerate(manifest.flow.inputs):
-        bindings = Bindings(context.values(), context.functions(), context.budget)
-        rendering = Rendering(manifest, ("inputs", index), bindings)
-        parent, _, name = declared.id.rpartition(".")
-        if parents := sorted(_parent_ids(declared.id) & ids):
-            rendering.fail(("id",), f"the input {parents[0]!r} has a value, so it cannot contain other inputs")
-        else:
-            _nested_map(values, parent)[name] = _value(declared, rendering)
-        problems += rendering.problems
-    return context, problems
+    def part(self, name: object) -> object:
+        """The outputs of a task. Raises KeyError if it does not run before."""
+        other = str(name)
+        if other in self._names or self._graph.may_be_before(self._task, other):
+            return self._outputs_of(other) if self._graph.has_known_outputs(other) else UNKNOWN
+        raise KeyError(other)
 
-
-def _parent_ids(input_id: str) -> set[str]:
-    """The ids of the inputs that would contain an input: `a` and `a.b` for `a.b.c`."""
-    parts = input_id.split(".")
-    return {".".join(parts[:length]) for length in range(1, len(parts))}
-
-
-def _nested_map(values: dict[str, Any], path: str) -> dict[str, Any]:
-    """The map at a dotted path in `values`, made if it is missing."""
-    for part in path.split(".") if path else ():
-        values = values.setdefault(part, {})
-    return values
-
-
-def _value(declared: Input, rendering: Rendering) -> object:
-    problems_before = len(rendering.problems)
-    rendered = _rendered(("defaults",), declared.defaults, rendering)
-    if len(rendering.problems) > problems_before or rendered == declared.defaults:
-        return rendered
-    try:
-        return declared.value_of(rendered)
-    except ValueError as error:
-        rendering.fail(("defaults",), str(error))
-        return None
-
-
-def _rendered(path: tuple[str | int, ...], value: object, rendering: Rendering) -> object:
-    match value:
-        case str():
-            return rendering.known_text(path, value)
-        case list():
-            return [_rendered((*path, index), entry, rendering) for index, entry in enumerate(value)]
-    return value
+    def missing(self, name: str) -> str:
+        """Why a task has no outputs here."""
+        return self._graph.not_before(name)

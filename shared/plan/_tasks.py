@@ -9,7 +9,7 @@ from shared.documents.names import OWN
 from shared.documents.run import SourceFile
 from shared.manifest.read import Task
 from shared.manifest.task import RunAs
-from shared.plan._rendering import Rendering
+from shared.plan._rendering import LONGEST_ARGUMENT, NOT_KNOWN_YET, Rendering
 from shared.plan._scope import Scope
 from shared.plan.lookups import (
     BlobAddress,
@@ -24,8 +24,6 @@ from shared.plan.round_plan import Image, PlannedTask, SubmittedTask
 from shared.script.attempts import ONE_ATTEMPT
 from shared.script.build import Commands
 from shared.settings import Settings, connection_parts
-
-LONGEST_COMMANDS = 120 * 1024  # of the 128 KiB that Linux accepts as one argument
 
 
 @dataclass(frozen=True)
@@ -78,14 +76,21 @@ def check_accounts(task: Task, rendering: Rendering, settings: Settings) -> None
     ]
     for path, value, expected in accounts:
         rendered = rendering.optional(("taskRunner", *path), value)
-        if rendered is not None and rendered.rstrip("/") != expected:
+        if rendered not in (None, NOT_KNOWN_YET) and rendered.rstrip("/") != expected:
             rendering.fail(
                 ("taskRunner", *path), f"runs use the app's own account, {expected}; name it, or leave it out"
             )
+    rendering.check_unused(("taskRunner", "accessKey"), runner.access_key)
+    rendering.check_unused(
+        ("taskRunner", "blobStorage", "sharedKeyAccountAccessKey"), storage.shared_key_account_access_key
+    )
     connection_path = ("taskRunner", "blobStorage", "connectionString")
     connection_string = rendering.optional(connection_path, storage.connection_string)
     account = settings.storage.account_name
-    if connection_string is not None and connection_parts(connection_string).get("AccountName") != account:
+    if (
+        connection_string not in (None, NOT_KNOWN_YET)
+        and connection_parts(connection_string).get("AccountName") != account
+    ):
         rendering.fail(connection_path, f"runs use the app's own storage account, {account}; leave it out")
 
 
@@ -124,9 +129,9 @@ def commands_of(task: Task, rendering: Rendering) -> Commands:
     else:
         lines.append(rendering.text(("script",), task.script or ""))
     text = "\n".join([task.language.fail_fast, *lines] if task.fail_fast else lines)
-    if len(text.encode()) > LONGEST_COMMANDS:
+    if len(text.encode()) > LONGEST_ARGUMENT:
         name = "commands" if task.commands is not None else "script"
-        message = f"longer than {LONGEST_COMMANDS >> 10} KiB, the limit for commands; move the text into an input file"
+        message = f"longer than {LONGEST_ARGUMENT >> 10} KiB, the limit for commands; move the text into an input file"
         rendering.fail((name,), message)
     return Commands(
         interpreter=rendering.texts(("interpreter",), task.interpreter),

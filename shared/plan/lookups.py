@@ -82,9 +82,10 @@ class Lookups:
         return self._items.get(fan_out, ())
 
 
-_ADDRESS = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<place>[^/\s]*)/(?P<path>\S.*)", re.DOTALL)
-_WEB_SCHEMES = ("https", "http")
+_ADDRESS = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):(?://(?P<place>[^/\s]*)(?:/(?P<path>.*))?|(?P<rest>/?\S+))")
+_NAMESPACE = re.compile(r"[a-z0-9][a-z0-9._-]*")  # as `namespace` of a flow
 _SUPPORTED_ADDRESSES = "nsfile:///<path>, nsfile://<namespace>/<path>, blob://<container>/<path> and https://…"
+_OWN_SCHEMES = ("nsfile", "blob")
 _UNSUPPORTED_SCHEMES = ("kestra", "file", "ftp", "s3", "gs", "gcs", "abfs", "abfss", "wasb", "wasbs", "az")
 
 
@@ -109,8 +110,10 @@ class WebAddress:
 def is_address(text: str) -> bool:
     """Whether the whole text is the address of a file, of a scheme that is supported here or known from Kestra."""
     match = _ADDRESS.fullmatch(text.strip())
-    schemes = ("nsfile", "blob", *_WEB_SCHEMES, *_UNSUPPORTED_SCHEMES)
-    return match is not None and match["scheme"] in schemes and "\n" not in text.strip()
+    if match is None:
+        return False
+    scheme = match["scheme"].lower()
+    return scheme in _OWN_SCHEMES or (match["rest"] is None and scheme in ("https", "http", *_UNSUPPORTED_SCHEMES))
 
 
 def read_address(text: str, namespace: str | None, settings: Settings) -> BlobAddress | WebAddress:
@@ -118,18 +121,24 @@ def read_address(text: str, namespace: str | None, settings: Settings) -> BlobAd
     match = _ADDRESS.fullmatch(text.strip())
     if match is None:
         raise ValueError(f"this is not the address of a file; use {_SUPPORTED_ADDRESSES}")
-    scheme, place, path = match["scheme"], match["place"], match["path"]
-    if scheme in _WEB_SCHEMES and place:
-        return WebAddress(text.strip())
+    scheme, place, path = match["scheme"].lower(), match["place"], match["path"]
+    if scheme == "https" and place:
+        return WebAddress(scheme + text.strip()[len(scheme) :])
+    if scheme == "http" and place:
+        raise ValueError(f"files are fetched by https:// only; write https{text.strip()[len(scheme) :]}")
+    if scheme not in _OWN_SCHEMES:
+        raise ValueError(f"{scheme}:// addresses are not supported; use {_SUPPORTED_ADDRESSES}")
+    if not path:
+        raise ValueError(f"{text.strip()!r} names no file; use {_SUPPORTED_ADDRESSES}")
     if not is_safe(path):
         raise ValueError(f"{path!r} is not the path of a file")
     if scheme == "nsfile":
+        if place and not _NAMESPACE.fullmatch(place):
+            raise ValueError(f"{place!r} is not a namespace; use {_SUPPORTED_ADDRESSES}")
         return namespace_file(path, place or namespace, settings)
-    if scheme == "blob":
-        if not settings.container_is_readable(place):
-            raise ValueError(f"the container {place!r} cannot be read; ALLOWED_CONTAINERS does not allow it")
-        return BlobAddress(place, path)
-    raise ValueError(f"{scheme}:// addresses are not supported; use {_SUPPORTED_ADDRESSES}")
+    if not settings.container_is_readable(place):
+        raise ValueError(f"the container {place!r} cannot be read; ALLOWED_CONTAINERS does not allow it")
+    return BlobAddress(place, path)
 
 
 def namespace_file(path: str, namespace: str | None, settings: Settings) -> BlobAddress:

@@ -7,16 +7,17 @@ from shared.documents.record import Item
 from shared.documents.run import Run
 from shared.documents.states import JobReason
 from shared.errors import ManifestError, Problem
-from shared.manifest.problems import first_problems, in_file_order
-from shared.manifest.read import Manifest, read_manifest
+from shared.manifest.problems import each_once, first_problems
+from shared.manifest.read import BrokenManifest, Manifest, read_manifest
 from shared.manifest.types import PropertyPath
 from shared.plan._fan_out import items_of, share_files, why_empty
 from shared.plan._graph import FlowGraph
+from shared.plan._inputs import with_inputs
 from shared.plan._limits import too_large, too_many_tasks
 from shared.plan._output_globs import output_glob, output_patterns
-from shared.plan._rendering import Rendering
+from shared.plan._rendering import NOT_KNOWN_YET, Rendering
 from shared.plan._rounds import Split, split, why_not_earlier
-from shared.plan._scope import Context, Scope, with_inputs
+from shared.plan._scope import Context, Scope
 from shared.plan._tasks import TaskPlanner
 from shared.plan.lookups import Lookups, MissingData
 from shared.plan.round_plan import EmptyFanOut, PlannedTask, RoundPlan, SubmittedRound, SubmittedTask
@@ -47,6 +48,7 @@ class Planner:
         self._items: dict[str, tuple[Item, ...] | None] = {}
         self._graph = FlowGraph(manifest, self._context.values())
         states = {name: task.state for name, task in run.body.finished.items()}
+        self._is_first = not states
         self.split: Split = split(self._graph.tasks, states, self.pool_id, self.is_empty)
 
     @property
@@ -61,9 +63,8 @@ class Planner:
 
     def problems(self) -> list[Problem]:
         """All problems found so far, in the order of the file."""
-        found = dict.fromkeys(self._input_problems)
-        found |= {problem: None for rendering in self._renderings.values() for problem in rendering.problems}
-        return first_problems(sorted(found, key=in_file_order))
+        of_tasks = [problem for rendering in self._renderings.values() for problem in rendering.problems]
+        return each_once([*self._input_problems, *self._graph.problems, *of_tasks])
 
     def incomplete(self) -> list[str]:
         """The tasks of the round that have a skipped text: none, unless the order of the rounds is wrong."""
@@ -79,7 +80,8 @@ class Planner:
             waits_for = tuple(numbers[other] for other in self._manifest.dependencies[name] if other in numbers)
             items = self._items_to_run(name)
             if message := too_many_tasks(len(planned) + len(items)):
-                raise ManifestError([self._manifest.problem(("tasks", self._tasks[name][0], "foreach"), message)])
+                self._rendering(name).fail(("foreach",), message)
+                break
             tasks = [self._task(name, item, numbers[name] + offset, waits_for) for offset, item in enumerate(items)]
             planned += share_files(tasks) if self._graph.is_fan_out(name) and tasks else tasks
         return tuple(planned)
@@ -103,13 +105,12 @@ class Planner:
 
     def check_later(self) -> None:
         """Collect the problems of the tasks of later rounds, as far as they show now."""
-        for name in self.split.later:
-            items = self._items_to_run(name) if self._is_known(name) else (UNKNOWN_ITEM,)
-            for item in items[:1]:
-                self._task(name, item, 0, ())
+        for name in (*self.split.later, *(self.split.empty if self._is_first else ())):
+            items = self._items_to_run(name) if self.is_known(name) else ()
+            self._task(name, items[0] if items else UNKNOWN_ITEM, 0, ())
 
-    def _is_known(self, name: str) -> bool:
-        """Whether the items of a task are known; always so if it is not a fan-out."""
+    def is_known(self, name: str) -> bool:
+        """Whether the items of a fan-out are known; always so if a task is not one."""
         return not self._graph.is_fan_out(name) or bool(self.items_of(name)) or self._items[name] is not None
 
     def _items_to_run(self, name: str) -> tuple[Item | None, ...]:
@@ -134,7 +135,7 @@ class Planner:
 
     def is_empty(self, name: str) -> bool:
         """Whether a task is a fan-out that is known to have no items."""
-        return self._graph.is_fan_out(name) and not self.items_of(name) and self._is_known(name)
+        return self._graph.is_fan_out(name) and not self.items_of(name) and self.is_known(name)
 
     def empty(self) -> tuple[EmptyFanOut, ...]:
         """The fan-outs without items whose turn it is."""
@@ -162,10 +163,17 @@ class Planner:
             container = (
                 rendering.optional(_CONTAINER, self._tasks[name][1].task_runner.blob_storage.container_name) or default
             )
-            containers[container] = None
+            if container == NOT_KNOWN_YET:
+                continue
             if container != default and not self._settings.container_is_allowed(container):
-                rendering.fail(_CONTAINER, f"this container cannot be used here; name {default!r}, or leave it out")
-            elif len(containers) > 1:
+                rendering.fail(
+                    _CONTAINER,
+                    f"this container cannot be used here; name {default!r}, or leave it out; the app setting"
+                    " ALLOWED_CONTAINERS allows others",
+                )
+                continue
+            containers[container] = None
+            if len(containers) > 1:
                 rendering.fail(_CONTAINER, "all tasks of a flow must use the same container")
         return next(iter(containers), default)
 
@@ -186,9 +194,14 @@ class Planner:
         if key not in self._renderings:
             index, task = self._tasks[name]
             scope = self._scopes[key] = Scope(task, item, self._context, self._graph, self, self._lookups)
-            unknown = ["item", "taskrun"] if item is UNKNOWN_ITEM else []
-            if not self._graph.tasks[name].uses_values_of <= self._run.body.finished.keys():
-                unknown.append("outputs")
+            unknown = {*self._manifest.gaps.values}
+            if item is UNKNOWN_ITEM or name in self._manifest.gaps.items:
+                unknown |= {"item", "taskrun"}
+            if (
+                self._manifest.gaps.is_any
+                or not self._graph.tasks[name].uses_values_of <= self._run.body.finished.keys()
+            ):
+                unknown.add("outputs")
             fan_out = self._rendering(name) if item else None
             self._renderings[key] = Rendering(self._manifest, ("tasks", index), scope.bindings(unknown), fan_out)
         return self._renderings[key]
@@ -209,7 +222,7 @@ def plan_round(manifest: Manifest, run: Run, settings: Settings) -> RoundPlan | 
     staging = planner.staging()
     planner.check_later()
     if problems := planner.problems():
-        raise ManifestError(problems)
+        raise ManifestError(first_problems(problems))
     if planner.missing:
         return planner.missing
     if incomplete := planner.incomplete():
@@ -254,11 +267,35 @@ def staging_of(manifest: Manifest, run: Run, settings: Settings) -> str:
     return Planner(manifest, run, settings).staging()
 
 
+def checked_manifest(run: Run, settings: Settings) -> Manifest:
+    """The manifest that a run document holds, to be planned for the first time.
+
+    Raises ManifestError if it cannot be read, with everything that is wrong with it: also what planning finds in the
+    parts that can be read.
+    """
+    try:
+        return manifest_of(run)
+    except BrokenManifest as broken:
+        if broken.rest is None:
+            raise
+        found = each_once([*broken.problems, *_problems_of_plan(broken.rest, run, settings)])
+        raise ManifestError(first_problems(found)) from broken
+
+
+def _problems_of_plan(manifest: Manifest, run: Run, settings: Settings) -> list[Problem]:
+    planner = Planner(manifest, run, settings)
+    planner.tasks()
+    planner.staging()
+    planner.check_later()
+    return planner.problems()
+
+
 def manifest_of(run: Run) -> Manifest:
     """The manifest that a run document holds. Raises ManifestError if it cannot be read."""
     text = run.body.manifest.text
     if text is None:
-        raise ManifestError([Problem("the manifest is larger than 1 MiB, or not text in UTF-8")])
+        reason = run.body.manifest.unreadable or "the manifest is larger than 1 MiB, or not text in UTF-8"
+        raise ManifestError([Problem(reason)])
     return read_manifest(text, run.body.manifest.name)
 
 

@@ -191,11 +191,13 @@ class FanOutOutputs(LazyValue):
 
     def __init__(
         self,
+        name: str,
         path: str,
         folder: Callable[[], UpstreamFolder],
         items: Callable[[], Iterable[Mapping[str, Any]]],
         used: UpstreamUse,
     ) -> None:
+        self._name = name
         self._path = path
         self._folder = folder
         self._items = items
@@ -212,3 +214,17 @@ class FanOutOutputs(LazyValue):
             if name == (text_of(item["value"]) if isinstance(name, str) else item["index"]):
                 return item
         raise KeyError(name)
+
+    def missing(self, name: str) -> str:
+        """What to write instead of the name of an item that does not exist."""
+        return missing_item(self._name, name)
+
+
+_OF_A_TASK = ("vars", "exitCode", "outputFiles")
+
+
+def missing_item(fan_out: str, name: str) -> str:
+    """The message about an item that a fan-out does not have."""
+    outputs = f"outputs['{fan_out}']" if "-" in fan_out else f"outputs.{fan_out}"
+    part = f".{name}" if name in _OF_A_TASK else ".vars"
+    return f"{name!r} does not exist: {fan_out!r} runs once for each item; name one, as in `{outputs}[0]{part}`"

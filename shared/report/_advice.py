@@ -109,7 +109,8 @@ def _of_run(failure: Failure) -> Notice:
 def _of_task(task: TaskRecord, failure: Failure) -> Notice:
     is_error = task.state is not State.WARNING
     advice = what_to_do(failure) if is_error else "The manifest allows this failure (`allowFailure`)."
-    return Notice(is_error, failure.message, advice, task=task.id, code=failure.code)
+    message = failure.message if is_error or task.items else f"the task {task.failed_how}"
+    return Notice(is_error, message, advice, task=task.id, code=failure.code)
 
 
 def _of_problem(problem: RunProblem, failure: Failure | None, *, is_error: bool) -> Notice:

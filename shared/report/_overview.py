@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-from shared.documents.record import ItemRecord, OutputFile, Record, TaskRecord
+from shared.documents.record import ItemRecord, OutputFile, Record, TaskRecord, TaskResult
 from shared.documents.states import FailureCode, JobReason, State
 from shared.report.text import count, duration, size
 
@@ -68,13 +68,23 @@ def headline(record: Record) -> str:
         case State.SUCCESS:
             return _all_ended(record, "ended well")
         case State.WARNING:
-            return f"{_all_ended(record, 'ended')} {count(max(1, len(record.warnings)), 'warning')} below."
+            allowed = _allowed_failures(record)
+            below = f"{count(max(1, len(record.warnings)), 'warning')} below." if record.warnings or not allowed else ""
+            return " ".join(filter(None, (_all_ended(record, "ended"), allowed, below)))
         case State.KILLED:
             sentences = ("The run was cancelled.", _how_tasks_ended(record), "Drop the manifest again to run it.")
             return " ".join(filter(None, sentences))
     if record.failure and record.failure.code in _BY_FAILURE:
         return _BY_FAILURE[record.failure.code]
     return _how_tasks_ended(record) or "The run failed before any of its tasks had ended."
+
+
+def _allowed_failures(record: Record) -> str:
+    """What failed and was allowed to, in a sentence for each of the first tasks; empty if nothing did."""
+    failed = [task for task in record.tasks if task.is_allowed_failure]
+    sentences = [f"{task.id}{':' if task.items else ''} {task.failed_how}." for task in failed[:NAMED_TASKS]]
+    more = [f"{count(len(failed) - NAMED_TASKS, 'task')} more failed, allowed."] if len(failed) > NAMED_TASKS else []
+    return " ".join([*sentences, *more])
 
 
 def _all_ended(record: Record, how: str) -> str:
@@ -93,10 +103,16 @@ def _how_tasks_ended(record: Record) -> str:
         names = [task.id for task in record.tasks if task.state is state]
         if names:
             parts.append(f"{_named(names)} {verb}")
-    ended = sum(task.state in (State.SUCCESS, State.WARNING) for task in record.tasks)
+    if allowed := [task.id for task in record.tasks if task.is_allowed_failure]:
+        parts.append(f"{_named(allowed)} failed, allowed")
+    ended = sum(map(_ended_well, record.tasks))
     if parts and ended:
         parts.append(f"{count(ended, 'task')} ended well")
     return f"{'; '.join(parts)}." if parts else ""
+
+
+def _ended_well(result: TaskResult) -> bool:
+    return result.state in (State.SUCCESS, State.WARNING) and not result.is_allowed_failure
 
 
 def _named(names: Sequence[str]) -> str:
@@ -117,7 +133,7 @@ def figures(record: Record, items: Mapping[str, Sequence[ItemRecord]]) -> list[F
     if record.tasks:
         found.append(_tasks_figure(record.tasks))
     if items:
-        found.append(_items_figure(record.tasks))
+        found.append(_items_figure(record.tasks, items))
     files = list(_files(record.tasks, items))
     if files:
         found.append(Figure("Files", f"{len(files):,}", size(sum(file.bytes for file in files))))
@@ -130,15 +146,16 @@ def figures(record: Record, items: Mapping[str, Sequence[ItemRecord]]) -> list[F
 
 
 def _tasks_figure(tasks: Sequence[TaskRecord]) -> Figure:
-    ended = sum(task.state in (State.SUCCESS, State.WARNING) for task in tasks)
+    ended = sum(map(_ended_well, tasks))
     return Figure("Tasks", f"{ended:,} of {len(tasks):,}" if ended < len(tasks) else f"{ended:,}", "ended well")
 
 
-def _items_figure(tasks: Sequence[TaskRecord]) -> Figure:
+def _items_figure(tasks: Sequence[TaskRecord], items: Mapping[str, Sequence[ItemRecord]]) -> Figure:
     states: Counter[State] = Counter()
     for task in tasks:
         states.update(task.items.states if task.items else {})
-    ended = states[State.SUCCESS] + states[State.WARNING]
+    allowed = sum(item.is_allowed_failure for each in items.values() for item in each)
+    ended = states[State.SUCCESS] + states[State.WARNING] - allowed
     total = states.total()
     return Figure("Items", f"{ended:,} of {total:,}" if ended < total else f"{ended:,}", "ended well")
 

@@ -6,6 +6,7 @@ never changed.
 
 from __future__ import annotations
 
+import codecs
 import json
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -53,7 +54,9 @@ class Results:
         blob = self._container.get_blob_client(f"{run.results}/manifest.yaml")
         text = run.body.manifest.text
         if text is not None:
-            blob.upload_blob(self._masker.mask(redacted(text)).encode(), overwrite=True, content_settings=_YAML)
+            mark = codecs.BOM_UTF8 if run.body.manifest.has_mark else b""
+            copy_of_text = mark + self._masker.mask(redacted(text)).encode()
+            blob.upload_blob(copy_of_text, overwrite=True, content_settings=_YAML)
             return
         try:
             state = self._copies.copy(source, blob, overwrite=True)

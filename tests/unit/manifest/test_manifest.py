@@ -127,7 +127,7 @@ def test_all_problems_are_told_at_once_in_the_order_of_the_file() -> None:
         ("commands: [a]\nforeach: true", "foreach: expected a list, a whole number, an expression, or a map"),
         ("commands: [a]\nforeach: -1", "foreach: input should be greater than or equal to 0"),
         ("commands: [a]\nforeach: 10001", "foreach: input should be less than or equal to 10000"),
-        ("commands: [a]\nforeach: {}", "foreach: expected either `namespaceFiles: <glob>` or `files:"),
+        ("commands: [a]\nforeach: {}", "foreach: expected either `namespaceFiles: data/*.csv`, a glob"),
         ("commands: [a]\nforeach: {files: {task: a}}", "foreach.files.glob: this property is missing at line 2"),
     ],
 )

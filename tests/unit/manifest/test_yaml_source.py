@@ -7,9 +7,9 @@ from shared.manifest._source import parse
 
 
 def test_scalars_follow_yaml_1_2() -> None:
-    """`on`, times and dates are text; 010 is ten, not eight."""
-    text = "[on, yes, 12:30, 2024-01-01, 010, 0o17, 0x1F, 1e3, .5, true, ~, '1']"
-    assert parse(text).data == ["on", "yes", "12:30", "2024-01-01", 10, 15, 31, 1000.0, 0.5, True, None, "1"]
+    """`on`, times and dates are text; 010 is eight, as in Kestra, and 08 is text."""
+    text = "[on, yes, 12:30, 2024-01-01, 010, 08, 0o17, 0x1F, 1e3, .5, true, ~, '1']"
+    assert parse(text).data == ["on", "yes", "12:30", "2024-01-01", 8, "08", 15, 31, 1000.0, 0.5, True, None, "1"]
 
 
 def test_numbers_remember_how_they_were_written() -> None:

@@ -16,9 +16,9 @@ from shared.documents.states import State
 from shared.errors import ManifestError
 from shared.manifest.read import Manifest
 from shared.outputs.record_tasks import empty_fan_out_record, fan_out_record
-from shared.plan._rendering import _NOT_KNOWN_YET
+from shared.plan._rendering import NOT_KNOWN_YET
 from shared.plan.lookups import MissingData
-from shared.plan.planner import manifest_of, plan_round
+from shared.plan.planner import checked_manifest, plan_round
 from shared.plan.round_plan import PlannedTask, RoundPlan
 from shared.steps.prepare_round import MAX_READINGS
 from tests.support.generated_manifests import NAMESPACE, NAMESPACE_FILES, mangled, runnable_flows
@@ -94,7 +94,7 @@ def result(task: PlannedTask, data: st.DataObject) -> dict[str, object]:
 
 def rounds(run: Run, app_settings, data: st.DataObject) -> Iterator[RoundPlan]:
     """Plan round after round, until nothing is left."""
-    manifest = manifest_of(run)
+    manifest = checked_manifest(run, app_settings)
     while True:
         run, plan = planned(run, manifest, app_settings)
         if not plan.tasks and not plan.empty:
@@ -124,7 +124,7 @@ def check_rounds(plans: Iterator[RoundPlan]) -> None:
         seen |= names
         assert [task.number for task in plan.tasks] == list(range(1, len(plan.tasks) + 1))
         assert all(number < task.number for task in plan.tasks for number in task.depends_on)
-        assert not [script for script in plan.scripts().values() if _NOT_KNOWN_YET in script]
+        assert not [script for script in plan.scripts().values() if NOT_KNOWN_YET in script]
 
 
 @EXAMPLES

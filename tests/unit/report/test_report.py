@@ -164,7 +164,7 @@ def test_lines_of_a_rejected_manifest_are_marked_and_linked() -> None:
     found = page(rejected())
     assert "#line-4" in found.links()
     assert "comands: [python extract.py]" in found.text
-    assert [tag for tag, _ in found.elements].count("mark") == 2
+    assert [tag for tag, _ in found.elements].count("mark") == 3
     assert 'Line 4, column 5: unknown property; did you mean "commands"?' in " ".join(found.text.split())
 
 

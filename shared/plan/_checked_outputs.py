@@ -1,0 +1,71 @@
+"""The outputs of earlier tasks for texts that are only checked: what can be known of them before the tasks have run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from shared.documents.record import Item
+from shared.documents.run import Run
+from shared.expressions.values import UNKNOWN, LazyValue, Unknown, text_of
+from shared.plan.upstream import UpstreamFiles, missing_item
+
+_OF_A_TASK = ("vars", "exitCode", "outputFiles")
+
+
+class CheckedOutputs:
+    """Makes the value of `outputs.<name>` for a check; `files_of` are the files of a task, or of one of its items."""
+
+    def __init__(
+        self,
+        run: Run,
+        is_fan_out: Callable[[str], bool],
+        items_of: Callable[[str], tuple[Item, ...] | None],
+        files_of: Callable[[str, Item | None], UpstreamFiles | None],
+    ) -> None:
+        self._run = run
+        self._is_fan_out = is_fan_out
+        self._items_of = items_of
+        self._files_of = files_of
+
+    def of(self, name: str) -> object:
+        """The value of `outputs.<name>`."""
+        if self._is_fan_out(name):
+            return _CheckedFanOut(name, self._items_of(name), lambda item: self._outputs(name, item))
+        if ended := self._run.body.finished.get(name):
+            outputs = {"vars": ended.outputs.vars, "exitCode": ended.exit_code}
+            return {"outputFiles": self._files(name, None), **outputs}
+        return self._outputs(name, None)
+
+    def _outputs(self, name: str, item: Item | None) -> Unknown:
+        of_item = {} if item is None else {"index": item.index, "value": item.value}
+        return Unknown({**of_item, "vars": UNKNOWN, "exitCode": UNKNOWN, "outputFiles": self._files(name, item)})
+
+    def _files(self, name: str, item: Item | None) -> LazyValue:
+        files = self._files_of(name, item)
+        return UNKNOWN if files is None else files
+
+
+class _CheckedFanOut(LazyValue):
+    """`outputs.<fan-out>`, some of whose items may be known."""
+
+    def __init__(self, name: str, items: tuple[Item, ...] | None, outputs_of: Callable[[Item], object]) -> None:
+        self._name = name
+        self._items = items
+        self._outputs_of = outputs_of
+
+    def as_text(self) -> str:
+        """The folder, whose path is of no interest here."""
+        return ""
+
+    def part(self, name: object) -> object:
+        """An item's outputs. Raises KeyError if there can be no such item."""
+        if isinstance(name, Unknown) or (self._items is None and name not in _OF_A_TASK):
+            return Unknown({"index": UNKNOWN, "value": UNKNOWN, **dict.fromkeys(_OF_A_TASK, UNKNOWN)})
+        for item in self._items or () if not isinstance(name, bool) else ():
+            if name == (text_of(item.value) if isinstance(name, str) else item.index):
+                return self._outputs_of(item)
+        raise KeyError(name)
+
+    def missing(self, name: str) -> str:
+        """What to write instead."""
+        return missing_item(self._name, name)

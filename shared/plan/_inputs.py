@@ -1,0 +1,64 @@
+"""The values of a flow's inputs: their defaults, rendered."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from shared.errors import Problem
+from shared.manifest.inputs import Input
+from shared.manifest.read import Manifest
+from shared.plan._rendering import Bindings, Rendering
+from shared.plan._scope import Context
+
+
+def with_inputs(context: Context, manifest: Manifest) -> tuple[Context, list[Problem]]:
+    """The context with the values of the inputs, and the problems of the inputs."""
+    values: dict[str, Any] = {}
+    problems: list[Problem] = []
+    ids = {declared.id for declared in manifest.flow.inputs}
+    context = replace(context, inputs=values)
+    for index, declared in enumerate(manifest.flow.inputs):
+        bindings = Bindings(context.values(), context.functions(), context.budget)
+        rendering = Rendering(manifest, ("inputs", index), bindings)
+        parent, _, name = declared.id.rpartition(".")
+        if parents := sorted(_parent_ids(declared.id) & ids):
+            rendering.fail(("id",), f"the input {parents[0]!r} has a value, so it cannot contain other inputs")
+        else:
+            _nested_map(values, parent)[name] = _value(declared, rendering)
+        problems += rendering.problems
+    return context, problems
+
+
+def _parent_ids(input_id: str) -> set[str]:
+    """The ids of the inputs that would contain an input: `a` and `a.b` for `a.b.c`."""
+    parts = input_id.split(".")
+    return {".".join(parts[:length]) for length in range(1, len(parts))}
+
+
+def _nested_map(values: dict[str, Any], path: str) -> dict[str, Any]:
+    """The map at a dotted path in `values`, made if it is missing."""
+    for part in path.split(".") if path else ():
+        values = values.setdefault(part, {})
+    return values
+
+
+def _value(declared: Input, rendering: Rendering) -> object:
+    problems_before = len(rendering.problems)
+    rendered = _rendered(("defaults",), declared.defaults, rendering)
+    if len(rendering.problems) > problems_before or rendered == declared.defaults:
+        return rendered
+    try:
+        return declared.value_of(rendered)
+    except ValueError as error:
+        rendering.fail(("defaults",), str(error))
+        return None
+
+
+def _rendered(path: tuple[str | int, ...], value: object, rendering: Rendering) -> object:
+    match value:
+        case str():
+            return rendering.known_text(path, value)
+        case list():
+            return [_rendered((*path, index), entry, rendering) for index, entry in enumerate(value)]
+    return value

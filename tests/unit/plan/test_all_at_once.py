@@ -1,0 +1,350 @@
+"""Every mistake of a manifest that can be found without running it is told in one round, each once, where it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from shared.errors import ManifestError
+from shared.plan.planner import checked_manifest, plan_round
+
+FOR_EACH = "io.kestra.plugin.core.flow.ForEach"
+WORKING_DIRECTORY = "io.kestra.plugin.core.flow.WorkingDirectory"
+PYTHON = "io.kestra.plugin.scripts.python"
+
+
+@pytest.fixture
+def told(run_of, settings) -> Callable[..., list[str]]:
+    """What is told of a manifest when it is dropped: `path: message`, in this order."""
+
+    def check(text: str, name: str = "m.yaml") -> list[str]:
+        run = run_of(text, name=name)
+        try:
+            plan_round(checked_manifest(run, settings), run, settings)
+        except ManifestError as error:
+            places = [(problem.line or 0, problem.column or 0) for problem in error.problems]
+            assert places == sorted(places)
+            assert all(line and column for line, column in places)
+            return [f"{problem.path}: {problem.message}" for problem in error.problems]
+        return []
+
+    return check
+
+
+def begins(found: list[str], *expected: str) -> None:
+    """Each of the problems begins with a text, and there are no others."""
+    assert [each[: len(text)] for each, text in zip(found, expected, strict=False)] == list(expected)
+    assert len(found) == len(expected), found[len(expected) :]
+
+
+def test_mistakes_of_every_kind_are_told_together(told) -> None:
+    text = f"""\
+labls: {{a: b}}
+variables: {{name: x}}
+tasks:
+  - id: a b
+    commands: ["{{{{ vars.nam }}}}"]
+  - id: load
+    dependsOn: [nobody]
+    timeout: 5
+    inputFiles: {{../up: x, ok: "s3://bucket/x", last: "{{{{ 1 | nofilter }}}}"}}
+    commands: ["{{{{ nosuch() }}}} {{{{ vars.nam }}}}", "{{{{ (1 }}}}"]
+  - id: load
+    type: {PYTHON}.Commands
+    script: print(1)
+  - {{id: one, commands: [x], dependsOn: [two]}}
+  - {{id: two, commands: [x], dependsOn: [one]}}
+"""
+    begins(
+        told(text),
+        'labls: unknown property; did you mean "labels"?',
+        "tasks[0].id: 'a b' does not match",
+        "tasks[0].commands[0]: 'nam' does not exist; did you mean \"name\"?",
+        "tasks[1].dependsOn[0]: there is no task 'nobody'",
+        "tasks[1].timeout: expected an ISO 8601 duration",
+        "tasks[1].inputFiles.../up: '../up' is not a relative path",
+        "tasks[1].inputFiles.ok: s3:// addresses are not supported",
+        "tasks[1].inputFiles.last: there is no filter 'nofilter'",
+        "tasks[1].commands[0]: there is no function 'nosuch'",
+        "tasks[1].commands[0]: 'nam' does not exist",
+        "tasks[1].commands[1]: unexpected '}'",
+        "tasks[2].id: task ids must differ",
+        "tasks[2].script: a task of a type that ends in `.Commands` has no `script`",
+        "tasks[4].dependsOn[0]: tasks cannot wait for each other: one → two → one",
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("variables: [1]\ncommands: ['{{ vars.a }} {{ nosuch() }}']", ["variables: ", "commands[0]: there is no function"]),
+        ("inputs: [{id: i, type: INT, defaults: x}]\ncommands: ['{{ inputs.i }}']", ["inputs[0].defaults: "]),
+        ("labels: x\ncommands: ['{{ labels.a }}']", ["labels: "]),
+        ("id: a b\ncommands: ['{{ flow.id }}']", ["id: "]),
+        ("outputDirectory: maybe\ncommands: ['{{ outputDir }}']", ["outputDirectory: "]),
+        ("foreach: true\ncommands: ['{{ item.name }} {{ taskrun.value }}']", ["foreach: "]),
+        ("commands: 3\nretry: {maxAttempts: 0}", ["commands: ", "retry.maxAttempts: "]),
+        (
+            "tasks:\n- {id: a, commands: [x], outputFiles: x}\n- {id: b, commands: ['{{ outputs.a.outputFiles.x }}']}",
+            ["tasks[0].outputFiles: "],
+        ),
+        ("tasks:\n- {id: a b, commands: [x]}\n- {id: c, dependsOn: [a b], commands: ['{{ outputs[\"a b\"].vars }}']}",
+         ["tasks[0].id: "]),
+        ("tasks:\n- {id: a, commands: [x]}\n- {id: b, dependsOn: [aa], commands: ['{{ outputs.a.vars.x }}']}",
+         ["tasks[1].dependsOn[0]: "]),
+        ("tasks:\n- {id: a, comands: [x]}\n- {id: b, commands: ['{{ outputs.a.vars.x }}']}", ["tasks[0].comands: "]),
+        ("tasks: x", ["tasks: "]),
+        ("tasks: [x, {id: b, commands: ['{{ nosuch() }}']}]", ["tasks[0]: ", "tasks[1].commands[0]: "]),
+        (
+            f"tasks:\n- {{id: a, type: {FOR_EACH}, values: [1], tasks: [{{id: b, commands: ['{{{{ taskrun.value.x }}}}']}},"
+            " {id: c, commands: ['{{ nosuch() }}']}]}",
+            ["tasks[0]: a ForEach has exactly one task here", "tasks[0].tasks[1].commands[0]: there is no function"],
+        ),
+        (
+            f"tasks:\n- {{id: a, type: {WORKING_DIRECTORY}, inputFiles: {{}}, tasks: [{{id: b, comands: [x]}}]}}",
+            ["tasks[0].type: ", 'tasks[0].tasks[0].comands: unknown property; did you mean "commands"?'],
+        ),
+        ("commands: [x]\nenv: {A: {{ vars.a }}, B: 1, B: 2}",
+         ["env.A: an expression without quotes", "env.A: 'a' does not exist", "env.B: the property 'B' is set twice"]),
+        ("timeout: {{ vars.t }}\ncommands: [x]", ["timeout: an expression without quotes is a map in YAML"]),
+    ],
+)  # fmt: skip
+def test_what_follows_from_a_mistake_is_not_told_and_everything_else_is(told, text: str, expected: list[str]) -> None:
+    begins(told(text), *expected)
+
+
+def test_a_missing_property_beside_a_wrong_one_is_told_too(told) -> None:
+    """The model is only validated as a whole once its properties are right."""
+    begins(told("tasks: [{id: a, timeout: 5}]"), "tasks[0]: a task has either", "tasks[0].timeout: ")
+
+
+def test_a_mistake_that_an_alias_repeats_is_told_once(told) -> None:
+    text = "tasks:\n- {id: a, commands: [x], env: &env {A: '{{ nosuch() }}'}}\n- {id: b, commands: [x], env: *env}\n"
+    begins(told(text), "tasks[0].env.A: there is no function 'nosuch'")
+
+
+def test_the_same_mistake_at_two_places_is_told_at_both(told) -> None:
+    begins(
+        told(
+            "tasks:\n- {id: a, commands: ['{{ outputs.b.vars.x }}', '{{ outputs.b.vars.x }}']}\n- {id: b, commands: [x]}"
+        ),
+        "tasks[0].commands[0]: uses the outputs of 'b'",
+        "tasks[0].commands[1]: uses the outputs of 'b'",
+    )
+
+
+def test_containers_are_judged_one_by_one(told) -> None:
+    """A task that names no container is not blamed for one that names a wrong one."""
+    runner = "taskRunner: {blobStorage: {containerName: kestra}}"
+    begins(
+        told(f"tasks: [{{id: a, commands: [x], {runner}}}, {{id: b, commands: [x]}}]"),
+        "tasks[0].taskRunner.blobStorage.containerName: this container cannot be used here",
+    )
+
+
+BEFORE = (
+    "tasks:\n- {id: a, commands: [x], outputFiles: ['*.csv', named.txt]}\n- {id: fan, foreach: [p, 2], commands: [x]}\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("expression", "message"),
+    [
+        ("outputs.a.vars.list | jq('.[0]')", "there is no filter 'jq'"),
+        ("nosuch(outputs.a.vars.n)", "there is no function 'nosuch'"),
+        ("outputs.a.vars.n is json", "there is no test 'json'"),
+        ("outputs.a.vars.n ~ vars.missing", "'missing' does not exist"),
+        ("outputs.a.vars.n + missing", "'missing' does not exist"),
+        ("outputs.a.vars.n ? vars.one : 'x'", "'one' does not exist"),
+        ("outputs.a.vars.n ~ secret('NONE')", "there is no secret 'NONE'"),
+        ("outputs.a.vars.n | upper(1)", "the filter 'upper' cannot take these values"),
+        ("secret('TOKEN', namespace=outputs.a.vars.n)", "the function 'secret' has no argument 'namespace'"),
+        ("outputs.a.stdOutLineCount", "'stdOutLineCount' does not exist: count the lines in the commands"),
+        ("outputs.a.value", "'value' does not exist: what the task printed is in `vars`"),
+        ("outputs.a.vrs.x", "'vrs' does not exist; did you mean \"vars\"?"),
+        ("outputs.a.vars.n ~ outputs.a.outputFiles", "what '*.csv' matches is not known yet"),
+        ("outputs.a.vars.n ~ outputs.a.outputFiles.none", "'none' does not exist"),
+        (
+            "outputs.fan.vars",
+            "'vars' does not exist: 'fan' runs once for each item; name one, as in `outputs.fan[0].vars`",
+        ),
+        ("outputs.fan[7].vars.x", "'7' does not exist"),
+        ("outputs.fan['q'].vars.x", "'q' does not exist"),
+        ("outputs.fan[0].uri", "'uri' does not exist"),
+        ("currentEachOutput(outputs.a)", "there is no function 'currentEachOutput': name an item"),
+        ("render(outputs.a.vars.n ~ nosuch())", "there is no function 'nosuch'"),
+        ("read(outputs.a.vars.n ~ vars.q)", "'q' does not exist"),
+    ],
+)
+def test_what_a_task_can_never_have_is_found_before_anything_runs(told, expression: str, message: str) -> None:
+    """Also in a text that needs values of earlier tasks, which are not known yet."""
+    found = told(f'{BEFORE}- id: last\n  commands: ["{{{{ outputs.a.vars.first }}}} {{{{ {expression} }}}}"]\n')
+    assert [each for each in found if each.startswith(f"tasks[2].commands[0]: {message}")] == found != []
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "outputs.a.vars.x.y[0] | upper",
+        "outputs.a.vars.x ?? vars.missing ?? 'd'",
+        "(outputs.a.vars.ok and vars.missing is defined) ? vars.missing : 'd'",
+        "outputs.a.vars.x == 1 ? (vars.missing ?? 1) : 2",
+        "outputs.a.outputFiles['named.txt'] ~ outputs.a.exitCode",
+        "outputs.a.outputFiles[outputs.a.vars.name]",
+        "outputs.a.outputFiles['1.csv']",
+        "outputs[outputs.a.vars.name].vars.x",
+        "outputs.fan[0].vars.x ~ outputs.fan['p'].value ~ outputs.fan",
+        "outputs.fan[outputs.a.vars.index].vars",
+        "outputs.a.vars | keys | join(',')",
+        "[outputs.a.vars.x, 1] | length",
+        "render(outputs.a.vars.template)",
+        "outputs.a.vars.date | date('yyyy', timeZone='UTC')",
+        "{'a': outputs.a.vars.x}.a",
+        "not outputs.a.vars.x and 'a' in outputs.a.vars.list",
+    ],
+)
+def test_what_may_be_there_later_is_accepted(told, expression: str) -> None:
+    assert told(f'{BEFORE}- id: last\n  commands: ["{{{{ {expression} }}}} {{{{ outputs.a.vars.x }}}}"]\n') == []
+
+
+def test_texts_of_tasks_whose_items_are_not_known_are_checked(told) -> None:
+    """And of a fan-out that has no items."""
+    later = "- {id: e, foreach: '{{ outputs.a.vars.l }}', commands: ['{{ item.x.y }} {{ taskrun.vale }} {{ nosuch(item) }}']}"
+    begins(
+        told(
+            f"{BEFORE}{later}\n- {{id: none, dependsOn: [], foreach: [], env: {{A: '{{{{ vars.q }}}}'}}, commands: [x]}}"
+        ),
+        "tasks[2].commands[0]: there is no function 'nosuch'",
+        "tasks[2].commands[0]: 'vale' does not exist; did you mean \"value\"?",
+        "tasks[3].env.A: 'q' does not exist",
+    )
+
+
+def test_credentials_that_have_no_effect_are_checked_and_need_no_secret(told) -> None:
+    assert told("commands: [x]\ntaskRunner: {accessKey: \"{{ secret('NONE') }}\"}") == []
+    begins(
+        told("commands: [x]\ntaskRunner: {accessKey: \"{{ secret('NONE') | nofilter }}\"}"),
+        "taskRunner.accessKey: there is no filter 'nofilter'",
+    )
+
+
+def test_names_of_files_that_are_not_known_yet_do_not_collide(told) -> None:
+    names = "'{{ outputs.a.vars.x }}': a, '{{ outputs.a.vars.y }}': b"
+    assert told(f"{BEFORE}- {{id: c, commands: [x], inputFiles: {{{names}}}}}") == []
+
+
+def test_of_very_many_mistakes_of_all_kinds_the_first_are_told(told) -> None:
+    tasks = "".join(f"- {{id: t{n}, timeout: 5, commands: ['{{{{ nosuch() }}}}']}}\n" for n in range(40))
+    found = told(f"tasks:\n{tasks}")
+    assert len(found) == 51
+    assert found[-1] == "None: there are more problems from here on"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("inputFiles: {x: 'http://a.b/c'}", "inputFiles.x: files are fetched by https:// only; write https://a.b/c"),
+        ("inputFiles: {x: 'blob://container'}", "inputFiles.x: 'blob://container' names no file"),
+        ("inputFiles: {x: 'blob://container/'}", "inputFiles.x: 'blob://container/' names no file"),
+        ("inputFiles: {x: 'nsfile:///'}", "inputFiles.x: 'nsfile:///' names no file"),
+        ("inputFiles: {x: 'nsfile:a.csv'}", "inputFiles.x: 'nsfile:a.csv' names no file"),
+        ("inputFiles: {x: 'nsfile://../a'}", "inputFiles.x: '..' is not a namespace"),
+        ("inputFiles: {x: 'NSFILE://../a'}", "inputFiles.x: '..' is not a namespace"),
+        ("inputFiles: {x: 'S3://b/c'}", "inputFiles.x: s3:// addresses are not supported"),
+        (
+            f"inputFiles: {{{'é' * 128}: x}}",
+            f"inputFiles.{'é' * 128}: the name of a file or folder has at most 255 bytes",
+        ),
+        (
+            f"inputFiles: {{{'a/' * 251}b: x}}",
+            f"inputFiles.{'a/' * 251}b: the path of a file has at most 500 characters",
+        ),
+        (f"env: {{A: {'x' * 130_000}}}", "env.A: longer than 120 KiB, the limit for one variable"),
+        (f"env: {{A: {'é' * 65_000}}}", "env.A: longer than 120 KiB"),
+        (
+            "variables: {x: "
+            + "x" * 100_000
+            + "}\nenv: {"
+            + ", ".join(f"A{n}: '{{{{ vars.x }}}}'" for n in range(19))
+            + "}",
+            "env: together 1855 KiB, but the limit is 1792 KiB",
+        ),
+    ],
+)
+def test_what_cannot_be_on_the_node_is_said_where_it_stands(told, text: str, message: str) -> None:
+    begins(told(f"commands: [x]\n{text}"), message)
+
+
+@pytest.mark.parametrize(
+    "text", [f"inputFiles: {{{'é' * 127}: x}}", f"env: {{A: {'x' * 120_000}}}", "env: {A: 'http://x'}"]
+)
+def test_what_is_just_small_enough_is_accepted(told, text: str) -> None:
+    assert told(f"commands: [x]\n{text}") == []
+
+
+@pytest.mark.parametrize("value", ["HTTPS://example.com/x", "https://example.com"])
+def test_addresses_are_told_by_their_scheme_in_any_case(told, value: str) -> None:
+    assert told(f"commands: [x]\ninputFiles: {{x: '{value}'}}") == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "is_warned"),
+    [
+        ("data.csv", "./data.csv", True),
+        ("data.csv", "data.csv", True),
+        ("x", "/etc/passwd", True),
+        ("x", "~/a", True),
+        ("x", "../a/b.txt", True),
+        ("x", "C:\\\\data\\\\a.csv", True),
+        ("data.csv", "a,b\\n1,2\\n", False),
+        ("VERSION", "1.5", False),
+        ("x", "a/b", False),
+        ("x.txt", "see data.txt", False),
+    ],
+)
+def test_a_text_that_is_nothing_but_a_local_path_is_warned_of(run_of, settings, name, value, is_warned) -> None:
+    run = run_of(f'commands: [x]\ninputFiles: {{{name}: "{value}"}}')
+    warnings = checked_manifest(run, settings).warnings
+    assert [warning.path for warning in warnings] == ([f"inputFiles.{name}"] if is_warned else [])
+    assert all("no local file is read" in warning.message for warning in warnings)
+
+
+def test_top_level_tasks_and_commands_together_are_said(told) -> None:
+    begins(
+        told("commands: [x]\nscript: y\ntasks: [{id: a, commands: [x]}]"),
+        "commands: a manifest has `tasks`, or for one task `commands` at top level; this has both",
+        "script: a manifest has `tasks`, or for one task `script` at top level; this has both",
+    )
+
+
+def test_a_property_of_another_thing_is_said_to_be_one(told) -> None:
+    begins(
+        told("priority: 1\nfailFast: true\ntasks: [{id: a, commands: [x], priority: 3, poolId: p}]"),
+        "failFast: unknown property",
+        "tasks[0].priority: unknown property here; it is one of the flow",
+        "tasks[0].poolId: unknown property here; it is one of `taskRunner`",
+    )
+
+
+def test_a_wrong_type_is_compared_with_types_only(told) -> None:
+    """And its other properties are those of the type that was meant."""
+    [wrong_type, typo] = told(f"tasks: [{{id: a, type: {PYTHON[:-6]}pyhton.Script, script: x, timout: PT1M}}]")
+    assert wrong_type.endswith(f'did you mean "{PYTHON}.Script"?')
+    assert typo == 'tasks[0].timout: unknown property; did you mean "timeout"?'
+    [nothing_near] = told("tasks: [{id: a, type: io.kestra.plugin.scripts.jq.Commands, commands: [x]}]")
+    assert "did you mean" not in nothing_near
+
+
+@pytest.mark.parametrize("form", ["Commands", "Script"])
+def test_commands_are_of_commands_and_a_script_is_of_a_script(told, form: str) -> None:
+    """Without a type, a task may have both; so may the default type that nobody wrote."""
+    right, wrong = ("commands: [x]", "script: x") if form == "Commands" else ("script: x", "commands: [x]")
+    assert told(f"id: t\ntype: {PYTHON}.{form}\n{right}") == []
+    other = "Script" if form == "Commands" else "Commands"
+    begins(
+        told(f"id: t\ntype: {PYTHON}.{form}\n{wrong}"),
+        f"{wrong.partition(':')[0]}: a task of a type that ends in `.{form}`",
+    )
+    assert told(f"id: t\ntype: {PYTHON}.{other}\n{wrong}") == []
+    assert told(f"id: t\n{wrong}") == []
