@@ -10,8 +10,9 @@ from typing import overload
 
 from azure.batch import models
 
+from shared.documents.names import BEGUN
 from shared.documents.run import Run
-from shared.plan.round_plan import Image, PlannedTask, RoundPlan, StagingAccess
+from shared.plan.round_plan import Image, MarkerOf, PlannedTask, RoundPlan, StagingAccess
 from shared.plan.upstream import OutputPattern
 
 MAX_CHUNK_TASKS = 100
@@ -20,6 +21,14 @@ SAFETY = 1.25
 BACKSTOP = timedelta(minutes=10)
 RETENTION = timedelta(hours=1)
 _ALWAYS = models.OutputFileUploadConfiguration(upload_condition=models.OutputFileUploadCondition.TASK_COMPLETION)
+_UPLOADED = {
+    MarkerOf.SUCCESS: models.OutputFileUploadConfiguration(
+        upload_condition=models.OutputFileUploadCondition.TASK_SUCCESS
+    ),
+    MarkerOf.FAILURE: models.OutputFileUploadConfiguration(
+        upload_condition=models.OutputFileUploadCondition.TASK_FAILURE
+    ),
+}
 ORIGIN = "origin"
 
 
@@ -71,7 +80,7 @@ class Tasks(Sequence[models.BatchTaskCreateOptions]):
 
     def _task(self, planned: PlannedTask) -> models.BatchTaskCreateOptions:
         limit = _wall_clock(planned, self._time_left)
-        return _task(planned, self._access, limit, is_depended_on=self._plan.is_depended_on(planned))
+        return _task(planned, self._access, limit)
 
 
 def _wall_clock(planned: PlannedTask, time_left: timedelta) -> timedelta:
@@ -80,9 +89,7 @@ def _wall_clock(planned: PlannedTask, time_left: timedelta) -> timedelta:
     return timedelta(seconds=min(seconds, time_left.total_seconds()))
 
 
-def _task(
-    planned: PlannedTask, access: StagingAccess, wall_clock: timedelta, *, is_depended_on: bool
-) -> models.BatchTaskCreateOptions:
+def _task(planned: PlannedTask, access: StagingAccess, wall_clock: timedelta) -> models.BatchTaskCreateOptions:
     return models.BatchTaskCreateOptions(
         id=planned.id,
         display_name=planned.display_name,
@@ -94,7 +101,11 @@ def _task(
         output_files=_output_files(planned, access),
         constraints=_constraints(wall_clock),
         depends_on=_dependencies(planned),
-        exit_conditions=_exit_conditions(is_depended_on=is_depended_on, allow_failure=planned.allow_failure),
+        exit_conditions=_exit_conditions(
+            is_depended_on=planned.ties.is_depended_on,
+            ends_job=planned.ties.ends_job,
+            allow_failure=planned.allow_failure,
+        ),
     )
 
 
@@ -181,7 +192,9 @@ def _output_files(planned: PlannedTask, access: StagingAccess) -> list[models.Ou
         (paths.inputs + pattern.pattern, _destination(paths.outputs(pattern.index), pattern))
         for pattern in planned.output_patterns
     ]
-    return [_output_file(pattern, path, access) for pattern, path in [*logs, *outputs]]
+    begun = planned.system_folder + BEGUN
+    markers = [_output_file(begun, path, access, _UPLOADED[end]) for path, end in planned.ties.markers.items()]
+    return [*(_output_file(pattern, path, access, _ALWAYS) for pattern, path in [*logs, *outputs]), *markers]
 
 
 def _destination(prefix: str, pattern: OutputPattern) -> str:
@@ -189,14 +202,16 @@ def _destination(prefix: str, pattern: OutputPattern) -> str:
     return prefix + pattern.pattern.removeprefix(pattern.folder) if pattern.is_literal else prefix.rstrip("/")
 
 
-def _output_file(pattern: str, path: str, access: StagingAccess) -> models.OutputFile:
+def _output_file(
+    pattern: str, path: str, access: StagingAccess, options: models.OutputFileUploadConfiguration
+) -> models.OutputFile:
     container = models.OutputFileBlobContainerDestination(
         container_url=access.write_url, path=path, identity_reference=_identity(access.identity)
     )
     return models.OutputFile(
         file_pattern=pattern,
         destination=models.OutputFileDestination(container=container),
-        upload_options=_ALWAYS,
+        upload_options=options,
     )
 
 
@@ -207,17 +222,29 @@ def _dependencies(planned: PlannedTask) -> models.BatchTaskDependencies | None:
 
 
 @_once
-def _exit_conditions(*, is_depended_on: bool, allow_failure: bool) -> models.ExitConditions:
-    """What any failure does. Unless it is allowed, it ends the job if tasks depend on this one: they would never run.
+def _exit_conditions(*, is_depended_on: bool, ends_job: bool, allow_failure: bool) -> models.ExitConditions:
+    """What a failure does. It must never leave a task waiting for ever, nor end one that has nothing to do with it.
 
-    Exit code 0 is not listed: the action of a listed code takes precedence over that of a failed upload.
+    | task                                  | a failure                      | a failed upload                |
+    | ------------------------------------- | ------------------------------ | ------------------------------ |
+    | `allowFailure`                        | satisfies                      | satisfies                      |
+    | nothing depends on it                 | blocks: the others go on       | blocks                         |
+    | nothing else can run at the time      | ends the job, blocks           | ends the job, blocks           |
+    | otherwise                             | satisfies: a marker is missing | ends the job, blocks           |
+
+    After a failed upload the marker may be there although a file is not. Exit code 0 is not listed: the action of a
+    listed code takes precedence over that of a failed upload.
     """
-    ends_job = is_depended_on and not allow_failure
-    failed = models.ExitOptions(
-        job_action=models.BatchJobActionKind.TERMINATE if ends_job else models.BatchJobActionKind.NONE,
-        dependency_action=models.DependencyAction.SATISFY if allow_failure else models.DependencyAction.BLOCK,
+    harmless = models.ExitOptions(
+        job_action=models.BatchJobActionKind.NONE, dependency_action=models.DependencyAction.SATISFY
     )
-    return models.ExitConditions(pre_processing_error=failed, file_upload_error=failed, default=failed)
+    blocking = models.ExitOptions(
+        job_action=models.BatchJobActionKind.TERMINATE if is_depended_on else models.BatchJobActionKind.NONE,
+        dependency_action=models.DependencyAction.BLOCK,
+    )
+    failed = blocking if ends_job or not is_depended_on else harmless
+    failed, not_uploaded = (harmless, harmless) if allow_failure else (failed, blocking)
+    return models.ExitConditions(pre_processing_error=failed, file_upload_error=not_uploaded, default=failed)
 
 
 def chunks(all_tasks: Sequence[models.BatchTaskCreateOptions]) -> list[slice]:

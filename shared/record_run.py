@@ -20,10 +20,12 @@ from shared.documents.states import FailureCategory, FailureCode, State
 from shared.events import JobEnded
 from shared.log import Stage, log_event, milliseconds_since
 from shared.manifest.read import Manifest
-from shared.outputs.outcome import failure_of_skipped, items_to_repeat, tasks_to_repeat, warnings_of_repeats
+from shared.outputs.judgement import items_to_repeat, judge, warnings_of_repeats
+from shared.outputs.outcome import failure_of_skipped
 from shared.outputs.record_tasks import NOT_RECORDED_MESSAGE, empty_fan_out_record, fan_out_record
-from shared.plan.planner import has_next_round, manifest_of
+from shared.plan.planner import has_next_round
 from shared.plan.round_plan import SubmittedRound
+from shared.plan.run_manifest import manifest_of
 from shared.steps.close_run import close, finish, finish_rejected
 from shared.steps.collect_outputs import EndedRound, collect
 from shared.steps.prepare_round import load_submitted_round
@@ -69,8 +71,8 @@ def _record_round(app: App, run: Run, deadline: float) -> None:
     if _may_be_running(run, plan, tasks) and not app.batch.has_ended(run.job_id):
         return
     out_of_time = _ran_out_of_time(app, run, tasks)
-    repeated = frozenset[int]() if out_of_time else tasks_to_repeat(run, plan, tasks)
-    ended = EndedRound(run, plan, tasks, out_of_time, repeated)
+    judgement = judge(run, plan, tasks, ran_out_of_time=out_of_time)
+    ended = EndedRound(run, plan, tasks, out_of_time, judgement)
     part = collect(app, ended, deadline)
     progress = "round-collected" if part else "slice-collected"
     log_event(Stage.RECORD, progress, run=run.id, job=run.job_id, tasks=len(plan.tasks), ms=milliseconds_since(started))
@@ -102,10 +104,10 @@ def _finish_round(app: App, ended: EndedRound, manifest: Manifest, part: Part, d
     if current is None or not current.is_running(round_number):
         return
     run = current.with_finished(_records(app, ended, part), detected)
-    if ended.repeated:
-        warnings = warnings_of_repeats(ended.plan, ended.tasks)
-        run = run.with_repeats(items_to_repeat(ended.plan, ended.repeated), warnings)
-        job, count = ended.run.job_id, len(ended.repeated)
+    if again := ended.judgement.again:
+        warnings = warnings_of_repeats(ended.plan, ended.tasks, ended.judgement)
+        run = run.with_repeats(items_to_repeat(ended.plan, again), warnings)
+        job, count = ended.run.job_id, len(again)
         log_event(Stage.RECORD, "tasks-repeated", level=logging.WARNING, run=run.id, job=job, tasks=count)
     elif run.progress.cancelled or run.body.rejection is not None or not has_next_round(manifest, run, app.settings):
         finish(app, run, failure=_failure_of_run(app, run))
@@ -124,10 +126,12 @@ def _failure_of_run(app: App, run: Run) -> Failure | None:
 
 def _records(app: App, ended: EndedRound, part: Part) -> Iterator[TaskRecord]:
     """The records of all tasks that have ended; a fan-out has ended when all of its items have."""
-    repeated = {task.name for task in ended.plan.tasks if task.number in ended.repeated}
+    repeated = {task.name for task in ended.plan.tasks if task.number in ended.judgement.again}
     of_all_rounds = app.parts.items(ended.run.id) if ended.run.body.unfinished else {}
     yield from part.tasks
     for name, items in part.items.items():
         if name not in repeated:
             yield fan_out_record(name, of_all_rounds[name] if name in ended.run.body.unfinished else items)
-    yield from map(empty_fan_out_record, ended.plan.empty)
+    for empty in ended.plan.empty:
+        if state := ended.judgement.of_empty(empty.waits_for):
+            yield empty_fan_out_record(empty, state)

@@ -42,8 +42,8 @@ from shared.errors import (
 from shared.log import Stage, log_event, milliseconds_since
 from shared.manifest.read import Manifest
 from shared.outputs.record_tasks import empty_fan_out_record, status_of
-from shared.plan.planner import checked_manifest, problem_of_task
 from shared.plan.round_plan import RoundPlan
+from shared.plan.run_manifest import checked_manifest
 from shared.steps.close_run import close, finish, finish_cancelled, finish_rejected
 from shared.steps.prepare_round import planning_errors, prepare_round
 from shared.storage.inbox import Drop, InboxBlob
@@ -247,10 +247,10 @@ def _check_pool(app: App, manifest: Manifest, plan: RoundPlan) -> None:
     if pool is None:
         known = ", ".join(sorted(pools)) or "none"
         message = f"there is no pool {plan.pool_id!r} in the Batch account; its pools are: {known}"
-        raise ManifestError([problem_of_task(manifest, plan.tasks[0].name, ("taskRunner", "poolId"), message)])
+        raise ManifestError([manifest.problem_of_task(plan.tasks[0].name, ("taskRunner", "poolId"), message)])
     if too_large := [task for task in plan.tasks if task.slots > pool.slots_per_node]:
         message = f"the nodes of pool {pool.id!r} have {pool.slots_per_node} task slots"
-        raise ManifestError([problem_of_task(manifest, task.name, ("requiredSlots",), message) for task in too_large])
+        raise ManifestError([manifest.problem_of_task(task.name, ("requiredSlots",), message) for task in too_large])
 
 
 def _stage(app: App, run: Run, plan: RoundPlan) -> None:

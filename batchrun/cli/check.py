@@ -29,8 +29,9 @@ from shared.errors import ManifestError, Problem
 from shared.manifest.read import Manifest
 from shared.masking import MASK, Masker
 from shared.plan.lookups import MissingData
-from shared.plan.planner import Planner, checked_manifest, plan_round
+from shared.plan.planner import Planner, plan_round
 from shared.plan.round_plan import Image, RoundPlan, StagingAccess
+from shared.plan.run_manifest import checked_manifest
 from shared.settings import Settings
 
 

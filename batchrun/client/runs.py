@@ -22,7 +22,7 @@ from shared.documents.record import Status
 from shared.documents.run import Run
 from shared.documents.states import State
 from shared.errors import ManifestError, RunUnreadable
-from shared.plan.planner import manifest_of
+from shared.plan.run_manifest import manifest_of
 from shared.settings import Containers
 
 

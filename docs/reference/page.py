@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from docs.reference.expressions import expressions
 from docs.reference.schemas import Schema, manifest_schema
 from shared.manifest.container_options import ALLOWED
-from shared.manifest.flow import ForEach, Parallel, PluginDefault, Sequential
+from shared.manifest.flow import PluginDefault
+from shared.manifest.groups import ForEach, Parallel, Sequential
 from shared.manifest.inputs import Input
 from shared.manifest.read import Flow, Task
 from shared.manifest.retry import Retry
@@ -49,12 +50,43 @@ contain [expressions](#expressions) (`{{ … }}`); where text is expected, numbe
 written. Durations are in ISO 8601: `PT30M`, `PT2H`, `P1D`.
 """
 
+_PATTERNS = """\
+## Patterns of files
+
+`outputFiles`, `include`, `exclude` and the globs of `foreach` take Kestra's patterns, which are Java's:
+
+| pattern | matches |
+| --- | --- |
+| `*` `?` | any characters, one character; no slash |
+| `**` | any characters, with slashes: `data/**`, `**/*.csv`, `**.csv`; `**/` may also be no folder at all |
+| `[a-c]` `[!a]` | one character of a set, or one that is not in it |
+| `{csv,json}` | one of several texts; a group cannot hold another group |
+| `\\*` | the character itself |
+| `results` `results/` | without wildcards: a file of that name, or all files in the folder; with a slash, the folder |
+| `glob:…` | the same as without, but never at other depths |
+| `regex:…` | the whole path, by a regular expression; not in `outputFiles`, as Azure Batch has none |
+
+Wildcards match names with a leading dot. In the namespace files, a pattern matches at any depth if it begins with a
+letter, a digit or `_`, or has no slash; one that begins with a slash matches from the top only.
+
+The patterns of one task's `outputFiles` may be 64 once their groups are written out. They are relative to the working
+directory; Azure Batch expands `$`, so it cannot be part of one. Of the folders on a path that wildcards stand for, at
+most two may begin with a dot, and none with two dots; `results` without a slash brings no files of folders that begin
+with a dot. Names that begin with `._` are those of the app's own files, which are not brought: the file of a `script`,
+files of earlier tasks, and `._home`, the home directory of the commands. A file whose name has a tab, a line break, a
+backslash or another character that cannot be kept is left out; a warning names it, and the task's state is `WARNING`.
+
+Regular expressions, also those of `split`, are Java's, as far as they can be matched in bounded time: back references,
+look-ahead and look-behind, atomic groups, possessive quantifiers, classes in classes, `&&`, `\\G`, `\\R`, `\\X`, `\\Z`
+and the flags `d`, `u`, `U` and `x` are refused.
+"""
+
 
 def page() -> str:
     """The page: a chapter for each model, with a table of its properties."""
     schema = manifest_schema()
     chapters = [line for model in _CHAPTERS for line in _chapter(model, schema["$defs"])]
-    return "\n".join([_HEAD, *chapters, *_task_types(), *_container_options(), *expressions()]) + "\n"
+    return "\n".join([_HEAD, *chapters, *_task_types(), _PATTERNS, *_container_options(), *expressions()]) + "\n"
 
 
 def _chapter(model: type[Properties], definitions: Schema) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from shared.manifest.flow import FOR_EACH, PARALLEL, SEQUENTIAL, ForEach, Parallel, Sequential
+from shared.manifest.groups import FOR_EACH, PARALLEL, SEQUENTIAL, ForEach, Parallel, Sequential
 from shared.manifest.read import Flow, names_in_task_form
 
 if TYPE_CHECKING:

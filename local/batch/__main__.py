@@ -15,6 +15,7 @@ from local.batch.api.faults import Fault, FaultList
 from local.batch.machine.limits import DEFAULT_ACTIVE_JOB_QUOTA, Limits, NodeLimit
 from local.batch.node.blob_naming import BlobNaming
 from local.batch.node.faults import NodeFaultList
+from local.batch.node.resource_files import EmptyPrefix
 from local.batch.server import DEFAULT_PORT, PoolOption, ServeOptions, serve
 from local.errors import LocalError
 
@@ -32,6 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
                 pools=(*options.pool, *options.container_pool) or (PoolOption(),),
                 limits=Limits(options.active_job_quota, tuple(options.node_limit)),
                 blob_naming=options.blob_naming,
+                empty_prefix=options.empty_prefix,
                 faults=FaultList(faults=tuple(options.fault)),
                 node_faults=options.node_faults,
                 containers=options.containers,
@@ -89,6 +91,13 @@ def _add_misbehaviour(parser: argparse.ArgumentParser) -> None:
         choices=list(BlobNaming),
         default=BlobNaming.WORKING_DIRECTORY,
         help="what blobs of output files with wildcards are named relative to (default: %(default)s)",
+    )
+    group.add_argument(
+        "--empty-prefix",
+        type=EmptyPrefix,
+        choices=list(EmptyPrefix),
+        default=EmptyPrefix.BRINGS_NOTHING,
+        help="what a resource file does whose prefix matches no blob (default: %(default)s)",
     )
     group.add_argument(
         "--fault",

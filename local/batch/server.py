@@ -30,6 +30,7 @@ from local.batch.node.blob_naming import BlobNaming
 from local.batch.node.container_engine import find_engine
 from local.batch.node.environment import AccountInfo
 from local.batch.node.faults import NodeFaultList
+from local.batch.node.resource_files import EmptyPrefix
 from local.batch.node.task_process import NodeSettings
 from local.batch.service import BatchService
 from local.batch.store import Store
@@ -71,6 +72,7 @@ class ServeOptions:
     pools: tuple[PoolOption, ...] = (PoolOption(),)
     limits: Limits = field(default_factory=Limits)
     blob_naming: BlobNaming = BlobNaming.WORKING_DIRECTORY
+    empty_prefix: EmptyPrefix = EmptyPrefix.BRINGS_NOTHING
     faults: FaultList = field(default_factory=FaultList)
     node_faults: NodeFaultList = field(default_factory=NodeFaultList)
     containers: bool = False
@@ -92,7 +94,7 @@ async def _serve(options: ServeOptions) -> None:
     options.data_dir.mkdir(parents=True, exist_ok=True)
     store = Store(options.data_dir / "batch.sqlite")
     account = AccountInfo(ACCOUNT_NAME, f"http://{HOST}:{listener.getsockname()[1]}")
-    nodes = NodeSettings(options.data_dir / "nodes", account, options.blob_naming, engine=engine)
+    nodes = NodeSettings(options.data_dir / "nodes", account, options.blob_naming, options.empty_prefix, engine=engine)
     nodes.faults.replace(options.node_faults)
     service = BatchService(store, nodes, options.limits)
     try:

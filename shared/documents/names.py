@@ -132,6 +132,8 @@ def is_own(path: str) -> bool:
 
 SCRIPT = "run.sh"
 ATTEMPTS_FILE = "attempts.txt"  # what the script notes of each attempt; beside it on the node
+BEGUN = "begun"
+"""A file beside the script, made once nothing keeps the task from running; uploaded as a marker for other tasks."""
 
 
 @dataclass(frozen=True)
@@ -177,6 +179,18 @@ class Paths:
     def logs(self) -> str:
         """The prefix to which stdout.txt and stderr.txt are uploaded."""
         return f"{self.run_id}/std/{self.task}/{self._item}"
+
+    def success_marker(self, round_number: int) -> str:
+        """The blob that the task leaves for others of its round if it ends well; alone in its folder."""
+        return f"{self.all_success_markers(round_number)}{self.task}/{self._item}done"
+
+    def all_success_markers(self, round_number: int) -> str:
+        """The prefix of the success markers of all tasks of a round."""
+        return f"{self.run_id}/ok/{round_number}/"
+
+    def failures(self, group: str, round_number: int) -> str:
+        """The prefix of the blobs that the tasks of a group with a limit leave if they fail, one for each branch."""
+        return f"{self.run_id}/stop/{group}/{round_number}/"
 
     @property
     def attempts(self) -> str:

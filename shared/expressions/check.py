@@ -18,7 +18,17 @@ from shared.expressions._nodes import TOO_DEEP, all_nodes, explained, node_probl
 from shared.expressions._operators import OPERATORS, truth
 from shared.expressions._syntax import parse
 from shared.expressions.filters import TESTS
-from shared.expressions.values import UNKNOWN, Budget, ExpressionError, Missing, Unknown, check_exist, spend, text_of
+from shared.expressions.values import (
+    UNKNOWN,
+    Budget,
+    ExpressionError,
+    LazyValue,
+    Missing,
+    Unknown,
+    check_exist,
+    spend,
+    text_of,
+)
 
 _PIECE = re.compile(r"\{\{(?:[^{}'\"]|'[^']*'|\"[^\"]*\"|\{[^{}]*\})*\}\}")
 _NOT_IN_PIECES = ("{% raw %}", "{%- raw", "{#")
@@ -160,6 +170,8 @@ class Checker(Evaluator):
         if not fits(function, args, kwargs):
             self._note_missing([*args, *kwargs.values()])
             raise ExpressionError(misuse_of_function(name, function, kwargs))
+        if any(isinstance(argument, Unknown) for argument in (*args, *kwargs.values())):
+            self._note_missing([*args, *kwargs.values()])
         return self._applied(
             args, kwargs, lambda: function(*args, **kwargs), misuse_of_function(name, function, kwargs)
         )
@@ -174,12 +186,22 @@ class Checker(Evaluator):
             return UNKNOWN
         if not fits(apply, [value, *args], kwargs):
             raise ExpressionError(misuse_of_filter(node.name))
-        if isinstance(value, Missing) and node.name not in _TAKE_MISSING:
-            is_both = node.name in OPERATORS and node.name != "-"  # `outputs.my-task` is one mistake
-            self._note_missing([value, *args] if is_both else [value])
-            return UNKNOWN
         operands = [value, *args]
+        if self._lacks(node.name, operands):
+            return UNKNOWN
         return self._applied(operands, kwargs, lambda: apply(value, *args, **kwargs), misuse_of_filter(node.name))
+
+    def _lacks(self, name: str, operands: list[Any]) -> bool:
+        """Whether a filter or an operator needs what does not exist, or what can have no text; this is noted."""
+        if name in _TAKE_MISSING:
+            return False
+        needed = operands if name in OPERATORS else operands[:1]
+        missing = [operand for operand in needed if isinstance(operand, Missing)]
+        self._note_missing(missing[:1] if name == "-" else missing)  # `outputs.my-task` is one mistake
+        if name == "~":
+            for operand in (operand for operand in operands if isinstance(operand, LazyValue)):
+                self._check_text(operand)
+        return bool(missing)
 
     def _coalesced(self, value: Any, node: nodes.Filter) -> Any:  # noqa: ANN401
         if isinstance(value, Unknown):

@@ -15,7 +15,8 @@ from pydantic import ValidationError
 
 from shared.errors import nearest
 from shared.manifest._gaps import WITHOUT_GAPS, Gaps
-from shared.manifest.flow import FOR_EACH, MAX_TASKS, SEQUENTIAL, Flow
+from shared.manifest.flow import MAX_TASKS, Flow
+from shared.manifest.groups import FOR_EACH, SEQUENTIAL
 from shared.manifest.order import OrderProblem, problems_of_order
 from shared.manifest.problems import MAX_PROBLEMS, path_in_flow
 from shared.manifest.task_types import all_types

@@ -158,10 +158,8 @@ class _Reading:
                 self._fail(key, (*path, key.value), f"the property {key.value!r} is set twice")
             else:
                 data[key.value] = self.value(value, (*path, key.value))
-        for key, value in _pairs(node):
-            if key.value not in data:
-                data[key.value] = self.value(value, (*path, key.value))
-        return data
+        merged = {key.value: value for key, value in _pairs(node)}
+        return data | {name: self.value(value, (*path, name)) for name, value in merged.items() if name not in data}
 
     def _scalar(self, node: yaml.ScalarNode, path: PropertyPath) -> Any:  # noqa: ANN401, PLR0911 - plain data of any kind
         text: str = node.value

@@ -22,7 +22,8 @@ class OrderEntry:
     not disabled are run: other entries just pass the order on.
 
     `path` is its place in the manifest. `waits_for` are the ids of other entries; they are explicit if they come from
-    `dependsOn` and not from the order of the flow.
+    `dependsOn` and not from the order of the flow. `limited_by` is one more: it has to end because the group limits how
+    many run at once.
     """
 
     id: str
@@ -30,6 +31,12 @@ class OrderEntry:
     waits_for: tuple[str, ...]
     is_explicit: bool
     is_run: bool
+    limited_by: str | None = None
+
+    @property
+    def waits_for_all(self) -> tuple[str, ...]:
+        """Every entry that it waits for, for whatever reason."""
+        return (*self.waits_for, self.limited_by) if self.limited_by else self.waits_for
 
     @property
     def name(self) -> str:
@@ -88,15 +95,18 @@ def _own_or_unknown(entries: Sequence[OrderEntry]) -> Iterator[OrderProblem]:
 def _cycle(entries: Sequence[OrderEntry]) -> Iterator[OrderProblem]:
     by_id = {entry.id: entry for entry in entries}
     try:
-        graphlib.TopologicalSorter({entry.id: entry.waits_for for entry in entries}).prepare()
+        graphlib.TopologicalSorter({entry.id: entry.waits_for_all for entry in entries}).prepare()
     except graphlib.CycleError as error:
         circle: list[str] = error.args[1]
+        edges = list(itertools.pairwise(circle))
+        is_limited = any(before == by_id[after].limited_by for before, after in edges)
+        hint = "; with `concurrent`, a task of the group also waits for one before it" if is_limited else ""
         names = " → ".join(dict.fromkeys(by_id[entry_id].name for entry_id in reversed(circle)))
-        for before, after in itertools.pairwise(circle):
+        for before, after in edges:
             entry = by_id[after]
-            if entry.is_explicit:
+            if entry.is_explicit and before in entry.waits_for:
                 path = (*entry.path, "dependsOn", entry.waits_for.index(before))
-                yield OrderProblem(path, f"tasks cannot wait for each other: {names} → {by_id[circle[-1]].name}")
+                yield OrderProblem(path, f"tasks cannot wait for each other: {names} → {by_id[circle[-1]].name}{hint}")
                 return
 
 
@@ -112,9 +122,9 @@ def dependencies_of(entries: Sequence[OrderEntry]) -> Mapping[str, tuple[str, ..
     """
     by_id = {entry.id: entry for entry in entries}
     behind: dict[str, tuple[str, ...]] = {}
-    for entry_id in graphlib.TopologicalSorter({entry.id: entry.waits_for for entry in entries}).static_order():
+    for entry_id in graphlib.TopologicalSorter({entry.id: entry.waits_for_all for entry in entries}).static_order():
         found: dict[str, None] = {}
-        for other in by_id[entry_id].waits_for:
+        for other in by_id[entry_id].waits_for_all:
             found |= dict.fromkeys([other] if by_id[other].is_run else behind[other])
         behind[entry_id] = tuple(found)
     return {entry.id: behind[entry.id] for entry in entries if entry.is_run}

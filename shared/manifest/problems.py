@@ -12,7 +12,8 @@ from pydantic import BaseModel
 
 from shared.errors import Problem, did_you_mean, nearest
 from shared.manifest._source import Layout, quoted
-from shared.manifest.flow import FOR_EACH, PARALLEL, SEQUENTIAL, Flow
+from shared.manifest.flow import Flow
+from shared.manifest.groups import FOR_EACH, PARALLEL, SEQUENTIAL
 from shared.manifest.retry import Retry
 from shared.manifest.task import Task
 from shared.manifest.task_runner import RUNNER_TYPE, TaskRunner, canonical_runner_type
@@ -203,10 +204,19 @@ def _models(annotation: Any) -> Iterator[type[BaseModel]]:  # noqa: ANN401 - a t
         yield from _models(argument)
 
 
+_SERIAL = (
+    "its values run one after the other, as in Kestra; `concurrencyLimit: 0` runs all of them side by side, "
+    "`concurrencyLimit: 1` says that this is meant"
+)
+
+
 def warnings_of(flow: Flow) -> Iterator[tuple[PropertyPath, str]]:
     """Every property that has no effect, another than it seems, or one that its author may not expect, and why."""
     yield from _warnings(flow, ())
     yield from _texts_that_look_like_files(flow)
+    for placed in flow.placed_tasks:
+        if placed.each and placed.each.is_serial_by_default:
+            yield placed.foreach_path, _SERIAL
     for index, default in enumerate(flow.plugin_defaults):
         if not any(known.startswith(canonical_runner_type(default.type)) for known in _KNOWN_TYPES):
             yield ("pluginDefaults", index, "type"), "without effect: there is no task and no task runner of this type"

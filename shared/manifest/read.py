@@ -3,7 +3,8 @@
 A manifest is a Kestra flow, or one task at top level (the task form). Its models are the language: a property that they
 do not have is an error. Texts may hold expressions, which are rendered when a round is planned, never here.
 
-    flow.py         the flow, which is the root, and groups: Sequential, Parallel, ForEach
+    flow.py         the flow, which is the root
+    groups.py       groups of tasks: Sequential, Parallel, ForEach
     inputs.py       its inputs
     task.py         a task
     task_runner.py  its task runner
@@ -57,6 +58,11 @@ class Manifest:
                 is_foreach = below[:1] == ["foreach"]
                 path = (*placed.foreach_path, *below[1:]) if is_foreach else (*placed.path, *below)
         return self.layout.problem(path, message, at_key=at_key)
+
+    def problem_of_task(self, name: str, path: PropertyPath, message: str) -> Problem:
+        """A problem with the property at `path` of the task with the id `name`."""
+        index = next(index for index, task in enumerate(self.flow.tasks) if task.id == name)
+        return self.problem(("tasks", index, *path), message)
 
 
 class BrokenManifest(ManifestError):  # noqa: N818 - as the other exceptions, it is named after what has happened

@@ -43,9 +43,9 @@ class NamespaceFiles(Properties):
     """The namespaces whose files the task gets. If two have a file of the same name, `ifExists` decides about that of
     the later namespace."""
     include: Annotated[tuple[Text, ...], Field(examples=[["*.py", "data/**"]])] = ()
-    """Globs of the files to take; without any, all files. A bare name matches at any depth."""
+    """Patterns of the files to take; without any, all files. One that matches none is a warning."""
     exclude: tuple[Text, ...] = ()
-    """Globs of the files to leave out."""
+    """Patterns of the files to leave out. One that matches none is a warning."""
     if_exists: IfExists = IfExists.OVERWRITE
     """What happens when a file of the same name exists already."""
     folder_per_namespace: bool = False
@@ -65,16 +65,17 @@ class FilesOfTask(Properties):
     task: str
     """The id of the task."""
     glob: Text
-    """A glob of the files' names, relative to the task's working directory."""
+    """A pattern of the files' names, relative to the task's working directory; without a slash it matches in every
+    folder."""
 
 
 class ForeachFile(Properties):
     """The items of a fan-out are the names of files."""
 
     namespace_files: Text | None = None
-    """A glob over the files of the flow's namespace."""
+    """A pattern over the files of the flow's namespace."""
     files: FilesOfTask | None = None
-    """A glob over the files of an earlier task."""
+    """A pattern over the files of an earlier task."""
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:
@@ -214,10 +215,11 @@ class Task(TaskProperties):
     a map in JSON."""
     namespace_files: NamespaceFiles = NamespaceFiles(enabled=False)
     """Files of namespaces for the working directory; `inputFiles` of the same name win."""
-    output_files: Annotated[tuple[Text, ...], Field(examples=[["result.json", "plots/**/*.png"]])] = ()
-    """The files to keep, also if the task fails: globs, relative to the working directory (`**` crosses folders)."""
+    output_files: Annotated[tuple[Text, ...], Field(examples=[["result.json", "plots/**/*.{png,svg}"]])] = ()
+    """The files to keep, also if the task fails: names of files and folders, or globs, relative to the working
+    directory. A name that was not made is a warning."""
     output_directory: bool = False
-    """Keep everything that the commands write to the folder `{{ outputDir }}`."""
+    """Keep everything that the commands write to the folder `{{ outputDir }}`, files with a leading dot included."""
     fail_fast: bool = True
     """Stop at the first command that fails, as `set -e` does."""
     timeout: Annotated[Duration | None, Field(examples=["PT30M"])] = None

@@ -89,7 +89,8 @@ class TaskRunner(Properties):
     delete: bool = True
     """Delete the run's jobs from Batch once the run is recorded."""
     sync_working_directory: bool = False
-    """Keep the whole working directory, not only the files that `outputFiles` names."""
+    """Keep the whole working directory, not only the files that `outputFiles` names; files with a leading dot
+    included."""
     version: Annotated[str | None, NoEffect("there is only one version of the task runner")] = None
     completion_check_interval: Annotated[
         Duration | None, NoEffect("the app setting POLL_SCHEDULE decides how often runs are checked")

@@ -6,6 +6,7 @@ pattern is not documented; both are understood. Names come from the node, so the
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from shared.documents.names import is_own, is_safe
 from shared.plan.round_plan import SubmittedTask
 from shared.plan.upstream import OutputPattern
 
+_SIMILAR = re.compile(r"[]^[]")  # what a pattern cannot tell from a backslash
 LOG_NAMES = ("stdout.txt", "stderr.txt")
 
 
@@ -53,6 +55,9 @@ class TaskFiles:
         )
 
 
+NO_FILES = TaskFiles({}, (), (), ())
+
+
 class StagedFiles:
     """The blobs that the tasks of a run left, found by the folder of a task."""
 
@@ -67,17 +72,17 @@ class StagedFiles:
         return self._by_folder.get(prefix, ())
 
 
-def notes_of(task: SubmittedTask, staged: StagedFiles) -> StagedBlob | None:
-    """What the script of a task noted of its attempts, if the task has a `retry`."""
-    return next((blob for blob in staged.below(task.paths.logs) if blob.name == task.paths.attempts), None)
-
-
 _TASK_DEPTHS = (3, 4, 5)  # <run id>/std/<task>/[<item>/], <run id>/out/<task>/[<item>/]<pattern>/
 
 
 def _folders(name: str) -> Iterable[str]:
     parts = name.split("/")
     return ("/".join(parts[:depth]) + "/" for depth in _TASK_DEPTHS if len(parts) > depth)
+
+
+def notes_of(task: SubmittedTask, staged: StagedFiles) -> StagedBlob | None:
+    """What the script of a task noted of its attempts, if the task has a `retry`."""
+    return next((blob for blob in staged.below(task.paths.logs) if blob.name == task.paths.attempts), None)
 
 
 def files_of(task: SubmittedTask, staged: StagedFiles) -> TaskFiles:
@@ -89,8 +94,9 @@ def files_of(task: SubmittedTask, staged: StagedFiles) -> TaskFiles:
     }
     outputs: dict[str, CollectedFile] = {}
     made, unsafe = set(), dict[str, None]()
+    backslashes = _with_backslashes(task, staged)
     for pattern in task.output_patterns:
-        for path, blob in _matched(task, pattern, staged):
+        for path, blob in () if pattern.finds_backslashes else _matched(task, pattern, staged, backslashes):
             made.add(pattern.name)
             if not is_safe(path):
                 unsafe[path] = None
@@ -100,10 +106,22 @@ def files_of(task: SubmittedTask, staged: StagedFiles) -> TaskFiles:
     return TaskFiles(logs, tuple(outputs.values()), tuple(name for name in named if name not in made), tuple(unsafe))
 
 
-def _matched(task: SubmittedTask, pattern: OutputPattern, staged: StagedFiles) -> Iterable[tuple[str, StagedBlob]]:
+def _with_backslashes(task: SubmittedTask, staged: StagedFiles) -> frozenset[str]:
+    """The paths of the files in whose names storage has made slashes of backslashes."""
+    patterns = [pattern for pattern in task.output_patterns if pattern.finds_backslashes]
+    found = (path for pattern in patterns for path, _ in _matched(task, pattern, staged, frozenset()))
+    return frozenset(path for path in found if not _SIMILAR.search(path))
+
+
+def _matched(
+    task: SubmittedTask, pattern: OutputPattern, staged: StagedFiles, backslashes: frozenset[str]
+) -> Iterable[tuple[str, StagedBlob]]:
+    """The files that a pattern brought, by their paths on the node."""
     prefix = task.paths.outputs(pattern.index)
     for blob in staged.below(prefix):
         name = blob.name.removeprefix(prefix)
         inside = name.removeprefix(task.paths.inputs)
         path = inside if inside != name else pattern.folder + name
+        if path in backslashes:
+            path = "\\".join(path.rsplit("/", 1))
         yield path.removeprefix(pattern.base), blob

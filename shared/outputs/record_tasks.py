@@ -151,10 +151,10 @@ def with_unfinished_fan_outs(run: Run, plan: SubmittedRound) -> Run:
     return run.with_finished(records, run.body.detected).with_items(items)
 
 
-def empty_fan_out_record(empty: EmptyFanOut) -> TaskRecord:
-    """The record of a fan-out without items: it succeeded, because there was nothing to do."""
-    warnings = (empty.warning,) if empty.warning else ()
-    return TaskRecord(id=empty.name, state=State.SUCCESS, warnings=warnings, items=ItemsSummary(count=0, states={}))
+def empty_fan_out_record(empty: EmptyFanOut, state: State = State.SUCCESS) -> TaskRecord:
+    """The record of a fan-out without items: it succeeded, unless a task before it did not end well."""
+    warnings = (empty.warning,) if empty.warning and state is State.SUCCESS else ()
+    return TaskRecord(id=empty.name, state=state, warnings=warnings, items=ItemsSummary(count=0, states={}))
 
 
 def separate_items(run: Run) -> Items | None:

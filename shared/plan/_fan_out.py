@@ -9,12 +9,14 @@ from typing import Any, TypeVar
 
 from shared.documents.record import Item, ItemRecord, TaskRecord
 from shared.documents.run import Run, SourceFile
+from shared.expressions.values import Budget, ExpressionError, text_of
+from shared.manifest.groups import Branch
 from shared.manifest.read import Task
 from shared.manifest.task import MAX_ITEMS, FilesOfTask, ForeachFile, IfExists
 from shared.patterns import matches_output
 from shared.plan._rendering import Rendering
 from shared.plan.lookups import Lookups, NotKnownYet, Selection
-from shared.plan.round_plan import PlannedTask
+from shared.plan.round_plan import PlannedTask, SubmittedTask
 from shared.script.build import Link
 
 Value = TypeVar("Value")
@@ -104,22 +106,66 @@ def _script_bytes(task: PlannedTask) -> int:
     return sum(map(len, texts)) + 1
 
 
+def limited(tasks: Sequence[SubmittedTask], limit: int) -> list[SubmittedTask]:
+    """The tasks of a fan-out, changed so that at most so many run at once, or all if the limit is 0.
+
+    Each waits for the one so many before it. A failure stops those after it; if several run at once, all that have not
+    begun.
+    """
+    if not limit:
+        return list(tasks)
+    found: list[SubmittedTask] = []
+    for position, task in enumerate(tasks):
+        branch = (Branch(task.name, task.item.index, limit),) if task.item and 1 < limit < len(tasks) else ()
+        waits_for = (tasks[position - limit].number,) if position >= limit else ()
+        found.append(
+            replace(
+                task,
+                depends_on=(*task.depends_on, *waits_for),
+                branches=(*task.branches, *branch),
+                begins=(*task.begins, *(branch if waits_for else ())),
+            )
+        )
+    return found
+
+
 _FOREACH = ("foreach",)
 _NAMESPACE_FILES, _FILES_OF_TASK = (*_FOREACH, "namespaceFiles"), (*_FOREACH, "files", "glob")
 
 
-def items_of(task: Task, rendering: Rendering, run: Run, lookups: Lookups) -> tuple[Item, ...] | None:
-    """The items of a fan-out; None if they are not known yet or `foreach` has a problem, which `rendering` then has."""
+def items_of(
+    task: Task, rendering: Rendering, run: Run, lookups: Lookups, *, is_distinct: bool
+) -> tuple[Item, ...] | None:
+    """The items of a fan-out; None if they are not known yet or `foreach` has a problem, which `rendering` then has.
+
+    `is_distinct` is true of Kestra's ForEach.
+    """
     problems_before = len(rendering.problems)
     try:
         values = _values(task, rendering, run, lookups)
+        values = _distinct(values) if is_distinct else values
     except NotKnownYet:
         return None
-    except ValueError as error:
+    except (ValueError, ExpressionError) as error:
         if len(rendering.problems) == problems_before:
             rendering.fail(_FOREACH, str(error))
         return None
     return tuple(Item(index=index, value=value) for index, value in enumerate(values))
+
+
+def _distinct(values: Sequence[Any]) -> Sequence[Any]:
+    """The values of Kestra's ForEach: texts, of which it takes each once. Raises ValueError for null.
+
+    `FlowableUtils.resolveValues` in Kestra 1.x: core/src/main/java/io/kestra/core/runners/FlowableUtils.java
+    """
+    if None in values:
+        place = list(values).index(None)
+        raise ValueError(f"a ForEach takes no null, but value {place} (counted from 0) is null; leave it out")
+    found: dict[str, Any] = {}
+    with Budget().charged():
+        for value in values:
+            found.setdefault(text_of(value), value)
+    return tuple(found.values())
 
 
 def _values(task: Task, rendering: Rendering, run: Run, lookups: Lookups) -> Sequence[Any]:

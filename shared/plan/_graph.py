@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from shared.errors import Problem, did_you_mean
+from shared.manifest.groups import Branch, ForEach, PlacedTask
 from shared.manifest.order import tasks_before
 from shared.manifest.read import Manifest, Task
 from shared.manifest.task import ForeachFile
@@ -29,6 +31,8 @@ class FlowGraph:
         self._indexes = {task.id: index for index, task in enumerate(manifest.flow.tasks)}
         self._values = values
         self._upstream = {name: tasks_before(name, manifest.dependencies) for name in manifest.dependencies}
+        self._placed = {placed.task.id: placed for placed in manifest.flow.placed_tasks}
+        self._in_branch = _by_branch(self._placed[name] for name in manifest.dependencies)
         self.problems: list[Problem] = []
         self.tasks = {name: self._graph_task(name) for name in manifest.dependencies}
 
@@ -47,6 +51,28 @@ class FlowGraph:
     def is_fan_out(self, name: str) -> bool:
         """Whether a task has `foreach`."""
         return self._task(name).foreach is not None
+
+    def each(self, name: str) -> ForEach | None:
+        """The ForEach that a task is the task of."""
+        return self._placed[name].each
+
+    def limit(self, name: str) -> int:
+        """For how many items a fan-out runs at once; 0 for all."""
+        each = self.each(name)
+        return each.concurrency_limit if each else 0
+
+    def branches(self, name: str) -> tuple[Branch, ...]:
+        """The branches that a task is in: once it has failed, no other branch of their groups begins.
+
+        With a limit of 1 that is so anyway, because each branch waits for the one before it.
+        """
+        return tuple(branch for branch in self._placed[name].branches if branch.limit > 1)
+
+    def begun_branches(self, name: str) -> tuple[Branch, ...]:
+        """Of these branches, those that do not begin with their group, and begin with this task."""
+        waits_for = self._manifest.dependencies[name]
+        late = (branch for branch in self.branches(name) if branch.index >= branch.limit)
+        return tuple(branch for branch in late if not self._in_branch[branch].intersection(waits_for))
 
     def _task(self, name: str) -> Task:
         return self._manifest.flow.tasks[self._indexes[name]]
@@ -69,8 +95,20 @@ class FlowGraph:
                     used |= {path[0]} if path else upstream
         if isinstance(task.foreach, ForeachFile) and task.foreach.files and task.foreach.files.task in upstream:
             used.add(task.foreach.files.task)
-        uses_values_of = frozenset(other for other in used if not self.is_fan_out(other))
-        return GraphTask(name, self._manifest.dependencies[name], uses_values_of, is_fan_out=self.is_fan_out(name))
+        return GraphTask(
+            name,
+            self._manifest.dependencies[name],
+            frozenset(other for other in used if not self.is_fan_out(other)),
+            is_fan_out=self.is_fan_out(name),
+            is_serial=self.limit(name) == 1,
+            stopped_by=frozenset(itertools.chain.from_iterable(map(self._tasks_beside, self.begun_branches(name)))),
+        )
+
+    def _tasks_beside(self, branch: Branch) -> Iterator[str]:
+        """The tasks in the other branches of the group."""
+        for other, names in self._in_branch.items():
+            if other.group == branch.group and other != branch:
+                yield from names
 
     def _texts(self, task: Task) -> Iterator[tuple[PropertyPath, str]]:
         """Every text that is rendered for a task, with its path; also the texts that it passes to `render()`."""
@@ -85,3 +123,12 @@ class FlowGraph:
         with_hyphen = [other for other in self._indexes if other.startswith(f"{name}-")]
         hint = f"; write `outputs['{with_hyphen[0]}']`" if with_hyphen else did_you_mean(name, self._indexes)
         return f"there is no task {name!r}{hint}"
+
+
+def _by_branch(tasks: Iterable[PlacedTask]) -> dict[Branch, set[str]]:
+    """The tasks in each branch of the groups with a limit."""
+    found: dict[Branch, set[str]] = {}
+    for placed in tasks:
+        for branch in placed.branches:
+            found.setdefault(branch, set()).add(placed.task.id)
+    return found

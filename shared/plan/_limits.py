@@ -67,7 +67,8 @@ def _problems_of(task: PlannedTask, access: int) -> Iterator[TooLarge]:
         )
         yield TooLarge(task.name, (), message)
     outputs = sum(_size_of_output(task, pattern.pattern, access) for pattern in task.output_patterns)
-    size = _REST + resources + outputs + len(task.container_run_options)
+    markers = sum(_OUTPUT + access + len(task.system_folder) + len(marker) for marker in task.ties.markers)
+    size = _REST + resources + outputs + markers + len(task.container_run_options)
     if size > MAX_TASK:
         message = (
             f"its {len(task.output_patterns)} patterns make a task of up to {size} characters,"

@@ -34,6 +34,11 @@ DOT_FOLDERS = 2
 MAX_BATCH_PATTERNS = 500
 _NO_OWN_FILE = CharacterSet(((OWN[1], OWN[1]),), is_negated=True)
 _NO_OWN_FOLDER = CharacterSet(((".", "."), (OWN[1], OWN[1])), is_negated=True)
+WITH_BACKSLASH = "**/*[[-^]*"
+"""Names with a backslash, of which storage makes a slash: nothing else tells them from files in folders.
+
+A range, as nothing is said of a backslash in brackets; so the names may have brackets or a circumflex as well.
+"""
 _DOT_FOLDER: Segment = (".", _NO_OWN_FOLDER, STAR)
 
 
@@ -74,15 +79,16 @@ def output_patterns(globs: tuple[OutputGlob, ...]) -> tuple[OutputPattern, ...]:
     The first pattern of each entry has the place of the entry; all others follow. So whoever submitted the round, an
     earlier version with one pattern for each entry or this one, the files are found.
     """
-    first = [OutputPattern(i, glob.patterns[0], glob.base, glob.entry, glob.name) for i, glob in enumerate(globs)]
-    others = [(pattern, glob) for glob in globs for pattern in glob.patterns[1:]]
-    return (
-        *first,
-        *(
-            OutputPattern(i, text, glob.base, glob.entry, glob.name)
-            for i, (text, glob) in enumerate(others, len(globs))
-        ),
-    )
+    texts = [(text, glob) for glob in globs for text in glob.patterns[:1]]
+    texts += [(text, glob) for glob in globs for text in glob.patterns[1:]]
+    if any(glob.name is None or glob.name.endswith("/") for glob in globs):
+        return (*_numbered(texts), OutputPattern(len(texts), WITH_BACKSLASH, finds_backslashes=True))
+    return tuple(_numbered(texts))
+
+
+def _numbered(texts: Iterable[tuple[str, OutputGlob]]) -> Iterator[OutputPattern]:
+    for index, (text, glob) in enumerate(texts):
+        yield OutputPattern(index, text, glob.base, glob.entry, glob.name)
 
 
 def _batch_patterns(glob: Glob) -> Iterator[str]:

@@ -2,17 +2,20 @@
 
 A round is one Batch job. A task is in the next round if every task that it waits for has succeeded, or is in the same
 round, where Batch itself waits for it. It needs a later round if its expressions use values that an earlier task
-prints, if it follows a fan-out, or if it runs on another pool.
+prints, if it follows a fan-out, or if it runs on another pool. A fan-out whose items run one after the other is in a
+round with nothing but tasks that it waits for: an item that fails ends the round, and nothing else may end with it.
 """
 
 from __future__ import annotations
 
 import graphlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
 from shared.documents.states import JobReason, State
+from shared.manifest.order import tasks_before
 
 _SUCCESSFUL_STATES = frozenset({State.SUCCESS, State.WARNING})
 
@@ -21,21 +24,24 @@ _SUCCESSFUL_STATES = frozenset({State.SUCCESS, State.WARNING})
 class GraphTask:
     """A task and its dependencies.
 
-    `waits_for` are the tasks that must end before it; `uses_values_of` are those whose results its expressions need.
+    `waits_for` are the tasks that must end well before it; `uses_values_of` are those whose results its expressions
+    need; `stopped_by` are those after whose failure it does not begin, although it does not wait for them.
     """
 
     id: str
     waits_for: tuple[str, ...]
     uses_values_of: frozenset[str]
     is_fan_out: bool
+    is_serial: bool = False
+    stopped_by: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
 class Split:
     """The tasks of a flow that have not ended, sorted by when they can run; each group in a possible order.
 
-    `empty` are fan-outs without items whose turn it is; tasks that wait for them need not wait any longer. `reason` is
-    why the ready tasks were not ready in an earlier round.
+    `empty` are fan-outs without items whose turn it is: tasks that wait for them wait for what these wait for. `reason`
+    is why the ready tasks were not ready in an earlier round.
     """
 
     ready: tuple[str, ...]
@@ -70,13 +76,19 @@ def split(
     placements: dict[str, _Placement] = {}
     pool: str | None = None
     for task in in_dependency_order(graph):
-        placement = _placement_of_ended(ended[task.id]) if task.id in ended else _placement(task, graph, placements)
+        if task.id in ended:
+            placements[task.id] = _placement_of_ended(ended[task.id])
+            continue
+        is_stopped = any(ended.get(name, State.SUCCESS) not in _SUCCESSFUL_STATES for name in task.stopped_by)
+        placement = _Placement.NEVER if is_stopped else _placement(task, graph, placements)
         if placement is _Placement.READY and is_empty(task.id):
             placement = _Placement.EMPTY
         if placement is _Placement.READY:
             pool = pool if pool is not None else pool_of(task.id)
             placement = placement if pool_of(task.id) == pool else _Placement.LATER
         placements[task.id] = placement
+    for name in _not_alone(graph, [name for name, placement in placements.items() if placement is _Placement.READY]):
+        placements[name] = _Placement.LATER
     open_tasks = [(name, placement) for name, placement in placements.items() if name not in ended]
     ready = tuple(name for name, placement in open_tasks if placement is _Placement.READY)
     return Split(
@@ -105,12 +117,35 @@ def _placement(task: GraphTask, graph: Mapping[str, GraphTask], placements: Mapp
     return _Placement.READY
 
 
+def _not_alone(graph: Mapping[str, GraphTask], ready: Sequence[str]) -> list[str]:
+    """The serial fan-outs that must leave the round, because it holds tasks that they do not wait for."""
+    left = set(ready)
+    for name in reversed(ready):
+        if graph[name].is_serial and not left <= {name, *_all_before(name, graph)}:
+            left.remove(name)
+    return [name for name in ready if name not in left]
+
+
+def _all_before(name: str, graph: Mapping[str, GraphTask]) -> set[str]:
+    return tasks_before(name, {task.id: task.waits_for for task in graph.values()})
+
+
+def waits_in_round(graph: Mapping[str, GraphTask], split: Split) -> dict[str, tuple[str, ...]]:
+    """Which ready tasks each ready task, and each empty fan-out, waits for: those of empty fan-outs are passed on."""
+    ready, found = set(split.ready), dict[str, tuple[str, ...]]()
+    for task in in_dependency_order(graph):
+        if task.id in ready or task.id in split.empty:
+            names = [[name] if name in ready else found.get(name, ()) for name in task.waits_for]
+            found[task.id] = tuple(dict.fromkeys(itertools.chain.from_iterable(names)))
+    return found
+
+
 def why_not_earlier(tasks: Iterable[GraphTask], graph: Mapping[str, GraphTask]) -> JobReason:
     """Why tasks run in a later round than the tasks that they wait for."""
     late_tasks = list(tasks)
     if any(task.uses_values_of for task in late_tasks):
         return JobReason.VALUES
-    if any(graph[name].is_fan_out for task in late_tasks for name in task.waits_for):
+    if any(task.is_serial or any(graph[name].is_fan_out for name in task.waits_for) for task in late_tasks):
         return JobReason.FAN_OUT
     return JobReason.POOL
 

@@ -37,7 +37,7 @@ class TaskPlanner:
     settings: Settings
     namespace: str | None
 
-    def planned(self, submitted: SubmittedTask, depends_on: tuple[int, ...]) -> PlannedTask:
+    def planned(self, submitted: SubmittedTask) -> PlannedTask:
         """The task with all properties rendered."""
         task, rendering, used = self.task, self.rendering, self.scope.used
         check_accounts(task, rendering, self.settings)
@@ -49,7 +49,6 @@ class TaskPlanner:
         from_namespaces = {file.path: file for file in namespace_files(task, rendering, self.lookups)}
         return PlannedTask(
             **vars(submitted),
-            depends_on=depends_on,
             image=image(task, rendering, self.settings.node_identity),
             container_run_options=task.container_run_options or "",
             runs_as_root=task.run_as is RunAs.ROOT,

@@ -85,6 +85,8 @@ class Lookups:
 _ADDRESS = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):(?://(?P<place>[^/\s]*)(?:/(?P<path>.*))?|(?P<rest>/?\S+))")
 _NAMESPACE = re.compile(r"[a-z0-9][a-z0-9._-]*")  # as `namespace` of a flow
 _SUPPORTED_ADDRESSES = "nsfile:///<path>, nsfile://<namespace>/<path>, blob://<container>/<path> and https://…"
+_LOOPBACK = re.compile(r"(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?", re.IGNORECASE)
+"""What needs no encryption: a service on the machine of a local stack."""
 _OWN_SCHEMES = ("nsfile", "blob")
 _UNSUPPORTED_SCHEMES = ("kestra", "file", "ftp", "s3", "gs", "gcs", "abfs", "abfss", "wasb", "wasbs", "az")
 
@@ -122,7 +124,7 @@ def read_address(text: str, namespace: str | None, settings: Settings) -> BlobAd
     if match is None:
         raise ValueError(f"this is not the address of a file; use {_SUPPORTED_ADDRESSES}")
     scheme, place, path = match["scheme"].lower(), match["place"], match["path"]
-    if scheme == "https" and place:
+    if place and (scheme == "https" or (scheme == "http" and _LOOPBACK.fullmatch(place))):
         return WebAddress(scheme + text.strip()[len(scheme) :])
     if scheme == "http" and place:
         raise ValueError(f"files are fetched by https:// only; write https{text.strip()[len(scheme) :]}")

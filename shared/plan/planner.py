@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
+
 from shared.documents.names import OUTPUT_DIRECTORY
 from shared.documents.record import Item
 from shared.documents.run import Run
 from shared.documents.states import JobReason
 from shared.errors import ManifestError, Problem
 from shared.manifest.problems import each_once, first_problems
-from shared.manifest.read import BrokenManifest, Manifest, read_manifest
-from shared.manifest.types import PropertyPath
-from shared.plan._fan_out import items_of, share_files, why_empty
+from shared.manifest.read import Manifest
+from shared.plan._fan_out import items_of, limited, share_files, why_empty
 from shared.plan._graph import FlowGraph
 from shared.plan._inputs import with_inputs
 from shared.plan._limits import too_large, too_many_tasks
 from shared.plan._output_globs import output_glob, output_patterns
 from shared.plan._rendering import NOT_KNOWN_YET, Rendering
-from shared.plan._rounds import Split, split, why_not_earlier
+from shared.plan._rounds import Split, split, waits_in_round, why_not_earlier
 from shared.plan._scope import Context, Scope
 from shared.plan._tasks import TaskPlanner
+from shared.plan._ties import tied
 from shared.plan.lookups import Lookups, MissingData
 from shared.plan.round_plan import EmptyFanOut, PlannedTask, RoundPlan, SubmittedRound, SubmittedTask
 from shared.plan.upstream import OutputPattern
@@ -50,6 +52,8 @@ class Planner:
         states = {name: task.state for name, task in run.body.finished.items()}
         self._is_first = not states
         self.split: Split = split(self._graph.tasks, states, self.pool_id, self.is_empty)
+        self._waits_in_round = waits_in_round(self._graph.tasks, self.split)
+        self._numbers: dict[str, int] = {}
 
     @property
     def missing(self) -> MissingData:
@@ -74,24 +78,39 @@ class Planner:
     def tasks(self) -> tuple[PlannedTask, ...]:
         """The tasks of the round, numbered from 1 in the order in which they can run."""
         planned: list[PlannedTask] = []
-        numbers: dict[str, int] = {}
+        if not self._has_few_enough_tasks():
+            return ()
+        for name, group in itertools.groupby(self.submitted_tasks(), key=lambda task: task.name):
+            tasks = [self._task(task) for task in group]
+            planned += share_files(tasks) if self._graph.is_fan_out(name) else tasks
+        return tied(planned, self._run.progress.round)
+
+    def _has_few_enough_tasks(self) -> bool:
+        count = 0
         for name in self.split.ready:
-            numbers[name] = len(planned) + 1
-            waits_for = tuple(numbers[other] for other in self._manifest.dependencies[name] if other in numbers)
-            items = self._items_to_run(name)
-            if message := too_many_tasks(len(planned) + len(items)):
+            count += len(self._items_to_run(name))
+            if message := too_many_tasks(count):
                 self._rendering(name).fail(("foreach",), message)
-                break
-            tasks = [self._task(name, item, numbers[name] + offset, waits_for) for offset, item in enumerate(items)]
-            planned += share_files(tasks) if self._graph.is_fan_out(name) and tasks else tasks
-        return tuple(planned)
+                return False
+        return True
 
     def submitted_tasks(self) -> tuple[SubmittedTask, ...]:
         """The tasks of the round, with only what recording them needs."""
-        to_run = [(name, item) for name in self.split.ready for item in self._items_to_run(name)]
-        return tuple(self._submitted(name, item, number) for number, (name, item) in enumerate(to_run, start=1))
+        submitted: list[SubmittedTask] = []
+        for name in self.split.ready:
+            self._numbers[name] = len(submitted) + 1
+            items = enumerate(self._items_to_run(name), start=self._numbers[name])
+            tasks = [self._submitted(name, item, number, self.waits_for(name)) for number, item in items]
+            submitted += limited(tasks, self._graph.limit(name))
+        return tuple(submitted)
 
-    def _submitted(self, name: str, item: Item | None, number: int) -> SubmittedTask:
+    def waits_for(self, name: str) -> tuple[int, ...]:
+        """The numbers of the tasks of the round that must end well before a task that is ready, or an empty fan-out."""
+        return tuple(self._numbers[other] for other in self._waits_in_round[name])
+
+    def _submitted(
+        self, name: str, item: Item | None, number: int = 0, depends_on: tuple[int, ...] = ()
+    ) -> SubmittedTask:
         task = self._tasks[name][1]
         return SubmittedTask(
             number=number,
@@ -101,13 +120,16 @@ class Planner:
             warns_of_retries=task.retry is not None and task.retry.warning_on_retry,
             output_patterns=self.patterns(name, item),
             paths=self._scope(name, item).paths,
+            depends_on=depends_on,
+            branches=self._graph.branches(name),
+            begins=self._graph.begun_branches(name),
         )
 
     def check_later(self) -> None:
         """Collect the problems of the tasks of later rounds, as far as they show now."""
         for name in (*self.split.later, *(self.split.empty if self._is_first else ())):
             items = self._items_to_run(name) if self.is_known(name) else ()
-            self._task(name, items[0] if items else UNKNOWN_ITEM, 0, ())
+            self._task(self._submitted(name, items[0] if items else UNKNOWN_ITEM))
 
     def is_known(self, name: str) -> bool:
         """Whether the items of a fan-out are known; always so if a task is not one."""
@@ -119,18 +141,22 @@ class Planner:
         items, unfinished = self.items_of(name), self._run.body.unfinished.get(name)
         return items if unfinished is None else tuple(item for item in items if item.index in unfinished)
 
-    def _task(self, name: str, item: Item | None, number: int, depends_on: tuple[int, ...]) -> PlannedTask:
-        task = self._tasks[name][1]
-        rendering, scope = self._rendering(name, item), self._scope(name, item)
+    def _task(self, submitted: SubmittedTask) -> PlannedTask:
+        name, item = submitted.name, submitted.item
+        task, rendering, scope = self._tasks[name][1], self._rendering(name, item), self._scope(name, item)
         planner = TaskPlanner(task, rendering, scope, self._lookups, self._settings, self._manifest.flow.namespace)
-        return planner.planned(self._submitted(name, item, number), depends_on)
+        return planner.planned(submitted)
 
     # --- fan-outs
 
     def items_of(self, name: str) -> tuple[Item, ...]:
         """The items of a fan-out; none if they are not known yet."""
         if name not in self._items:
-            self._items[name] = items_of(self._tasks[name][1], self._rendering(name), self._run, self._lookups)
+            is_distinct = self._graph.each(name) is not None
+            found = items_of(
+                self._tasks[name][1], self._rendering(name), self._run, self._lookups, is_distinct=is_distinct
+            )
+            self._items[name] = found
         return self._items[name] or ()
 
     def is_empty(self, name: str) -> bool:
@@ -138,9 +164,11 @@ class Planner:
         return self._graph.is_fan_out(name) and not self.items_of(name) and self.is_known(name)
 
     def empty(self) -> tuple[EmptyFanOut, ...]:
-        """The fan-outs without items whose turn it is."""
-        names = self.split.empty
-        return tuple(EmptyFanOut(name, why_empty(self._tasks[name][1], self._rendering(name))) for name in names)
+        """The fan-outs without items whose turn it is; called after the tasks of the round have their numbers."""
+        return tuple(
+            EmptyFanOut(name, self.waits_for(name), why_empty(self._tasks[name][1], self._rendering(name)))
+            for name in self.split.empty
+        )
 
     # --- pool and staging container
 
@@ -237,7 +265,7 @@ def plan_round(manifest: Manifest, run: Run, settings: Settings) -> RoundPlan | 
         empty=planner.empty(),
     )
     if limits := list(too_large(plan, settings)):
-        raise ManifestError([problem_of_task(manifest, limit.task, limit.path, limit.message) for limit in limits])
+        raise ManifestError([manifest.problem_of_task(limit.task, limit.path, limit.message) for limit in limits])
     return plan
 
 
@@ -265,41 +293,3 @@ def submitted_round(manifest: Manifest, run: Run, settings: Settings) -> Submitt
 def staging_of(manifest: Manifest, run: Run, settings: Settings) -> str:
     """The run's staging container."""
     return Planner(manifest, run, settings).staging()
-
-
-def checked_manifest(run: Run, settings: Settings) -> Manifest:
-    """The manifest that a run document holds, to be planned for the first time.
-
-    Raises ManifestError if it cannot be read, with everything that is wrong with it: also what planning finds in the
-    parts that can be read.
-    """
-    try:
-        return manifest_of(run)
-    except BrokenManifest as broken:
-        if broken.rest is None:
-            raise
-        found = each_once([*broken.problems, *_problems_of_plan(broken.rest, run, settings)])
-        raise ManifestError(first_problems(found)) from broken
-
-
-def _problems_of_plan(manifest: Manifest, run: Run, settings: Settings) -> list[Problem]:
-    planner = Planner(manifest, run, settings)
-    planner.tasks()
-    planner.staging()
-    planner.check_later()
-    return planner.problems()
-
-
-def manifest_of(run: Run) -> Manifest:
-    """The manifest that a run document holds. Raises ManifestError if it cannot be read."""
-    text = run.body.manifest.text
-    if text is None:
-        reason = run.body.manifest.unreadable or "the manifest is larger than 1 MiB, or not text in UTF-8"
-        raise ManifestError([Problem(reason)])
-    return read_manifest(text, run.body.manifest.name)
-
-
-def problem_of_task(manifest: Manifest, name: str, path: PropertyPath, message: str) -> Problem:
-    """A problem with the property at `path` of the task with the id `name`."""
-    index = next(index for index, task in enumerate(manifest.flow.tasks) if task.id == name)
-    return manifest.problem(("tasks", index, *path), message)

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import cached_property
+from enum import StrEnum
 
 from shared.documents.names import ATTEMPTS_FILE, SCRIPT, Paths
 from shared.documents.record import Item
 from shared.documents.run import SourceFile
 from shared.documents.states import JobReason
+from shared.manifest.groups import Branch
 from shared.plan.upstream import OutputPattern, UpstreamUse
 from shared.script import build as task_script
 from shared.script.attempts import Attempts
-from shared.script.build import Commands
+from shared.script.build import NO_FAILURE, NO_GATE, Commands, Gate
 
 PART_TASKS = 100
 
@@ -45,6 +46,8 @@ class SubmittedTask:
 
     `number` is its Batch id; `name` is the id of the task in the manifest; `item` is one item if the task is a fan-out.
     If it `warns_of_retries`, a success that needed several attempts is a warning.
+    `depends_on` are the tasks of the round that must end well before it. `branches` are those of groups with a limit
+    that it is in. It `begins` some of them: it does not run once another branch of the group has failed.
     """
 
     number: int
@@ -54,6 +57,9 @@ class SubmittedTask:
     warns_of_retries: bool
     output_patterns: tuple[OutputPattern, ...]
     paths: Paths
+    depends_on: tuple[int, ...] = ()
+    branches: tuple[Branch, ...] = ()
+    begins: tuple[Branch, ...] = ()
 
     @property
     def id(self) -> str:
@@ -66,7 +72,31 @@ class SubmittedTask:
         return self.name if self.item is None else f"{self.name}[{self.item.index}]"
 
 
+class MarkerOf(StrEnum):
+    """Which end of a task uploads a marker."""
+
+    SUCCESS = "success"
+    FAILURE = "failure"
+
+
 @dataclass(frozen=True)
+class Ties:
+    """What ties a task to the others of its round.
+
+    `gate` is what its script checks first, with the files of `prefixes`; `item_before` is the index of the item that
+    must have ended before this one. `markers` are the blobs that the task leaves for others. A failure `ends_job` where
+    no other task can be running that would end with it.
+    """
+
+    gate: Gate = NO_GATE
+    prefixes: tuple[str, ...] = ()
+    item_before: int | None = None
+    markers: Mapping[str, MarkerOf] = field(default_factory=dict)
+    is_depended_on: bool = False
+    ends_job: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class PlannedTask(SubmittedTask):
     """One Batch task, with all properties rendered.
 
@@ -75,7 +105,6 @@ class PlannedTask(SubmittedTask):
     linked by the script; `fetched_files` (URLs, by path), which the node fetches; and what it `uses` of earlier tasks.
     """
 
-    depends_on: tuple[int, ...]
     image: Image
     container_run_options: str
     runs_as_root: bool
@@ -87,11 +116,18 @@ class PlannedTask(SubmittedTask):
     fetched_files: Mapping[str, str]
     uses: UpstreamUse
     item_files: Mapping[int, SourceFile] = field(default_factory=dict)
+    ties: Ties = field(default_factory=Ties)
 
     @property
     def command_line(self) -> str:
-        """The path of the script; in a fan-out, followed by the item's index."""
-        return self.script if self.item is None else f"{self.script} {self.item.index}"
+        """The path of the script; in a fan-out, the item's index, and that of the item which must have ended before."""
+        arguments = [] if self.item is None else [self.item.index, self.ties.item_before]
+        return " ".join([self.script, *(str(each) for each in arguments if each is not None)])
+
+    @property
+    def system_folder(self) -> str:
+        """The folder of the script."""
+        return self.script.removesuffix(SCRIPT)
 
     @property
     def time_limit(self) -> timedelta:
@@ -116,7 +152,7 @@ class PlannedTask(SubmittedTask):
         """
         inputs = [self.paths.inputs] if self.input_files or self.source_files else []
         item_folders = [self.paths.source_folder(number) for number in self.item_files]
-        return [self.script.removesuffix(SCRIPT), *inputs, *item_folders, *self.uses.prefixes()]
+        return [self.system_folder, *self.ties.prefixes, *inputs, *item_folders, *self.uses.prefixes()]
 
     @property
     def copies(self) -> dict[str, SourceFile]:
@@ -130,15 +166,22 @@ class PlannedTask(SubmittedTask):
 
 @dataclass(frozen=True)
 class EmptyFanOut:
-    """A fan-out without items: it needs no task. `warning` says why it has none, if that may be a mistake."""
+    """A fan-out without items: it needs no task. `warning` says why it has none, if that may be a mistake.
+
+    `waits_for` are the numbers of the tasks of the round that must end well before it.
+    """
 
     name: str
+    waits_for: tuple[int, ...] = ()
     warning: str | None = None
 
 
 @dataclass(frozen=True)
 class SubmittedRound:
-    """One Batch job, with only what recording it needs; `empty` are the fan-outs without items whose turn it was."""
+    """One Batch job, with only what recording it needs.
+
+    `empty` are the fan-outs without items whose turn it was.
+    """
 
     staging: str
     tasks: tuple[SubmittedTask, ...]
@@ -169,14 +212,6 @@ class RoundPlan:
     tasks: tuple[PlannedTask, ...]
     empty: tuple[EmptyFanOut, ...] = ()
 
-    def is_depended_on(self, task: PlannedTask) -> bool:
-        """Whether another task of this round waits for the task's success."""
-        return task.number in self._depended_on
-
-    @cached_property
-    def _depended_on(self) -> frozenset[int]:
-        return frozenset(number for task in self.tasks for number in task.depends_on)
-
     @property
     def has_parts(self) -> bool:
         """Whether the results of the tasks are stored in parts, because the run document is too small for them."""
@@ -190,8 +225,10 @@ class RoundPlan:
         return {script: _script(tasks) for script, tasks in users.items()}
 
     def texts(self) -> dict[str, str]:
-        """The texts of all input files, by name in the staging container."""
-        return {task.paths.inputs + path: text for task in self.tasks for path, text in task.input_files.items()}
+        """The texts of all input files, by name in the staging container; and a file in each folder of failures."""
+        inputs = {task.paths.inputs + path: text for task in self.tasks for path, text in task.input_files.items()}
+        folders = {folder for task in self.tasks for folder in task.ties.gate.failures}
+        return {**inputs, **{folder + NO_FAILURE: NO_FAILURE for folder in sorted(folders)}}
 
     def copies(self) -> dict[str, SourceFile]:
         """The blobs to copy into staging, by their name there."""
@@ -201,5 +238,6 @@ class RoundPlan:
 def _script(tasks: list[PlannedTask]) -> str:
     first = tasks[0]
     if all(task.commands == first.commands for task in tasks):
-        return task_script.build(first.paths, first.commands)
-    return task_script.build(first.paths, {task.item.index: task.commands for task in tasks if task.item})
+        return task_script.build(first.paths, first.commands, first.ties.gate)
+    commands = {task.item.index: task.commands for task in tasks if task.item}
+    return task_script.build(first.paths, commands, first.ties.gate)

@@ -30,7 +30,7 @@ class OutputPattern:
 
     The paths of the files that it matches are given relative to `base`: a folder ending in a slash, or empty. `entry`
     is the entry of `outputFiles` that it is for, and `name` what that names without wildcards, if it does: a file, or a
-    folder with a slash at its end.
+    folder with a slash at its end. A pattern that `finds_backslashes` is for no entry, but tells which files have one.
     """
 
     index: int
@@ -38,6 +38,7 @@ class OutputPattern:
     base: str = ""
     entry: str = ""
     name: str | None = None
+    finds_backslashes: bool = False
 
     @property
     def is_literal(self) -> bool:
@@ -55,7 +56,7 @@ class OutputPattern:
         """Whether Batch may have brought a file of this path, relative to `base`, by the pattern."""
         if self.is_literal:
             return self.pattern == self.base + path
-        return _expression(self.pattern).fullmatch(self.base + path) is not None
+        return not self.finds_backslashes and _expression(self.pattern).fullmatch(self.base + path) is not None
 
 
 @lru_cache(maxsize=1024)
@@ -100,7 +101,7 @@ class UpstreamFolder:
         """How the script puts the files into `UPSTREAM/<task>/<item>/`; it makes the folder even without files."""
         items: dict[OutputPattern, list[int]] = {} if self.patterns else {OutputPattern(0, ""): []}
         for index, patterns in self.patterns.items():
-            for pattern in patterns:
+            for pattern in (each for each in patterns if not each.finds_backslashes):
                 items.setdefault(pattern, []).append(index)
         return [
             Gathering(

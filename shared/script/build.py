@@ -21,13 +21,14 @@ from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 
-from shared.documents.names import ATTEMPTS_FILE, HOME, OUTPUT_DIRECTORY, UPSTREAM, Paths
+from shared.documents.names import ATTEMPTS_FILE, BEGUN, HOME, OUTPUT_DIRECTORY, UPSTREAM, Paths
 from shared.documents.states import FailureCode
 from shared.script.attempts import ONE_ATTEMPT, Attempts
 
+SKIPPED_EXIT_CODE = 122
 TIME_LIMIT_EXIT_CODE = 124
 SET_UP_EXIT_CODE = 125
-SCRIPT_EXIT_CODES = (TIME_LIMIT_EXIT_CODE, SET_UP_EXIT_CODE)
+SCRIPT_EXIT_CODES = (SKIPPED_EXIT_CODE, TIME_LIMIT_EXIT_CODE, SET_UP_EXIT_CODE)
 GRACE_SECONDS = 10
 MARKER = "azure-batch-task-runner"
 _ATTEMPT_LINE = f"{MARKER}: attempt %s"
@@ -44,7 +45,9 @@ _SCRIPT = _Template("\n".join(_PARTS))
 
 
 class Marker(StrEnum):
-    """Why the script itself ended a task; the failure code in the record."""
+    """Why the script itself ended a task; the failure code in the record, unless it never began."""
+
+    SKIPPED = "Skipped"
 
     TIME_LIMIT = FailureCode.TIME_LIMIT_EXCEEDED
     WORKING_DIRECTORY = FailureCode.WORKING_DIRECTORY_NOT_WRITABLE
@@ -100,11 +103,39 @@ class Commands:
     attempts: Attempts = ONE_ATTEMPT
 
 
-def build(paths: Paths, commands: Commands | Mapping[int, Commands]) -> str:
-    """The text of the script. It exits with the commands' exit code, or 124 (time limit), or 125 (set-up failed).
+@dataclass(frozen=True)
+class Gate:
+    """What keeps a task from running: a task before it that did not end well, or a failure that stops its group.
 
-    All are those of the last attempt. The script of a fan-out (`paths` of any of its items) takes the item's index as
-    its argument. If the commands of the items differ, `commands` holds them by index.
+    Names are relative to the task's directory on the node. `needed` are files that must be there; `stops` are folders
+    that must hold no file of another branch than the given one. In a fan-out with a limit, `items` is a folder that
+    must hold the file of the item that the script's second argument names, and `stop` is one that must hold no other
+    item. `leaves_marker` says whether other tasks may need to know how this one ended.
+    """
+
+    needed: tuple[str, ...] = ()
+    stops: tuple[tuple[str, int], ...] = ()
+    items: str = ""
+    stop: str = ""
+    leaves_marker: bool = False
+
+    @property
+    def failures(self) -> tuple[str, ...]:
+        """All folders that hold a file for each branch that has failed."""
+        return (*(folder for folder, _ in self.stops), *filter(None, (self.stop,)))
+
+
+NO_GATE = Gate()
+NO_FAILURE = "none"
+"""In a folder of failures there is always this file, because a prefix that matches nothing may be an error."""
+
+
+def build(paths: Paths, commands: Commands | Mapping[int, Commands], gate: Gate = NO_GATE) -> str:
+    """The text of the script.
+
+    It exits with the commands' exit code, or 122 (the task does not run), 124 (time limit) or 125 (set-up failed).
+    The exit code is that of the last attempt. The script of a fan-out (`paths` of any of its items) takes the item's
+    index as its argument. If the commands of the items differ, `commands` holds them by index.
     """
     if isinstance(commands, Commands):
         variants, first = _functions(commands), commands
@@ -115,7 +146,12 @@ def build(paths: Paths, commands: Commands | Mapping[int, Commands]) -> str:
         task=paths.task,
         run=paths.run_id,
         marker=MARKER,
+        skipped_exit_code=SKIPPED_EXIT_CODE,
         set_up_exit_code=SET_UP_EXIT_CODE,
+        gate=_gate(gate),
+        begun=BEGUN,
+        none=NO_FAILURE,
+        skipped=Marker.SKIPPED.value,
         time_limit_exit_code=TIME_LIMIT_EXIT_CODE,
         inputs=shlex.quote(paths.inputs.rstrip("/")),
         link=shlex.quote(Paths(paths.run_id, paths.task).link) + ("" if paths.item is None else '"-$item"'),
@@ -139,6 +175,18 @@ def build(paths: Paths, commands: Commands | Mapping[int, Commands]) -> str:
 def _seed(paths: Paths) -> int:
     """Where the random pauses of a task begin; the same again if the same script is built again."""
     return int.from_bytes(hashlib.sha256(f"{paths.run_id}/{paths.task}".encode()).digest()[:3])
+
+
+def _gate(gate: Gate) -> str:
+    """The shell function `gate`: what is to be checked before anything else is done."""
+    of_item = f'need {shlex.quote(gate.items)}"$before/done"; unless_failed {shlex.quote(gate.stop)} "$item"'
+    lines = [
+        *([shlex.join(["need", *gate.needed])] if gate.needed else []),
+        *(shlex.join(["unless_failed", folder, str(branch)]) for folder, branch in gate.stops),
+        *([f'[ -z "$before" ] || {{ {of_item}; }}'] if gate.items else []),
+        *(["leave_marker"] if gate.leaves_marker else []),
+    ]
+    return "\n".join(["gate() { :", *lines, "}"])
 
 
 def _functions(commands: Commands) -> str:

@@ -5,6 +5,27 @@ unwritable() {
   exit @set_up_exit_code
 }
 
+# need MARKER...: do not run if a task before this one has left no marker, because it did not end well
+need() {
+  for marker; do
+    [ -e "$task_dir/$marker" ] || skip "a task before this one did not end well"
+  done
+}
+
+# unless_failed FOLDER BRANCH: do not run if another branch of the group has left a file there, because it has failed
+unless_failed() {
+  for failed in "$task_dir/$1"*; do
+    case ${failed##*/} in @none | "$2" | "*") ;; *) skip "a task of its group has failed" ;; esac
+  done
+}
+skip() {
+  report @skipped "$1"
+  exit @skipped_exit_code
+}
+
+# leave_marker: make the file that Batch uploads, once this task has ended, for the tasks that need to know how
+leave_marker() { echo begun >"$begun" || unwritable "$begun"; }
+
 # bring NAME SOURCE...: link the first source that exists as NAME
 bring() {
   name=$1

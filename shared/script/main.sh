@@ -1,13 +1,16 @@
-# --- set-up: the working directory, and what the first attempt finds in it
-item=$1
+# --- set-up: whether the task runs at all, the working directory, and what the first attempt finds in it
+item=$1 before=$2
 link=@link
 task_dir=$PWD
 files="$PWD"/@inputs
 notes="$PWD/${0%/*}"
+begun=$notes/@begun
 expired=$notes/expired stopped=$notes/stopped kept=$notes/inputs
 most=@most longest=@longest lowest=@lowest highest=@highest millionths=@millionths is_random=@is_random
 seed=$((@seed + ${item:-0}))
+@gate
 @variants
+gate
 { mkdir -p "$files" && rm -f "$expired" "$stopped" "$notes/@attempts_file"; } || unwritable "$files"
 running='' ending=TERM
 trap 'rm -rf "$link"' EXIT

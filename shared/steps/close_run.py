@@ -14,7 +14,8 @@ from shared.log import Stage, log_event, log_exception
 from shared.manifest.read import Manifest
 from shared.outputs.record_tasks import build_record, separate_items, with_unfinished_fan_outs
 from shared.plan.lookups import MissingData
-from shared.plan.planner import default_staging, manifest_of, staging_of, submitted_round
+from shared.plan.planner import default_staging, staging_of, submitted_round
+from shared.plan.run_manifest import manifest_of
 from shared.storage.copies import CopyMethod
 
 COPIED_THROUGH_APP = (

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shared.app import App
 from shared.documents.ended_task import EndedTask
 from shared.documents.record import ItemRecord, TaskRecord
 from shared.documents.run import Part, Run
 from shared.outputs.attempts import MAX_NOTES_BYTES, ONCE, Tried, read_notes
-from shared.outputs.files import LOG_NAMES, CollectedFile, StagedBlob, StagedFiles, TaskFiles, files_of, notes_of
-from shared.outputs.outcome import Outcome, outcome_of
+from shared.outputs.files import LOG_NAMES, NO_FILES, CollectedFile, StagedFiles, TaskFiles, files_of, notes_of
+from shared.outputs.judgement import Judgement
+from shared.outputs.outcome import SKIPPED, Outcome, outcome_of
 from shared.outputs.printed import MAX_STREAM_BYTES, MAX_VARS_BYTES, PRINTED, Printed
 from shared.outputs.record_tasks import task_record
 from shared.parallel import in_parallel
@@ -33,16 +34,16 @@ ALL_ITEMS_VARS_BYTES = 16 * 1024 * 1024
 
 @dataclass(frozen=True)
 class EndedRound:
-    """A round whose job has ended: what was submitted, how Batch says it ended, and which tasks are run again.
+    """A round whose job has ended: what was submitted, how Batch says it ended, and what that means.
 
-    `tasks` are by their id in Batch; `repeated` are the numbers of the tasks that are run again.
+    `tasks` are by their id in Batch.
     """
 
     run: Run
     plan: SubmittedRound
     tasks: Mapping[str, EndedTask]
     ran_out_of_time: bool
-    repeated: frozenset[int] = frozenset()
+    judgement: Judgement
 
 
 def collect(app: App, ended: EndedRound, deadline: float) -> Part | None:
@@ -68,7 +69,7 @@ def collect(app: App, ended: EndedRound, deadline: float) -> Part | None:
 
 def _groups(ended: EndedRound) -> dict[int, Sequence[SubmittedTask]]:
     """The tasks that are recorded, a hundred at a time, by the number of the first task of each group."""
-    tasks = [task for task in ended.plan.tasks if task.number not in ended.repeated]
+    tasks = [task for task in ended.plan.tasks if task.number not in ended.judgement.again]
     return {tasks[start].number: tasks[start : start + PART_TASKS] for start in range(0, len(tasks), PART_TASKS)}
 
 
@@ -83,14 +84,11 @@ def _joined(parts: Sequence[Part]) -> Part:
 def _collect_group(
     app: App, ended: EndedRound, tasks: Sequence[SubmittedTask], staged: StagedFiles, copier: Copier
 ) -> Part | None:
-    files = {task.number: files_of(task, staged) for task in tasks}
-    refused = copier.copy([file for each in files.values() for file in (*each.logs.values(), *each.outputs)])
+    left = in_parallel(lambda task: _left(app.staging, ended, task, staged), tasks)
+    refused = copier.copy([file for each in left for file in (*each.files.logs.values(), *each.files.outputs)])
     if refused is None:
         return None
-    records = in_parallel(
-        lambda task: _record(app.staging, ended, task, files[task.number].without(refused), notes_of(task, staged)),
-        tasks,
-    )
+    records = in_parallel(lambda each: _record(app.staging, ended, each.without(refused)), left)
     items: dict[str, tuple[ItemRecord, ...]] = {}
     for task, record in zip(tasks, records, strict=True):
         if isinstance(record, ItemRecord):
@@ -101,18 +99,35 @@ def _collect_group(
 # --- one task
 
 
-def _record(
-    staging: Staging, ended: EndedRound, task: SubmittedTask, files: TaskFiles, notes: StagedBlob | None
-) -> TaskRecord | ItemRecord:
+@dataclass(frozen=True)
+class _Left:
+    """What one task left: how it ended, what its script noted of attempts, and its files; none if it was skipped."""
+
+    task: SubmittedTask
+    outcome: Outcome
+    tried: Tried
+    files: TaskFiles
+
+    def without(self, refused: set[str]) -> _Left:
+        return replace(self, files=self.files.without(refused))
+
+
+def _left(staging: Staging, ended: EndedRound, task: SubmittedTask, staged: StagedFiles) -> _Left:
+    files, notes = files_of(task, staged), notes_of(task, staged)
     tried = read_notes(staging.end_of(ended.plan.staging, notes, MAX_NOTES_BYTES)) if notes else ONCE
-    printed = _printed(staging, ended, task, files, tried)
-    return task_record(task, _outcome(staging, ended, task, files, tried), files, printed)
+    outcome = _outcome(staging, ended, task, files, tried)
+    return _Left(task, outcome, tried, NO_FILES if outcome is SKIPPED else files)
 
 
-def _printed(staging: Staging, ended: EndedRound, task: SubmittedTask, files: TaskFiles, tried: Tried) -> Printed:
-    printed = Printed(max_bytes=MAX_VARS_BYTES if task.item is None else _vars_bytes(ended.plan))
+def _record(staging: Staging, ended: EndedRound, left: _Left) -> TaskRecord | ItemRecord:
+    return task_record(left.task, left.outcome, left.files, _printed(staging, ended, left))
+
+
+def _printed(staging: Staging, ended: EndedRound, left: _Left) -> Printed:
+    tried, is_item = left.tried, left.task.item is not None
+    printed = Printed(max_bytes=MAX_VARS_BYTES if not is_item else _vars_bytes(ended.plan))
     for name in LOG_NAMES:
-        log = files.logs.get(name)
+        log = left.files.logs.get(name)
         if log is None:
             continue
         part = tried.part(name)
@@ -130,6 +145,8 @@ def _vars_bytes(plan: SubmittedRound) -> int:
 
 
 def _outcome(staging: Staging, ended: EndedRound, task: SubmittedTask, files: TaskFiles, tried: Tried) -> Outcome:
+    if task.number in ended.judgement.skipped:
+        return SKIPPED
     ended_task = ended.tasks.get(task.id)
     stderr = files.logs.get("stderr.txt")
     report = None

@@ -15,7 +15,7 @@ from shared.manifest.read import Manifest
 from shared.manifest.task import IfExists
 from shared.parallel import in_parallel
 from shared.plan.lookups import ChosenFiles, MissingData, Selection
-from shared.plan.planner import plan_round, problem_of_task, submitted_round
+from shared.plan.planner import plan_round, submitted_round
 from shared.plan.round_plan import RoundPlan, SubmittedRound
 from shared.settings import Settings
 
@@ -96,7 +96,7 @@ def _duplicates(
 ) -> list[Problem]:
     """Problems of the tasks with this `if_exists` for which more than one namespace has the same file."""
     return [
-        problem_of_task(manifest, task, ("namespaceFiles",), f"more than one namespace has {choice.duplicates[0]!r}")
+        manifest.problem_of_task(task, ("namespaceFiles",), f"more than one namespace has {choice.duplicates[0]!r}")
         for task, choice in chosen.items()
         if choice.duplicates and selections[task].if_exists is if_exists
     ]
@@ -107,7 +107,7 @@ def _unmatched(manifest: Manifest, chosen: Mapping[str, ChosenFiles]) -> Iterato
     for task, choice in chosen.items():
         for place, pattern in choice.unmatched.items():
             message = f"no file of the namespace matches {pattern!r}"
-            yield problem_of_task(manifest, task, ("namespaceFiles", *place), message)
+            yield manifest.problem_of_task(task, ("namespaceFiles", *place), message)
 
 
 def _bounded(texts: dict[str, TextRead], known: ExternalData) -> dict[str, TextRead]:

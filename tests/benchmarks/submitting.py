@@ -18,8 +18,9 @@ from shared.batch.pools import Pool
 from shared.documents.progress import Progress
 from shared.documents.run import ManifestBlob, Run, RunBody
 from shared.parallel import AT_ONCE, in_parallel
-from shared.plan.planner import manifest_of, plan_round
+from shared.plan.planner import plan_round
 from shared.plan.round_plan import RoundPlan
+from shared.plan.run_manifest import manifest_of
 from tests.benchmarks.bare import Bare
 from tests.benchmarks.target import Measured, medians, ratio
 from tests.integration.conftest import World

@@ -145,7 +145,7 @@ def test_a_mistake_leads_to_its_line(open_page, pages) -> None:
     page = open_page(pages["rejected"]).page
     page.get_by_role("link", name="line 5, column 14").click()
     assert page.evaluate("document.querySelector(':target').textContent").strip() == "timeout: 3 hours"
-    assert page.locator("mark").all_inner_texts() == ["comands: [python extract.py]", "3 hours"]
+    assert page.locator("mark").all_inner_texts() == ["comands: [python extract.py]", "3 hours", "extrct]"]
 
 
 def test_charts_have_names_for_those_who_do_not_see_them(open_page, pages) -> None:

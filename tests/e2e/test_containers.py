@@ -94,7 +94,7 @@ commands:
     assert [attempt["exitCode"] for attempt in task["attempts"]] == [1, 0]
     first, second = run.read("logs/t/stdout.txt").split("\nazure-batch-task-runner: attempt 2\n")
     assert first == second
-    assert first.startswith("given.txt\n")
+    assert first.startswith("._home\ngiven.txt\n")
 
 
 def test_only_the_task_s_directory_is_seen_of_the_node(drop) -> None:

@@ -24,6 +24,7 @@ from shared.documents.names import results_folder, run_id
 from shared.events import JobEnded
 from shared.settings import Settings
 from tests.conftest import unavailable
+from tests.support.waiting import WAIT_SECONDS
 
 _numbers = itertools.count(1)
 
@@ -89,7 +90,7 @@ class World:
 
     def finish(self) -> None:
         """Poll and deliver, until no run is open."""
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + WAIT_SECONDS
         while self.names("runs"):
             assert time.monotonic() < deadline, f"still open: {self.names('runs')}"
             poll_runs.poll(self.app)
@@ -103,7 +104,7 @@ class World:
 
     def await_end(self, run: str, number: int = 1) -> None:
         """Wait until a job of a run has completed, or is gone."""
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + WAIT_SECONDS
         while not self.app.batch.has_ended(f"{run}-{number}"):
             assert time.monotonic() < deadline, f"the job of {run} is still alive"
             time.sleep(0.02)
@@ -140,6 +141,11 @@ class World:
         faults = {name: [fault for fault in wanted if fault["next"]] for name, wanted in faults.items()}
         body = json.dumps(faults).encode()
         urllib.request.urlopen(urllib.request.Request(f"{self._batch}/_local/node-faults", body, method="PUT")).close()
+
+    def change_batch(self, **settings: object) -> None:
+        """Change settings of the Batch service, for every world."""
+        body = json.dumps(settings).encode()
+        urllib.request.urlopen(urllib.request.Request(f"{self._batch}/_local/settings", body, method="PATCH")).close()
 
     def batch_fails(self, *faults: dict[str, Any]) -> None:
         """Make Batch misbehave in these ways and no others."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from shared import poll_runs, record_run
-from shared.outputs.outcome import MAX_REPEATED_ROUNDS
+from shared.outputs.judgement import MAX_REPEATED_ROUNDS
 
 IMAGE_PROBLEM = "run again, because it failed before its commands began: ContainerInvalidImage"
 

@@ -19,8 +19,9 @@ import pytest
 import yaml
 
 from shared.documents.run import Run
-from shared.plan.planner import manifest_of, plan_round
+from shared.plan.planner import plan_round
 from shared.plan.round_plan import RoundPlan
+from shared.plan.run_manifest import manifest_of
 from shared.settings import Settings
 from tests.project.test_infra import names_in
 

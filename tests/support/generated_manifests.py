@@ -8,7 +8,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from shared.manifest.flow import FOR_EACH, PARALLEL, SEQUENTIAL
+from shared.manifest.groups import FOR_EACH, PARALLEL, SEQUENTIAL
 from shared.manifest.read import names_in_task_form
 
 NAMESPACE = "generated"
@@ -129,7 +129,8 @@ def _grouped(task: dict[str, Any], group: str | None) -> dict[str, Any]:
     if "foreach" not in task:
         return {"id": f"g_{task['id']}", "type": group, "tasks": [task]}
     inside = {name: value for name, value in task.items() if name != "foreach"}
-    return {"id": f"g_{task['id']}", "type": FOR_EACH, "values": task["foreach"], "tasks": [inside]}
+    limit = {"concurrencyLimit": len(inside["commands"]) % 3}
+    return {"id": f"g_{task['id']}", "type": FOR_EACH, "values": task["foreach"], **limit, "tasks": [inside]}
 
 
 @st.composite

@@ -18,7 +18,9 @@ import yaml
 from shared.errors import ManifestError
 from shared.expressions.filters import FILTERS, TESTS
 from shared.expressions.functions import FUNCTIONS
-from shared.plan.planner import checked_manifest, plan_round
+from shared.manifest.groups import FOR_EACH
+from shared.plan.planner import plan_round
+from shared.plan.run_manifest import checked_manifest
 from tests.unit.manifest.test_manifest_fixtures import models
 
 ROOT = Path(__file__).parents[2]
@@ -58,21 +60,34 @@ def advice() -> set[str]:
     return {piece for piece in found if HOLE not in piece} - NOT_ADVICE
 
 
-def manifest_with(piece: str) -> str:  # noqa: PLR0911 - one return for each kind of advice
+PLACES = {
+    rf"(?:{'|'.join(COMMANDS)})\b.*": "id: f\ncommands:\n  - PIECE\n",
+    r'"\{\{.*': "id: f\ncommands:\n  - PIECE\n",
+    r"\{\{.*": "commands: ['cp data PIECE']\noutputDirectory: true\n",
+    r"[^ |]*[*?][^ |]*": "commands: [x]\noutputFiles: ['PIECE']\n",
+    r"(?:namespaceFiles|files): .*": (
+        "namespace: n\ntasks:\n- {id: extract, commands: [x]}\n- id: t\n  commands: [x]\n  foreach:\n    PIECE\n"
+    ),
+    r"required: .*": "inputs:\n- id: a\n  PIECE\ncommands: [x]\n",
+    r"concurrencyLimit: .*": (
+        f"tasks:\n- {{id: e, type: {FOR_EACH}, values: [1], PIECE, tasks: [{{id: t, commands: [x]}}]}}\n"
+    ),
+    r"interval: .*": "commands: [x]\nretry: {type: constant, maxAttempts: 2, PIECE}\n",
+    r"\w+: .*": "tasks:\n- {id: other, commands: [x]}\n- id: t\n  commands: [x]\n  PIECE\n",
+}
+"""Where a piece of advice belongs: the first place whose expression it matches. Others are expressions."""
+
+
+def manifest_with(piece: str) -> str:
     """A manifest with a piece of advice in its place."""
     if piece.rstrip(":") in PROPERTIES | NAMES or piece.split(".", maxsplit=1)[0] == "taskRunner":
         return "commands: [x]"  # a name: that it exists is all
-    if piece.split(maxsplit=1)[0] in COMMANDS:
-        return f"id: f\ncommands:\n  - {piece}\n"
-    if piece.startswith('"{{'):
-        return f"id: f\ncommands:\n  - {piece}\n"
-    if re.match(r"namespaceFiles: |files: ", piece):
-        task = f"- id: t\n  commands: [x]\n  foreach:\n    {piece}\n"
-        return f"namespace: n\ntasks:\n- {{id: extract, commands: [x]}}\n{task}"
-    if re.match(r"required: ", piece):
-        return f"inputs:\n- id: a\n  {piece}\ncommands: [x]\n"
-    if re.match(r"\w+: ", piece):
-        return f"tasks:\n- {{id: other, commands: [x]}}\n- id: t\n  commands: [x]\n  {piece}\n"
+    place = next((text for pattern, text in PLACES.items() if re.fullmatch(pattern, piece)), None)
+    return place.replace("PIECE", piece) if place else with_expression(piece)
+
+
+def with_expression(piece: str) -> str:
+    """A manifest with an expression in the command of a task that comes after others, and has items."""
     if re.match(r"\||is ", piece):
         piece = f"(vars.list {piece}) is defined"
     text = yaml.safe_dump(f"echo {{{{ {piece} }}}}", width=10**6).strip()

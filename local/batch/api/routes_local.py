@@ -25,6 +25,7 @@ from local.batch.models.common import BatchModel
 from local.batch.models.pool import NodeError, NodeState
 from local.batch.node.blob_naming import BlobNaming
 from local.batch.node.faults import NodeFaultList
+from local.batch.node.resource_files import EmptyPrefix
 from local.batch.service import BatchService
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class Settings(BatchModel):
     active_job_quota: int | None = Field(default=None, ge=0)
     node_limits: tuple[NodeLimit, ...] | None = None
     blob_naming: BlobNaming | None = None
+    empty_prefix: EmptyPrefix | None = None
 
 
 class NodeChange(BatchModel):
@@ -89,7 +91,10 @@ class LocalApi:
     async def _show_settings(self, _: Request) -> Response:
         limits, nodes = self._service.limits, self._service.nodes
         settings = Settings(
-            active_job_quota=limits.active_job_quota, node_limits=limits.node_limits, blob_naming=nodes.naming
+            active_job_quota=limits.active_job_quota,
+            node_limits=limits.node_limits,
+            blob_naming=nodes.naming,
+            empty_prefix=nodes.empty_prefix,
         )
         return JSONResponse(settings.model_dump(mode="json", by_alias=True, exclude_none=True))
 
@@ -101,6 +106,8 @@ class LocalApi:
             limits.node_limits = settings.node_limits
         if settings.blob_naming is not None:
             self._service.nodes.naming = settings.blob_naming
+        if settings.empty_prefix is not None:
+            self._service.nodes.empty_prefix = settings.empty_prefix
 
     async def _change_node(self, request: Request) -> None:
         change, ids = await _read(request, NodeChange), request.path_params

@@ -106,7 +106,7 @@ def _token(piece: str) -> str:
     if len(piece) > 1:
         negated = piece.startswith("[!")
         characters = piece[2 if negated else 1 : -1].replace("\\", r"\\").replace("[", r"\[").replace("^", r"\^")
-        return _class(f"[{'^/' if negated else ''}{characters}]")
+        return "(?!/)" + _class(f"[{'^' if negated else ''}{characters}]")
     return re.escape(piece)
 
 

@@ -1,7 +1,8 @@
 """The files that a task gets before its command runs.
 
 https://learn.microsoft.com/azure/batch/resource-files: a URL is downloaded to `filePath`; of a container
-everything that begins with the prefix is, and keeps its full blob name below `filePath`.
+everything that begins with the prefix is, and keeps its full blob name below `filePath`. What becomes of a task whose
+prefix matches nothing is not documented; see `EmptyPrefix`.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import shutil
 import urllib.error
 import urllib.request
 from collections.abc import Iterable
+from enum import StrEnum
 from http.client import HTTPException
 from pathlib import Path
 from typing import IO
@@ -27,11 +29,22 @@ DEFAULT_MODE = "0770"
 TIMEOUT_SECONDS = 60
 
 
-def download_resource_files(files: Iterable[ResourceFile], working_directory: Path, access: StorageAccess) -> None:
+class EmptyPrefix(StrEnum):
+    """What a prefix does that matches no blob. Which of the two Batch does is not documented."""
+
+    BRINGS_NOTHING = "brings-nothing"
+    FAILS = "fails"
+
+
+def download_resource_files(
+    files: Iterable[ResourceFile], working_directory: Path, access: StorageAccess, empty_prefix: EmptyPrefix
+) -> None:
     """Download all resource files of a task; PreProcessingError at the first that cannot be had."""
     for file in files:
         if file.storage_container_url is not None:
-            _download_container(file, file.storage_container_url, working_directory, access)
+            is_empty = not _download_container(file, file.storage_container_url, working_directory, access)
+            if is_empty and empty_prefix is EmptyPrefix.FAILS:
+                raise PreProcessingError(FailureCode.BLOB_NOT_FOUND.info(BlobPrefix=file.blob_prefix or ""))
         elif file.http_url is not None:
             _download_url(file, file.http_url, working_directory, access)
 
@@ -61,18 +74,21 @@ def _check_scheme(url: str) -> None:
         raise ValueError("httpUrl is neither http nor https.")
 
 
-def _download_container(file: ResourceFile, url: str, working_directory: Path, access: StorageAccess) -> None:
-    folder = working_directory / (file.file_path or "")
+def _download_container(file: ResourceFile, url: str, working_directory: Path, access: StorageAccess) -> int:
+    """Download what begins with the prefix of a container; returns how many blobs that are."""
+    folder, count = working_directory / (file.file_path or ""), 0
     try:
         with access.container(url, file.identity_reference) as container:
             for name in container.list_blob_names(name_starts_with=file.blob_prefix):
                 _write(_inside(working_directory, folder / name), container.download_blob(name), file.file_mode)
+                count += 1
     except HttpResponseError as error:
         raise PreProcessingError(CONTAINER_DOWNLOAD.failure(error.status_code, Message=str(error.reason))) from error
     except (AzureError, IdentityError, ValueError) as error:
         raise PreProcessingError(CONTAINER_DOWNLOAD.failure(None, Message=str(error))) from error
     except OSError as error:
         raise PreProcessingError(FailureCode.RESOURCE_FILE_WRITE_FAILED.info(Message=str(error))) from error
+    return count
 
 
 def _inside(working_directory: Path, path: Path) -> Path:

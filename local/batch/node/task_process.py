@@ -28,7 +28,7 @@ from local.batch.node.leftovers import Leftovers
 from local.batch.node.output_files import Uploader
 from local.batch.node.pre_processing import PreProcessingError
 from local.batch.node.process import start_process
-from local.batch.node.resource_files import download_resource_files
+from local.batch.node.resource_files import EmptyPrefix, download_resource_files
 from local.batch.node.storage import StorageAccess
 from local.batch.node.task_user import own
 
@@ -37,13 +37,14 @@ from local.batch.node.task_user import own
 class NodeSettings:
     """What is the same for all nodes: where they keep their files, the account, how blobs are named, what fails.
 
-    Without an engine container tasks run as processes. `naming` can be changed while nodes work; the next uploads go by
-    it.
+    Without an engine container tasks run as processes. `naming` and `empty_prefix` can be changed while nodes work; the
+    next uploads and downloads go by them.
     """
 
     root: Path
     account: AccountInfo
     naming: BlobNaming
+    empty_prefix: EmptyPrefix = EmptyPrefix.BRINGS_NOTHING
     faults: NodeFaults = field(default_factory=NodeFaults)
     engine: ContainerEngine | None = None
 
@@ -135,7 +136,7 @@ class TaskProcess:
 
     def _fetch_files(self) -> None:
         files = self._command.task.resource_files
-        download_resource_files(files, self._directories.working, self._access)
+        download_resource_files(files, self._directories.working, self._access, self._settings.empty_prefix)
 
     async def _run_as_process(self) -> tuple[int, ContainerExecutionInfo | None]:
         task = self._command.task

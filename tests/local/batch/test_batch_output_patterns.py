@@ -51,6 +51,10 @@ def directories(tmp_path):
         ("**/out/**/deep/**/*.txt", ["out/deep/c.txt"]),
         ("**/**/**/c.*", ["out/deep/c.txt"]),
         ("[z-a].txt", []),
+        ("out[!a-]a.txt", []),
+        ("out[+-9]a.txt", []),
+        ("[!-c].*", ["a.txt", "b.csv"]),
+        ("out/.[!_]*/*", ["out/.git/d.txt"]),
     ],
 )
 def test_a_pattern_matches_files(directories, pattern, names):

@@ -14,7 +14,7 @@ from azure.storage.blob import BlobServiceClient, ContainerSasPermissions, gener
 from local.batch.models.node_task import ResourceFile
 from local.batch.models.pool import Pool
 from local.batch.node.pre_processing import PreProcessingError
-from local.batch.node.resource_files import download_resource_files
+from local.batch.node.resource_files import EmptyPrefix, download_resource_files
 from local.batch.node.storage import StorageAccess
 
 NOW = datetime.now(UTC)
@@ -163,9 +163,19 @@ class TestResourceFiles:
         container.client.upload_blob("x", b"data")
         file = ResourceFile(http_url=container.blob_url("x"), file_path="../outside.txt")
         with pytest.raises(PreProcessingError) as refusal:
-            download_resource_files([file], tmp_path / "wd", StorageAccess(ANY_POOL))
+            download_resource_files([file], tmp_path / "wd", StorageAccess(ANY_POOL), EmptyPrefix.BRINGS_NOTHING)
         assert refusal.value.failure.code == "ResourceFileWriteFailed"
         assert not (tmp_path / "outside.txt").exists()
+
+    def test_a_prefix_that_matches_nothing_brings_nothing_or_fails(self, service, container, run_task):
+        """Which of the two Azure does is not documented; the rule can change while the service runs."""
+        file = models.ResourceFile(storage_container_url=container.url, blob_prefix="none/")
+        assert run_task("true", resource_files=[file]).execution_info.exit_code == 0
+        service.send("PATCH", "/_local/settings", {"emptyPrefix": "fails"})
+        assert service.send("GET", "/_local/settings")[1]["emptyPrefix"] == "fails"
+        execution = run_task("true", resource_files=[file]).execution_info
+        service.send("PATCH", "/_local/settings", {"emptyPrefix": "brings-nothing"})
+        assert (execution.exit_code, execution.failure_info.code) == (None, "BlobNotFound")
 
 
 class TestIdentity:

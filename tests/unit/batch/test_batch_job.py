@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 
 from shared import batch_job
-from shared.plan.planner import manifest_of, plan_round
+from shared.plan.planner import plan_round
+from shared.plan.run_manifest import manifest_of
 
 ACCESS = batch_job.StagingAccess("https://s/staging?read", "https://s/staging?write", None)
 RUN = "env-20261122t121314-3f9a1c2b"
@@ -66,6 +67,7 @@ def test_outputs_and_logs_are_uploaded_by_batch_also_after_a_failure(tasks_of) -
         f"{RUN}/in/t/d/*.csv": f"{RUN}/out/t/0",
         f"{RUN}/in/t/d/one.txt": f"{RUN}/out/t/1/one.txt",
         f"{RUN}/in/t/d/.csv": f"{RUN}/out/t/3/.csv",
+        f"{RUN}/in/t/**/*[[-^]*": f"{RUN}/out/t/6",
         **{f"{RUN}/in/t/{others[i]}": f"{RUN}/out/t/{i + 2}" for i in (0, 2, 3)},
     }
     assert {file["uploadOptions"]["uploadCondition"] for file in task["outputFiles"]} == {"taskcompletion"}
@@ -77,6 +79,44 @@ def test_a_failure_ends_the_job_only_if_another_task_would_wait_for_ever(tasks_o
     assert last["exitConditions"]["default"]["jobAction"] == "none"
     assert last["dependsOn"] == {"taskIds": ["1"]}
     assert "exitCodes" not in first["exitConditions"], "a listed code would come before a failed upload"
+
+
+def test_a_failure_beside_others_ends_nothing_and_the_next_task_looks_for_a_marker(tasks_of) -> None:
+    """Only a failed upload still ends the job: the marker may be there although a file is not."""
+    a, b = "{id: a, commands: [x]}", "{id: b, commands: [x], dependsOn: []}"
+    first, second, last = tasks_of(f"tasks: [{a}, {b}, {{id: c, commands: [x], dependsOn: [a]}}]")
+    harmless = {"jobAction": "none", "dependencyAction": "satisfy"}
+    assert first["exitConditions"] == {
+        "preProcessingError": harmless,
+        "default": harmless,
+        "fileUploadError": {"jobAction": "terminate", "dependencyAction": "block"},
+    }
+    marker = first["outputFiles"][-1]
+    assert (marker["filePattern"], marker["uploadOptions"]) == (
+        f"{RUN}/sys/a/begun",
+        {"uploadCondition": "tasksuccess"},
+    )
+    assert marker["destination"]["container"]["path"] == f"{RUN}/ok/1/a/done"
+    assert [file["blobPrefix"] for file in last["resourceFiles"]] == [f"{RUN}/sys/c/", f"{RUN}/ok/1/a/"]
+    assert [len(task["outputFiles"]) for task in (first, second, last)] == [3, 2, 2]
+
+
+def test_an_item_that_fails_leaves_a_marker_for_those_that_have_not_begun(tasks_of) -> None:
+    tasks = tasks_of(
+        "tasks: [{id: e, type: io.kestra.plugin.core.flow.ForEach, values: [1, 2, 3], concurrencyLimit: 2, "
+        "tasks: [{id: t, commands: [x]}]}]"
+    )
+    uploads = [
+        {file["destination"]["container"]["path"]: file["uploadOptions"]["uploadCondition"] for file in files[2:]}
+        for files in (task["outputFiles"] for task in tasks)
+    ]
+    assert uploads == [
+        {f"{RUN}/stop/t/1/0": "taskfailure", f"{RUN}/ok/1/t/0/done": "tasksuccess"},
+        {f"{RUN}/stop/t/1/1": "taskfailure"},
+        {f"{RUN}/stop/t/1/2": "taskfailure"},
+    ]
+    assert [file["blobPrefix"] for file in tasks[2]["resourceFiles"]][1:] == [f"{RUN}/ok/1/t/0/", f"{RUN}/stop/t/1/"]
+    assert tasks[2]["commandLine"] == f"{RUN}/sys/t/run.sh 2 0"
 
 
 def test_wall_clock_limit_of_batch_is_only_the_backstop(tasks_of) -> None:

@@ -13,8 +13,9 @@ import pytest
 
 from shared.documents.progress import Progress
 from shared.documents.run import Part, Run, RunBody
-from shared.plan.planner import manifest_of, plan_round, submitted_round
+from shared.plan.planner import plan_round, submitted_round
 from shared.plan.round_plan import RoundPlan, SubmittedRound
+from shared.plan.run_manifest import manifest_of
 
 STORED = Path(__file__).parents[2] / "fixtures" / "run_documents"
 RUNS = sorted(path.stem for path in STORED.glob("*.json") if path.stem != "part")

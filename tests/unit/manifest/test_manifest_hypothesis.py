@@ -8,7 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shared.errors import ManifestError
-from shared.manifest.flow import FOR_EACH, PARALLEL, SEQUENTIAL, Flow
+from shared.manifest.flow import Flow
+from shared.manifest.groups import FOR_EACH, PARALLEL, SEQUENTIAL
 from shared.manifest.read import Manifest, read_manifest
 from shared.manifest.redaction import redacted
 from shared.manifest.task_types import all_types

@@ -155,3 +155,61 @@ def test_problems_of_groups(task: str, message: str) -> None:
     for name in ("Sequential", "Parallel", "ForEach", "Dag"):
         task = task.replace(f"type: {name}", f"type: io.kestra.plugin.core.flow.{name}")
     assert message in "\n".join(problems(f"tasks: [{task}]"))
+
+
+def limited(limit: int, *tasks: str) -> str:
+    listed = "".join(f"      - {{commands: [x], {task}}}\n" for task in tasks)
+    group = f"  - id: g\n    type: io.kestra.plugin.core.flow.Parallel\n    concurrent: {limit}\n    tasks:\n{listed}"
+    return f"tasks:\n{group}  - {{id: last, commands: [x]}}\n"
+
+
+@pytest.mark.parametrize(
+    ("limit", "expected"),
+    [
+        (0, {"a": (), "b": (), "c": (), "last": ("a", "b", "c")}),
+        (1, {"a": (), "b": ("a",), "c": ("b",), "last": ("c",)}),
+        (2, {"a": (), "b": (), "c": ("a",), "last": ("b", "c")}),
+        (3, {"a": (), "b": (), "c": (), "last": ("a", "b", "c")}),
+    ],
+)
+def test_with_a_limit_each_branch_waits_for_the_one_so_many_before_it(
+    limit: int, expected: dict[str, tuple[str, ...]]
+) -> None:
+    manifest = read_manifest(limited(limit, "id: a", "id: b", "id: c"), "x.yaml")
+    assert manifest.dependencies == expected
+
+
+def test_depends_on_against_the_order_of_a_limited_group_is_a_located_problem() -> None:
+    [problem] = problems(limited(1, "id: a, dependsOn: [b]", "id: b"))
+    assert "tasks cannot wait for each other: " in problem
+    assert "with `concurrent`, a task of the group also waits for one before it" in problem
+
+
+@pytest.mark.parametrize(("group", "name"), [("Parallel", "concurrent"), ("ForEach", "concurrencyLimit")])
+def test_a_limit_is_not_negative(group: str, name: str) -> None:
+    values = "values: [1], " if group == "ForEach" else ""
+    properties = f"id: g, type: io.kestra.plugin.core.flow.{group}, {values}{name}: -1"
+    [problem] = problems(f"tasks: [{{{properties}, tasks: [{{id: a, commands: [x]}}]}}]")
+    assert name in problem
+
+
+@pytest.mark.parametrize(
+    ("properties", "warned"),
+    [
+        ("values: [1, 2, 3, 4]", False),
+        ("values: [1, 2, 3, 4, 5]", True),
+        ("values: 5", True),
+        ("values: '{{ vars.names }}'", True),
+        ("values: 5, concurrencyLimit: 1", False),
+        ("values: 5, concurrencyLimit: 0", False),
+        ("values: 5, concurrencyLimit: 2", False),
+    ],
+)
+def test_many_values_one_after_the_other_are_a_warning_unless_they_are_meant(properties: str, warned: bool) -> None:
+    text = (
+        f"tasks: [{{id: g, type: io.kestra.plugin.core.flow.ForEach, {properties}, tasks: [{{id: a, commands: [x]}}]}}]"
+    )
+    warnings = [str(warning) for warning in read_manifest(text, "x.yaml").warnings]
+    assert [("tasks[0].values" in warning and "one after the other" in warning) for warning in warnings] == [
+        True
+    ] * warned

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from shared.errors import ManifestError
-from shared.manifest.flow import FOR_EACH, PARALLEL, SEQUENTIAL, ForEach, Label, Parallel, PluginDefault, Sequential
+from shared.manifest.flow import Label, PluginDefault
+from shared.manifest.groups import FOR_EACH, PARALLEL, SEQUENTIAL, ForEach, Parallel, Sequential
 from shared.manifest.inputs import Input
 from shared.manifest.read import Flow, Manifest, Task, read_manifest
 from shared.manifest.retry import Retry

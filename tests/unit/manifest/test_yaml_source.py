@@ -59,3 +59,78 @@ def test_json_may_use_tabs_and_surrogate_pairs() -> None:
 def test_json_errors_are_located() -> None:
     with pytest.raises(ManifestError, match="this is not valid JSON: .* at line 2, column 6"):
         parse('{"a": 1,\n "b" 2}', as_json=True)
+
+
+def test_merge_keys_are_resolved_as_yaml_1_1_does() -> None:
+    """A map's own names win, and of the maps that it merges the first: https://yaml.org/type/merge.html."""
+    text = "a: &a {x: 1, y: 2}\nb: &b {<<: *a, y: 3, z: 4}\nc: {<<: [*b, *a], x: 5}\nd: {'<<': 1}\n"
+    data = parse(text).data
+    assert data["b"] == {"x": 1, "y": 3, "z": 4}
+    assert data["c"] == {"x": 5, "y": 3, "z": 4}
+    assert data["d"] == {"<<": 1}
+
+
+def test_a_merged_property_has_the_place_where_it_is_written() -> None:
+    assert parse("a: &a\n  x: 1\nb:\n  <<: *a\n").problem(("b", "x"), "is wrong").line == 2
+
+
+@pytest.mark.parametrize("value", ["text", "[1]", "[{}, 1]"])
+def test_what_is_no_map_cannot_be_merged(value: str) -> None:
+    with pytest.raises(ManifestError, match="`<<` merges a map, or a list of maps"):
+        parse(f"a: {{<<: {value}}}")
+
+
+@pytest.mark.parametrize(
+    ("text", "data"), [("0644", 420), ("-017", -15), ("0", 0), ("00", 0), ("089", "089"), ("0.5", 0.5), ("0x1F", 31)]
+)
+def test_numbers_with_a_leading_zero_are_octal_as_in_kestra(text: str, data: object) -> None:
+    """As text they stay as they were written."""
+    found = parse(text).data
+    assert found == data
+    assert getattr(found, "text", text) == text
+
+
+@pytest.mark.parametrize("text", ["{}", "[{}]", "a: {}"])
+@pytest.mark.parametrize("number", ["9" * 5_000, "1." + "9" * 5_000, "0x" + "f" * 5_000])
+def test_a_number_that_is_too_long_names_its_property(text: str, number: str) -> None:
+    with pytest.raises(ManifestError) as caught:
+        parse("n:\n  " + text.replace("{}", number))
+    [problem] = caught.value.problems
+    assert problem.path
+    assert problem.path.startswith("n")
+    assert "characters is too long; if it is text, put it in quotes" in problem.message
+
+
+def test_a_number_of_json_that_is_too_long_names_its_property() -> None:
+    with pytest.raises(ManifestError, match="a: a number of 5,000 characters is too long"):
+        parse('{"a": ' + "9" * 5_000 + "}", as_json=True)
+
+
+def test_all_problems_of_values_are_told() -> None:
+    with pytest.raises(ManifestError) as caught:
+        parse("a: 1\na: 2\nb: {{ x }}\nc: !x y\nd: !!int z\n")
+    assert [problem.line for problem in caught.value.problems] == [2, 3, 4, 5]
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("a:\n\tb: 1", "a tab does not indent in YAML; write spaces"),
+        ("a: {{ x }}/y", "text that begins with {{ needs quotes: '{{ x }}/y'"),
+        ("a: echo x: y", "text with a colon and a space needs quotes: 'echo x: y'"),
+        ("a: @x", "text that begins with @ needs quotes: '@x'"),
+        ("- *.csv", "text that begins with * needs quotes: '*.csv'"),
+        ("a: [echo {{ x }}]", "text with {{ … }} needs quotes here"),
+    ],
+)
+def test_a_syntax_error_says_what_to_write(text: str, hint: str) -> None:
+    with pytest.raises(ManifestError) as caught:
+        parse(text)
+    assert hint in caught.value.problems[0].message
+
+
+def test_a_credential_is_not_repeated_in_a_hint() -> None:
+    for text in ("password: @hunter2", "password: {{ hunter2 }}", "password: a: hunter2"):
+        with pytest.raises(ManifestError) as caught:
+            parse(text)
+        assert "hunter2" not in str(caught.value)

@@ -6,7 +6,7 @@ from shared.documents.ended_task import BatchFailure, EndedTask, TaskState
 from shared.documents.record import Attempt, TaskRecord
 from shared.documents.states import FailureCategory, State
 from shared.outputs.attempts import Tried
-from shared.outputs.outcome import outcome_of
+from shared.outputs.outcome import SKIPPED, outcome_of
 from shared.outputs.record_tasks import run_state
 from shared.script.build import Marker, ScriptReport
 
@@ -96,6 +96,12 @@ def test_what_the_script_reports_comes_first() -> None:
         "TimeLimitExceeded",
         "too long",
     )
+
+
+def test_what_the_script_kept_from_running_was_skipped() -> None:
+    gated = task(exit_code=122, succeeded=False, failure=user_error("FailureExitCode"))
+    assert outcome_of(gated, ScriptReport(Marker.SKIPPED, "a task of its group has failed")) == SKIPPED
+    assert outcome_of(gated).failure.code == "CommandsFailed", "without a report it is the commands' own code"
 
 
 @pytest.mark.parametrize(

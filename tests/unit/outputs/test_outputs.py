@@ -9,7 +9,8 @@ from shared.outputs.outcome import Outcome
 from shared.outputs.printed import Printed
 from shared.outputs.record_tasks import task_record
 from shared.plan._output_globs import output_glob
-from shared.plan.planner import manifest_of, plan_round, submitted_round
+from shared.plan.planner import plan_round, submitted_round
+from shared.plan.run_manifest import manifest_of
 
 RUN = "env-20261122t121314-3f9a1c2b"
 
@@ -97,3 +98,11 @@ def test_too_many_names_that_cannot_be_kept_are_counted(files, run_of, settings)
     record = task_record(task, Outcome(State.SUCCESS), found, Printed())
     assert (record.state, len(record.warnings)) == (State.WARNING, 101)
     assert record.warnings[-1] == "150 more output files are left out for their names"
+
+
+def test_a_slash_that_was_a_backslash_is_noticed(files) -> None:
+    """Storage takes one for the other; a pattern of its own says which names have one, or a bracket, which is fine."""
+    last = len(output_glob("**").patterns)
+    brought = [f"out/t/{index}/{RUN}/in/t/{name}" for index in (0, last) for name in ("d/a/b", "x[1]", "d/x[1]")]
+    found = files(["**"], *brought, f"out/t/0/{RUN}/in/t/d/b")
+    assert ([file.path for file in found.outputs], found.unsafe) == (["x[1]", "d/x[1]", "d/b"], ("d/a\\b",))

@@ -76,3 +76,12 @@ def test_a_line_that_would_take_much_memory_is_not_parsed() -> None:
     tracemalloc.stop()
     assert (result.vars, len(result.warnings)) == ({"kept": 1}, 1)
     assert peak < 20_000_000
+
+
+def test_of_two_objects_on_a_line_the_first_counts_as_in_kestra() -> None:
+    printed = Printed()
+    printed.read("stdout.txt", [(3, '::{"outputs": {"a": 1}}::::{"outputs": {"a": 2}}::')])
+    assert printed.vars == {"a": 1}
+    assert printed.warnings == [
+        "stdout.txt line 3: only the first of its objects counts: print each on a line of its own"
+    ]

@@ -13,7 +13,8 @@ from shared.outputs.files import TaskFiles
 from shared.outputs.outcome import Outcome
 from shared.outputs.printed import Printed
 from shared.outputs.record_tasks import task_record
-from shared.plan.planner import manifest_of, plan_round
+from shared.plan.planner import plan_round
+from shared.plan.run_manifest import manifest_of
 from shared.script.build import attempt_line
 
 NOTES = b"1 begins 1764000000 0 0\n1 ends 1764000005 7\n2 begins 1764000010 120 44\n2 ends 1764000011 0\n"

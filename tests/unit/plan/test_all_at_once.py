@@ -7,7 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from shared.errors import ManifestError
-from shared.plan.planner import checked_manifest, plan_round
+from shared.plan.planner import plan_round
+from shared.plan.run_manifest import checked_manifest
 
 FOR_EACH = "io.kestra.plugin.core.flow.ForEach"
 WORKING_DIRECTORY = "io.kestra.plugin.core.flow.WorkingDirectory"
@@ -78,7 +79,10 @@ tasks:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("variables: [1]\ncommands: ['{{ vars.a }} {{ nosuch() }}']", ["variables: ", "commands[0]: there is no function"]),
+        (
+            "variables: [1]\ncommands: ['{{ vars.a }} {{ nosuch() }}']",
+            ["variables: ", "commands[0]: there is no function"],
+        ),
         ("inputs: [{id: i, type: INT, defaults: x}]\ncommands: ['{{ inputs.i }}']", ["inputs[0].defaults: "]),
         ("labels: x\ncommands: ['{{ labels.a }}']", ["labels: "]),
         ("id: a b\ncommands: ['{{ flow.id }}']", ["id: "]),
@@ -97,8 +101,10 @@ tasks:
         ("tasks: x", ["tasks: "]),
         ("tasks: [x, {id: b, commands: ['{{ nosuch() }}']}]", ["tasks[0]: ", "tasks[1].commands[0]: "]),
         (
-            f"tasks:\n- {{id: a, type: {FOR_EACH}, values: [1], tasks: [{{id: b, commands: ['{{{{ taskrun.value.x }}}}']}},"
-            " {id: c, commands: ['{{ nosuch() }}']}]}",
+            (
+                f"tasks:\n- id: a\n  type: {FOR_EACH}\n  values: [1]\n  tasks:\n"
+                "  - {id: b, commands: ['{{ taskrun.value.x }}']}\n  - {id: c, commands: ['{{ nosuch() }}']}"
+            ),
             ["tasks[0]: a ForEach has exactly one task here", "tasks[0].tasks[1].commands[0]: there is no function"],
         ),
         (
@@ -127,7 +133,8 @@ def test_a_mistake_that_an_alias_repeats_is_told_once(told) -> None:
 def test_the_same_mistake_at_two_places_is_told_at_both(told) -> None:
     begins(
         told(
-            "tasks:\n- {id: a, commands: ['{{ outputs.b.vars.x }}', '{{ outputs.b.vars.x }}']}\n- {id: b, commands: [x]}"
+            "tasks:\n- {id: a, commands: ['{{ outputs.b.vars.x }}', '{{ outputs.b.vars.x }}']}\n"
+            "- {id: b, commands: [x]}"
         ),
         "tasks[0].commands[0]: uses the outputs of 'b'",
         "tasks[0].commands[1]: uses the outputs of 'b'",
@@ -210,11 +217,11 @@ def test_what_may_be_there_later_is_accepted(told, expression: str) -> None:
 
 def test_texts_of_tasks_whose_items_are_not_known_are_checked(told) -> None:
     """And of a fan-out that has no items."""
-    later = "- {id: e, foreach: '{{ outputs.a.vars.l }}', commands: ['{{ item.x.y }} {{ taskrun.vale }} {{ nosuch(item) }}']}"
+    text = "{{ item.x.y }} {{ taskrun.vale }} {{ nosuch(item) }}"
+    later = f"- {{id: e, foreach: '{{{{ outputs.a.vars.l }}}}', commands: ['{text}']}}"
+    none = "- {id: none, dependsOn: [], foreach: [], env: {A: '{{ vars.q }}'}, commands: [x]}"
     begins(
-        told(
-            f"{BEFORE}{later}\n- {{id: none, dependsOn: [], foreach: [], env: {{A: '{{{{ vars.q }}}}'}}, commands: [x]}}"
-        ),
+        told(f"{BEFORE}{later}\n{none}"),
         "tasks[2].commands[0]: there is no function 'nosuch'",
         "tasks[2].commands[0]: 'vale' does not exist; did you mean \"value\"?",
         "tasks[3].env.A: 'q' does not exist",

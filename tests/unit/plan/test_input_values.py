@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from shared.errors import ManifestError
-from shared.plan.planner import manifest_of, plan_round
+from shared.plan.planner import plan_round
+from shared.plan.run_manifest import manifest_of
 
 
 @pytest.fixture

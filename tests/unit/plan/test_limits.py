@@ -18,8 +18,9 @@ from shared.plan._limits import (
     too_large,
     too_many_tasks,
 )
-from shared.plan.planner import manifest_of, plan_round
+from shared.plan.planner import plan_round
 from shared.plan.round_plan import RoundPlan
+from shared.plan.run_manifest import manifest_of
 from shared.storage.copies import Copies
 from shared.storage.staging import Staging
 
@@ -48,7 +49,7 @@ def test_a_task_that_takes_files_from_few_places_is_fine(plan) -> None:
 
 
 def test_a_task_that_takes_files_from_too_many_places(plan) -> None:
-    with pytest.raises(ManifestError, match=r"tasks\[300\]: it takes files from 301 places.* the limit is 32768"):
+    with pytest.raises(ManifestError, match=r"tasks\[300\]: it takes files from 302 places.* the limit is 32768"):
         plan(flow_that_collects(300))
 
 
@@ -64,6 +65,14 @@ def test_too_many_dependencies(plan, settings) -> None:
     [problem] = too_large(replace(planned, tasks=(task,)), settings)
     assert problem.path == ("dependsOn",)
     assert problem.message.endswith(f"characters, but the limit is {MAX_DEPENDENCIES}")
+
+
+def test_a_task_may_wait_for_as_many_as_a_flow_can_have(plan) -> None:
+    """By their markers alone it would need more places than Batch allows."""
+    tasks = "".join(f"- {{id: t{number}, commands: [x], dependsOn: []}}\n" for number in range(999))
+    waits = ", ".join(f"t{number}" for number in range(999))
+    last = plan(f"tasks:\n{tasks}- {{id: last, commands: [x], dependsOn: [{waits}]}}").tasks[-1]
+    assert (len(last.depends_on), len(last.prefixes)) == (999, 2)
 
 
 def test_too_many_tasks_in_one_job(plan) -> None:

@@ -6,8 +6,9 @@ from shared.documents.run import SourceFile
 from shared.errors import ManifestError
 from shared.manifest.task import IfExists
 from shared.plan.lookups import Selection
-from shared.plan.planner import manifest_of, plan_round
+from shared.plan.planner import plan_round
 from shared.plan.round_plan import RoundPlan
+from shared.plan.run_manifest import manifest_of
 
 LISTED = {
     "a": [SourceFile(blob=f"a/{path}", etag="1", path=path) for path in ("main.py", "lib/x.py", "lib/data.csv")],

@@ -10,8 +10,9 @@ from shared.documents.run import ExternalData, SourceFile
 from shared.documents.states import State
 from shared.errors import ManifestError
 from shared.plan.lookups import MissingData
-from shared.plan.planner import manifest_of, plan_round
+from shared.plan.planner import plan_round
 from shared.plan.round_plan import RoundPlan
+from shared.plan.run_manifest import manifest_of
 
 
 @pytest.fixture
@@ -62,7 +63,7 @@ def test_tasks_run_in_the_order_of_the_flow(plan) -> None:
         ("2", "b", (1,)),
         ("3", "c", (2,)),
     ]
-    assert [planned.is_depended_on(task) for task in planned.tasks] == [True, True, False]
+    assert [task.ties.is_depended_on for task in planned.tasks] == [True, True, False]
 
 
 def test_defaults_come_from_the_settings(plan) -> None:
@@ -282,3 +283,32 @@ def test_a_registry_without_credentials_is_reached_by_the_identity_of_the_nodes(
     plan = plan_round(manifest_of(run), run, replace(settings, node_identity="/nodes"))
     assert isinstance(plan, RoundPlan)
     assert plan.tasks[0].image.identity == identity
+
+
+EACH = "tasks: [{{id: e, type: io.kestra.plugin.core.flow.ForEach, values: {}, tasks: [{{id: t, commands: [x]}}]}}]"
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ("[a, b, a]", ["a", "b"]),
+        ("[1, '1', true, 'true', 1.0]", [1, True, 1.0]),
+        ("[{k: 1}, {k: 1}, '{\"k\":1}']", [{"k": 1}]),
+        ("'{{ [2, 1, 2] }}'", [2, 1]),
+        ("3", [0, 1, 2]),
+    ],
+)
+def test_kestras_for_each_takes_values_once_that_are_the_same_as_text(plan, values: str, expected: list) -> None:
+    assert [task.item.value for task in plan(EACH.format(values)).tasks] == expected
+
+
+@pytest.mark.parametrize("values", ["[a, null]", "'{{ [1, null] | toJson }}'"])
+def test_kestras_for_each_takes_no_null(plan, values: str) -> None:
+    with pytest.raises(
+        ManifestError, match=r"tasks\[0\].values: a ForEach takes no null, but value 1 \(counted from 0\)"
+    ):
+        plan(EACH.format(values))
+
+
+def test_a_foreach_of_a_task_takes_each_value_as_often_as_it_stands_there(plan) -> None:
+    assert [task.item.value for task in plan("id: t\ncommands: [x]\nforeach: [a, null, a]").tasks] == ["a", None, "a"]

@@ -18,8 +18,9 @@ from shared.manifest.read import Manifest
 from shared.outputs.record_tasks import empty_fan_out_record, fan_out_record
 from shared.plan._rendering import NOT_KNOWN_YET
 from shared.plan.lookups import MissingData
-from shared.plan.planner import checked_manifest, plan_round
+from shared.plan.planner import plan_round
 from shared.plan.round_plan import PlannedTask, RoundPlan
+from shared.plan.run_manifest import checked_manifest
 from shared.steps.prepare_round import MAX_READINGS
 from tests.support.generated_manifests import NAMESPACE, NAMESPACE_FILES, mangled, runnable_flows
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 import pytest
 
 from shared.documents.states import JobReason, State
-from shared.plan._rounds import GraphTask, Split, in_dependency_order, split
+from shared.plan._rounds import GraphTask, Split, in_dependency_order, split, waits_in_round
 
 
 def flow(*nodes: str) -> dict[str, GraphTask]:
-    """Tasks such as `b<a` (waits for a), `b<<a` (uses a's values), `b*` (a fan-out)."""
+    """Tasks such as `b<a` (waits for a), `b<<a` (uses a's values), `b*` (a fan-out), `b*1` (a serial one)."""
     found = {}
     for text in nodes:
         head, _, values = text.partition("<<")
         head, _, order = head.partition("<")
         waits = tuple(order) + tuple(values)
-        found[head[0]] = GraphTask(head[0], waits, frozenset(values), head.endswith("*"))
+        found[head[0]] = GraphTask(head[0], waits, frozenset(values), "*" in head, is_serial=head.endswith("*1"))
     return found
 
 
@@ -51,6 +51,29 @@ def test_what_follows_a_fan_out_is_the_next_round() -> None:
 def test_nothing_waits_for_a_fan_out_without_items() -> None:
     nodes = flow("a*", "b<a", "c*<b", "d<c")
     assert next_round(nodes, empty="ac") == Split(("b", "d"), (), (), JobReason.FIRST, empty=("a", "c"))
+
+
+def test_who_waits_for_a_fan_out_without_items_waits_for_what_that_waits_for() -> None:
+    nodes = flow("a", "b*<a", "c*<b", "d<c", "e*<d")
+    found = next_round(nodes, empty="bce")
+    assert (found.ready, found.empty) == (("a", "d"), ("b", "c", "e"))
+    assert waits_in_round(nodes, found) == {"a": (), "b": ("a",), "c": ("a",), "d": ("a",), "e": ("d",)}
+
+
+def test_a_serial_fan_out_is_in_a_round_with_nothing_but_what_it_waits_for() -> None:
+    assert next_round(flow("a", "b*1<a")).ready == ("a", "b")
+    nodes = flow("a", "b*1", "c<b")
+    assert next_round(nodes) == Split(("a",), ("b", "c"), (), JobReason.FIRST)
+    assert next_round(nodes, a="SUCCESS") == Split(("b",), ("c",), (), JobReason.FAN_OUT)
+    nodes = flow("a", "b*1<a", "c*1<a")
+    assert next_round(nodes) == Split(("a", "b"), ("c",), (), JobReason.FIRST)
+    assert next_round(nodes, a="SUCCESS", b="FAILED").ready == ("c",)
+
+
+@pytest.mark.parametrize(("state", "ready"), [("SUCCESS", ("c",)), ("WARNING", ("c",)), ("FAILED", ())])
+def test_a_task_does_not_begin_once_a_failure_has_stopped_its_group(state: str, ready: tuple[str, ...]) -> None:
+    nodes = flow("a", "b") | {"c": GraphTask("c", ("a",), frozenset("a"), False, stopped_by=frozenset("b"))}
+    assert next_round(nodes, a="SUCCESS", b=state).ready == ready
 
 
 def test_another_pool_is_another_round() -> None:

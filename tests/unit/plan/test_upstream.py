@@ -33,8 +33,21 @@ def test_literals_and_folders(pattern: str, is_literal: bool, folder: str) -> No
         ("[ab].txt", "b.txt", True),
         ("[!ab].txt", "b.txt", False),
         ("a+(b).txt", "a+(b).txt", True),
+        ("*.txt", ".a.txt", False),
+        (".[!_]*.txt", ".a.txt", True),
+        ("**/*", "d/.a", False),
+        ("**/*", ".d/a", False),
+        ("[.a]b", ".b", False),
+        ("[!a]b", ".b", False),
+        ("?b", ".b", False),
+        ("x[*]{a,b}", "x*{a,b}", True),
+        ("x[*]{a,b}", "x*a", False),
     ],
 )
 def test_globs(pattern: str, path: str, matches: bool) -> None:
-    """`*` and `?` stay in a folder, `**` does not."""
+    """As Batch reads them: `*` and `?` stay in a folder, `**` does not; no wildcard matches a leading dot."""
     assert OutputPattern(0, pattern).matches(path) is matches
+
+
+def test_a_pattern_that_only_looks_for_backslashes_brings_nothing() -> None:
+    assert not OutputPattern(0, "**/*[[-^]*", finds_backslashes=True).matches("a[1]")

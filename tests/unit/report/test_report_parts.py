@@ -121,7 +121,7 @@ def test_events_tell_every_round_and_why_it_was_needed() -> None:
         "End noticed",
         "Recorded",
     ]
-    assert found[4].note == "pool linux-d4: its tasks follow a fan-out"
+    assert found[4].note == "pool linux-d4: its tasks follow a fan-out, or run one after the other"
 
 
 @pytest.mark.parametrize("category", FailureCategory)

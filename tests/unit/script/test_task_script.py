@@ -14,7 +14,7 @@ import pytest
 
 from shared.documents.names import HOME, UPSTREAM, Paths
 from shared.script.attempts import Attempts
-from shared.script.build import Commands, Gathering, Link, Marker, build, read_marker
+from shared.script.build import SKIPPED_EXIT_CODE, Commands, Gate, Gathering, Link, Marker, build, read_marker
 
 FIXTURES = Path(__file__).parents[2] / "fixtures/scripts"
 SHELLCHECK = Path(sys.executable).with_name("shellcheck")
@@ -30,13 +30,13 @@ def start(request, tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
         commands = Commands(("/bin/sh", "-c"), text, env or {}, timedelta(seconds=seconds), **more)
         return start_script(paths, build(paths, commands))
 
-    def start_script(paths: Paths, text: str) -> subprocess.Popen[str]:
+    def start_script(paths: Paths, text: str, arguments: str | None = None) -> subprocess.Popen[str]:
         script = tmp_path / paths.script()
         script.parent.mkdir(parents=True, exist_ok=True)
         script.write_text(text)
-        item = [] if paths.item is None else [str(paths.item)]
+        given = arguments or ("" if paths.item is None else str(paths.item))
         return subprocess.Popen(
-            [*request.param, paths.script(), *item],
+            [*request.param, paths.script(), *given.split()],
             cwd=tmp_path,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -123,6 +123,56 @@ def test_a_fan_outs_script_does_what_is_said_of_the_item(start) -> None:
         assert (out, err) == (f"{text}{index} {index}\n/tmp/run-{os.getpid()}-t-{index}\n", "")
 
 
+@pytest.mark.parametrize(
+    ("there", "runs"),
+    [
+        ([], False),
+        (["a/done"], False),
+        (["a/done", "b/done"], True),
+        (["a/done", "b/done", "stop/none", "stop/2"], True),
+        (["a/done", "b/done", "stop/none", "stop/10"], False),
+    ],
+)
+def test_a_task_runs_only_if_its_gate_is_open(start, tmp_path: Path, there: list[str], runs: bool) -> None:
+    """Before anything else; its own branch of a group does not stop it. It says why it did not run."""
+    for name in there:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    paths = Paths(f"run-{os.getpid()}", "t")
+    gate = Gate(("a/done", "b/done"), (("stop/", 2),), leaves_marker=True)
+    task = start.script(paths, build(paths, Commands(("/bin/sh", "-c"), "echo hi", {}, timedelta(60)), gate))
+    out, err = task.communicate()
+    report = read_marker(err.splitlines())
+    assert (task.returncode, out) == ((0, "hi\n") if runs else (SKIPPED_EXIT_CODE, ""))
+    assert (report is None) == runs
+    assert (tmp_path / f"run-{os.getpid()}/sys/t/begun").exists() == runs
+    assert (tmp_path / f"run-{os.getpid()}/in").exists() == runs
+
+
+@pytest.mark.parametrize(
+    ("arguments", "there", "runs"),
+    [
+        ("7", [], True),
+        ("7 5", [], False),
+        ("7 5", ["ok/5/done", "stop/none"], True),
+        ("7 5", ["ok/6/done"], False),
+        ("7 5", ["ok/5/done", "stop/7"], True),
+        ("7 5", ["ok/5/done", "stop/6"], False),
+    ],
+)
+def test_an_item_waits_for_the_one_that_its_script_is_told(
+    start, tmp_path: Path, arguments: str, there: list[str], runs: bool
+) -> None:
+    for name in there:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    paths = Paths(f"run-{os.getpid()}", "t", 7)
+    commands = Commands(("/bin/sh", "-c"), "true", {}, timedelta(60))
+    task = start.script(paths, build(paths, commands, Gate(items="ok/", stop="stop/")), arguments)
+    task.communicate()
+    assert task.returncode == (0 if runs else SKIPPED_EXIT_CODE)
+
+
 def test_only_known_reports_count() -> None:
     assert read_marker(["azure-batch-task-runner: Unknown: x", "TimeLimitExceeded"]) is None
 
@@ -139,10 +189,14 @@ WITH_FILES = replace(
     has_output_directory=True,
     attempts=Attempts(3, timedelta(hours=1), timedelta(seconds=1.5), timedelta(minutes=1), factor=2.5),
 )
+GATE = Gate(
+    ("my-run/ok/1/a/done",), (("my-run/stop/g/1/", 2),), "my-run/ok/1/t/", "my-run/stop/t/1/", leaves_marker=True
+)
 SCRIPTS = {
     "one_task": build(Paths("my-run", "t"), PLAIN),
     "with_files": build(Paths("my-run", "my_task"), WITH_FILES),
     "fan_out": build(Paths("my-run", "each", 0), PLAIN),
+    "gated": build(Paths("my-run", "t", 0), PLAIN, GATE),
     "items_that_differ": build(
         Paths("my-run", "each", 0), {0: WITH_FILES, 3: replace(PLAIN, time_limit=timedelta(seconds=5.5))}
     ),

@@ -1,0 +1,131 @@
+"""What ties the tasks of a round to each other: which of them must end well before which, and how they learn of it.
+
+Azure Batch never starts a task if one that it depends on is not satisfied: it would wait for ever. So where other tasks
+may be running, a failure satisfies too, and the script of the next task looks for a marker before it does anything
+else. Batch uploads the marker of a task by its exit code. Where nothing else can be running, a failure just ends the
+job: that needs no markers, and starts none of the tasks that must not run.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+from shared.documents.record import Item
+from shared.plan.round_plan import MarkerOf, PlannedTask, Ties
+from shared.script.build import Gate
+
+Value = TypeVar("Value")
+
+MAX_NAMED_MARKERS = 4  # for more, the markers of all tasks are downloaded: the number of prefixes is limited
+
+
+def tied(tasks: Sequence[PlannedTask], round_number: int) -> tuple[PlannedTask, ...]:
+    """The tasks of a round, numbered from 1, with what ties them to each other."""
+    alone = _never_beside_another(tasks)
+    ends_job = {task.number for task in tasks if task.number in alone and not task.allow_failure}
+    of_round = _Round(tasks, round_number, ends_job)
+    return tuple(replace(task, ties=of_round.ties(task)) for task in tasks)
+
+
+def _never_beside_another(tasks: Sequence[PlannedTask]) -> set[int]:
+    """The numbers of the tasks while which none of the others can be running: each is before or after it.
+
+    All tasks before number *n* are before it in the graph if each of them has a dependant up to *n*; all after it are
+    after it in the graph if each of them has a dependency from *n* on.
+    """
+    first_dependant = {task.number: len(tasks) + 1 for task in tasks}
+    for task in reversed(tasks):
+        for number in task.depends_on:
+            first_dependant[number] = task.number
+    latest = itertools.accumulate((first_dependant[task.number] for task in tasks[:-1]), max, initial=0)
+    last_dependency = [max(task.depends_on, default=0) for task in tasks]
+    earliest = [*itertools.accumulate(reversed(last_dependency[1:]), min, initial=len(tasks) + 1)][::-1]
+    return {
+        task.number
+        for task, before, after in zip(tasks, latest, earliest, strict=False)
+        if before <= task.number <= after
+    }
+
+
+class _Round:
+    """The tasks of a round; in the order of their numbers, so that a task comes after those that it depends on."""
+
+    def __init__(self, tasks: Sequence[PlannedTask], number: int, ends_job: set[int]) -> None:
+        self._number = number
+        self._ends_job = ends_job
+        self._depended_on = {other for task in tasks for other in task.depends_on}
+        self._limited = {branch.group for task in tasks for branch in task.begins}
+        self._tasks = {task.number: task for task in tasks}
+        self._leaving = {task.name for task in tasks if self._markers(task)}
+        self._gates: dict[int, Gate] = {}
+
+    def ties(self, task: PlannedTask) -> Ties:
+        gate = self._gates[task.number] = self._gate(task)
+        item_before = next((other.item for other in self._asked(task) if other.name == task.name), None)
+        return Ties(
+            gate=gate,
+            prefixes=tuple(self._prefixes(task, gate, item_before)),
+            item_before=item_before.index if item_before else None,
+            markers=self._markers(task),
+            is_depended_on=task.number in self._depended_on,
+            ends_job=task.number in self._ends_job,
+        )
+
+    def _asked(self, task: PlannedTask) -> list[PlannedTask]:
+        """The tasks before it that must have left a marker: not those that may fail, nor those that end the job."""
+        before = [self._tasks[number] for number in task.depends_on if number not in self._ends_job]
+        return [other for other in before if not other.allow_failure]
+
+    def _gate(self, task: PlannedTask) -> Gate:
+        """The gate of the task: the same for all items of a fan-out, which share a script.
+
+        After a task that may fail, what kept that task from running keeps this one too.
+        """
+        paths, is_limited = task.paths, task.name in self._limited and not task.allow_failure
+        allowed = [self._gates[number] for number in task.depends_on if self._tasks[number].allow_failure]
+        begins = [branch for branch in task.begins if branch.group != task.name]
+        needed = (self._success(other) for other in self._asked(task) if other.name != task.name)
+        return Gate(
+            needed=_distinct(needed, *(gate.needed for gate in allowed)),
+            stops=_distinct(
+                ((paths.failures(branch.group, self._number), branch.index) for branch in begins),
+                *(gate.stops for gate in allowed),
+            ),
+            items=f"{paths.all_success_markers(self._number)}{task.name}/" if is_limited else "",
+            stop=paths.failures(task.name, self._number) if is_limited else "",
+            leaves_marker=task.name in self._leaving,
+        )
+
+    def _prefixes(self, task: PlannedTask, gate: Gate, item_before: Item | None) -> Iterable[str]:
+        """The prefixes of what the gate looks for."""
+        markers = task.paths.all_success_markers(self._number)
+        yield from [markers] if len(gate.needed) > MAX_NAMED_MARKERS else map(_folder, gate.needed)
+        yield from (folder for folder, _ in gate.stops)
+        if item_before:
+            yield from (f"{gate.items}{item_before.index}/", gate.stop)
+
+    def _markers(self, task: PlannedTask) -> dict[str, MarkerOf]:
+        """The blobs that the task leaves: none if it may fail."""
+        if task.allow_failure:
+            return {}
+        found = {
+            f"{task.paths.failures(branch.group, self._number)}{branch.index}": MarkerOf.FAILURE
+            for branch in task.branches
+            if branch.group in self._limited
+        }
+        is_asked = task.number in self._depended_on and task.number not in self._ends_job
+        return found | ({self._success(task): MarkerOf.SUCCESS} if is_asked else {})
+
+    def _success(self, task: PlannedTask) -> str:
+        return task.paths.success_marker(self._number)
+
+
+def _folder(blob: str) -> str:
+    return blob[: blob.rindex("/") + 1]
+
+
+def _distinct(*parts: Iterable[Value]) -> tuple[Value, ...]:
+    return tuple(dict.fromkeys(itertools.chain.from_iterable(parts)))

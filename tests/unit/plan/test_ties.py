@@ -1,0 +1,234 @@
+"""What ties the tasks of a round: a failure stops what comes after it and nothing else, whichever ends first."""
+
+from __future__ import annotations
+
+import json
+import random
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from shared import batch_job
+from shared.documents.ended_task import BatchFailure, EndedTask, TaskState
+from shared.manifest.groups import FOR_EACH, PARALLEL, SEQUENTIAL
+from shared.outputs.judgement import judge
+from shared.plan.planner import plan_round, submitted_round
+from shared.plan.round_plan import PlannedTask, RoundPlan, StagingAccess
+from shared.plan.run_manifest import manifest_of
+from shared.script.build import SKIPPED_EXIT_CODE
+from tests.support.generated_manifests import VARIABLES
+
+if TYPE_CHECKING:
+    from azure.batch import models
+
+ACCESS = StagingAccess("https://s/staging?read", "https://s/staging?write", None)
+EXAMPLES = hypothesis_settings(
+    deadline=None,
+    max_examples=60,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+EARLY = "before its commands"
+
+
+class Job:
+    """A job as Batch runs it: its tasks begin and end in any order that their dependencies allow."""
+
+    def __init__(self, plan: RoundPlan, ends: dict[int, object], *, empty_prefix_fails: bool) -> None:
+        self.tasks = {task.number: task for task in plan.tasks}
+        self.sent = dict(zip(self.tasks, batch_job.Tasks(plan, ACCESS, timedelta(days=1)), strict=True))
+        self.ended: dict[str, EndedTask] = {}
+        self.ran: set[int] = set()
+        self.killed: set[int] = set()
+        self._ends = ends
+        self._empty_prefix_fails = empty_prefix_fails
+        self._blobs = {*plan.texts(), *(task.script for task in plan.tasks)}
+        self._waiting, self._running, self._satisfied = set(self.tasks), set[int](), set[int]()
+
+    def run(self, choose: random.Random) -> None:
+        """Run to the end; fails if a task would wait for ever."""
+        while self._waiting or self._running:
+            ready = [number for number in self._waiting if self._satisfied >= self._depends_on(number)]
+            assert ready or self._running, f"{self._waiting} wait for ever"
+            number = choose.choice(sorted(ready) + sorted(self._running))
+            if number in self._running:
+                self._end(number, self._ends.get(number, 0))
+            else:
+                self._begin(number)
+
+    def _depends_on(self, number: int) -> set[int]:
+        depends_on = self.sent[number].depends_on
+        return set(map(int, depends_on.task_ids if depends_on else ()))
+
+    def _begin(self, number: int) -> None:
+        self._waiting.remove(number)
+        self._running.add(number)
+        prefixes = [file.blob_prefix for file in self.sent[number].resource_files]
+        found = [[blob for blob in self._blobs if blob.startswith(prefix)] for prefix in prefixes]
+        if self._ends.get(number) == EARLY or (self._empty_prefix_fails and not all(found)):
+            self._end(number, EARLY)
+        elif is_gated(self.tasks[number], {blob for blobs in found for blob in blobs}):
+            self._end(number, SKIPPED_EXIT_CODE)
+        else:
+            self.ran.add(number)
+
+    def _end(self, number: int, end: object) -> None:
+        self._running.remove(number)
+        self.ended[str(number)] = ended(end)
+        condition = {0: "tasksuccess", EARLY: "none"}.get(end, "taskfailure")
+        if number in self.ran:
+            uploads = [file for file in self.sent[number].output_files if has_condition(file, condition)]
+            self._blobs |= {file.destination.container.path for file in uploads}
+        conditions = self.sent[number].exit_conditions
+        action = conditions.pre_processing_error if end == EARLY else conditions.default
+        if end == 0 or action.dependency_action == "satisfy":
+            self._satisfied.add(number)
+        if end != 0 and action.job_action == "terminate":
+            self.killed = self._running
+            self._waiting, self._running = set(), set()
+
+
+def has_condition(file: models.OutputFile, condition: str) -> bool:
+    return file.upload_options.upload_condition == condition
+
+
+def is_gated(task: PlannedTask, files: set[str]) -> bool:
+    """What the script decides (`shared/script/functions.sh`)."""
+    gate, own = task.ties.gate, task.item.index if task.item else None
+    needed, stops = list(gate.needed), list(gate.stops)
+    if gate.items and task.ties.item_before is not None:
+        needed.append(f"{gate.items}{task.ties.item_before}/done")
+        stops.append((gate.stop, own))
+    others = [file for folder, branch in stops for file in files if is_other(file, folder, branch)]
+    return not set(needed) <= files or bool(others)
+
+
+def is_other(file: str, folder: str, branch: int | None) -> bool:
+    return file.startswith(folder) and file.removeprefix(folder) not in ("none", str(branch))
+
+
+def ended(end: object) -> EndedTask:
+    if end == EARLY:
+        return EndedTask(state=TaskState.COMPLETED, failure=BatchFailure(code="BlobNotFound"))
+    failure = BatchFailure(code="FailureExitCode") if end else None
+    return EndedTask(state=TaskState.COMPLETED, exit_code=end, succeeded=not end, failure=failure)
+
+
+@st.composite
+def graphs(draw: st.DrawFn) -> dict[str, Any]:
+    """A flow of one round: any graph, groups with and without limits, a fan-out at the end of some paths."""
+    tasks: list[dict[str, Any]] = []
+    for number in range(draw(st.integers(1, 9))):
+        task: dict[str, Any] = {"id": f"t{number}", "commands": ["x"]}
+        names = [each["id"] for each in tasks if each.get("type") != FOR_EACH]
+        if draw(st.booleans()):
+            task["dependsOn"] = draw(st.lists(st.sampled_from(names), unique=True, max_size=6)) if names else []
+        kind = draw(st.sampled_from(["task"] * 5 + ["group", "each"]))
+        if kind == "group":
+            inside = [_branch(draw, f"t{number}_{child}") for child in range(draw(st.integers(1, 5)))]
+            task |= {"type": PARALLEL, "tasks": inside, "concurrent": draw(st.integers(0, 3))}
+        elif kind == "each":
+            values = list(range(draw(st.integers(0, 5))))
+            task |= {"type": FOR_EACH, "values": values, "concurrencyLimit": draw(st.integers(0, 3))}
+            task["tasks"] = [_task(draw, f"t{number}_each")]
+        else:
+            task |= _task(draw, f"t{number}")
+        if kind != "task":
+            del task["commands"]
+        tasks.append(task)
+    return {"id": "f", "variables": VARIABLES, "tasks": tasks}
+
+
+def _branch(draw: st.DrawFn, name: str) -> dict[str, Any]:
+    tasks = [_task(draw, f"{name}_{number}") for number in range(draw(st.sampled_from([1, 1, 2])))]
+    return tasks[0] if len(tasks) == 1 else {"id": name, "type": SEQUENTIAL, "tasks": tasks}
+
+
+def _task(draw: st.DrawFn, name: str) -> dict[str, Any]:
+    return {"id": name, "commands": ["x"], "allowFailure": draw(st.sampled_from([False, False, True]))}
+
+
+@EXAMPLES
+@given(flow=graphs(), data=st.data(), seed=st.integers(0, 9), empty_prefix_fails=st.booleans())
+def test_nothing_runs_after_a_failure_and_everything_else_does(
+    flow, data, seed, empty_prefix_fails, run_of, settings
+) -> None:
+    """No task waits for ever, none is killed, and the record tells what ran, whichever way Batch treats prefixes."""
+    run = run_of(json.dumps(flow), name="x.json")
+    manifest = manifest_of(run)
+    plan = plan_round(manifest, run, settings)
+    numbers = st.sampled_from([task.number for task in plan.tasks] or [0])
+    ends = data.draw(st.dictionaries(numbers, st.sampled_from([1, EARLY]), max_size=3))
+    job = Job(plan, ends, empty_prefix_fails=empty_prefix_fails)
+    job.run(random.Random(seed))
+    assert not job.killed
+    well = {number for number in job.ran if not ends.get(number)}
+    allowed = {task.number for task in plan.tasks if task.allow_failure}
+    attempted = set[int]()  # what may fail, and failed before its commands
+    for task in plan.tasks:
+        may_run = all(other in well or other in allowed & (job.ran | attempted) for other in task.depends_on)
+        if task.number in job.ran:
+            assert may_run, f"{task.display_name} ran"
+        elif may_run and ends.get(task.number) != EARLY:
+            assert task.begins, f"{task.display_name} did not run"
+        if may_run and ends.get(task.number) == EARLY:
+            attempted.add(task.number)
+    judgement = judge(run, submitted_round(manifest, run, settings), job.ended, ran_out_of_time=False)
+    assert not judgement.again
+    assert not judgement.skipped & job.ran
+
+
+def ties(run_of, settings, text: str) -> dict[str, PlannedTask]:
+    run = run_of(text)
+    plan = plan_round(manifest_of(run), run, settings)
+    assert isinstance(plan, RoundPlan)
+    return {task.display_name: task for task in plan.tasks}
+
+
+def test_tasks_in_a_row_need_no_markers(run_of, settings) -> None:
+    """A failure just ends the job: nothing else can be running, and no task is started only to be skipped."""
+    found = ties(run_of, settings, "tasks: [{id: a, commands: [x]}, {id: b, commands: [x]}, {id: c, commands: [x]}]")
+    assert [task.ties.ends_job for task in found.values()] == [True, True, True]
+    assert [(task.ties.prefixes, task.ties.markers) for task in found.values()] == [((), {})] * 3
+
+
+def test_a_task_beside_others_leaves_a_marker_that_carries_the_round(run_of, settings) -> None:
+    text = (
+        "tasks: [{id: a, commands: [x]}, {id: b, dependsOn: [], commands: [x]}, {id: c, dependsOn: [a], commands: [x]}]"
+    )
+    found, run = ties(run_of, settings, text), "env-20261122t121314-3f9a1c2b"
+    assert found["a"].ties.markers == {f"{run}/ok/1/a/done": "success"}
+    assert (found["b"].ties.markers, found["c"].ties.markers) == ({}, {})
+    assert found["c"].ties.prefixes == (f"{run}/ok/1/a/",)
+    assert not found["a"].ties.ends_job
+
+
+@pytest.mark.parametrize(("count", "places"), [(4, 4), (5, 1), (999, 1)])
+def test_a_task_that_waits_for_many_takes_the_markers_of_the_whole_round(run_of, settings, count, places) -> None:
+    """Each place takes some hundred characters of the few that Batch allows."""
+    before = "".join(f"- {{id: t{number}, commands: [x], dependsOn: []}}\n" for number in range(count))
+    waits = ", ".join(f"t{number}" for number in range(count))
+    last = ties(run_of, settings, f"tasks:\n{before}- {{id: last, commands: [x], dependsOn: [{waits}]}}")["last"]
+    assert (len(last.ties.prefixes), len(last.ties.gate.needed)) == (places, count)
+
+
+def test_items_one_after_the_other_need_no_markers(run_of, settings) -> None:
+    text = f"tasks: [{{id: e, type: {FOR_EACH}, values: [1, 2, 3], tasks: [{{id: t, commands: [x]}}]}}]"
+    found = ties(run_of, settings, text)
+    assert [(task.depends_on, task.ties.ends_job, task.ties.markers) for task in found.values()] == [
+        ((), True, {}), ((1,), True, {}), ((2,), True, {}),
+    ]  # fmt: skip
+
+
+def test_items_with_a_limit_wait_in_chains(run_of, settings) -> None:
+    text = (
+        f"tasks: [{{id: e, type: {FOR_EACH}, values: [1, 2, 3, 4, 5], concurrencyLimit: 2, "
+        "tasks: [{id: t, commands: [x]}]}]"
+    )
+    found = list(ties(run_of, settings, text).values())
+    assert [task.depends_on for task in found] == [(), (), (1,), (2,), (3,)]
+    assert [task.command_line.split(" ")[1:] for task in found] == [["0"], ["1"], ["2", "0"], ["3", "1"], ["4", "2"]]
+    assert len({task.script for task in found}) == len({task.ties.gate for task in found}) == 1
