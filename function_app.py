@@ -39,4 +39,5 @@ def record_run(event: func.EventGridEvent) -> None:
     from shared.app import get_app
     from shared.events import parse
 
-    story.record(get_app(), parse(event))
+    if ended := parse(event):
+        story.record(get_app(), ended)

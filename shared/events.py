@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Protocol
 
-from shared.documents.names import EndMarker, end_marker_at
+from shared.documents.names import MARKER_ENDINGS, EndMarker, end_marker_at
 from shared.documents.run_ended import RunEnded, subject_of
 from shared.log import Stage, log_event
 from shared.masking import Masker
@@ -94,16 +94,18 @@ def _job_ended(event: JobEnded) -> CloudEvent[dict[str, object]]:
     return CloudEvent(source=SOURCE, type=JOB_ENDED, subject=event.run_id, data=data)
 
 
-def parse(event: DeliveredEvent) -> JobEnded | EndMarker:
-    """Parse a delivered event of either schema. Raises ValueError if it is neither JobEnded nor that of a marker.
+def parse(event: DeliveredEvent) -> JobEnded | EndMarker | None:
+    """Parse a delivered event of either schema; None if it is that of another blob whose name ends like a marker's.
+
+    Raises ValueError for any other event: a subscription has the wrong filter.
 
     Only `data` is read: azure-functions before 1.25 passes a CloudEvent with all other fields empty.
     """
     match event.get_json():
         case {"runId": str(run_id), "round": int(round_number), **rest}:
             return JobEnded(run_id, round_number, last=rest.get("last") is True)
-        case {"url": str(url)} if marker := end_marker_at(url):
-            return marker
+        case {"url": str(url)} if url.endswith(MARKER_ENDINGS):
+            return end_marker_at(url)
     raise ValueError(
         f"This is neither a {JOB_ENDED} event nor that of a new marker blob: its data must have runId and round, or"
         " the url of a marker. Check the filters of the subscriptions."

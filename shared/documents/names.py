@@ -116,6 +116,8 @@ def run_of_job(job: str) -> str | None:
 
 MARKER_OF_TASK = "task.ended"
 MARKER_OF_JOB = "job.ended"
+MARKER_ENDINGS = (f"/{MARKER_OF_TASK}", f"/{MARKER_OF_JOB}")
+"""How the names of markers end, and those of few other blobs."""
 
 
 @dataclass(frozen=True)
