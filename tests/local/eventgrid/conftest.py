@@ -1,4 +1,4 @@
-"""A topic with a subscription to a webhook that does what a test tells it."""
+"""The topics, with subscriptions of webhooks that do what a test tells them."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from azure.core.credentials import AzureKeyCredential
 from azure.eventgrid import EventGridPublisherClient
@@ -33,10 +34,14 @@ class Delivery:
 
 
 class Webhook:
-    """A webhook; it waits for `released`, then answers with the first of `statuses` or, if there is none, `status`."""
+    """A webhook; it waits for `released`, then answers with the first of `statuses` or, if there is none, `status`.
+
+    The handshake allows whoever asks, unless it has an `allowed_origin`.
+    """
 
     def __init__(self, port: int) -> None:
         self.status = 200
+        self.allowed_origin: str | None = None
         self.statuses: list[int] = []
         self.released = threading.Event()
         self.released.set()
@@ -64,7 +69,8 @@ class Webhook:
             def do_OPTIONS(self) -> None:
                 webhook.validations.append(dict(self.headers))
                 self.send_response(200)
-                self.send_header("WebHook-Allowed-Origin", self.headers["WebHook-Request-Origin"])
+                origin = webhook.allowed_origin or self.headers["WebHook-Request-Origin"]
+                self.send_header("WebHook-Allowed-Origin", origin)
                 self.end_headers()
 
             def do_POST(self) -> None:
@@ -82,16 +88,21 @@ class Webhook:
 
 @dataclass(frozen=True)
 class Topic:
-    """A topic that can be started; `webhook_port` is where its subscription delivers to."""
+    """The topics, which can be started; the ports are those of the app's webhook and of two who follow runs."""
 
     program: Program
     url: str
     folder: Path
     webhook_port: int
+    follower_ports: tuple[int, int]
 
     def publisher(self, key: str = TOPIC_KEY) -> EventGridPublisherClient:
         """The unchanged publisher of the SDK."""
         return EventGridPublisherClient(f"{self.url}/api/events", AzureKeyCredential(key), retry_total=0)
+
+    def storage_says(self, *events: dict[str, Any]) -> int:
+        """Post events to the topic of the storage account; returns the status of the answer."""
+        return httpx.post(f"{self.url}/storage/events", json=list(events)).status_code
 
     def dead_letters(self) -> list[dict[str, Any]]:
         """The events that were given up."""
@@ -109,11 +120,13 @@ def topic(tmp_path: Path, retry_scale: float) -> Topic:
     """A topic that is not started yet."""
     ports = Ports.choose(AUTO)
     endpoint = f"http://127.0.0.1:{ports.functions}/hook?functionName=f"
-    options = ("--port", str(ports.eventgrid), "--data-dir", str(tmp_path), "--endpoint", endpoint)
+    followers = (ports.blob, ports.queue)
+    options = ["--port", str(ports.eventgrid), "--data-dir", str(tmp_path), "--endpoint", endpoint]
+    options += [option for port in followers for option in ("--subscribe", f"http://127.0.0.1:{port}/follow?key=f")]
     url = f"http://127.0.0.1:{ports.eventgrid}"
     command = (sys.executable, "-m", "local.eventgrid", *options, "--retry-scale", str(retry_scale))
     program = Program("eventgrid", command, dict(os.environ), tmp_path / "eventgrid.log", f"{url}/_local/health")
-    return Topic(program, url, tmp_path, ports.functions)
+    return Topic(program, url, tmp_path, ports.functions, followers)
 
 
 @pytest.fixture
@@ -124,9 +137,27 @@ def running_topic(topic: Topic, launch: Callable[[Program], Child]) -> Topic:
 
 
 @pytest.fixture
-def webhook(topic: Topic) -> Iterator[Webhook]:
-    """The webhook that the topic delivers to."""
-    webhook = Webhook(topic.webhook_port)
-    yield webhook
-    webhook.released.set()
-    webhook.close()
+def new_webhook() -> Iterator[Callable[[int], Webhook]]:
+    """Open webhooks, by their ports."""
+    webhooks: list[Webhook] = []
+
+    def open_webhook(port: int) -> Webhook:
+        webhooks.append(Webhook(port))
+        return webhooks[-1]
+
+    yield open_webhook
+    for webhook in webhooks:
+        webhook.released.set()
+        webhook.close()
+
+
+@pytest.fixture
+def webhook(topic: Topic, new_webhook: Callable[[int], Webhook]) -> Webhook:
+    """The webhook of the app."""
+    return new_webhook(topic.webhook_port)
+
+
+@pytest.fixture
+def follower(topic: Topic, new_webhook: Callable[[int], Webhook]) -> Webhook:
+    """The webhook of the first of two who follow runs; that of the other one is not there."""
+    return new_webhook(topic.follower_ports[0])
