@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import queue
-import threading
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -18,58 +14,16 @@ from local.batch.node import storage_events
 from local.event_subscriptions import TASK_ENDED
 from tests.local.batch.one_job import create_job
 from tests.local.batch.output_container import output
-from tests.support.waiting import WAIT_SECONDS, wait_for
+from tests.support.waiting import wait_for
+from tests.support.webhook import Webhook
 
 WRITE = """/bin/sh -c 'for name in {}; do mkdir -p "$(dirname "$name")"; printf 12345 > "$name"; done'"""
 
 
-class Receiver:
-    """Takes events, unless it has a `status` of another kind; while it is not `released` it does not answer."""
-
-    def __init__(self) -> None:
-        self.status = 200
-        self.released = threading.Event()
-        self.released.set()
-        self._requests: queue.Queue[list[dict[str, object]]] = queue.Queue()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
-        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
-        self.url = f"http://127.0.0.1:{self._server.server_port}/storage/events"
-
-    def next_events(self) -> list[dict[str, object]]:
-        """Wait for the next request."""
-        return self._requests.get(timeout=WAIT_SECONDS)
-
-    def got_nothing_more(self) -> bool:
-        """Whether no request came that the test has not asked for."""
-        return self._requests.empty()
-
-    def close(self) -> None:
-        """Answer what waits, and stop listening."""
-        self.released.set()
-        self._server.shutdown()
-        self._server.server_close()
-
-    def _handler(receiver) -> type[BaseHTTPRequestHandler]:  # noqa: N805 - `self` is the handler's
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                events = json.loads(self.rfile.read(int(self.headers["content-length"])))
-                assert (self.path, self.headers["content-type"]) == ("/storage/events", "application/json")
-                receiver._requests.put(events)
-                receiver.released.wait(WAIT_SECONDS)
-                self.send_response(receiver.status)
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        return Handler
-
-
 @pytest.fixture
-def receiver() -> Iterator[Receiver]:
+def receiver() -> Iterator[Webhook]:
     """Where the service posts events to."""
-    receiver = Receiver()
+    receiver = Webhook()
     yield receiver
     receiver.close()
 
@@ -79,7 +33,8 @@ def service(start_service, receiver):
     """A service that says what it uploads."""
     started = start_service("--pool", "local:1:4", "--events", receiver.url)
     create_job(started.client())
-    return started
+    yield started
+    started.child.stop()
 
 
 @pytest.fixture
@@ -106,7 +61,7 @@ def test_every_blob_of_a_task_is_told_in_one_request(run, receiver, container):
         output(container.url, "../stdout.txt", "run/1/task.ended"),
     )
 
-    events = {str(event["subject"]): event for event in receiver.next_events()}
+    events = {str(event["subject"]): event for event in receiver.next_delivery().body}
 
     prefix = f"/blobServices/default/containers/{container.client.container_name}/blobs"
     assert set(events) == {f"{prefix}/run/1/out/a.txt", f"{prefix}/run/1/out/b c.txt", f"{prefix}/run/1/task.ended"}
@@ -120,7 +75,7 @@ def test_every_blob_of_a_task_is_told_in_one_request(run, receiver, container):
     assert (data["eTag"], data["contentType"]) == (blob.etag.strip('"'), blob.content_settings.content_type)
     assert len({each["id"] for each in events.values()}) == 3
     assert {name for name, each in events.items() if TASK_ENDED.filter.matches(each)} == {f"{prefix}/run/1/task.ended"}
-    assert receiver.got_nothing_more()
+    assert receiver.nothing_more()
 
 
 @pytest.mark.parametrize("name", ["ä/ö.txt", "50%.txt", "a+b&c=d?.txt", "e%20f.txt"])
@@ -128,7 +83,7 @@ def test_an_address_is_encoded_as_storage_does_it(run, receiver, container, name
     """And names its blob once it is decoded."""
     run("true", output(container.url, "../stdout.txt", name))
 
-    ((event),) = receiver.next_events()
+    ((event),) = receiver.next_delivery().body
 
     parts = urlsplit(event["data"]["url"])
     assert unquote(parts.path).endswith(f"/{container.client.container_name}/{name}")
@@ -140,7 +95,7 @@ def test_a_number_sign_is_not_encoded(run, receiver, container):
     """As in the events of storage: whoever reads the address as one loses the end of the name."""
     run("true", output(container.url, "../stdout.txt", "a#b.txt"))
 
-    ((event),) = receiver.next_events()
+    ((event),) = receiver.next_delivery().body
 
     assert event["data"]["url"].endswith("/a#b.txt")
 
@@ -150,7 +105,7 @@ def test_a_blob_that_is_replaced_is_told_again_and_later(run, receiver, containe
     for _ in range(2):
         run("true", output(container.url, "../stdout.txt", "same"))
 
-    (first,), (second,) = receiver.next_events(), receiver.next_events()
+    (first,), (second,) = receiver.next_delivery().body, receiver.next_delivery().body
 
     assert first["subject"] == second["subject"]
     assert first["data"]["sequencer"] < second["data"]["sequencer"]
@@ -164,7 +119,7 @@ def test_what_was_created_is_told_although_another_upload_failed(run, receiver, 
         output(container.url.replace("sig=", "sig=x"), "../stderr.txt", "lost"),
     )
 
-    (event,) = receiver.next_events()
+    (event,) = receiver.next_delivery().body
 
     assert task.execution_info.exit_code == 3
     assert str(event["subject"]).endswith("/blobs/kept")
@@ -176,7 +131,7 @@ def test_a_task_that_leaves_nothing_is_not_told_of(run, receiver, container):
     run("true", output(container.url, "../stdout.txt", "kept back", "taskfailure"))
     run("true", output(container.url, "../stdout.txt", "told"))
 
-    (event,) = receiver.next_events()
+    (event,) = receiver.next_delivery().body
 
     assert str(event["subject"]).endswith("/told")
 
@@ -186,7 +141,7 @@ def test_many_blobs_are_told_in_several_requests(run, receiver, container):
     names = " ".join(f"o/{number}" for number in range(storage_events.EVENTS_IN_A_REQUEST + 1))
     run(WRITE.format(names), output(container.url, "o/*"))
 
-    sizes = sorted(len(receiver.next_events()) for _ in range(2))
+    sizes = sorted(len(receiver.next_delivery().body) for _ in range(2))
 
     assert sizes == [1, storage_events.EVENTS_IN_A_REQUEST]
 
@@ -197,9 +152,9 @@ def test_events_wait_for_nobody_and_nobody_for_them(run, receiver, container):
     receiver.status = 503
 
     task = run("true", output(container.url, "../stdout.txt", "a"))
-    first = receiver.next_events()
+    first = receiver.next_delivery().body
     receiver.released.set()
-    again = receiver.next_events()
+    again = receiver.next_delivery().body
 
     assert task.execution_info.result == "success"
     assert first == again
@@ -210,7 +165,7 @@ def test_what_is_never_taken_is_logged_and_lost(service, run, receiver, containe
     receiver.status = 500
     run("true", output(container.url, "../stdout.txt", "a"))
 
-    tries = [receiver.next_events() for _ in range(len(storage_events.PAUSES) + 1)]
+    tries = [receiver.next_delivery().body for _ in range(len(storage_events.PAUSES) + 1)]
 
     assert all(each == tries[0] for each in tries)
     line = wait_for(lambda: [x for x in (service.data_dir / "service.log").read_text().splitlines() if "Lost" in x])
@@ -218,19 +173,19 @@ def test_what_is_never_taken_is_logged_and_lost(service, run, receiver, containe
     assert "answers 500" in line[0]
     receiver.status = 200
     run("true", output(container.url, "../stdout.txt", "b"))
-    assert str(receiver.next_events()[0]["subject"]).endswith("/b")
+    assert str(receiver.next_delivery().body[0]["subject"]).endswith("/b")
 
 
 def test_an_orderly_stop_waits_for_what_is_being_told(service, run, receiver, container):
     """So that a listener which is slow for a moment loses nothing."""
     receiver.status = 503
     run("true", output(container.url, "../stdout.txt", "a"))
-    first = receiver.next_events()
+    first = receiver.next_delivery().body
     receiver.status = 200
 
     service.child.stop()
 
-    assert receiver.next_events() == first
+    assert receiver.next_delivery().body == first
     assert "Stopping" not in (service.data_dir / "service.log").read_text()
 
 
@@ -238,7 +193,7 @@ def test_an_orderly_stop_waits_for_a_bounded_time(service, run, receiver, contai
     """Then it says what is lost."""
     receiver.released.clear()
     run("true", output(container.url, "../stdout.txt", "a"))
-    receiver.next_events()
+    receiver.next_delivery()
 
     service.child.stop()
 
@@ -266,7 +221,7 @@ class TestLateEnds:
         """By the setting that holds when it has uploaded."""
         assert service.send("PATCH", "/_local/settings", {"completionDelaySeconds": 0.5})[0] == 204
         task = run("true", output(container.url, "../stdout.txt", "a"))
-        ((event),) = receiver.next_events()
+        ((event),) = receiver.next_delivery().body
 
         told = datetime.fromisoformat(str(event["eventTime"]))
 
@@ -278,7 +233,7 @@ class TestLateEnds:
         client, files = service.client(), [output(container.url, "../stdout.txt", "a")]
         late = models.BatchTaskCreateOptions(id="late", command_line="true", output_files=files)
         client.create_task("job", late)
-        receiver.next_events()
+        receiver.next_delivery()
         service.send("PATCH", "/_local/settings", {"completionDelaySeconds": 0})
         run("true")
 
@@ -290,7 +245,7 @@ class TestLateEnds:
         service.send("PATCH", "/_local/settings", {"completionDelaySeconds": 600})
         client, files = service.client(), [output(container.url, "../stdout.txt", "a")]
         client.create_task("job", models.BatchTaskCreateOptions(id="1", command_line="true", output_files=files))
-        receiver.next_events()
+        receiver.next_delivery()
         service.send("PATCH", "/_local/settings", {"completionDelaySeconds": 0})
         node = next(iter(client.list_nodes("local"))).id
         for state in ("unusable", "idle"):
@@ -299,7 +254,7 @@ class TestLateEnds:
         wait_for(lambda: client.get_task("job", "1").state == "completed")
 
         assert client.get_task("job", "1").execution_info.requeue_count == 1
-        assert str(receiver.next_events()[0]["subject"]).endswith("/a")
+        assert str(receiver.next_delivery().body[0]["subject"]).endswith("/a")
 
     def test_the_service_can_start_with_it(self, start_service):
         """And shows it among its settings."""

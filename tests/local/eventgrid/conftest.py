@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import queue
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -21,69 +18,7 @@ from azure.eventgrid import EventGridPublisherClient
 from local.eventgrid import TOPIC_KEY
 from local.stack.child import Child, Program
 from local.stack.ports import AUTO, Ports
-
-WAIT_SECONDS = 20
-
-
-@dataclass(frozen=True)
-class Delivery:
-    """A request that the webhook got."""
-
-    headers: dict[str, str]
-    body: Any
-
-
-class Webhook:
-    """A webhook; it waits for `released`, then answers with the first of `statuses` or, if there is none, `status`.
-
-    The handshake allows whoever asks, unless it has an `allowed_origin`.
-    """
-
-    def __init__(self, port: int) -> None:
-        self.status = 200
-        self.allowed_origin: str | None = None
-        self.statuses: list[int] = []
-        self.released = threading.Event()
-        self.released.set()
-        self.validations: list[dict[str, str]] = []
-        self._deliveries: queue.Queue[Delivery] = queue.Queue()
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), self._handler())
-        self._server.daemon_threads = True
-        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
-
-    def next_delivery(self) -> Delivery:
-        """Wait for the next request."""
-        return self._deliveries.get(timeout=WAIT_SECONDS)
-
-    def nothing_more(self) -> bool:
-        """Whether nothing has come that the test has not asked for."""
-        return self._deliveries.empty()
-
-    def close(self) -> None:
-        """Stop listening."""
-        self._server.shutdown()
-        self._server.server_close()
-
-    def _handler(webhook) -> type[BaseHTTPRequestHandler]:  # noqa: N805 - `self` is the handler's
-        class Handler(BaseHTTPRequestHandler):
-            def do_OPTIONS(self) -> None:
-                webhook.validations.append(dict(self.headers))
-                self.send_response(200)
-                origin = webhook.allowed_origin or self.headers["WebHook-Request-Origin"]
-                self.send_header("WebHook-Allowed-Origin", origin)
-                self.end_headers()
-
-            def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-                webhook._deliveries.put(Delivery({k.lower(): v for k, v in self.headers.items()}, body))
-                webhook.released.wait(WAIT_SECONDS)
-                self.send_response(webhook.statuses.pop(0) if webhook.statuses else webhook.status)
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        return Handler
+from tests.support.webhook import Webhook
 
 
 @dataclass(frozen=True)
@@ -147,7 +82,6 @@ def new_webhook() -> Iterator[Callable[[int], Webhook]]:
 
     yield open_webhook
     for webhook in webhooks:
-        webhook.released.set()
         webhook.close()
 
 
