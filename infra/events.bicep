@@ -1,4 +1,4 @@
-// The topic to which the app publishes JobEnded, with an identity by which Event Grid writes what it could not deliver
+// The topic to which the app publishes JobEnded and RunEnded, with an identity by which Event Grid writes what it could not deliver
 // to the container dead-letters. Storage's own topic, which tells of new blobs, is not made here: an account can have
 // only one, and Defender for Storage may have made it (infra/hooks/postdeploy takes that one, or makes it).
 param location string

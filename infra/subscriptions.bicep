@@ -12,7 +12,8 @@ param inboxTopicName string
 param inboxTopicPrincipalId string
 
 // Nothing depends on a long life of events: poll_runs takes blobs whose event never came, and announces again what was
-// not recorded. What an hour of attempts did not deliver is kept, for a person to look at.
+// not recorded, as it does with markers whose event never came. What an hour of attempts did not deliver is kept, for a
+// person to look at.
 var retryPolicy = { maxDeliveryAttempts: 10, eventTimeToLiveInMinutes: 60 }
 var deadLetters = {
   identity: { type: 'SystemAssigned' }
@@ -28,6 +29,20 @@ var deadLetters = {
 // all are allowed. https://learn.microsoft.com/azure/event-grid/event-filtering
 var endings = ['.yaml', '.yml', '.json', '.cancel', '.retry']
 var largestBytes = 1114112 // 1 MiB, which is the largest manifest, and 64 KiB
+
+// What tasks leave when they have ended, beside what they print; a marker is not in the inbox, and a manifest never ends so.
+// The container is not named: that of staging is a setting.
+var markers = ['/task.ended', '/job.ended']
+
+// Both kinds of events come one by one, as CloudEvents. Event Grid finds the function's key itself.
+var recordRun = {
+  endpointType: 'AzureFunction'
+  properties: {
+    resourceId: '${app.id}/functions/record_run'
+    maxEventsPerBatch: 1
+    preferredBatchSizeInKilobytes: 64
+  }
+}
 
 var storageBlobDataContributor = 'ba92f5b4-2d11-453d-a403-e96b0029c9fe'
 
@@ -75,24 +90,34 @@ resource inboxTopicLogs 'Microsoft.Insights/diagnosticSettings@2021-05-01-previe
   }
 }
 
-// JobEnded → record_run. Event Grid finds the function's key itself.
+// JobEnded → record_run. The topic has RunEnded too, for others to subscribe to (docs/events.md).
 resource jobEnded 'Microsoft.EventGrid/topics/eventSubscriptions@2025-02-15' = {
   parent: topic
   name: 'record-run'
   properties: {
     eventDeliverySchema: 'CloudEventSchemaV1_0'
-    destination: {
-      endpointType: 'AzureFunction'
-      properties: {
-        resourceId: '${app.id}/functions/record_run'
-        maxEventsPerBatch: 1
-        preferredBatchSizeInKilobytes: 64
-      }
-    }
+    destination: recordRun
     filter: { includedEventTypes: ['AzureBatchTaskRunner.JobEnded'] }
     retryPolicy: retryPolicy
     deadLetterWithResourceIdentity: deadLetters
   }
+}
+
+// The marker of a task that has ended → record_run: Batch has no such events, but storage tells of the marker's upload.
+resource taskEnded 'Microsoft.EventGrid/systemTopics/eventSubscriptions@2025-02-15' = {
+  parent: inboxTopic
+  name: 'task-ended'
+  properties: {
+    eventDeliverySchema: 'CloudEventSchemaV1_0'
+    destination: recordRun
+    filter: {
+      includedEventTypes: ['Microsoft.Storage.BlobCreated']
+      advancedFilters: [{ operatorType: 'StringEndsWith', key: 'Subject', values: markers }]
+    }
+    retryPolicy: retryPolicy
+    deadLetterWithResourceIdentity: deadLetters
+  }
+  dependsOn: [inboxDeadLetters]
 }
 
 // A new blob in the inbox → submit_run, by the webhook of the host's blob extension, which knows Event Grid's own

@@ -103,7 +103,7 @@ class RetryPolicy:
 
 @dataclass(frozen=True)
 class EventSubscription:
-    """One subscription of a topic."""
+    """One subscription of a topic; it gets CloudEvents, in whichever schema they are published."""
 
     name: str
     filter: EventFilter
@@ -111,10 +111,26 @@ class EventSubscription:
 
 
 RETRY_POLICY = RetryPolicy(max_delivery_attempts=10, event_time_to_live=timedelta(minutes=60))
-RECORD_RUN = EventSubscription("record-run", EventFilter(("AzureBatchTaskRunner.JobEnded",)), RETRY_POLICY)
-"""What the app's own topic delivers."""
-
+JOB_ENDED = "AzureBatchTaskRunner.JobEnded"
+RUN_ENDED = "AzureBatchTaskRunner.RunEnded"
 BLOB_CREATED = "Microsoft.Storage.BlobCreated"
+MARKER_ENDINGS = ("/task.ended", "/job.ended")
+
+RECORD_RUN = EventSubscription("record-run", EventFilter((JOB_ENDED,)), RETRY_POLICY)
+"""What the app's own topic delivers to the app."""
+TASK_ENDED = EventSubscription(
+    "task-ended",
+    EventFilter((BLOB_CREATED,), advanced_filters=(StringEndsWith("Subject", MARKER_ENDINGS),)),
+    RETRY_POLICY,
+)
+"""What the storage account's system topic delivers to `record_run`: the markers of tasks that have ended."""
+
+
+def subscription_to_ended_runs(name: str) -> EventSubscription:
+    """What the app's own topic delivers to somebody who follows runs: `docs/events.md`."""
+    return EventSubscription(name, EventFilter((RUN_ENDED,)), RETRY_POLICY)
+
+
 INBOX_ENDINGS = (".yaml", ".yml", ".json", ".cancel", ".retry")
 INBOX_LARGEST_BYTES = 1_114_112
 

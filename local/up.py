@@ -7,7 +7,7 @@ import functools
 
 from batchrun.cli.options import add_app
 from batchrun.client.apps import LOCAL_PROGRAM, command_line
-from local.stack.options import add_containers, add_ports, add_tick_and_pools, stack_options
+from local.stack.options import add_containers, add_ports, add_subscribers, add_tick_and_pools, stack_options
 from local.stack.stack import Stack
 
 
@@ -17,6 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_ports(parser)
     add_tick_and_pools(parser)
     add_containers(parser)
+    add_subscribers(parser)
     parser.add_argument(
         "--without-functions",
         action="store_true",
@@ -27,7 +28,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run the stack until a signal stops it. Raises LocalError if it cannot start, or a service ends by itself."""
     print("Starting …", flush=True)
-    options = stack_options(arguments, ports=arguments.ports, functions=not arguments.without_functions)
+    options = stack_options(
+        arguments,
+        ports=arguments.ports,
+        functions=not arguments.without_functions,
+        subscribers=arguments.subscribers,
+    )
     try:
         with Stack(options) as stack:
             print(_summary(stack), flush=True)
@@ -47,6 +53,8 @@ def _summary(stack: Stack) -> str:
         "functions": "the app of this repository" if stack.options.functions else "left to `func start`",
         "state, logs": str(stack.data_dir.path),
     }
+    if stack.options.subscribers:
+        rows["subscribers"] = ", ".join(stack.options.subscribers)
     lines = [f"  {name:<12} {value}" for name, value in rows.items()]
     command = functools.partial(command_line, LOCAL_PROGRAM, stack.options.data_dir)
     return "\n".join(

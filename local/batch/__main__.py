@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,6 +19,7 @@ from local.batch.node.faults import NodeFaultList
 from local.batch.node.resource_files import EmptyPrefix
 from local.batch.server import DEFAULT_PORT, PoolOption, ServeOptions, serve
 from local.errors import LocalError
+from local.web_address import web_address
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -38,6 +40,8 @@ def main(arguments: list[str] | None = None) -> int:
                 node_faults=options.node_faults,
                 containers=options.containers,
                 node_identities=tuple(options.node_identity),
+                completion_delay=options.completion_delay,
+                events=options.events,
             )
         )
     except LocalError as error:
@@ -78,6 +82,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="RESOURCE_ID",
         help="a user-assigned identity of these pools, with access to the storage emulator; may be repeated",
     )
+    parser.add_argument(
+        "--events",
+        type=web_address,
+        metavar="URL",
+        help="post there what storage would tell Event Grid of each blob that a task creates (default: nobody is told)",
+    )
     _add_misbehaviour(parser)
     return parser
 
@@ -91,6 +101,13 @@ def _add_misbehaviour(parser: argparse.ArgumentParser) -> None:
         choices=list(BlobNaming),
         default=BlobNaming.WORKING_DIRECTORY,
         help="what blobs of output files with wildcards are named relative to (default: %(default)s)",
+    )
+    group.add_argument(
+        "--completion-delay",
+        type=_seconds,
+        default=0,
+        metavar="SECONDS",
+        help="how long after a task's uploads it becomes completed (default: %(default)s)",
     )
     group.add_argument(
         "--empty-prefix",
@@ -122,6 +139,16 @@ def _add_misbehaviour(parser: argparse.ArgumentParser) -> None:
         metavar="JSON",
         help="""a pool that does not get its nodes; may be repeated: '{"poolId": "local", "nodes": 0}'""",
     )
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1
+    if not 0 <= seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number of seconds")
+    return seconds
 
 
 def _pool(text: str) -> PoolOption:

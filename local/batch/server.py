@@ -31,6 +31,7 @@ from local.batch.node.container_engine import find_engine
 from local.batch.node.environment import AccountInfo
 from local.batch.node.faults import NodeFaultList
 from local.batch.node.resource_files import EmptyPrefix
+from local.batch.node.storage_events import StorageEvents
 from local.batch.node.task_process import NodeSettings
 from local.batch.service import BatchService
 from local.batch.store import Store
@@ -77,6 +78,8 @@ class ServeOptions:
     node_faults: NodeFaultList = field(default_factory=NodeFaultList)
     containers: bool = False
     node_identities: tuple[str, ...] = ()
+    completion_delay: float = 0
+    events: str | None = None
 
 
 def serve(options: ServeOptions) -> None:
@@ -94,7 +97,15 @@ async def _serve(options: ServeOptions) -> None:
     options.data_dir.mkdir(parents=True, exist_ok=True)
     store = Store(options.data_dir / "batch.sqlite")
     account = AccountInfo(ACCOUNT_NAME, f"http://{HOST}:{listener.getsockname()[1]}")
-    nodes = NodeSettings(options.data_dir / "nodes", account, options.blob_naming, options.empty_prefix, engine=engine)
+    nodes = NodeSettings(
+        options.data_dir / "nodes",
+        account,
+        options.blob_naming,
+        options.empty_prefix,
+        engine=engine,
+        completion_delay=options.completion_delay,
+        events=StorageEvents(options.events) if options.events else None,
+    )
     nodes.faults.replace(options.node_faults)
     service = BatchService(store, nodes, options.limits)
     try:

@@ -40,10 +40,12 @@ class BatchService:
         self.do(lambda account: account.restore(stored.pools, stored.jobs, stored.tasks))
 
     async def close(self) -> None:
-        """End all processes and close the store."""
+        """End all processes and close the store; what nodes are telling of their uploads may end within seconds."""
         if self._timer:
             self._timer.cancel()
         await self._agent.close()
+        if self.nodes.events:
+            await self.nodes.events.close()
         self._store.close()
 
     def do(self, operation: Callable[[Account], T]) -> T:

@@ -1,22 +1,26 @@
-"""`python -m local.eventgrid`: runs the topic until SIGTERM or SIGINT."""
+"""`python -m local.eventgrid`: runs the topics until SIGTERM or SIGINT."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import hashlib
 import logging
 import sys
 from pathlib import Path
 
 from local.errors import LocalError
-from local.event_subscriptions import RECORD_RUN
+from local.event_subscriptions import RECORD_RUN, TASK_ENDED, EventSubscription, subscription_to_ended_runs
 from local.eventgrid import TOPIC_KEY
 from local.eventgrid.delivery import Delivery
 from local.eventgrid.event_store import EventStore
-from local.eventgrid.topic import topic_app
+from local.eventgrid.topic import OWN_TOPIC, STORAGE_TOPIC, Topic, topics_app
 from local.http_server import listen, serve_until, stop_requested
+from local.web_address import web_address
 
 GRACE_SECONDS = 2
+
+_log = logging.getLogger(__name__)
 
 
 def main() -> None:
@@ -26,7 +30,15 @@ def main() -> None:
     parser.add_argument(
         "--data-dir", type=Path, required=True, help="where undelivered and dead-lettered events are kept"
     )
-    parser.add_argument("--endpoint", required=True, metavar="URL", help="the webhook to deliver to")
+    parser.add_argument("--endpoint", required=True, metavar="URL", help="the webhook of the function record_run")
+    parser.add_argument(
+        "--subscribe",
+        type=web_address,
+        action="append",
+        default=[],
+        metavar="URL",
+        help="a webhook of somebody who follows runs: it gets the events RunEnded; may be repeated",
+    )
     parser.add_argument(
         "--retry-scale",
         type=float,
@@ -45,12 +57,28 @@ def main() -> None:
 async def _run(arguments: argparse.Namespace) -> None:
     stop = stop_requested()
     listener = listen(arguments.port)
-    delivery = Delivery(RECORD_RUN, EventStore(arguments.data_dir), arguments.endpoint, arguments.retry_scale)
-    app = topic_app(TOPIC_KEY, delivery.accept)
+    store = EventStore(arguments.data_dir)
+
+    def delivery(subscription: EventSubscription, endpoint: str) -> Delivery:
+        return Delivery(subscription, store, endpoint, arguments.retry_scale)
+
+    followers = [delivery(_follower(url), url) for url in dict.fromkeys(arguments.subscribe)]
+    own = [delivery(RECORD_RUN, arguments.endpoint), *followers]
+    of_storage = [delivery(TASK_ENDED, arguments.endpoint)]
+    deliveries = [*own, *of_storage]
+    if removed := store.keep_only([each.subscription.name for each in deliveries]):
+        _log.warning("Removed %d events of subscriptions that are no more.", removed)
+    app = topics_app(TOPIC_KEY, Topic(OWN_TOPIC, store, own), Topic(STORAGE_TOPIC, store, of_storage))
     async with asyncio.TaskGroup() as tasks:
-        delivering = tasks.create_task(delivery.run())
+        delivering = [tasks.create_task(each.run()) for each in deliveries]
         await serve_until(stop, app, listener, grace_seconds=GRACE_SECONDS)
-        delivering.cancel()
+        for each in delivering:
+            each.cancel()
+
+
+def _follower(url: str) -> EventSubscription:
+    """The subscription of a webhook; its name is the same after a restart, so that it gets what waits for it."""
+    return subscription_to_ended_runs(f"run-ended-{hashlib.sha256(url.encode()).hexdigest()[:12]}")
 
 
 if __name__ == "__main__":

@@ -1,11 +1,9 @@
-"""A subscription at work: validates its endpoint, then delivers every event that passes its filter, at least once."""
+"""A subscription at work: validates its endpoint, then delivers every event that waits for it, at least once."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -13,31 +11,32 @@ import httpx
 from local.event_subscriptions import EventSubscription
 from local.eventgrid import retry_policy
 from local.eventgrid.event_store import Attempts, EventStore, StoredEvent
-from local.eventgrid.events import PublishedEvent, webhook_request
+from local.eventgrid.events import webhook_request
 from local.eventgrid.retry_policy import DeadLetter, DeadLetterReason, Delivered, NoResponse, Outcome, RetryAt
 
 CONCURRENT_DELIVERIES = 16
-VALIDATION_INTERVAL = timedelta(seconds=0.1)
+NOT_THERE_YET = timedelta(seconds=0.1)
+"""How long an endpoint that does not answer is left alone: it may be starting."""
+REFUSED = timedelta(seconds=1)
 ORIGIN = "eventgrid.azure.net"
+REFUSAL = "%s gets no events: it must answer OPTIONS, which it answers with %d, with WebHook-Allowed-Origin: %s"
 
 _log = logging.getLogger(__name__)
 
 
 class Delivery:
-    """Delivers the stored events of one subscription to its webhook."""
+    """Delivers the stored events of one subscription to its webhook, whatever becomes of other subscriptions."""
 
     def __init__(self, subscription: EventSubscription, store: EventStore, endpoint: str, retry_scale: float) -> None:
-        self._subscription = subscription
+        self.subscription = subscription
         self._store = store
         self._endpoint = endpoint
         self._retry_scale = retry_scale
         self._under_way: dict[int, asyncio.Task[None]] = {}
         self._changed = asyncio.Event()
 
-    def accept(self, events: Sequence[PublishedEvent]) -> None:
-        """Store those of the events that pass the filter, on disk when this returns; drop the others."""
-        matching = [event for event in events if self._subscription.filter.matches(json.loads(event.body))]
-        self._store.add(matching, datetime.now(UTC))
+    def look_again(self) -> None:
+        """Notice that events have been stored for the subscription."""
         self._changed.set()
 
     async def run(self) -> None:
@@ -59,20 +58,32 @@ class Delivery:
 
         https://learn.microsoft.com/azure/event-grid/end-point-validation-cloud-events-schema
         """
+        told = False
         while True:
             try:
                 answer = await client.options(self._endpoint, headers={"WebHook-Request-Origin": ORIGIN})
             except httpx.HTTPError:
                 answer = None
             if answer and answer.is_success and answer.headers.get("WebHook-Allowed-Origin") in {ORIGIN, "*"}:
-                _log.info("Endpoint validated: %s", self._endpoint)
+                _log.info("Endpoint of %s validated: %s", self.subscription.name, self._endpoint)
                 return
-            await asyncio.sleep(VALIDATION_INTERVAL.total_seconds())
+            if answer and not told:
+                _log.warning(REFUSAL, self._endpoint, answer.status_code, ORIGIN)
+                told = True
+            self._give_up_expired()
+            await asyncio.sleep((REFUSED if answer else NOT_THERE_YET).total_seconds())
+
+    def _give_up_expired(self) -> None:
+        """Give up what has waited too long for an endpoint that is not validated."""
+        for stored in self._store.due_first(self.subscription.name, CONCURRENT_DELIVERIES):
+            if self._has_expired(stored):
+                self._give_up(stored, stored.attempts, DeadLetterReason.TIME_TO_LIVE)
 
     def _start_due(self, client: httpx.AsyncClient, deliveries: asyncio.TaskGroup) -> float | None:
         """Start the deliveries that are due, within the limit; returns the seconds to the next one, None if unknown."""
         now = datetime.now(UTC)
-        waiting = [e for e in self._store.due_first(2 * CONCURRENT_DELIVERIES) if e.number not in self._under_way]
+        first = self._store.due_first(self.subscription.name, 2 * CONCURRENT_DELIVERIES)
+        waiting = [stored for stored in first if stored.number not in self._under_way]
         free = CONCURRENT_DELIVERIES - len(self._under_way)
         for stored in waiting[:free]:
             if stored.due > now:
@@ -81,9 +92,8 @@ class Delivery:
         return None
 
     async def _deliver(self, client: httpx.AsyncClient, stored: StoredEvent) -> None:
-        policy = self._subscription.retry_policy
         try:
-            if retry_policy.has_expired(stored.published, policy, now=datetime.now(UTC), scale=self._retry_scale):
+            if self._has_expired(stored):
                 self._give_up(stored, stored.attempts, DeadLetterReason.TIME_TO_LIVE)
             else:
                 self._conclude(stored, await self._attempt(client, stored))
@@ -91,8 +101,12 @@ class Delivery:
             del self._under_way[stored.number]
             self._changed.set()
 
+    def _has_expired(self, stored: StoredEvent) -> bool:
+        policy, now = self.subscription.retry_policy, datetime.now(UTC)
+        return retry_policy.has_expired(stored.published, policy, now=now, scale=self._retry_scale)
+
     async def _attempt(self, client: httpx.AsyncClient, stored: StoredEvent) -> Outcome:
-        request = webhook_request(stored.event, self._subscription.name, stored.attempts.count)
+        request = webhook_request(stored.event, self.subscription.name, stored.attempts.count)
         try:
             async with asyncio.timeout(retry_policy.RESPONSE_TIMEOUT.total_seconds()):
                 answer = await client.post(self._endpoint, content=request.body, headers=request.headers)
@@ -105,19 +119,19 @@ class Delivery:
     def _conclude(self, stored: StoredEvent, outcome: Outcome) -> None:
         now = datetime.now(UTC)
         made = Attempts(stored.attempts.count + 1, now, retry_policy.outcome_name(outcome))
-        policy = self._subscription.retry_policy
+        policy = self.subscription.retry_policy
         match retry_policy.after_attempt(outcome, policy, attempts=made.count, now=now, scale=self._retry_scale):
             case Delivered():
                 self._store.remove(stored)
-                _log.info("Event %s delivered (attempt %d)", stored.event.id, made.count)
+                _log.info("%s: event %s delivered (attempt %d)", self.subscription.name, stored.event.id, made.count)
             case RetryAt(time):
                 self._store.retry(stored, made, time)
-                message = "Event %s not delivered (attempt %d: %s); next %s"
-                _log.warning(message, stored.event.id, made.count, made.outcome, time)
+                message = "%s: event %s not delivered (attempt %d: %s); next %s"
+                _log.warning(message, self.subscription.name, stored.event.id, made.count, made.outcome, time)
             case DeadLetter(reason):
                 self._give_up(stored, made, reason)
 
     def _give_up(self, stored: StoredEvent, made: Attempts, reason: DeadLetterReason) -> None:
         file = self._store.dead_letter(stored, made, reason)
-        message = "Event %s given up after %d attempts (%s, the last: %s): %s"
-        _log.error(message, stored.event.id, made.count, reason, made.outcome, file)
+        message = "%s: event %s given up after %d attempts (%s, the last: %s): %s"
+        _log.error(message, self.subscription.name, stored.event.id, made.count, reason, made.outcome, file)

@@ -1,14 +1,15 @@
-"""The events that a topic has accepted but not delivered, in a database; dead-lettered events, in a folder."""
+"""The events that subscriptions have yet to deliver, in a database; dead-lettered events, in a folder."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from local.event_subscriptions import RECORD_RUN
 from local.eventgrid.events import EventSchema, PublishedEvent
 from local.eventgrid.retry_policy import DeadLetterReason
 
@@ -17,6 +18,9 @@ CREATE TABLE IF NOT EXISTS waiting (
   number INTEGER PRIMARY KEY, id TEXT NOT NULL, schema TEXT NOT NULL, body TEXT NOT NULL,
   published REAL NOT NULL, due REAL NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, last_attempt REAL, outcome TEXT
 )"""
+_SUBSCRIPTION = f"ALTER TABLE waiting ADD COLUMN subscription TEXT NOT NULL DEFAULT '{RECORD_RUN.name}'"
+"""A database of a former version has the events of one subscription."""
+_INDEX = "CREATE INDEX IF NOT EXISTS by_due ON waiting (subscription, due, number)"
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,7 @@ class StoredEvent:
 
 
 class EventStore:
-    """The undelivered events of a topic. Every change is on disk when the method returns."""
+    """The undelivered events of all subscriptions. Every change is on disk when the method returns."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -48,20 +52,29 @@ class EventStore:
         self._database = sqlite3.connect(folder / "events.sqlite", isolation_level=None)
         self._database.execute("PRAGMA journal_mode=WAL")  # a commit then survives the end of the process
         self._database.execute(_TABLE)
+        if "subscription" not in (column[1] for column in self._database.execute("PRAGMA table_info(waiting)")):
+            self._database.execute(_SUBSCRIPTION)
+        self._database.execute(_INDEX)
 
-    def add(self, events: Sequence[PublishedEvent], now: datetime) -> None:
-        """Store the events of one request, all or none; they are due immediately."""
+    def add(self, events: Sequence[tuple[str, PublishedEvent]], now: datetime) -> None:
+        """Store the events of one request, each for the subscription named, all or none; they are due immediately."""
         stamp = now.timestamp()
-        rows = [(event.id, event.schema, event.body, stamp, stamp) for event in events]
+        rows = [(name, event.id, event.schema, event.body, stamp, stamp) for name, event in events]
         self._database.execute("BEGIN")
         with self._database:
             self._database.executemany(
-                "INSERT INTO waiting (id, schema, body, published, due) VALUES (?, ?, ?, ?, ?)", rows
+                "INSERT INTO waiting (subscription, id, schema, body, published, due) VALUES (?, ?, ?, ?, ?, ?)", rows
             )
 
-    def due_first(self, limit: int) -> list[StoredEvent]:
-        """At most `limit` undelivered events, ordered by when they are due."""
-        rows = self._database.execute("SELECT * FROM waiting ORDER BY due, number LIMIT ?", (limit,))
+    def keep_only(self, subscriptions: Collection[str]) -> int:
+        """Remove the events of other subscriptions, which are no more; returns how many there were."""
+        others = "DELETE FROM waiting WHERE subscription NOT IN (SELECT value FROM json_each(?))"
+        return self._database.execute(others, (json.dumps(list(subscriptions)),)).rowcount
+
+    def due_first(self, subscription: str, limit: int) -> list[StoredEvent]:
+        """At most `limit` undelivered events of a subscription, ordered by when they are due."""
+        query = "SELECT * FROM waiting WHERE subscription = ? ORDER BY due, number LIMIT ?"
+        rows = self._database.execute(query, (subscription, limit))
         return [
             StoredEvent(
                 number,
@@ -70,7 +83,7 @@ class EventStore:
                 _time(due),
                 Attempts(count, None if last is None else _time(last), outcome),
             )
-            for number, id_, schema, body, published, due, count, last, outcome in rows
+            for number, id_, schema, body, published, due, count, last, outcome, _ in rows
         ]
 
     def retry(self, stored: StoredEvent, attempts: Attempts, due: datetime) -> None:
@@ -88,17 +101,17 @@ class EventStore:
     def dead_letter(self, stored: StoredEvent, attempts: Attempts, reason: DeadLetterReason) -> Path:
         """Give an event up: it is removed, and written to a file in the format of dead-lettered events."""
         about: dict[str, object] = {
-            "deadLetterReason": reason.value,
-            "deliveryAttempts": attempts.count,
-            "lastDeliveryOutcome": attempts.outcome,
-            "publishTime": stored.published.isoformat(),
-            "lastDeliveryAttemptTime": attempts.last and attempts.last.isoformat(),
+            "deadletterreason": reason.value,
+            "deliveryattempts": attempts.count,
+            "lastdeliveryoutcome": attempts.outcome,
+            "publishtime": stored.published.isoformat(),
+            "lastdeliveryattempttime": attempts.last and attempts.last.isoformat(),
         }
-        if stored.event.schema is EventSchema.CLOUD_EVENTS:
-            about = {name.lower(): value for name, value in about.items()}
         self._dead_letters.mkdir(exist_ok=True)
         file = self._dead_letters / f"{stored.number}.json"
-        file.write_text(json.dumps([json.loads(stored.event.body) | about], indent=2))
+        whole = file.with_suffix(".tmp")  # whoever finds the file, finds all of it
+        whole.write_text(json.dumps([stored.event.as_cloud_event() | about], indent=2))
+        whole.replace(file)
         self.remove(stored)
         return file
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from batchrun.client.apps import DEFAULT_DATA_DIR
 from local.stack.ports import AUTO, DEFAULT_BASE, DEFAULT_FUNCTIONS_PORT, base_port
+from local.web_address import web_address
 
 DEFAULT_POOL = "local"
 DEFAULT_TICK = 1
@@ -24,8 +25,8 @@ class StackOptions:
     `ports` as in `--ports` (None: the defaults); `tick` is the number of seconds between two polls; `pools` as in
     `--pool`; with `containers` container tasks run in Docker or Podman, otherwise as processes. Other commands do not
     find a `private` stack: it ends with the command that started it. The app gets the settings in `environ` that are
-    meant for it. For tests, `retry_scale` shortens the waits between Event Grid's attempts, and `app_root` is the
-    folder of another app.
+    meant for it. `subscribers` are webhooks, which hear of runs that have ended. For tests, `retry_scale` shortens the
+    waits between Event Grid's attempts, and `app_root` is the folder of another app.
     """
 
     data_dir: Path = DEFAULT_DATA_DIR
@@ -36,6 +37,7 @@ class StackOptions:
     containers: bool = False
     private: bool = False
     environ: Mapping[str, str] = field(default_factory=dict)
+    subscribers: tuple[str, ...] = ()
     retry_scale: float = 1.0
     app_root: Path = REPOSITORY
 
@@ -83,8 +85,26 @@ def add_containers(parser: argparse._ActionsContainer) -> None:
     )
 
 
+def add_subscribers(parser: argparse._ActionsContainer) -> None:
+    """`--subscribe`."""
+    parser.add_argument(
+        "--subscribe",
+        action="append",
+        type=web_address,
+        default=[],
+        dest="subscribers",
+        metavar="URL",
+        help="a webhook that gets the event RunEnded of every run, repeatable: docs/events.md",
+    )
+
+
 def stack_options(
-    arguments: argparse.Namespace, *, ports: str | None, functions: bool = True, private: bool = False
+    arguments: argparse.Namespace,
+    *,
+    ports: str | None,
+    functions: bool = True,
+    private: bool = False,
+    subscribers: Sequence[str] = (),
 ) -> StackOptions:
     """The stack that the parsed options of a command describe."""
     return StackOptions(
@@ -96,6 +116,7 @@ def stack_options(
         containers=arguments.containers,
         private=private,
         environ=os.environ,
+        subscribers=tuple(subscribers),
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from batchrun.loopback import bypass_proxies
 from local.batch.node.engine_variables import READ_BY_ENGINES
+from local.eventgrid import STORAGE_PATH
 from local.stack import azurite
 from local.stack.child import Program
 from local.stack.data_dir import DataDir
@@ -36,8 +37,8 @@ class Services:
         bypass_proxies(self._environ)  # also if the environment names no proxy: macOS has a system-wide setting
 
     def all(self) -> list[Program]:
-        """All programs, in the order in which they are started."""
-        services = [self._azurite(), self._batch(), self._eventgrid()]
+        """All programs, each after those that it uses."""
+        services = [self._azurite(), self._eventgrid(), self._batch()]
         return [*services, self._functions()] if self._options.functions else services
 
     def _azurite(self) -> Program:
@@ -47,7 +48,8 @@ class Services:
 
     def _batch(self) -> Program:
         pools = [argument for pool in self._options.pools for argument in ("--container-pool", pool)]
-        arguments = ["--data-dir", str(self._data_dir.folder("batch")), *pools]
+        events = f"http://127.0.0.1:{self._ports.eventgrid}{STORAGE_PATH}"
+        arguments = ["--data-dir", str(self._data_dir.folder("batch")), "--events", events, *pools]
         if identity := self._settings.get("NODE_IDENTITY_RESOURCE_ID"):
             arguments += ["--node-identity", identity]
         if not self._options.containers:
@@ -60,6 +62,7 @@ class Services:
         webhook = f"http://127.0.0.1:{self._ports.functions}/runtime/webhooks/eventgrid?functionName={EVENT_HANDLER}"
         folder = str(self._data_dir.folder("eventgrid"))
         arguments = ["--data-dir", folder, "--endpoint", webhook, "--retry-scale", str(self._options.retry_scale)]
+        arguments += [argument for url in self._options.subscribers for argument in ("--subscribe", url)]
         return self._python(EVENTGRID, self._ports.eventgrid, "/_local/health", arguments, self._environ)
 
     def _functions(self) -> Program:

@@ -47,7 +47,7 @@ def stack_settings(ports: Ports, options: StackOptions) -> dict[str, str]:
         "BATCH_ACCOUNT_NAME": ACCOUNT_NAME,
         "BATCH_ACCOUNT_KEY": ACCOUNT_KEY,
         "BATCH_POOL_ID": options.default_pool,
-        "EVENTGRID_TOPIC_ENDPOINT": f"http://127.0.0.1:{ports.eventgrid}/api/events",
+        "EVENTGRID_TOPIC_ENDPOINT": f"http://127.0.0.1:{ports.eventgrid}{eventgrid.OWN_PATH}",
         "EVENTGRID_TOPIC_KEY": eventgrid.TOPIC_KEY,
         "POLL_SCHEDULE": f"*/{options.tick} * * * * *",
         # Kestra's documented example reads these.

@@ -8,15 +8,25 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from azure.batch import BatchClient, models
-from azure.core.credentials import AzureNamedKeyCredential
+from azure.core.credentials import AzureKeyCredential, AzureNamedKeyCredential
+from azure.core.messaging import CloudEvent
+from azure.eventgrid import EventGridPublisherClient
+from azure.storage.blob import BlobServiceClient, generate_container_sas
 
 from local.stack.data_dir import DataDir
+from local.stack.options import StackOptions
+from local.stack.ports import AUTO
+from local.stack.stack import Stack
 from tests.conftest import require_azurite, unavailable
+from tests.local.batch.output_container import output
 from tests.support.waiting import wait_for
+from tests.support.webhook import Webhook
 
 
 def local(*arguments: str | Path) -> subprocess.Popen[str]:
@@ -55,18 +65,21 @@ def wait_up(data_dir):
 
 
 def start_sleeping_task(settings):
-    """Add a task to the stack's Batch account that makes `begun.txt` and sleeps; its user is ours."""
+    add_task(settings, "/bin/sh -c 'echo begun > begun.txt; sleep 600'")
+
+
+def add_task(settings, command, files=()):
+    """Add a task as root, who may enter the data directory of a test, to a job of its own."""
     credential = AzureNamedKeyCredential(settings["BATCH_ACCOUNT_NAME"], settings["BATCH_ACCOUNT_KEY"])
     with BatchClient(settings["BATCH_ACCOUNT_ENDPOINT"], credential) as batch:
         pool = models.BatchPoolInfo(pool_id=settings["BATCH_POOL_ID"])
-        batch.create_job(models.BatchJobCreateOptions(id="sleeper", pool_info=pool))
-        command = "/bin/sh -c 'echo begun > begun.txt; sleep 600'"
+        batch.create_job(models.BatchJobCreateOptions(id="job", pool_info=pool))
         root = models.UserIdentity(auto_user=models.AutoUserSpecification(scope="pool", elevation_level="admin"))
         container = models.BatchTaskContainerSettings(image_name="any")  # the pool takes no other tasks
         spec = models.BatchTaskCreateOptions(
-            id="1", command_line=command, user_identity=root, container_settings=container
+            id="1", command_line=command, user_identity=root, container_settings=container, output_files=list(files)
         )
-        batch.create_task("sleeper", spec)
+        batch.create_task("job", spec)
 
 
 def test_sigterm_stops_everything(data_dir):
@@ -133,3 +146,55 @@ def test_a_port_in_use_is_one_clear_line(tmp_path):
 
     assert stack.returncode == 1
     assert errors == f"Port {port} (blob) is in use. Choose other ports with --ports BASE, or --ports auto.\n"
+
+
+@pytest.fixture
+def webhook() -> Iterator[Webhook]:
+    webhook = Webhook()
+    yield webhook
+    webhook.close()
+
+
+def test_a_marker_reaches_record_run_and_an_end_those_who_follow(data_dir, webhook):
+    """The nodes tell Event Grid what a task leaves. Here a webhook stands for the host, and another for a follower."""
+    options = StackOptions(data_dir=data_dir, ports=AUTO, functions=False, subscribers=(webhook.url,))
+    with Stack(options) as stack:
+        host = Webhook(stack.data_dir.last_ports().functions)
+        leave_marker(stack.settings)
+        marker = host.next_delivery()
+        key = AzureKeyCredential(stack.settings["EVENTGRID_TOPIC_KEY"])
+        with EventGridPublisherClient(stack.settings["EVENTGRID_TOPIC_ENDPOINT"], key) as topic:
+            topic.send(CloudEvent(source="/test", type="AzureBatchTaskRunner.RunEnded", subject="n/f/r", id="r"))
+        end = webhook.next_delivery()
+        host.close()
+
+    assert marker.path == "/runtime/webhooks/eventgrid?functionName=record_run"
+    assert (marker.body["specversion"], marker.body["type"]) == ("1.0", "Microsoft.Storage.BlobCreated")
+    storage = stack.settings["RunStorage"].partition("BlobEndpoint=")[2].partition(";")[0]
+    assert marker.body["data"]["url"] == f"{storage}/staging/r/std/t/1/task.ended"
+    assert (end.body["id"], end.body["subject"]) == ("r", "n/f/r")
+    assert host.nothing_more()
+
+
+def leave_marker(settings):
+    """Run a task that leaves one file and the marker of its end."""
+    storage = BlobServiceClient.from_connection_string(settings["RunStorage"])
+    sas = generate_container_sas(
+        storage.account_name,
+        "staging",
+        account_key=storage.credential.account_key,
+        permission="w",
+        expiry=datetime.now(UTC) + timedelta(hours=1),
+    )
+    url = f"{storage.url.rstrip('/')}/staging?{sas}"
+    names = ("r/std/t/1/stdout.txt", "r/std/t/1/task.ended")
+    files = [output(url, "../stdout.txt", name) for name in names]
+    add_task(settings, "true", files)
+
+
+def test_a_subscriber_needs_an_address(data_dir):
+    """Otherwise nothing starts."""
+    _, errors = (refused := local("up", "--data-dir", data_dir, "--subscribe", "localhost:8000")).communicate()
+
+    assert refused.returncode == 2
+    assert "'localhost:8000' is not an address such as http://127.0.0.1:8000/events" in errors

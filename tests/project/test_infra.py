@@ -32,6 +32,12 @@ def template(name: str) -> str:
     return (INFRA / f"{name}.bicep").read_text()
 
 
+def subscription(name: str) -> str:
+    """The resource of one event subscription."""
+    (found,) = [each for each in template("subscriptions").split("\nresource ") if f"  name: '{name}'\n" in each]
+    return found.partition("\n}")[0]
+
+
 def names_in(text: str, start: str) -> set[str]:
     """The names of the object or list of declarations that begins with a line."""
     body = text.partition(start)[2].partition("\n}")[0]
@@ -153,7 +159,7 @@ def test_the_host_is_told_of_manifests_and_requests_only() -> None:
     assert re.findall(r"'([^']+)'", endings) == [*MANIFEST_SUFFIXES, ".cancel", ".retry"]
     (largest,) = re.findall(r"^var largestBytes = (\d+)", text, re.MULTILINE)
     assert int(largest) == MAX_BYTES + 64 * 1024
-    filters = re.findall(r"\{ operatorType: '(\w+)', key: '([\w.]+)', values?: (\w+) \}", text)
+    filters = re.findall(r"\{ operatorType: '(\w+)', key: '([\w.]+)', values?: (\w+) \}", subscription("submit-run"))
     assert filters == [
         ("StringEndsWith", "Subject", "endings"),
         ("NumberLessThanOrEquals", "data.contentLength", "largestBytes"),
@@ -163,9 +169,9 @@ def test_the_host_is_told_of_manifests_and_requests_only() -> None:
 
 def test_the_local_stack_delivers_as_the_deployed_subscriptions_do() -> None:
     """The same attempts, life, event types, endings and bytes: what waits or is kept back there waits here too."""
-    text = template("subscriptions")
+    text, inbox = template("subscriptions"), subscription("submit-run")
     (policy,) = re.findall(r"maxDeliveryAttempts: (\d+), eventTimeToLiveInMinutes: (\d+)", text)
-    assert text.count("retryPolicy: retryPolicy") == 2
+    assert text.count("retryPolicy: retryPolicy") == text.count("/eventSubscriptions@") == 3
     local_policy = local_subscriptions.RECORD_RUN.retry_policy
     assert tuple(map(int, policy)) == (
         local_policy.max_delivery_attempts,
@@ -173,17 +179,39 @@ def test_the_local_stack_delivers_as_the_deployed_subscriptions_do() -> None:
     )
     assert local_subscriptions.RECORD_RUN.filter == local_subscriptions.EventFilter((JOB_ENDED,))
     assert f"name: '{local_subscriptions.RECORD_RUN.name}'" in text
-    assert f"includedEventTypes: ['{local_subscriptions.BLOB_CREATED}']" in text
+    assert f"includedEventTypes: ['{local_subscriptions.BLOB_CREATED}']" in inbox
     (endings,) = re.findall(r"^var endings = \[(.*)\]", text, re.MULTILINE)
     assert re.findall(r"'([^']+)'", endings) == list(local_subscriptions.INBOX_ENDINGS)
     assert f"var largestBytes = {local_subscriptions.INBOX_LARGEST_BYTES} " in text
     begins = local_subscriptions.inbox_filter(Containers.inbox).subject_begins_with
-    assert f"subjectBeginsWith: '{begins}'" in text
-    (advanced,) = re.findall(r"advancedFilters: \[(.*?)\n      \]", text, re.DOTALL)
+    assert f"subjectBeginsWith: '{begins}'" in inbox
+    (advanced,) = re.findall(r"advancedFilters: \[(.*?)\n      \]", inbox, re.DOTALL)
     of_the_host = local_subscriptions.inbox_filter(Containers.inbox).advanced_filters
     assert re.findall(r"operatorType: '(\w+)', key: '([\w.]+)'", advanced) == [
         (type(each).__name__, each.key) for each in of_the_host
     ]
+
+
+def test_markers_are_delivered_here_as_there() -> None:
+    """From storage's topic, by the ends of their names alone, as CloudEvents, to the function that JobEnded goes to."""
+    deployed, here = subscription(local_subscriptions.TASK_ENDED.name), local_subscriptions.TASK_ENDED
+    (markers,) = re.findall(r"^var markers = \[(.*)\]", template("subscriptions"), re.MULTILINE)
+    values = tuple(re.findall(r"'([^']+)'", markers))
+    types = re.findall(r"includedEventTypes: \['(.*)'\]", deployed)
+    advanced = (local_subscriptions.StringEndsWith("Subject", values),)
+    assert here.filter == local_subscriptions.EventFilter(tuple(types), advanced_filters=advanced)
+    assert re.findall(r"operatorType: '(\w+)', key: '(\w+)', values: (\w+)", deployed) == [
+        ("StringEndsWith", "Subject", "markers")
+    ]
+    assert "subjectBeginsWith" not in deployed
+    assert "isSubjectCaseSensitive" not in deployed
+    assert "parent: inboxTopic\n" in deployed
+    assert "dependsOn: [inboxDeadLetters]" in deployed
+    assert values == ("/task.ended", "/job.ended")
+    for each in (deployed, subscription(local_subscriptions.RECORD_RUN.name)):
+        assert "eventDeliverySchema: 'CloudEventSchemaV1_0'" in each
+        assert "destination: recordRun\n" in each
+        assert "deadLetterWithResourceIdentity: deadLetters" in each
 
 
 def test_no_template_makes_the_system_topic_of_the_account() -> None:

@@ -4,7 +4,7 @@
 - `GET /_local/requests`: how often each operation was called, by its name in the specification; `DELETE` starts anew;
 - `PUT /_local/faults`: answers that fail or come late (`faults.py`);
 - `PUT /_local/node-faults`: image pulls and uploads that fail (`node/faults.py`);
-- `GET` and `PATCH /_local/settings`: quota, nodes that there are none of, names of uploaded blobs;
+- `GET` and `PATCH /_local/settings`: quota, nodes that there are none of, names of uploaded blobs, late ends;
 - `PUT /_local/pools/{pool}/nodes/{node}`: the state of a node; one that is not idle has died.
 """
 
@@ -40,6 +40,7 @@ class Settings(BatchModel):
     active_job_quota: int | None = Field(default=None, ge=0)
     node_limits: tuple[NodeLimit, ...] | None = None
     blob_naming: BlobNaming | None = None
+    completion_delay_seconds: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     empty_prefix: EmptyPrefix | None = None
 
 
@@ -94,6 +95,7 @@ class LocalApi:
             active_job_quota=limits.active_job_quota,
             node_limits=limits.node_limits,
             blob_naming=nodes.naming,
+            completion_delay_seconds=nodes.completion_delay,
             empty_prefix=nodes.empty_prefix,
         )
         return JSONResponse(settings.model_dump(mode="json", by_alias=True, exclude_none=True))
@@ -106,6 +108,8 @@ class LocalApi:
             limits.node_limits = settings.node_limits
         if settings.blob_naming is not None:
             self._service.nodes.naming = settings.blob_naming
+        if settings.completion_delay_seconds is not None:
+            self._service.nodes.completion_delay = settings.completion_delay_seconds
         if settings.empty_prefix is not None:
             self._service.nodes.empty_prefix = settings.empty_prefix
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from azure.core.exceptions import AzureError, HttpResponseError
 
@@ -18,6 +19,11 @@ from local.batch.node.blob_naming import BlobNaming, named_files
 from local.batch.node.directories import TaskDirectories
 from local.batch.node.faults import REASON, NodeFaults
 from local.batch.node.storage import FILE_UPLOAD, IdentityError, StorageAccess
+from local.batch.node.storage_events import CreatedBlob
+from local.batch.node.task_files import DEFAULT_CONTENT_TYPE
+
+if TYPE_CHECKING:
+    from azure.storage.blob import ContainerClient
 
 _NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What no XML document can hold (https://www.w3.org/TR/xml/#charsets).
@@ -28,13 +34,17 @@ Azure encodes the names of such blobs in listings; Azurite answers every listing
 
 @dataclass(frozen=True)
 class Uploader:
-    """Uploads the output files of one task; `fileuploadout.txt` and `fileuploaderr.txt` tell of it, as with Batch."""
+    """Uploads the output files of one task; `fileuploadout.txt` and `fileuploaderr.txt` tell of it, as with Batch.
+
+    `created` are the blobs that are there now, whatever became of the others.
+    """
 
     directories: TaskDirectories
     environment: Mapping[str, str]
     naming: BlobNaming
     faults: NodeFaults
     access: StorageAccess
+    created: list[CreatedBlob] = field(default_factory=list)
 
     def upload(self, files: tuple[OutputFile, ...], exit_code: int) -> FailureInfo | None:
         """Upload what the exit code asks for; return the first failure. One that fails does not stop the others."""
@@ -52,8 +62,7 @@ class Uploader:
             with self.access.container(destination.container_url, destination.identity_reference) as container:
                 for file, blob in files:
                     if _is_listable(blob):
-                        with file.open("rb") as data:
-                            container.upload_blob(blob, data, overwrite=True, headers=headers)
+                        self.created.append(_create(container, blob, file, headers))
                         self._log("fileuploadout.txt", f"Uploaded {file} to {container.container_name}/{blob}")
         except HttpResponseError as error:
             return [self._failed(output, error.status_code, str(error.reason))]
@@ -68,6 +77,15 @@ class Uploader:
     def _log(self, name: str, line: str) -> None:
         with (self.directories.task / name).open("a") as log:
             log.write(line + "\n")
+
+
+def _create(container: ContainerClient, name: str, file: Path, headers: Mapping[str, str]) -> CreatedBlob:
+    blob = container.get_blob_client(name)
+    with file.open("rb") as data:
+        answer = blob.upload_blob(data, overwrite=True, headers=dict(headers))
+        length = data.tell()
+    content_type = headers.get("Content-Type", DEFAULT_CONTENT_TYPE)
+    return CreatedBlob(container.url, str(container.container_name), name, length, content_type, answer)
 
 
 def _is_listable(blob: str) -> bool:

@@ -30,6 +30,7 @@ from local.batch.node.pre_processing import PreProcessingError
 from local.batch.node.process import start_process
 from local.batch.node.resource_files import EmptyPrefix, download_resource_files
 from local.batch.node.storage import StorageAccess
+from local.batch.node.storage_events import StorageEvents
 from local.batch.node.task_user import own
 
 
@@ -37,8 +38,9 @@ from local.batch.node.task_user import own
 class NodeSettings:
     """What is the same for all nodes: where they keep their files, the account, how blobs are named, what fails.
 
-    Without an engine container tasks run as processes. `naming` and `empty_prefix` can be changed while nodes work; the
-    next uploads and downloads go by them.
+    Without an engine container tasks run as processes; without `events` nobody is told of the blobs that they leave.
+    `naming`, `empty_prefix` and `completion_delay` can be changed while nodes work; the next uploads, downloads and
+    ends go by them. `completion_delay` is the number of seconds from a task's uploads to the report of its end.
     """
 
     root: Path
@@ -47,6 +49,8 @@ class NodeSettings:
     empty_prefix: EmptyPrefix = EmptyPrefix.BRINGS_NOTHING
     faults: NodeFaults = field(default_factory=NodeFaults)
     engine: ContainerEngine | None = None
+    completion_delay: float = 0
+    events: StorageEvents | None = None
 
 
 class Program(Protocol):
@@ -113,7 +117,7 @@ class TaskProcess:
         exit_code, info = await (self._run_in(container) if container else self._run_as_process())
         if not self._uploads or (exit_code and self._command.retries_left and not self._stopped):
             return TaskEnd(exit_code, container=info)
-        return TaskEnd(exit_code, await asyncio.to_thread(self._upload, exit_code), info)
+        return TaskEnd(exit_code, await self._leave_outputs(exit_code), info)
 
     def _container(self) -> ContainerRun | None:
         """Return the container to run in; PreProcessingError if its image shall not be had.
@@ -164,12 +168,18 @@ class TaskProcess:
             program.kill()
         return await program.wait()
 
-    def _upload(self, exit_code: int) -> FailureInfo | None:
-        files = self._command.task.output_files if isinstance(self._command.task, Task) else ()
+    async def _leave_outputs(self, exit_code: int) -> FailureInfo | None:
+        """Upload the output files, and return the first failure, as late as ends shall be reported."""
+        task, settings = self._command.task, self._settings
+        if not isinstance(task, Task):
+            return None
         variables = on_this_machine(self._variables, self._directories)
-        settings = self._settings
         uploader = Uploader(self._directories, variables, settings.naming, settings.faults, self._access)
-        return uploader.upload(files, exit_code)
+        failure = await asyncio.to_thread(uploader.upload, task.output_files, exit_code)
+        if settings.events:
+            settings.events.tell(uploader.created)
+        await asyncio.sleep(settings.completion_delay)
+        return failure
 
 
 def _directories_of(command: RunTask, root: Path) -> TaskDirectories:

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 import pytest
 from azure.batch import BatchClient, models
 from azure.core.credentials import AzureNamedKeyCredential
+from azure.storage.blob import BlobServiceClient
 
 from local.batch import ACCOUNT_KEY, ACCOUNT_NAME
 from local.batch.machine.account import Account
@@ -27,9 +28,11 @@ from local.batch.machine.limits import Limits
 from local.batch.models.job import JobCreate
 from local.batch.models.pool import PoolCreate
 from local.batch.models.task import TaskCreate
+from local.stack.azurite import AzuriteEndpoints
 from local.stack.child import Child, Program
 from local.stack.ports import AUTO, Ports
 from tests.local.batch.blocking import BlockingClient
+from tests.local.batch.output_container import Container
 
 POLL_SECONDS = 0.02
 PATIENCE_SECONDS = 20
@@ -217,6 +220,18 @@ def new_job(client: BatchClient) -> Callable[..., str]:
         return job_id
 
     return create
+
+
+@pytest.fixture
+def new_container(azurite: AzuriteEndpoints) -> Callable[[], Container]:
+    """Create containers."""
+    return lambda: Container(BlobServiceClient.from_connection_string(azurite.connection_string))
+
+
+@pytest.fixture
+def container(new_container: Callable[[], Container]) -> Container:
+    """A container of its own for each test."""
+    return new_container()
 
 
 @pytest.fixture

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 from azure.batch import models
 from azure.core.exceptions import HttpResponseError
-from azure.storage.blob import BlobServiceClient, ContainerSasPermissions, generate_container_sas
 
 from local.batch.models.node_task import ResourceFile
 from local.batch.models.pool import Pool
 from local.batch.node.pre_processing import PreProcessingError
 from local.batch.node.resource_files import EmptyPrefix, download_resource_files
 from local.batch.node.storage import StorageAccess
+from tests.local.batch.output_container import Container, output
 
 NOW = datetime.now(UTC)
 ANY_POOL = Pool(
@@ -31,65 +29,15 @@ ANY_POOL = Pool(
 OURS = "/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/ours"
 
 
-class Container:
-    """A container with a SAS."""
-
-    def __init__(self, storage: BlobServiceClient) -> None:
-        self.client = storage.create_container(f"c{uuid.uuid4().hex[:12]}")
-        self.sas = generate_container_sas(
-            storage.account_name,
-            self.client.container_name,
-            account_key=storage.credential.account_key,
-            permission=ContainerSasPermissions(read=True, write=True, list=True, create=True),
-            start=datetime.now(UTC) - timedelta(minutes=15),
-            expiry=datetime.now(UTC) + timedelta(hours=1),
-        )
-
-    @property
-    def url(self) -> str:
-        """The URL that nodes get."""
-        return f"{self.client.url}?{self.sas}"
-
-    def blob_url(self, name: str) -> str:
-        """The URL of one blob."""
-        return f"{self.client.url}/{name}?{self.sas}"
-
-    def blobs(self) -> dict[str, bytes]:
-        """What lies in the container."""
-        names = list(self.client.list_blob_names())
-        return {name: self.client.download_blob(name).readall() for name in names}
-
-
 @pytest.fixture(scope="module")
 def service_with_identity(start_service):
     """A service whose pool has an identity."""
     return start_service("--node-identity", OURS)
 
 
-@pytest.fixture
-def new_container(azurite) -> Callable[[], Container]:
-    """Create containers."""
-    return lambda: Container(BlobServiceClient.from_connection_string(azurite.connection_string))
-
-
-@pytest.fixture
-def container(new_container) -> Container:
-    """A container of its own for each test."""
-    return new_container()
-
-
 def broken(url: str) -> str:
     """The same URL with a signature that does not hold."""
     return url.replace("sp=", "sp=d")
-
-
-def output(url: str, pattern: str, path: str | None = None, condition: str = "taskcompletion") -> models.OutputFile:
-    destination = models.OutputFileBlobContainerDestination(container_url=url, path=path)
-    return models.OutputFile(
-        file_pattern=pattern,
-        destination=models.OutputFileDestination(container=destination),
-        upload_options=models.OutputFileUploadConfiguration(upload_condition=condition),
-    )
 
 
 class TestResourceFiles:

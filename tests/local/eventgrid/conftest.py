@@ -1,18 +1,16 @@
-"""A topic with a subscription to a webhook that does what a test tells it."""
+"""The topics, with subscriptions of webhooks that do what a test tells them."""
 
 from __future__ import annotations
 
 import json
 import os
-import queue
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from azure.core.credentials import AzureKeyCredential
 from azure.eventgrid import EventGridPublisherClient
@@ -20,78 +18,26 @@ from azure.eventgrid import EventGridPublisherClient
 from local.eventgrid import TOPIC_KEY
 from local.stack.child import Child, Program
 from local.stack.ports import AUTO, Ports
-
-WAIT_SECONDS = 20
-
-
-@dataclass(frozen=True)
-class Delivery:
-    """A request that the webhook got."""
-
-    headers: dict[str, str]
-    body: Any
-
-
-class Webhook:
-    """A webhook; it waits for `released`, then answers with the first of `statuses` or, if there is none, `status`."""
-
-    def __init__(self, port: int) -> None:
-        self.status = 200
-        self.statuses: list[int] = []
-        self.released = threading.Event()
-        self.released.set()
-        self.validations: list[dict[str, str]] = []
-        self._deliveries: queue.Queue[Delivery] = queue.Queue()
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), self._handler())
-        self._server.daemon_threads = True
-        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
-
-    def next_delivery(self) -> Delivery:
-        """Wait for the next request."""
-        return self._deliveries.get(timeout=WAIT_SECONDS)
-
-    def nothing_more(self) -> bool:
-        """Whether nothing has come that the test has not asked for."""
-        return self._deliveries.empty()
-
-    def close(self) -> None:
-        """Stop listening."""
-        self._server.shutdown()
-        self._server.server_close()
-
-    def _handler(webhook) -> type[BaseHTTPRequestHandler]:  # noqa: N805 - `self` is the handler's
-        class Handler(BaseHTTPRequestHandler):
-            def do_OPTIONS(self) -> None:
-                webhook.validations.append(dict(self.headers))
-                self.send_response(200)
-                self.send_header("WebHook-Allowed-Origin", self.headers["WebHook-Request-Origin"])
-                self.end_headers()
-
-            def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-                webhook._deliveries.put(Delivery({k.lower(): v for k, v in self.headers.items()}, body))
-                webhook.released.wait(WAIT_SECONDS)
-                self.send_response(webhook.statuses.pop(0) if webhook.statuses else webhook.status)
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        return Handler
+from tests.support.webhook import Webhook
 
 
 @dataclass(frozen=True)
 class Topic:
-    """A topic that can be started; `webhook_port` is where its subscription delivers to."""
+    """The topics, which can be started; the ports are those of the app's webhook and of two who follow runs."""
 
     program: Program
     url: str
     folder: Path
     webhook_port: int
+    follower_ports: tuple[int, int]
 
     def publisher(self, key: str = TOPIC_KEY) -> EventGridPublisherClient:
         """The unchanged publisher of the SDK."""
         return EventGridPublisherClient(f"{self.url}/api/events", AzureKeyCredential(key), retry_total=0)
+
+    def storage_says(self, *events: dict[str, Any]) -> int:
+        """Post events to the topic of the storage account; returns the status of the answer."""
+        return httpx.post(f"{self.url}/storage/events", json=list(events)).status_code
 
     def dead_letters(self) -> list[dict[str, Any]]:
         """The events that were given up."""
@@ -109,11 +55,13 @@ def topic(tmp_path: Path, retry_scale: float) -> Topic:
     """A topic that is not started yet."""
     ports = Ports.choose(AUTO)
     endpoint = f"http://127.0.0.1:{ports.functions}/hook?functionName=f"
-    options = ("--port", str(ports.eventgrid), "--data-dir", str(tmp_path), "--endpoint", endpoint)
+    followers = (ports.blob, ports.queue)
+    options = ["--port", str(ports.eventgrid), "--data-dir", str(tmp_path), "--endpoint", endpoint]
+    options += [option for port in followers for option in ("--subscribe", f"http://127.0.0.1:{port}/follow?key=f")]
     url = f"http://127.0.0.1:{ports.eventgrid}"
     command = (sys.executable, "-m", "local.eventgrid", *options, "--retry-scale", str(retry_scale))
     program = Program("eventgrid", command, dict(os.environ), tmp_path / "eventgrid.log", f"{url}/_local/health")
-    return Topic(program, url, tmp_path, ports.functions)
+    return Topic(program, url, tmp_path, ports.functions, followers)
 
 
 @pytest.fixture
@@ -124,9 +72,26 @@ def running_topic(topic: Topic, launch: Callable[[Program], Child]) -> Topic:
 
 
 @pytest.fixture
-def webhook(topic: Topic) -> Iterator[Webhook]:
-    """The webhook that the topic delivers to."""
-    webhook = Webhook(topic.webhook_port)
-    yield webhook
-    webhook.released.set()
-    webhook.close()
+def new_webhook() -> Iterator[Callable[[int], Webhook]]:
+    """Open webhooks, by their ports."""
+    webhooks: list[Webhook] = []
+
+    def open_webhook(port: int) -> Webhook:
+        webhooks.append(Webhook(port))
+        return webhooks[-1]
+
+    yield open_webhook
+    for webhook in webhooks:
+        webhook.close()
+
+
+@pytest.fixture
+def webhook(topic: Topic, new_webhook: Callable[[int], Webhook]) -> Webhook:
+    """The webhook of the app."""
+    return new_webhook(topic.webhook_port)
+
+
+@pytest.fixture
+def follower(topic: Topic, new_webhook: Callable[[int], Webhook]) -> Webhook:
+    """The webhook of the first of two who follow runs; that of the other one is not there."""
+    return new_webhook(topic.follower_ports[0])

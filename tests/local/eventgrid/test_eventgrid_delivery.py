@@ -1,4 +1,4 @@
-"""The local Event Grid topic: what it accepts, and that it delivers at least once."""
+"""The app's own topic of the local Event Grid: what it accepts, and that it delivers at least once."""
 
 from __future__ import annotations
 
@@ -39,14 +39,12 @@ def test_each_event_is_delivered_alone_after_the_handshake(running_topic, webhoo
     assert (headers["aeg-event-type"], headers["aeg-delivery-count"]) == ("Notification", "0")
 
 
-def test_events_in_event_grids_own_schema_arrive_in_an_array(running_topic, webhook):
-    """With the topic and metadata version that the service adds."""
-    running_topic.publisher().send(EventGridEvent("s", TYPE, {"a": 1}, "1", id="own"))
+def test_the_own_topic_takes_no_event_in_event_grids_own_schema(running_topic):
+    """It is configured for CloudEvents, as in `infra/events.bicep`."""
+    with pytest.raises(HttpResponseError) as refused:
+        running_topic.publisher().send(EventGridEvent("s", TYPE, {"a": 1}, "1", id="own"))
 
-    (delivered,) = webhook.next_delivery().body
-
-    assert (delivered["id"], delivered["eventType"], delivered["metadataVersion"]) == ("own", TYPE, "1")
-    assert delivered["topic"].endswith("/topics/azure-batch-task-runner")
+    assert refused.value.status_code == 400
 
 
 def test_a_wrong_key_is_refused(running_topic):
@@ -114,8 +112,9 @@ def test_an_event_past_its_time_to_live_is_given_up_when_its_next_attempt_is_due
     now = datetime.now(UTC)
     published = now - RECORD_RUN.retry_policy.event_time_to_live
     store = EventStore(topic.folder)
-    store.add([PublishedEvent("e-1", EventSchema.CLOUD_EVENTS, body)], published)
-    store.retry(*store.due_first(1), Attempts(7, published + timedelta(minutes=47), "ServiceUnavailable"), now)
+    store.add([(RECORD_RUN.name, PublishedEvent("e-1", EventSchema.CLOUD_EVENTS, body))], published)
+    last = Attempts(7, published + timedelta(minutes=47), "ServiceUnavailable")
+    store.retry(*store.due_first(RECORD_RUN.name, 1), last, now)
 
     launch(topic.program)
     (given_up,) = wait_for(topic.dead_letters)
