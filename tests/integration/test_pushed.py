@@ -16,6 +16,7 @@ from shared.steps import await_end
 from shared.storage.runs import RunStore
 from tests.integration.conftest import World
 from tests.integration.test_costs import APART, BATCH_CALLS
+from tests.support.waiting import wait_for
 
 SIDE_BY_SIDE = "tasks: [{id: a, commands: [x], dependsOn: []}, {id: b, commands: [x], dependsOn: []}]".replace(
     "[x]", "[echo hi]"
@@ -210,3 +211,33 @@ def test_a_task_that_ends_before_all_tasks_are_noted_is_waited_for(
     record_run.record(world.app, marker)
     assert pauses == [0.5, 1]
     assert world.record(run)["state"] == "SUCCESS"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "most_looks", "is_recorded"),
+    [
+        pytest.param(0, 1, True, id="completed at the first look"),
+        pytest.param(1, 3, True, id="completed a second after the uploads"),
+        pytest.param(15, 5, False, id="completed too late, so left to a tick"),
+    ],
+)
+def test_batch_may_report_an_end_some_time_after_the_uploads(
+    world: World, seconds: int, most_looks: int, is_recorded: bool
+) -> None:
+    """The looks are all that a pushed end costs more: four at most, besides the one that every record needs."""
+    world.change_batch(completionDelaySeconds=seconds)
+    try:
+        run = world.accept()
+        (marker,) = wait_for(lambda: world.markers(run))
+        if not seconds:
+            world.await_end(run)
+        world.batch_requests()
+        record_run.record(world.app, marker)
+        assert (not world.names("runs")) is is_recorded
+        calls = world.batch_requests()
+        assert set(calls) <= {"Tasks_ListTasks", "Jobs_DeleteJob"}
+        assert 1 <= calls["Tasks_ListTasks"] <= most_looks
+        world.finish()
+        assert world.record(run)["state"] == "SUCCESS"
+    finally:
+        world.change_batch(completionDelaySeconds=0)

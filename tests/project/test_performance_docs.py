@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 from tests.integration import test_costs
 
 ROOT = Path(__file__).parents[2]
@@ -14,7 +16,7 @@ RUNS_A_DAY = (10, 10_000, 1_000_000)
 STORAGE_OF_A_RUN = sum(
     len(each)
     for each in (
-        test_costs.SUBMIT, test_costs.ANNOUNCE, test_costs.RECORD, test_costs.RECORD_AGAIN, test_costs.CLOSE,
+        test_costs.SUBMIT, test_costs.PUSHED, test_costs.RECORD, test_costs.RECORD_AGAIN, test_costs.CLOSE,
     )
 )  # fmt: skip
 BATCH_OF_A_RUN = sum(test_costs.BATCH_CALLS.values())
@@ -36,7 +38,16 @@ def test_the_model_follows_from_the_counts() -> None:
     assert row("GB-s") == expected(2 * MEMORY_GB, MEMORY_GB, MEMORY_GB)
     assert row("storage operations of the app") == expected(STORAGE_OF_A_RUN, len(test_costs.TICK), 2)
     assert row("Batch calls, at most") == expected(BATCH_OF_A_RUN, 1, 0)
-    assert row("Event Grid operations") == expected(4, 0, 0)
+    assert row("Event Grid operations") == expected(5, 0, 0)
+
+
+@pytest.mark.parametrize("seconds", [15, 30, 60])
+def test_what_ticks_cost_follows_from_their_number(seconds: int) -> None:
+    ticks = 30 * 24 * 3600 // seconds
+    (line,) = [line for line in PERFORMANCE.splitlines() if line.startswith(f"| {seconds} s |")]
+    numbers = [float(number) for number in re.findall(r"[\d.]+", line.replace(",", ""))]
+    jobs_an_hour = 100 * 3600 / seconds
+    assert numbers == [seconds, ticks, MEMORY_GB * ticks, 2 * ticks, seconds / 2, jobs_an_hour]
 
 
 def test_the_counts_are_those_that_are_asserted() -> None:
