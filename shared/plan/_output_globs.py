@@ -9,7 +9,7 @@ whose names wildcards stand for, at most two may begin with a dot, and none with
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain, islice
@@ -129,43 +129,45 @@ def _with_dot_names(segments: tuple[Segment, ...], folders: int) -> Iterator[tup
             for tail in _with_dot_names(rest, folders - count):
                 yield (FOLDERS, *(_DOT_FOLDER, FOLDERS) * count, *tail)
         return
-    is_explicit = first[:2] == (".", STAR)
-    cost = 1 if rest and not is_explicit else 0
-    choices = [] if is_explicit else [(first, 0)]
-    choices += [(each, cost) for each in _dot_names(first, _NO_OWN_FOLDER if rest else _NO_OWN_FILE)]
+    cost = 1 if rest else 0
+    choices = [(first, 0)]
+    if first[:1] != (".",):
+        choices += [(each, cost) for each in _dot_names(first, is_folder=bool(rest))]
+    elif len(first) > 1 and not isinstance(first[1], str):
+        choices = [(each, 0) for each in _dot_names(first, is_folder=bool(rest))]
     for segment, taken in choices:
         if taken <= folders:
             for tail in _with_dot_names(rest, folders - taken):
                 yield (segment, *tail)
 
 
-def _dot_names(segment: Segment, guard: CharacterSet) -> Iterator[Segment]:
-    """What a segment is in Batch for names with a leading dot, but not for those of the app's own files.
-
-    `guard` is the first character after the dot, where a wildcard stands for it.
-    """
+def _dot_names(segment: Segment, *, is_folder: bool) -> Iterator[Segment]:
+    """What a segment is in Batch for names with a leading dot, but not for those of the app's own files."""
     if not segment:
         return
     first, *rest = segment
-    if first == "." and rest[:1] == [STAR]:
-        yield (".", guard, *rest)
-        yield from _after_dot(rest[1:], guard)
-    elif first is STAR:
-        yield (".", guard, STAR, *rest)
-        yield from [tuple(rest)] if rest[:1] == ["."] else _after_dot(rest, guard)
-    elif first is ONE or (isinstance(first, CharacterSet) and first.matches(".")):
-        yield from _after_dot(rest, guard)
+    if first is STAR:
+        yield from _after_dot(segment, is_folder=is_folder)
+        yield from _dot_names(tuple(rest), is_folder=is_folder)
+    elif first in (".", ONE) or (isinstance(first, CharacterSet) and first.matches(".")):
+        yield from _after_dot(tuple(rest), is_folder=is_folder)
 
 
-def _after_dot(rest: Sequence[Piece], guard: CharacterSet) -> Iterator[Segment]:
-    """A segment of which a dot has been taken."""
-    match rest:
-        case [Wildcard.STAR]:
-            yield (".", guard, STAR)
-        case [Wildcard.ONE, *others]:
-            yield (".", guard, *others)
-        case [first, *_] if first != OWN[1]:
-            yield (".", *rest)
+def _after_dot(rest: Segment, *, is_folder: bool) -> Iterator[Segment]:
+    """A segment of which a dot has been taken: the next character is no `_`, and no second dot of a folder."""
+    if not rest:
+        return
+    first, *others = rest
+    guard = _NO_OWN_FOLDER if is_folder else _NO_OWN_FILE
+    if first is STAR:
+        yield (".", guard, STAR, *others)
+        yield from _after_dot(tuple(others), is_folder=is_folder)
+    elif first is ONE:
+        yield (".", guard, *others)
+    elif isinstance(first, CharacterSet) and first.is_negated:
+        yield (".", CharacterSet((*first.ranges, *guard.ranges), is_negated=True), *others)
+    elif first != OWN[1]:
+        yield (".", *rest)
 
 
 def _text(segments: Iterable[Segment]) -> str:

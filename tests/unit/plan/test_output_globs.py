@@ -19,12 +19,25 @@ FILES = [
     *("a.csv", "b.json", "c.txt", ".csv", ".a.csv", ".env", "x.env", "._task.py", "._upstream/a/f.csv", "a*", "{a}"),
     *("x", "d/a.csv", "d/.a.csv", "d/.csv", "d/e/a.csv", ".d/a.csv", ".d/.a.csv", "d/.e/f/a.csv", ".d/x/.e/.a.csv"),
     *("axb", "ax/b", "ax/y/zb", "ax/.zb", "ax/c/d", "-", "^", "results/a.csv", "results/.b", "results/s/.t/c", "dd/.x"),
-    *("profile", ".profile", "results/s/d.txt", "b", "ab", "a-b"),
+    *("profile", ".profile", "results/s/d.txt", "b", "ab", "a-b", "..csv", ".b", ".xb"),
 ]
 GLOBS = [
     *("*", "**", "*.csv", "*.{csv,json}", "**/*.csv", "**.csv", "d/**", "d/*", "*/*.csv", "**/e/*.csv", "a**b", "a**"),
     *("?", "?env", "[.a]*", "[!a]*", "[^a]", "[-a]", "[!^-]", ".*", ".*.csv", "*profile", "*.env", "*/*/*.csv", ".d/*"),
     *("{d,.d}/*.csv", "{d/**,*.txt}", r"a\*", r"\{a\}", "**/.*", "**/*", "*d/*", "?/a.csv", "??", "ax**/b", "**b"),
+    *(
+        "*.*",
+        "*?b",
+        "*[.x]b",
+        "[!a]?*",
+        "[!_]*?*",
+        "{.*,*}[!a]b",
+        "{*,.*}*.csv",
+        "**{*,.*}",
+        "{d,*}**",
+        "?.csv",
+        "*.*/**",
+    ),
 ]
 
 
