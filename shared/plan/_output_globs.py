@@ -34,8 +34,9 @@ DOT_FOLDERS = 2
 MAX_BATCH_PATTERNS = 500
 _NO_OWN_FILE = CharacterSet(((OWN[1], OWN[1]),), is_negated=True)
 _NO_OWN_FOLDER = CharacterSet(((".", "."), (OWN[1], OWN[1])), is_negated=True)
-WITH_BACKSLASH = "**/*[[-^]*"
-"""Names with a backslash, of which storage makes a slash: nothing else tells them from files in folders.
+WITH_BACKSLASH = ("**/*[[-^]*", "**/.[!_]*[[-^]*", "**/.[[-^]*", "**/*[[-^]*/**/*")
+"""Names of files, dot-files and folders with a backslash, of which storage makes a slash: nothing else tells them from
+files in folders.
 
 A range, as nothing is said of a backslash in brackets; so the names may have brackets or a circumflex as well.
 """
@@ -81,9 +82,8 @@ def output_patterns(globs: tuple[OutputGlob, ...]) -> tuple[OutputPattern, ...]:
     """
     texts = [(text, glob) for glob in globs for text in glob.patterns[:1]]
     texts += [(text, glob) for glob in globs for text in glob.patterns[1:]]
-    if any(glob.name is None or glob.name.endswith("/") for glob in globs):
-        return (*_numbered(texts), OutputPattern(len(texts), WITH_BACKSLASH, finds_backslashes=True))
-    return tuple(_numbered(texts))
+    finders = () if all(_is_of_a_file(glob.name) for glob in globs) else enumerate(WITH_BACKSLASH, len(texts))
+    return (*_numbered(texts), *(OutputPattern(index, text, finds_backslashes=True) for index, text in finders))
 
 
 def _numbered(texts: Iterable[tuple[str, OutputGlob]]) -> Iterator[OutputPattern]:
@@ -95,10 +95,16 @@ def _batch_patterns(glob: Glob) -> Iterator[str]:
     """The patterns of a glob; of a name, those of a file and of the files in a folder of that name."""
     if glob.name is not None:
         yield _text(glob.segments)
-        yield from map(_text, _with_dot_names(glob.below.segments, 0))
+        folders = 0 if _is_of_a_file(glob.name) else DOT_FOLDERS
+        yield from map(_text, _with_dot_names(glob.below.segments, folders))
         return
     for segments in _without_deep_names(glob.segments):
         yield from map(_text, _with_dot_names(normalized(segments), DOT_FOLDERS))
+
+
+def _is_of_a_file(name: str | None) -> bool:
+    """Whether a name is most probably that of a file, because it has an extension: more patterns would be in vain."""
+    return name is not None and "." in name.rpartition("/")[2][1:]
 
 
 def _without_deep_names(segments: tuple[Segment, ...]) -> Iterator[tuple[Segment, ...]]:

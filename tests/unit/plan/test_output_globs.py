@@ -72,9 +72,18 @@ def test_of_the_folders_on_a_path_at_most_two_begin_with_a_dot(tmp_path: Path) -
 
 @pytest.mark.parametrize("entry", ["results", "results/"])
 def test_a_folder_brings_its_files(entry: str, folder: Path) -> None:
-    """With a slash also those in dot-folders."""
-    found = {"results/a.csv", "results/.b", "results/s/d.txt"}
-    assert brought(entry, folder) == (found | {"results/s/.t/c"} if entry.endswith("/") else found)
+    assert brought(entry, folder) == {"results/a.csv", "results/.b", "results/s/d.txt", "results/s/.t/c"}
+
+
+@pytest.mark.parametrize(("entry", "is_whole"), [("d.v2", False), ("d.v2/", True), (".d", True), ("a.b/d", True)])
+def test_a_folder_whose_name_could_be_that_of_a_file_needs_a_slash(tmp_path: Path, entry: str, is_whole: bool) -> None:
+    """For all of its files. Many entries name a file; twice as many patterns for each would be in vain."""
+    folder = entry.rstrip("/")
+    (tmp_path / folder / ".cache").mkdir(parents=True)
+    for name in ("a", ".b", ".cache/c"):
+        (tmp_path / folder / name).touch()
+    found = {f"{folder}/a", f"{folder}/.b"}
+    assert brought(entry, tmp_path) == (found | {f"{folder}/.cache/c"} if is_whole else found)
 
 
 @pytest.fixture
