@@ -270,6 +270,8 @@ class Rendering:
         try:
             if text.startswith(REGEX):
                 raise PatternError(_NO_REGEX)
+            if entry in ("", "."):
+                raise PatternError(f"{text!r} is the working directory itself; for all of its files, write `**`")
             found = output_glob(entry)
         except ValueError as error:
             self.fail(path, str(error))

@@ -19,7 +19,7 @@ FILES = [
     *("a.csv", "b.json", "c.txt", ".csv", ".a.csv", ".env", "x.env", "._task.py", "._upstream/a/f.csv", "a*", "{a}"),
     *("x", "d/a.csv", "d/.a.csv", "d/.csv", "d/e/a.csv", ".d/a.csv", ".d/.a.csv", "d/.e/f/a.csv", ".d/x/.e/.a.csv"),
     *("axb", "ax/b", "ax/y/zb", "ax/.zb", "ax/c/d", "-", "^", "results/a.csv", "results/.b", "results/s/.t/c", "dd/.x"),
-    *("profile", ".profile", "results/s/d.txt", "b", "ab", "a-b", "..csv", ".b", ".xb"),
+    *("profile", ".profile", "results/s/d.txt", "b", "ab", "a-b", "..x.csv", ".b", ".xb"),
 ]
 GLOBS = [
     *("*", "**", "*.csv", "*.{csv,json}", "**/*.csv", "**.csv", "d/**", "d/*", "*/*.csv", "**/e/*.csv", "a**b", "a**"),
@@ -101,6 +101,8 @@ def problem(run_of, settings):
 @pytest.mark.parametrize(
     ("entry", "message"),
     [
+        (".", "'.' is the working directory itself; for all of its files, write `**`"),
+        ("./", "'./' is the working directory itself; for all of its files, write `**`"),
         (r"regex:.*\.json", "Azure Batch, which brings the files, has no regular expressions; use a glob"),
         ("{a,{b,c}}", "a group in a group"),
         ("*.{csv", "a group without its end"),
@@ -109,7 +111,7 @@ def problem(run_of, settings):
         ("{a,../b}", "is not a relative path inside"),
         ("/tmp/x", "is not a relative path inside"),
         ("a//b", "is not a relative path inside"),
-        ("", "is not a relative path inside"),
+        ("a/../b", "is not a relative path inside"),
         ("$HOME/x", "$ is not allowed, Batch would expand it"),
         ("._upstream/*", "names that begin with ._ are those of the app's own files"),
         ("[^!]", "Azure Batch has no set of the characters ^ !"),
