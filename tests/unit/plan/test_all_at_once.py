@@ -228,6 +228,15 @@ def test_texts_of_tasks_whose_items_are_not_known_are_checked(told) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "task", ["commands: [{}]", "foreach: [1]\ncommands: [{}]", "foreach: 2\nenv: {{N: {}}}\ncommands: [x]"]
+)
+def test_the_number_of_the_attempt_is_known_to_the_commands_only(told, task: str) -> None:
+    """Kestra renders a task again for each attempt: K2 core/src/main/java/io/kestra/core/runners/RunVariables.java."""
+    [problem] = told(task.format("'{{ taskrun.attemptsCount }}'"))
+    assert "the environment variable ATTEMPT is the number of the attempt, 1 in the first" in problem
+
+
 def test_credentials_that_have_no_effect_are_checked_and_need_no_secret(told) -> None:
     assert told("commands: [x]\ntaskRunner: {accessKey: \"{{ secret('NONE') }}\"}") == []
     begins(
