@@ -98,6 +98,8 @@ def _glob(pieces: Sequence[Piece]) -> Glob:
     for piece in pieces:
         if piece == "/":
             segments.append(())
+        elif piece in (STAR, DEEP) and segments[-1][-1:] in ((STAR,), (DEEP,)):  # of a group and beside it
+            segments[-1] = (*segments[-1][:-1], STAR if piece is segments[-1][-1] is STAR else DEEP)
         else:
             segments[-1] += (piece,)
     if len(segments) > 1 and not segments[-1]:

@@ -4,7 +4,8 @@ https://docs.oracle.com/en/java/javase/17/docs/api/java.base/java/util/regex/Pat
 https://github.com/google/re2/wiki/Syntax. What is written differently in both is translated: `\s` has the vertical tab,
 `.` none of five line terminators, `\h \v \uFFFF \0101 \e`, `\p{Alpha}`, `\p{IsLatin}`, `(?<name>…)`. What RE2 lacks is
 refused by name: back references, look-around, atomic groups, possessive quantifiers, classes within classes and their
-intersections, `\G \R \X \Z`, and the flags d, u, U and x. Two differences are left: with `(?i)` letters outside ASCII
+intersections, `\G \R \X \Z`, the flags d, u, U and x, and of `\p` the blocks (`\p{InGreek}`) and Java's own classes
+(`\p{javaLowerCase}`, `\p{IsAlphabetic}`). Two differences are left: with `(?i)` letters outside ASCII
 match in either case too, and `$` stands only at the very end of the text.
 """
 
@@ -31,7 +32,9 @@ def compiled(java: str) -> Any:  # noqa: ANN401 - RE2's type is private, and the
         raise RegexError(f"a regular expression may have {LONGEST} characters, this one has {len(java)}")
     found = engine(translated(java), java)
     if found.programsize > MAX_PROGRAM:
-        raise RegexError(f"the regular expression {_shown(java)} is too large once its repetitions are written out")
+        raise RegexError(
+            f"the regular expression {_shown(java)} is too large once its repetitions and classes are written out"
+        )
     return found
 
 
@@ -154,7 +157,7 @@ def _character(java: str, match: re.Match[str], *, in_class: bool) -> str:
     kind, text = match.lastgroup or "", match.group()
     match kind:
         case "property":
-            return _property(text, in_class=in_class)
+            return _property(java, text, in_class=in_class)
         case "escape":
             return _escape(java, text, in_class=in_class)
         case "code":
@@ -182,13 +185,18 @@ def _escape(java: str, text: str, *, in_class: bool) -> str:
     return literal(name)
 
 
-def _property(text: str, *, in_class: bool) -> str:
+def _property(java: str, text: str, *, in_class: bool) -> str:
     r"""A class such as `\p{Alpha}` (of ASCII, as in Java), `\p{Lu}` or `\p{IsLatin}`."""
     name = text[3:-1] if text[2] == "{" else text[2:]
     if name.lower() in _POSIX:
         posix = f"[:{'^' if text[1] == 'P' else ''}{name.lower()}:]"
         return posix if in_class else f"[{posix}]"
-    return f"\\{text[1]}{{{name.removeprefix('Is')}}}"
+    found = f"\\{text[1]}{{{name.removeprefix('Is')}}}"
+    try:
+        engine(found, java)
+    except RegexError as error:
+        raise _refusal(java, text) from error
+    return found
 
 
 def _refusal(java: str, what: str) -> RegexError:

@@ -56,7 +56,13 @@ def _section(title: str, lines: Sequence[str]) -> list[str]:
 def _task_row(task: TaskRecord) -> tuple[str, ...]:
     exit_code = "" if task.exit_code is None else f"exit code {task.exit_code}"
     items = ", ".join(f"{count} {state}" for state, count in task.items.states.items()) if task.items else ""
-    return (task.state, task.id, exit_code or items, _duration(task.started, task.ended))
+    return (task.state, task.id, (exit_code or items) + _again(task), _duration(task.started, task.ended))
+
+
+def _again(task: TaskRecord) -> str:
+    if not task.retries:
+        return ""
+    return f", {task.retries:,} retries" if task.items else f", {task.retries + 1} attempts"
 
 
 def _failed(task: TaskRecord, failure: Failure) -> str:

@@ -48,9 +48,9 @@ def run(arguments: argparse.Namespace, opening: AbstractContextManager[App]) -> 
 
 @dataclass
 class _Read:
-    """How far the streams of a task are printed; `attempt` tells one start of the task from the next."""
+    """How far the streams of a task are printed; `start` tells one start of the task from the next."""
 
-    attempt: tuple[str, int]
+    start: tuple[str, int]
     offsets: dict[str, int] = field(default_factory=lambda: dict.fromkeys(STREAMS, 0))
     is_over: bool = False
 
@@ -126,10 +126,10 @@ class _PrintedLogs:
     def _print_task(self, task: TaskView) -> None:
         if task.started is None:
             return
-        attempt = (task.job_id, task.retries)
+        start = (task.job_id, task.restarts)
         read = self._read.get(task.name)
-        if read is None or read.attempt != attempt:
-            read = self._read[task.name] = _Read(attempt)
+        if read is None or read.start != start:
+            read = self._read[task.name] = _Read(start)
         if read.is_over:
             return
         for stream, size in sorted(self._runs.tasks.stream_sizes(task).items(), reverse=True):  # stdout first

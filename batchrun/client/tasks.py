@@ -20,7 +20,10 @@ STREAMS = ("stdout.txt", "stderr.txt")
 
 @dataclass(frozen=True)
 class TaskView:
-    """A task as Batch reports it; `exit_code` is None unless the task ended with one."""
+    """A task as Batch reports it; `exit_code` is None unless the task ended with one.
+
+    `restarts` is how often Batch has begun it anew, with empty logs: on another node, because its own was lost.
+    """
 
     name: str
     state: BatchTaskState
@@ -28,7 +31,7 @@ class TaskView:
     job_id: str = ""
     id: str = ""
     failed: bool = False
-    retries: int = 0
+    restarts: int = 0
     started: datetime | None = None
     ended: datetime | None = None
 
@@ -108,7 +111,7 @@ def _view(job_id: str, task: BatchTask) -> TaskView:
         job_id=job_id,
         id=task.id,
         failed=bool(info and info.result == BatchTaskExecutionResult.FAILURE),
-        retries=info.retry_count if info else 0,
+        restarts=info.retry_count + (info.requeue_count or 0) if info else 0,
         started=info.start_time if info else None,
         ended=info.end_time if info else None,
     )

@@ -71,14 +71,15 @@ letter, a digit or `_`, or has no slash; one that begins with a slash matches fr
 
 The patterns of one task's `outputFiles` may be 64 once their groups are written out. They are relative to the working
 directory; Azure Batch expands `$`, so it cannot be part of one. Of the folders on a path that wildcards stand for, at
-most two may begin with a dot, and none with two dots; `results` without a slash brings no files of folders that begin
-with a dot. Names that begin with `._` are those of the app's own files, which are not brought: the file of a `script`,
-files of earlier tasks, and `._home`, the home directory of the commands. A file whose name has a tab, a line break, a
-backslash or another character that cannot be kept is left out; a warning names it, and the task's state is `WARNING`.
+most two may begin with a dot, and none with two dots; a name with an extension, such as `results.d`, needs a slash to
+bring files of folders that begin with a dot. Names that begin with `._` are those of the app's own files, which are not
+brought: the file of a `script`, files of earlier tasks, and `._home`, the home directory of the commands. A file whose
+name has a tab, a line break, a backslash or another character that cannot be kept is left out; a warning names it, and
+the task's state is `WARNING`.
 
 Regular expressions, also those of `split`, are Java's, as far as they can be matched in bounded time: back references,
-look-ahead and look-behind, atomic groups, possessive quantifiers, classes in classes, `&&`, `\\G`, `\\R`, `\\X`, `\\Z`
-and the flags `d`, `u`, `U` and `x` are refused.
+look-ahead and look-behind, atomic groups, possessive quantifiers, classes in classes, `&&`, `\\G`, `\\R`, `\\X`, `\\Z`,
+blocks and Java's own classes (`\\p{InGreek}`, `\\p{javaLowerCase}`) and the flags `d`, `u`, `U` and `x` are refused.
 """
 
 

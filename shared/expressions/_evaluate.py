@@ -100,6 +100,11 @@ class Evaluator:
     """The kinds of nodes that have a value."""
 
 
+def render_not_again(*_: Any, **__: Any) -> str:  # noqa: ANN401 - whatever it is called with
+    """The function `render()` in a text that `render()` renders: it fails, so that rendering ends."""
+    raise ExpressionError("a text that render() renders cannot call render() itself; write render(render(…))")
+
+
 APPLY: Mapping[str, Callable[..., Any]] = {**OPERATORS, **{name: known.apply for name, known in FILTERS.items()}}
 
 

@@ -49,7 +49,7 @@ def _problem(  # noqa: PLR0911 - one return for each kind of node
 ) -> str | None:
     match node:
         case _ if not isinstance(node, _ALLOWED):
-            return explained(f"{type(node).__name__.lower()} is not supported in expressions", "")
+            return explained(f"{type(node).__name__.lower()} is not supported in expressions")
         case nodes.Call(node=nodes.Name(name=name)) if name not in functions:
             return _missing("function", name, functions, OTHER_FUNCTIONS)
         case nodes.Call() if not isinstance(node.node, nodes.Name):
@@ -86,17 +86,51 @@ def _missing(kind: str, name: str, known: Collection[str], elsewhere: Mapping[st
     return f"{message}; there is {', '.join(sorted(known))}"
 
 
-_FOREIGN_TEMPLATE = re.compile(r"\{\{-?\s*(?:[a-z]+\s+)?[.$][^{}]*\}\}")
+_RAW = re.compile(r"\{%-?\s*raw\s*-?%\}.*?(?:\{%-?\s*endraw\s*-?%\}|\Z)", re.DOTALL)
+_OF_GO = (
+    r"\{\{-?\s*(?:(?:[a-z]+\s+)?[.$][^{}]*|(?:range|with|if|index|template|define|printf?|println)\s[^{}]*|end|else)"
+    r"\s*-?\}\}"
+)
+_GO_TEMPLATES = re.compile(rf"{_OF_GO}(?:[^{{}}\n]*{_OF_GO})*")
 _LENGTH_IN_SHELL = re.compile(r"\$\{#[^{}]*\}")
+_NO_TAGS = re.compile(
+    r"^(?:for|macro|assign|assignblock|block|callblock|filterblock|with|import|include|fromimport|extends|do|continue"
+    r"|break|scope|autoescape|scopedevalcontextmodifier)\b.* is not supported|unknown tag"
+)
 
 
-def explained(message: str, text: str) -> str:
-    """A parser's message about a text, with what to do about it if that is known."""
-    if re.search(r"\b(for|macro|set|block|import|include|assign)", message, re.IGNORECASE):
-        return f"{message} (there are no loops, macros and assignments in expressions; to repeat a task use `foreach`)"
+def foreign_problems(text: str) -> tuple[list[str], str]:
+    """What is written in a text for Docker, Kubernetes or a shell, and must be kept as it is; and the text without it.
+
+    Only of interest in a text that has a problem: what is no mistake is not foreign.
+    """
+    outside = _RAW.sub(lambda match: " " * len(match.group()), text)
+    found = [
+        f"an expression of another language; to keep it as it is, write `{_kept(each.group())}`"
+        for each in _GO_TEMPLATES.finditer(outside)
+    ]
+    rest = _GO_TEMPLATES.sub("", outside)
+    if rest.rfind("{#") > rest.rfind("#}"):
+        found += [
+            f"{{# begins a comment; to keep it as it is, write `{_kept(each.group())}`"
+            for each in _LENGTH_IN_SHELL.finditer(rest)
+        ] or ["{# begins a comment, which has no end; put text that holds {# between {% raw %} and {% endraw %}"]
+        rest = rest.replace("{#", "")
+    return found, rest
+
+
+def _kept(text: str) -> str:
+    return f"{{% raw %}}{text}{{% endraw %}}"
+
+
+def explained(message: str) -> str:
+    """A parser's message, with what to do about it if that is known."""
     if "Exceeds the limit" in message:
         return "a number has more digits than can be read; put it in quotes if it is text"
-    hint = "put text that holds {# between {% raw %} and {% endraw %}" if "end of comment" in message else ""
-    if match := (_LENGTH_IN_SHELL if hint else _FOREIGN_TEMPLATE).search(text):
-        hint += f"{', ' if hint else ''}to keep it as it is, write `{{% raw %}}{match.group()}{{% endraw %}}`"
-    return f"{message} ({hint})" if hint else message
+    if "Missing end of raw" in message:
+        return "{% raw %} has no end; write {% endraw %} after the text that is to be kept"
+    if "unknown tag 'endraw'" in message:
+        return "{% endraw %} has no beginning; write {% raw %} before the text that is to be kept"
+    if _NO_TAGS.search(message):
+        return f"{message} (there are no loops, macros and assignments in expressions; to repeat a task use `foreach`)"
+    return message

@@ -8,13 +8,21 @@ are found, not only the first.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, ClassVar
 
 from jinja2 import TemplateSyntaxError, nodes
 
-from shared.expressions._evaluate import APPLY, Evaluator, fits, misuse_of_filter, misuse_of_function, part_of
-from shared.expressions._nodes import TOO_DEEP, all_nodes, explained, node_problems
+from shared.expressions._evaluate import (
+    APPLY,
+    Evaluator,
+    fits,
+    misuse_of_filter,
+    misuse_of_function,
+    part_of,
+    render_not_again,
+)
+from shared.expressions._nodes import TOO_DEEP, all_nodes, explained, foreign_problems, node_problems
 from shared.expressions._operators import OPERATORS, truth
 from shared.expressions._syntax import parse
 from shared.expressions.filters import TESTS
@@ -38,14 +46,26 @@ _ERRORS = (ExpressionError, RecursionError, ArithmeticError, AttributeError, Typ
 
 
 def problems_in(
-    text: str, values: Mapping[str, Any], functions: Mapping[str, Callable[..., Any]], budget: Budget
+    text: str,
+    values: Mapping[str, Any],
+    functions: Mapping[str, Callable[..., Any]],
+    budget: Budget,
+    known: Iterable[str] = (),
 ) -> list[str]:
-    """Every mistake in the expressions of a text, once. `values` may be, or contain, `Unknown`."""
+    """Every mistake in the expressions of a text, once. `values` may be, or contain, `Unknown`.
+
+    `known` are mistakes that were found before, by rendering the text.
+    """
     with budget.charged():
         try:
             found = list(_problems(text, values, functions))
+            others = [each for each in known if each not in found]
+            foreign, rest = foreign_problems(text) if found else ([], text)
+            if foreign:
+                found = [*foreign, *_problems(rest, values, functions)]
+            found = [*others, *found]
         except ExpressionError as error:
-            found = [str(error)]
+            found = [*known, str(error)]
     return list(dict.fromkeys(found))
 
 
@@ -55,14 +75,14 @@ def _problems(text: str, values: Mapping[str, Any], functions: Mapping[str, Call
         tree = parse(text)
         found = all_nodes(tree)
     except TemplateSyntaxError as error:
-        yield explained(error.message or "the expression is not valid", text)
+        yield explained(error.message or "the expression is not valid")
         yield from _problems_of_pieces(text, values, functions)
         return
     except RecursionError:
         yield TOO_DEEP
         return
     except ValueError as error:
-        yield explained(str(error), text)
+        yield explained(str(error))
         return
     known = {"render": lambda *_, **__: UNKNOWN, **functions}
     yield from node_problems(found, known.keys())
@@ -87,7 +107,7 @@ class Checker(Evaluator):
 
     def __init__(self, values: Mapping[str, Any], functions: Mapping[str, Callable[..., Any]]) -> None:
         super().__init__(values, {"render": self._render, **functions})
-        self._others = functions
+        self._others = {"render": render_not_again, **functions}
         self.problems: list[str] = []
 
     def check(self, body: list[nodes.Node]) -> None:
@@ -128,7 +148,7 @@ class Checker(Evaluator):
         if isinstance(error, RecursionError):
             self.problems.append(TOO_DEEP)
         else:
-            self.problems.append(str(error) if isinstance(error, ExpressionError) else explained(str(error), ""))
+            self.problems.append(str(error) if isinstance(error, ExpressionError) else explained(str(error)))
 
     def _known_truth(self, node: nodes.Node) -> bool | None:
         """Whether a condition holds; None if that is not known."""
@@ -170,11 +190,12 @@ class Checker(Evaluator):
         if not fits(function, args, kwargs):
             self._note_missing([*args, *kwargs.values()])
             raise ExpressionError(misuse_of_function(name, function, kwargs))
-        if any(isinstance(argument, Unknown) for argument in (*args, *kwargs.values())):
-            self._note_missing([*args, *kwargs.values()])
-        return self._applied(
+        found = self._applied(
             args, kwargs, lambda: function(*args, **kwargs), misuse_of_function(name, function, kwargs)
         )
+        if found is UNKNOWN:
+            self._note_missing([*args, *kwargs.values()])
+        return found
 
     def _filtered(self, node: nodes.Filter) -> Any:  # noqa: ANN401
         value = self._value(node.node)

@@ -103,6 +103,7 @@ def _no_constant(name: str) -> NoReturn:
 _MOST_SHOWN, _MOST_COMPARED = 6, 100
 
 _OF_A_FAN_OUT = "it exists only for a task in a ForEach or with `foreach`"
+_ATTEMPT = "in the commands, the environment variable ATTEMPT is the number of the attempt, 1 in the first"
 
 
 OTHER_NAMES: Mapping[str, str] = {
@@ -110,7 +111,7 @@ OTHER_NAMES: Mapping[str, str] = {
     "outputDir": "the task needs `outputDirectory: true`",
     "bucketPath": "pass files with `inputFiles` and `outputFiles`",
     "outputFiles": "write the file into the working directory, and name it in the task's `outputFiles`",
-    "taskrun": _OF_A_FAN_OUT,
+    "taskrun": f"{_OF_A_FAN_OUT}; {_ATTEMPT}",
     "item": _OF_A_FAN_OUT,
     "parent": "use `taskrun.value`",
     "parents": "use `taskrun.value`",
@@ -122,6 +123,11 @@ OTHER_NAMES: Mapping[str, str] = {
 }
 
 """Names of Kestra that do not exist here, and what to use instead. They are the first in a chain of names."""
+
+
+OTHER_PARTS: Mapping[str, str] = {"attemptsCount": f"expressions are replaced before a task runs; {_ATTEMPT}"}
+
+"""Parts of `taskrun` in Kestra that do not exist here, and what to use instead."""
 
 
 OTHER_OUTPUTS: Mapping[str, str] = {
@@ -147,6 +153,8 @@ def part_advice(name: str, whole: object) -> str:
         return ""
     if name in OTHER_OUTPUTS and "outputFiles" in whole:
         return f": {OTHER_OUTPUTS[name]}"
+    if name in OTHER_PARTS and "iteration" in whole:
+        return f": {OTHER_PARTS[name]}"
     known = [str(each) for each in whole]
     listed = f"; there is {', '.join(known)}" if 0 < len(known) <= _MOST_SHOWN else ""
     return did_you_mean(name, known) or listed

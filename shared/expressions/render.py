@@ -24,8 +24,8 @@ from typing import Any
 
 from jinja2 import TemplateSyntaxError, nodes
 
-from shared.expressions._evaluate import Evaluator
-from shared.expressions._nodes import TOO_DEEP, all_nodes, explained, node_problems
+from shared.expressions._evaluate import Evaluator, render_not_again
+from shared.expressions._nodes import TOO_DEEP, all_nodes, explained, foreign_problems, node_problems
 from shared.expressions._syntax import parse
 from shared.expressions.values import MAX_OUTPUT, Budget, ExpressionError, check_size, spend
 
@@ -60,7 +60,7 @@ class _Render:
 
     def __init__(self, values: Mapping[str, Any], functions: Mapping[str, Callable[..., Any]]) -> None:
         self._values = values
-        self._functions = {"render": self._not_again, **functions}
+        self._functions = {"render": render_not_again, **functions}
 
     def __call__(self, template: Any, *, recursive: bool = False) -> Any:  # noqa: ANN401 - values of any type
         if recursive:
@@ -74,10 +74,6 @@ class _Render:
                 return {name: self(item) for name, item in template.items()}
         return template
 
-    @staticmethod
-    def _not_again(*_: Any, **__: Any) -> str:  # noqa: ANN401 - whatever it is called with
-        raise ExpressionError("a text that render() renders cannot call render() itself; write render(render(…))")
-
 
 def _rendered(text: str, values: Mapping[str, Any], functions: Mapping[str, Callable[..., Any]]) -> str:
     try:
@@ -85,9 +81,11 @@ def _rendered(text: str, values: Mapping[str, Any], functions: Mapping[str, Call
         spend(tree.work)
         return _bounded(Evaluator(values, functions).texts(tree.body))
     except TemplateSyntaxError as error:
-        raise ExpressionError(explained(error.message or "the expression is not valid", text)) from error
+        foreign, _ = foreign_problems(text)
+        reason = foreign[0] if foreign else explained(error.message or "the expression is not valid")
+        raise ExpressionError(reason) from error
     except (ArithmeticError, AttributeError, TypeError, ValueError, LookupError) as error:
-        raise ExpressionError(explained(str(error), "")) from error
+        raise ExpressionError(explained(str(error))) from error
     except RecursionError as error:
         raise ExpressionError(TOO_DEEP) from error
 

@@ -7,8 +7,8 @@ flow are its gaps: a text must not look wrong because of a value that was taken 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -38,7 +38,8 @@ _OF_COMMANDS = (("type",), ("commands",), ("script",))
 class Salvaged:
     """What is left of a flow (None if nothing is), with its gaps; and all of its mistakes of form and of order.
 
-    `too_many` is the number of its tasks if there are more than a flow may have.
+    `too_many` is the number of its tasks if there are more than a flow may have. `moved` are the places of values that
+    were put elsewhere.
     """
 
     flow: Flow | None
@@ -46,6 +47,7 @@ class Salvaged:
     form: tuple[tuple[ErrorDetails, ...], ...]
     order: tuple[OrderProblem, ...]
     too_many: int = 0
+    moved: Mapping[PropertyPath, PropertyPath] = field(default_factory=dict)
 
 
 def salvage(data: dict[str, Any]) -> Salvaged:
@@ -65,7 +67,7 @@ def salvage(data: dict[str, Any]) -> Salvaged:
             return Salvaged(None, WITHOUT_GAPS, tuple(form), tuple(order), len(flow.tasks))
         wrong = list(itertools.islice(problems_of_order(flow.order), MAX_PROBLEMS + 1))
         if not wrong:
-            return Salvaged(flow, left.gaps(flow), tuple(form), tuple(order))
+            return Salvaged(flow, left.gaps(flow), tuple(form), tuple(order), moved=left.moved)
         order += (problem for problem in wrong if not left.is_of_replaced_id(problem.path))
         if len(wrong) > MAX_PROBLEMS:
             break
@@ -78,6 +80,7 @@ class _Left:
 
     def __init__(self, data: dict[str, Any]) -> None:
         self.data: dict[str, Any] = _copied(data)
+        self.moved: dict[PropertyPath, PropertyPath] = {}
         self._numbers = itertools.count(1)
         self._values: set[str] = set()
         self._ids: set[str] = set()
@@ -94,6 +97,8 @@ class _Left:
             path, kind = path_in_flow(details), details["type"]
             task = _task_path(path)
             self._touched.add(path)
+            if path[len(task) :] == ("type",):
+                self._ids |= set(_ids_inside(self._at(task)))
             self._around |= {path[:length] for length in range(len(task) + 1, len(path))}
             if task and (kind == "extra_forbidden" or path[len(task) :] in _OF_COMMANDS):
                 self._of_commands.add(task)
@@ -170,9 +175,10 @@ class _Left:
             values = task.pop("values", [""])
             task["type"] = SEQUENTIAL
             task.pop("concurrencyLimit", None)
-            for each in task["tasks"]:
-                if "tasks" not in each:
-                    each.setdefault("foreach", values)
+            for index, each in enumerate(task["tasks"]):
+                if "tasks" not in each and "foreach" not in each:
+                    each["foreach"] = values
+                    self.moved[*path, "tasks", index, "foreach"] = (*path, "values")
         elif "commands" in task and "script" in task:
             del task["script"]
         else:
@@ -260,6 +266,19 @@ def _task_path(path: PropertyPath) -> PropertyPath:
     while path[length : length + 1] == ("tasks",) and isinstance(next(iter(path[length + 1 : length + 2]), None), int):
         length += 2
     return path[:length]
+
+
+def _ids_inside(task: object) -> Iterator[str]:
+    """The ids of the tasks in a task of a type that does not exist here, wherever it has them."""
+    todo = list(task.values()) if isinstance(task, dict) else []
+    while todo:
+        match todo.pop():
+            case dict() as value:
+                todo.extend(value.values())
+                if isinstance(value.get("id"), str):
+                    yield value["id"]
+            case list() as value:
+                todo.extend(value)
 
 
 def _copied(value: Any) -> Any:  # noqa: ANN401 - plain data of any shape

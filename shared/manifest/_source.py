@@ -44,6 +44,8 @@ class Source:
 
     data: Any
     root: yaml.Node
+    text: str = ""
+    is_json: bool = False
     problems: tuple[Problem, ...] = ()
     unquoted: frozenset[tuple[int, int]] = frozenset()
     _by_name: dict[int, dict[str, tuple[yaml.Node, yaml.Node]]] = field(default_factory=dict, repr=False, compare=False)
@@ -56,11 +58,24 @@ class Source:
         mark = self._mark(path, at_key=at_key)
         return Problem(message, property_path(path) or None, mark.line + 1, mark.column + 1)
 
+    def written(self, path: PropertyPath) -> str | None:
+        """How a list or a map is written, if it is in brackets and in one line of YAML."""
+        node, _ = self._found(path)
+        if isinstance(node, yaml.CollectionNode) and node.flow_style:
+            text = self.text[node.start_mark.index : node.end_mark.index]
+            return None if "\n" in text or self.is_json else text
+        return None
+
     def is_unquoted(self, problem: Problem) -> bool:
-        """Whether a problem is at the place of an expression without quotes, and may only follow from that."""
+        """Whether a problem is at the place of an expression without quotes."""
         return (problem.line, problem.column) in self.unquoted
 
     def _mark(self, path: PropertyPath, *, at_key: bool) -> yaml.Mark:
+        node, key = self._found(path)
+        return key.start_mark if at_key else node.start_mark
+
+    def _found(self, path: PropertyPath) -> tuple[yaml.Node, yaml.Node]:
+        """The node at a path, or at as much of it as exists; and that of its name."""
         node, key = self.root, self.root
         for part in path:
             match node:
@@ -73,7 +88,7 @@ class Source:
             if found is None:
                 break
             key, node = found
-        return key.start_mark if at_key else node.start_mark
+        return node, key
 
     def _properties(self, node: yaml.MappingNode) -> dict[str, tuple[yaml.Node, yaml.Node]]:
         """The nodes of names and values by name; collected once, as there may be as many problems as properties."""
@@ -106,10 +121,10 @@ def read_source(text: str, *, as_json: bool = False) -> Source:
     root = compose(text)
     reading = _Reading(text)
     data = reading.value(root, ())
-    return Source(data, root, tuple(reading.problems), frozenset(reading.unquoted))
+    return Source(data, root, text, as_json, tuple(reading.problems), frozenset(reading.unquoted))
 
 
-_MERGE = "<<"
+MERGE = "<<"
 _OCTAL = re.compile(r"[-+]?0[0-7]+")
 _LONGEST_NUMBER = 100  # no useful number is longer
 
@@ -152,7 +167,7 @@ class _Reading:
             elif _is_merge(key):
                 if not _maps_to_merge(value):
                     self._fail(
-                        value, (*path, _MERGE), "`<<` merges a map, or a list of maps: write it as an alias, `*name`"
+                        value, (*path, MERGE), "`<<` merges a map, or a list of maps: write it as an alias, `*name`"
                     )
             elif key.value in data:
                 self._fail(key, (*path, key.value), f"the property {key.value!r} is set twice")
@@ -170,6 +185,8 @@ class _Reading:
                 return None
             case "bool":
                 return text.lower() == "true"
+            case "int" | "float" if path[-1:] and path[-1] in CREDENTIALS:
+                return text  # which is refused, and repeated nowhere
             case "int" | "float" if len(text) > _LONGEST_NUMBER:
                 digits = f"a number of {len(text):,} characters is too long"
                 self._fail(node, path, f"{digits}; if it is text, put it in quotes")
@@ -210,7 +227,7 @@ def _is_text(key: yaml.Node) -> bool:
 
 def _is_merge(key: yaml.Node) -> bool:
     """Whether the name of a property is `<<`, without quotes."""
-    return isinstance(key, yaml.ScalarNode) and key.value == _MERGE and not key.style
+    return isinstance(key, yaml.ScalarNode) and key.value == MERGE and not key.style
 
 
 def _pairs(node: yaml.MappingNode) -> Iterator[tuple[yaml.Node, yaml.Node]]:
@@ -257,9 +274,10 @@ class Layout:
 
     def problem(self, path: PropertyPath, message: str, *, at_key: bool = False) -> Problem:
         """A problem with the property of the flow at `path`, at its place in the file."""
-        return self.source.problem(self._in_file(path), message, at_key=at_key)
+        return self.source.problem(self.in_file(path), message, at_key=at_key)
 
-    def _in_file(self, path: PropertyPath) -> PropertyPath:
+    def in_file(self, path: PropertyPath) -> PropertyPath:
+        """The path in the file of the property of the flow at `path`."""
         for length in range(len(path), 0, -1):
             if (moved := self.moved.get(path[:length])) is not None:
                 return (*moved, *path[length:])

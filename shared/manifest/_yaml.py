@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import yaml
 
 from shared.errors import ManifestError, Problem
-from shared.manifest.types import CREDENTIALS
+from shared.manifest._yaml_advice import advice
 
 MAX_DEPTH = 50
 MAX_NODES = 100_000
@@ -46,8 +46,7 @@ def compose(text: str) -> yaml.Node:
     except yaml.MarkedYAMLError as error:
         raise ManifestError([_syntax_problem(error, text)]) from error
     except yaml.reader.ReaderError as error:
-        line = text.count("\n", 0, error.position) + 1
-        raise ManifestError([Problem(f"this is not valid YAML: {error.reason}", line=line, column=1)]) from error
+        raise ManifestError([_unreadable(error, text)]) from error
     if root is None:
         raise ManifestError([Problem("the manifest is empty", line=1, column=1)])
     _check_size(root)
@@ -63,11 +62,19 @@ def checked_json(text: str) -> str:
         raise ManifestError([problem]) from error
     except RecursionError as error:
         raise ManifestError([_too_deep(1, 1)]) from error
-    return _SURROGATES.sub(_joined, text.replace("\t", " "))
+    text = _SURROGATES.sub(_joined, text.replace("\t", " "))
+    if lone := next((match for match in _LONE_SURROGATE.finditer(text) if match.group() != "\\\\"), None):
+        before = text[: lone.start()].split("\n")
+        message = f"{lone.group()} is one half of a surrogate pair, and no character"
+        raise ManifestError([Problem(message, line=len(before), column=len(before[-1]) + 1)])
+    return text
 
 
 # An escaped backslash is matched too: the text after it is not an escape.
 _SURROGATES = re.compile(r"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}")
+
+
+_LONE_SURROGATE = re.compile(r"\\\\|\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 
 
 def _joined(match: re.Match[str]) -> str:
@@ -100,46 +107,22 @@ def _syntax_problem(error: yaml.MarkedYAMLError, text: str) -> Problem:
         line, column = len(lines), len(lines[-1]) + 1
     else:
         line, column = mark.line + 1, mark.column + 1
+    if error.context_mark and error.context in _BEGUN:
+        line, column = error.context_mark.line + 1, error.context_mark.column + 1
     message = "this is not valid YAML: " + ", ".join(part for part in (error.context, error.problem) if part)
-    begun = error.context_mark.line + 1 if error.context_mark else line
-    if error.context in ("while scanning an alias", "while scanning an anchor") and error.context_mark:
-        column = error.context_mark.column + 1
-    hint = _hint(error.problem or "", lines[line - 1], column, lines[min(begun, line) - 1])
+    hint = advice(error, lines, line, column)
     return Problem(f"{message}; {hint}" if hint else message, line=line, column=column)
 
 
-_UNQUOTED = re.compile(r"(?:[-?]\s+|[\w.$-]+:\s+)*(?P<value>[^\s'\"|>#].*?)\s*")
+_BEGUN = ("while scanning an alias", "while scanning an anchor", "while scanning a simple key")
+"""What is found wrong at its end, and has its place where it begins."""
 
 
-def _hint(problem: str, line: str, column: int, begun: str) -> str:
-    """What to do about text that is not YAML, if that is known; `begun` is the line where its map or list begins."""
-    at = line[column - 1 : column]
-    if "\t" in line[: len(line) - len(line.lstrip())] or (at == "\t" and "token" in problem):
-        return "a tab does not indent in YAML; write spaces"
-    suspect = next((each for each in (line, begun) if "{{" in each), line)
-    match = _UNQUOTED.fullmatch(suspect.strip())
-    value = match["value"] if match else ""
-    if "{{" in suspect and match:
-        reason = (
-            "text that begins with {{ needs quotes" if value.startswith("{{") else "text with {{ … }} needs quotes here"
-        )
-        return f"{reason}{_in_quotes(value, line)}"
-    if "mapping values are not allowed" in problem and match:
-        return f"text with a colon and a space needs quotes{_in_quotes(value, line)}"
-    sign = "[" if value.startswith("[ ") else next((each for each in (value[:1], at) if each in _BEGIN_NO_TEXT), "")
-    return f"text that begins with {sign} needs quotes{_in_quotes(value, line)}" if sign else ""
-
-
-_BEGIN_NO_TEXT = frozenset("*&!%@`")
-
-
-def _in_quotes(value: str, line: str) -> str:
-    """The advice how to write a value; none for a credential, and inside of brackets, where its end is not known."""
-    if any(name in line for name in CREDENTIALS) or (
-        value[:1] in ("[", "{", "") and not value.startswith("{{") and not value.startswith("[ ")
-    ):
-        return ""
-    return ": " + ("'" + value.replace("'", "''") + "'")
+def _unreadable(error: yaml.reader.ReaderError, text: str) -> Problem:
+    """The problem of a character that YAML does not have."""
+    found = yaml.reader.Reader.NON_PRINTABLE.search(text)
+    before = _LINE_BREAK.split(text[: found.start() if found else error.position])
+    return Problem(f"this is not valid YAML: {error.reason}", line=len(before), column=len(before[-1]) + 1)
 
 
 def _check_size(root: yaml.Node) -> None:

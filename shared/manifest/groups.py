@@ -61,7 +61,8 @@ class ForEach(_Group):
 
     type: Literal["io.kestra.plugin.core.flow.ForEach"]
     values: Foreach
-    """As `foreach` of a task. `{{ taskrun.value }}` is the value, with numbers and booleans as text. In a later task,
+    """As `foreach` of a task. `{{ taskrun.value }}` is the value, with numbers and booleans as text; the parts of
+    a map can be named, as in `{{ taskrun.value.name }}`, where Kestra has only their JSON. In a later task,
     `{{ outputs.<task>['<value>'].vars.x }}` is what was printed for it. Values that are the same as text run once; null
     is an error."""
     concurrency_limit: Annotated[int, Field(ge=0)] = 1

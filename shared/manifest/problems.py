@@ -53,15 +53,21 @@ def problems_of(errors: Sequence[ErrorDetails], layout: Layout, model: type[Base
         details["loc"][:-1]
         for details in errors
         if details["loc"][-1:] == ("type",)
-        and details["type"] != "extra_forbidden"
-        and not nearest(str(details["input"]), _KNOWN_TYPES)
+        and details["type"] not in ("extra_forbidden", "missing")
+        and not nearest(str(details["input"]), all_types())
     }
-    causes = [details for details in errors if not _is_consequence(details, parents, of_wrong_type)]
+    meant = set(_meant_names(errors, layout, model))
+    causes = [
+        details
+        for details in errors
+        if not _is_consequence(details, parents, of_wrong_type)
+        and not (details["type"] == "missing" and details["loc"] in meant)
+    ]
     # A value of `pluginDefaults` is wrong in many tasks, but in one place.
     by_place = {(_problem(details, layout, ""), details["type"]): details for details in reversed(causes)}
     placed = sorted(by_place, key=lambda place: in_file_order(place[0]))
     shown = [by_place[place] for place in placed[: MAX_PROBLEMS + 1]]
-    return [_problem(details, layout, _message(details, model)) for details in shown]
+    return [_problem(details, layout, _message(details, layout, model)) for details in shown]
 
 
 def in_file_order(problem: Problem) -> tuple[int, int]:
@@ -119,12 +125,12 @@ def _is_tag(part: str | int) -> bool:
 
 
 def _message(  # noqa: PLR0911 - one return for each kind of error
-    details: ErrorDetails, model: type[BaseModel]
+    details: ErrorDetails, layout: Layout, model: type[BaseModel]
 ) -> str:
     context = details.get("ctx", {})
     match details["type"]:
         case "extra_forbidden":
-            return _unknown_property(details["loc"], model)
+            return _unknown_property(details["loc"], layout, model)
         case "missing" if details["loc"] == ("tasks",):
             return "a manifest has `tasks`, or for one task `commands` or `script` at top level; this has none of them"
         case "missing":
@@ -140,14 +146,18 @@ def _message(  # noqa: PLR0911 - one return for each kind of error
         case "string_pattern_mismatch":
             return f"{_shown(details['input'])} does not match {context['pattern']}"
         case kind if kind in _EXPECTED:
-            return f"{_EXPECTED[kind]}, found {_shown(details['input'])}{_meant_as_text(details)}"
+            return f"{_EXPECTED[kind]}, found {_shown(details['input'])}{_meant_as_text(details, layout)}"
     return details["msg"][0].lower() + details["msg"][1:]
 
 
-def _meant_as_text(details: ErrorDetails) -> str:
-    """The advice about a map with one value where text was expected: a colon and a space make a map of a text."""
-    match details["type"], details["input"]:
-        case "string_type", dict() as pairs if len(pairs) == 1 and details["loc"][-1] not in CREDENTIALS:
+def _meant_as_text(details: ErrorDetails, layout: Layout) -> str:
+    """The advice about a list or a map where text was expected: brackets, or a colon, make one of a text."""
+    if details["type"] != "string_type" or details["loc"][-1] in CREDENTIALS:
+        return ""
+    if written := layout.source.written(layout.in_file(path_in_flow(details))):
+        return f"; if it is text, put it in quotes, as it begins with {written[0]}: {quoted(written)}"
+    match details["input"]:
+        case dict() as pairs if len(pairs) == 1:
             [(name, value)] = pairs.items()
             if value is None or isinstance(value, str | int | float):
                 text = f"{name}: {'' if value is None else getattr(value, 'text', value)}".strip()
@@ -158,14 +168,46 @@ def _meant_as_text(details: ErrorDetails) -> str:
 _OWNERS = ((Task, "a task"), (TaskRunner, "`taskRunner`"), (Flow, "the flow"))
 
 
-def _unknown_property(path: PropertyPath, model: type[BaseModel]) -> str:
+def _unknown_property(path: PropertyPath, layout: Layout, model: type[BaseModel]) -> str:
     name = str(path[-1])
     if path in (("commands",), ("script",)):
         return f"a manifest has `tasks`, or for one task `{name}` at top level; this has both: give `{name}` to a task"
-    if near := did_you_mean(name, _names_at(model, path[:-1])):
+    known = _names_beside(path, layout, model)
+    if near := did_you_mean(name, known):
         return f"unknown property{near}"
     owners = [where for model, where in _OWNERS if name in _aliases([model])]
     return f"unknown property here; it is one of {owners[0]}" if len(owners) == 1 else "unknown property"
+
+
+def _names_beside(path: PropertyPath, layout: Layout, model: type[BaseModel]) -> list[str]:
+    """The names that a property may have had in mind: at top level those of the flow, and of a task if it has one."""
+    known = _names_at(model, path[:-1])
+    is_task_form = len(path) > 1 and layout.in_file(tuple(part for part in path if not _is_tag(part))[:-1]) == ()
+    return (
+        [*known, *_aliases([Flow if is_task_form else Task])] if is_task_form or _lacks_tasks(path, layout) else known
+    )
+
+
+def _lacks_tasks(path: PropertyPath, layout: Layout) -> bool:
+    data = layout.source.data
+    return len(path) == 1 and isinstance(data, dict) and "tasks" not in data
+
+
+def _meant_names(errors: Iterable[ErrorDetails], layout: Layout, model: type[BaseModel]) -> Iterator[PropertyPath]:
+    """The places of properties that stand there under a wrong or an old name: they are not missing."""
+    for details in errors:
+        *above, name = details["loc"] or ("",)
+        if details["type"] == "unsupported" and (old := _OLD_NAME.search(str(details["ctx"]["reason"]))):
+            yield (*above, old[1])
+        elif details["type"] == "extra_forbidden" and (
+            near := nearest(str(name), _names_beside(details["loc"], layout, model))
+        ):
+            yield (*above, near)
+            if near in ("commands", "script"):
+                yield (*above, "tasks")
+
+
+_OLD_NAME = re.compile(r"the old name of .(\w+)")
 
 
 def _shown(value: object) -> str:

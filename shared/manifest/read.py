@@ -20,6 +20,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from shared.errors import ManifestError, Problem
+from shared.manifest._causes import causes
 from shared.manifest._defaults import with_plugin_defaults
 from shared.manifest._gaps import WITHOUT_GAPS, Gaps
 from shared.manifest._salvage import Salvaged, salvage
@@ -97,11 +98,12 @@ def read_manifest(text: str, name: str) -> Manifest:
         salvaged = salvage(data)
         flow, gaps = salvaged.flow, salvaged.gaps
         problems += _problems_of(salvaged, layout)
+        moved = {path: layout.in_file(place) for path, place in salvaged.moved.items()}
+        layout = Layout(source, {**layout.moved, **moved})
     manifest = _manifest(flow, layout, gaps) if flow else None
     problems += _problems_of_items(manifest) if manifest else ()
     if problems:
-        told = [problem for problem in problems if not source.is_unquoted(problem) or problem in source.problems]
-        raise BrokenManifest(first_problems(each_once(told)), manifest)
+        raise BrokenManifest(first_problems(each_once(causes(problems, source))), manifest)
     assert manifest is not None  # noqa: S101 - there is no problem
     return manifest
 

@@ -30,7 +30,9 @@ class Retry(Properties):
     left running are ended before. Attempts share the container: what lies outside the working directory stays, such as
     packages that were installed. Exit code, output files, printed values and metrics are those of the last attempt. The
     logs are those of all, with the line `azure-batch-task-runner: attempt 2` between them; the record tells exit code
-    and times of each (`attempts`). Copies of the input files are kept on the node meanwhile.
+    and times of each (`attempts`). In the commands, the environment variable ATTEMPT is the number of the attempt, 1 in
+    the first one; it takes the place of Kestra's `taskrun.attemptsCount`. Copies of the input files are kept on the
+    node meanwhile.
 
     The commands are not tried again if the container is killed as a whole (for example, because its memory is used up),
     if the run is cancelled, or if input files are missing. A task whose node is lost runs again on another one, and

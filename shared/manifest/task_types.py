@@ -175,9 +175,9 @@ class _WrittenType(str):
 def checked_type(value: str) -> str:
     """The type of a task. Raises ValueError for one that cannot be run, with what to do instead."""
     if language_of(value) is None:
-        if instead := instead_of(value):
-            raise ValueError(f"the task type {value!r} is not supported here: {instead}")
         near = did_you_mean(value, (*all_types(), *ALL_GROUP_TYPES))
+        if (instead := instead_of(value)) and (not near or instead != _OUTSIDE):
+            raise ValueError(f"the task type {value!r} is not supported here: {instead}")
         raise ValueError(
             f"{value!r} is not a known task type; expected {types_pattern()}, or for a group {GROUP_TYPES}{near}"
         )

@@ -7,7 +7,7 @@ pattern is not documented; both are understood. Names come from the node, so the
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from shared.documents.names import is_own, is_safe
@@ -106,15 +106,23 @@ def files_of(task: SubmittedTask, staged: StagedFiles) -> TaskFiles:
     return TaskFiles(logs, tuple(outputs.values()), tuple(name for name in named if name not in made), tuple(unsafe))
 
 
-def _with_backslashes(task: SubmittedTask, staged: StagedFiles) -> frozenset[str]:
-    """The paths of the files in whose names storage has made slashes of backslashes."""
+def _with_backslashes(task: SubmittedTask, staged: StagedFiles) -> dict[str, bool]:
+    """The paths in which storage has made slashes of backslashes, and whether a folder's name had them."""
     patterns = [pattern for pattern in task.output_patterns if pattern.finds_backslashes]
-    found = (path for pattern in patterns for path, _ in _matched(task, pattern, staged, frozenset()))
-    return frozenset(path for path in found if not _SIMILAR.search(path))
+    found = {
+        path: pattern.pattern.endswith("/*") for pattern in patterns for path, _ in _matched(task, pattern, staged, {})
+    }
+    return {path: is_folders for path, is_folders in found.items() if not _SIMILAR.search(path)}
+
+
+def _with_backslash(path: str, *, is_folders: bool) -> str:
+    """What a path in which storage has made a slash of a backslash most probably was."""
+    folder, slash, name = path.rpartition("/")
+    return folder.replace("/", "\\") + slash + name if is_folders else f"{folder}\\{name}"
 
 
 def _matched(
-    task: SubmittedTask, pattern: OutputPattern, staged: StagedFiles, backslashes: frozenset[str]
+    task: SubmittedTask, pattern: OutputPattern, staged: StagedFiles, backslashes: Mapping[str, bool]
 ) -> Iterable[tuple[str, StagedBlob]]:
     """The files that a pattern brought, by their paths on the node."""
     prefix = task.paths.outputs(pattern.index)
@@ -122,6 +130,5 @@ def _matched(
         name = blob.name.removeprefix(prefix)
         inside = name.removeprefix(task.paths.inputs)
         path = inside if inside != name else pattern.folder + name
-        if path in backslashes:
-            path = "\\".join(path.rsplit("/", 1))
-        yield path.removeprefix(pattern.base), blob
+        is_folders, relative = backslashes.get(path), path.removeprefix(pattern.base)
+        yield relative if is_folders is None else _with_backslash(relative, is_folders=is_folders), blob

@@ -13,7 +13,7 @@ from shared.manifest.order import tasks_before
 from shared.manifest.read import Manifest, Task
 from shared.manifest.task import ForeachFile
 from shared.manifest.types import PropertyPath, texts_with_paths
-from shared.plan._rendering import names_used, texts_to_render
+from shared.plan._names_used import names_used, texts_to_render
 from shared.plan._rounds import GraphTask
 
 _READS = re.compile(r"\bread\s*\(")
@@ -81,7 +81,7 @@ class FlowGraph:
         task, upstream = self._task(name), self._upstream[name]
         used: set[str] = set()
         for property_path, text in self._texts(task):
-            for path in names_used(text, "outputs"):
+            for path in sorted(names_used(text, "outputs")):
                 if path and path[0] not in upstream:
                     is_told = (
                         path[0] not in self._manifest.gaps.ids

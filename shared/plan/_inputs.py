@@ -6,10 +6,12 @@ from dataclasses import replace
 from typing import Any
 
 from shared.errors import Problem
+from shared.expressions.values import UNKNOWN
 from shared.manifest.inputs import Input
 from shared.manifest.read import Manifest
 from shared.plan._rendering import Bindings, Rendering
 from shared.plan._scope import Context
+from shared.plan.lookups import NotKnownYet
 
 
 def with_inputs(context: Context, manifest: Manifest) -> tuple[Context, list[Problem]]:
@@ -19,7 +21,7 @@ def with_inputs(context: Context, manifest: Manifest) -> tuple[Context, list[Pro
     ids = {declared.id for declared in manifest.flow.inputs}
     context = replace(context, inputs=values)
     for index, declared in enumerate(manifest.flow.inputs):
-        bindings = Bindings(context.values(), context.functions(), context.budget)
+        bindings = _bindings(context, manifest.gaps.values)
         rendering = Rendering(manifest, ("inputs", index), bindings)
         parent, _, name = declared.id.rpartition(".")
         if parents := sorted(_parent_ids(declared.id) & ids):
@@ -28,6 +30,13 @@ def with_inputs(context: Context, manifest: Manifest) -> tuple[Context, list[Pro
             _nested_map(values, parent)[name] = _value(declared, rendering)
         problems += rendering.problems
     return context, problems
+
+
+def _bindings(context: Context, unknown: frozenset[str]) -> Bindings:
+    """What defaults may use; the values of the `unknown` names are not known because of mistakes elsewhere."""
+    values = context.values()
+    checked = {**values, **dict.fromkeys(unknown, UNKNOWN)}
+    return Bindings(values, context.functions(), context.budget, unknown, lambda: checked)
 
 
 def _parent_ids(input_id: str) -> set[str]:
@@ -46,7 +55,7 @@ def _nested_map(values: dict[str, Any], path: str) -> dict[str, Any]:
 def _value(declared: Input, rendering: Rendering) -> object:
     problems_before = len(rendering.problems)
     rendered = _rendered(("defaults",), declared.defaults, rendering)
-    if len(rendering.problems) > problems_before or rendered == declared.defaults:
+    if len(rendering.problems) > problems_before or rendered in (declared.defaults, None):
         return rendered
     try:
         return declared.value_of(rendered)
@@ -58,7 +67,10 @@ def _value(declared: Input, rendering: Rendering) -> object:
 def _rendered(path: tuple[str | int, ...], value: object, rendering: Rendering) -> object:
     match value:
         case str():
-            return rendering.known_text(path, value)
+            try:
+                return rendering.known_text(path, value)
+            except NotKnownYet:  # because of a mistake elsewhere
+                return None
         case list():
             return [_rendered((*path, index), entry, rendering) for index, entry in enumerate(value)]
     return value

@@ -4,12 +4,13 @@ https://learn.microsoft.com/rest/api/batchservice/tasks/create-task#outputfile: 
 and `**`, which is any number of whole folders. So groups are written out, `**` within a name becomes folders, and a
 character is taken as it is in brackets. No wildcard of Batch matches a leading dot: such names need patterns of their
 own. What is said of files is taken to hold for folders as well, as nothing is said of these: of the folders on a path
-whose names wildcards stand for, at most two may begin with a dot, and none with two dots.
+whose names wildcards stand for, at most two may begin with a dot, and none with two dots. Nor is there a pattern for
+`..csv`, which `*.csv` matches: it would cost every task a third more of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain, islice
@@ -34,8 +35,9 @@ DOT_FOLDERS = 2
 MAX_BATCH_PATTERNS = 500
 _NO_OWN_FILE = CharacterSet(((OWN[1], OWN[1]),), is_negated=True)
 _NO_OWN_FOLDER = CharacterSet(((".", "."), (OWN[1], OWN[1])), is_negated=True)
-WITH_BACKSLASH = "**/*[[-^]*"
-"""Names with a backslash, of which storage makes a slash: nothing else tells them from files in folders.
+WITH_BACKSLASH = ("**/*[[-^]*", "**/.[!_]*[[-^]*", "**/*[[-^]*/**/*")
+"""Names of files, dot-files and folders with a backslash, of which storage makes a slash: nothing else tells them from
+files in folders. The first is enough where no pattern brings files of any folder.
 
 A range, as nothing is said of a backslash in brackets; so the names may have brackets or a circumflex as well.
 """
@@ -81,9 +83,13 @@ def output_patterns(globs: tuple[OutputGlob, ...]) -> tuple[OutputPattern, ...]:
     """
     texts = [(text, glob) for glob in globs for text in glob.patterns[:1]]
     texts += [(text, glob) for glob in globs for text in glob.patterns[1:]]
-    if any(glob.name is None or glob.name.endswith("/") for glob in globs):
-        return (*_numbered(texts), OutputPattern(len(texts), WITH_BACKSLASH, finds_backslashes=True))
-    return tuple(_numbered(texts))
+    of_folders = [text for text, glob in texts if not _is_of_a_file(glob.name)]
+    count = len(WITH_BACKSLASH) if any("**/" in text for text in of_folders) else min(1, len(of_folders))
+    found = (
+        OutputPattern(index, text, finds_backslashes=True)
+        for index, text in enumerate(WITH_BACKSLASH[:count], len(texts))
+    )
+    return (*_numbered(texts), *found)
 
 
 def _numbered(texts: Iterable[tuple[str, OutputGlob]]) -> Iterator[OutputPattern]:
@@ -95,10 +101,16 @@ def _batch_patterns(glob: Glob) -> Iterator[str]:
     """The patterns of a glob; of a name, those of a file and of the files in a folder of that name."""
     if glob.name is not None:
         yield _text(glob.segments)
-        yield from map(_text, _with_dot_names(glob.below.segments, 0))
+        folders = 0 if _is_of_a_file(glob.name) else DOT_FOLDERS
+        yield from map(_text, _with_dot_names(glob.below.segments, folders))
         return
     for segments in _without_deep_names(glob.segments):
         yield from map(_text, _with_dot_names(normalized(segments), DOT_FOLDERS))
+
+
+def _is_of_a_file(name: str | None) -> bool:
+    """Whether a name is most probably that of a file, because it has an extension: more patterns would be in vain."""
+    return name is not None and "." in name.rpartition("/")[2][1:]
 
 
 def _without_deep_names(segments: tuple[Segment, ...]) -> Iterator[tuple[Segment, ...]]:
@@ -129,43 +141,46 @@ def _with_dot_names(segments: tuple[Segment, ...], folders: int) -> Iterator[tup
             for tail in _with_dot_names(rest, folders - count):
                 yield (FOLDERS, *(_DOT_FOLDER, FOLDERS) * count, *tail)
         return
-    is_explicit = first[:2] == (".", STAR)
-    cost = 1 if rest and not is_explicit else 0
-    choices = [] if is_explicit else [(first, 0)]
-    choices += [(each, cost) for each in _dot_names(first, _NO_OWN_FOLDER if rest else _NO_OWN_FILE)]
+    cost = 1 if rest else 0
+    choices = [(first, 0)]
+    if first[:1] != (".",):
+        choices += [(each, cost) for each in _dot_names(first, is_folder=bool(rest))]
+    elif len(first) > 1 and not isinstance(first[1], str):
+        choices = [(each, 0) for each in _dot_names(first, is_folder=bool(rest))]
     for segment, taken in choices:
         if taken <= folders:
             for tail in _with_dot_names(rest, folders - taken):
                 yield (segment, *tail)
 
 
-def _dot_names(segment: Segment, guard: CharacterSet) -> Iterator[Segment]:
-    """What a segment is in Batch for names with a leading dot, but not for those of the app's own files.
-
-    `guard` is the first character after the dot, where a wildcard stands for it.
-    """
+def _dot_names(segment: Segment, *, is_folder: bool) -> Iterator[Segment]:
+    """What a segment is in Batch for names with a leading dot, but not for those of the app's own files."""
     if not segment:
         return
     first, *rest = segment
-    if first == "." and rest[:1] == [STAR]:
-        yield (".", guard, *rest)
-        yield from _after_dot(rest[1:], guard)
-    elif first is STAR:
-        yield (".", guard, STAR, *rest)
-        yield from [tuple(rest)] if rest[:1] == ["."] else _after_dot(rest, guard)
-    elif first is ONE or (isinstance(first, CharacterSet) and first.matches(".")):
-        yield from _after_dot(rest, guard)
+    if first is STAR:
+        yield from _after_dot(segment, is_folder=is_folder)
+        yield from _dot_names(tuple(rest), is_folder=is_folder)
+    elif first in (".", ONE) or (isinstance(first, CharacterSet) and first.matches(".")):
+        yield from _after_dot(tuple(rest), is_folder=is_folder)
 
 
-def _after_dot(rest: Sequence[Piece], guard: CharacterSet) -> Iterator[Segment]:
-    """A segment of which a dot has been taken."""
-    match rest:
-        case [Wildcard.STAR]:
-            yield (".", guard, STAR)
-        case [Wildcard.ONE, *others]:
-            yield (".", guard, *others)
-        case [first, *_] if first != OWN[1]:
-            yield (".", *rest)
+def _after_dot(rest: Segment, *, is_folder: bool) -> Iterator[Segment]:
+    """A segment of which a dot has been taken: the next character is no `_`, and no second dot of a folder."""
+    if not rest:
+        return
+    first, *others = rest
+    guard = _NO_OWN_FOLDER if is_folder else _NO_OWN_FILE
+    if first is STAR:
+        yield (".", guard, STAR, *others)
+        if others[:1] != ["."]:
+            yield from _after_dot(tuple(others), is_folder=is_folder)
+    elif first is ONE:
+        yield (".", guard, *others)
+    elif isinstance(first, CharacterSet) and first.is_negated:
+        yield (".", CharacterSet((*first.ranges, *guard.ranges), is_negated=True), *others)
+    elif first != OWN[1]:
+        yield (".", *rest)
 
 
 def _text(segments: Iterable[Segment]) -> str:

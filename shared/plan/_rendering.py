@@ -7,25 +7,24 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 
 from shared.documents.names import OWN, is_inside, is_own, is_safe, too_long
 from shared.errors import Problem
 from shared.expressions.check import problems_in
-from shared.expressions.render import references, render
+from shared.expressions.render import render
 from shared.expressions.values import UNKNOWN, Budget, ExpressionError
 from shared.manifest.read import Manifest
-from shared.manifest.types import PropertyPath, texts_with_paths
+from shared.manifest.types import PropertyPath
 from shared.patterns import GLOB, MAX_PATTERNS, REGEX, PatternError, check
+from shared.plan._names_used import depends_on_item, names_used, texts_to_render
 from shared.plan._output_globs import OutputGlob, output_glob
 from shared.plan.lookups import NotKnownYet
 
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 NOT_KNOWN_YET = "not-known-yet"
-_NAMES_OF_ITEM = ("item", "taskrun", "workingDir", "outputDir", "outputs")
 _IN_A_FILE = "put the text into a file, by `inputFiles`"
 
 # Linux takes 128 KiB for one argument or variable, and 2 MiB (a quarter of the stack, 8 MiB) for all of them with their
@@ -34,7 +33,6 @@ _IN_A_FILE = "put the text into a file, by `inputFiles`"
 LONGEST_ARGUMENT = 120 * 1024
 LONGEST_ENVIRONMENT = 1792 * 1024
 _OF_A_VARIABLE = 10  # its pointer, `=` and the final NUL
-_RENDERS = re.compile(r"\brender\s*\(")
 _NO_REGEX = (
     "Azure Batch, which brings the files, has no regular expressions; use a glob such as `**/*.{csv,json}`, "
     "or let the commands put the files into `{{ outputDir }}` with `outputDirectory: true`"
@@ -58,8 +56,8 @@ class Bindings:
     checked_functions: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
     checks_unknown: bool = True
 
-    def problems_in(self, text: str, unknown_functions: Iterable[str] = ()) -> list[str]:
-        """Every mistake in a text that can be found before all values are known."""
+    def problems_in(self, text: str, unknown_functions: Iterable[str] = (), known: Iterable[str] = ()) -> list[str]:
+        """Every mistake in a text that can be found before all values are known; `known` are those found before."""
         values = self.checked_values() if self.checked_values else self.values
         functions = {
             **self.functions,
@@ -67,35 +65,8 @@ class Bindings:
             **dict.fromkeys(unknown_functions, lambda *_, **__: UNKNOWN),
         }
         return problems_in(
-            text, {**values, **dict.fromkeys(self.unknown - values.keys(), UNKNOWN)}, functions, self.budget
+            text, {**values, **dict.fromkeys(self.unknown - values.keys(), UNKNOWN)}, functions, self.budget, known
         )
-
-
-@lru_cache(maxsize=4096)
-def names_used(text: str, name: str) -> frozenset[tuple[str, ...]]:
-    """The paths below the value `name` that a text's expressions use: see `expressions.render.references`."""
-    return frozenset(references(text, name))
-
-
-def texts_to_render(text: str, values: Mapping[str, Any]) -> Iterator[str]:
-    """A text, and the texts of the variables and inputs that it passes to `render()`."""
-    yield text
-    if _RENDERS.search(text):
-        for name in ("vars", "inputs"):
-            for path in names_used(text, name):
-                yield from (nested for _, nested in texts_with_paths(_value_at(values[name], path)))
-
-
-def _value_at(value: Any, path: tuple[str, ...]) -> Any:  # noqa: ANN401 - values of any type
-    for part in path:
-        value = value.get(part) if isinstance(value, dict) else value
-    return value
-
-
-@lru_cache(maxsize=4096)
-def _depends_on_item(text: str) -> bool:
-    """Whether a text may render differently for each item of a fan-out."""
-    return _RENDERS.search(text) is not None or any(names_used(text, name) for name in _NAMES_OF_ITEM)
 
 
 class Rendering:
@@ -121,6 +92,7 @@ class Rendering:
         self._fan_out = fan_out
         self._texts: dict[tuple[PropertyPath, str], str] = {}
         self._checked_texts: set[tuple[PropertyPath, str]] = set()
+        self._broken: set[PropertyPath] = set()  # the places of texts that have problems, so that others only follow
 
     def fail(self, path: PropertyPath, message: str) -> None:
         """Add a problem with the property at `path`, relative to the task or input."""
@@ -136,7 +108,7 @@ class Rendering:
 
     def known_text(self, path: PropertyPath, value: str) -> str:
         """Render a text; empty if there is a problem. Raises NotKnownYet if a value is not known yet."""
-        if self._fan_out and not _depends_on_item(value):
+        if self._fan_out and not depends_on_item(value):
             return self._fan_out.known_text(path, value)
         if (path, value) not in self._texts:
             self._texts[path, value] = self._rendered(path, value)
@@ -157,6 +129,10 @@ class Rendering:
             self._check(path, value, str(error))
             return ""
 
+    def is_broken(self, path: PropertyPath) -> bool:
+        """Whether a text at a path could not be rendered, so that nothing is known of it."""
+        return path in self._broken or (self._fan_out is not None and self._fan_out.is_broken(path))
+
     def _uses_unknown(self, value: str) -> bool:
         texts = texts_to_render(value, self._bindings.values) if self._bindings.unknown else ()
         return any(names_used(text, name) for text in texts for name in self._bindings.unknown)
@@ -165,7 +141,8 @@ class Rendering:
         """Add every problem of a text, not only the first: the `known` one, and those that a check finds."""
         if (path, value) not in self._checked_texts:
             self._checked_texts.add((path, value))
-            for message in dict.fromkeys([*known, *self._bindings.problems_in(value)]):
+            for message in self._bindings.problems_in(value, known=known):
+                self._broken.add(path)
                 self.fail(path, message)
 
     def check_unused(self, path: PropertyPath, value: str | None) -> None:
@@ -231,7 +208,7 @@ class Rendering:
 
     def _checked(self, files: list[tuple[PropertyPath, str, str]]) -> dict[str, str]:
         checked: dict[str, str] = {}
-        for path, name, text in files:
+        for path, name, text in (each for each in files if not self.is_broken(each[0])):
             file_name = self._relative(path, name)
             if name != NOT_KNOWN_YET and any(
                 is_inside(file_name, other) or is_inside(other, file_name) for other in checked
@@ -247,6 +224,8 @@ class Rendering:
     def pattern(self, path: PropertyPath, value: str) -> str:
         """Render one pattern of file names, by which the app matches. Raises NotKnownYet."""
         rendered = self.known_text(path, value)
+        if self.is_broken(path):
+            return rendered
         try:
             check(rendered)
         except ValueError as error:
@@ -259,7 +238,10 @@ class Rendering:
         What cannot be brought is a problem. It still has its place among the patterns: an open run may have it.
         """
         texts = self.texts(path, values)
-        globs = tuple(self._output_glob((*path, index), text) for index, text in enumerate(texts))
+        globs = tuple(
+            OutputGlob(text, (text,)) if self.is_broken((*path, index)) else self._output_glob((*path, index), text)
+            for index, text in enumerate(texts)
+        )
         if (count := sum(glob.count for glob in globs)) > MAX_PATTERNS:
             message = f"it stands for {count} patterns once groups are written out, but the limit is {MAX_PATTERNS}"
             self.fail(path, f"{message}; use wildcards, or name a folder")
@@ -270,6 +252,8 @@ class Rendering:
         try:
             if text.startswith(REGEX):
                 raise PatternError(_NO_REGEX)
+            if entry in ("", "."):
+                raise PatternError(f"{text!r} is the working directory itself; for all of its files, write `**`")
             found = output_glob(entry)
         except ValueError as error:
             self.fail(path, str(error))

@@ -84,13 +84,14 @@ run_attempt() {
   # The task's environment is set for its commands only: the rest of this script must not depend on it.
   (
     if [ -e "$stopped" ]; then exit 143; fi
-    export WORKING_DIR="$link"@item_index
+    export WORKING_DIR="$link" ATTEMPT="$attempt"@item_index
     run
   ) &
   running=$!
   if [ -e "$stopped" ]; then stop; fi
   (
     trap 'kill -KILL "$!" 2>/dev/null; exit' TERM
+    kill -0 "$running" || exit # they may have ended before the trap was set, and then the signal that says so is lost
     sleep @seconds & wait "$!"
     : >"$expired"
     trap '' TERM

@@ -67,6 +67,20 @@ def summary(of: Record) -> list[str]:
         (
             record(
                 tasks=(
+                    TaskRecord(id="a", state=State.FAILED, exit_code=7, retries=1),
+                    TaskRecord(
+                        id="b",
+                        state=State.SUCCESS,
+                        retries=3,
+                        items=ItemsSummary(count=2, states={State.SUCCESS: 2}),
+                    ),
+                )
+            ),
+            ["", "  FAILED   a  exit code 7, 2 attempts", "  SUCCESS  b  2 SUCCESS, 3 retries"],
+        ),
+        (
+            record(
+                tasks=(
                     TaskRecord(id="a", state=State.SUCCESS, outputs=Outputs(vars={"x": "text", "longer": [1, "é"]})),
                     TaskRecord(id="b", state=State.SUCCESS, outputs=Outputs(vars={"x": "v" * 101})),
                 )
@@ -101,7 +115,7 @@ def summary(of: Record) -> list[str]:
             ["", "  WARNING  a", "", "  warnings", "    tasks.a: no file"],
         ),
     ],
-    ids=["nothing", "tasks", "values", "metrics", "many metrics", "failure", "errors", "a warning once"],
+    ids=["nothing", "tasks", "attempts", "values", "metrics", "many metrics", "failure", "errors", "a warning once"],
 )
 def test_the_summary_has_a_section_for_what_there_is(of, lines):
     """Each begins with an empty line."""

@@ -78,6 +78,21 @@ def test_names_that_cannot_be_kept_are_told_and_the_others_are_kept(world: World
     ]
 
 
+@pytest.mark.parametrize(
+    "asked", ["outputFiles: ['**']", "outputFiles: [made]", "outputFiles: [made/]", "outputDirectory: true"]
+)
+def test_no_name_with_a_backslash_is_taken_for_a_folder(world: World, asked: str) -> None:
+    """Neither of a file, nor of a dot-file or a folder."""
+    commands = [r"mkdir made; cd made; mkdir 'a\b' c; echo > 'a\b/f'; echo > 'c\d'; echo > '.e\f'; echo > c/h"]
+    if "Directory" in asked:
+        commands = [commands[0].replace("mkdir made; cd made", 'cd "$OUTPUT_DIR"')]
+    record = recorded(world, f"id: t\ncommands: {json.dumps(commands)}\n{asked}")
+    folder = "" if "Directory" in asked else "made/"
+    assert (record["state"], files_of(record)) == ("WARNING", {f"{folder}c/h"})
+    told = "\n".join(warnings_of(record))
+    assert all(repr(name)[1:-1] in told for name in (r"a\b/f", r"c\d", r".e\f")), told
+
+
 @pytest.mark.parametrize("entry", ["nothing.txt", "nothing/"])
 def test_what_is_named_and_was_not_made_is_a_warning(world: World, entry: str) -> None:
     record = recorded(world, f"id: t\ncommands: [echo]\noutputFiles: [{entry}, '*.{{a,b}}']")

@@ -204,7 +204,7 @@ def test_filters(expression: str, result: str) -> None:
         ("{{ 3 contains 3 }}", "only a text, a list or a map can contain something"),
         ('{{ "a #{vars.a}" }}', "join texts, as in"),
         ("{{ vars.a", "unexpected end of template"),
-        ("${#x}", "put text that holds {# between"),
+        ("${#x}", "{# begins a comment; to keep it as it is"),
         ("{{ " + "(" * 500 + "1" + ")" * 500 + " }}", "nested too deeply"),
         ("{{ " + "-" * 5000 + "1 }}", "nested too deeply"),
         ("{{ fromJson('[1') }}", "fromJson: this is not valid JSON"),

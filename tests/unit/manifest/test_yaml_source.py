@@ -134,3 +134,30 @@ def test_a_credential_is_not_repeated_in_a_hint() -> None:
         with pytest.raises(ManifestError) as caught:
             parse(text)
         assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "advice"),
+    [
+        ("a:\n  b: 1\n   c: 2\n", 3, "read as part of the text before it"),
+        ("a:\n  - cat <<EOF\n    b: c\n", 3, "read as part of the text before it"),
+        ("some words\nid: x\n", 2, "read as part of the text before it"),
+        ("a:\n  - |\n    cat\nb: c\nEOF\n", 5, "check the indentation"),
+        ("a:\n  - x\n  b: y\n", 3, "check the indentation"),
+        ("a: [x\nb: c\n", 2, "close the list that begins with [ in line 1"),
+        ("a: 1\nb: {c: d\n", 3, "close the map that begins with { in line 2"),
+        ("a: \u00e9\nb: \u00e9\u0007\n", 2, "control characters are not allowed"),
+    ],
+)
+def test_text_that_is_not_yaml_is_told_at_its_line_with_the_likely_cause(text: str, line: int, advice: str) -> None:
+    with pytest.raises(ManifestError) as caught:
+        parse(text)
+    [problem] = caught.value.problems
+    assert problem.line == line
+    assert advice in problem.message
+
+
+def test_half_a_surrogate_pair_in_json_is_told_where_it_is() -> None:
+    with pytest.raises(ManifestError, match=r"uD800 is one half") as caught:
+        parse('{"a": "\\\\uD800",\n "b": "\\uD800"}', as_json=True)
+    assert caught.value.problems[0].line == 2

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable
 
 import pytest
@@ -228,6 +230,15 @@ def test_texts_of_tasks_whose_items_are_not_known_are_checked(told) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "task", ["commands: [{}]", "foreach: [1]\ncommands: [{}]", "foreach: 2\nenv: {{N: {}}}\ncommands: [x]"]
+)
+def test_the_number_of_the_attempt_is_known_to_the_commands_only(told, task: str) -> None:
+    """Kestra renders a task again for each attempt: K2 core/src/main/java/io/kestra/core/runners/RunVariables.java."""
+    [problem] = told(task.format("'{{ taskrun.attemptsCount }}'"))
+    assert "the environment variable ATTEMPT is the number of the attempt, 1 in the first" in problem
+
+
 def test_credentials_that_have_no_effect_are_checked_and_need_no_secret(told) -> None:
     assert told("commands: [x]\ntaskRunner: {accessKey: \"{{ secret('NONE') }}\"}") == []
     begins(
@@ -355,3 +366,99 @@ def test_commands_are_of_commands_and_a_script_is_of_a_script(told, form: str) -
     )
     assert told(f"id: t\ntype: {PYTHON}.{other}\n{wrong}") == []
     assert told(f"id: t\n{wrong}") == []
+
+
+def test_the_values_of_a_for_each_with_several_tasks_are_told_once_where_they_stand(told) -> None:
+    tasks = "- {id: b, commands: [x]}, {id: c, commands: [y]}"
+    begins(
+        told(
+            f"tasks:\n- id: a\n  type: {FOR_EACH}\n  values: '{{{{ nosuch() }}}}'\n"
+            f"  tasks: [{tasks.removeprefix('- ')}]\n"
+        ),
+        "tasks[0]: a ForEach has exactly one task here",
+        "tasks[0].values: there is no function 'nosuch'",
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("comands: [x]", ['comands: unknown property; did you mean "commands"?']),
+        ("task: [{id: a, commands: [x]}]", ['task: unknown property; did you mean "tasks"?']),
+        ("commands: [x]\npriorty: 3", ['priorty: unknown property; did you mean "priority"?']),
+        ("commands: [x]\ninputs: [{name: q, defaults: 1}]", ["inputs[0].name: not supported here"]),
+        (f"tasks: [{{id: a, type: {FOR_EACH}, value: [1], tasks: [{{id: b, commands: [x]}}]}}]",
+         ['tasks[0].value: unknown property; did you mean "values"?']),
+        ("commands: [x]\npluginDefaults: [{typ: x}]",
+         ['pluginDefaults[0].typ: unknown property; did you mean "type"?']),
+        (f"tasks: [{{id: a, type: {FOR_EACH[:-7]}Paralel, concurrent: 2, tasks: [{{id: b, commands: [x]}}]}}]",
+         [f"tasks[0].type: '{FOR_EACH[:-7]}Paralel' is not a known task type"]),
+        ((f"tasks:\n- {{id: e, type: {FOR_EACH[:-7]}If, condition: x, then: [{{id: a, commands: [x]}}]}}\n"
+          "- {id: c, dependsOn: [a], commands: ['{{ outputs.a.vars.x }}']}"), ["tasks[0].type: "]),
+        ("priority: " + "9" * 5_000 + "\ntimeout: " + "9" * 5_000 + "\ncommands: [x]",
+         ["priority: a number of 5,000 characters", "timeout: a number of 5,000 characters"]),
+        ("commands: !!x y", ["commands: tags are not supported"]),
+        ("tasks: [{<<: x, id: c}]", ["tasks[0].<<: `<<` merges a map"]),
+        ("commands:\n- key: {{ flow.id }}", ["commands[0]: expected text, found a map; if it is text, put it"]),
+        ("commands: [x]\noutputFiles: ['{{ nosuch() }}']\ninputFiles: {'{{ nosuch() }}': a}",
+         ["outputFiles[0]: there is no function", "inputFiles.{{ nosuch() }}: there is no function"]),
+        (("variables: [1]\ninputs: [{id: a, type: x}, {id: b, defaults: '{{ vars.x }} {{ inputs.z }} {{ nosuch() }}'}]"
+          "\ncommands: [x]"), ["variables: ", "inputs[0].type: ", "inputs[1].defaults: there is no function 'nosuch'"]),
+        ("variables: {t: '{{ render(vars.t) }}'}\ncommands: ['{{ render(vars.t) }}']",
+         ["commands[0]: a text that render() renders cannot call render() itself"]),
+        ("commands: [x]\ntaskRunner: {accessKey: '{{ secret(NAME) }}'}",
+         ["taskRunner.accessKey: 'NAME' does not exist"]),
+        ("commands: ['{{ \"x\" | date }}']", ["commands[0]: 'x' is not a date of ISO 8601"]),
+    ],
+)  # fmt: skip
+def test_each_mistake_is_told_once_with_its_cause(told, text: str, expected: list[str]) -> None:
+    found = told(text)
+    begins(found, *expected)
+    assert not any("0-stand-in" in each or "no loops" in each for each in found)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "accessKey: !!int hunter2", "accessKey: {hunter2: {{ x }}}", "accessKey: [hunter2]", "accessKey: hunter2: x",
+        "accessKey:\n    hunter2: x: y", 'accessKey: "hunter2\\q"', "accessKey: 'hunter2' x", "accessKey: *hunter2",
+        "accessKey: {{ hunter2 }} x", "accessKey: @hunter2", "accessKey:\n   - [hunter2",
+        "registry: {password: hunter2}",
+    ],
+)  # fmt: skip
+def test_no_message_repeats_a_credential(told, text: str) -> None:
+    found = told(f"commands: [x]\ntaskRunner:\n  {text}\n")
+    assert len(found) == 1
+    assert "hunter2" not in found[0]
+
+
+@pytest.mark.parametrize(
+    ("command", "kept"),
+    [
+        ("docker ps --format '{{.Names}}'", ["{{.Names}}"]),
+        ("docker inspect -f '{{json .State}}' x", ["{{json .State}}"]),
+        ("x '{{range .Networks}}{{.IP}},{{end}}'", ["{{range .Networks}}{{.IP}},{{end}}"]),
+        ("x {{.A}}\n{{ flow.id }} {{ .B }}", ["{{.A}}", "{{ .B }}"]),
+        ("echo ${#x} ${x} ${#list[@]}", ["${#x}", "${#list[@]}"]),
+    ],
+)
+def test_what_is_written_for_other_languages_is_told_as_a_whole(told, command: str, kept: list[str]) -> None:
+    """And nothing else is said of it, so that the advice is all that is needed."""
+    found = told(json.dumps({"commands": [f"{command} {{{{ nosuch }}}}"]}), name="m.json")
+    assert [re.findall("write `(.*)`", each) for each in found[:-1]] == [
+        [f"{{% raw %}}{each}{{% endraw %}}"] for each in kept
+    ]
+    assert found[-1] == "commands[0]: 'nosuch' does not exist"
+    for each in kept:
+        command = command.replace(each, f"{{% raw %}}{each}{{% endraw %}}")
+    assert told(json.dumps({"commands": [command], "id": "f"}), name="m.json") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("{% raw %}{{.x}}", "{% raw %} has no end"), ("a{% endraw %}", "{% endraw %} has no beginning"),
+     ("{# x", "{# begins a comment, which has no end"), ("{% set x = 1 %}", "no loops, macros and assignments")],
+)  # fmt: skip
+def test_a_tag_without_its_other_half_is_named(told, text: str, message: str) -> None:
+    [found] = told(json.dumps({"commands": [text]}), name="m.json")
+    assert message in found

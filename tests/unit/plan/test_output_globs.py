@@ -19,12 +19,25 @@ FILES = [
     *("a.csv", "b.json", "c.txt", ".csv", ".a.csv", ".env", "x.env", "._task.py", "._upstream/a/f.csv", "a*", "{a}"),
     *("x", "d/a.csv", "d/.a.csv", "d/.csv", "d/e/a.csv", ".d/a.csv", ".d/.a.csv", "d/.e/f/a.csv", ".d/x/.e/.a.csv"),
     *("axb", "ax/b", "ax/y/zb", "ax/.zb", "ax/c/d", "-", "^", "results/a.csv", "results/.b", "results/s/.t/c", "dd/.x"),
-    *("profile", ".profile", "results/s/d.txt", "b", "ab", "a-b"),
+    *("profile", ".profile", "results/s/d.txt", "b", "ab", "a-b", "..x.csv", ".b", ".xb"),
 ]
 GLOBS = [
     *("*", "**", "*.csv", "*.{csv,json}", "**/*.csv", "**.csv", "d/**", "d/*", "*/*.csv", "**/e/*.csv", "a**b", "a**"),
     *("?", "?env", "[.a]*", "[!a]*", "[^a]", "[-a]", "[!^-]", ".*", ".*.csv", "*profile", "*.env", "*/*/*.csv", ".d/*"),
     *("{d,.d}/*.csv", "{d/**,*.txt}", r"a\*", r"\{a\}", "**/.*", "**/*", "*d/*", "?/a.csv", "??", "ax**/b", "**b"),
+    *(
+        "*.*",
+        "*?b",
+        "*[.x]b",
+        "[!a]?*",
+        "[!_]*?*",
+        "{.*,*}[!a]b",
+        "{*,.*}*.csv",
+        "**{*,.*}",
+        "{d,*}**",
+        "?.csv",
+        "*.*/**",
+    ),
 ]
 
 
@@ -59,9 +72,18 @@ def test_of_the_folders_on_a_path_at_most_two_begin_with_a_dot(tmp_path: Path) -
 
 @pytest.mark.parametrize("entry", ["results", "results/"])
 def test_a_folder_brings_its_files(entry: str, folder: Path) -> None:
-    """With a slash also those in dot-folders."""
-    found = {"results/a.csv", "results/.b", "results/s/d.txt"}
-    assert brought(entry, folder) == (found | {"results/s/.t/c"} if entry.endswith("/") else found)
+    assert brought(entry, folder) == {"results/a.csv", "results/.b", "results/s/d.txt", "results/s/.t/c"}
+
+
+@pytest.mark.parametrize(("entry", "is_whole"), [("d.v2", False), ("d.v2/", True), (".d", True), ("a.b/d", True)])
+def test_a_folder_whose_name_could_be_that_of_a_file_needs_a_slash(tmp_path: Path, entry: str, is_whole: bool) -> None:
+    """For all of its files. Many entries name a file; twice as many patterns for each would be in vain."""
+    folder = entry.rstrip("/")
+    (tmp_path / folder / ".cache").mkdir(parents=True)
+    for name in ("a", ".b", ".cache/c"):
+        (tmp_path / folder / name).touch()
+    found = {f"{folder}/a", f"{folder}/.b"}
+    assert brought(entry, tmp_path) == (found | {f"{folder}/.cache/c"} if is_whole else found)
 
 
 @pytest.fixture
@@ -79,6 +101,8 @@ def problem(run_of, settings):
 @pytest.mark.parametrize(
     ("entry", "message"),
     [
+        (".", "'.' is the working directory itself; for all of its files, write `**`"),
+        ("./", "'./' is the working directory itself; for all of its files, write `**`"),
         (r"regex:.*\.json", "Azure Batch, which brings the files, has no regular expressions; use a glob"),
         ("{a,{b,c}}", "a group in a group"),
         ("*.{csv", "a group without its end"),
@@ -87,7 +111,7 @@ def problem(run_of, settings):
         ("{a,../b}", "is not a relative path inside"),
         ("/tmp/x", "is not a relative path inside"),
         ("a//b", "is not a relative path inside"),
-        ("", "is not a relative path inside"),
+        ("a/../b", "is not a relative path inside"),
         ("$HOME/x", "$ is not allowed, Batch would expand it"),
         ("._upstream/*", "names that begin with ._ are those of the app's own files"),
         ("[^!]", "Azure Batch has no set of the characters ^ !"),

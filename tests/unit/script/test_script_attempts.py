@@ -220,6 +220,11 @@ MARKER_LINE = "azure-batch-task-runner: attempt"
 # --- what is left of an attempt: its part of the logs, a note of its exit code and times, and no process
 
 
+def test_the_commands_know_the_number_of_the_attempt(node: Node) -> None:
+    assert node.run('echo "n=$ATTEMPT"; [ "$ATTEMPT" -eq 2 ]') == 0
+    assert node.log() == f"n=1\n\n{MARKER_LINE} 2\nn=2\n"
+
+
 def test_both_logs_hold_all_attempts_with_a_line_between(node: Node) -> None:
     assert node.run("echo out; printf err >&2; exit 7") == 7
     assert node.log() == f"out\n\n{MARKER_LINE} 2\nout\n\n{MARKER_LINE} 3\nout\n"

@@ -25,6 +25,7 @@ from shared.script.build import (
     build,
     read_marker,
 )
+from tests.support.waiting import wait_for
 
 FIXTURES = Path(__file__).parents[2] / "fixtures/scripts"
 SHELLCHECK = Path(sys.executable).with_name("shellcheck")
@@ -107,6 +108,13 @@ def test_no_watchdog_is_left_behind(start) -> None:
     task = start("exit 0", seconds=3600)
     task.communicate(timeout=10)
     assert task.returncode == 0
+    wait_for(lambda: not running_in_group(task.pid))
+
+
+def running_in_group(group: int) -> list[str]:
+    """What still runs of a process group; ended processes that nobody has waited for are not counted."""
+    listed = subprocess.run(["ps", "-e", "-o", "pgid=,stat=,args="], capture_output=True, text=True, check=True)
+    return [line for line in listed.stdout.splitlines() if line.split()[0] == str(group) and line.split()[1][0] != "Z"]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,41 @@
+"""Which names the expressions of a text use, whatever their values are."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import Any
+
+from shared.expressions.render import references
+from shared.manifest.types import texts_with_paths
+
+_RENDERS = re.compile(r"\brender\s*\(")
+_NAMES_OF_ITEM = ("item", "taskrun", "workingDir", "outputDir", "outputs")
+
+
+@lru_cache(maxsize=4096)
+def names_used(text: str, name: str) -> frozenset[tuple[str, ...]]:
+    """The paths below the value `name` that a text's expressions use: see `expressions.render.references`."""
+    return frozenset(references(text, name))
+
+
+def texts_to_render(text: str, values: Mapping[str, Any]) -> Iterator[str]:
+    """A text, and the texts of the variables and inputs that it passes to `render()`."""
+    yield text
+    if _RENDERS.search(text):
+        for name in ("vars", "inputs"):
+            for path in names_used(text, name):
+                yield from (nested for _, nested in texts_with_paths(_value_at(values[name], path)))
+
+
+def _value_at(value: Any, path: tuple[str, ...]) -> Any:  # noqa: ANN401 - values of any type
+    for part in path:
+        value = value.get(part) if isinstance(value, dict) else value
+    return value
+
+
+@lru_cache(maxsize=4096)
+def depends_on_item(text: str) -> bool:
+    """Whether a text may render differently for each item of a fan-out."""
+    return _RENDERS.search(text) is not None or any(names_used(text, name) for name in _NAMES_OF_ITEM)
