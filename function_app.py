@@ -34,9 +34,10 @@ def poll_runs(tick: func.TimerRequest) -> None:  # noqa: ARG001 - the binding wa
 
 @app.event_grid_trigger(arg_name="event")
 def record_run(event: func.EventGridEvent) -> None:
-    """Collect the outputs of a job that has ended, and write the completion record."""
+    """Collect the outputs of a job that has ended, or that a task says has ended, and write the completion record."""
     from shared import record_run as story
     from shared.app import get_app
     from shared.events import parse
 
-    story.record(get_app(), parse(event))
+    if ended := parse(event):
+        story.record(get_app(), ended)

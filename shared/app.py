@@ -69,7 +69,7 @@ class App:
             results=Results(clients.blobs.get_container_client(names.results), masker, copies),
             copies=copies,
             batch=Batch(clients.batch),
-            events=Events(clients.topic),
+            events=Events(clients.topic, masker),
         )
 
 

@@ -10,7 +10,7 @@ from typing import overload
 
 from azure.batch import models
 
-from shared.documents.names import BEGUN
+from shared.documents.names import BEGUN, ENDED
 from shared.documents.run import Run
 from shared.plan.round_plan import Image, MarkerOf, PlannedTask, RoundPlan, StagingAccess
 from shared.plan.upstream import OutputPattern
@@ -20,8 +20,10 @@ MAX_CHUNK_BYTES = 1_000_000
 SAFETY = 1.25
 BACKSTOP = timedelta(minutes=10)
 RETENTION = timedelta(hours=1)
-_ALWAYS = models.OutputFileUploadConfiguration(upload_condition=models.OutputFileUploadCondition.TASK_COMPLETION)
 _UPLOADED = {
+    MarkerOf.ANY: models.OutputFileUploadConfiguration(
+        upload_condition=models.OutputFileUploadCondition.TASK_COMPLETION
+    ),
     MarkerOf.SUCCESS: models.OutputFileUploadConfiguration(
         upload_condition=models.OutputFileUploadCondition.TASK_SUCCESS
     ),
@@ -192,9 +194,16 @@ def _output_files(planned: PlannedTask, access: StagingAccess) -> list[models.Ou
         (paths.inputs + pattern.pattern, _destination(paths.outputs(pattern.index), pattern))
         for pattern in planned.output_patterns
     ]
-    begun = planned.system_folder + BEGUN
-    markers = [_output_file(begun, path, access, _UPLOADED[end]) for path, end in planned.ties.markers.items()]
-    return [*(_output_file(pattern, path, access, _ALWAYS) for pattern, path in [*logs, *outputs]), *markers]
+    begun, ended = planned.system_folder + BEGUN, planned.system_folder + ENDED
+    ties = planned.ties
+    markers = [
+        *((begun, path, end) for path, end in ties.markers.items()),
+        *((ended, path, end) for path, end in ties.end_markers.items()),
+    ]
+    return [
+        *(_output_file(pattern, path, access, _UPLOADED[MarkerOf.ANY]) for pattern, path in [*logs, *outputs]),
+        *(_output_file(file, path, access, _UPLOADED[end]) for file, path, end in markers),
+    ]
 
 
 def _destination(prefix: str, pattern: OutputPattern) -> str:

@@ -1,6 +1,6 @@
 """record_run: a job that has ended becomes outputs, logs and the completion record; then the run is closed.
 
-JobEnded may come late, repeatedly and out of order, so the run document decides whether there is anything to do.
+Events may come late, repeatedly and out of order, so the run document decides whether there is anything to do.
 Every step can be repeated: existing copies are not made again, and the record is written once. One event is processed
 for at most 20 seconds, because Event Grid delivers it again after 30; the app then publishes an event for what is left.
 """
@@ -14,6 +14,7 @@ from datetime import datetime
 
 from shared.app import App, isolate_failures
 from shared.documents.ended_task import EndedTask, TaskState
+from shared.documents.names import EndMarker
 from shared.documents.record import Failure, TaskRecord
 from shared.documents.run import Part, Run
 from shared.documents.states import FailureCategory, FailureCode, State
@@ -26,7 +27,8 @@ from shared.outputs.record_tasks import NOT_RECORDED_MESSAGE, empty_fan_out_reco
 from shared.plan.planner import has_next_round
 from shared.plan.round_plan import SubmittedRound
 from shared.plan.run_manifest import manifest_of
-from shared.steps.close_run import close, finish, finish_rejected
+from shared.steps.await_end import await_end
+from shared.steps.close_run import finish, finish_rejected, follow_record
 from shared.steps.collect_outputs import EndedRound, collect
 from shared.steps.prepare_round import load_submitted_round
 from shared.submit_run import submit
@@ -34,20 +36,24 @@ from shared.submit_run import submit
 BUDGET_SECONDS = 20.0
 
 
-def record(app: App, event: JobEnded) -> None:
+def record(app: App, event: JobEnded | EndMarker) -> None:
     """Record the run that an event names, if its job has ended and the run is not recorded yet.
 
-    Returns normally also when a service failed: the only retry is that poll_runs publishes the event again.
+    Returns normally also when a service failed: the only retry is that poll_runs publishes JobEnded again.
     """
     deadline = time.monotonic() + BUDGET_SECONDS
     with isolate_failures(Stage.RECORD, run=event.run_id):
+        if isinstance(event, EndMarker):
+            if ended := await_end(app, event):
+                _record_round(app, ended.run, ended.tasks, deadline)
+            return
         run = app.runs.load(event.run_id)
         if run is None or not run.is_running(event.round):
             return
         if event.last:
             _give_up(app, run)
         else:
-            _record_round(app, run, deadline)
+            _record_round(app, run, app.batch.tasks(run.job_id), deadline)
 
 
 def _give_up(app: App, run: Run) -> None:
@@ -56,11 +62,9 @@ def _give_up(app: App, run: Run) -> None:
     finish(app, run, State.FAILED, failure)
 
 
-def _record_round(app: App, run: Run, deadline: float) -> None:
+def _record_round(app: App, run: Run, tasks: Mapping[str, EndedTask], deadline: float) -> None:
     detected, started = app.now(), time.monotonic()
-    tasks = app.batch.tasks(run.job_id)
-    if not tasks and app.results.has_record(run):  # closing the run, which begins with the job, was interrupted
-        close(app, run)
+    if not tasks and follow_record(app, run):  # closing the run, which begins with the job, was interrupted
         return
     if run.body.rejection is not None and not tasks:
         if app.batch.has_ended(run.job_id):

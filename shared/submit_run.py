@@ -44,7 +44,7 @@ from shared.manifest.read import Manifest
 from shared.outputs.record_tasks import empty_fan_out_record, status_of
 from shared.plan.round_plan import RoundPlan
 from shared.plan.run_manifest import checked_manifest
-from shared.steps.close_run import close, finish, finish_cancelled, finish_rejected
+from shared.steps.close_run import close, finish, finish_cancelled, finish_rejected, follow_record
 from shared.steps.prepare_round import planning_errors, prepare_round
 from shared.storage.inbox import Drop, InboxBlob
 
@@ -106,9 +106,8 @@ def submit(app: App, run: Run) -> WaitReason | None:
 
 
 def _submit(app: App, run: Run) -> WaitReason | None:
-    if app.results.has_record(run):
+    if follow_record(app, run):
         app.inbox.remove(run.body.manifest.name, run.body.manifest.etag)
-        close(app, run)
         return None
     if run.progress.round == 1 and run.progress.waiting is None:
         archive_manifest(app, run)
@@ -283,8 +282,7 @@ def _add_tasks(app: App, run: Run, plan: RoundPlan, time_left: timedelta, starte
         reason=plan.reason,
         submitted=submitted,
     )
-    _save_with_status(
-        app, run.with_job(job, plan.staging, submitted, keep_jobs=plan.keep_job, has_parts=plan.has_parts)
-    )
+    running = run.with_job(job, plan.staging, submitted, keep_jobs=plan.keep_job, has_parts=plan.has_parts)
+    _save_with_status(app, running.awaiting(plan.end_marker_count))
     ms = milliseconds_since(started)
     log_event(Stage.SUBMIT, "submitted", run=run.id, job=run.job_id, tasks=len(plan.tasks), ms=ms)

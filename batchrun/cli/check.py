@@ -20,10 +20,11 @@ from batchrun.cli.options import add_manifests, check_manifests
 from batchrun.client.apps import App
 from batchrun.errors import printable
 from shared import batch_job
+from shared.documents.manifest_blob import manifest_blob
 from shared.documents.names import run_id
 from shared.documents.progress import Progress
 from shared.documents.record import RunProblem
-from shared.documents.run import ExternalData, Run, RunBody, manifest_blob
+from shared.documents.run import ExternalData, Run, RunBody
 from shared.documents.states import JobReason
 from shared.errors import ManifestError, Problem
 from shared.manifest.read import Manifest

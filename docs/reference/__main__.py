@@ -9,6 +9,7 @@ from pathlib import Path
 from docs.reference.page import page
 from docs.reference.schemas import Schema, manifest_schema, schema_of
 from shared.documents.record import Items, Record, Status
+from shared.documents.run_ended import RunEnded
 
 DOCS = Path(__file__).parents[1]
 
@@ -20,6 +21,7 @@ def reference() -> Mapping[str, str]:
         "record.schema.json": _as_text(schema_of(Record, "serialization")),
         "tasks.schema.json": _as_text(schema_of(Items, "serialization")),
         "status.schema.json": _as_text(schema_of(Status, "serialization")),
+        "run-ended.schema.json": _as_text(schema_of(RunEnded, "serialization")),
         "manifest.md": page(),
     }
 

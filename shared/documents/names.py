@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
+from urllib.parse import unquote, urlsplit
 
 LONGEST_PATH = 500  # of the 1,024 characters of a blob's name; the folders of run and task precede the path
 UNSAFE_CHARACTERS = re.compile(r"[\\\x00-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
@@ -113,6 +114,38 @@ def run_of_job(job: str) -> str | None:
     return match[1] if match else None
 
 
+MARKER_OF_TASK = "task.ended"
+MARKER_OF_JOB = "job.ended"
+MARKER_ENDINGS = (f"/{MARKER_OF_TASK}", f"/{MARKER_OF_JOB}")
+"""How the names of markers end, and those of few other blobs."""
+
+
+@dataclass(frozen=True)
+class EndMarker:
+    """A marker that a task has left: the names of its container and blob, and the run and the round of the task."""
+
+    container: str
+    blob: str
+    run_id: str
+    round: int
+
+    @property
+    def is_of_job(self) -> bool:
+        """Whether the task's failure ends the whole job."""
+        return self.blob.endswith(f"/{MARKER_OF_JOB}")
+
+
+_END_MARKER = re.compile(
+    rf".*/([^/]+)/(([a-z0-9-]+-\d{{8}}t\d{{6}}-[0-9a-f]{{8}})/std/(?:[^/]+/){{1,2}}(\d{{1,9}})/(?:{MARKER_OF_TASK}|{MARKER_OF_JOB}))"
+)
+
+
+def end_marker_at(url: str) -> EndMarker | None:
+    """The marker at an address, of which only the path is read; None if it is the address of another blob."""
+    match = _END_MARKER.fullmatch(unquote(urlsplit(url).path))
+    return EndMarker(match[1], match[2], match[3], int(match[4])) if match else None
+
+
 def job_id(run_id: str, round_number: int) -> str:
     """The id of the Batch job of one round."""
     return f"{run_id}-{round_number}"
@@ -134,6 +167,9 @@ SCRIPT = "run.sh"
 ATTEMPTS_FILE = "attempts.txt"  # what the script notes of each attempt; beside it on the node
 BEGUN = "begun"
 """A file beside the script, made once nothing keeps the task from running; uploaded as a marker for other tasks."""
+
+ENDED = "ended"
+"""A file beside the script, which it makes last; uploaded as a marker that tells the app of the task's end."""
 
 
 @dataclass(frozen=True)
@@ -191,6 +227,10 @@ class Paths:
     def failures(self, group: str, round_number: int) -> str:
         """The prefix of the blobs that the tasks of a group with a limit leave if they fail, one for each branch."""
         return f"{self.run_id}/stop/{group}/{round_number}/"
+
+    def end_marker(self, round_number: int, name: str) -> str:
+        """The blob by which storage tells the app of the end of the task, or of its job: `name` is one of the two."""
+        return f"{self.logs}{round_number}/{name}"
 
     @property
     def attempts(self) -> str:

@@ -20,7 +20,8 @@ class Progress:
     """The state of an open run, as the poller needs it; stored as metadata of the run document.
 
     `attempts` counts submits that failed; `announced` counts the JobEnded events that were published for this round and
-    have had no effect yet. A queued run that is `waiting` is tried again from `retry_at` on; if it `is_staged`, its
+    have had no effect yet. The tasks of the round leave so many `markers` of their ends; with 0, a tick finds the end.
+    A queued run that is `waiting` is tried again from `retry_at` on; if it `is_staged`, its
     files are in place. A running run uses `pool`.
     """
 
@@ -33,6 +34,7 @@ class Progress:
     retry_at: datetime | None = None
     is_staged: bool = False
     pool: str = ""
+    markers: int = 0
     schema_version: str = SCHEMA_VERSION
 
     @property
@@ -53,6 +55,7 @@ class Progress:
             "retryAt": self.retry_at.isoformat() if self.retry_at else "",
             "staged": str(self.is_staged).lower(),
             "pool": self.pool,
+            "markers": str(self.markers),
         }
 
     @classmethod
@@ -76,6 +79,7 @@ class Progress:
             retry_at=datetime.fromisoformat(metadata["retryAt"]) if metadata.get("retryAt") else None,
             is_staged=metadata.get("staged") == "true",
             pool=metadata.get("pool", ""),
+            markers=int(metadata.get("markers") or 0),
             schema_version=metadata["schema"],
         )
 

@@ -234,6 +234,7 @@ class Record(Document):
     state: State
     manifest: ManifestRef
     flow: FlowRef = FlowRef()
+    labels: dict[str, str] = Field(default_factory=dict)
     jobs: tuple[JobRecord, ...] = ()
     timings: Timings
     tasks: tuple[TaskRecord, ...] = ()

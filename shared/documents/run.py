@@ -12,8 +12,6 @@ The states of an open run and their transitions::
 
 from __future__ import annotations
 
-import codecs
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -21,14 +19,12 @@ from typing import Literal
 
 from pydantic import Field
 
+from shared.documents.manifest_blob import ManifestBlob
 from shared.documents.names import job_id, results_folder
 from shared.documents.progress import Progress
 from shared.documents.record import Document, ItemRecord, JobRecord, RunProblem, TaskRecord
 from shared.documents.states import FailureCategory, State, WaitReason
 from shared.errors import RunUnreadable
-
-MAX_BYTES = 1024 * 1024
-"""The most bytes that a manifest may have."""
 
 
 class SourceFile(Document):
@@ -74,51 +70,6 @@ class ExternalData(Document):
     def without_files(self) -> ExternalData:
         """Everything but the versions of files: what is still valid after a file has changed while it was staged."""
         return self.model_copy(update={"namespace_files": {}, "etags": {}})
-
-
-class ManifestBlob(Document):
-    """The version of the manifest blob that a run executes.
-
-    `text` is None if the blob is not UTF-8 or too large to be stored here; `unreadable` says why. The run is then
-    rejected, and the blob is copied to the results by storage. `has_mark` says that the text began with a byte order
-    mark, which its copy keeps.
-    """
-
-    name: str
-    etag: str
-    sha256: str | None
-    text: str | None
-    unreadable: str | None = None
-    has_mark: bool = False
-
-
-def manifest_blob(name: str, etag: str, content: bytes) -> ManifestBlob:
-    """A version of a manifest, from its content; of a longer one, the first MAX_BYTES + 1 bytes suffice."""
-    if len(content) > MAX_BYTES:
-        too_large = (
-            f"the manifest is larger than {MAX_BYTES >> 20} MiB; move texts into files, and name them in `inputFiles`"
-        )
-        return ManifestBlob(name=name, etag=etag, sha256=None, text=None, unreadable=too_large)
-    text, unreadable = _decoded(content)
-    return ManifestBlob(
-        name=name,
-        etag=etag,
-        sha256=hashlib.sha256(content).hexdigest(),
-        text=text,
-        unreadable=unreadable,
-        has_mark=text is not None and content.startswith(codecs.BOM_UTF8),
-    )
-
-
-def _decoded(content: bytes) -> tuple[str | None, str | None]:
-    """The text, or why there is none."""
-    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or content[:2].count(0) == 1:
-        return None, "the manifest is text in UTF-16; save it as UTF-8"
-    try:
-        return content.decode("utf-8-sig"), None
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        return None, f"the manifest is not text in UTF-8: line {line} has a byte that is none; save it as UTF-8"
 
 
 class Rejection(Document):
@@ -234,6 +185,10 @@ class Run:
             "has_parts": self.body.has_parts or has_parts,
         }
         return replace(self, body=self.body.model_copy(update=update), progress=self._running(job.pool))
+
+    def awaiting(self, markers: int) -> Run:
+        """The run, the tasks of whose round leave so many markers of their ends."""
+        return replace(self, progress=replace(self.progress, markers=markers))
 
     def with_wait(self, reason: WaitReason, retry_at: datetime | None = None) -> Run:
         """The run that waits because a service asked for it. Every tick tries again; that does not count as an attempt.

@@ -181,6 +181,7 @@ def build_record(
         state=state or run_state(_enabled_tasks(tasks, manifest), cancelled=run.progress.cancelled),
         manifest=ManifestRef.model_validate(run.body.manifest.model_dump(exclude={"text"})),
         flow=FlowRef(id=flow.id, namespace=flow.namespace) if flow else FlowRef(),
+        labels=flow.labels if flow else {},
         jobs=tuple(JobRecord.model_validate(job.model_dump()) for job in run.body.jobs),
         timings=Timings(
             dropped=run.body.dropped,

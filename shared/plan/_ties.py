@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
+from shared.documents.names import MARKER_OF_JOB, MARKER_OF_TASK
 from shared.documents.record import Item
 from shared.plan.round_plan import MarkerOf, PlannedTask, Ties
 from shared.script.build import Gate
@@ -20,6 +21,7 @@ from shared.script.build import Gate
 Value = TypeVar("Value")
 
 MAX_NAMED_MARKERS = 4  # for more, the markers of all tasks are downloaded: the number of prefixes is limited
+MAX_LAST_TASKS = 16  # each of their ends starts an invocation; a round with more relies on the tick
 
 
 def tied(tasks: Sequence[PlannedTask], round_number: int) -> tuple[PlannedTask, ...]:
@@ -58,6 +60,8 @@ class _Round:
         self._ends_job = ends_job
         self._depended_on = {other for task in tasks for other in task.depends_on}
         self._limited = {branch.group for task in tasks for branch in task.begins}
+        last = [task.number for task in tasks if task.number not in self._depended_on]
+        self._pushing = frozenset(last) if len(last) <= MAX_LAST_TASKS else frozenset()
         self._tasks = {task.number: task for task in tasks}
         self._leaving = {task.name for task in tasks if self._markers(task)}
         self._gates: dict[int, Gate] = {}
@@ -70,6 +74,7 @@ class _Round:
             prefixes=tuple(self._prefixes(task, gate, item_before)),
             item_before=item_before.index if item_before else None,
             markers=self._markers(task),
+            end_markers=self._end_markers(task),
             is_depended_on=task.number in self._depended_on,
             ends_job=task.number in self._ends_job,
         )
@@ -118,6 +123,14 @@ class _Round:
         }
         is_asked = task.number in self._depended_on and task.number not in self._ends_job
         return found | ({self._success(task): MarkerOf.SUCCESS} if is_asked else {})
+
+    def _end_markers(self, task: PlannedTask) -> dict[str, MarkerOf]:
+        """The blob by which the app learns that nothing of the round may be left to wait for."""
+        if task.number in self._pushing:
+            return {task.paths.end_marker(self._number, MARKER_OF_TASK): MarkerOf.ANY}
+        if task.number in self._ends_job:
+            return {task.paths.end_marker(self._number, MARKER_OF_JOB): MarkerOf.FAILURE}
+        return {}
 
     def _success(self, task: PlannedTask) -> str:
         return task.paths.success_marker(self._number)

@@ -77,6 +77,7 @@ class MarkerOf(StrEnum):
 
     SUCCESS = "success"
     FAILURE = "failure"
+    ANY = "any"
 
 
 @dataclass(frozen=True)
@@ -84,14 +85,15 @@ class Ties:
     """What ties a task to the others of its round.
 
     `gate` is what its script checks first, with the files of `prefixes`; `item_before` is the index of the item that
-    must have ended before this one. `markers` are the blobs that the task leaves for others. A failure `ends_job` where
-    no other task can be running that would end with it.
+    must have ended before this one. `markers` are the blobs that the task leaves for others, `end_markers` those by
+    which the app learns of the end. A failure `ends_job` where no other task can be running that would end with it.
     """
 
     gate: Gate = NO_GATE
     prefixes: tuple[str, ...] = ()
     item_before: int | None = None
     markers: Mapping[str, MarkerOf] = field(default_factory=dict)
+    end_markers: Mapping[str, MarkerOf] = field(default_factory=dict)
     is_depended_on: bool = False
     ends_job: bool = False
 
@@ -216,6 +218,11 @@ class RoundPlan:
     def has_parts(self) -> bool:
         """Whether the results of the tasks are stored in parts, because the run document is too small for them."""
         return _has_parts(self.tasks)
+
+    @property
+    def end_marker_count(self) -> int:
+        """How many markers there are once all tasks have ended; 0 where the end is left to a tick."""
+        return sum(MarkerOf.ANY in task.ties.end_markers.values() for task in self.tasks)
 
     def scripts(self) -> dict[str, str]:
         """The texts of all scripts, by name in the staging container."""

@@ -21,7 +21,7 @@ from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 
-from shared.documents.names import ATTEMPTS_FILE, BEGUN, HOME, OUTPUT_DIRECTORY, UPSTREAM, Paths
+from shared.documents.names import ATTEMPTS_FILE, BEGUN, ENDED, HOME, OUTPUT_DIRECTORY, UPSTREAM, Paths
 from shared.documents.states import FailureCode
 from shared.script.attempts import ONE_ATTEMPT, Attempts
 
@@ -150,6 +150,7 @@ def build(paths: Paths, commands: Commands | Mapping[int, Commands], gate: Gate 
         set_up_exit_code=SET_UP_EXIT_CODE,
         gate=_gate(gate),
         begun=BEGUN,
+        ended=ENDED,
         none=NO_FAILURE,
         skipped=Marker.SKIPPED.value,
         time_limit_exit_code=TIME_LIMIT_EXIT_CODE,

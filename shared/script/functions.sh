@@ -26,6 +26,12 @@ skip() {
 # leave_marker: make the file that Batch uploads, once this task has ended, for the tasks that need to know how
 leave_marker() { echo begun >"$begun" || unwritable "$begun"; }
 
+# end: the last act, however this script ends; the file is uploaded where the app awaits this task's end
+end() {
+  rm -rf "$link"
+  { echo ended >"$ended"; } 2>/dev/null
+}
+
 # bring NAME SOURCE...: link the first source that exists as NAME
 bring() {
   name=$1

@@ -4,16 +4,16 @@ link=@link
 task_dir=$PWD
 files="$PWD"/@inputs
 notes="$PWD/${0%/*}"
-begun=$notes/@begun
+begun=$notes/@begun ended=$notes/@ended
 expired=$notes/expired stopped=$notes/stopped kept=$notes/inputs
 most=@most longest=@longest lowest=@lowest highest=@highest millionths=@millionths is_random=@is_random
 seed=$((@seed + ${item:-0}))
 @gate
 @variants
+trap end EXIT
 gate
 { mkdir -p "$files" && rm -f "$expired" "$stopped" "$notes/@attempts_file"; } || unwritable "$files"
 running='' ending=TERM
-trap 'rm -rf "$link"' EXIT
 trap stop TERM INT
 if [ "$most" -ne 1 ] && [ -e "$kept.complete" ]; then
   put_back # this node has begun the task before

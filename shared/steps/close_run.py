@@ -1,14 +1,20 @@
-"""The end of every run: its report and record are written, then everything that only an open run needs is removed.
+"""The end of every run: report, record, RunEnded; then everything that only an open run needs is removed.
 
-The run document is removed last: as long as it exists, a later tick or event closes the run again.
+The run document is removed last: as long as it exists, a later tick or event does again what follows the record. That
+is built from the stored record, so it is the same whoever does it.
 """
 
 from __future__ import annotations
+
+import logging
+
+from pydantic import ValidationError
 
 from shared.app import App
 from shared.documents.names import job_id
 from shared.documents.record import Failure, Record, RunProblem
 from shared.documents.run import Rejection, Run
+from shared.documents.run_ended import run_ended
 from shared.documents.states import FailureCategory, State
 from shared.log import Stage, log_event, log_exception
 from shared.manifest.read import Manifest
@@ -37,8 +43,28 @@ def finish(app: App, run: Run, state: State | None = None, failure: Failure | No
     if items := separate_items(run):
         app.results.write_items(run, items)
     _write_report(app, run, record)
-    app.results.write_record(run, record)
+    stored = app.results.write_record(run, record)
     log_event(Stage.RECORD, "recorded", run=run.id, state=record.state, ms=_milliseconds(run, record))
+    _follow(app, run, stored)
+
+
+def follow_record(app: App, run: Run) -> bool:
+    """If the run has a record, do everything that follows it; returns whether it has."""
+    try:
+        stored = app.results.record(run)
+    except ValidationError as error:  # the mask of a secret is in place of one of the record's own words
+        log_event(Stage.RECORD, "run-ended-left-out", level=logging.ERROR, run=run.id, reason=str(error))
+        close(app, run)
+        return True
+    if stored is None:
+        return False
+    _follow(app, run, stored)
+    return True
+
+
+def _follow(app: App, run: Run, stored: Record) -> None:
+    """Do what follows the record: tell others of the end, and close the run."""
+    app.events.publish_end(run_ended(stored, app.results.address(run)))
     close(app, run)
 
 

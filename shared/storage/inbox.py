@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from azure.core import MatchConditions
 from azure.core.exceptions import HttpResponseError, ResourceModifiedError, ResourceNotFoundError
 
+from shared.documents.manifest_blob import MAX_BYTES, ManifestBlob, manifest_blob
 from shared.documents.names import is_cancel, is_manifest
-from shared.documents.run import MAX_BYTES, ManifestBlob, manifest_blob
 from shared.storage.copies import CopySource
 
 if TYPE_CHECKING:

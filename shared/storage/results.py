@@ -42,9 +42,20 @@ class Results:
         self._masker = masker
         self._copies = copies
 
-    def has_record(self, run: Run) -> bool:
-        """Whether the run has a record, and therefore is complete."""
-        return bool(self._container.get_blob_client(f"{run.results}/record.json").exists())
+    def record(self, run: Run) -> Record | None:
+        """The record of a run, if it is complete; secrets are masked in it.
+
+        Raises ValidationError where a secret has the value of one of the record's own words.
+        """
+        try:
+            content = self._container.download_blob(f"{run.results}/record.json").readall()
+        except ResourceNotFoundError:
+            return None
+        return Record.model_validate_json(content)
+
+    def address(self, run: Run) -> str:
+        """The address of the run's folder, without a slash at its end."""
+        return str(self._container.get_blob_client(run.results).url)
 
     def keep_manifest(self, run: Run, source: CopySource) -> None:
         """Store the manifest as dropped, with literal credentials redacted; storage copies it if it is not text.
@@ -115,9 +126,12 @@ class Results:
         page = render(self._masker.mask).encode()
         create_once(self._container, f"{run.results}/report.html", page, content_settings=_HTML)
 
-    def write_record(self, run: Run, record: Record) -> None:
-        """Write the record, once: an existing record is left unchanged."""
-        create_once(self._container, f"{run.results}/record.json", self._json(record), content_settings=_JSON)
+    def write_record(self, run: Run, record: Record) -> Record:
+        """Write the record, once: an existing record is left unchanged. Returns the one that is there then."""
+        name = f"{run.results}/record.json"
+        if create_once(self._container, name, self._json(record), content_settings=_JSON):
+            return record
+        return self.record(run) or record
 
     def write_items(self, run: Run, items: Items) -> None:
         """Write `tasks.json`, once: an existing blob is left unchanged."""

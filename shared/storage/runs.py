@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from azure.core import MatchConditions
 from azure.core.exceptions import ResourceExistsError, ResourceModifiedError, ResourceNotFoundError
@@ -25,6 +25,7 @@ from shared.storage._blobs import create_once, remove
 if TYPE_CHECKING:
     from azure.storage.blob import BlobProperties, ContainerClient
 
+OpenRun = TypeVar("OpenRun", Run, ListedRun)
 _JSON = ContentSettings(content_type="application/json")
 _SUFFIX = ".json"
 
@@ -67,8 +68,8 @@ class RunStore:
         )
         return replace(run, etag=str(written["etag"]))
 
-    def set_progress(self, run: ListedRun, progress: Progress) -> ListedRun | None:
-        """Write the metadata alone. Returns None, and writes nothing, if the run has changed since it was listed."""
+    def set_progress(self, run: OpenRun, progress: Progress) -> OpenRun | None:
+        """Write the metadata alone. Returns None, and writes nothing, if the run has changed since it was read."""
         blob = self._container.get_blob_client(run.id + _SUFFIX)
         try:
             written = blob.set_blob_metadata(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from azure.core.exceptions import HttpResponseError, ResourceModifiedError, ResourceNotFoundError
 from azure.storage.blob import ContainerSasPermissions, StorageErrorCode, generate_container_sas
 
+from shared.documents.names import MARKER_OF_JOB, MARKER_OF_TASK
 from shared.documents.run import Run, SourceFile
 from shared.errors import FilesChanged, TryLater
 from shared.outputs.attempts import LogPart, after_line
@@ -111,6 +112,12 @@ class Staging:
                 md5 = blob.content_settings.content_md5
                 found.append(StagedBlob(blob.name, blob.size, bytes(md5).hex() if md5 else None))
         return found
+
+    def end_markers(self, container: str, run: Run) -> dict[str, datetime]:
+        """The markers of ends that tasks of the current round have left, and when each was written."""
+        listed = self._container(container).list_blobs(name_starts_with=f"{run.id}/std/")
+        endings = tuple(f"/{run.progress.round}/{name}" for name in (MARKER_OF_TASK, MARKER_OF_JOB))
+        return {blob.name: blob.last_modified for blob in listed if blob.name.endswith(endings)}
 
     def lines(
         self, container: str, blob: StagedBlob, start: str, max_bytes: int, part: LogPart

@@ -16,7 +16,7 @@ from local.stack.options import StackOptions
 from local.stack.ports import AUTO
 from local.stack.stack import Stack
 from shared.app import collect_garbage_less_often
-from tests.benchmarks import burst, importing, recording, submitting, throughput
+from tests.benchmarks import burst, ending, importing, recording, submitting, throughput
 from tests.benchmarks.target import Measured, show, show_heading, write
 from tests.integration.conftest import World
 
@@ -25,6 +25,7 @@ Measure = TypeVar("Measure")
 ALONE: dict[str, Callable[[bool], Iterator[Measured]]] = {
     "import": importing.function_app,
     "quota": throughput.quota,
+    "pushed": ending.pushed,
 }
 STORIES: dict[str, Callable[[World, bool], Iterator[Measured]]] = {
     "small": submitting.small_manifest,
@@ -33,7 +34,6 @@ STORIES: dict[str, Callable[[World, bool], Iterator[Measured]]] = {
     "large": recording.large_file,
 }
 WHOLE: dict[str, Callable[[Stack, bool], Iterator[Measured]]] = {
-    "lag": burst.lag,
     "burst": burst.burst,
 }
 

@@ -1,11 +1,9 @@
-"""A whole stack: many manifests at once, and how soon an ended task is recorded."""
+"""A whole stack: many manifests at once."""
 
 from __future__ import annotations
 
-import statistics
 import time
 from collections.abc import Callable, Iterator
-from datetime import datetime
 
 from local.stack.stack import Stack
 from shared.parallel import AT_ONCE, in_parallel
@@ -15,19 +13,6 @@ from tests.benchmarks.target import Measured, ratio, timed
 from tests.benchmarks.user import PAUSE_SECONDS, User
 
 MANIFEST = "commands: [echo hi]"
-
-
-def lag(stack: Stack, quick: bool) -> Iterator[Measured]:
-    """From the end of a task to its record, one run after the other."""
-    user, lags = User(stack), []
-    for number in range(5 if quick else 20):
-        user.drop(f"lag-{number}.yaml", MANIFEST)
-        (name,) = user.await_records(f"lag-{number}/", 1)
-        timings = user.record(name)["timings"]
-        lags.append(datetime.fromisoformat(timings["recorded"]) - datetime.fromisoformat(timings["ended"]))
-    median = statistics.median(each.total_seconds() for each in lags)
-    how = f"median of {len(lags)}, slowest {max(lags).total_seconds():.2f} s, ticks of {user.tick} s"
-    yield Measured("end of a task to its record", median, user.tick + 1, "s", how)
 
 
 def burst(stack: Stack, quick: bool) -> Iterator[Measured]:

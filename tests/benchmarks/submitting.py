@@ -15,8 +15,9 @@ from azure.batch import models
 from shared import batch_job, submit_run
 from shared.batch.client import Batch
 from shared.batch.pools import Pool
+from shared.documents.manifest_blob import ManifestBlob
 from shared.documents.progress import Progress
-from shared.documents.run import ManifestBlob, Run, RunBody
+from shared.documents.run import Run, RunBody
 from shared.parallel import AT_ONCE, in_parallel
 from shared.plan.planner import plan_round
 from shared.plan.round_plan import RoundPlan

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,7 +12,7 @@ from azure.core.exceptions import AzureError
 
 from shared import poll_runs, record_run, submit_run
 from shared.app import App
-from shared.documents.names import results_folder
+from shared.documents.names import EndMarker, results_folder
 from shared.documents.states import State
 from shared.errors import TryLater
 from shared.events import JobEnded
@@ -29,15 +29,17 @@ class Host:
     """Runs the app's stories one at a time, as a Functions host does, and starts the app anew when it has died.
 
     Time passes from tick to tick once the wire has failed, without a fault to come from the start. `redelivers`: the
-    event whose handler died comes again; otherwise it is lost.
+    event whose handler died comes again; otherwise it is lost. `is_pushed`: the markers that tasks leave are delivered,
+    each of them once, before the tick.
     """
 
     world: World
     wire: Wire = field(default_factory=Wire)
     redelivers: bool = True
+    is_pushed: bool = False
     app: App = field(init=False)
     clock: timedelta = timedelta(0)
-    delivered: list[JobEnded] = field(default_factory=list)
+    delivered: list[JobEnded | EndMarker] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.app = process(self.world, self.wire)
@@ -54,21 +56,31 @@ class Host:
             if not self.world.names("runs") and not self.world.names("inbox"):
                 return
             self._await_a_job()
+            if self.is_pushed:
+                self.push()
             self.tick()
         raise AssertionError(f"still open: {self.world.names('runs')}, still there: {self.world.names('inbox')}")
+
+    def push(self) -> None:
+        """Deliver the markers that tasks have left since the last time."""
+        left = [marker for run in self.world.app.runs.list() for marker in self.world.markers(run.id)]
+        self._deliver([marker for marker in left if marker not in self.delivered])
 
     def tick(self) -> None:
         """Poll, and deliver what is published."""
         self.invoke(poll_runs.poll)
-        events = self.world.outbox.take()
+        self._deliver(self.world.outbox.take())
+        if self.wire.has_failed:
+            self.clock += TICK
+
+    def _deliver(self, events: Sequence[JobEnded | EndMarker]) -> None:
+        events = list(events)
         while events:
             event = events.pop()
             self.delivered.append(event)
             if not self.invoke(lambda app, event=event: record_run.record(app, event)) and self.redelivers:
                 events.append(event)
             events += self.world.outbox.take()
-        if self.wire.has_failed:
-            self.clock += TICK
 
     def repeat_all(self, *names: str) -> None:
         """Deliver everything once more: the drops, and every event."""

@@ -71,3 +71,9 @@ tasks:
     ran=(*map(str, range(25)), "merge"),
 )
 WRONG = Story('id: wrong\ncommand: ["echo >> LEDGER"]\n', ran=())
+SIXTEEN = Story(
+    "tasks:\n"
+    + "".join(f'- {{id: t{number}, dependsOn: [], commands: ["echo t{number} >> LEDGER"]}}\n' for number in range(16)),
+    ran=tuple(f"t{number}" for number in range(16)),
+)
+"""All of its tasks end the round, as many as are pushed at most."""

@@ -30,7 +30,7 @@ def sas_of_a_task(world: World) -> list[str]:
     task = world.app.batch._client.get_task(f"{run}-1", "1")
     urls = [file.storage_container_url for file in task.resource_files]
     urls += [file.destination.container.container_url for file in task.output_files]
-    assert len(urls) == 7  # the script and the input; two logs, and three patterns for `*`
+    assert len(urls) == 8  # the script and the input; two logs, the marker of the end, and three patterns for `*`
     return urls
 
 
@@ -63,7 +63,7 @@ def test_what_a_node_is_given_deletes_nothing(world: World, sas_of_a_task: list[
 def test_what_writes_outputs_cannot_read(world: World, sas_of_a_task: list[str]) -> None:
     """Promise: the address that outputs are uploaded to opens nobody's files."""
     writing = [url for url in sas_of_a_task if "sp=cw" in url]
-    assert len(writing) == 5
+    assert len(writing) == 6
     for url in writing:
         with pytest.raises(HttpResponseError) as refused:
             ContainerClient.from_container_url(url).download_blob(world.names("staging")[0])

@@ -23,6 +23,8 @@ AT_ONCE = 6
 SEED = 5
 
 STORIES = {"one task": ONE_TASK, "graph": GRAPH, "fan-out": FAN_OUT, "rejected": WRONG}
+PUSHED = {f"{story}, pushed": story for story in ("one task", "graph")}
+"""The same, where the markers that tasks leave are delivered before a tick."""
 FAULTS = dict.fromkeys(STORIES, tuple(Fault)) | {"fan-out": (Fault.DIES_BEFORE,)}
 """Of the fan-out, whose calls are many and alike, one fault each: dying before a call is dying after the one before."""
 SAMPLES = {"one task": 12, "graph": 8, "fan-out": 2, "rejected": 4}
@@ -35,27 +37,34 @@ def worlds(make_world: Callable[..., World]) -> list[World]:
 
 
 @pytest.mark.parametrize("share", ["sample", pytest.param("every call", marks=pytest.mark.chaos)])
-@pytest.mark.parametrize("story", STORIES)
+@pytest.mark.parametrize("story", [*STORIES, *PUSHED])
 @pytest.mark.timeout(900)
 def test_the_process_may_die_at_any_call(
     worlds: list[World], tmp_path: Path, injected: Callable[[int], None], story: str, share: str
 ) -> None:
-    """Promise: each task runs once, there is one record, complete, and nothing is left behind."""
+    """Promise: each task runs once, there is one record, complete, others are told, and nothing is left behind."""
+    is_pushed, story = story in PUSHED, PUSHED.get(story, story)
     text = STORIES[story].text(tmp_path)
     wire = Wire()
-    undisturbed = _live(worlds[0], "undisturbed.yaml", text, tmp_path, wire)
+    undisturbed = _live(worlds[0], "undisturbed.yaml", text, tmp_path, wire, is_pushed=is_pushed)
     assert undisturbed.ran == sorted(STORIES[story].ran)
     faults = list(itertools.product(FAULTS[story], range(1, len(wire.calls) + 1)))
     if share == "sample":
         faults = random.Random(SEED).sample(faults, SAMPLES[story])
     injected(len(faults))
-    problems = _try_all(worlds, faults, text, tmp_path, undisturbed)
+    problems = _try_all(worlds, faults, text, tmp_path, undisturbed, is_pushed=is_pushed)
     assert not problems, "\n".join(problems)
     _assert_no_jobs(worlds[0])
 
 
 def _try_all(
-    worlds: Sequence[World], faults: Sequence[tuple[Fault, int]], text: str, ledger: Path, undisturbed: Ended
+    worlds: Sequence[World],
+    faults: Sequence[tuple[Fault, int]],
+    text: str,
+    ledger: Path,
+    undisturbed: Ended,
+    *,
+    is_pushed: bool,
 ) -> list[str]:
     """Run the manifest once for each fault, several at a time, each in a world of its own; what went wrong."""
     free, own = list(worlds), threading.local()
@@ -67,7 +76,7 @@ def _try_all(
         fault, at = case
         wire = Wire(fault, at)
         try:
-            ended = _live(own.world, f"{fault.name.lower()}-{at}.yaml", text, ledger, wire)
+            ended = _live(own.world, f"{fault.name.lower()}-{at}.yaml", text, ledger, wire, is_pushed=is_pushed)
         except Exception as error:  # noqa: BLE001 - told with the fault that led to it
             return f"{fault.value}, number {at}: {wire.calls[-1:]}: {type(error).__name__}: {error}"
         if ended != undisturbed:
@@ -78,11 +87,12 @@ def _try_all(
         return [problem for problem in threads.map(attempt, faults) if problem]
 
 
-def _live(world: World, name: str, text: str, ledger: Path, wire: Wire) -> Ended:
-    host = Host(world, wire, redelivers=wire.at % 2 == 0)
+def _live(world: World, name: str, text: str, ledger: Path, wire: Wire, *, is_pushed: bool) -> Ended:
+    host = Host(world, wire, redelivers=wire.at % 2 == 0, is_pushed=is_pushed)
     run = host.drop(name, text)
     host.work()
     ended = Ended.of(world, run, name, ledger)
+    assert run in {told.run_id for told in world.outbox.ends}, "others are told of the end"
     host.repeat_all(name)
     assert Ended.of(world, run, name, ledger) == ended, "what comes late changes nothing"
     return ended

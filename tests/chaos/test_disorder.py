@@ -15,6 +15,7 @@ from azure.core.exceptions import AzureError
 
 from shared import poll_runs, record_run, submit_run
 from shared.app import App
+from shared.documents.run_ended import RunEnded
 from shared.errors import TryLater
 from shared.events import JobEnded
 from tests.chaos.lives import TICK, Ended
@@ -48,6 +49,9 @@ class Crowd:
         """Be the topic."""
         for event in events:
             self.published.put(event)
+
+    def publish_end(self, ended: RunEnded) -> None:
+        """Tell nobody."""
 
     def run(self, names: Iterable[str]) -> None:
         """Work on what was dropped until nothing is left to do."""

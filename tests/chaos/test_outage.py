@@ -14,6 +14,7 @@ from azure.core.exceptions import ServiceRequestError
 from shared import poll_runs, record_run
 from shared.app import App
 from shared.documents.progress import ListedRun, Progress
+from shared.documents.run_ended import RunEnded
 from shared.events import JobEnded
 from shared.storage.runs import RunStore
 from tests.chaos.lives import Ended
@@ -67,6 +68,7 @@ class Topic:
     is_reachable: bool = True
     calls: int = 0
     published: list[JobEnded] = field(default_factory=list)
+    ends: list[RunEnded] = field(default_factory=list)
 
     def publish(self, events: Sequence[JobEnded]) -> None:
         """Publish, if it can be reached."""
@@ -74,6 +76,12 @@ class Topic:
         if not self.is_reachable:
             raise ServiceRequestError("the topic cannot be reached")
         self.published += events
+
+    def publish_end(self, ended: RunEnded) -> None:
+        """Tell others of an end, if the topic can be reached."""
+        if not self.is_reachable:
+            raise ServiceRequestError("the topic cannot be reached")
+        self.ends.append(ended)
 
 
 @dataclass

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from azure.core.exceptions import ServiceResponseError
 
 from shared.app import App
+from shared.documents.run_ended import RunEnded
 from shared.events import JobEnded
 from tests.integration.conftest import Outbox, World
 
@@ -76,6 +77,10 @@ class Topic:
     def publish(self, events: Sequence[JobEnded]) -> None:
         """Publish, unless the process dies of it."""
         self.wire.call("PUBLISH", lambda: self.outbox.publish(events))
+
+    def publish_end(self, ended: RunEnded) -> None:
+        """Tell others of the end, unless the process dies of it."""
+        self.wire.call("PUBLISH RunEnded", lambda: self.outbox.publish_end(ended))
 
 
 def process(world: World, wire: Wire) -> App:

@@ -20,7 +20,8 @@ from local.stack.ports import AUTO
 from local.stack.stack import Stack
 from shared import poll_runs, record_run, submit_run
 from shared.app import App
-from shared.documents.names import results_folder, run_id
+from shared.documents.names import EndMarker, end_marker_at, results_folder, run_id
+from shared.documents.run_ended import RunEnded
 from shared.events import JobEnded
 from shared.settings import Settings
 from tests.conftest import unavailable
@@ -45,10 +46,15 @@ class Outbox:
     """In place of the topic: what was published, call by call, for the test to deliver as it likes."""
 
     calls: list[list[JobEnded]] = field(default_factory=list)
+    ends: list[RunEnded] = field(default_factory=list)
 
     def publish(self, events: Sequence[JobEnded]) -> None:
         """Keep the events."""
         self.calls.append(list(events))
+
+    def publish_end(self, ended: RunEnded) -> None:
+        """Keep what others are told."""
+        self.ends.append(ended)
 
     def take(self) -> list[JobEnded]:
         """Everything published since the last time."""
@@ -109,6 +115,12 @@ class World:
             assert time.monotonic() < deadline, f"the job of {run} is still alive"
             time.sleep(0.02)
 
+    def markers(self, run: str) -> list[EndMarker]:
+        """The markers of ends that the tasks of a run have left, as the events of storage name them."""
+        client = self._storage.get_container_client(self.settings.containers.staging)
+        names = client.list_blob_names(name_starts_with=f"{run}/std/")
+        return list(filter(None, (end_marker_at(client.get_blob_client(name).url) for name in names)))
+
     def names(self, container: str) -> list[str]:
         """The blobs of one of the app's containers."""
         name = getattr(self.settings.containers, container)
@@ -117,6 +129,10 @@ class World:
     def put(self, container: str, name: str, text: str = "") -> None:
         """Write a blob into one of the app's containers."""
         self._storage.get_blob_client(getattr(self.settings.containers, container), name).upload_blob(text)
+
+    def remove(self, container: str, name: str) -> None:
+        """Remove a blob of one of the app's containers."""
+        self._storage.get_blob_client(getattr(self.settings.containers, container), name).delete_blob()
 
     def result(self, run: str, document: str, name: str = "m.yaml") -> dict[str, Any]:
         """A JSON document of a run's results."""

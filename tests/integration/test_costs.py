@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from azure.core.pipeline.transport import RequestsTransport
 
-from shared import poll_runs, submit_run
+from shared import poll_runs, record_run, submit_run
 from shared.batch.client import Batch
 from shared.batch.pools import Pool
 from shared.batch_job import MAX_CHUNK_TASKS
@@ -20,7 +20,7 @@ ONE_TASK = "commands: [echo hi | tee a.txt]\noutputFiles: [a.txt]"
 SUBMIT = {
     "read inbox/m.yaml": "content, ETag and time of one version of the manifest",
     "create runs/RUN.json": "the run is accepted, once",
-    "exists results/m/RUN/record.json": "an event that comes again after the run was closed must not run it again",
+    "read results/m/RUN/record.json": "an event that comes again after the run was closed must not run it again",
     "write results/m/RUN/manifest.yaml": "what was dropped, without credentials",
     "delete inbox/m.yaml": "what lies in the inbox has not been taken yet",
     "write staging/RUN/sys/task/run.sh": "commands and environment are not part of the Batch task",
@@ -44,6 +44,10 @@ RECORD = {
     "read results/m/RUN/logs/task/stderr.txt": "its end, for the report",
     "write results/m/RUN/report.html": "the page for people, once",
     "write results/m/RUN/record.json": "the record, once",
+}
+PUSHED = {
+    "list staging": "the markers of all tasks that end the round",
+    "metadata runs/RUN.json": "this invocation records, no other one; a tick announces only after a pause",
 }
 RECORD_AGAIN = {"read runs/RUN.json": "nobody cancelled or recorded it meanwhile"}
 CLOSE = {
@@ -121,6 +125,18 @@ def test_a_run_of_one_task_costs_five_batch_calls_whatever_its_duration(world: W
     world.accept(text=f"commands: [sleep {seconds}]")
     world.finish()
     assert {name: count for name, count in world.batch_requests().items() if name not in APART} == BATCH_CALLS
+
+
+def test_a_pushed_end_costs_a_listing_more_and_no_tick(world: World, storage: list[str]) -> None:
+    run = world.accept(text=ONE_TASK)
+    world.await_end(run)
+    (marker,) = world.markers(run)
+    storage.clear()
+    record_run.record(world.app, marker)
+    assert world.record(run)["state"] == "SUCCESS"
+    storage.remove("read results/m/RUN/record.json")  # by the test
+    assert Counter(storage) == Counter([*RECORD, *PUSHED, *RECORD_AGAIN, *CLOSE])
+    assert len(world.outbox.ends) == 1
 
 
 def test_a_tick_costs_one_batch_call_for_a_thousand_active_jobs(world: World) -> None:

@@ -163,4 +163,4 @@ def test_an_event_of_somebody_else_fails_its_invocation(
     worker = start_worker(**settings_of(world, services))
     failure = worker.invoke("record_run", "json", json.dumps({**cloud_event("r"), "data": {"url": "https://x"}}))
     assert failure is not None
-    assert "Check the subscription's filter" in failure
+    assert "Check the filters of the subscriptions" in failure

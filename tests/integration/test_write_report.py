@@ -129,9 +129,9 @@ def test_the_report_comes_before_the_record(world, monkeypatch) -> None:
     for name in ("write_page", "write_record"):
         original = getattr(Results, name)
 
-        def note(*args: object, name: str = name, original=original) -> None:
+        def note(*args: object, name: str = name, original=original) -> object:
             written.append(name)
-            original(*args)
+            return original(*args)
 
         monkeypatch.setattr(Results, name, note)
     world.accept()

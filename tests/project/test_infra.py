@@ -14,9 +14,9 @@ import yaml
 
 from local import event_subscriptions as local_subscriptions
 from shared import settings
+from shared.documents.manifest_blob import MAX_BYTES
 from shared.documents.names import MANIFEST_SUFFIXES
-from shared.documents.run import MAX_BYTES
-from shared.events import EVENT_TYPE
+from shared.events import JOB_ENDED
 from shared.settings import Containers, Settings, TriggerSettings
 from tests.support.pure import ENVIRON
 
@@ -177,7 +177,7 @@ def test_the_local_stack_delivers_as_the_deployed_subscriptions_do() -> None:
         local_policy.max_delivery_attempts,
         local_policy.event_time_to_live.total_seconds() / 60,
     )
-    assert local_subscriptions.RECORD_RUN.filter == local_subscriptions.EventFilter((EVENT_TYPE,))
+    assert local_subscriptions.RECORD_RUN.filter == local_subscriptions.EventFilter((JOB_ENDED,))
     assert f"name: '{local_subscriptions.RECORD_RUN.name}'" in text
     assert f"includedEventTypes: ['{local_subscriptions.BLOB_CREATED}']" in inbox
     (endings,) = re.findall(r"^var endings = \[(.*)\]", text, re.MULTILINE)
@@ -226,7 +226,7 @@ def test_subscriptions_name_our_functions_event_and_container() -> None:
     for function in ("/functions/record_run'", "functionName=Host.Functions.submit_run&"):
         assert function in text
         assert f"def {re.findall(r'[a-z]+_run', function)[0]}(" in functions
-    assert f"includedEventTypes: ['{EVENT_TYPE}']" in text
+    assert f"includedEventTypes: ['{JOB_ENDED}']" in text
     assert f"/blobServices/default/containers/{Containers.inbox}/'" in text
 
 

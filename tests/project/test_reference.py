@@ -22,7 +22,15 @@ def schema() -> jsonschema.Draft202012Validator:
 
 
 @pytest.mark.parametrize(
-    "name", ["manifest.md", "manifest.schema.json", "record.schema.json", "status.schema.json", "tasks.schema.json"]
+    "name",
+    [
+        "manifest.md",
+        "manifest.schema.json",
+        "record.schema.json",
+        "status.schema.json",
+        "tasks.schema.json",
+        "run-ended.schema.json",
+    ],
 )
 def test_docs_are_in_step_with_the_models(name: str) -> None:
     """`make docs` brings them back into step."""

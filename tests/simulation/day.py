@@ -26,6 +26,7 @@ from shared import poll_runs, record_run, submit_run
 from shared.app import App
 from shared.batch.client import Batch
 from shared.documents.names import run_id
+from shared.documents.run_ended import RunEnded
 from shared.events import JobEnded
 from shared.masking import Masker
 from shared.settings import Settings
@@ -292,6 +293,11 @@ class Day:
             copies = 1 + (self._random.random() < self.options.doubled_events)
             for _ in range(copies if self._random.random() >= self.options.lost_events else 0):
                 self.clock.after(self._random.uniform(0.1, 1.5), lambda event=event: self._deliver(event, 0))
+
+    def publish_end(self, _ended: RunEnded) -> None:
+        """What others are told, at the app's topic."""
+        self._refuse("topic")
+        self.seen.events["calls of the topic"] += 1
 
     def _deliver(self, event: JobEnded, tries: int) -> None:
         self.seen.events["deliveries"] += 1

@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from shared.documents.manifest_blob import ManifestBlob
 from shared.documents.progress import Progress
-from shared.documents.run import ManifestBlob, Run, RunBody
+from shared.documents.run import Run, RunBody
 from shared.settings import Settings
 
 ENVIRON = {

@@ -69,6 +69,7 @@ def test_outputs_and_logs_are_uploaded_by_batch_also_after_a_failure(tasks_of) -
         f"{RUN}/in/t/d/.csv": f"{RUN}/out/t/3/.csv",
         f"{RUN}/in/t/**/*[[-^]*": f"{RUN}/out/t/6",
         **{f"{RUN}/in/t/{others[i]}": f"{RUN}/out/t/{i + 2}" for i in (0, 2, 3)},
+        f"{RUN}/sys/t/ended": f"{RUN}/std/t/1/task.ended",
     }
     assert {file["uploadOptions"]["uploadCondition"] for file in task["outputFiles"]} == {"taskcompletion"}
 
@@ -98,7 +99,18 @@ def test_a_failure_beside_others_ends_nothing_and_the_next_task_looks_for_a_mark
     )
     assert marker["destination"]["container"]["path"] == f"{RUN}/ok/1/a/done"
     assert [file["blobPrefix"] for file in last["resourceFiles"]] == [f"{RUN}/sys/c/", f"{RUN}/ok/1/a/"]
-    assert [len(task["outputFiles"]) for task in (first, second, last)] == [3, 2, 2]
+    assert [len(task["outputFiles"]) for task in (first, second, last)] == [3, 3, 3], "what ends the round is pushed"
+
+
+def test_a_failure_that_ends_the_job_is_pushed_and_so_is_the_end_of_the_last_task(tasks_of) -> None:
+    first, last = (
+        task["outputFiles"][-1] for task in tasks_of("tasks: [{id: a, commands: [x]}, {id: b, commands: [x]}]")
+    )
+    assert [file["destination"]["container"]["path"] for file in (first, last)] == [
+        f"{RUN}/std/a/1/job.ended",
+        f"{RUN}/std/b/1/task.ended",
+    ]
+    assert [file["uploadOptions"]["uploadCondition"] for file in (first, last)] == ["taskfailure", "taskcompletion"]
 
 
 def test_an_item_that_fails_leaves_a_marker_for_those_that_have_not_begun(tasks_of) -> None:
@@ -112,8 +124,8 @@ def test_an_item_that_fails_leaves_a_marker_for_those_that_have_not_begun(tasks_
     ]
     assert uploads == [
         {f"{RUN}/stop/t/1/0": "taskfailure", f"{RUN}/ok/1/t/0/done": "tasksuccess"},
-        {f"{RUN}/stop/t/1/1": "taskfailure"},
-        {f"{RUN}/stop/t/1/2": "taskfailure"},
+        {f"{RUN}/stop/t/1/1": "taskfailure", f"{RUN}/std/t/1/1/task.ended": "taskcompletion"},
+        {f"{RUN}/stop/t/1/2": "taskfailure", f"{RUN}/std/t/2/1/task.ended": "taskcompletion"},
     ]
     assert [file["blobPrefix"] for file in tasks[2]["resourceFiles"]][1:] == [f"{RUN}/ok/1/t/0/", f"{RUN}/stop/t/1/"]
     assert tasks[2]["commandLine"] == f"{RUN}/sys/t/run.sh 2 0"
@@ -159,7 +171,7 @@ def test_with_an_identity_there_is_no_sas(tasks_of) -> None:
     (task,) = tasks_of("commands: [x]\ninputFiles: {a: b}", access)
     references = [file["identityReference"] for file in task["resourceFiles"]]
     references += [file["destination"]["container"]["identityReference"] for file in task["outputFiles"]]
-    assert references == [{"resourceId": "/subscriptions/x/id"}] * 4
+    assert references == [{"resourceId": "/subscriptions/x/id"}] * 5
 
 
 def test_tasks_are_added_in_portions_that_batch_takes(run_of, settings) -> None:

@@ -211,7 +211,7 @@ def test_a_node_that_begins_the_task_again_begins_with_the_first_attempt_and_the
 
 def test_without_a_retry_nothing_is_copied_or_noted(node: Node) -> None:
     assert node.run("exit 5", Attempts(1), files={"given": "x"}) == 5
-    assert [path.name for path in (node.task / "wd" / node.paths.system).iterdir()] == ["run.sh"]
+    assert {path.name for path in (node.task / "wd" / node.paths.system).iterdir()} == {"run.sh", "ended"}
 
 
 MARKER_LINE = "azure-batch-task-runner: attempt"

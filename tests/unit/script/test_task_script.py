@@ -14,7 +14,17 @@ import pytest
 
 from shared.documents.names import HOME, UPSTREAM, Paths
 from shared.script.attempts import Attempts
-from shared.script.build import SKIPPED_EXIT_CODE, Commands, Gate, Gathering, Link, Marker, build, read_marker
+from shared.script.build import (
+    SET_UP_EXIT_CODE,
+    SKIPPED_EXIT_CODE,
+    Commands,
+    Gate,
+    Gathering,
+    Link,
+    Marker,
+    build,
+    read_marker,
+)
 
 FIXTURES = Path(__file__).parents[2] / "fixtures/scripts"
 SHELLCHECK = Path(sys.executable).with_name("shellcheck")
@@ -97,6 +107,41 @@ def test_no_watchdog_is_left_behind(start) -> None:
     task = start("exit 0", seconds=3600)
     task.communicate(timeout=10)
     assert task.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds", "code"),
+    [("exit 0", 60, 0), ("exit 7", 60, 7), ("kill -KILL $$", 60, 137), ("sleep 60", 1, 124)],
+)
+def test_a_marker_of_the_end_is_left_however_the_commands_end(start, tmp_path: Path, text, seconds, code) -> None:
+    """Outside the working directory, where no command comes across it."""
+    task = start(f"{text}", seconds=seconds)
+    task.communicate(timeout=30)
+    assert task.returncode == code
+    assert (tmp_path / f"run-{os.getpid()}/sys/t/ended").exists()
+
+
+def test_a_marker_of_the_end_is_left_where_the_script_itself_ends_the_task(start, tmp_path: Path) -> None:
+    task = start("true", links=(Link("a.txt", ("never/made",)),))
+    task.communicate(timeout=30)
+    assert task.returncode == SET_UP_EXIT_CODE
+    marker = tmp_path / f"run-{os.getpid()}/sys/t/ended"
+    assert marker.exists()
+    marker.unlink()
+    paths = Paths(f"run-{os.getpid()}", "t")
+    commands = Commands(("/bin/sh", "-c"), "true", {}, timedelta(60))
+    gated = start.script(paths, build(paths, commands, Gate(needed=("never/made",))))
+    gated.communicate(timeout=30)
+    assert gated.returncode == SKIPPED_EXIT_CODE
+    assert marker.exists()
+
+
+def test_there_is_no_marker_as_long_as_the_commands_run(start, tmp_path: Path) -> None:
+    task = start("echo begun; read line", seconds=60)
+    assert task.stdout.readline() == "begun\n"
+    assert not (tmp_path / f"run-{os.getpid()}/sys/t/ended").exists()
+    os.kill(task.pid, signal.SIGTERM)
+    task.communicate(timeout=30)
 
 
 def test_files_of_items_are_gathered_whichever_way_batch_named_them(start, tmp_path: Path) -> None:

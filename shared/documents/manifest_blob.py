@@ -1,0 +1,56 @@
+"""The version of a manifest blob, as a run document holds it: its text, or why there is none."""
+
+from __future__ import annotations
+
+import codecs
+import hashlib
+
+from shared.documents.record import Document
+
+MAX_BYTES = 1024 * 1024
+"""The most bytes that a manifest may have."""
+
+
+class ManifestBlob(Document):
+    """The version of the manifest blob that a run executes.
+
+    `text` is None if the blob is not UTF-8 or too large to be stored here; `unreadable` says why. The run is then
+    rejected, and the blob is copied to the results by storage. `has_mark` says that the text began with a byte order
+    mark, which its copy keeps.
+    """
+
+    name: str
+    etag: str
+    sha256: str | None
+    text: str | None
+    unreadable: str | None = None
+    has_mark: bool = False
+
+
+def manifest_blob(name: str, etag: str, content: bytes) -> ManifestBlob:
+    """A version of a manifest, from its content; of a longer one, the first MAX_BYTES + 1 bytes suffice."""
+    if len(content) > MAX_BYTES:
+        too_large = (
+            f"the manifest is larger than {MAX_BYTES >> 20} MiB; move texts into files, and name them in `inputFiles`"
+        )
+        return ManifestBlob(name=name, etag=etag, sha256=None, text=None, unreadable=too_large)
+    text, unreadable = _decoded(content)
+    return ManifestBlob(
+        name=name,
+        etag=etag,
+        sha256=hashlib.sha256(content).hexdigest(),
+        text=text,
+        unreadable=unreadable,
+        has_mark=text is not None and content.startswith(codecs.BOM_UTF8),
+    )
+
+
+def _decoded(content: bytes) -> tuple[str | None, str | None]:
+    """The text, or why there is none."""
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or content[:2].count(0) == 1:
+        return None, "the manifest is text in UTF-16; save it as UTF-8"
+    try:
+        return content.decode("utf-8-sig"), None
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        return None, f"the manifest is not text in UTF-8: line {line} has a byte that is none; save it as UTF-8"

@@ -1,0 +1,135 @@
+"""RunEnded: what the app tells others of a run that has ended. Pure: a record → the data of the event.
+
+Nothing in it comes from what tasks printed, so that it may be sent to places that must not see that: of failures whose
+message quotes a task's log, or the values of earlier tasks, it has words of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Literal
+
+from pydantic import Field
+
+from shared.documents.record import Document, Failure, FlowRef, Record, TaskRecord, Timings
+from shared.documents.states import FailureCategory, FailureCode, State
+
+MAX_MESSAGE = 1_000
+MAX_LABELS_BYTES = 32 * 1024
+"""Event Grid bills events by 64 KiB, and takes 1 MiB: https://learn.microsoft.com/azure/event-grid/quotas-limits"""
+
+_IN_OTHER_WORDS: Mapping[str, str] = {
+    FailureCode.TIME_LIMIT_EXCEEDED: "the commands were stopped after their time limit",
+    FailureCode.WORKING_DIRECTORY_NOT_WRITABLE: "the working directory cannot be written by the user of the image",
+    FailureCode.TMP_NOT_WRITABLE: "the folder for temporary files cannot be written in the image",
+    FailureCode.INPUT_FILE_MISSING: "a file was not made by the earlier task",
+    FailureCode.NO_ROOM_FOR_INPUTS: "the inputs cannot be copied for the attempts",
+    FailureCode.PROGRAM_MISSING: "the image lacks a program that the attempts need",
+    FailureCode.CANNOT_PLAN: "a round could not be planned",
+}
+"""By failure code: those whose message comes from a task's log, or may quote values."""
+
+
+class EndedFailure(Document):
+    """The first failure of a run, in words; `task` is null if it is not that of a task."""
+
+    task: str | None
+    category: FailureCategory
+    code: str
+    message: str
+
+
+class EndedTimes(Document):
+    """When the run was dropped, submitted, started, ended and recorded, in UTC; null for what did not happen."""
+
+    dropped: datetime
+    submitted: datetime | None
+    started: datetime | None
+    ended: datetime | None
+    recorded: datetime | None
+
+
+class RunEnded(Document):
+    """The data of an event of the type `AzureBatchTaskRunner.RunEnded`. Version "1" may gain fields, never lose one."""
+
+    schema_version: Literal["1"] = "1"
+    run_id: str
+    """The run id, which is also the id of the event: the event may come more than once."""
+    state: State
+    """SUCCESS, WARNING, FAILED, KILLED or REJECTED."""
+    manifest: str
+    """The name of the manifest's blob in the inbox."""
+    flow: FlowRef = FlowRef()
+    labels: dict[str, str] = Field(default_factory=dict)
+    """The labels of the flow; those left out that exceed 32 KiB together."""
+    times: EndedTimes
+    failure: EndedFailure | None = None
+    record: str
+    """The address of the completion record, `record.json`."""
+    report: str
+    """The address of the report, `report.html`."""
+
+
+def run_ended(record: Record, folder_url: str) -> RunEnded:
+    """What RunEnded says of a recorded run, whose results are at `folder_url` (without a slash at its end)."""
+    timings = record.timings
+    return RunEnded(
+        run_id=record.run_id,
+        state=record.state,
+        manifest=record.manifest.name,
+        flow=record.flow,
+        labels=_first_labels(record.labels),
+        times=_times(timings),
+        failure=_first_failure(record),
+        record=f"{folder_url}/record.json",
+        report=f"{folder_url}/report.html",
+    )
+
+
+def subject_of(ended: RunEnded) -> str:
+    """The subject of the event: `<namespace>/<flow id>/<run id>`, with `-` for what the flow does not have."""
+    return f"{ended.flow.namespace or '-'}/{ended.flow.id or '-'}/{ended.run_id}"
+
+
+def _times(timings: Timings) -> EndedTimes:
+    return EndedTimes.model_validate(timings.model_dump(exclude={"detected"}))
+
+
+def _first_labels(labels: Mapping[str, str]) -> dict[str, str]:
+    left, kept = MAX_LABELS_BYTES, {}
+    for name, value in labels.items():
+        left -= len(name.encode()) + len(value.encode())
+        if left < 0:
+            break
+        kept[name] = value
+    return kept
+
+
+def _first_failure(record: Record) -> EndedFailure | None:
+    """The first failure of a task; else that of the run; else the first error of the manifest."""
+    for task in record.tasks:
+        if task.failure and task.state is State.FAILED:
+            return _failure(task.failure, task)
+    if record.failure and record.errors and record.jobs:  # of a later round: they may quote values of earlier ones
+        message = "a later round could not be submitted; the errors in the record say why"
+        return _failure(record.failure.model_copy(update={"message": message}), None)
+    if record.failure:
+        return _failure(record.failure, None)
+    if record.errors:
+        error = record.errors[0]
+        where = f"{error.path}: " if error.path else ""
+        return EndedFailure(
+            task=None,
+            category=FailureCategory.USER,
+            code=FailureCode.INVALID_MANIFEST,
+            message=f"{where}{error.message}"[:MAX_MESSAGE],
+        )
+    return None
+
+
+def _failure(failure: Failure, task: TaskRecord | None) -> EndedFailure:
+    message = _IN_OTHER_WORDS.get(failure.code, failure.message)
+    return EndedFailure(
+        task=task.id if task else None, category=failure.category, code=failure.code, message=message[:MAX_MESSAGE]
+    )
