@@ -14,7 +14,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parents[2]
-SOURCES = ("docs/deploy.md", "docs/operate.md", "infra/hooks/postdeploy.sh", "infra/hooks/preprovision.py")
+SOURCES = (
+    "docs/deploy.md",
+    "docs/events.md",
+    "docs/operate.md",
+    "infra/hooks/postdeploy.sh",
+    "infra/hooks/preprovision.py",
+)
 COMMAND = re.compile(r"\baz (?P<words>[a-z][a-z0-9-]*(?: [a-z][a-z0-9-]*)*)(?P<rest>[^\n|)]*)")
 BLOCK = re.compile(r"```sh\n(.*?)```", re.DOTALL)
 IN_PYTHON = re.compile(r"_az\(f?\"([^\"]+)\"")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -213,3 +215,22 @@ class TestStore:
 def test_the_subscriptions_of_the_app_have_the_deployed_policy():
     """tests/project/test_infra.py compares it with the template."""
     assert RECORD_RUN.retry_policy == TASK_ENDED.retry_policy == RETRY_POLICY
+
+
+def test_the_sample_prints_each_run_once(running_topic):
+    """It answers the handshake, and an event that comes twice is one run."""
+
+    def end(run: str, state: str) -> CloudEvent:
+        return CloudEvent(source="/t", type=RUN_ENDED, subject=f"n/f/{run}", data={"state": state}, id=run)
+
+    command = [sys.executable, "samples/follow_runs.py", str(running_topic.follower_ports[1])]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as sample:
+        running_topic.publisher().send([end("r1", "SUCCESS"), end("r1", "SUCCESS"), end("r2", "KILLED")])
+        lines = {sample.stdout.readline() for _ in range(2)}
+        running_topic.publisher().send(end("r3", "FAILED"))
+        last = sample.stdout.readline()
+        sample.terminate()
+        rest = sample.stdout.read()
+
+    assert lines == {"n/f/r1 SUCCESS\n", "n/f/r2 KILLED\n"}
+    assert (last, rest) == ("n/f/r3 FAILED\n", "")
