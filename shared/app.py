@@ -22,8 +22,10 @@ from shared.events import Events
 from shared.log import Stage, log, log_event, log_exception
 from shared.masking import Masker, MaskingFilter
 from shared.settings import Settings
+from shared.storage.card import CardStore
 from shared.storage.copies import Copies
 from shared.storage.inbox import Inbox
+from shared.storage.ledger import Ledger
 from shared.storage.results import Results
 from shared.storage.runs import PartStore, RunStore
 from shared.storage.sources import Sources
@@ -49,6 +51,8 @@ class App:
     copies: Copies
     batch: Batch
     events: Events
+    ledger: Ledger
+    card: CardStore
     now: Callable[[], datetime] = utc_now
 
     @classmethod
@@ -70,6 +74,8 @@ class App:
             copies=copies,
             batch=Batch(clients.batch),
             events=Events(clients.topic, masker),
+            ledger=Ledger(clients.blobs.get_container_client(names.results), masker),
+            card=CardStore(clients.blobs.get_container_client(names.results), settings),
         )
 
 

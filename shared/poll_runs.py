@@ -38,6 +38,8 @@ def poll(app: App) -> None:
     """Do everything that is due; what does not fit into 10 s is left to the next tick."""
     now = app.now()
     deadline = now + BUDGET
+    with isolate_failures(Stage.POLL):
+        app.card.note_tick(now)
     inbox = app.inbox.list()
     for cancel in inbox.cancels:
         with isolate_failures(Stage.POLL, blob=cancel.name):

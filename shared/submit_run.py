@@ -21,6 +21,7 @@ from datetime import timedelta
 from shared import batch_job
 from shared.app import App, isolate_failures
 from shared.batch.errors import ENDED, GONE
+from shared.documents.ledger import accepted_line
 from shared.documents.names import is_cancel, is_manifest, run_id, run_to_cancel
 from shared.documents.progress import Progress
 from shared.documents.record import JobRecord, RunProblem
@@ -74,6 +75,7 @@ def accept(app: App, blob: str) -> None:
     run = app.runs.create(accepted_run(app, drop))
     if run is not None:
         log_event(Stage.SUBMIT, "accepted", run=run.id, blob=blob)
+        app.ledger.append(Stage.SUBMIT, accepted_line(run))
         submit(app, run)
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from docs.reference.page import page
 from docs.reference.schemas import Schema, manifest_schema, schema_of
+from shared.documents.card import AppCard
+from shared.documents.ledger import LedgerLine
 from shared.documents.record import Items, Record, Status
 from shared.documents.run_ended import RunEnded
 
@@ -22,6 +24,8 @@ def reference() -> Mapping[str, str]:
         "tasks.schema.json": _as_text(schema_of(Items, "serialization")),
         "status.schema.json": _as_text(schema_of(Status, "serialization")),
         "run-ended.schema.json": _as_text(schema_of(RunEnded, "serialization")),
+        "ledger.schema.json": _as_text(schema_of(LedgerLine, "serialization")),
+        "app.schema.json": _as_text(schema_of(AppCard, "serialization")),
         "manifest.md": page(),
     }
 

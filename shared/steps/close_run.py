@@ -11,6 +11,7 @@ import logging
 from pydantic import ValidationError
 
 from shared.app import App
+from shared.documents.ledger import recorded_line
 from shared.documents.names import job_id
 from shared.documents.record import Failure, Record, RunProblem
 from shared.documents.run import Rejection, Run
@@ -63,7 +64,8 @@ def follow_record(app: App, run: Run) -> bool:
 
 
 def _follow(app: App, run: Run, stored: Record) -> None:
-    """Do what follows the record: tell others of the end, and close the run."""
+    """Do what follows the record: note and tell the end, and close the run."""
+    app.ledger.append(Stage.RECORD, recorded_line(stored, run.results))
     app.events.publish_end(run_ended(stored, app.results.address(run)))
     close(app, run)
 

@@ -22,6 +22,7 @@ SUBMIT = {
     "create runs/RUN.json": "the run is accepted, once",
     "read results/m/RUN/record.json": "an event that comes again after the run was closed must not run it again",
     "write results/m/RUN/manifest.yaml": "what was dropped, without credentials",
+    "append results/_runs/DAY.jsonl": "the run is listed without opening its folder",
     "delete inbox/m.yaml": "what lies in the inbox has not been taken yet",
     "write staging/RUN/sys/task/run.sh": "commands and environment are not part of the Batch task",
     "read runs/RUN.json": "tasks are added only if the run was neither cancelled nor moved on since",
@@ -44,6 +45,7 @@ RECORD = {
     "read results/m/RUN/logs/task/stderr.txt": "its end, for the report",
     "write results/m/RUN/report.html": "the page for people, once",
     "write results/m/RUN/record.json": "the record, once",
+    "append results/_runs/DAY.jsonl": "the run is listed as ended",
 }
 PUSHED = {
     "list staging": "the markers of all tasks that end the round",

@@ -30,6 +30,8 @@ def schema() -> jsonschema.Draft202012Validator:
         "status.schema.json",
         "tasks.schema.json",
         "run-ended.schema.json",
+        "ledger.schema.json",
+        "app.schema.json",
     ],
 )
 def test_docs_are_in_step_with_the_models(name: str) -> None:

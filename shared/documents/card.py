@@ -1,0 +1,33 @@
+"""The app's card, `_app.json` in the results container: what a client has to know of the app beside its storage."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from shared.documents.record import Document
+
+CARD_BLOB = "_app.json"
+
+
+class CardContainers(Document):
+    """The names of the app's containers."""
+
+    inbox: str
+    runs: str
+    staging: str
+    results: str
+    namespaces: str
+
+
+class AppCard(Document):
+    """What the app says of itself. Version "1" may gain fields, never lose one."""
+
+    schema_version: Literal["1"] = "1"
+    version: str
+    batch_endpoint: str
+    batch_account: str
+    default_pool: str | None
+    containers: CardContainers
+    last_tick: datetime
+    """When `poll_runs` last wrote this, which it does every five minutes."""

@@ -1,0 +1,78 @@
+"""The ledger: two lines for each run, from which runs are listed without opening their folders.
+
+Lines may be doubled and come in any order; a line of the kind `recorded` is final, whatever follows it. The state of an
+open run is read from its `status.json`.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal
+
+from shared.documents.record import Document, FlowRef, Record
+from shared.documents.run import Run
+from shared.documents.run_ended import EndedTimes, run_ended
+from shared.documents.states import State
+
+FOLDER = "_runs"
+MAX_FAILURE = 300  # characters: a line is for a list
+
+
+class LineKind(StrEnum):
+    """What a line says of a run."""
+
+    ACCEPTED = "accepted"
+    RECORDED = "recorded"
+
+
+class LedgerLine(Document):
+    """A line of the ledger. `results` is the run's folder; `state` and `times` are null until the run is recorded."""
+
+    schema_version: Literal["1"] = "1"
+    kind: LineKind
+    run_id: str
+    manifest: str
+    results: str
+    flow: FlowRef = FlowRef()
+    dropped: datetime
+    state: State | None = None
+    times: EndedTimes | None = None
+    failure: str | None = None
+    """The first failure, in words."""
+
+
+def accepted_line(run: Run) -> LedgerLine:
+    """The line of a run that was accepted. Its flow is not known yet: the manifest may not be readable."""
+    return LedgerLine(
+        kind=LineKind.ACCEPTED,
+        run_id=run.id,
+        manifest=run.body.manifest.name,
+        results=run.results,
+        dropped=run.body.dropped,
+    )
+
+
+def recorded_line(record: Record, results: str) -> LedgerLine:
+    """The line of a run that was recorded, whose results are in the folder `results`."""
+    ended = run_ended(record, results)
+    failure = ended.failure
+    named = f"{failure.task}: {failure.message}" if failure and failure.task else failure and failure.message
+    return LedgerLine(
+        kind=LineKind.RECORDED,
+        run_id=record.run_id,
+        manifest=record.manifest.name,
+        results=results,
+        flow=record.flow,
+        dropped=record.timings.dropped,
+        state=record.state,
+        times=ended.times,
+        failure=named[:MAX_FAILURE] if named else None,
+    )
+
+
+def ledger_blob(run_id: str, part: int) -> str:
+    """The blob of the ledger with the lines of a run: one for each day of a drop, or more if the first is full."""
+    day = run_id[-24:-16]
+    ending = "" if part == 1 else f".{part}"
+    return f"{FOLDER}/{day[:4]}-{day[4:6]}-{day[6:8]}{ending}.jsonl"
