@@ -93,7 +93,7 @@ def _value_at(value: Any, path: tuple[str, ...]) -> Any:  # noqa: ANN401 - value
 
 
 @lru_cache(maxsize=4096)
-def _depends_on_item(text: str) -> bool:
+def depends_on_item(text: str) -> bool:
     """Whether a text may render differently for each item of a fan-out."""
     return _RENDERS.search(text) is not None or any(names_used(text, name) for name in _NAMES_OF_ITEM)
 
@@ -136,7 +136,7 @@ class Rendering:
 
     def known_text(self, path: PropertyPath, value: str) -> str:
         """Render a text; empty if there is a problem. Raises NotKnownYet if a value is not known yet."""
-        if self._fan_out and not _depends_on_item(value):
+        if self._fan_out and not depends_on_item(value):
             return self._fan_out.known_text(path, value)
         if (path, value) not in self._texts:
             self._texts[path, value] = self._rendered(path, value)
