@@ -28,6 +28,7 @@ _UPLOADED = {
     MarkerOf.FAILURE: models.OutputFileUploadConfiguration(
         upload_condition=models.OutputFileUploadCondition.TASK_FAILURE
     ),
+    MarkerOf.END: _ALWAYS,
 }
 ORIGIN = "origin"
 

@@ -77,6 +77,7 @@ class MarkerOf(StrEnum):
 
     SUCCESS = "success"
     FAILURE = "failure"
+    END = "success or failure"
 
 
 @dataclass(frozen=True)

@@ -15,17 +15,17 @@ from pathlib import Path
 import pytest
 
 from tests.chaos.lives import Ended, Host
-from tests.chaos.stories import FAN_OUT, GRAPH, ONE_TASK, WRONG
+from tests.chaos.stories import FAN_OUT, GRAPH, ONE_TASK, STOPPED, WRONG
 from tests.chaos.wire import Fault, Wire
 from tests.integration.conftest import World
 
 AT_ONCE = 6
 SEED = 5
 
-STORIES = {"one task": ONE_TASK, "graph": GRAPH, "fan-out": FAN_OUT, "rejected": WRONG}
-FAULTS = dict.fromkeys(STORIES, tuple(Fault)) | {"fan-out": (Fault.DIES_BEFORE,)}
-"""Of the fan-out, whose calls are many and alike, one fault each: dying before a call is dying after the one before."""
-SAMPLES = {"one task": 12, "graph": 8, "fan-out": 2, "rejected": 4}
+STORIES = {"one task": ONE_TASK, "graph": GRAPH, "fan-out": FAN_OUT, "a failure": STOPPED, "rejected": WRONG}
+FAULTS = dict.fromkeys(STORIES, tuple(Fault)) | dict.fromkeys(("fan-out", "a failure"), (Fault.DIES_BEFORE,))
+"""Of fan-outs, whose calls are many and alike, one fault each: dying before a call is dying after the one before."""
+SAMPLES = {"one task": 12, "graph": 8, "fan-out": 2, "a failure": 2, "rejected": 4}
 
 
 @pytest.fixture
