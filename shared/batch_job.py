@@ -21,7 +21,7 @@ SAFETY = 1.25
 BACKSTOP = timedelta(minutes=10)
 RETENTION = timedelta(hours=1)
 _UPLOADED = {
-    MarkerOf.ANY: models.OutputFileUploadConfiguration(
+    MarkerOf.END: models.OutputFileUploadConfiguration(
         upload_condition=models.OutputFileUploadCondition.TASK_COMPLETION
     ),
     MarkerOf.SUCCESS: models.OutputFileUploadConfiguration(
@@ -201,7 +201,7 @@ def _output_files(planned: PlannedTask, access: StagingAccess) -> list[models.Ou
         *((ended, path, end) for path, end in ties.end_markers.items()),
     ]
     return [
-        *(_output_file(pattern, path, access, _UPLOADED[MarkerOf.ANY]) for pattern, path in [*logs, *outputs]),
+        *(_output_file(pattern, path, access, _UPLOADED[MarkerOf.END]) for pattern, path in [*logs, *outputs]),
         *(_output_file(file, path, access, _UPLOADED[end]) for file, path, end in markers),
     ]
 

@@ -225,7 +225,10 @@ class Paths:
         return f"{self.run_id}/ok/{round_number}/"
 
     def failures(self, group: str, round_number: int) -> str:
-        """The prefix of the blobs that the tasks of a group with a limit leave if they fail, one for each branch."""
+        """The prefix of the blobs that the tasks of a group with a limit leave, one for each branch that has failed.
+
+        `begun-<branch>` says that a branch has begun, so that it goes on whatever fails.
+        """
         return f"{self.run_id}/stop/{group}/{round_number}/"
 
     def end_marker(self, round_number: int, name: str) -> str:

@@ -50,7 +50,7 @@ class Parallel(_Group):
     type: Literal["io.kestra.plugin.core.flow.Parallel"]
     concurrent: Annotated[int, Field(ge=0)] = 0
     """How many of its tasks and groups run at once at most; 0 for all. With a limit of *n*, each begins once the *n*-th
-    before it has ended, and none begins any more once a task of the group has failed."""
+    before it has ended, and none begins any more once a task of the group has failed; what has begun goes on."""
     fail_fast: Annotated[bool, NoEffect("a failure stops only the tasks that wait for the failed task")] = False
     tasks: Annotated[tuple[TaskOrGroup, ...], Field(min_length=1)]
     """The tasks; they do not wait for each other."""

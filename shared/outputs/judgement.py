@@ -10,6 +10,7 @@ from shared.documents.ended_task import EndedTask
 from shared.documents.record import RunProblem
 from shared.documents.run import Run
 from shared.documents.states import State
+from shared.manifest.groups import Branch
 from shared.outputs.outcome import is_infrastructure, outcome_of, recorded
 from shared.plan.round_plan import SubmittedRound, SubmittedTask
 from shared.script.build import SKIPPED_EXIT_CODE
@@ -62,29 +63,46 @@ def judge(run: Run, plan: SubmittedRound, tasks: Mapping[str, EndedTask], *, ran
     three rounds, with all that was kept from running by it; but not if a failure has stopped its group meanwhile.
     """
     is_over = run.progress.cancelled or ran_out_of_time or len(run.body.repeated_rounds) >= MAX_REPEATED_ROUNDS
-    failed = {branch for task in plan.tasks if _has_failed(task, tasks.get(task.id)) for branch in task.branches}
+    failed = _failed_branches(plan, tasks)
     fates: dict[int, Fate] = {}
     after: dict[int, Fate] = {}
     for task in plan.tasks:
         is_stopped = any(other.group == own.group and other != own for own in task.begins for other in failed)
         before = {after[number] for number in task.depends_on}
-        fate = _fate(task, tasks.get(task.id), before, may_repeat=not (is_over or is_stopped))
+        fate = _fate(task, tasks.get(task.id), before, is_over=is_over, is_stopped=is_stopped)
         fates[task.number] = fate
         after[task.number] = Fate.WELL if fate is Fate.REPEATED and task.allow_failure else fate
     return Judgement(fates)
 
 
-def _has_failed(task: SubmittedTask, ended: EndedTask | None) -> bool:
-    """Whether a task has failed in a way that stops the groups with a limit that it is in."""
-    return ended is not None and not task.allow_failure and ended.exit_code not in (None, 0, SKIPPED_EXIT_CODE)
+def _failed_branches(plan: SubmittedRound, tasks: Mapping[str, EndedTask]) -> set[Branch]:
+    """The branches of groups with a limit in which commands have failed.
+
+    The exit code of a task that did not run may be that of the user's commands too. It is, if the task waits for none
+    that did not end well, and nothing else has failed in its group.
+    """
+    failed: set[Branch] = set()
+    unclear: set[Branch] = set()
+    unwell: set[int] = set()
+    for task in plan.tasks:
+        ended, is_kept = tasks.get(task.id), not unwell.isdisjoint(task.depends_on)
+        if is_kept or not (task.allow_failure or outcome_of(ended).state is State.SUCCESS):
+            unwell.add(task.number)
+        if ended is not None and not task.allow_failure and ended.exit_code not in (None, 0):
+            if ended.exit_code != SKIPPED_EXIT_CODE:
+                failed.update(task.branches)
+            elif not is_kept:
+                unclear.update(task.branches)
+    groups = {branch.group for branch in failed}
+    return failed | {branch for branch in unclear if branch.group not in groups}
 
 
-def _fate(task: SubmittedTask, ended: EndedTask | None, before: set[Fate], *, may_repeat: bool) -> Fate:
+def _fate(task: SubmittedTask, ended: EndedTask | None, before: set[Fate], *, is_over: bool, is_stopped: bool) -> Fate:
     if before & {Fate.ILL, Fate.SKIPPED}:
         return Fate.SKIPPED
     if before & _AGAIN:
-        return Fate.POSTPONED
-    if ended is not None and may_repeat and failed_before_commands(ended):
+        return Fate.SKIPPED if is_stopped else Fate.POSTPONED
+    if ended is not None and not (is_over or is_stopped) and failed_before_commands(ended):
         return Fate.REPEATED
     return Fate.WELL if task.allow_failure or outcome_of(ended).state is State.SUCCESS else Fate.ILL
 

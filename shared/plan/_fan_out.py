@@ -87,6 +87,8 @@ def _with_item_files(
     task: PlannedTask, common_texts: dict[str, str], common_sources: dict[str, SourceFile], numbers: dict[str, int]
 ) -> PlannedTask:
     """The task, its own files separated from the common ones; `numbers` holds a number for each blob of some items."""
+    if task.input_files == common_texts and task.source_files == common_sources:
+        return task
     item_texts = {path: text for path, text in task.input_files.items() if path not in common_texts}
     item_files, links = {}, []
     for path, file in task.source_files.items():

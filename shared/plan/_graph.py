@@ -33,6 +33,8 @@ class FlowGraph:
         self._upstream = {name: tasks_before(name, manifest.dependencies) for name in manifest.dependencies}
         self._placed = {placed.task.id: placed for placed in manifest.flow.placed_tasks}
         self._in_branch = _by_branch(self._placed[name] for name in manifest.dependencies)
+        self._branches = {name: self._limited_branches(name) for name in manifest.dependencies}
+        self._begun = {name: self._late_branches(name) for name in manifest.dependencies}
         self.problems: list[Problem] = []
         self.tasks = {name: self._graph_task(name) for name in manifest.dependencies}
 
@@ -66,10 +68,16 @@ class FlowGraph:
 
         With a limit of 1 that is so anyway, because each branch waits for the one before it.
         """
+        return self._branches[name]
+
+    def _limited_branches(self, name: str) -> tuple[Branch, ...]:
         return tuple(branch for branch in self._placed[name].branches if branch.limit > 1)
 
     def begun_branches(self, name: str) -> tuple[Branch, ...]:
         """Of these branches, those that do not begin with their group, and begin with this task."""
+        return self._begun[name]
+
+    def _late_branches(self, name: str) -> tuple[Branch, ...]:
         waits_for = self._manifest.dependencies[name]
         late = (branch for branch in self.branches(name) if branch.index >= branch.limit)
         return tuple(branch for branch in late if not self._in_branch[branch].intersection(waits_for))

@@ -18,6 +18,7 @@ from shared.documents.states import JobReason, State
 from shared.manifest.order import tasks_before
 
 _SUCCESSFUL_STATES = frozenset({State.SUCCESS, State.WARNING})
+_FAILED_STATES = frozenset({State.FAILED, State.KILLED})
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def split(
         if task.id in ended:
             placements[task.id] = _placement_of_ended(ended[task.id])
             continue
-        is_stopped = any(ended.get(name, State.SUCCESS) not in _SUCCESSFUL_STATES for name in task.stopped_by)
+        is_stopped = any(ended.get(name) in _FAILED_STATES for name in task.stopped_by)
         placement = _Placement.NEVER if is_stopped else _placement(task, graph, placements)
         if placement is _Placement.READY and is_empty(task.id):
             placement = _Placement.EMPTY

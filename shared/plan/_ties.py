@@ -13,8 +13,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from shared.documents.names import MARKER_OF_JOB, MARKER_OF_TASK
+from shared.documents.names import BEGUN, MARKER_OF_JOB, MARKER_OF_TASK
 from shared.documents.record import Item
+from shared.manifest.groups import Branch
 from shared.plan.round_plan import MarkerOf, PlannedTask, Ties
 from shared.script.build import Gate
 
@@ -25,7 +26,9 @@ MAX_LAST_TASKS = 16  # each of their ends starts an invocation; a round with mor
 
 
 def tied(tasks: Sequence[PlannedTask], round_number: int) -> tuple[PlannedTask, ...]:
-    """The tasks of a round, numbered from 1, with what ties them to each other."""
+    """The tasks of a round, numbered from 1, with what ties them to each other: nothing, if none waits for another."""
+    if not any(task.depends_on for task in tasks):
+        return tuple(tasks)
     alone = _never_beside_another(tasks)
     ends_job = {task.number for task in tasks if task.number in alone and not task.allow_failure}
     of_round = _Round(tasks, round_number, ends_job)
@@ -64,10 +67,12 @@ class _Round:
         self._pushing = frozenset(last) if len(last) <= MAX_LAST_TASKS else frozenset()
         self._tasks = {task.number: task for task in tasks}
         self._leaving = {task.name for task in tasks if self._markers(task)}
-        self._gates: dict[int, Gate] = {}
+        self._gates: dict[str, Gate] = {}
 
     def ties(self, task: PlannedTask) -> Ties:
-        gate = self._gates[task.number] = self._gate(task)
+        if task.name not in self._gates:
+            self._gates[task.name] = self._gate(task)
+        gate = self._gates[task.name]
         item_before = next((other.item for other in self._asked(task) if other.name == task.name), None)
         return Ties(
             gate=gate,
@@ -90,13 +95,14 @@ class _Round:
         After a task that may fail, what kept that task from running keeps this one too.
         """
         paths, is_limited = task.paths, task.name in self._limited and not task.allow_failure
-        allowed = [self._gates[number] for number in task.depends_on if self._tasks[number].allow_failure]
+        before = (self._tasks[number] for number in task.depends_on)
+        allowed = [self._gates[other.name] for other in before if other.allow_failure]
         begins = [branch for branch in task.begins if branch.group != task.name]
         needed = (self._success(other) for other in self._asked(task) if other.name != task.name)
         return Gate(
             needed=_distinct(needed, *(gate.needed for gate in allowed)),
             stops=_distinct(
-                ((paths.failures(branch.group, self._number), branch.index) for branch in begins),
+                ((self._failures(task, branch), branch.index) for branch in begins),
                 *(gate.stops for gate in allowed),
             ),
             items=f"{paths.all_success_markers(self._number)}{task.name}/" if is_limited else "",
@@ -113,24 +119,29 @@ class _Round:
             yield from (f"{gate.items}{item_before.index}/", gate.stop)
 
     def _markers(self, task: PlannedTask) -> dict[str, MarkerOf]:
-        """The blobs that the task leaves: none if it may fail."""
+        """The blobs that the task leaves for others."""
+        is_depended_on = task.number in self._depended_on
+        found: dict[str, MarkerOf] = {}
+        if is_depended_on and (task.allow_failure or task.item):  # what waits for it looks for failures too
+            begins = (branch for branch in task.begins if branch.group != task.name)
+            found |= {f"{self._failures(task, branch)}{BEGUN}-{branch.index}": MarkerOf.END for branch in begins}
         if task.allow_failure:
-            return {}
-        found = {
-            f"{task.paths.failures(branch.group, self._number)}{branch.index}": MarkerOf.FAILURE
-            for branch in task.branches
-            if branch.group in self._limited
-        }
-        is_asked = task.number in self._depended_on and task.number not in self._ends_job
+            return found
+        limited = (branch for branch in task.branches if branch.group in self._limited)
+        found |= {f"{self._failures(task, branch)}{branch.index}": MarkerOf.FAILURE for branch in limited}
+        is_asked = is_depended_on and task.number not in self._ends_job
         return found | ({self._success(task): MarkerOf.SUCCESS} if is_asked else {})
 
     def _end_markers(self, task: PlannedTask) -> dict[str, MarkerOf]:
         """The blob by which the app learns that nothing of the round may be left to wait for."""
         if task.number in self._pushing:
-            return {task.paths.end_marker(self._number, MARKER_OF_TASK): MarkerOf.ANY}
+            return {task.paths.end_marker(self._number, MARKER_OF_TASK): MarkerOf.END}
         if task.number in self._ends_job:
             return {task.paths.end_marker(self._number, MARKER_OF_JOB): MarkerOf.FAILURE}
         return {}
+
+    def _failures(self, task: PlannedTask, branch: Branch) -> str:
+        return task.paths.failures(branch.group, self._number)
 
     def _success(self, task: PlannedTask) -> str:
         return task.paths.success_marker(self._number)

@@ -15,6 +15,7 @@ from shared.plan._fan_out import items_of, limited, share_files, why_empty
 from shared.plan._graph import FlowGraph
 from shared.plan._inputs import with_inputs
 from shared.plan._limits import too_large, too_many_tasks
+from shared.plan._names_used import depends_on_item
 from shared.plan._output_globs import output_glob, output_patterns
 from shared.plan._rendering import NOT_KNOWN_YET, Rendering
 from shared.plan._rounds import Split, split, waits_in_round, why_not_earlier
@@ -48,6 +49,7 @@ class Planner:
         self._renderings: dict[tuple[str, int | None], Rendering] = {}
         self._scopes: dict[tuple[str, int | None], Scope] = {}
         self._items: dict[str, tuple[Item, ...] | None] = {}
+        self._patterns: dict[tuple[str, int | None], tuple[OutputPattern, ...]] = {}
         self._graph = FlowGraph(manifest, self._context.values())
         states = {name: task.state for name, task in run.body.finished.items()}
         self._is_first = not states
@@ -209,13 +211,16 @@ class Planner:
 
     def patterns(self, name: str, item: Item | None) -> tuple[OutputPattern, ...]:
         """The patterns of the files that a task, or a fan-out's task for one item, uploads."""
-        task = self._tasks[name][1]
-        globs = [*self._rendering(name, item).output_globs(("outputFiles",), task.output_files)]
+        task, rendering = self._tasks[name][1], self._rendering(name, item)
+        key = (name, item.index if item and any(map(depends_on_item, task.output_files)) else None)
+        if key in self._patterns:
+            return self._patterns[key]
+        globs = [*rendering.output_globs(("outputFiles",), task.output_files)]
         if task.output_directory:
             globs.append(output_glob(f"{OUTPUT_DIRECTORY}/**", f"{OUTPUT_DIRECTORY}/"))
         if task.task_runner.sync_working_directory:
             globs.append(output_glob("**"))
-        return output_patterns(tuple(globs))
+        return self._patterns.setdefault(key, output_patterns(tuple(globs)))
 
     def _rendering(self, name: str, item: Item | None = None) -> Rendering:
         key = (name, item.index if item else None)

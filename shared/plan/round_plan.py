@@ -77,7 +77,7 @@ class MarkerOf(StrEnum):
 
     SUCCESS = "success"
     FAILURE = "failure"
-    ANY = "any"
+    END = "success or failure"
 
 
 @dataclass(frozen=True)
@@ -222,7 +222,7 @@ class RoundPlan:
     @property
     def end_marker_count(self) -> int:
         """How many markers there are once all tasks have ended; 0 where the end is left to a tick."""
-        return sum(MarkerOf.ANY in task.ties.end_markers.values() for task in self.tasks)
+        return sum(MarkerOf.END in task.ties.end_markers.values() for task in self.tasks)
 
     def scripts(self) -> dict[str, str]:
         """The texts of all scripts, by name in the staging container."""

@@ -12,10 +12,12 @@ need() {
   done
 }
 
-# unless_failed FOLDER BRANCH: do not run if another branch of the group has left a file there, because it has failed
+# unless_failed FOLDER BRANCH: do not run if another branch of the group has left a file there, because it has failed;
+# but a branch that has begun goes on
 unless_failed() {
+  if [ -e "$task_dir/$1@begun-$2" ]; then return; fi
   for failed in "$task_dir/$1"*; do
-    case ${failed##*/} in @none | "$2" | "*") ;; *) skip "a task of its group has failed" ;; esac
+    case ${failed##*/} in @none | @begun-* | "$2" | "*") ;; *) skip "a task of its group has failed" ;; esac
   done
 }
 skip() {

@@ -70,6 +70,30 @@ tasks:
 """,
     ran=(*map(str, range(25)), "merge"),
 )
+STOPPED = Story(
+    """
+tasks:
+- id: group
+  type: io.kestra.plugin.core.flow.Parallel
+  tasks:
+  - {id: bad, commands: ["echo bad >> LEDGER", exit 3]}
+  - id: row
+    type: io.kestra.plugin.core.flow.Sequential
+    tasks:
+    - {id: may, allowFailure: true, commands: ["echo may >> LEDGER", exit 4]}
+    - {id: end, commands: ["echo end >> LEDGER"]}
+  - id: limited
+    type: io.kestra.plugin.core.flow.ForEach
+    concurrencyLimit: 2
+    values: [0, 1, 2, 3]
+    tasks:
+    - {id: each, commands: ["echo each{{ taskrun.value }} >> LEDGER"]}
+- {id: gated, dependsOn: [bad, end], commands: ["echo gated >> LEDGER"]}
+- {id: free, dependsOn: [end], commands: ["echo free >> LEDGER"]}
+""",
+    ran=("bad", "each0", "each1", "each2", "each3", "end", "free", "may"),
+)
+"""A failure that skips one task, and others that have nothing to do with it, gated too."""
 WRONG = Story('id: wrong\ncommand: ["echo >> LEDGER"]\n', ran=())
 SIXTEEN = Story(
     "tasks:\n"

@@ -15,19 +15,19 @@ from pathlib import Path
 import pytest
 
 from tests.chaos.lives import Ended, Host
-from tests.chaos.stories import FAN_OUT, GRAPH, ONE_TASK, WRONG
+from tests.chaos.stories import FAN_OUT, GRAPH, ONE_TASK, STOPPED, WRONG
 from tests.chaos.wire import Fault, Wire
 from tests.integration.conftest import World
 
 AT_ONCE = 6
 SEED = 5
 
-STORIES = {"one task": ONE_TASK, "graph": GRAPH, "fan-out": FAN_OUT, "rejected": WRONG}
-PUSHED = {f"{story}, pushed": story for story in ("one task", "graph")}
+STORIES = {"one task": ONE_TASK, "graph": GRAPH, "fan-out": FAN_OUT, "a failure": STOPPED, "rejected": WRONG}
+PUSHED = {f"{story}, pushed": story for story in ("one task", "graph", "a failure")}
 """The same, where the markers that tasks leave are delivered before a tick."""
-FAULTS = dict.fromkeys(STORIES, tuple(Fault)) | {"fan-out": (Fault.DIES_BEFORE,)}
-"""Of the fan-out, whose calls are many and alike, one fault each: dying before a call is dying after the one before."""
-SAMPLES = {"one task": 12, "graph": 8, "fan-out": 2, "rejected": 4}
+FAULTS = dict.fromkeys(STORIES, tuple(Fault)) | dict.fromkeys(("fan-out", "a failure"), (Fault.DIES_BEFORE,))
+"""Of fan-outs, whose calls are many and alike, one fault each: dying before a call is dying after the one before."""
+SAMPLES = {"one task": 12, "graph": 8, "fan-out": 2, "a failure": 2, "rejected": 4}
 
 
 @pytest.fixture

@@ -408,3 +408,74 @@ def test_a_group_with_a_limit_runs_so_many_branches_at_once(flow: Flow) -> None:
     flow.await_told("t2")
     flow.open("t1", "t2")
     assert (flow.record()["state"], flow.told()[-1]) == ("SUCCESS", "last")
+
+
+@pytest.mark.parametrize("begun", [True, False])
+def test_a_branch_that_has_begun_goes_on_after_a_failure_in_another_one(flow: Flow, begun: bool) -> None:
+    """Also after a task that may fail: what waits for that would not begin if it had not."""
+    flow.start(
+        f"tasks:\n- id: g\n  {PARALLEL}\n  concurrent: 2\n  tasks:\n  - {{id: one, commands: [AWAIT one]}}\n"
+        "  - {id: bad, commands: [TELL bad, AWAIT bad, exit 1]}\n"
+        f"  - {{id: row, {SEQUENTIAL}, tasks: ["
+        "{id: may, allowFailure: true, commands: [TELL may, AWAIT may, exit 1]},"
+        " {id: too, allowFailure: true, commands: [TELL too]}, {id: end, commands: [TELL end]}]}\n"
+        "- {id: after, dependsOn: [end], commands: [TELL after]}"
+    )
+    flow.await_told("bad")
+    flow.open(*(["one"] if begun else ["bad", "may"]))
+    if begun:
+        flow.await_told("may")
+        flow.open("bad", "may")
+    else:
+        flow.await_completed(2)
+        flow.open("one")
+    ran = ["may", "too", "end", "after"] if begun else []
+    record = flow.record()
+    assert flow.told() == ["bad", *ran]
+    row = {"may": "WARNING", "too": "SUCCESS", "end": "SUCCESS", "after": "SUCCESS"}
+    assert states(record) == {"one": "SUCCESS", "bad": "FAILED", **(row if begun else dict.fromkeys(row, "SKIPPED"))}
+
+
+def test_the_items_of_a_for_each_that_has_begun_go_on_after_a_failure_in_another_branch(flow: Flow) -> None:
+    flow.start(
+        f"tasks:\n- id: g\n  {PARALLEL}\n  concurrent: 2\n  tasks:\n  - {{id: one, commands: ['true']}}\n"
+        "  - {id: bad, commands: [AWAIT bad, exit 1]}\n  "
+        + each("[0, 1, 2, 3]", "'TELL {{ item }}; AWAIT {{ item }}'", "concurrencyLimit: 2,")
+        + "  - {id: late, commands: [TELL late]}\n"
+    )
+    flow.await_told("0", "1")
+    flow.open("bad")
+    flow.await_completed(2)
+    flow.open(0, 1, 2, 3)
+    record = flow.record()
+    assert states(record) == {"one": "SUCCESS", "bad": "FAILED", "t": "SUCCESS", "late": "SKIPPED"}
+    assert sorted(flow.told()) == ["0", "1", "2", "3"]
+
+
+@pytest.mark.parametrize("code", [3, 122])
+def test_what_waits_for_a_repeated_item_does_not_begin_after_a_failure_of_another_one(flow: Flow, code: int) -> None:
+    """0 fails by the user's commands, 1 on the infrastructure: 1 had begun, and is run again; 3 waits for that."""
+    flow.world.nodes_fail(imagePulls=[{"image": "i1", "next": 1}])
+    flow.start(
+        f"tasks:\n- {{id: e, {FOR_EACH}, values: [i0, i1, i2, i3], concurrencyLimit: 2, tasks: ["
+        "{id: t, containerImage: '{{ item }}',"
+        f" commands: ['TELL {{{{ item }}}}', '[ $ITEM_INDEX = 1 ] || exit {code}']}}]}}"
+    )
+    record = flow.record()
+    assert (items(record), flow.told()) == (["FAILED", "SUCCESS", "SKIPPED", "SKIPPED"], ["i0", "i1"])
+    assert (len(record["jobs"]), record["tasks"][0]["items"]["records"][0]["exitCode"]) == (2, code)
+
+
+@pytest.mark.parametrize("code", [3, 122])
+def test_what_would_be_run_again_does_not_begin_after_a_failure_in_its_group(flow: Flow, code: int) -> None:
+    flow.world.nodes_fail(imagePulls=[{"image": "broken", "next": 1}])
+    flow.start(
+        f"tasks:\n- id: g\n  {PARALLEL}\n  concurrent: 2\n  tasks:\n  - {{id: one, commands: ['true']}}\n"
+        f"  - {{id: bad, commands: [TELL bad, AWAIT bad, exit {code}]}}\n"
+        "  - {id: sick, containerImage: broken, commands: [TELL sick]}\n"
+    )
+    flow.await_completed(3)
+    flow.open("bad")
+    record = flow.record()
+    assert (states(record), flow.told()) == ({"one": "SUCCESS", "bad": "FAILED", "sick": "FAILED"}, ["bad"])
+    assert len(record["jobs"]) == 1

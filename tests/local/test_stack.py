@@ -21,7 +21,9 @@ from azure.storage.blob import BlobServiceClient, generate_container_sas
 
 from local.stack.data_dir import DataDir
 from local.stack.options import StackOptions
-from local.stack.ports import AUTO
+from local.stack.ports import AUTO, Ports
+from local.stack.services import Services
+from local.stack.settings import stack_settings
 from local.stack.stack import Stack
 from tests.conftest import require_azurite, unavailable
 from tests.local.batch.output_container import output
@@ -190,6 +192,15 @@ def leave_marker(settings):
     names = ("r/std/t/1/stdout.txt", "r/std/t/1/task.ended")
     files = [output(url, "../stdout.txt", name) for name in names]
     add_task(settings, "true", files)
+
+
+def test_each_service_stops_before_those_that_it_uses(tmp_path):
+    """They stop in the reverse order of this: nodes that have just uploaded can still tell Event Grid."""
+    require_azurite()
+    options, ports = StackOptions(data_dir=tmp_path), Ports.default()
+    services = Services(options, DataDir(tmp_path), ports, stack_settings(ports, options)).all()
+
+    assert [program.name for program in services] == ["azurite", "eventgrid", "batch", "functions"]
 
 
 def test_a_subscriber_needs_an_address(data_dir):

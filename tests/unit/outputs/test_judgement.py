@@ -88,7 +88,29 @@ def test_what_a_failure_has_stopped_is_not_run_again(fates) -> None:
     assert fates((task(1, branches=(first,)), FAILED), (sick, SICK)) == ["ILL", "ILL"]
     assert fates((task(1, branches=(first,)), WELL), (sick, SICK)) == ["WELL", "REPEATED"]
     assert fates((task(1, branches=(third,)), FAILED), (sick, SICK)) == ["ILL", "REPEATED"], "its own branch"
-    assert fates((task(2, branches=(second,)), GATED), (sick, SICK)) == ["ILL", "REPEATED"], "that did not run"
+    gated = (task(2, 1, branches=(second,)), GATED)
+    assert fates((task(1), FAILED), gated, (sick, SICK)) == ["ILL", "SKIPPED", "REPEATED"], "that did not run"
+
+
+def test_what_waits_for_a_repeated_task_is_skipped_if_a_failure_has_stopped_it(fates) -> None:
+    first, second, third = (Branch("g", index, 2) for index in range(3))
+    tasks = [(task(1, branches=(first,)), FAILED), (task(2, branches=(second,)), SICK)]
+    late = (task(3, 2, branches=(third,), begins=(third,)), NO_MARKER)
+    assert fates(*tasks, late) == ["ILL", "REPEATED", "SKIPPED"]
+    assert fates((task(1), FAILED), tasks[1], late) == ["ILL", "REPEATED", "POSTPONED"], "not in its group"
+
+
+def test_the_exit_code_of_skipped_tasks_is_a_failure_where_nothing_skipped_the_task(fates) -> None:
+    first, second, third = (Branch("g", index, 2) for index in range(3))
+    sick = (task(3, branches=(third,), begins=(third,)), SICK)
+    assert fates((task(1, branches=(first,)), GATED), sick) == ["ILL", "ILL"], "the user's own"
+    may_fail = (task(1, may_fail=True, branches=(first,)), GATED)
+    assert fates(may_fail, sick) == ["WELL", "REPEATED"], "the user's own, which may fail"
+    after_sick = (task(1), SICK), (task(2, 1, branches=(second,)), GATED)
+    assert fates(*after_sick, sick) == ["REPEATED", "POSTPONED", "REPEATED"], "kept by what is run again"
+    stopped = (task(1, branches=(first,)), FAILED), (task(2, branches=(second,), begins=(second,)), GATED)
+    own_branch = (task(3, branches=(first,), begins=(first,)), SICK)
+    assert fates(*stopped, own_branch) == ["ILL", "ILL", "REPEATED"], "stopped by a failure, so no failure itself"
 
 
 @pytest.mark.parametrize(

@@ -74,6 +74,7 @@ def test_a_serial_fan_out_is_in_a_round_with_nothing_but_what_it_waits_for() -> 
 def test_a_task_does_not_begin_once_a_failure_has_stopped_its_group(state: str, ready: tuple[str, ...]) -> None:
     nodes = flow("a", "b") | {"c": GraphTask("c", ("a",), frozenset("a"), False, stopped_by=frozenset("b"))}
     assert next_round(nodes, a="SUCCESS", b=state).ready == ready
+    assert next_round(nodes, a="SUCCESS", b="SKIPPED").ready == ("c",), "it has not failed"
 
 
 def test_another_pool_is_another_round() -> None:

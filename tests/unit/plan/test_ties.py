@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given
@@ -17,13 +17,10 @@ from shared.documents.ended_task import BatchFailure, EndedTask, TaskState
 from shared.manifest.groups import FOR_EACH, PARALLEL, SEQUENTIAL
 from shared.outputs.judgement import judge
 from shared.plan.planner import plan_round, submitted_round
-from shared.plan.round_plan import PlannedTask, RoundPlan, StagingAccess
+from shared.plan.round_plan import PlannedTask, RoundPlan, StagingAccess, Ties
 from shared.plan.run_manifest import manifest_of
 from shared.script.build import SKIPPED_EXIT_CODE
 from tests.support.generated_manifests import VARIABLES
-
-if TYPE_CHECKING:
-    from azure.batch import models
 
 ACCESS = StagingAccess("https://s/staging?read", "https://s/staging?write", None)
 EXAMPLES = hypothesis_settings(
@@ -78,9 +75,11 @@ class Job:
     def _end(self, number: int, end: object) -> None:
         self._running.remove(number)
         self.ended[str(number)] = ended(end)
-        condition = {0: "tasksuccess", EARLY: "none"}.get(end, "taskfailure")
+        conditions = {"taskcompletion", "taskfailure" if end else "tasksuccess"}
         if number in self.ran:
-            uploads = [file for file in self.sent[number].output_files if has_condition(file, condition)]
+            uploads = [
+                file for file in self.sent[number].output_files if file.upload_options.upload_condition in conditions
+            ]
             self._blobs |= {file.destination.container.path for file in uploads}
         conditions = self.sent[number].exit_conditions
         action = conditions.pre_processing_error if end == EARLY else conditions.default
@@ -91,10 +90,6 @@ class Job:
             self._waiting, self._running = set(), set()
 
 
-def has_condition(file: models.OutputFile, condition: str) -> bool:
-    return file.upload_options.upload_condition == condition
-
-
 def is_gated(task: PlannedTask, files: set[str]) -> bool:
     """What the script decides (`shared/script/functions.sh`)."""
     gate, own = task.ties.gate, task.item.index if task.item else None
@@ -102,12 +97,13 @@ def is_gated(task: PlannedTask, files: set[str]) -> bool:
     if gate.items and task.ties.item_before is not None:
         needed.append(f"{gate.items}{task.ties.item_before}/done")
         stops.append((gate.stop, own))
-    others = [file for folder, branch in stops for file in files if is_other(file, folder, branch)]
-    return not set(needed) <= files or bool(others)
+    return not set(needed) <= files or any(is_stopped(files, folder, branch) for folder, branch in stops)
 
 
-def is_other(file: str, folder: str, branch: int | None) -> bool:
-    return file.startswith(folder) and file.removeprefix(folder) not in ("none", str(branch))
+def is_stopped(files: set[str], folder: str, branch: int | None) -> bool:
+    names = {file.removeprefix(folder) for file in files if file.startswith(folder)}
+    failed = {name for name in names if not name.startswith("begun-")} - {"none", str(branch)}
+    return bool(failed) and f"begun-{branch}" not in names
 
 
 def ended(end: object) -> EndedTask:
@@ -213,6 +209,24 @@ def test_a_task_that_waits_for_many_takes_the_markers_of_the_whole_round(run_of,
     waits = ", ".join(f"t{number}" for number in range(count))
     last = ties(run_of, settings, f"tasks:\n{before}- {{id: last, commands: [x], dependsOn: [{waits}]}}")["last"]
     assert (len(last.ties.prefixes), len(last.ties.gate.needed)) == (places, count)
+
+
+def test_items_side_by_side_are_tied_to_nothing(run_of, settings) -> None:
+    found = ties(run_of, settings, "{id: t, foreach: 3, commands: [x]}")
+    assert [task.ties for task in found.values()] == [Ties()] * 3
+
+
+def test_what_begins_a_branch_notes_that_only_where_others_look_for_it(run_of, settings) -> None:
+    """What waits for a task that may fail looks for failures of the group itself."""
+    text = (
+        f"tasks: [{{id: g, type: {PARALLEL}, concurrent: 2, tasks: [{{id: a, commands: [x]}}, {{id: b, commands: [x]}},"
+        f" {{id: row, type: {SEQUENTIAL}, tasks: [{{id: may, allowFailure: true, commands: [x]}},"
+        " {id: end, commands: [x]}]}, {id: d, allowFailure: true, commands: [x]}]}]"
+    )
+    found, stop = ties(run_of, settings, text), "env-20261122t121314-3f9a1c2b/stop/g/1/"
+    assert found["may"].ties.markers == {f"{stop}begun-2": "success or failure"}
+    assert found["end"].ties.gate.stops == ((stop, 2),)
+    assert found["d"].ties.markers == {}
 
 
 def test_items_one_after_the_other_need_no_markers(run_of, settings) -> None:
