@@ -24,9 +24,6 @@ _UPLOADED = {
     MarkerOf.END: models.OutputFileUploadConfiguration(
         upload_condition=models.OutputFileUploadCondition.TASK_COMPLETION
     ),
-    MarkerOf.SUCCESS: models.OutputFileUploadConfiguration(
-        upload_condition=models.OutputFileUploadCondition.TASK_SUCCESS
-    ),
     MarkerOf.FAILURE: models.OutputFileUploadConfiguration(
         upload_condition=models.OutputFileUploadCondition.TASK_FAILURE
     ),

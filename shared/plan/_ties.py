@@ -2,8 +2,9 @@
 
 Azure Batch never starts a task if one that it depends on is not satisfied: it would wait for ever. So where other tasks
 may be running, a failure satisfies too, and the script of the next task looks for a marker before it does anything
-else. Batch uploads the marker of a task by its exit code. Where nothing else can be running, a failure just ends the
-job: that needs no markers, and starts none of the tasks that must not run.
+else. The marker of a task holds its exit code, and is uploaded however it ends: a task whose node is lost after that
+may run again, and end otherwise. Where nothing else can be running, a failure just ends the job: that needs no markers,
+and starts none of the tasks that must not run.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ MAX_LAST_TASKS = 16  # each of their ends starts an invocation; a round with mor
 
 
 def tied(tasks: Sequence[PlannedTask], round_number: int) -> tuple[PlannedTask, ...]:
-    """The tasks of a round, numbered from 1, with what ties them to each other: nothing, if none waits for another."""
-    if not any(task.depends_on for task in tasks):
+    """The tasks of a round, numbered from 1, with what ties them to each other: nothing, if many wait for none."""
+    if len(tasks) > MAX_LAST_TASKS and not any(task.depends_on for task in tasks):
         return tuple(tasks)
     alone = _never_beside_another(tasks)
     ends_job = {task.number for task in tasks if task.number in alone and not task.allow_failure}
@@ -130,7 +131,7 @@ class _Round:
         limited = (branch for branch in task.branches if branch.group in self._limited)
         found |= {f"{self._failures(task, branch)}{branch.index}": MarkerOf.FAILURE for branch in limited}
         is_asked = is_depended_on and task.number not in self._ends_job
-        return found | ({self._success(task): MarkerOf.SUCCESS} if is_asked else {})
+        return found | ({self._success(task): MarkerOf.END} if is_asked else {})
 
     def _end_markers(self, task: PlannedTask) -> dict[str, MarkerOf]:
         """The blob by which the app learns that nothing of the round may be left to wait for."""

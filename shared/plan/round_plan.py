@@ -75,7 +75,6 @@ class SubmittedTask:
 class MarkerOf(StrEnum):
     """Which end of a task uploads a marker."""
 
-    SUCCESS = "success"
     FAILURE = "failure"
     END = "success or failure"
 

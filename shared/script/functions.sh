@@ -5,10 +5,12 @@ unwritable() {
   exit @set_up_exit_code
 }
 
-# need MARKER...: do not run if a task before this one has left no marker, because it did not end well
+# need MARKER...: do not run unless the tasks before this one have ended well; the marker of each holds its exit code
 need() {
   for marker; do
-    [ -e "$task_dir/$marker" ] || skip "a task before this one did not end well"
+    code=
+    { read -r code <"$task_dir/$marker"; } 2>/dev/null
+    [ "$code" = 0 ] || skip "a task before this one did not end well"
   done
 }
 
@@ -28,10 +30,13 @@ skip() {
 # leave_marker: make the file that Batch uploads, once this task has ended, for the tasks that need to know how
 leave_marker() { echo begun >"$begun" || unwritable "$begun"; }
 
-# end: the last act, however this script ends; the file is uploaded where the app awaits this task's end
+# end: the last act, however this script ends: one file is uploaded where the app awaits this task's end, the other, with
+# the exit code, for tasks that need to know how this one ended
 end() {
+  code=$?
   rm -rf "$link"
   { echo ended >"$ended"; } 2>/dev/null
+  if [ -e "$begun" ]; then echo "$code" >"$begun"; fi
 }
 
 # bring NAME SOURCE...: link the first source that exists as NAME

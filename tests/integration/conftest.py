@@ -158,6 +158,13 @@ class World:
         body = json.dumps(faults).encode()
         urllib.request.urlopen(urllib.request.Request(f"{self._batch}/_local/node-faults", body, method="PUT")).close()
 
+    def lose_node(self, job: str, task: str) -> None:
+        """Let the node of a task fail, and come back empty: Batch runs its tasks again."""
+        node = self.app.batch.tasks(job)[task].node
+        for state in ("unusable", "idle"):
+            url, body = f"{self._batch}/_local/pools/local/nodes/{node}", json.dumps({"state": state}).encode()
+            urllib.request.urlopen(urllib.request.Request(url, body, method="PUT")).close()
+
     def change_batch(self, **settings: object) -> None:
         """Change settings of the Batch service, for every world."""
         body = json.dumps(settings).encode()

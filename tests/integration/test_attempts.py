@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import urllib.request
 from pathlib import Path
 
 from tests.support.waiting import wait_for
@@ -31,11 +29,7 @@ def test_a_task_that_runs_again_on_another_node_begins_with_the_first_attempt(wo
     run = world.accept(text=text)
     begun = tmp_path / "begun"
     wait_for(lambda: begun.exists() and begun.read_text().count("\n") == 2)
-    node = world.app.batch.tasks(f"{run}-1")["1"].node
-    for state in ("unusable", "idle"):
-        url = f"{world.settings.batch.endpoint}/_local/pools/local/nodes/{node}"
-        body = json.dumps({"state": state}).encode()
-        urllib.request.urlopen(urllib.request.Request(url, body, method="PUT")).close()
+    world.lose_node(f"{run}-1", "1")
     world.finish()
     (task,) = world.record(run)["tasks"]
     assert (task["state"], task["requeueCount"], task["retries"]) == ("SUCCESS", 1, 1)

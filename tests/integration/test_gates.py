@@ -223,6 +223,25 @@ def test_a_failed_upload_ends_the_job_because_the_marker_may_be_there(flow: Flow
     assert (states(record), flow.told()) == ({"a": "FAILED", "b": "KILLED", "c": "SKIPPED"}, [])
 
 
+def test_a_task_that_is_run_again_after_its_marker_was_uploaded_is_asked_anew(
+    flow: Flow, world: World, tmp_path: Path
+) -> None:
+    """Its node is lost before Batch has noted the end; the second time it fails."""
+    world.change_batch(completionDelaySeconds=60)
+    flow.start(
+        f"tasks: [{{id: a, commands: ['if [ -e {tmp_path}/again ]; then exit 3; fi', 'echo > {tmp_path}/again']}},"
+        " {id: b, dependsOn: [], commands: [AWAIT b]}, {id: c, dependsOn: [a], commands: [TELL c]}]"
+    )
+    marker = f"{flow.run}/ok/1/a/done"
+    wait_for(lambda: marker in world.names("staging"))
+    world.lose_node(f"{flow.run}-1", "1")
+    world.change_batch(completionDelaySeconds=0)
+    flow.open("b")
+    record = flow.record()
+    assert states(record) == {"a": "FAILED", "b": "SUCCESS", "c": "SKIPPED"}
+    assert "c" not in flow.told()
+
+
 def test_a_later_round_goes_by_the_record_and_not_by_markers(flow: Flow) -> None:
     """`use` runs in the second job because of the value; what it waits for has left no marker there."""
     flow.start(

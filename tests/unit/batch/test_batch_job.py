@@ -95,7 +95,7 @@ def test_a_failure_beside_others_ends_nothing_and_the_next_task_looks_for_a_mark
     marker = first["outputFiles"][-1]
     assert (marker["filePattern"], marker["uploadOptions"]) == (
         f"{RUN}/sys/a/begun",
-        {"uploadCondition": "tasksuccess"},
+        {"uploadCondition": "taskcompletion"},
     )
     assert marker["destination"]["container"]["path"] == f"{RUN}/ok/1/a/done"
     assert [file["blobPrefix"] for file in last["resourceFiles"]] == [f"{RUN}/sys/c/", f"{RUN}/ok/1/a/"]
@@ -123,7 +123,7 @@ def test_an_item_that_fails_leaves_a_marker_for_those_that_have_not_begun(tasks_
         for files in (task["outputFiles"] for task in tasks)
     ]
     assert uploads == [
-        {f"{RUN}/stop/t/1/0": "taskfailure", f"{RUN}/ok/1/t/0/done": "tasksuccess"},
+        {f"{RUN}/stop/t/1/0": "taskfailure", f"{RUN}/ok/1/t/0/done": "taskcompletion"},
         {f"{RUN}/stop/t/1/1": "taskfailure", f"{RUN}/std/t/1/1/task.ended": "taskcompletion"},
         {f"{RUN}/stop/t/1/2": "taskfailure", f"{RUN}/std/t/2/1/task.ended": "taskcompletion"},
     ]

@@ -190,7 +190,7 @@ def test_a_task_runs_only_if_its_gate_is_open(start, tmp_path: Path, there: list
     """Before anything else; its own branch of a group does not stop it. It says why it did not run."""
     for name in there:
         (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
+        (tmp_path / name).write_text("0\n")
     paths = Paths(f"run-{os.getpid()}", "t")
     gate = Gate(("a/done", "b/done"), (("stop/", 2),), leaves_marker=True)
     task = start.script(paths, build(paths, Commands(("/bin/sh", "-c"), "echo hi", {}, timedelta(60)), gate))
@@ -200,6 +200,25 @@ def test_a_task_runs_only_if_its_gate_is_open(start, tmp_path: Path, there: list
     assert (report is None) == runs
     assert (tmp_path / f"run-{os.getpid()}/sys/t/begun").exists() == runs
     assert (tmp_path / f"run-{os.getpid()}/in").exists() == runs
+
+
+@pytest.mark.parametrize("content", ["", "3\n", "begun\n", "00\n"])
+def test_a_marker_opens_the_gate_only_if_its_task_ended_well(start, tmp_path: Path, content: str) -> None:
+    (tmp_path / "done").write_text(content)
+    paths = Paths(f"run-{os.getpid()}", "t")
+    gate = Gate(("done",))
+    task = start.script(paths, build(paths, Commands(("/bin/sh", "-c"), "echo hi", {}, timedelta(60)), gate))
+    out, _ = task.communicate()
+    assert (task.returncode, out) == (SKIPPED_EXIT_CODE, "")
+
+
+@pytest.mark.parametrize("code", [0, 3])
+def test_the_marker_for_other_tasks_holds_the_exit_code(start, tmp_path: Path, code: int) -> None:
+    paths = Paths(f"run-{os.getpid()}", "t")
+    commands = Commands(("/bin/sh", "-c"), f"exit {code}", {}, timedelta(60))
+    task = start.script(paths, build(paths, commands, Gate(leaves_marker=True)))
+    task.communicate()
+    assert (task.returncode, (tmp_path / paths.system / "begun").read_text()) == (code, f"{code}\n")
 
 
 @pytest.mark.parametrize(
@@ -218,7 +237,7 @@ def test_an_item_waits_for_the_one_that_its_script_is_told(
 ) -> None:
     for name in there:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).touch()
+        (tmp_path / name).write_text("0\n")
     paths = Paths(f"run-{os.getpid()}", "t", 7)
     commands = Commands(("/bin/sh", "-c"), "true", {}, timedelta(60))
     task = start.script(paths, build(paths, commands, Gate(items="ok/", stop="stop/")), arguments)
