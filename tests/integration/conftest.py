@@ -130,6 +130,11 @@ class World:
         """Write a blob into one of the app's containers."""
         self._storage.get_blob_client(getattr(self.settings.containers, container), name).upload_blob(text)
 
+    def text(self, container: str, name: str) -> str:
+        """The text of a blob of one of the app's containers."""
+        blob = self._storage.get_blob_client(getattr(self.settings.containers, container), name)
+        return blob.download_blob().readall().decode()
+
     def remove(self, container: str, name: str) -> None:
         """Remove a blob of one of the app's containers."""
         self._storage.get_blob_client(getattr(self.settings.containers, container), name).delete_blob()
