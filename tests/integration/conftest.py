@@ -194,8 +194,9 @@ def make_world(services: Stack) -> Iterator[Callable[..., World]]:
     for world in worlds:
         world.batch_fails()
         world.nodes_fail()
-        for job in world.app.batch.live_jobs().ids:
-            world.app.batch.delete(job)
+    for world in worlds[:1]:  # all have the same account; a test may leave a run open
+        for job in world.app.batch._client.list_jobs():
+            world.app.batch.delete(job.id)
 
 
 @pytest.fixture
