@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from importlib import import_module
 
-from batchrun.cli.options import add_app
+from batchrun.cli.options import add_data_dir
 from batchrun.client.apps import DEFAULT_DATA_DIR, LOCAL_PROGRAM, App, command_line
 from batchrun.errors import UsageError
 from local.stack.data_dir import DataDir, running_stack
@@ -37,7 +37,7 @@ class VerbOfRuns:
         self._verb.add_arguments(parser)
         if self._name == "check":
             return
-        add_app(parser)
+        add_data_dir(parser)
         if self._name == "run":
             own = parser.add_argument_group("if no stack is up in D, `run` starts one of its own, with")
             add_tick_and_pools(own)
@@ -86,7 +86,8 @@ def _app(
     ends_with_command: bool = False,
 ) -> App:
     command = functools.partial(command_line, PROGRAM, arguments.data_dir)
-    return App(settings, command, check=check, ends_with_command=ends_with_command)
+    results = arguments.data_dir / "results"
+    return App(settings, command, check=check, ends_with_command=ends_with_command, results=results)
 
 
 _APPS: Mapping[str, Callable[[argparse.Namespace], AbstractContextManager[App]]] = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,20 +53,20 @@ def run(arguments: argparse.Namespace, opening: AbstractContextManager[App]) -> 
     check_manifests(manifests)
     if len({manifest.stem for manifest in manifests}) < len(manifests):
         raise UsageError("Two of the manifests have the same name. Run them one after the other.")
-    folders = ResultFolders(arguments.data_dir, arguments.out, is_only_one=len(manifests) == 1)
+    folders = ResultFolders(arguments.out, is_only_one=len(manifests) == 1)
     folders.check(manifests)
     with opening as app:
-        succeeded = _RunManifests(manifests, app, folders.of).until_complete()
+        succeeded = _RunManifests(manifests, app, folders).until_complete()
     return 0 if succeeded else 1
 
 
 @dataclass(frozen=True)
 class _RunManifests:
-    """Which manifests to run, and with which app; `folder` gives the folder for the results of a run."""
+    """Which manifests to run, with which app, and where their results go."""
 
     manifests: Sequence[Path]
     app: App
-    folder: Callable[[RunRef], Path]
+    folders: ResultFolders
 
     def until_complete(self) -> bool:
         """Run all at the same time; whether all of them ended in SUCCESS. Raises ClientError if the app fails."""
@@ -121,7 +121,7 @@ class _RunManifests:
             time.sleep(max(POLL_SECONDS, PAUSE_FACTOR * (time.monotonic() - began)))
 
     def _show_results(self, runs: Runs, console: Console, run: RunRef, manifest: Path, record: Record) -> None:
-        folder, files = self.folder(run), runs.results.files(run)
+        folder, files = self.folders.of(run, self.app), runs.results.files(run)
         with downloading(console, files) as progress:
             in_parallel(lambda file: runs.results.download(run, file, folder, progress), files)
         state, *rest = summary_lines(record, manifest, folder, first_failure(record, folder))

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from azure.core.exceptions import AzureError
 
+from batchrun.client._connections import Connections
+from batchrun.client._faults import unreachable
 from batchrun.client._inbox import DropBox
 from batchrun.client._open_runs import OpenRuns
 from batchrun.client.apps import App
@@ -15,7 +17,6 @@ from batchrun.client.refs import DroppedRun, RunRef, the_run
 from batchrun.client.results import RunResults
 from batchrun.client.tasks import BatchTasks, TaskView
 from batchrun.errors import ClientError
-from shared.clients import Clients
 from shared.documents.names import job_id
 from shared.documents.progress import ListedRun
 from shared.documents.record import Status
@@ -43,31 +44,26 @@ class RunView:
 class Runs:
     """The runs of an app: manifests in the inbox, open runs, and complete runs with their results."""
 
-    def __init__(self, app: App, clients: Clients, names: Containers) -> None:
+    def __init__(self, app: App, connections: Connections, names: Containers) -> None:
         self._app = app
-        self.inbox = DropBox(clients.blobs.get_container_client(names.inbox))
-        self.results = RunResults(clients.blobs.get_container_client(names.results))
-        self.tasks = BatchTasks(clients.batch)
-        self._open = OpenRuns(clients.blobs.get_container_client(names.runs))
+        self.inbox = DropBox(connections.blobs.get_container_client(names.inbox))
+        self.results = RunResults(connections.blobs.get_container_client(names.results))
+        self.tasks = BatchTasks(connections.batch)
+        self._open = OpenRuns(connections.blobs.get_container_client(names.runs))
 
     @classmethod
     @contextmanager
     def of(cls, app: App) -> Iterator[Runs]:
-        """The runs of an app. Connections are closed at the end: open ones would keep Azurite from stopping.
+        """The runs of an app; connections are closed at the end.
 
-        Raises ClientError if storage or Batch does not answer, or a run document cannot be read.
+        Raises Unreachable if storage or Batch does not answer or refuses, ClientError if a run document cannot be read.
         """
-        settings = app.checked_settings()
-        clients = Clients(settings)
-        with clients.blobs, clients.batch:
+        services = app.services
+        with Connections(services) as connections:
             try:
-                yield cls(app, clients, settings.containers)
+                yield cls(app, connections, services.containers)
             except AzureError as error:
-                reason = str(error).partition("\n")[0]
-                message = (
-                    f"The stack does not answer. If it was stopped, its runs continue once it is up again. ({reason})"
-                )
-                raise ClientError(message) from error
+                raise unreachable(error, services) from error
             except RunUnreadable as error:
                 raise ClientError(str(error)) from error
 
