@@ -71,6 +71,9 @@ def _app_of_any_stack(arguments: argparse.Namespace) -> Iterator[App]:
         print(f"Using the stack that is up in {arguments.data_dir}", flush=True)
         yield _app(arguments, running.settings)
         return
+    if arguments.no_wait:
+        how = command_line(PROGRAM, arguments.data_dir, "up")
+        raise UsageError(f"--no-wait needs a stack that stays up. Start one with: {how}")
     how = "in containers" if arguments.containers else "as plain processes"
     print(f"Starting the stack (container tasks run {how}) …", flush=True)
     with Stack(stack_options(arguments, ports=AUTO, private=True)) as stack:

@@ -31,7 +31,7 @@ class Connections:
     """The clients of an app's services, closed at the end of `with`: open ones would keep Azurite from stopping."""
 
     def __init__(self, services: Services) -> None:
-        self._services = services
+        self.services = services
         self._options: dict[str, Any] = {"connection_timeout": CONNECT_SECONDS, "read_timeout": READ_SECONDS}
 
     def __enter__(self) -> Self:
@@ -51,7 +51,7 @@ class Connections:
         """The client of the storage account."""
         from azure.storage.blob import BlobServiceClient, LinearRetry  # noqa: PLC0415 - slow to load
 
-        storage = self._services.storage
+        storage = self.services.storage
         retry = LinearRetry(backoff=PAUSE_SECONDS, retry_total=RETRIES, random_jitter_range=0)
         options = self._options | {"retry_policy": retry, "max_single_get_size": FIRST_CHUNK_BYTES}
         if storage.connection_string:
@@ -65,7 +65,7 @@ class Connections:
         from azure.core.credentials import AzureNamedKeyCredential  # noqa: PLC0415
         from azure.core.pipeline.policies import RetryPolicy  # noqa: PLC0415
 
-        batch = self._services.batch
+        batch = self.services.batch
         if batch is None:
             return None
         key = AzureNamedKeyCredential(batch.account_name, batch.account_key) if batch.account_key else None

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from azure.core.exceptions import AzureError
+from azure.core.exceptions import AzureError, HttpResponseError
 
 from batchrun.client._connections import Connections
-from batchrun.client._faults import unreachable
+from batchrun.client._faults import is_refusal, refusal, unreachable
 from batchrun.client._inbox import DropBox
 from batchrun.client._open_runs import OpenRuns
 from batchrun.client.apps import App
-from batchrun.client.refs import DroppedRun, RunRef, the_run
+from batchrun.client.refs import LATEST, DroppedRun, RunRef, latest, the_run
 from batchrun.client.results import RunResults
 from batchrun.client.tasks import BatchTasks, TaskView
 from batchrun.errors import ClientError
@@ -32,13 +32,14 @@ class RunView:
     """An open run; `state` is None while its manifest is still in the inbox.
 
     `names` are the ids of its tasks in the order of the manifest; `tasks` are the tasks of its Batch jobs. `status`
-    is read only while the run waits, and says why.
+    is read only while the run waits, and says why. `hidden` says why the tasks cannot be seen.
     """
 
     state: State | None
     tasks: tuple[TaskView, ...] = ()
     names: tuple[str, ...] = ()
     status: Status | None = None
+    hidden: str = ""
 
 
 class Runs:
@@ -46,6 +47,7 @@ class Runs:
 
     def __init__(self, app: App, connections: Connections, names: Containers) -> None:
         self._app = app
+        self._services = connections.services
         self.inbox = DropBox(connections.blobs.get_container_client(names.inbox))
         self.results = RunResults(connections.blobs.get_container_client(names.results))
         self.tasks = BatchTasks(connections.batch)
@@ -67,6 +69,10 @@ class Runs:
             except RunUnreadable as error:
                 raise ClientError(str(error)) from error
 
+    def refusal(self, error: HttpResponseError) -> str:
+        """Which role is missing on what."""
+        return refusal(error, self._services)
+
     def open(self) -> list[ListedRun]:
         """All open runs, the oldest first."""
         return self._open.list()
@@ -82,15 +88,31 @@ class Runs:
         return self._open.load(run.ref.id) is None  # the app may have read the manifest just before
 
     def find(self, text: str) -> RunRef:
-        """The run whose id is `text`, or the only one whose id begins with it: open or complete. Raises ClientError."""
+        """The run whose id is `text`, or the only one whose id begins with it: open or complete. `-` is the latest run.
+
+        Raises ClientError if there is none.
+        """
+        if text == LATEST:
+            return self._latest()
         return self._the_run(text, {*self.results.runs(), *self._open_refs(text)})
 
     def find_open(self, text: str) -> RunRef:
-        """The same among the open runs; a complete run is found only if the id of no open one begins with `text`."""
+        """The same among the open runs; a complete run is found only if the id of no open one begins with `text`.
+
+        But `-` is the latest run, also if it is complete: with it nobody means a run that was there before.
+        """
+        if text == LATEST:
+            return self._latest()
         return self._the_run(text, self._open_refs(text) or set(self.results.runs()))
 
     def _the_run(self, text: str, runs: set[RunRef]) -> RunRef:
         return the_run(text, runs, self._app.command("ls"))
+
+    def _latest(self) -> RunRef:
+        found = {*self.results.runs(), *(dropped.ref for dropped in self.inbox.waiting())}
+        newest = max(self.open(), key=lambda run: run.dropped, default=None)
+        run = self._open.load(newest.id) if newest else None
+        return latest(found | {RunRef(run.id, run.results)} if run else found)
 
     def _open_refs(self, text: str) -> set[RunRef]:
         """The open runs whose ids begin with `text`, including those whose manifest is still in the inbox."""
@@ -109,7 +131,19 @@ class WatchedRun:
         self._ended_rounds: dict[int, tuple[TaskView, ...]] = {}
 
     def look(self) -> RunView:
-        """The run as it is now. Batch is asked only if it has a job of the run."""
+        """The run as it is now. Batch is asked only if it has a job of the run.
+
+        What one may not read of it is left out: its state is in the results too.
+        """
+        try:
+            return self._look()
+        except HttpResponseError as error:
+            if not is_refusal(error):
+                raise
+            status = self._runs.results.status(self._ref)
+            return RunView(status.state if status else None, status=status, hidden=self._runs.refusal(error))
+
+    def _look(self) -> RunView:
         run = self._runs.open_run(self._ref.id)
         if run is None:
             return RunView(None)
