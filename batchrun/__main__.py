@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 from batchrun.cli.options import add_app, app_of
 from batchrun.command_line import chosen_verb, exit_code, start, verb_parser
@@ -17,10 +19,15 @@ VERBS = {
     "ls": "list the open runs and the latest complete ones",
     "logs": "print what the tasks of a run have printed",
     "cancel": "cancel runs",
+    "doctor": "look at everything that a run needs, and say what to do",
 }
 """The purpose of each verb. It is a module of `batchrun.cli` with `add_arguments(parser)` and `run(arguments, app)`."""
-OWN_VERBS = {"use": "name an app, and use it for commands that name none"}
-"""Verbs that are about no app: their `run(arguments)` gets none."""
+OWN_VERBS = {
+    "use": "name an app, and use it for commands that name none",
+    "completion": "print what a shell needs to complete verbs and options",
+}
+"""Verbs that are about no app: `run(arguments, whole)` gets what makes the parser of the whole command line."""
+DESCRIPTION = "The runs of an Azure Batch Task Runner."
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,15 +40,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(arguments: Sequence[str]) -> int:
     program = _program()
     verbs = VERBS | OWN_VERBS
-    name = chosen_verb(arguments, program, "The runs of an Azure Batch Task Runner.", verbs)
-    verb = import_module(f"batchrun.cli.{name}")  # loads the SDKs that the verb needs
+    name = chosen_verb(arguments, program, DESCRIPTION, verbs)
     parser = verb_parser(program, name, verbs[name])
-    verb.add_arguments(parser)
-    if name in OWN_VERBS:
-        return int(verb.run(parser.parse_args(arguments[1:])))
-    add_app(parser)
+    verb = _add_verb(parser, name)
     parsed = parser.parse_args(arguments[1:])
-    return int(verb.run(parsed, app_of(parsed, program)))
+    return int(verb.run(parsed, _whole_parser if name in OWN_VERBS else app_of(parsed, program)))
+
+
+def _add_verb(parser: argparse.ArgumentParser, name: str) -> ModuleType:
+    """Add the options of a verb; its module."""
+    verb = import_module(f"batchrun.cli.{name}")  # loads the SDKs that the verb needs
+    verb.add_arguments(parser)
+    if name in VERBS:
+        add_app(parser)
+    return verb
+
+
+def _whole_parser() -> argparse.ArgumentParser:
+    """The parser of all verbs with all their options, for those who list them."""
+    parser = argparse.ArgumentParser(PROGRAM, description=DESCRIPTION)
+    verbs = parser.add_subparsers()
+    for name, purpose in (VERBS | OWN_VERBS).items():
+        _add_verb(verbs.add_parser(name, help=purpose), name)
+    return parser
 
 
 def _program() -> str:

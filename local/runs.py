@@ -1,6 +1,6 @@
 """The verbs of `batchrun` as verbs of `python -m local`: they use the stack of this machine.
 
-`run` starts a stack of its own if none is up, and `check` needs none.
+`run` starts a stack of its own if none is up, what only reads starts its storage, and `check` needs nothing.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import argparse
 import contextlib
 import functools
 import os
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from importlib import import_module
@@ -21,6 +22,7 @@ from local.stack.options import add_containers, add_tick_and_pools, stack_option
 from local.stack.ports import AUTO
 from local.stack.settings import default_settings
 from local.stack.stack import Stack
+from local.stack.storage_alone import storage_alone
 
 PROGRAM = LOCAL_PROGRAM
 
@@ -51,6 +53,19 @@ class VerbOfRuns:
 @contextlib.contextmanager
 def _app_of_running_stack(arguments: argparse.Namespace) -> Iterator[App]:
     yield _app(arguments, running_stack(arguments.data_dir).settings)
+
+
+@contextlib.contextmanager
+def _app_of_storage(arguments: argparse.Namespace) -> Iterator[App]:
+    """The app of the stack that is up, or what is left of the last one."""
+    running = DataDir(arguments.data_dir).running_stack()
+    if running:
+        yield _app(arguments, running.settings)
+        return
+    with storage_alone(arguments.data_dir) as settings:
+        said = f"No stack is running in {arguments.data_dir}: its storage is started for this command."
+        print(said, file=sys.stderr, flush=True)
+        yield _app(arguments, settings)
 
 
 @contextlib.contextmanager
@@ -96,4 +111,5 @@ def _app(
 _APPS: Mapping[str, Callable[[argparse.Namespace], AbstractContextManager[App]]] = {
     "run": _app_of_any_stack,
     "check": _app_without_stack,
+    **dict.fromkeys(("ls", "show", "logs", "get"), _app_of_storage),
 }

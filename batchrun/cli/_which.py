@@ -12,7 +12,7 @@ from pathlib import Path
 
 from batchrun.cli._config import LOCAL, Config
 from batchrun.client.addresses import Address
-from batchrun.client.apps import DEFAULT_DATA_DIR, STACK_FILE, App, command_with, options_for
+from batchrun.client.apps import DEFAULT_DATA_DIR, STACK_FILE, App, command_with, no_stack, options_for
 from batchrun.errors import Unreachable
 
 STORAGE, STACK = "BATCHRUN_STORAGE", "BATCHRUN_STACK"
@@ -22,6 +22,8 @@ _NO_APP = (
 )
 _NEEDED = ("STORAGE_ACCOUNT_NAME", "BATCH_ACCOUNT_NAME")
 """What `infra/main.bicep` puts out, and `azd` keeps: an environment without both is not of this app."""
+_LAST_PORTS = "ports.json"
+"""The file that a stack leaves in its data directory."""
 _LINE = re.compile(r"""(?P<name>\w+)=(?P<quote>["']?)(?P<value>.*)(?P=quote)""")
 
 
@@ -71,6 +73,8 @@ def found(environ: Mapping[str, str], folder: Path) -> Choice:
         return choice_of_azd
     if nearest := _nearest_stack(folder):
         return Choice(nearest, guess=f"the local stack in {nearest.parent}")
+    for ports in _upwards(folder, str(DEFAULT_DATA_DIR / _LAST_PORTS)):
+        raise no_stack(ports.parent)
     raise Unreachable(_NO_APP)
 
 

@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace, _whole: object) -> int:
     """Write the configuration. Raises UsageError for what is no name and no storage account."""
     if arguments.storage:
         Address.of(arguments.storage, "--storage")

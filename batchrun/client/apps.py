@@ -106,7 +106,10 @@ def options_for(data_dir: Path) -> tuple[str, ...]:
 def no_stack(data_dir: Path) -> Unreachable:
     """The error for a data directory in which no stack is up; it says how to start one."""
     how = command_line(LOCAL_PROGRAM, data_dir, "up")
-    return Unreachable(f"No stack is running in {data_dir}. Start one with: {how}")
+    read = f"\nWhat was run there is listed by: {command_line(LOCAL_PROGRAM, data_dir, 'ls')}"
+    return Unreachable(
+        f"No stack is running in {data_dir}. Start one with: {how}" + (read if (data_dir / "azurite").is_dir() else "")
+    )
 
 
 def _described_settings(file: Path) -> dict[str, str]:

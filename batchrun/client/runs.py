@@ -151,7 +151,8 @@ class WatchedRun:
             self._names = _task_names(run)
         tasks = {task.name: task for number in range(1, run.progress.round + 1) for task in self._of_round(run, number)}
         status = self._runs.results.status(self._ref) if run.progress.waiting else None
-        return RunView(run.progress.state, tuple(tasks.values()), self._names, status)
+        hidden = "" if self._runs.tasks.is_there else "No stack is running, so that its tasks are not."
+        return RunView(run.progress.state, tuple(tasks.values()), self._names, status, hidden)
 
     def _of_round(self, run: Run, number: int) -> tuple[TaskView, ...]:
         """The tasks of a round. A later round may run a task again: its latest state counts."""

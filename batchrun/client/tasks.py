@@ -61,6 +61,11 @@ class BatchTasks:
     def __init__(self, client: BatchClient | None) -> None:
         self._client = client
 
+    @property
+    def is_there(self) -> bool:
+        """Whether there is a Batch account to ask."""
+        return self._client is not None
+
     def of_job(self, job_id: str) -> tuple[TaskView, ...]:
         """The tasks of a job; none if the job is being created or has been deleted."""
         if self._client is None:

@@ -93,9 +93,8 @@ def test_a_stack_that_is_gone_is_not_reached(tmp_path, capsys):
 
 
 def test_nobody_waits_for_a_run_of_a_stack_that_ends_with_it(tmp_path):
-    command = [sys.executable, "-m", "local", "run", ROOT / "samples" / "environment-info.yaml", "--no-wait"]
-    done = subprocess.run(
-        [*command, "--data-dir", str(tmp_path)], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    manifest = ROOT / "samples" / "environment-info.yaml"
+    command = [sys.executable, "-m", "local", "run", manifest, "--no-wait", "--data-dir", str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr.endswith(f"Start one with: python -m local up --data-dir {tmp_path}\n")
