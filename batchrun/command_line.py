@@ -1,4 +1,4 @@
-"""What the command lines `python -m batchrun` and `python -m local` have in common: verbs, exit codes, interruption."""
+"""What the command lines `batchrun` and `python -m local` have in common: verbs, exit codes, interruption."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 from types import FrameType
 from typing import NoReturn
 
-from batchrun.errors import ClientError, UsageError
+from batchrun.errors import ClientError
 from batchrun.loopback import bypass_proxies
 
-SUCCEEDED, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
+FAILED, INTERRUPTED = 1, 130
 
 
 def start(main: Callable[[Sequence[str]], int]) -> NoReturn:
@@ -29,17 +29,16 @@ def start(main: Callable[[Sequence[str]], int]) -> NoReturn:
 
 
 def exit_code(command: Callable[[], int], *failures: type[Exception]) -> int:
-    """Run a command; returns its exit code: 0 success, 1 failure, 2 wrong usage, 130 interrupted.
+    """Run a command; returns its exit code: 0 success, 1 failure, 2 wrong usage, 3 no app is reached, 130 interrupted.
 
     ClientError and the classes in `failures` are failures: only their message is printed.
     """
-    reported: tuple[type[Exception], ...] = (ClientError, *failures)
     try:
         return command()
-    except UsageError as error:
+    except ClientError as error:
         print(error, file=sys.stderr)
-        return WRONG_USAGE
-    except reported as error:
+        return error.exit_code
+    except failures as error:
         print(error, file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:

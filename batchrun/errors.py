@@ -4,11 +4,21 @@ from __future__ import annotations
 
 
 class ClientError(Exception):
-    """A command cannot go on; the message says why and what to do. Exit code 1."""
+    """A command cannot go on; the message says why and what to do."""
+
+    exit_code = 1
 
 
 class UsageError(ClientError):
-    """The command was called in a way that cannot work; the message says what to change. Exit code 2."""
+    """The command was called in a way that cannot work; the message says what to change."""
+
+    exit_code = 2
+
+
+class Unreachable(ClientError):  # noqa: N818 - what is so, not what went wrong
+    """The app, or the stack, cannot be reached: it is not there, does not answer, or refuses."""
+
+    exit_code = 3
 
 
 def printable(text: str) -> str:

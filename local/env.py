@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import shlex
 
-from batchrun.cli.options import add_app
+from batchrun.cli.options import add_data_dir
 from local.stack.data_dir import running_stack
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `env`."""
-    add_app(parser)
+    add_data_dir(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

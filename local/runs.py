@@ -1,6 +1,6 @@
 """The verbs of `batchrun` as verbs of `python -m local`: they use the stack of this machine.
 
-`run` starts a stack of its own if none is up, and `check` needs none.
+`run` starts a stack of its own if none is up, what only reads starts its storage, and `check` needs nothing.
 """
 
 from __future__ import annotations
@@ -9,11 +9,12 @@ import argparse
 import contextlib
 import functools
 import os
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from importlib import import_module
 
-from batchrun.cli.options import add_app
+from batchrun.cli.options import add_data_dir
 from batchrun.client.apps import DEFAULT_DATA_DIR, LOCAL_PROGRAM, App, command_line
 from batchrun.errors import UsageError
 from local.stack.data_dir import DataDir, running_stack
@@ -21,6 +22,7 @@ from local.stack.options import add_containers, add_tick_and_pools, stack_option
 from local.stack.ports import AUTO
 from local.stack.settings import default_settings
 from local.stack.stack import Stack
+from local.stack.storage_alone import storage_alone
 
 PROGRAM = LOCAL_PROGRAM
 
@@ -37,7 +39,7 @@ class VerbOfRuns:
         self._verb.add_arguments(parser)
         if self._name == "check":
             return
-        add_app(parser)
+        add_data_dir(parser)
         if self._name == "run":
             own = parser.add_argument_group("if no stack is up in D, `run` starts one of its own, with")
             add_tick_and_pools(own)
@@ -51,6 +53,19 @@ class VerbOfRuns:
 @contextlib.contextmanager
 def _app_of_running_stack(arguments: argparse.Namespace) -> Iterator[App]:
     yield _app(arguments, running_stack(arguments.data_dir).settings)
+
+
+@contextlib.contextmanager
+def _app_of_storage(arguments: argparse.Namespace) -> Iterator[App]:
+    """The app of the stack that is up, or what is left of the last one."""
+    running = DataDir(arguments.data_dir).running_stack()
+    if running:
+        yield _app(arguments, running.settings)
+        return
+    with storage_alone(arguments.data_dir) as settings:
+        said = f"No stack is running in {arguments.data_dir}: its storage is started for this command."
+        print(said, file=sys.stderr, flush=True)
+        yield _app(arguments, settings)
 
 
 @contextlib.contextmanager
@@ -71,6 +86,9 @@ def _app_of_any_stack(arguments: argparse.Namespace) -> Iterator[App]:
         print(f"Using the stack that is up in {arguments.data_dir}", flush=True)
         yield _app(arguments, running.settings)
         return
+    if arguments.no_wait:
+        how = command_line(PROGRAM, arguments.data_dir, "up")
+        raise UsageError(f"--no-wait needs a stack that stays up. Start one with: {how}")
     how = "in containers" if arguments.containers else "as plain processes"
     print(f"Starting the stack (container tasks run {how}) …", flush=True)
     with Stack(stack_options(arguments, ports=AUTO, private=True)) as stack:
@@ -86,10 +104,12 @@ def _app(
     ends_with_command: bool = False,
 ) -> App:
     command = functools.partial(command_line, PROGRAM, arguments.data_dir)
-    return App(settings, command, check=check, ends_with_command=ends_with_command)
+    results = arguments.data_dir / "results"
+    return App(settings, command, check=check, ends_with_command=ends_with_command, results=results)
 
 
 _APPS: Mapping[str, Callable[[argparse.Namespace], AbstractContextManager[App]]] = {
     "run": _app_of_any_stack,
     "check": _app_without_stack,
+    **dict.fromkeys(("ls", "show", "logs", "get"), _app_of_storage),
 }

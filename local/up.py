@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import functools
 
-from batchrun.cli.options import add_app
+from batchrun.cli.options import add_data_dir
 from batchrun.client.apps import LOCAL_PROGRAM, command_line
 from local.stack.options import add_containers, add_ports, add_subscribers, add_tick_and_pools, stack_options
 from local.stack.stack import Stack
@@ -13,7 +13,7 @@ from local.stack.stack import Stack
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `up`."""
-    add_app(parser)
+    add_data_dir(parser)
     add_ports(parser)
     add_tick_and_pools(parser)
     add_containers(parser)

@@ -132,9 +132,9 @@ class Settings:
         return cls(
             storage=_storage(environ),
             identity=_identity(environ),
-            batch=_batch(environ),
+            batch=batch_of(environ),
             topic=TopicSettings(_url(environ, "EVENTGRID_TOPIC_ENDPOINT"), environ.get("EVENTGRID_TOPIC_KEY") or None),
-            containers=_containers(environ),
+            containers=containers_of(environ),
             allowed_containers=tuple(filter(None, environ.get("ALLOWED_CONTAINERS", "").replace(",", " ").split())),
             node_identity=environ.get("NODE_IDENTITY_RESOURCE_ID") or None,
             staging_identity=_staging_identity(environ),
@@ -179,7 +179,7 @@ def _url(environ: Mapping[str, str], name: str) -> str:
 def _storage(environ: Mapping[str, str]) -> StorageSettings:
     connection_string = environ.get("RunStorage")
     if connection_string:
-        return _storage_by_key(connection_string)
+        return storage_by_key(connection_string)
     if not environ.get("RunStorage__blobServiceUri"):
         raise SettingsError(
             "The app setting RunStorage is missing. Set it to the connection string of the storage account, or set "
@@ -187,10 +187,11 @@ def _storage(environ: Mapping[str, str]) -> StorageSettings:
         )
     endpoint = _url(environ, "RunStorage__blobServiceUri")
     _url(environ, "RunStorage__queueServiceUri")  # for the blob trigger: blobs that it gives up go to a queue
-    return StorageSettings(None, _account_of(endpoint), endpoint)
+    return StorageSettings(None, account_of(endpoint), endpoint)
 
 
-def _storage_by_key(connection_string: str) -> StorageSettings:
+def storage_by_key(connection_string: str) -> StorageSettings:
+    """The storage account of a connection string. Raises SettingsError if it is not one with a key."""
     parts = connection_parts(connection_string)
     if "AccountName" not in parts or "AccountKey" not in parts:
         raise SettingsError("The app setting RunStorage must be a connection string with AccountName and AccountKey.")
@@ -206,7 +207,7 @@ def connection_parts(connection_string: str) -> dict[str, str]:
     return dict(part.split("=", 1) for part in connection_string.split(";") if "=" in part)
 
 
-def _account_of(endpoint: str) -> str:
+def account_of(endpoint: str) -> str:
     """The account of an endpoint: the first label of its host; or its path, which emulators use."""
     host, _, path = endpoint.split("//", 1)[1].partition("/")
     return path or host.split(".", 1)[0]
@@ -229,7 +230,8 @@ def _staging_identity(environ: Mapping[str, str]) -> str | None:
     return _required(environ, "NODE_IDENTITY_RESOURCE_ID", "the identity by which nodes reach staging")
 
 
-def _batch(environ: Mapping[str, str]) -> BatchSettings:
+def batch_of(environ: Mapping[str, str]) -> BatchSettings:
+    """The Batch account that settings name. Raises SettingsError."""
     endpoint = _url(environ, "BATCH_ACCOUNT_ENDPOINT")
     key = environ.get("BATCH_ACCOUNT_KEY") or None
     name = environ.get("BATCH_ACCOUNT_NAME") or ""
@@ -245,7 +247,8 @@ def _batch(environ: Mapping[str, str]) -> BatchSettings:
     return BatchSettings(endpoint, name or host.split(".", 1)[0], key, pool_id, resource_id)
 
 
-def _containers(environ: Mapping[str, str]) -> Containers:
+def containers_of(environ: Mapping[str, str]) -> Containers:
+    """The names of the containers. Raises SettingsError if two are the same."""
     names = {
         name: environ.get(f"{name.upper()}_CONTAINER") or getattr(Containers, name)
         for name in Containers.__dataclass_fields__

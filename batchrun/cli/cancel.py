@@ -1,10 +1,13 @@
-"""`cancel`: cancels a run, as a blob `<run id>.cancel` in the inbox does, and waits for the result."""
+"""`cancel`: cancels runs, as a blob `<run id>.cancel` in the inbox does, and waits for the result."""
 
 from __future__ import annotations
 
 import argparse
+import sys
 import time
+from collections.abc import Callable
 from contextlib import AbstractContextManager
+from functools import partial
 
 from batchrun.cli.options import add_run
 from batchrun.client.apps import App
@@ -15,35 +18,56 @@ from shared.documents.states import State
 
 CANCEL_SECONDS = 30
 """An invocation of poll_runs takes ten seconds at most, and a stack that is up starts one every second."""
+CANCEL_SECONDS_IN_AZURE = 60
+"""There poll_runs is started every 15 seconds."""
 POLL_SECONDS = 0.2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `cancel`."""
-    parser.epilog = "Exit code: 0 if the run is cancelled, 1 if it had ended before or could not be cancelled."
-    add_run(parser)
+    parser.epilog = "Exit code: 0 if all runs are cancelled, 1 if one had ended before or could not be cancelled."
+    add_run(parser, nargs="+")
 
 
 def run(arguments: argparse.Namespace, opening: AbstractContextManager[App]) -> int:
-    """Cancel a run, and wait until that is recorded. Raises ClientError if it cannot be cancelled."""
+    """Cancel runs, and wait until that is recorded. What cannot be cancelled is told on stderr."""
     with opening as app, Runs.of(app) as runs:
-        print(_cancel(runs, arguments.run))
-    return 0
+        asked = [_reported(partial(_ask, runs, text)) for text in dict.fromkeys(arguments.runs)]
+        pending = list(dict.fromkeys(run for run in asked if isinstance(run, RunRef)))
+        try:
+            ended = [_reported(partial(_wait, runs, app, run)) for run in pending]
+        except KeyboardInterrupt:
+            print(f"The runs will be cancelled all the same. To see it: {app.command('ls')}", flush=True)
+            raise
+    return 0 if None not in (*asked, *ended) else 1
 
 
-def _cancel(runs: Runs, text: str) -> str:
-    """Cancel the run that `text` names; returns what has happened."""
+def _reported(step: Callable[[], RunRef | str]) -> RunRef | str | None:
+    """Do a step and print what has happened, if it returns that; None if it failed, which is told on stderr."""
+    try:
+        result = step()
+    except ClientError as error:
+        print(error, file=sys.stderr, flush=True)
+        return None
+    if isinstance(result, str):
+        print(result, flush=True)
+    return result
+
+
+def _ask(runs: Runs, text: str) -> RunRef | str:
+    """Ask for the end of the run that `text` names, which has to be waited for; or what has happened at once."""
     run = runs.find_open(text)
     if any(waiting.ref == run and runs.withdraw(waiting) for waiting in runs.inbox.waiting()):
         return f"{run.id} had not started: its manifest was removed from the inbox."
     if record := runs.results.record(run):
         raise ClientError(f"{run.id} has ended already: {record.state}.")
     runs.inbox.cancel(run)
-    return _outcome(runs, run)
+    return run
 
 
-def _outcome(runs: Runs, run: RunRef) -> str:
-    deadline = time.monotonic() + CANCEL_SECONDS
+def _wait(runs: Runs, app: App, run: RunRef) -> str:
+    seconds = CANCEL_SECONDS if app.knows_all else CANCEL_SECONDS_IN_AZURE
+    deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         record = runs.results.record(run)
         if record and record.state is State.KILLED:
@@ -53,7 +77,7 @@ def _outcome(runs: Runs, run: RunRef) -> str:
         time.sleep(POLL_SECONDS)
     if runs.inbox.holds_cancel(run):
         raise ClientError(
-            f"The app has not acted on the request to cancel {run.id} within {CANCEL_SECONDS} s. Is the Functions host"
-            f" running? The request, {run.cancel_blob}, stays in the inbox."
+            f"The app has not acted on the request to cancel {run.id} within {seconds} s. The request,"
+            f" {run.cancel_blob}, stays in the inbox. To find out why: {app.command('doctor')}"
         )
     return f"{run.id} is cancelled; its tasks are still being stopped."

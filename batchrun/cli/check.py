@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace, opening: AbstractContextManager[App]) -> 
         settings = app.checked_settings()
         found = [(manifest, check(manifest, settings)) for manifest in arguments.manifests]
     for manifest, checked in found:
-        for line in _findings(manifest, checked):
+        for line in findings(manifest, checked):
             print(printable(line), file=sys.stderr)
     print(json.dumps([_as_json(manifest, checked) for manifest, checked in found], indent=2))
     return 1 if any(checked.errors for _, checked in found) else 0
@@ -169,7 +169,8 @@ def _masked(body: dict[str, Any], masker: Masker) -> dict[str, Any]:
     return masked
 
 
-def _findings(manifest: Path, checked: Checked) -> Iterator[str]:
+def findings(manifest: Path, checked: Checked) -> Iterator[str]:
+    """What was found, a line each."""
     for problem in checked.errors:
         yield _finding(manifest, "error", problem)
     for problem in checked.warnings:

@@ -107,7 +107,7 @@ class _PrintedLogs:
             self._say_why_empty(view)
             for task in view.tasks:
                 self._print_task(task)
-            if not follow:
+            if not follow or not self._runs.tasks.is_there:
                 self._lines.finish()
                 return
             time.sleep(POLL_SECONDS)
@@ -121,7 +121,7 @@ class _PrintedLogs:
         said = f"{self._run.id} is {state}" + (f"; it {why}" if why else "")
         if said != self._said:
             self._said = said
-            print(f"{said}. There is no output yet.", file=sys.stderr, flush=True)
+            print(f"{said}. {view.hidden or 'There is no output yet.'}", file=sys.stderr, flush=True)
 
     def _print_task(self, task: TaskView) -> None:
         if task.started is None:

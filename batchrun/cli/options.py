@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from batchrun.cli import _which
 from batchrun.client.apps import DEFAULT_DATA_DIR, App
 from batchrun.errors import UsageError
 from shared.documents.names import MANIFEST_SUFFIXES
 
 
-def add_app(parser: argparse.ArgumentParser) -> None:
+def add_data_dir(parser: argparse.ArgumentParser) -> None:
     """`--data-dir`: the app is that of the local stack in this directory."""
     parser.add_argument(
         "--data-dir",
@@ -23,10 +26,32 @@ def add_app(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_app(parser: argparse.ArgumentParser) -> None:
+    """`--app` and `--data-dir`: the app, which is looked for if neither is given."""
+    group = parser.add_argument_group(
+        "which app",
+        "Without these: the storage account in BATCHRUN_STORAGE, the stack that the file in BATCHRUN_STACK describes,"
+        " the app chosen with `batchrun use`, that of the azd environment of this folder, the nearest running stack.",
+    ).add_mutually_exclusive_group()
+    group.add_argument("--app", metavar="NAME", help="an app named with `batchrun use`, or `local`: the nearest stack")
+    group.add_argument("--data-dir", type=Path, metavar="D", help="the local stack in this data directory")
+
+
 @contextlib.contextmanager
 def app_of(arguments: argparse.Namespace, program: str) -> Iterator[App]:
     """The app that the options name, looked for when the context is entered. Raises ClientError if there is none."""
-    yield App.of_stack(arguments.data_dir, program)
+    choice = _choice(arguments)
+    if choice.guess:
+        print(f"Using {choice.guess}.", file=sys.stderr, flush=True)
+    yield choice.open(program)
+
+
+def _choice(arguments: argparse.Namespace) -> _which.Choice:
+    if arguments.data_dir:
+        return _which.of_data_dir(arguments.data_dir)
+    if arguments.app:
+        return _which.named(arguments.app, os.environ, Path.cwd())
+    return _which.found(os.environ, Path.cwd())
 
 
 def add_manifests(parser: argparse.ArgumentParser) -> None:
@@ -34,9 +59,14 @@ def add_manifests(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("manifests", nargs="+", type=Path, metavar="MANIFEST", help="a .yaml, .yml or .json file")
 
 
-def add_run(parser: argparse.ArgumentParser) -> None:
-    """The run."""
-    parser.add_argument("run", metavar="RUN", help="the id of a run, or a beginning of the id that no other run has")
+def add_run(parser: argparse.ArgumentParser, nargs: str | None = None) -> None:
+    """The run, or the runs if `nargs` says so."""
+    parser.add_argument(
+        "run" if nargs is None else "runs",
+        nargs=nargs,
+        metavar="RUN",
+        help="the id of a run, a beginning of it that no other run has, or - for the latest run",
+    )
 
 
 def check_manifests(manifests: Sequence[Path]) -> None:

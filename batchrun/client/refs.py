@@ -11,6 +11,8 @@ from batchrun.errors import ClientError, printable
 from shared.documents.names import CANCEL_SUFFIX, dropped_at
 from shared.errors import did_you_mean
 
+LATEST = "-"
+"""How a person names the latest run."""
 MOST_NAMED = 5
 
 
@@ -49,6 +51,13 @@ class DroppedRun:
 def newest_first(run: RunRef) -> tuple[float, str]:
     """A key that sorts runs, the newest first."""
     return -run.dropped.timestamp(), run.id
+
+
+def latest(runs: Collection[RunRef]) -> RunRef:
+    """The run that was dropped last. Raises ClientError if there is none."""
+    if not runs:
+        raise ClientError("Nothing has been run here yet.")
+    return min(runs, key=newest_first)
 
 
 def the_run(text: str, runs: Collection[RunRef], how_to_list: str) -> RunRef:

@@ -6,25 +6,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from batchrun.client.apps import App
 from batchrun.client.refs import RunRef
 from batchrun.errors import UsageError
 
 
 @dataclass(frozen=True)
 class ResultFolders:
-    """Where results go: to `out` if it is given, otherwise to a folder in the data directory.
+    """Where results go: to `out` if it is given, otherwise to a folder in the app's folder for results.
 
     The results of a single run go directly to `out`; those of several runs go to one folder each in `out`.
     """
 
-    data_dir: Path
     out: Path | None
     is_only_one: bool
 
-    def of(self, run: RunRef) -> Path:
-        """The folder of a run."""
+    def of(self, run: RunRef, app: App) -> Path:
+        """The folder of a run of an app."""
         if self.out is None:
-            return self.data_dir / "results" / run.folder
+            return app.results / run.folder
         return self._in_out(self.out, run.name)
 
     def check(self, manifests: Sequence[Path]) -> None:

@@ -56,13 +56,20 @@ class TaskCounts:
 
 
 class BatchTasks:
-    """The Batch account, for those who read about tasks."""
+    """The Batch account, for those who read about tasks; without one (`client` is None) there are none."""
 
-    def __init__(self, client: BatchClient) -> None:
+    def __init__(self, client: BatchClient | None) -> None:
         self._client = client
+
+    @property
+    def is_there(self) -> bool:
+        """Whether there is a Batch account to ask."""
+        return self._client is not None
 
     def of_job(self, job_id: str) -> tuple[TaskView, ...]:
         """The tasks of a job; none if the job is being created or has been deleted."""
+        if self._client is None:
+            return ()
         try:
             return tuple(_view(job_id, task) for task in self._client.list_tasks(job_id, select=_OF_TASKS))
         except HttpResponseError as error:
@@ -72,6 +79,8 @@ class BatchTasks:
 
     def counts(self, job_id: str) -> TaskCounts | None:
         """How many tasks a job has, by state; None if the job does not exist."""
+        if self._client is None:
+            return None
         try:
             counts = self._client.get_job_task_counts(job_id).task_counts
         except ResourceNotFoundError:
@@ -80,6 +89,8 @@ class BatchTasks:
 
     def stream_sizes(self, task: TaskView) -> dict[str, int]:
         """How many bytes a task has printed so far to `stdout.txt` and `stderr.txt`; empty if its node is gone."""
+        if self._client is None:
+            return {}
         try:
             files = list(self._client.list_task_files(task.job_id, task.id))
         except HttpResponseError as error:
@@ -93,6 +104,8 @@ class BatchTasks:
 
         The file must be at least `end` bytes long: the SDK logs a traceback for a range outside of it.
         """
+        if self._client is None:
+            return b""
         try:
             pieces = self._client.download_task_file(task.job_id, task.id, stream, ocp_range=f"bytes={start}-{end - 1}")
             return b"".join(pieces)

@@ -70,5 +70,5 @@ def test_env_without_a_stack_says_how_to_start_one(run, tmp_path):
     code, errors = run("env", "--data-dir", str(data_dir))
 
     hint = f"python -m local up --data-dir '{data_dir}'"
-    assert (code, errors) == (1, f"No stack is running in {data_dir}. Start one with: {hint}\n")
+    assert (code, errors) == (3, f"No stack is running in {data_dir}. Start one with: {hint}\n")
     assert not data_dir.exists()

@@ -206,6 +206,6 @@ def test_an_unknown_run_is_an_error_with_a_suggestion(run, runs, command):
 def test_without_a_stack_it_is_said_how_to_start_one(command, tmp_path, capsys):
     arguments = [] if command == "ls" else ["x"]
 
-    assert main([command, *arguments, "--data-dir", str(tmp_path)]) == 1
+    assert main([command, *arguments, "--data-dir", str(tmp_path)]) == 3
     hint = f"Start one with: python -m local up --data-dir {tmp_path}\n"
     assert capsys.readouterr().err == f"No stack is running in {tmp_path}. {hint}"

@@ -25,7 +25,7 @@ def test_the_app_of_a_stack_has_the_settings_that_the_stack_describes(stack) -> 
     app = App.of_stack(stack.data_dir.path)
 
     assert app.settings == stack.settings
-    assert app.command("ls") == f"python -m batchrun ls --data-dir {stack.data_dir.path}"
+    assert app.command("ls") == f"batchrun ls --data-dir {stack.data_dir.path}"
 
 
 def test_a_run_is_checked_run_listed_and_read(stack, tmp_path) -> None:
@@ -50,7 +50,7 @@ def test_without_a_stack_it_is_said_how_to_start_one(arguments, tmp_path, capsys
     monkeypatch.chdir(tmp_path)
     Path("m.yaml").write_text("commands: [x]")
 
-    assert main(arguments) == 1
+    assert main([*arguments, "--data-dir", ".local"]) == 3
     assert capsys.readouterr().err == "No stack is running in .local. Start one with: python -m local up\n"
 
 

@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 from azure.storage.blob import ContainerClient
 
+from batchrun.client.apps import App
 from batchrun.client.refs import RunRef
 from batchrun.client.result_folders import ResultFolders
 from batchrun.client.results import ResultFile, RunResults
 from batchrun.errors import ClientError, UsageError
 
 RUN = RunRef("m-1", "m/m-1")
+APP = App({}, "{} {}".format, results=Path("data/results"))
 
 
 @pytest.mark.parametrize(
@@ -21,7 +23,7 @@ RUN = RunRef("m-1", "m/m-1")
 )
 def test_where_results_of_a_run_go(out, is_only_one, folder):
     """One run has `--out` for itself."""
-    assert ResultFolders(Path("data"), out, is_only_one=is_only_one).of(RUN) == Path(folder)
+    assert ResultFolders(out, is_only_one=is_only_one).of(RUN, APP) == Path(folder)
 
 
 @pytest.mark.parametrize(
@@ -35,7 +37,7 @@ def test_a_folder_that_cannot_be_the_runs_own_is_refused(tmp_path, out, reason):
     (tmp_path / "file").touch()
 
     with pytest.raises(UsageError, match=f"--out: .*{reason}"):
-        ResultFolders(tmp_path, tmp_path / out, is_only_one=True).check([Path("m.yaml")])
+        ResultFolders(tmp_path / out, is_only_one=True).check([Path("m.yaml")])
 
 
 @pytest.mark.parametrize("out", ["new", "new/below", "empty"])
@@ -43,9 +45,9 @@ def test_a_folder_that_is_new_or_empty_is_taken(tmp_path, out):
     """With several runs this holds for the folder of each."""
     (tmp_path / "empty").mkdir()
 
-    ResultFolders(tmp_path, tmp_path / out, is_only_one=True).check([Path("m.yaml")])
+    ResultFolders(tmp_path / out, is_only_one=True).check([Path("m.yaml")])
     (tmp_path / "empty" / "other").mkdir()
-    ResultFolders(tmp_path, tmp_path / out, is_only_one=False).check([Path("m.yaml")])
+    ResultFolders(tmp_path / out, is_only_one=False).check([Path("m.yaml")])
 
 
 def test_a_result_that_cannot_be_written_is_told_with_its_place(tmp_path):

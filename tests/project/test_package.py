@@ -45,6 +45,7 @@ def test_the_same_source_gives_the_same_bytes(tmp_path: Path) -> None:
 LYING_ABOUT = (
     *(".git/config", ".venv/lib/x.py", ".local/stack.json", "local/node_modules/a.js", "local.settings.json"),
     *("shared/__pycache__/app.pyc", "docs/deploy.md", "SECURITY.md", "app.zip", ".env", ".azure/prod/.env"),
+    *("batchrun.egg-info/PKG-INFO", "build/lib/shared/app.py"),
 )
 
 
