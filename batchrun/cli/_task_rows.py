@@ -42,12 +42,31 @@ class TaskRow:
         return self.ended * TENTHS // self.total if self.total else 0
 
 
+@dataclass(frozen=True)
+class TaskCounts:
+    """How many tasks a run has, how many have ended, and how many of these have failed."""
+
+    total: int
+    ended: int
+    failed: int
+
+
 def task_rows(view: RunView) -> list[TaskRow]:
     """The rows of a run, in the order of its manifest."""
     tasks: dict[str, list[TaskView]] = {name: [] for name in view.names}
     for task in view.tasks:
         tasks.setdefault(task.fan_out, []).append(task)
     return [_row(name, each) for name, each in tasks.items()]
+
+
+def task_counts(view: RunView) -> TaskCounts:
+    """How many tasks a run has; those of later rounds are known only as tasks of the manifest, without their items."""
+    rows = task_rows(view)
+    return TaskCounts(
+        total=sum(max(1, row.total) for row in rows),
+        ended=sum(row.ended for row in rows),
+        failed=sum(row.failed for row in rows),
+    )
 
 
 def _row(name: str, tasks: list[TaskView]) -> TaskRow:

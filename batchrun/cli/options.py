@@ -36,7 +36,9 @@ def add_manifests(parser: argparse.ArgumentParser) -> None:
 
 def add_run(parser: argparse.ArgumentParser) -> None:
     """The run."""
-    parser.add_argument("run", metavar="RUN", help="the id of a run, or a beginning of the id that no other run has")
+    parser.add_argument(
+        "run", metavar="RUN", help="the id of a run, or a beginning of the id that no other run has; `-` is the latest"
+    )
 
 
 def check_manifests(manifests: Sequence[Path]) -> None:

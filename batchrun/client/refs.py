@@ -12,6 +12,8 @@ from shared.documents.names import CANCEL_SUFFIX, dropped_at
 from shared.errors import did_you_mean
 
 MOST_NAMED = 5
+LATEST = "-"
+"""How a person names the run that was dropped last."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,13 @@ class DroppedRun:
 def newest_first(run: RunRef) -> tuple[float, str]:
     """A key that sorts runs, the newest first."""
     return -run.dropped.timestamp(), run.id
+
+
+def latest_of(runs: Collection[RunRef]) -> RunRef:
+    """The run that was dropped last. Raises ClientError if there is none."""
+    if not runs:
+        raise ClientError("Nothing has been run here yet: there is no latest run.")
+    return min(runs, key=newest_first)
 
 
 def the_run(text: str, runs: Collection[RunRef], how_to_list: str) -> RunRef:

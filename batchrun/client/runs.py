@@ -11,7 +11,8 @@ from azure.core.exceptions import AzureError
 from batchrun.client._inbox import DropBox
 from batchrun.client._open_runs import OpenRuns
 from batchrun.client.apps import App
-from batchrun.client.refs import DroppedRun, RunRef, the_run
+from batchrun.client.ledger import LedgerReader
+from batchrun.client.refs import LATEST, DroppedRun, RunRef, latest_of, the_run
 from batchrun.client.results import RunResults
 from batchrun.client.tasks import BatchTasks, TaskView
 from batchrun.errors import ClientError
@@ -46,7 +47,9 @@ class Runs:
     def __init__(self, app: App, clients: Clients, names: Containers) -> None:
         self._app = app
         self.inbox = DropBox(clients.blobs.get_container_client(names.inbox))
-        self.results = RunResults(clients.blobs.get_container_client(names.results))
+        results = clients.blobs.get_container_client(names.results)
+        self.results = RunResults(results)
+        self.ledger = LedgerReader(results)
         self.tasks = BatchTasks(clients.batch)
         self._open = OpenRuns(clients.blobs.get_container_client(names.runs))
 
@@ -86,20 +89,41 @@ class Runs:
         return self._open.load(run.ref.id) is None  # the app may have read the manifest just before
 
     def find(self, text: str) -> RunRef:
-        """The run whose id is `text`, or the only one whose id begins with it: open or complete. Raises ClientError."""
-        return self._the_run(text, {*self.results.runs(), *self._open_refs(text)})
+        """The run whose id is `text`, or the only one whose id begins with it: open or complete; `-` is the latest.
+
+        The ledger is asked first, for a whole id that of one day; folders are listed only for what neither it nor the
+        list of open runs has. Raises ClientError.
+        """
+        if line := self.ledger.run(text):
+            return RunRef(line.run_id, line.results)
+        prefix = "" if text == LATEST else text
+        found = self._open_refs(text) | self._in_ledger(prefix, only_latest=text == LATEST)
+        if text == LATEST:
+            return latest_of(found or set(self.results.runs()))
+        return self._the_run(text, found or set(self.results.runs()))
 
     def find_open(self, text: str) -> RunRef:
         """The same among the open runs; a complete run is found only if the id of no open one begins with `text`."""
-        return self._the_run(text, self._open_refs(text) or set(self.results.runs()))
+        found = self._open_refs(text)
+        if not found:
+            return self.find(text)
+        return latest_of(found) if text == LATEST else self._the_run(text, found)
+
+    def _in_ledger(self, prefix: str, *, only_latest: bool) -> set[RunRef]:
+        """The runs of the ledger whose ids begin with `prefix`; or those of the newest day."""
+        days = self.ledger.days()[: 1 if only_latest else None]
+        lines = (line for day in days for line in self.ledger.of_day(day).values())
+        return {RunRef(line.run_id, line.results) for line in lines if line.run_id.startswith(prefix)}
 
     def _the_run(self, text: str, runs: set[RunRef]) -> RunRef:
         return the_run(text, runs, self._app.command("ls"))
 
     def _open_refs(self, text: str) -> set[RunRef]:
-        """The open runs whose ids begin with `text`, including those whose manifest is still in the inbox."""
-        waiting = {dropped.ref for dropped in self.inbox.waiting() if dropped.ref.id.startswith(text)}
-        loaded = (self._open.load(listed.id) for listed in self.open() if listed.id.startswith(text))
+        """The open runs whose ids begin with `text`, and the manifests in the inbox; of `-`, the latest open run."""
+        prefix = "" if text == LATEST else text
+        waiting = {dropped.ref for dropped in self.inbox.waiting() if dropped.ref.id.startswith(prefix)}
+        listed = [run for run in self.open() if run.id.startswith(prefix)]
+        loaded = (self._open.load(run.id) for run in (listed[-1:] if text == LATEST else listed))
         return waiting | {RunRef(run.id, run.results) for run in loaded if run}
 
 
