@@ -13,7 +13,9 @@ VERBS = {
     "run": "drop manifests, watch them, and download their results",
     "check": "report the errors in manifests, and print the Batch jobs that they would make",
     "ls": "list the open runs and the latest complete ones",
+    "show": "print everything about a run: its state, its tasks, why it waits, what failed",
     "logs": "print what the tasks of a run have printed",
+    "get": "download the results of a run, or some of them",
     "cancel": "cancel a run",
 }
 """The purpose of each verb. It is a module of `batchrun.cli` with `add_arguments(parser)` and `run(arguments, app)`."""

@@ -20,7 +20,10 @@ TENTHS = 10
 
 @dataclass(frozen=True)
 class TaskRow:
-    """A task of the manifest. `total` is how many Batch tasks it has: none until its round is submitted."""
+    """A task of the manifest. `total` is how many Batch tasks it has: none until its round is submitted.
+
+    `restarts` is how often Batch has begun one of them anew.
+    """
 
     name: str
     total: int = 0
@@ -30,6 +33,7 @@ class TaskRow:
     words: str = "waits"
     started: datetime | None = None
     stopped: datetime | None = None
+    restarts: int = 0
 
     @property
     def is_active(self) -> bool:
@@ -82,6 +86,7 @@ def _row(name: str, tasks: list[TaskView]) -> TaskRow:
         words=_words_of_items(tasks, ended) if is_fan_out else _words(tasks),
         started=min((task.started for task in tasks if task.started), default=None),
         stopped=max((task.ended for task in ended if task.ended), default=None) if is_over else None,
+        restarts=sum(task.restarts for task in tasks),
     )
 
 

@@ -23,6 +23,7 @@ from shared.documents.record import Status
 from shared.documents.run import Run
 from shared.documents.states import State
 from shared.errors import ManifestError, RunUnreadable
+from shared.masking import Masker
 from shared.plan.run_manifest import manifest_of
 from shared.settings import Containers
 
@@ -39,13 +40,18 @@ class RunView:
     tasks: tuple[TaskView, ...] = ()
     names: tuple[str, ...] = ()
     status: Status | None = None
+    round: int = 0
 
 
 class Runs:
-    """The runs of an app: manifests in the inbox, open runs, and complete runs with their results."""
+    """The runs of an app: manifests in the inbox, open runs, and complete runs with their results.
 
-    def __init__(self, app: App, clients: Clients, names: Containers) -> None:
+    `masker` masks the secrets that are known here in what tasks have printed.
+    """
+
+    def __init__(self, app: App, clients: Clients, names: Containers, masker: Masker) -> None:
         self._app = app
+        self.masker = masker
         self.inbox = DropBox(clients.blobs.get_container_client(names.inbox))
         results = clients.blobs.get_container_client(names.results)
         self.results = RunResults(results)
@@ -64,7 +70,7 @@ class Runs:
         clients = Clients(settings)
         with clients.blobs, clients.batch:
             try:
-                yield cls(app, clients, settings.containers)
+                yield cls(app, clients, settings.containers, Masker.of(settings))
             except AzureError as error:
                 reason = str(error).partition("\n")[0]
                 message = (
@@ -145,7 +151,7 @@ class WatchedRun:
             self._names = _task_names(run)
         tasks = {task.name: task for number in range(1, run.progress.round + 1) for task in self._of_round(run, number)}
         status = self._runs.results.status(self._ref) if run.progress.waiting else None
-        return RunView(run.progress.state, tuple(tasks.values()), self._names, status)
+        return RunView(run.progress.state, tuple(tasks.values()), self._names, status, run.progress.round)
 
     def _of_round(self, run: Run, number: int) -> tuple[TaskView, ...]:
         """The tasks of a round. A later round may run a task again: its latest state counts."""
