@@ -12,6 +12,7 @@ from batchrun.client._inbox import DropBox
 from batchrun.client._open_runs import OpenRuns
 from batchrun.client.apps import App
 from batchrun.client.ledger import LedgerReader
+from batchrun.client.namespaces import Namespaces
 from batchrun.client.refs import LATEST, DroppedRun, RunRef, latest_of, the_run
 from batchrun.client.results import RunResults
 from batchrun.client.tasks import BatchTasks, TaskView
@@ -56,6 +57,7 @@ class Runs:
         results = clients.blobs.get_container_client(names.results)
         self.results = RunResults(results)
         self.ledger = LedgerReader(results)
+        self.namespaces = Namespaces(clients.blobs.get_container_client(names.namespaces))
         self.tasks = BatchTasks(clients.batch)
         self._open = OpenRuns(clients.blobs.get_container_client(names.runs))
 
