@@ -16,6 +16,7 @@ VERBS = {
     "show": "print everything about a run: its state, its tasks, why it waits, what failed",
     "logs": "print what the tasks of a run have printed",
     "get": "download the results of a run, or some of them",
+    "open": "open the report of a run in the browser, or a list of all runs",
     "ns": "put, list, fetch or remove the files of a namespace",
     "cancel": "cancel a run",
 }

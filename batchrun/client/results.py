@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 from azure.storage.blob import BlobPrefix
@@ -22,6 +22,14 @@ RECORD = "record.json"
 STATUS = "status.json"
 _RUN_FOLDER = re.compile(r"(?P<folder>.+/(?P<id>[a-z0-9-]{1,20}-\d{8}t\d{6}-[0-9a-f]{8}))/")
 _OUT_OF_RANGE = 416
+
+
+class OpenedFile(NamedTuple):
+    """A file of a run that is being read: its type as storage knows it, its size, and its content in chunks."""
+
+    content_type: str | None
+    size: int
+    chunks: Iterator[bytes]
 
 
 class RunResults:
@@ -73,6 +81,14 @@ class RunResults:
         except HttpResponseError as error:
             if error.status_code != _OUT_OF_RANGE:
                 raise
+
+    def opened(self, run: RunRef, name: str) -> OpenedFile | None:
+        """A file of a run, to be read; None if there is none."""
+        try:
+            stream = self._container.download_blob(f"{run.folder}/{name}")
+        except ResourceNotFoundError:
+            return None
+        return OpenedFile(stream.properties.content_settings.content_type, stream.properties.size, stream.chunks())
 
     def end_of(self, run: RunRef, name: str, most: int) -> bytes:
         """The last bytes of a file of a run, at most so many; nothing if there is no such file."""
