@@ -17,7 +17,11 @@ VERBS = {
     "run": "drop manifests, watch them, and download their results",
     "check": "report the errors in manifests, and print the Batch jobs that they would make",
     "ls": "list the open runs and the latest complete ones",
+    "show": "print everything about a run: its state, its tasks, why it waits, what failed",
     "logs": "print what the tasks of a run have printed",
+    "get": "download the results of a run, or some of them",
+    "open": "open the report of a run in the browser, or a list of all runs",
+    "ns": "put, list, fetch or remove the files of a namespace",
     "cancel": "cancel runs",
     "doctor": "look at everything that a run needs, and say what to do",
 }

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 from batchrun.cli._task_rows import progress_lines
 from batchrun.cli._text import why_it_waits
+from batchrun.client.downloads import RemoteFile
 from batchrun.client.refs import RunRef
-from batchrun.client.results import ResultFile
 from batchrun.client.runs import RunView
 from batchrun.errors import printable
 from shared.documents.states import State
@@ -87,7 +87,7 @@ def display_on(console: Console) -> Display:
 
 
 @contextmanager
-def downloading(console: Console, files: Sequence[ResultFile]) -> Iterator[Callable[[int], None]]:
+def downloading(console: Console, files: Sequence[RemoteFile]) -> Iterator[Callable[[int], None]]:
     """Show how much of some files is downloaded; yields a function to call with the size of every chunk."""
     total = sum(file.bytes for file in files)
     if not console.is_terminal or console.is_dumb_terminal:

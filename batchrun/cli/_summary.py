@@ -10,7 +10,17 @@ from pathlib import Path
 
 from batchrun.cli._text import aligned
 from batchrun.errors import printable
-from shared.documents.record import ITEMS_BLOB, Failure, Items, Metric, Record, RunProblem, TaskRecord, TaskResult
+from shared.documents.record import (
+    ITEMS_BLOB,
+    Failure,
+    FanOutItems,
+    Items,
+    Metric,
+    Record,
+    RunProblem,
+    TaskRecord,
+    TaskResult,
+)
 from shared.documents.states import State
 from shared.report.text import plain, shortened, size
 
@@ -26,11 +36,11 @@ class FailedLog:
     """The last lines that a task, or an item of a fan-out, has printed; `file` has all of them."""
 
     task: str
-    file: Path
+    file: Path | str
     lines: tuple[str, ...]
 
 
-def summary_lines(record: Record, manifest: Path, folder: Path, failed: FailedLog | None) -> list[str]:
+def summary_lines(record: Record, manifest: Path | str, folder: Path | str, failed: FailedLog | None) -> list[str]:
     """How a run ended: states, values, problems, where its files are, and the end of the log of the first failure."""
     lines = [
         f"{record.state}  {record.run_id}",
@@ -99,7 +109,7 @@ def _more(rows: Sequence[object]) -> list[str]:
     return [f"… and {len(rows) - MOST_ROWS} more"] if len(rows) > MOST_ROWS else []
 
 
-def _problem(manifest: Path, problem: RunProblem) -> str:
+def _problem(manifest: Path | str, problem: RunProblem) -> str:
     place = f"{manifest}:{problem.line}:{problem.column}: " if problem.line else ""
     return place + (f"{problem.path}: " if problem.path else "") + problem.message
 
@@ -113,26 +123,33 @@ def first_failure(record: Record, folder: Path) -> FailedLog | None:
 
     It is stderr, or stdout if stderr is empty; None if both are empty.
     """
-    failed = [(name, result) for name, result in _results(record, folder) if result.state is State.FAILED]
-    failed.sort(key=lambda each: (each[1].ended is None, each[1].ended or record.timings.dropped))
-    for name, result in failed:
+    apart = folder / ITEMS_BLOB
+    items = Items.model_validate_json(apart.read_bytes()).tasks if apart.is_file() else ()
+    for name, result in failed_results(record, items):
         for log in (result.logs.stderr, result.logs.stdout):
             if log and (lines := _last_lines(folder / log)):
                 return FailedLog(name, folder / log, lines)
     return None
 
 
-def _results(record: Record, folder: Path) -> Iterator[tuple[str, TaskResult]]:
+def failed_results(record: Record, items: Sequence[FanOutItems]) -> list[tuple[str, TaskResult]]:
+    """The tasks and items that failed, with their names: what failed first comes first.
+
+    `items` are those that stand beside the record.
+    """
+    failed = [(name, result) for name, result in _results(record, items) if result.state is State.FAILED]
+    return sorted(failed, key=lambda each: (each[1].ended is None, each[1].ended or record.timings.dropped))
+
+
+def _results(record: Record, items: Sequence[FanOutItems]) -> Iterator[tuple[str, TaskResult]]:
     for task in record.tasks:
         if task.items is None:
             yield task.id, task
         for item in (task.items.records or ()) if task.items else ():
             yield f"{task.id}[{item.index}]", item
-    apart = folder / ITEMS_BLOB
-    if apart.is_file():
-        for fan_out in Items.model_validate_json(apart.read_bytes()).tasks:
-            for item in fan_out.items:
-                yield f"{fan_out.id}[{item.index}]", item
+    for fan_out in items:
+        for item in fan_out.items:
+            yield f"{fan_out.id}[{item.index}]", item
 
 
 def _last_lines(log: Path) -> tuple[str, ...]:

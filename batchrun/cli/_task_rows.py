@@ -20,7 +20,10 @@ TENTHS = 10
 
 @dataclass(frozen=True)
 class TaskRow:
-    """A task of the manifest. `total` is how many Batch tasks it has: none until its round is submitted."""
+    """A task of the manifest. `total` is how many Batch tasks it has: none until its round is submitted.
+
+    `restarts` is how often Batch has begun one of them anew.
+    """
 
     name: str
     total: int = 0
@@ -30,6 +33,7 @@ class TaskRow:
     words: str = "waits"
     started: datetime | None = None
     stopped: datetime | None = None
+    restarts: int = 0
 
     @property
     def is_active(self) -> bool:
@@ -42,12 +46,31 @@ class TaskRow:
         return self.ended * TENTHS // self.total if self.total else 0
 
 
+@dataclass(frozen=True)
+class TaskCounts:
+    """How many tasks a run has, how many have ended, and how many of these have failed."""
+
+    total: int
+    ended: int
+    failed: int
+
+
 def task_rows(view: RunView) -> list[TaskRow]:
     """The rows of a run, in the order of its manifest."""
     tasks: dict[str, list[TaskView]] = {name: [] for name in view.names}
     for task in view.tasks:
         tasks.setdefault(task.fan_out, []).append(task)
     return [_row(name, each) for name, each in tasks.items()]
+
+
+def task_counts(view: RunView) -> TaskCounts:
+    """How many tasks a run has; those of later rounds are known only as tasks of the manifest, without their items."""
+    rows = task_rows(view)
+    return TaskCounts(
+        total=sum(max(1, row.total) for row in rows),
+        ended=sum(row.ended for row in rows),
+        failed=sum(row.failed for row in rows),
+    )
 
 
 def _row(name: str, tasks: list[TaskView]) -> TaskRow:
@@ -63,6 +86,7 @@ def _row(name: str, tasks: list[TaskView]) -> TaskRow:
         words=_words_of_items(tasks, ended) if is_fan_out else _words(tasks),
         started=min((task.started for task in tasks if task.started), default=None),
         stopped=max((task.ended for task in ended if task.ended), default=None) if is_over else None,
+        restarts=sum(task.restarts for task in tasks),
     )
 
 

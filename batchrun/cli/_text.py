@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from datetime import timedelta
 
+from batchrun.client.ledger import DamagedLines
 from batchrun.client.runs import RunView
 from batchrun.errors import printable
 from shared.documents.record import Status
@@ -69,3 +71,11 @@ def why_it_waits(status: Status | None) -> str:
     place = f", place {status.position} in the queue" if status.position else ""
     more = f": {status.message}" if status.message else ""
     return _REASONS[WaitReason(status.waiting)] + place + more
+
+
+def tell_damaged(damaged: DamagedLines) -> None:
+    """Say on stderr, once, how many lines of the ledger could not be read."""
+    if damaged.counts:
+        total, places = sum(damaged.counts.values()), ", ".join(sorted(damaged.counts))
+        lines = "1 line" if total == 1 else f"{total:,} lines"
+        print(f"{lines} of the ledger cannot be read and are left out, in {places}.", file=sys.stderr)

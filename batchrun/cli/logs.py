@@ -6,7 +6,7 @@ import argparse
 import codecs
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
@@ -16,11 +16,12 @@ from rich.text import Text
 from batchrun.cli._text import why_it_waits
 from batchrun.cli.options import add_run
 from batchrun.client.apps import App
-from batchrun.client.refs import RunRef
+from batchrun.client.refs import MOST_NAMED, RunRef
 from batchrun.client.runs import Runs, RunView, WatchedRun
 from batchrun.client.tasks import STREAMS, TaskView
-from batchrun.errors import printable
+from batchrun.errors import ClientError, printable
 from shared.documents.record import ITEMS_BLOB, Items, Logs, Record
+from shared.errors import did_you_mean
 
 POLL_SECONDS = 0.5
 MARKS = {"stdout.txt": "out", "stderr.txt": "err"}
@@ -32,6 +33,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `logs`."""
     parser.epilog = "Each line begins with the task that printed it, and with `out` for stdout or `err` for stderr."
     add_run(parser)
+    parser.add_argument(
+        "task", nargs="?", metavar="TASK[ITEM]", help="only this task, or this item of a fan-out, such as 'each[3]'"
+    )
     parser.add_argument("-f", "--follow", action="store_true", help="continue until the run is complete")
 
 
@@ -42,7 +46,8 @@ def run(arguments: argparse.Namespace, opening: AbstractContextManager[App]) -> 
     such run, or the app does not answer.
     """
     with opening as app, Runs.of(app) as runs:
-        _PrintedLogs(runs, runs.find(arguments.run), _Lines()).print(follow=arguments.follow)
+        lines = _Lines(runs.masker.mask)
+        _PrintedLogs(runs, runs.find(arguments.run), lines, arguments.task).print(follow=arguments.follow)
     return 0
 
 
@@ -56,9 +61,10 @@ class _Read:
 
 
 class _Lines:
-    """Joins chunks of streams to lines; a line is printed once all of it is there."""
+    """Joins chunks of streams to lines; a line is masked and printed once all of it is there."""
 
-    def __init__(self) -> None:
+    def __init__(self, mask: Callable[[str], str]) -> None:
+        self._mask = mask
         self._console = Console(highlight=False)
         self._decoders: dict[tuple[str, str], codecs.IncrementalDecoder] = {}
         self._rests: dict[tuple[str, str], str] = {}
@@ -81,17 +87,18 @@ class _Lines:
 
     def _print(self, task: str, stream: str, line: str) -> None:
         mark = (f"{task} {MARKS[stream]} | ", STYLES[stream])
-        text = printable(line.rstrip("\r").expandtabs(SPACES_PER_TAB))
+        text = printable(self._mask(line.rstrip("\r")).expandtabs(SPACES_PER_TAB))
         self._console.print(Text.assemble(mark, text), soft_wrap=True)
 
 
 class _PrintedLogs:
-    """The logs of one run, and how much of them is printed already."""
+    """The logs of one run, or of a task or an item of it; and how much of them is printed already."""
 
-    def __init__(self, runs: Runs, run: RunRef, lines: _Lines) -> None:
+    def __init__(self, runs: Runs, run: RunRef, lines: _Lines, only: str | None = None) -> None:
         self._runs = runs
         self._run = run
         self._lines = lines
+        self._only = only
         self._read: dict[str, _Read] = {}
         self._said = ""
 
@@ -104,17 +111,33 @@ class _PrintedLogs:
                 self._print_results(record)
                 return
             view = watched.look()
-            self._say_why_empty(view)
-            for task in view.tasks:
+            if view.names:
+                self._check_task([*view.names, *(task.name for task in view.tasks)])
+            tasks = [task for task in view.tasks if self._is_wanted(task.name)]
+            self._say_why_empty(view, tasks)
+            for task in tasks:
                 self._print_task(task)
             if not follow or not self._runs.tasks.is_there:
                 self._lines.finish()
                 return
             time.sleep(POLL_SECONDS)
 
-    def _say_why_empty(self, view: RunView) -> None:
+    def _is_wanted(self, name: str) -> bool:
+        """Whether a task or an item is to be printed."""
+        return self._only is None or self._only in (name, name.partition("[")[0])
+
+    def _check_task(self, names: Sequence[str]) -> None:
+        """Raise ClientError if the run has no such task. An item may be one of a later round."""
+        if self._only and self._only not in names and self._only.partition("[")[0] not in names:
+            tasks = list(dict.fromkeys(name.partition("[")[0] for name in names))
+            more = " …" if len(tasks) > MOST_NAMED else ""
+            its = f" Its tasks are: {', '.join(tasks[:MOST_NAMED])}{more}." if tasks else ""
+            hint = did_you_mean(self._only, names) or "."
+            raise ClientError(f"{self._run.id} has no task {printable(self._only)!r}{hint}{its}")
+
+    def _say_why_empty(self, view: RunView, tasks: Sequence[TaskView]) -> None:
         """Say why there is no output yet, once for each reason."""
-        if any(task.started for task in view.tasks):
+        if any(task.started for task in tasks):
             return
         state = view.state or "not accepted from the inbox yet"
         why = why_it_waits(view.status)
@@ -140,9 +163,19 @@ class _PrintedLogs:
             self._lines.add(task.name, stream, new)
         read.is_over = task.has_ended
 
+    def _check_recorded(self, names: Sequence[str]) -> None:
+        """Raise ClientError if the complete run has no such task or item."""
+        self._check_task(names)
+        if self._only and self._only not in names:
+            raise ClientError(f"{self._run.id} has no item {printable(self._only)!r}.")
+
     def _print_results(self, record: Record) -> None:
         """Print the rest from the results: everything, or what was written since Batch was last asked."""
-        for name, logs in _logs(self._runs, self._run, record):
+        found = list(_logs(self._runs, self._run, record))
+        self._check_recorded([*(task.id for task in record.tasks), *(name for name, _ in found)])
+        for name, logs in found:
+            if not self._is_wanted(name):
+                continue
             read = self._read.get(name)
             for stream, blob in zip(STREAMS, (logs.stdout, logs.stderr), strict=True):
                 if blob:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Mapping
+import itertools
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,34 +14,57 @@ from datetime import UTC, datetime
 from rich.console import Console
 from rich.text import Text
 
-from batchrun.cli._text import STYLES, age, aligned, why_it_waits
+from batchrun.cli._task_rows import task_counts
+from batchrun.cli._text import STYLES, age, aligned, tell_damaged, why_it_waits
+from batchrun.cli._times import moment
 from batchrun.client.apps import App
-from batchrun.client.refs import RunRef, newest_first
-from batchrun.client.runs import Runs
+from batchrun.client.listing import Entry, RunList
+from batchrun.client.runs import Runs, WatchedRun
 from batchrun.errors import printable
-from shared.documents.progress import ListedRun
-from shared.documents.record import Record
+from shared.documents.record import FlowRef
 from shared.documents.states import State
+from shared.parallel import in_parallel
+from shared.report.text import duration
 
 MOST_OPEN = 50
 MOST_COMPLETE = 10
-HEAD = ("STATE", "RUN", "AGE", "TASKS", "NOTE")
+HEAD = ("STATE", "RUN", "AGE", "TIME", "TASKS", "NOTE")
+_STATES = [state.value for state in State if state is not State.SKIPPED]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `ls`."""
     parser.epilog = (
-        "For each run: its state, its id, how long ago it was dropped, how many of its tasks have ended, and why it"
-        " waits or what went wrong."
+        "For each run: its state, its id, how long ago it was dropped, how long it took, how many of its tasks have"
+        " ended, and why it waits or what went wrong."
     )
+    parser.add_argument("--all", action="store_true", help=f"all runs; otherwise the latest {MOST_COMPLETE} that ended")
+    parser.add_argument(
+        "--state", action="append", choices=_STATES, type=str.upper, help="only runs in this state; may be repeated"
+    )
+    parser.add_argument(
+        "--flow", metavar="F", help="only runs of the flow with this id, or of the manifest with this name"
+    )
+    parser.add_argument(
+        "--since",
+        type=moment,
+        metavar="T",
+        help="all runs dropped since then: 90min, 2h, 7d, 2026-11-28, or 2026-11-28T14:30 (UTC if no zone is given)",
+    )
+    parser.add_argument("--json", action="store_true", help="as a JSON list, for programs")
 
 
-def run(_arguments: argparse.Namespace, opening: AbstractContextManager[App]) -> int:
+def run(arguments: argparse.Namespace, opening: AbstractContextManager[App]) -> int:
     """List the runs. Raises ClientError if the app does not answer."""
     with opening as app, Runs.of(app) as runs:
-        found = _list(runs)
-        if found.rows:
+        found = _list(runs, arguments)
+        tell_damaged(runs.ledger.damaged)
+        if arguments.json:
+            print(json.dumps([_json(row.entry, row.tasks) for row in found.rows], ensure_ascii=False, indent=2))
+        elif found.rows:
             _print(found, Console(highlight=False))
+        elif arguments.state or arguments.flow or arguments.since:
+            print("There is no such run.")
         else:
             print(f"Nothing has been run here yet. Run a manifest with: {app.command('run', 'MANIFEST')}")
     return 0
@@ -46,85 +72,80 @@ def run(_arguments: argparse.Namespace, opening: AbstractContextManager[App]) ->
 
 @dataclass(frozen=True)
 class _Row:
-    """A run in the list: `state` is None while its manifest is in the inbox."""
+    """A run in the list, and how many of its tasks have ended, as `1/3`; empty where that is not known."""
 
-    id: str
-    state: State | None
-    dropped: datetime
-    tasks: str = ""
-    note: str = ""
+    entry: Entry
+    tasks: str
+    note: str
 
 
 @dataclass(frozen=True)
 class _List:
-    """The rows, open runs first, and how many more open and complete runs there are."""
+    """The rows, open runs first; how many more open runs there are, and whether there are more complete ones."""
 
     rows: tuple[_Row, ...]
     more_open: int
-    more_complete: int
+    has_more: bool
 
 
-def _list(runs: Runs) -> _List:
-    open_runs = runs.open()
-    waiting = [run.ref for run in runs.inbox.waiting()]
-    open_ids = {run.id for run in open_runs} | {run.id for run in waiting}
-    complete = sorted((run for run in runs.results.runs() if run.id not in open_ids), key=newest_first)
-    rows = [
-        *(_Row(run.id, None, run.dropped, note="in the inbox, not accepted yet") for run in waiting),
-        *_open(runs, open_runs[:MOST_OPEN]),
-        *_complete(runs, complete[:MOST_COMPLETE]),
-    ]
-    return _List(tuple(rows), max(0, len(open_runs) - MOST_OPEN), max(0, len(complete) - MOST_COMPLETE))
+def _list(runs: Runs, arguments: argparse.Namespace) -> _List:
+    listing, is_wanted = RunList(runs), _filter(arguments)
+    is_limited = not (arguments.all or arguments.since)
+    narrows = arguments.state or arguments.flow or arguments.since
+    open_runs, open_ids = listing.open(MOST_OPEN if is_limited and not narrows else sys.maxsize)
+    shown = [entry for entry in open_runs if is_wanted(entry)]
+    ended = filter(is_wanted, listing.ended(open_ids, arguments.since))
+    complete = list(itertools.islice(ended, MOST_COMPLETE + 1) if is_limited else ended)
+    rows = [*_rows(runs, shown), *_rows(runs, complete[:MOST_COMPLETE] if is_limited else complete)]
+    more_open = len(open_ids) - len(open_runs) if len(open_runs) == MOST_OPEN else 0
+    return _List(tuple(rows), more_open, is_limited and len(complete) > MOST_COMPLETE)
 
 
-def _open(runs: Runs, listed: list[ListedRun]) -> Iterator[_Row]:
-    for each in listed:
-        state = each.progress.state
-        run = runs.open_run(each.id) if each.progress.waiting else None
-        status = runs.results.status(RunRef(run.id, run.results)) if run else None
-        counts = runs.tasks.counts(each.job_id) if state is State.RUNNING else None
-        tasks = f"{counts.ended}/{counts.total}" if counts else ""
-        failed = f"{counts.failed} failed" if counts and counts.failed else ""
-        cancelled = "is being cancelled" if each.progress.cancelled else ""
-        yield _Row(each.id, state, each.dropped, tasks, cancelled or why_it_waits(status) or failed)
+def _filter(arguments: argparse.Namespace) -> Callable[[Entry], bool]:
+    """Whether the options want a run."""
+
+    def is_wanted(entry: Entry) -> bool:
+        return (
+            (not arguments.state or (entry.state or State.QUEUED) in arguments.state)
+            and (not arguments.flow or arguments.flow in entry.flow_names)
+            and (not arguments.since or entry.ref.dropped >= arguments.since.replace(microsecond=0))
+        )
+
+    return is_wanted
 
 
-def _complete(runs: Runs, refs: list[RunRef]) -> Iterator[_Row]:
-    for ref in refs:
-        if record := runs.results.record(ref):  # a run that is just being accepted has none yet
-            yield _Row(ref.id, record.state, ref.dropped, _tasks(record), _note(record))
+def _rows(runs: Runs, entries: Iterable[Entry]) -> Iterator[_Row]:
+    def row(entry: Entry) -> _Row:
+        if entry.state is State.RUNNING:
+            counts = task_counts(WatchedRun(runs, entry.ref).look())
+            tasks = f"{counts.ended}/{counts.total}" if counts.total else ""
+            failed = f"{counts.failed} failed" if counts.failed else ""
+            return _Row(entry, tasks, _note(entry) or failed)
+        tasks = f"{entry.tasks.ended}/{entry.tasks.total}" if entry.tasks and entry.tasks.total else ""
+        return _Row(entry, tasks, _note(entry))
+
+    yield from in_parallel(row, entries)
 
 
-def _tasks(record: Record) -> str:
-    all_tasks = [
-        state for task in record.tasks for state in _states(task.items.states if task.items else {task.state: 1})
-    ]
-    ended = sum(state is not State.SKIPPED for state in all_tasks)
-    return f"{ended}/{len(all_tasks)}" if all_tasks else ""
+def _note(entry: Entry) -> str:
+    if entry.state is None:
+        return "in the inbox, not accepted yet"
+    return ("is being cancelled" if entry.is_cancelled else "") or why_it_waits(entry.status) or entry.note
 
 
-def _states(counts: Mapping[State, int]) -> list[State]:
-    return [state for state, count in counts.items() for _ in range(count)]
-
-
-def _note(record: Record) -> str:
-    """What went wrong, in a few words: what failed first, then what was allowed to fail, then the warnings of tasks.
-
-    A note about the manifest comes last: it never hides something that happened.
-    """
-    failed = [task for task in record.tasks if task.failure and task.state is State.FAILED]
-    allowed = [task for task in record.tasks if task.is_allowed_failure]
-    if failed:
-        return f"{failed[0].id}: {failed[0].failed_how}"
-    if record.failure:
-        return record.failure.message
-    if record.errors:
-        return record.errors[0].message
-    if allowed:
-        return f"{allowed[0].id}: {allowed[0].failed_how}"
-    warnings = [f"{task.id}: {text}" for task in record.tasks for text in task.warnings]
-    notes = [problem.message for problem in record.warnings]
-    return next(iter([*warnings, *notes]), "") if record.state is State.WARNING else ""
+def _json(entry: Entry, tasks: str) -> dict[str, object]:
+    ended, _, total = tasks.partition("/")
+    return {
+        "runId": entry.ref.id,
+        "state": entry.state or "DROPPED",
+        "manifest": entry.manifest,
+        "flow": (entry.flow or FlowRef()).model_dump(by_alias=True),
+        "results": entry.ref.folder,
+        "dropped": entry.ref.dropped.isoformat(),
+        "ended": entry.ended.isoformat() if entry.ended else None,
+        "tasks": {"ended": int(ended), "total": int(total)} if total else None,
+        "note": _note(entry) or None,
+    }
 
 
 def _print(found: _List, console: Console) -> None:
@@ -133,24 +154,34 @@ def _print(found: _List, console: Console) -> None:
     cells = [_cells(row, now) for row in found.rows]
     head, *lines = aligned([HEAD, *cells])
     if console.is_terminal and len(head) > console.width:
-        lines = [_stacked(*row) for row in cells]
+        lines = [_stacked(row) for row in cells]
     else:
         console.print(Text(head, "dim"), soft_wrap=True)
     for row, line in zip(found.rows, lines, strict=True):
         text = Text(line)
-        if row.state:
-            text.stylize(STYLES[row.state], 0, len(row.state))
+        if state := row.entry.state:
+            text.stylize(STYLES[state], 0, len(state))
         console.print(text, soft_wrap=True)
-    for count, kind in ((found.more_open, "open"), (found.more_complete, "complete")):
-        if count:
-            print(f"… and {count} more {kind}")
+    if found.more_open:
+        print(f"… and {found.more_open} more open")
+    if found.has_more:
+        print("… and older ones: --all lists them")
 
 
-def _stacked(state: str, run: str, time: str, tasks: str, note: str) -> str:
+def _stacked(cells: tuple[str, ...]) -> str:
     """A run as two lines, for narrow terminals."""
-    more = ", ".join(filter(None, [f"{time} ago", f"{tasks} tasks" if tasks else "", printable(note)]))
-    return f"{state}  {run}\n  {more}"
+    state, run, time, took, tasks, note = cells
+    parts = [f"{time} ago", took, f"{tasks} tasks" if tasks else "", printable(note)]
+    return f"{state}  {run}\n  {', '.join(filter(None, parts))}"
 
 
 def _cells(row: _Row, now: datetime) -> tuple[str, ...]:
-    return (row.state or "-", row.id, age(now - row.dropped), row.tasks, row.note)
+    entry = row.entry
+    return (
+        entry.state or "-",
+        entry.ref.id,
+        age(now - entry.ref.dropped),
+        duration(entry.time),
+        row.tasks,
+        row.note,
+    )

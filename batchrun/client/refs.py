@@ -53,10 +53,10 @@ def newest_first(run: RunRef) -> tuple[float, str]:
     return -run.dropped.timestamp(), run.id
 
 
-def latest(runs: Collection[RunRef]) -> RunRef:
+def latest_of(runs: Collection[RunRef]) -> RunRef:
     """The run that was dropped last. Raises ClientError if there is none."""
     if not runs:
-        raise ClientError("Nothing has been run here yet.")
+        raise ClientError("Nothing has been run here yet: there is no latest run.")
     return min(runs, key=newest_first)
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 from azure.storage.blob import BlobPrefix
 
+from batchrun.client.downloads import Download, RemoteFile, listed
 from batchrun.client.refs import RunRef
 from batchrun.errors import ClientError
 from shared.documents.record import Record, Status
@@ -24,12 +24,12 @@ _RUN_FOLDER = re.compile(r"(?P<folder>.+/(?P<id>[a-z0-9-]{1,20}-\d{8}t\d{6}-[0-9
 _OUT_OF_RANGE = 416
 
 
-@dataclass(frozen=True)
-class ResultFile:
-    """A blob in the folder of a run: its name relative to the folder, and its size."""
+class OpenedFile(NamedTuple):
+    """A file of a run that is being read: its type as storage knows it, its size, and its content in chunks."""
 
-    name: str
-    bytes: int
+    content_type: str | None
+    size: int
+    chunks: Iterator[bytes]
 
 
 class RunResults:
@@ -82,26 +82,37 @@ class RunResults:
             if error.status_code != _OUT_OF_RANGE:
                 raise
 
-    def files(self, run: RunRef) -> list[ResultFile]:
-        """All files of a run."""
-        prefix = f"{run.folder}/"
-        blobs = self._container.list_blobs(name_starts_with=prefix)
-        return [ResultFile(blob.name.removeprefix(prefix), blob.size) for blob in blobs]
+    def opened(self, run: RunRef, name: str) -> OpenedFile | None:
+        """A file of a run, to be read; None if there is none."""
+        try:
+            stream = self._container.download_blob(f"{run.folder}/{name}")
+        except ResourceNotFoundError:
+            return None
+        return OpenedFile(stream.properties.content_settings.content_type, stream.properties.size, stream.chunks())
 
-    def download(self, run: RunRef, file: ResultFile, folder: Path, progress: Callable[[int], None]) -> Path:
-        """Download a file into a folder; `progress` is called with the size of each chunk. Returns the path.
+    def end_of(self, run: RunRef, name: str, most: int) -> bytes:
+        """The last bytes of a file of a run, at most so many; nothing if there is no such file."""
+        blob = self._container.get_blob_client(f"{run.folder}/{name}")
+        try:
+            start = max(0, blob.get_blob_properties().size - most)
+        except ResourceNotFoundError:
+            return b""
+        return b"".join(self.bytes_from(run, name, start))
+
+    def files(self, run: RunRef) -> list[RemoteFile]:
+        """All files of a run. Its status is none of them: it is removed when the run is complete."""
+        return [file for file in listed(self._container, f"{run.folder}/") if file.name != STATUS]
+
+    def to(self, folder: Path) -> Callable[[Callable[[int], None]], Download]:
+        """How files of a run come into a folder: a function of the one that is told of their progress."""
+        return lambda progress: Download(self._container, folder, progress)
+
+    def download(self, _run: RunRef, file: RemoteFile, folder: Path, progress: Callable[[int], None]) -> None:
+        """Download a file into a folder; `progress` is called with the size of each chunk.
 
         Raises ClientError if the file cannot be written, or would be written outside of the folder.
         """
-        path = (folder / file.name).resolve()
-        if not path.is_relative_to(folder.resolve()):
-            raise ClientError(f"The result {file.name} would be written outside of {folder}: it is not downloaded.")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("wb") as content:
-                for chunk in self.bytes_from(run, file.name, 0) if file.bytes else ():
-                    content.write(chunk)
-                    progress(len(chunk))
-        except OSError as error:
-            raise ClientError(f"The result {path} cannot be written: {error.strerror or error}.") from error
-        return path
+        download = Download(self._container, folder, progress)
+        download.fetch([file], at_once=1)
+        if download.problems:
+            raise ClientError(download.problems[0])

@@ -13,7 +13,9 @@ from batchrun.client._faults import is_refusal, refusal, unreachable
 from batchrun.client._inbox import DropBox
 from batchrun.client._open_runs import OpenRuns
 from batchrun.client.apps import App
-from batchrun.client.refs import LATEST, DroppedRun, RunRef, latest, the_run
+from batchrun.client.ledger import LedgerReader
+from batchrun.client.namespaces import Namespaces
+from batchrun.client.refs import LATEST, DroppedRun, RunRef, latest_of, the_run
 from batchrun.client.results import RunResults
 from batchrun.client.tasks import BatchTasks, TaskView
 from batchrun.errors import ClientError
@@ -23,6 +25,7 @@ from shared.documents.record import Status
 from shared.documents.run import Run
 from shared.documents.states import State
 from shared.errors import ManifestError, RunUnreadable
+from shared.masking import Masker
 from shared.plan.run_manifest import manifest_of
 from shared.settings import Containers
 
@@ -39,17 +42,25 @@ class RunView:
     tasks: tuple[TaskView, ...] = ()
     names: tuple[str, ...] = ()
     status: Status | None = None
+    round: int = 0
     hidden: str = ""
 
 
 class Runs:
-    """The runs of an app: manifests in the inbox, open runs, and complete runs with their results."""
+    """The runs of an app: manifests in the inbox, open runs, and complete runs with their results.
 
-    def __init__(self, app: App, connections: Connections, names: Containers) -> None:
+    `masker` masks the secrets that are known here in what tasks have printed.
+    """
+
+    def __init__(self, app: App, connections: Connections, names: Containers, masker: Masker) -> None:
         self._app = app
         self._services = connections.services
+        self.masker = masker
         self.inbox = DropBox(connections.blobs.get_container_client(names.inbox))
-        self.results = RunResults(connections.blobs.get_container_client(names.results))
+        results = connections.blobs.get_container_client(names.results)
+        self.results = RunResults(results)
+        self.ledger = LedgerReader(results)
+        self.namespaces = Namespaces(connections.blobs.get_container_client(names.namespaces))
         self.tasks = BatchTasks(connections.batch)
         self._open = OpenRuns(connections.blobs.get_container_client(names.runs))
 
@@ -63,7 +74,7 @@ class Runs:
         services = app.services
         with Connections(services) as connections:
             try:
-                yield cls(app, connections, services.containers)
+                yield cls(app, connections, services.containers, Masker.of(app.checked_settings()))
             except AzureError as error:
                 raise unreachable(error, services) from error
             except RunUnreadable as error:
@@ -88,36 +99,41 @@ class Runs:
         return self._open.load(run.ref.id) is None  # the app may have read the manifest just before
 
     def find(self, text: str) -> RunRef:
-        """The run whose id is `text`, or the only one whose id begins with it: open or complete. `-` is the latest run.
+        """The run whose id is `text`, or the only one whose id begins with it: open or complete; `-` is the latest.
 
-        Raises ClientError if there is none.
+        The ledger is asked first, for a whole id that of one day; folders are listed only for what neither it nor the
+        list of open runs has. Raises ClientError.
         """
+        if line := self.ledger.run(text):
+            return RunRef(line.run_id, line.results)
+        prefix = "" if text == LATEST else text
+        found = self._open_refs(text) | self._in_ledger(prefix, only_latest=text == LATEST)
         if text == LATEST:
-            return self._latest()
-        return self._the_run(text, {*self.results.runs(), *self._open_refs(text)})
+            return latest_of(found or set(self.results.runs()))
+        return self._the_run(text, found or set(self.results.runs()))
 
     def find_open(self, text: str) -> RunRef:
-        """The same among the open runs; a complete run is found only if the id of no open one begins with `text`.
+        """The same among the open runs; a complete run is found only if the id of no open one begins with `text`."""
+        found = self._open_refs(text)
+        if not found:
+            return self.find(text)
+        return latest_of(found) if text == LATEST else self._the_run(text, found)
 
-        But `-` is the latest run, also if it is complete: with it nobody means a run that was there before.
-        """
-        if text == LATEST:
-            return self._latest()
-        return self._the_run(text, self._open_refs(text) or set(self.results.runs()))
+    def _in_ledger(self, prefix: str, *, only_latest: bool) -> set[RunRef]:
+        """The runs of the ledger whose ids begin with `prefix`; or those of the newest day."""
+        days = self.ledger.days()[: 1 if only_latest else None]
+        lines = (line for day in days for line in self.ledger.of_day(day).values())
+        return {RunRef(line.run_id, line.results) for line in lines if line.run_id.startswith(prefix)}
 
     def _the_run(self, text: str, runs: set[RunRef]) -> RunRef:
         return the_run(text, runs, self._app.command("ls"))
 
-    def _latest(self) -> RunRef:
-        found = {*self.results.runs(), *(dropped.ref for dropped in self.inbox.waiting())}
-        newest = max(self.open(), key=lambda run: run.dropped, default=None)
-        run = self._open.load(newest.id) if newest else None
-        return latest(found | {RunRef(run.id, run.results)} if run else found)
-
     def _open_refs(self, text: str) -> set[RunRef]:
-        """The open runs whose ids begin with `text`, including those whose manifest is still in the inbox."""
-        waiting = {dropped.ref for dropped in self.inbox.waiting() if dropped.ref.id.startswith(text)}
-        loaded = (self._open.load(listed.id) for listed in self.open() if listed.id.startswith(text))
+        """The open runs whose ids begin with `text`, and the manifests in the inbox; of `-`, the latest open run."""
+        prefix = "" if text == LATEST else text
+        waiting = {dropped.ref for dropped in self.inbox.waiting() if dropped.ref.id.startswith(prefix)}
+        listed = [run for run in self.open() if run.id.startswith(prefix)]
+        loaded = (self._open.load(run.id) for run in (listed[-1:] if text == LATEST else listed))
         return waiting | {RunRef(run.id, run.results) for run in loaded if run}
 
 
@@ -152,7 +168,7 @@ class WatchedRun:
         tasks = {task.name: task for number in range(1, run.progress.round + 1) for task in self._of_round(run, number)}
         status = self._runs.results.status(self._ref) if run.progress.waiting else None
         hidden = "" if self._runs.tasks.is_there else "No stack is running, so that its tasks are not."
-        return RunView(run.progress.state, tuple(tasks.values()), self._names, status, hidden)
+        return RunView(run.progress.state, tuple(tasks.values()), self._names, status, run.progress.round, hidden)
 
     def _of_round(self, run: Run, number: int) -> tuple[TaskView, ...]:
         """The tasks of a round. A later round may run a task again: its latest state counts."""

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from azure.batch.models import BatchTaskExecutionResult, BatchTaskState
-from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
+from azure.core.exceptions import HttpResponseError
 
 if TYPE_CHECKING:
     from azure.batch import BatchClient
@@ -46,15 +46,6 @@ class TaskView:
         return self.name.partition("[")[0]
 
 
-@dataclass(frozen=True)
-class TaskCounts:
-    """How many tasks a job has, how many have ended, and how many of these have failed."""
-
-    total: int
-    ended: int
-    failed: int
-
-
 class BatchTasks:
     """The Batch account, for those who read about tasks; without one (`client` is None) there are none."""
 
@@ -76,16 +67,6 @@ class BatchTasks:
             if error.status_code not in (_NOT_FOUND, _CONFLICT):
                 raise
             return ()
-
-    def counts(self, job_id: str) -> TaskCounts | None:
-        """How many tasks a job has, by state; None if the job does not exist."""
-        if self._client is None:
-            return None
-        try:
-            counts = self._client.get_job_task_counts(job_id).task_counts
-        except ResourceNotFoundError:
-            return None
-        return TaskCounts(counts.active + counts.running + counts.completed, counts.completed, counts.failed)
 
     def stream_sizes(self, task: TaskView) -> dict[str, int]:
         """How many bytes a task has printed so far to `stdout.txt` and `stderr.txt`; empty if its node is gone."""

@@ -6,6 +6,8 @@ open run is read from its `status.json`.
 
 from __future__ import annotations
 
+import itertools
+from collections import Counter
 from datetime import datetime
 from enum import StrEnum
 from typing import Literal
@@ -16,7 +18,7 @@ from shared.documents.run_ended import EndedTimes, run_ended
 from shared.documents.states import State
 
 FOLDER = "_runs"
-MAX_FAILURE = 300  # characters: a line is for a list
+MAX_WORDS = 300  # characters: a line is for a list
 
 
 class LineKind(StrEnum):
@@ -24,6 +26,13 @@ class LineKind(StrEnum):
 
     ACCEPTED = "accepted"
     RECORDED = "recorded"
+
+
+class TaskCounts(Document):
+    """How many tasks a run has, of which each item of a fan-out is one; and how many of them have ended."""
+
+    ended: int
+    total: int
 
 
 class LedgerLine(Document):
@@ -40,6 +49,10 @@ class LedgerLine(Document):
     times: EndedTimes | None = None
     failure: str | None = None
     """The first failure, in words."""
+    warning: str | None = None
+    """Of a run without a failure, the first failure that was allowed, or the first warning, in words."""
+    tasks: TaskCounts | None = None
+    """Null until the run is recorded."""
 
 
 def accepted_line(run: Run) -> LedgerLine:
@@ -67,8 +80,24 @@ def recorded_line(record: Record, results: str) -> LedgerLine:
         dropped=record.timings.dropped,
         state=record.state,
         times=ended.times,
-        failure=named[:MAX_FAILURE] if named else None,
+        failure=named[:MAX_WORDS] if named else None,
+        warning=(_first_warning(record) or "")[:MAX_WORDS] or None if record.state is State.WARNING else None,
+        tasks=_counts(record),
     )
+
+
+def _first_warning(record: Record) -> str | None:
+    """What happened comes before what is said of the manifest: that never hides an event."""
+    allowed = (f"{task.id}: {task.failed_how}" for task in record.tasks if task.is_allowed_failure)
+    warnings = (f"{task.id}: {text}" for task in record.tasks for text in task.warnings)
+    return next(itertools.chain(allowed, warnings, (problem.message for problem in record.warnings)), None)
+
+
+def _counts(record: Record) -> TaskCounts:
+    states: Counter[State] = Counter()
+    for task in record.tasks:
+        states.update(task.items.states if task.items else {task.state: 1})
+    return TaskCounts(ended=states.total() - states[State.SKIPPED], total=states.total())
 
 
 def ledger_blob(run_id: str, part: int) -> str:

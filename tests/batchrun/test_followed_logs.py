@@ -39,7 +39,7 @@ def account_with(stdout: bytes, requeues: int) -> BatchTasks:
 def test_a_task_whose_node_was_lost_is_read_from_the_beginning(capsys: pytest.CaptureFixture[str]) -> None:
     """On another node its logs are empty at first; until then, each line is printed once."""
     runs = SimpleNamespace()
-    logs = _PrintedLogs(runs, RunRef("m-1", "m.yaml"), _Lines())
+    logs = _PrintedLogs(runs, RunRef("m-1", "m.yaml"), _Lines(str))
     for stdout, requeues in ((b"first\n", 0), (b"first\nsecond\n", 0), (b"first\n", 1), (b"first\nsecond\n", 1)):
         runs.tasks = account_with(stdout, requeues)
         for task in runs.tasks.of_job("m-1-1"):

@@ -16,7 +16,7 @@ from local.__main__ import main
 from local.stack.stack import Stack
 from tests.support.waiting import wait_for
 
-COMMANDS = ["ls", "logs", "cancel"]
+COMMANDS = ["ls", "show", "logs", "cancel"]
 
 
 @dataclass(frozen=True)
@@ -158,6 +158,52 @@ def test_logs_of_a_large_fan_out_are_all_there(run, runs):
     assert printed.splitlines() == [f"t[{n}] out | {n}" for n in range(101)]
 
 
+def test_logs_can_be_those_of_a_task_or_of_an_item(run, runs):
+    """Another name is an error that says which there are."""
+    ref = runs.drop(
+        "logs-task", "tasks: [{id: each, foreach: [a, b], commands: ['echo {{ item }}']}, {id: z, commands: [echo z]}]"
+    )
+    runs.wait_until_complete(ref)
+
+    assert run("logs", ref.id, "z")[1] == "z out | z\n"
+    assert run("logs", ref.id, "each")[1].splitlines() == ["each[0] out | a", "each[1] out | b"]
+    assert run("logs", ref.id, "each[1]")[1] == "each[1] out | b\n"
+    assert run("logs", ref.id, "eahc") == (
+        1,
+        "",
+        f"{ref.id} has no task 'eahc'; did you mean \"each\"? Its tasks are: each, z.\n",
+    )
+    assert run("logs", ref.id, "each[2]") == (1, "", f"{ref.id} has no item 'each[2]'.\n")
+
+
+def test_logs_of_one_task_of_a_running_run(run, runs, gate):
+    """The others have printed, too."""
+    ref = runs.drop(
+        "logs-live", f"tasks: [{{id: a, commands: [echo 1, '{gate.command}']}}, {{id: b, commands: [echo 2]}}]"
+    )
+    runs.wait_until_printed(ref, 2)
+
+    assert run("logs", ref.id, "a")[1] == "a out | 1\n"
+    code, _, errors = run("logs", ref.id, "b")
+    assert (code, errors) == (0, f"{ref.id} is RUNNING. There is no output yet.\n")
+    assert "has no task 'c'. Its tasks are: a, b." in run("logs", ref.id, "c")[2]
+
+
+def test_logs_mask_the_secrets_of_the_app(run, runs, stack, gate):
+    """As the report does: live, from the results, and in `show`; the log itself is what the task has written."""
+    secret = stack.settings["BATCH_ACCOUNT_KEY"]
+    ref = runs.drop("logs-masked", f"commands: ['echo key={secret}', '{gate.command}', exit 1]")
+    runs.wait_until_printed(ref, len(secret))
+
+    live = run("logs", "logs-masked")[1]
+    gate.open()
+    runs.wait_until_complete(ref)
+
+    for printed in (live, run("logs", "logs-masked")[1], run("show", "logs-masked")[1]):
+        assert "| key=******\n" in printed
+        assert secret not in printed
+
+
 @pytest.fixture
 def no_quota(stack):
     """An account whose quota of active jobs is used up."""
@@ -192,7 +238,7 @@ def test_cancel_waits_until_the_end_of_the_run_is_recorded(run, runs, gate):
     assert run("cancel", ref.id) == (1, "", f"{ref.id} has ended already: KILLED.\n")
 
 
-@pytest.mark.parametrize("command", ["logs", "cancel"])
+@pytest.mark.parametrize("command", ["show", "logs", "cancel"])
 def test_an_unknown_run_is_an_error_with_a_suggestion(run, runs, command):
     runs.wait_until_complete(runs.drop("suggested", "commands: [echo]"))
 

@@ -16,7 +16,7 @@ from local.stack.options import StackOptions
 from local.stack.ports import AUTO
 from local.stack.stack import Stack
 from shared.app import collect_garbage_less_often
-from tests.benchmarks import burst, ending, importing, recording, submitting, throughput
+from tests.benchmarks import burst, ending, fetching, importing, recording, submitting, throughput
 from tests.benchmarks.target import Measured, show, show_heading, write
 from tests.integration.conftest import World
 
@@ -32,6 +32,8 @@ STORIES: dict[str, Callable[[World, bool], Iterator[Measured]]] = {
     "fan-out": submitting.fan_out,
     "files": recording.many_files,
     "large": recording.large_file,
+    "get-files": fetching.many_files,
+    "get-large": fetching.large_file,
 }
 WHOLE: dict[str, Callable[[Stack, bool], Iterator[Measured]]] = {
     "burst": burst.burst,
