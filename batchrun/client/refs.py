@@ -53,7 +53,7 @@ def newest_first(run: RunRef) -> tuple[float, str]:
     return -run.dropped.timestamp(), run.id
 
 
-def latest_of(runs: Collection[RunRef]) -> RunRef:
+def latest(runs: Collection[RunRef]) -> RunRef:
     """The run that was dropped last. Raises ClientError if there is none."""
     if not runs:
         raise ClientError("Nothing has been run here yet: there is no latest run.")

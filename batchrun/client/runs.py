@@ -15,7 +15,7 @@ from batchrun.client._open_runs import OpenRuns
 from batchrun.client.apps import App
 from batchrun.client.ledger import LedgerReader
 from batchrun.client.namespaces import Namespaces
-from batchrun.client.refs import LATEST, DroppedRun, RunRef, latest_of, the_run
+from batchrun.client.refs import LATEST, DroppedRun, RunRef, latest, the_run
 from batchrun.client.results import RunResults
 from batchrun.client.tasks import BatchTasks, TaskView
 from batchrun.errors import ClientError
@@ -109,15 +109,16 @@ class Runs:
         prefix = "" if text == LATEST else text
         found = self._open_refs(text) | self._in_ledger(prefix, only_latest=text == LATEST)
         if text == LATEST:
-            return latest_of(found or set(self.results.runs()))
+            return latest(found or set(self.results.runs()))
         return self._the_run(text, found or set(self.results.runs()))
 
     def find_open(self, text: str) -> RunRef:
-        """The same among the open runs; a complete run is found only if the id of no open one begins with `text`."""
-        found = self._open_refs(text)
-        if not found:
-            return self.find(text)
-        return latest_of(found) if text == LATEST else self._the_run(text, found)
+        """The same among the open runs; a complete run is found only if the id of no open one begins with `text`.
+
+        But `-` is the latest run, also if it is complete: with it nobody means a run that was there before.
+        """
+        found = set() if text == LATEST else self._open_refs(text)
+        return self._the_run(text, found) if found else self.find(text)
 
     def _in_ledger(self, prefix: str, *, only_latest: bool) -> set[RunRef]:
         """The runs of the ledger whose ids begin with `prefix`; or those of the newest day."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import itertools
 import os
+import signal
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -181,6 +182,25 @@ def test_a_storage_that_fails_or_an_interruption_leaves_nothing_half_written(con
 
     assert fetch().problems == []
     assert (tmp_path / "out" / "large").stat().st_size == 4 * PIECE
+
+
+def test_ctrl_c_ends_it_soon_and_leaves_nothing_half_written(container, fetch, tmp_path) -> None:
+    """Pieces that wait are not fetched any more."""
+    container.upload_blob("run/large", bytes(40 * PIECE))
+    asked: list[int] = []
+
+    class Interrupting:
+        def download_blob(self, blob: str, *, offset: int, **options: object) -> object:
+            asked.append(offset)
+            if offset == 0:
+                os.kill(os.getpid(), signal.SIGINT)
+            return container.download_blob(blob, offset=offset, **options)
+
+    with pytest.raises(KeyboardInterrupt):
+        fetch(source=Interrupting())
+
+    assert tree(tmp_path / "out") == {}
+    assert len(asked) < 40
 
 
 def test_a_full_disk_is_told_and_leaves_nothing_half_written(container, fetch, tmp_path) -> None:
