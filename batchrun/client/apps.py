@@ -20,7 +20,8 @@ from batchrun.client._services import Services, is_loopback, settings_of_card
 from batchrun.client.addresses import Address
 from batchrun.errors import ClientError, Unreachable, UsageError
 from shared.errors import SettingsError
-from shared.settings import Settings
+from shared.masking import Masker
+from shared.settings import SECRET_PREFIX, Settings
 
 DEFAULT_DATA_DIR = Path(".local")
 STACK_FILE = "stack.json"
@@ -73,6 +74,11 @@ class App:
     def services(self) -> Services:
         """Where its services are. Raises UsageError if a setting is missing or malformed."""
         return Services.of(self.settings)
+
+    @property
+    def masker(self) -> Masker:
+        """Masks the secrets that are known here."""
+        return Masker(value for name, value in self.settings.items() if name.startswith(SECRET_PREFIX))
 
     def checked_settings(self) -> Settings:
         """The settings as the app reads them; what is not known of them refuses nothing.

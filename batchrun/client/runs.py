@@ -74,7 +74,7 @@ class Runs:
         services = app.services
         with Connections(services) as connections:
             try:
-                yield cls(app, connections, services.containers, Masker.of(app.checked_settings()))
+                yield cls(app, connections, services.containers, app.masker)
             except AzureError as error:
                 raise unreachable(error, services) from error
             except RunUnreadable as error:

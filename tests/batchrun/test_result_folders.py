@@ -5,13 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from azure.storage.blob import ContainerClient
 
 from batchrun.client.apps import App
 from batchrun.client.refs import RunRef
 from batchrun.client.result_folders import ResultFolders
-from batchrun.client.results import ResultFile, RunResults
-from batchrun.errors import ClientError, UsageError
+from batchrun.errors import UsageError
 
 RUN = RunRef("m-1", "m/m-1")
 APP = App({}, "{} {}".format, results=Path("data/results"))
@@ -48,12 +46,3 @@ def test_a_folder_that_is_new_or_empty_is_taken(tmp_path, out):
     ResultFolders(tmp_path / out, is_only_one=True).check([Path("m.yaml")])
     (tmp_path / "empty" / "other").mkdir()
     ResultFolders(tmp_path / out, is_only_one=False).check([Path("m.yaml")])
-
-
-def test_a_result_that_cannot_be_written_is_told_with_its_place(tmp_path):
-    """The folder was fine when the run began."""
-    (tmp_path / "file").touch()
-    results = RunResults(ContainerClient("http://127.0.0.1:1/account", "results"))
-
-    with pytest.raises(ClientError, match=r"file/below/a.txt cannot be written: Not a directory\."):
-        results.download(RUN, ResultFile("a.txt", 0), tmp_path / "file" / "below", lambda _: None)
