@@ -18,10 +18,9 @@ from tests.support.waiting import wait_for
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+TYPED = [re.sub(r"^batchrun ", "python -m batchrun ", line) for line in README.splitlines()]
 COMMANDS = {
-    line.split()[3]: line.partition("#")[0].split()
-    for line in README.splitlines()
-    if line.startswith("python -m local ")
+    line.split()[3]: line.partition("#")[0].split() for line in TYPED if re.match("python -m (local|batchrun) ", line)
 }
 MANIFESTS = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
 
@@ -63,7 +62,7 @@ def up(folder: Path) -> Iterator[None]:
 
 
 def test_every_command_is_tried_here() -> None:
-    assert set(COMMANDS) == {"up", "run", "check", "ls", "logs", "cancel", "env", "batch"}
+    assert set(COMMANDS) == {"up", "run", "check", "ls", "logs", "cancel", "env", "batch", "doctor"}
 
 
 @pytest.mark.parametrize("number", range(len(MANIFESTS)), ids=["flow", "task form"])
@@ -91,6 +90,7 @@ def test_a_run_is_watched_and_cancelled(folder: Path) -> None:
     watching.communicate(timeout=60)
     reading.communicate(timeout=60)
     assert (watching.returncode, reading.returncode) == (1, 0)
+    assert run(folder, *COMMANDS["doctor"])[0] == 0
 
 
 @pytest.mark.usefixtures("up")

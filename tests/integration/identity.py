@@ -9,7 +9,7 @@ import json
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -24,11 +24,13 @@ from cryptography.x509.oid import NameOID
 
 CLIENT_ID = "11111111-2222-3333-4444-555555555555"
 IDENTITY_HEADER = "known-to-the-app-alone"
+STORAGE_HOST = "devstoreaccount1.blob.core.windows.net"
+BATCH_HOST = "local.westeurope.batch.azure.com"
 
 
 @dataclass(frozen=True)
 class Certificate:
-    """A self-signed certificate of 127.0.0.1, as files."""
+    """A self-signed certificate of 127.0.0.1 and of the names of an app's services, as files."""
 
     certificate: Path
     key: Path
@@ -38,7 +40,8 @@ class Certificate:
         """Make one that is valid now."""
         key = ec.generate_private_key(ec.SECP256R1())
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
-        address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+        names = map(x509.DNSName, (STORAGE_HOST, BATCH_HOST))
+        address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1")), *names])
         now = datetime.now(UTC)
         certificate = (
             x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
@@ -183,6 +186,44 @@ class Topic:
 def behind_tls(certificate: Certificate, port: int) -> Iterator[int]:
     """End TLS in front of a service, as a gateway does, and pass all bytes on as they are; the port of the gateway."""
     context = certificate.server_context()
+
+    def connect(connection: socket.socket) -> None:
+        with (
+            contextlib.suppress(OSError),
+            context.wrap_socket(connection, server_side=True) as client,
+            socket.create_connection(("127.0.0.1", port)) as service,
+        ):
+            _join(client, service)
+
+    with _listening(connect) as listening:
+        yield listening
+
+
+@contextlib.contextmanager
+def proxy(ports: Mapping[str, int]) -> Iterator[int]:
+    """A proxy (RFC 9110, CONNECT) that leads hosts of Azure to ports of this machine, and nowhere else; its port."""
+
+    def connect(connection: socket.socket) -> None:
+        with contextlib.suppress(OSError), connection:
+            head = b""
+            while not head.endswith(b"\r\n\r\n"):
+                if not (piece := connection.recv(65536)):
+                    return
+                head += piece
+            host = head.split()[1].decode().rpartition(":")[0]
+            if host not in ports:
+                connection.sendall(b"HTTP/1.1 502 Bad Gateway\r\n\r\n")
+                return
+            with socket.create_connection(("127.0.0.1", ports[host])) as service:
+                connection.sendall(b"HTTP/1.1 200 Connected\r\n\r\n")
+                _join(connection, service)
+
+    with _listening(connect) as listening:
+        yield listening
+
+
+@contextlib.contextmanager
+def _listening(connect: Callable[[socket.socket], None]) -> Iterator[int]:
     listener = socket.create_server(("127.0.0.1", 0))
 
     def accept() -> None:
@@ -193,23 +234,42 @@ def behind_tls(certificate: Certificate, port: int) -> Iterator[int]:
                 return  # closed: the test is over
             threading.Thread(target=connect, args=(connection,), daemon=True).start()
 
-    def connect(connection: socket.socket) -> None:
-        with (
-            contextlib.suppress(OSError),
-            context.wrap_socket(connection, server_side=True) as client,
-            socket.create_connection(("127.0.0.1", port)) as service,
-        ):
-            back = threading.Thread(target=pump, args=(service, client), daemon=True)
-            back.start()
-            pump(client, service)
-            back.join()
-
-    def pump(source: socket.socket, target: socket.socket) -> None:
-        with contextlib.suppress(OSError):
-            while data := source.recv(65536):
-                target.sendall(data)
-            target.shutdown(socket.SHUT_WR)
-
     threading.Thread(target=accept, daemon=True).start()
     yield listener.getsockname()[1]
     listener.close()
+
+
+def _join(client: socket.socket, service: socket.socket) -> None:
+    back = threading.Thread(target=_pump, args=(service, client), daemon=True)
+    back.start()
+    _pump(client, service)
+    back.join()
+
+
+def _pump(source: socket.socket, target: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while data := source.recv(65536):
+            target.sendall(data)
+        target.shutdown(socket.SHUT_WR)
+
+
+@contextlib.contextmanager
+def refusing(certificate: Certificate, status: int, headers: Mapping[str, str], body: str) -> Iterator[int]:
+    """A service behind TLS that answers every request in the same way; its port."""
+
+    class Handler(_Quiet):
+        def refuse(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            self.send_response(status)
+            for name, value in {**headers, "Content-Length": str(len(body))}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(body.encode())
+
+        do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = refuse  # noqa: N815 - as http.server calls them
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.socket = certificate.server_context().wrap_socket(server.socket, server_side=True)
+    with serving(server) as port:
+        yield port

@@ -1,0 +1,196 @@
+"""`batchrun` on an app without keys, by tokens over HTTPS, at the names that Azure's services have.
+
+A proxy leads these names to Azurite and to the local Batch service, both behind TLS, as tests/integration/test_identity
+has them; what the Functions host does is done by a thread.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from batchrun.__main__ import main
+from shared import poll_runs, record_run, submit_run
+from shared.app import App
+from shared.documents.card import CARD_BLOB
+from shared.events import parse
+from shared.settings import Settings
+from tests.integration.identity import BATCH_HOST, CLIENT_ID, STORAGE_HOST, Certificate, proxy, refusing
+from tests.integration.test_identity import Azure, Event, azure, batch, certificate, storage
+from tests.support.waiting import wait_for
+
+__all__ = ["azure", "batch", "certificate", "storage"]
+
+DENIED = {"x-ms-error-code": "AuthorizationPermissionMismatch", "Content-Type": "application/xml"}
+DENIED_XML = "<?xml version='1.0'?><Error><Code>AuthorizationPermissionMismatch</Code><Message>No.</Message></Error>"
+BATCH_DENIED = json.dumps({"code": "PermissionDenied", "message": {"lang": "en-us", "value": "No."}})
+
+
+class Deployed:
+    """The app, where a client sees it: `ports` are those behind the names, and can be changed."""
+
+    def __init__(self, azure: Azure, ports: dict[str, int]) -> None:
+        self.azure = azure
+        self.ports = ports
+
+    def host(self, stopped: threading.Event) -> None:
+        """Do what the Functions host does, until it is stopped."""
+        app = App.of(Settings.from_environ(self.azure.settings))
+        inbox = self.azure.blobs.get_container_client(self.azure.container("inbox"))
+        seen = 0
+        while not stopped.wait(0.1):
+            for blob in inbox.list_blob_names():
+                submit_run.accept(app, blob)
+            poll_runs.poll(app)
+            events = self.azure.topic.events[seen:]
+            seen += len(events)
+            for event in events:
+                if event["type"].endswith("JobEnded"):
+                    record_run.record(app, parse(Event(event)))
+
+
+@pytest.fixture
+def deployed(azure: Azure, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Deployed]:
+    """An app that works, and a person who is logged in and knows its storage account."""
+    places = {STORAGE_HOST: "RunStorage__blobServiceUri", BATCH_HOST: "BATCH_ACCOUNT_ENDPOINT"}
+    ports = {host: urlsplit(azure.settings[name]).port or 0 for host, name in places.items()}
+    with proxy(ports) as port, contextlib.ExitStack() as stack:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        monkeypatch.setenv("AZURE_CLIENT_ID", CLIENT_ID)
+        monkeypatch.setenv("BATCHRUN_STORAGE", f"https://{STORAGE_HOST}/{azure.container('results')}")
+        monkeypatch.setattr("batchrun.cli.run.POLL_SECONDS_IN_AZURE", 0.2)
+        monkeypatch.chdir(tmp_path)
+        azure.settings |= {"BATCH_ACCOUNT_ENDPOINT": f"https://{BATCH_HOST}", "BATCH_ACCOUNT_NAME": "local"}
+        made, stopped = Deployed(azure, ports), threading.Event()
+        host = threading.Thread(target=made.host, args=(stopped,))
+        host.start()
+        stack.callback(host.join)
+        stack.callback(stopped.set)
+        wait_for(lambda: azure.blobs.get_blob_client(azure.container("results"), CARD_BLOB).exists())
+        yield made
+
+
+def test_a_run_from_the_command_to_its_results(deployed: Deployed, capsys: pytest.CaptureFixture[str]) -> None:
+    """By tokens for storage and for Batch, and nothing else."""
+    Path("hello.yaml").write_text(
+        "id: hello\ncommands: [echo hello > hello.txt, echo said]\noutputFiles: [hello.txt]\n"
+    )
+    deployed.azure.tokens.resources.clear()
+
+    assert main(["run", "hello.yaml", "--out", "out"]) == 0
+    assert Path("out/outputs/hello/hello.txt").read_text() == "hello\n"
+    run_id = json.loads(Path("out/record.json").read_text())["runId"]
+    capsys.readouterr()
+    assert main(["logs", "-"]) == 0
+    assert capsys.readouterr() == ("hello out | said\n", f"{run_id} has ended: SUCCESS\n")
+    assert main(["cancel", "hello"]) == 1
+    assert main(["doctor"]) == 0
+    assert {"https://storage.azure.com", "https://batch.core.windows.net/"} <= set(deployed.azure.tokens.resources)
+
+
+def test_a_run_that_is_not_waited_for_is_cancelled(deployed: Deployed, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("sleeper.yaml").write_text("commands: [sleep 600]")
+    assert main(["run", "sleeper.yaml", "--no-wait"]) == 0
+    printed, told = capsys.readouterr()
+    assert f"To cancel it: batchrun cancel {printed.strip()}\n" in told.replace("python -m batchrun", "batchrun")
+    runs = deployed.azure.blobs.get_container_client(deployed.azure.container("runs"))
+    wait_for(lambda: runs.get_blob_client(f"{printed.strip()}.json").exists())
+    assert main(["cancel", printed.strip()]) == 0
+    assert capsys.readouterr().out == f"{printed.strip()} is cancelled: KILLED.\n"
+
+
+def test_secrets_that_only_the_app_knows_do_not_keep_a_manifest_from_being_dropped(
+    deployed: Deployed, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its errors do; what the app alone can know is left to the app."""
+    deployed.azure.settings["SECRET_TOKEN"] = "known to the app"
+    Path("secret.yaml").write_text("commands: ['{{ secret(\"TOKEN\") }}']")
+    Path("wrong.yaml").write_text("commands: ['{{ nothing }}']")
+    assert main(["check", "secret.yaml"]) == 0
+    assert main(["run", "wrong.yaml"]) == 1
+    assert capsys.readouterr().err.endswith("Nothing has been dropped.\n")
+
+
+@pytest.mark.usefixtures("deployed")
+def test_without_a_role_in_batch_a_run_is_shown_as_far_as_it_can_be(
+    certificate: Certificate, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its results do not depend on it."""
+
+    def refuse(*_: object) -> list[object]:
+        with refusing(certificate, 403, {"Content-Type": "application/json"}, BATCH_DENIED) as port:
+            from azure.batch import BatchClient  # noqa: PLC0415
+            from azure.identity import DefaultAzureCredential  # noqa: PLC0415
+
+            url = f"https://127.0.0.1:{port}"
+            return list(BatchClient(url, DefaultAzureCredential()).list_tasks("job"))
+
+    monkeypatch.setattr("batchrun.client.tasks.BatchTasks.of_job", refuse)
+    Path("hello.yaml").write_text("id: hello\ncommands: [sleep 1]\n")
+    assert main(["run", "hello.yaml", "--out", "out"]) == 0
+    assert "its tasks cannot be shown." in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("azure")
+@pytest.mark.parametrize("verb", [["ls"], ["run", "m.yaml"], ["logs", "x"], ["cancel", "x"], ["doctor"]])
+def test_storage_that_refuses_names_the_role(
+    certificate: Certificate,
+    verb: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("m.yaml").write_text("commands: [echo]")
+    monkeypatch.setenv("AZURE_CLIENT_ID", CLIENT_ID)
+    with refusing(certificate, 403, DENIED, DENIED_XML) as port:
+        monkeypatch.setenv("BATCHRUN_STORAGE", f"https://127.0.0.1:{port}/devstoreaccount1")
+        assert main(verb) == 3
+    where = "the container 'results' of the storage account devstoreaccount1"
+    assert f"you need the role 'Storage Blob Data Reader' on {where}" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("azure")
+def test_an_app_that_is_gone_or_nobody_is_logged_in_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("batchrun.client._connections.RETRIES", 0)
+    monkeypatch.setenv("AZURE_CLIENT_ID", CLIENT_ID)
+    monkeypatch.setenv("BATCHRUN_STORAGE", "https://127.0.0.1:1/devstoreaccount1")
+    assert main(["ls"]) == 3
+    assert "does not answer" in capsys.readouterr().err
+    monkeypatch.setenv("AZURE_CLIENT_ID", "somebody else")
+    assert main(["ls"]) == 3
+    assert "log in with `az login`" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("azure")
+def test_a_card_that_names_another_server_gets_no_token(
+    azure: Azure, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever may write to the results must not be able to collect tokens for Batch."""
+    card = {
+        "schemaVersion": "1",
+        "version": "0.2.0",
+        "batchEndpoint": "https://batch.azure.com.example.com",
+        "batchAccount": "a",
+        "defaultPool": None,
+        "containers": {name: name for name in ("inbox", "runs", "staging", "results", "namespaces")},
+        "lastTick": datetime.now(UTC).isoformat(),
+    }
+    azure.put("results", CARD_BLOB, json.dumps(card))
+    monkeypatch.setenv("AZURE_CLIENT_ID", CLIENT_ID)
+    storage_url = azure.settings["RunStorage__blobServiceUri"]
+    monkeypatch.setenv("BATCHRUN_STORAGE", f"{storage_url}/{azure.container('results')}")
+    azure.tokens.resources.clear()
+    assert main(["ls"]) == 1
+    assert "nothing is sent there" in capsys.readouterr().err
+    assert set(azure.tokens.resources) == {"https://storage.azure.com"}
