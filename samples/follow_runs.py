@@ -16,7 +16,7 @@ class Follower(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         event = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         if event["id"] not in seen:  # an event may come twice
-            print(event["subject"], event["data"]["state"], flush=True)
+            print(f"{event['subject']} {event['data']['state']}\n", end="", flush=True)
         seen.add(event["id"])
         self.send_response(200)  # anything else, and Event Grid sends it again
         self.end_headers()

@@ -126,6 +126,10 @@ class World:
         name = getattr(self.settings.containers, container)
         return list(self._storage.get_container_client(name).list_blob_names())
 
+    def results(self) -> list[str]:
+        """The blobs in the folders of runs: not those of the app as a whole."""
+        return [name for name in self.names("results") if not name.startswith("_")]
+
     def put(self, container: str, name: str, text: str = "") -> None:
         """Write a blob into one of the app's containers."""
         self._storage.get_blob_client(getattr(self.settings.containers, container), name).upload_blob(text)

@@ -30,8 +30,10 @@ from shared.documents.run_ended import RunEnded
 from shared.events import JobEnded
 from shared.masking import Masker
 from shared.settings import Settings
+from shared.storage.card import CardStore
 from shared.storage.copies import Copies
 from shared.storage.inbox import Inbox
+from shared.storage.ledger import Ledger
 from shared.storage.results import Results
 from shared.storage.runs import PartStore, RunStore
 from shared.storage.sources import Sources
@@ -191,6 +193,8 @@ class Day:
             copies=copies,
             batch=Batch(cast("Any", self.batch)),
             events=cast("Any", self),
+            ledger=Ledger(storage.get_container_client(names.results), masker),
+            card=CardStore(storage.get_container_client(names.results), settings),
             now=self.clock,
         )
 

@@ -222,6 +222,21 @@ class BlobClient:
         blob = self._container.put(self.blob_name, data, metadata)
         return {"etag": blob.etag, "last_modified": blob.last_modified}
 
+    def create_append_blob(self, match_condition: MatchConditions) -> None:
+        """Put Blob, of the kind that is appended to; only if there is none."""
+        assert match_condition is MatchConditions.IfMissing
+        self._request("write")
+        if self._container.find(self.blob_name):
+            raise ResourceExistsError("BlobAlreadyExists")
+        self._container.put(self.blob_name, b"", None)
+
+    def append_block(self, data: bytes) -> None:
+        """Append Block; what is appended is not kept, because nothing here reads it."""
+        del data
+        self._request("write")
+        if self._container.find(self.blob_name) is None:
+            raise ResourceNotFoundError("BlobNotFound")
+
     def download_blob(self, offset: int | None = None, length: int | None = None, **_transport: object) -> Download:
         """Get Blob."""
         self._request("read")
