@@ -110,9 +110,10 @@ class Runs:
 
     def _latest(self) -> RunRef:
         found = {*self.results.runs(), *(dropped.ref for dropped in self.inbox.waiting())}
-        newest = max(self.open(), key=lambda run: run.dropped, default=None)
-        run = self._open.load(newest.id) if newest else None
-        return latest(found | {RunRef(run.id, run.results)} if run else found)
+        is_open = self.open()
+        last = max((run.dropped for run in is_open), default=None)
+        loaded = [self._open.load(run.id) for run in is_open if run.dropped == last]
+        return latest(found | {RunRef(run.id, run.results) for run in loaded if run})
 
     def _open_refs(self, text: str) -> set[RunRef]:
         """The open runs whose ids begin with `text`, including those whose manifest is still in the inbox."""
