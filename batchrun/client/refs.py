@@ -54,10 +54,15 @@ def newest_first(run: RunRef) -> tuple[float, str]:
 
 
 def latest(runs: Collection[RunRef]) -> RunRef:
-    """The run that was dropped last. Raises ClientError if there is none."""
+    """The run that was dropped last. Raises ClientError if there is none, or there are two of the same second."""
     if not runs:
         raise ClientError("Nothing has been run here yet: there is no latest run.")
-    return min(runs, key=newest_first)
+    last = max(run.dropped for run in runs)
+    newest = [run.id for run in runs if run.dropped == last]
+    if len(newest) > 1:
+        ids = "\n".join(f"  {each}" for each in sorted(newest))
+        raise ClientError(f"{len(newest)} runs were dropped last, in the same second. Name one of them:\n{ids}")
+    return next(run for run in runs if run.dropped == last)
 
 
 def the_run(text: str, runs: Collection[RunRef], how_to_list: str) -> RunRef:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from batchrun.__main__ import main
 from batchrun.client.apps import App
 from batchrun.client.runs import Runs
+from shared.documents.names import dropped_at
 from tests.support.waiting import wait_for
 
 ROOT = Path(__file__).parents[2]
@@ -73,7 +75,9 @@ def test_runs_that_are_not_waited_for_are_printed_and_can_be_cancelled_together(
 
 def test_the_latest_run_is_a_dash(sleeper, capsys):
     """Also when it has ended: the one before it is not meant then."""
-    before, latest = sleeper("before"), sleeper("latest")
+    before = sleeper("before")
+    wait_for(lambda: int(time.time()) > dropped_at(before).timestamp() + 1)  # in the same second, neither is the latest
+    latest = sleeper("latest")
 
     assert main(["cancel", "-"]) == 0
     assert capsys.readouterr().out == f"{latest} is cancelled: KILLED.\n"

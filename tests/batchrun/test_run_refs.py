@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from batchrun.client.refs import RunRef, the_run
+from batchrun.client.refs import RunRef, latest, the_run
 from batchrun.errors import ClientError
 
 HELLO = RunRef("hello-20261125t100000-0a1b2c3d", "hello/hello-20261125t100000-0a1b2c3d")
@@ -64,3 +64,20 @@ def test_a_typo_gets_a_suggestion(text, hint):
 def test_where_nothing_was_run_that_is_said():
     with pytest.raises(ClientError, match="nothing has been run here yet"):
         the_run("x", [], LIST)
+
+
+def test_the_latest_run_is_the_one_that_was_dropped_last() -> None:
+    older, newer = (RunRef(run, f"m/{run}") for run in ("b-20260101t000000-00000000", "a-20260101t000001-00000000"))
+    assert latest([newer, older]) == newer
+
+
+def test_of_two_runs_of_the_same_second_neither_is_the_latest() -> None:
+    """Times are known to the second, and the wrong run must not be cancelled."""
+    runs = [RunRef(f"{name}-20260101t000000-00000000", "m") for name in "ba"]
+    with pytest.raises(ClientError, match=r"2 runs were dropped last, in the same second.*:\n  a-2.*\n  b-2"):
+        latest(runs)
+
+
+def test_without_runs_there_is_no_latest() -> None:
+    with pytest.raises(ClientError, match="Nothing has been run here yet"):
+        latest([])
