@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -40,7 +41,7 @@ def test_a_run_is_checked_run_listed_and_read(stack, tmp_path) -> None:
     assert (code, errors) == (0, "")
     run_id = json.loads((tmp_path / "out" / "record.json").read_text())["runId"]
     assert f"SUCCESS  {run_id}" in printed
-    assert f"SUCCESS  {run_id}" in batchrun("ls", *where)[1]
+    assert re.search(rf"SUCCESS +{run_id} ", batchrun("ls", *where)[1])
     assert batchrun("logs", run_id, *where) == (0, "t out | hello\n", f"{run_id} has ended: SUCCESS\n")
     assert batchrun("cancel", run_id, *where) == (1, "", f"{run_id} has ended already: SUCCESS.\n")
 
