@@ -155,7 +155,7 @@ def test_both_ways_to_name_uploaded_files_give_the_same_results(
             host,
             {
                 f"{naming}/graph.yaml": GRAPH.text(tmp_path),
-                f"{naming}/all.yaml": FAN_OUT.text(tmp_path).replace("25", "3"),
+                f"{naming}/all.yaml": FAN_OUT.text(tmp_path).replace("foreach: 8", "foreach: 3"),
             },
         )
         host.work()
