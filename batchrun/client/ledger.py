@@ -65,9 +65,8 @@ class LedgerReader:
             return None
 
     def _lines(self, day: date) -> Iterator[LedgerLine]:
-        stamp = f"-{day:%Y%m%d}t000000-00000000"
         part = 1
-        while (text := self._read(blob := ledger_blob(stamp, part))) is not None:
+        while (text := self._read(blob := ledger_blob(day, part))) is not None:
             yield from parsed(blob, text.splitlines(), self.damaged)
             part += 1
 

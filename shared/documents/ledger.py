@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Literal
 
 from shared.documents.record import Document, FlowRef, Record
 from shared.documents.run import Run
-from shared.documents.run_ended import EndedTimes, run_ended
+from shared.documents.run_ended import EndedTimes, ended_times, first_failure
 from shared.documents.states import State
 
 FOLDER = "_runs"
@@ -68,8 +68,7 @@ def accepted_line(run: Run) -> LedgerLine:
 
 def recorded_line(record: Record, results: str) -> LedgerLine:
     """The line of a run that was recorded, whose results are in the folder `results`."""
-    ended = run_ended(record, results)
-    failure = ended.failure
+    failure = first_failure(record)
     named = f"{failure.task}: {failure.message}" if failure and failure.task else failure and failure.message
     return LedgerLine(
         kind=LineKind.RECORDED,
@@ -79,7 +78,7 @@ def recorded_line(record: Record, results: str) -> LedgerLine:
         flow=record.flow,
         dropped=record.timings.dropped,
         state=record.state,
-        times=ended.times,
+        times=ended_times(record.timings),
         failure=named[:MAX_WORDS] if named else None,
         warning=(_first_warning(record) or "")[:MAX_WORDS] or None if record.state is State.WARNING else None,
         tasks=_counts(record),
@@ -100,8 +99,7 @@ def _counts(record: Record) -> TaskCounts:
     return TaskCounts(ended=states.total() - states[State.SKIPPED], total=states.total())
 
 
-def ledger_blob(run_id: str, part: int) -> str:
-    """The blob of the ledger with the lines of a run: one for each day of a drop, or more if the first is full."""
-    day = run_id[-24:-16]
+def ledger_blob(day: date, part: int) -> str:
+    """The blob with the lines of the runs that were dropped on a day; there are more parts if the first is full."""
     ending = "" if part == 1 else f".{part}"
-    return f"{FOLDER}/{day[:4]}-{day[4:6]}-{day[6:8]}{ending}.jsonl"
+    return f"{FOLDER}/{day.isoformat()}{ending}.jsonl"

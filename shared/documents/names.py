@@ -49,7 +49,8 @@ MANIFEST_SUFFIXES = (".yaml", ".yml", ".json")
 CANCEL_SUFFIX = ".cancel"
 SLUG_LENGTH = 20
 LONGEST_FOLDER = 300
-_JOB = re.compile(r"([a-z0-9-]+-\d{8}t\d{6}-[0-9a-f]{8})-\d+")
+_RUN_ID = r"[a-z0-9-]+-\d{8}t\d{6}-[0-9a-f]{8}"
+_JOB = re.compile(rf"({_RUN_ID})-\d+")
 _STAMP = "%Y%m%dt%H%M%S"
 
 
@@ -136,7 +137,7 @@ class EndMarker:
 
 
 _END_MARKER = re.compile(
-    rf".*/([^/]+)/(([a-z0-9-]+-\d{{8}}t\d{{6}}-[0-9a-f]{{8}})/std/(?:[^/]+/){{1,2}}(\d{{1,9}})/(?:{MARKER_OF_TASK}|{MARKER_OF_JOB}))"
+    rf".*/([^/]+)/(({_RUN_ID})/std/(?:[^/]+/){{1,2}}(\d{{1,9}})/(?:{MARKER_OF_TASK}|{MARKER_OF_JOB}))"
 )
 
 
@@ -217,7 +218,7 @@ class Paths:
         return f"{self.run_id}/std/{self.task}/{self._item}"
 
     def success_marker(self, round_number: int) -> str:
-        """The blob that the task leaves for others of its round if it ends well; alone in its folder."""
+        """The blob with its exit code that the task leaves for others of its round; alone in its folder."""
         return f"{self.all_success_markers(round_number)}{self.task}/{self._item}done"
 
     def all_success_markers(self, round_number: int) -> str:

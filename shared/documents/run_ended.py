@@ -73,15 +73,14 @@ class RunEnded(Document):
 
 def run_ended(record: Record, folder_url: str) -> RunEnded:
     """What RunEnded says of a recorded run, whose results are at `folder_url` (without a slash at its end)."""
-    timings = record.timings
     return RunEnded(
         run_id=record.run_id,
         state=record.state,
         manifest=record.manifest.name,
         flow=record.flow,
         labels=_first_labels(record.labels),
-        times=_times(timings),
-        failure=_first_failure(record),
+        times=ended_times(record.timings),
+        failure=first_failure(record),
         record=f"{folder_url}/record.json",
         report=f"{folder_url}/report.html",
     )
@@ -92,7 +91,8 @@ def subject_of(ended: RunEnded) -> str:
     return f"{ended.flow.namespace or '-'}/{ended.flow.id or '-'}/{ended.run_id}"
 
 
-def _times(timings: Timings) -> EndedTimes:
+def ended_times(timings: Timings) -> EndedTimes:
+    """The times of a run that others are told."""
     return EndedTimes.model_validate(timings.model_dump(exclude={"detected"}))
 
 
@@ -106,7 +106,7 @@ def _first_labels(labels: Mapping[str, str]) -> dict[str, str]:
     return kept
 
 
-def _first_failure(record: Record) -> EndedFailure | None:
+def first_failure(record: Record) -> EndedFailure | None:
     """The first failure of a task; else that of the run; else the first error of the manifest."""
     for task in record.tasks:
         if task.failure and task.state is State.FAILED:

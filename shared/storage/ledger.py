@@ -15,6 +15,7 @@ from azure.core import MatchConditions
 from azure.core.exceptions import AzureError, HttpResponseError, ResourceExistsError, ResourceNotFoundError
 
 from shared.documents.ledger import LedgerLine, ledger_blob
+from shared.documents.names import dropped_at
 from shared.log import Stage, log_event
 from shared.masking import Masker
 
@@ -43,9 +44,10 @@ class Ledger:
     def _append(self, line: LedgerLine) -> None:
         masked = self._masker.mask_all(line.model_dump(mode="json", by_alias=True))
         data = f"{json.dumps(masked, ensure_ascii=False)}\n".encode()
+        day = dropped_at(line.run_id).date()
         for part in itertools.count(1):
             try:
-                _append_block(self._container.get_blob_client(ledger_blob(line.run_id, part)), data)
+                _append_block(self._container.get_blob_client(ledger_blob(day, part)), data)
             except HttpResponseError as error:
                 if getattr(error, "error_code", None) != _FULL or part == MAX_PARTS:
                     raise

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from azure.core.exceptions import HttpResponseError, ResourceModifiedError, ResourceNotFoundError
 from azure.storage.blob import ContainerSasPermissions, StorageErrorCode, generate_container_sas
 
-from shared.documents.names import MARKER_OF_JOB, MARKER_OF_TASK
+from shared.documents.names import MARKER_ENDINGS
 from shared.documents.run import Run, SourceFile
 from shared.errors import FilesChanged, TryLater
 from shared.outputs.attempts import LogPart, after_line
@@ -116,7 +116,7 @@ class Staging:
     def end_markers(self, container: str, run: Run) -> dict[str, datetime]:
         """The markers of ends that tasks of the current round have left, and when each was written."""
         listed = self._container(container).list_blobs(name_starts_with=f"{run.id}/std/")
-        endings = tuple(f"/{run.progress.round}/{name}" for name in (MARKER_OF_TASK, MARKER_OF_JOB))
+        endings = tuple(f"/{run.progress.round}{ending}" for ending in MARKER_ENDINGS)
         return {blob.name: blob.last_modified for blob in listed if blob.name.endswith(endings)}
 
     def lines(

@@ -14,7 +14,7 @@ from azure.storage.blob import BlobClient
 
 from shared import poll_runs, record_run
 from shared.documents.ledger import LedgerLine, LineKind, ledger_blob
-from shared.documents.names import run_id
+from shared.documents.names import dropped_at, run_id
 from shared.log import Stage
 from shared.storage.card import CardStore
 from shared.version import VERSION
@@ -47,7 +47,7 @@ def test_a_run_has_a_line_when_it_is_accepted_and_one_when_it_is_recorded(world:
     assert (recorded["kind"], recorded["state"], recorded["flow"]) == ("recorded", "FAILED", record["flow"])
     assert recorded["failure"] == "nightly: the commands ended with exit code 3"
     assert recorded["times"]["recorded"] == record["timings"]["recorded"]
-    assert ledger_blob(run, 1) in world.names("results")
+    assert ledger_blob(dropped_at(run).date(), 1) in world.names("results")
 
 
 def test_a_recording_that_is_repeated_doubles_a_line_and_no_more(world: World, monkeypatch) -> None:
@@ -85,7 +85,7 @@ def test_a_full_blob_is_followed_by_another_one(world: World, monkeypatch: pytes
     monkeypatch.setattr(BlobClient, "append_block", limited)
     given = line(1, world)
     world.app.ledger.append(Stage.SUBMIT, given)
-    assert world.names("results") == [ledger_blob(given.run_id, 2)]
+    assert world.names("results") == [ledger_blob(dropped_at(given.run_id).date(), 2)]
 
 
 def test_a_line_that_cannot_be_written_is_logged_and_stops_nothing(world: World, monkeypatch, caplog) -> None:
