@@ -10,7 +10,7 @@ from typing import overload
 
 from azure.batch import models
 
-from shared.documents.names import BEGUN, ENDED
+from shared.documents.names import BEGUN, ENDED, LOG_NAMES
 from shared.documents.run import Run
 from shared.plan.round_plan import Image, MarkerOf, PlannedTask, RoundPlan, StagingAccess
 from shared.plan.upstream import OutputPattern
@@ -184,7 +184,7 @@ def _staged(access: StagingAccess, prefix: str) -> models.ResourceFile:
 
 def _output_files(planned: PlannedTask, access: StagingAccess) -> list[models.OutputFile]:
     paths = planned.paths
-    logs = [(f"../{name}", f"{paths.logs}{name}") for name in ("stdout.txt", "stderr.txt")]
+    logs = [(f"../{name}", f"{paths.logs}{name}") for name in LOG_NAMES]
     if planned.attempts.are_several:
         logs.append((planned.attempts_file, paths.attempts))
     outputs = [
@@ -236,7 +236,7 @@ def _exit_conditions(*, is_depended_on: bool, ends_job: bool, allow_failure: boo
     | `allowFailure`                        | satisfies                      | satisfies                      |
     | nothing depends on it                 | blocks: the others go on       | blocks                         |
     | nothing else can run at the time      | ends the job, blocks           | ends the job, blocks           |
-    | otherwise                             | satisfies: a marker is missing | ends the job, blocks           |
+    | otherwise                             | satisfies: the marker tells    | ends the job, blocks           |
 
     After a failed upload the marker may be there although a file is not. Exit code 0 is not listed: the action of a
     listed code takes precedence over that of a failed upload.

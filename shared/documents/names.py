@@ -165,6 +165,7 @@ def is_own(path: str) -> bool:
 
 
 SCRIPT = "run.sh"
+LOG_NAMES = ("stdout.txt", "stderr.txt")
 ATTEMPTS_FILE = "attempts.txt"  # what the script notes of each attempt; beside it on the node
 BEGUN = "begun"
 """A file beside the script, made once nothing keeps the task from running; uploaded as a marker for other tasks."""

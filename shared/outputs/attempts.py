@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from shared.documents.names import LOG_NAMES
 from shared.documents.record import Attempt
 from shared.script.build import attempt_line
 
@@ -62,7 +63,9 @@ def read_notes(notes: bytes) -> Tried:
     for line in notes.decode("ascii", errors="replace").splitlines():
         if begins := _BEGINS.fullmatch(line):
             found[int(begins[1])] = Attempt(started=_time(begins[2]))
-            offsets = {name: int(text) for name, text in zip(_LOGS, begins.groups()[2:], strict=True) if text != "-"}
+            offsets = {
+                name: int(text) for name, text in zip(LOG_NAMES, begins.groups()[2:], strict=True) if text != "-"
+            }
         elif (ends := _ENDS.fullmatch(line)) and (attempt := found.get(int(ends[1]))):
             ended = {"exit_code": int(ends[3]), "ended": _time(ends[2])}
             found[int(ends[1])] = attempt.model_copy(update=ended)
@@ -70,9 +73,6 @@ def read_notes(notes: bytes) -> Tried:
     if not numbers:
         return ONCE
     return Tried(tuple(found[number] for number in numbers), numbers[-1], offsets)
-
-
-_LOGS = ("stdout.txt", "stderr.txt")
 
 
 def _time(text: str) -> datetime | None:

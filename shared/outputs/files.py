@@ -10,12 +10,11 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from shared.documents.names import is_own, is_safe
+from shared.documents.names import LOG_NAMES, is_own, is_safe
 from shared.plan.round_plan import SubmittedTask
 from shared.plan.upstream import OutputPattern
 
 _SIMILAR = re.compile(r"[]^[]")  # what a pattern cannot tell from a backslash
-LOG_NAMES = ("stdout.txt", "stderr.txt")
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,11 @@ from dataclasses import dataclass, replace
 
 from shared.app import App
 from shared.documents.ended_task import EndedTask
+from shared.documents.names import LOG_NAMES
 from shared.documents.record import ItemRecord, TaskRecord
 from shared.documents.run import Part, Run
 from shared.outputs.attempts import MAX_NOTES_BYTES, ONCE, Tried, read_notes
-from shared.outputs.files import LOG_NAMES, NO_FILES, CollectedFile, StagedFiles, TaskFiles, files_of, notes_of
+from shared.outputs.files import NO_FILES, CollectedFile, StagedFiles, TaskFiles, files_of, notes_of
 from shared.outputs.judgement import Judgement
 from shared.outputs.outcome import SKIPPED, Outcome, outcome_of
 from shared.outputs.printed import MAX_STREAM_BYTES, MAX_VARS_BYTES, PRINTED, Printed
