@@ -26,7 +26,6 @@ from batchrun.client.runs import Runs, RunView, WatchedRun
 from batchrun.errors import ClientError, UsageError, printable
 from shared.documents.record import Record
 from shared.documents.states import State
-from shared.parallel import in_parallel
 from shared.version import VERSION
 
 POLL_SECONDS = 0.2
@@ -176,7 +175,10 @@ class _RunManifests:
     def _show_results(self, runs: Runs, console: Console, run: RunRef, manifest: Path, record: Record) -> None:
         folder, files = self.folders.of(run, self.app), runs.results.files(run)
         with downloading(console, files) as progress:
-            in_parallel(lambda file: runs.results.download(run, file, folder, progress), files)
+            download = runs.results.to(folder)(progress)
+            download.fetch(files)
+        if download.problems:
+            raise ClientError(download.problems[0])
         state, *rest = summary_lines(record, manifest, folder, first_failure(record, folder))
         console.print(Text(state, STYLES[record.state]), soft_wrap=True)
         print(*rest, "", sep="\n", flush=True)

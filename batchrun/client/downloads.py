@@ -73,7 +73,7 @@ class Download:
         self.fetched = self.present = 0
         self.problems: list[str] = []
 
-    def fetch(self, files: Sequence[RemoteFile], *, at_once: int = AT_ONCE) -> None:
+    def fetch(self, files: Sequence[RemoteFile]) -> None:
         """Fetch the files. One that is gone or cannot be written is a problem, and does not keep others back.
 
         If this is interrupted, or storage fails, it ends as soon as no piece is on its way, and leaves no unfinished
@@ -82,11 +82,7 @@ class Download:
         targets = [target for file in files if (target := self._target(file))]
         pieces = ((target, start) for target in targets for start in target.starts)
         try:
-            if at_once == 1:
-                for piece in pieces:
-                    self._fetch(piece)
-                return
-            with ThreadPoolExecutor(at_once) as threads:
+            with ThreadPoolExecutor(AT_ONCE) as threads:
                 try:
                     for _ in threads.map(self._fetch, pieces):
                         pass

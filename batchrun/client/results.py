@@ -12,7 +12,6 @@ from azure.storage.blob import BlobPrefix
 
 from batchrun.client.downloads import Download, RemoteFile, listed
 from batchrun.client.refs import RunRef
-from batchrun.errors import ClientError
 from shared.documents.record import Record, Status
 
 if TYPE_CHECKING:
@@ -106,13 +105,3 @@ class RunResults:
     def to(self, folder: Path) -> Callable[[Callable[[int], None]], Download]:
         """How files of a run come into a folder: a function of the one that is told of their progress."""
         return lambda progress: Download(self._container, folder, progress)
-
-    def download(self, _run: RunRef, file: RemoteFile, folder: Path, progress: Callable[[int], None]) -> None:
-        """Download a file into a folder; `progress` is called with the size of each chunk.
-
-        Raises ClientError if the file cannot be written, or would be written outside of the folder.
-        """
-        download = Download(self._container, folder, progress)
-        download.fetch([file], at_once=1)
-        if download.problems:
-            raise ClientError(download.problems[0])
