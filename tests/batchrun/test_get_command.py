@@ -7,7 +7,7 @@ import itertools
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -184,6 +184,15 @@ def test_a_storage_that_fails_or_an_interruption_leaves_nothing_half_written(con
     assert (tmp_path / "out" / "large").stat().st_size == 4 * PIECE
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Ctrl-C raises KeyboardInterrupt, also where a shell has started the tests in the background and ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_ends_it_soon_and_leaves_nothing_half_written(container, fetch, tmp_path) -> None:
     """Pieces that wait are not fetched any more."""
     container.upload_blob("run/large", bytes(40 * PIECE))
