@@ -24,6 +24,7 @@ from shared.masking import Masker, MaskingFilter
 from shared.settings import Settings
 from shared.storage.card import CardStore
 from shared.storage.copies import Copies
+from shared.storage.flows import StoredFlows
 from shared.storage.inbox import Inbox
 from shared.storage.ledger import Ledger
 from shared.storage.results import Results
@@ -43,6 +44,7 @@ class App:
 
     settings: Settings
     inbox: Inbox
+    flows: StoredFlows
     runs: RunStore
     parts: PartStore
     sources: Sources
@@ -66,6 +68,7 @@ class App:
         return cls(
             settings=settings,
             inbox=Inbox(clients.blobs.get_container_client(names.inbox)),
+            flows=StoredFlows(clients.blobs.get_container_client(names.flows)),
             runs=RunStore(clients.blobs.get_container_client(names.runs)),
             parts=PartStore(clients.blobs.get_container_client(names.runs)),
             sources=Sources(clients.blobs, names.namespaces),

@@ -40,13 +40,14 @@ class Problem:
     """One error (or warning) in a manifest.
 
     `path` is the property as a person would write it (`tasks[0].commands`), or None if no property is concerned.
-    `line` and `column` count from 1 in the dropped file.
+    `line` and `column` count from 1 in the dropped file, or in another `file` of the run's results.
     """
 
     message: str
     path: str | None = None
     line: int | None = None
     column: int | None = None
+    file: str | None = None
 
     def __str__(self) -> str:
         where = f" at line {self.line}, column {self.column}" if self.line else ""

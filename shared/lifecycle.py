@@ -43,7 +43,7 @@ def next_action(  # noqa: PLR0911 - one return a row of the table
             return Action.REJECT
         return Action.SUBMIT if progress.waiting or unchanged_for >= pause(progress.attempts) else Action.NOTHING
     if job_is_alive:
-        return Action.TERMINATE if now - run.dropped > LONGEST_RUN else Action.NOTHING
+        return Action.TERMINATE if now - run.accepted > LONGEST_RUN else Action.NOTHING
     if progress.announced == 0:
         return Action.ANNOUNCE
     if unchanged_for < pause(progress.announced - 1):

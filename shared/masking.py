@@ -61,6 +61,10 @@ class Masker:
                 return MASK
         return value
 
+    def masks(self, value: JsonValue) -> bool:
+        """Whether there is anything to mask in a value."""
+        return bool(self.mask_all(value) != value)
+
 
 def _forms(value: str) -> Iterator[str]:
     """The forms in which a secret may appear: as it is, line by line, and escaped as in messages and in JSON."""

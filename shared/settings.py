@@ -100,13 +100,15 @@ class TopicSettings:
 
 @dataclass(frozen=True)
 class Containers:
-    """The names of the five containers."""
+    """The names of the seven containers."""
 
     inbox: str = "inbox"
     runs: str = "runs"
     staging: str = "staging"
     results: str = "results"
     namespaces: str = "namespaces"
+    flows: str = "flows"
+    uploads: str = "uploads"
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,8 @@ from shared.plan.round_plan import RoundPlan
 from shared.plan.run_manifest import checked_manifest
 from shared.steps.close_run import close, finish, finish_cancelled, finish_rejected, follow_record
 from shared.steps.prepare_round import planning_errors, prepare_round
+from shared.steps.resolve_request import resolve_request
+from shared.steps.take_over import take_over
 from shared.storage.inbox import Drop, InboxBlob
 
 CANCEL_KEPT = timedelta(minutes=5)
@@ -81,15 +83,18 @@ def accept(app: App, blob: str) -> None:
 
 def accepted_run(app: App, drop: Drop) -> Run:
     """The run of a dropped manifest, before it is stored."""
+    requested, accepted = resolve_request(app, drop.manifest), app.now()
     body = RunBody(
         run_id=run_id(app.inbox.name, drop.manifest.name, drop.manifest.etag, drop.last_modified),
         manifest=drop.manifest,
+        flow=requested.flow,
+        earlier=requested.earlier,
         dropped=drop.last_modified,
-        accepted=app.now(),
-        default_pool=app.settings.batch.pool_id,
+        accepted=accepted,
+        default_pool=requested.default_pool or app.settings.batch.pool_id,
         default_staging=app.settings.containers.staging,
     )
-    return Run(body, Progress())
+    return Run(body, Progress(accepted=accepted))
 
 
 def submit(app: App, run: Run) -> WaitReason | None:
@@ -158,6 +163,7 @@ def archive_manifest(app: App, run: Run) -> None:
     """Copy the manifest of an accepted or rejected run to the results, and remove it from the inbox."""
     manifest = run.body.manifest
     app.results.keep_manifest(run, app.inbox.source(manifest))
+    app.results.keep_flow(run)
     app.inbox.remove(manifest.name, manifest.etag)
 
 
@@ -225,6 +231,7 @@ def _submit_round(app: App, run: Run) -> None:
             f"the flow's timeout of {manifest.flow.timeout} was exceeded before Azure Batch accepted the run",
         )
         return
+    run = take_over(app, run, manifest)
     run, plan = prepare_round(app, run, manifest)
     if not plan.tasks:
         finish(app, run.with_finished(map(empty_fan_out_record, plan.empty), None))
@@ -258,7 +265,7 @@ def _stage(app: App, run: Run, plan: RoundPlan) -> None:
     if run.progress.is_staged:
         return
     try:
-        app.staging.upload(plan)
+        app.staging.upload(plan, run)
     except FilesChanged:
         app.runs.save(run.with_external_data(run.body.outside.without_files()))
         raise

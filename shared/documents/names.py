@@ -109,6 +109,23 @@ def results_folder(blob: str, run_id: str) -> str:
     return f"{name[:LONGEST_FOLDER].lstrip('/').rstrip('/. ') or 'run'}/{run_id}"
 
 
+def run_in_results(folder: str) -> str | None:
+    """The id of the run whose folder in the results this is; None if it is not the folder of a run."""
+    run_id = folder.rpartition("/")[2]
+    return run_id if folder != run_id and is_safe(folder) and run_to_cancel(run_id) else None
+
+
+MANIFEST_FILE = "manifest.yaml"
+FLOW_FILE = "flow.yaml"
+"""The manifest in the run's folder in the results; and beside it the flow, if the manifest only names it."""
+_STORED_FLOW = re.compile(r"([a-z0-9][a-z0-9._-]{0,149})/([a-zA-Z0-9][a-zA-Z0-9._-]{0,99})")
+
+
+def stored_flow_blob(name: str) -> str | None:
+    """The blob of the stored flow `<namespace>/<id>`; None if no flow can have this name."""
+    return f"{name}.yaml" if _STORED_FLOW.fullmatch(name) and is_safe(name) else None
+
+
 def run_of_job(job: str) -> str | None:
     """The id of the run that a job belongs to, read from the job's id; None if it is not a job of this app."""
     match = _JOB.fullmatch(job)
@@ -179,12 +196,14 @@ class Paths:
     """Where the files of a task, or of a fan-out's task for one item, are.
 
     The paths are names in the staging container and paths on the node alike: Batch keeps a blob's full name below the
-    task's working directory. The items of a fan-out share input files and scripts.
+    task's working directory. The items of a fan-out share input files and scripts. Files of a task that a retry has
+    taken over have a prefix of their own: they are not recorded again.
     """
 
     run_id: str
     task: str
     item: int | None = None
+    is_taken: bool = False
 
     @property
     def inputs(self) -> str:
@@ -211,7 +230,7 @@ class Paths:
     @property
     def all_outputs(self) -> str:
         """The prefix of all uploaded files; in a fan-out, of those of all items."""
-        return f"{self.run_id}/out/{self.task}/"
+        return f"{self.run_id}/{'taken' if self.is_taken else 'out'}/{self.task}/"
 
     @property
     def logs(self) -> str:

@@ -21,8 +21,9 @@ class Progress:
 
     `attempts` counts submits that failed; `announced` counts the JobEnded events that were published for this round and
     have had no effect yet. The tasks of the round leave so many `markers` of their ends; with 0, a tick finds the end.
-    A queued run that is `waiting` is tried again from `retry_at` on; if it `is_staged`, its
-    files are in place. A running run uses `pool`.
+    A queued run that is `waiting` is tried again from `retry_at` on; if it `is_staged`, its files are in place. A
+    running run uses `pool`. The time when it was `accepted` is that in the body; documents of before version 0.3 do not
+    have it here.
     """
 
     state: Literal[State.QUEUED, State.RUNNING] = State.QUEUED
@@ -35,6 +36,7 @@ class Progress:
     is_staged: bool = False
     pool: str = ""
     markers: int = 0
+    accepted: datetime | None = None
     schema_version: str = SCHEMA_VERSION
 
     @property
@@ -56,6 +58,7 @@ class Progress:
             "staged": str(self.is_staged).lower(),
             "pool": self.pool,
             "markers": str(self.markers),
+            "accepted": self.accepted.isoformat() if self.accepted else "",
         }
 
     @classmethod
@@ -80,6 +83,7 @@ class Progress:
             is_staged=metadata.get("staged") == "true",
             pool=metadata.get("pool", ""),
             markers=int(metadata.get("markers") or 0),
+            accepted=datetime.fromisoformat(metadata["accepted"]) if metadata.get("accepted") else None,
             schema_version=metadata["schema"],
         )
 
@@ -99,11 +103,11 @@ class ListedRun:
         return job_id(self.id, self.progress.round)
 
     @property
-    def dropped(self) -> datetime:
-        """When the manifest was dropped, to the second."""
-        return dropped_at(self.id)
+    def accepted(self) -> datetime:
+        """When the run was accepted. Its id has the time of the drop, which may be days earlier."""
+        return self.progress.accepted or dropped_at(self.id)
 
     @property
-    def oldest_first(self) -> str:
-        """A sort key: the time of the drop, which is part of every run id."""
-        return self.id[-24:]
+    def oldest_first(self) -> tuple[datetime, str]:
+        """A sort key: the time of the acceptance."""
+        return self.accepted, self.id

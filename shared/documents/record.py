@@ -42,17 +42,21 @@ MAX_ITEMS_IN_RECORD = 100
 
 
 class RunProblem(Document):
-    """A problem as it is stored in run documents and records."""
+    """A problem as it is stored in run documents and records.
+
+    Its place is in the manifest; or in `file`, another document in the run's folder.
+    """
 
     message: str
     path: str | None = None
     line: int | None = None
     column: int | None = None
+    file: str | None = None
 
     @classmethod
     def of(cls, problem: Problem) -> RunProblem:
         """The stored form of a problem."""
-        return cls(message=problem.message, path=problem.path, line=problem.line, column=problem.column)
+        return cls.model_validate(problem, from_attributes=True)
 
 
 class Failure(Document):
@@ -76,6 +80,23 @@ class FlowRef(Document):
 
     id: str | None = None
     namespace: str | None = None
+
+
+class RecordedFlow(FlowRef):
+    """The flow of a run.
+
+    `source` is the version of the blob that it was read from, if the manifest only names it: a stored flow, or the
+    manifest of the run that is retried. Its text is in `flow.yaml`.
+    """
+
+    source: ManifestRef | None = None
+
+
+class RetryRef(Document):
+    """The earlier run that a run retries: its id, and its folder in the results."""
+
+    run_id: str
+    results: str
 
 
 class JobRecord(Document):
@@ -166,6 +187,10 @@ class TaskResult(Document):
     logs: Logs = Logs()
     failure: Failure | None = None
     warnings: tuple[str, ...] = ()
+    masked: bool = False
+    """Whether secrets are masked in its values, so that a retry cannot take them over."""
+    taken_from: str | None = None
+    """The id of the earlier run in which it ran, if the run has taken it over."""
 
     @property
     def is_allowed_failure(self) -> bool:
@@ -227,14 +252,22 @@ class Items(Document):
 
 
 class Record(Document):
-    """`record.json`: written once, as the last document; if it exists, the run is complete."""
+    """`record.json`: written once, as the last document; if it exists, the run is complete.
+
+    `inputs` are the values of the flow's inputs. Those that hold a secret are left out; of these, `maskedInputs` names
+    the ones that the run was given.
+    """
 
     schema_version: Literal["1"] = "1"
     run_id: str
     state: State
     manifest: ManifestRef
-    flow: FlowRef = FlowRef()
+    flow: RecordedFlow = RecordedFlow()
     labels: dict[str, str] = Field(default_factory=dict)
+    inputs: dict[str, Any] = Field(default_factory=dict)
+    masked_inputs: tuple[str, ...] = ()
+    default_pool: str | None = None
+    retry_of: RetryRef | None = None
     jobs: tuple[JobRecord, ...] = ()
     timings: Timings
     tasks: tuple[TaskRecord, ...] = ()

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -80,18 +80,37 @@ class Rejection(Document):
     errors: tuple[RunProblem, ...]
 
 
+class EarlierRun(Document):
+    """The run that a retry runs again: `results` is its folder in the results, `inputs` and `labels` are what it had.
+
+    The retry begins with the tasks `begin`, and with those that did not end well.
+    """
+
+    run_id: str
+    results: str
+    begin: tuple[str, ...] = ()
+    inputs: dict[str, Any] = Field(default_factory=dict)
+    labels: dict[str, str] = Field(default_factory=dict)
+
+
 class RunBody(Document):
     """The body of the run document: everything that later planning, recording and closing need.
+
+    `flow` is the flow of a run request that names it: a stored one, or that of the `earlier` run which it retries.
 
     `default_pool` and `default_staging` are the app settings at the time of acceptance: the tasks of a round and the
     place of its files must not change while the run is open.
     `finished` are the tasks that have ended; `unfinished` are the items, by fan-out, that the current round runs again.
     `repeated_rounds` are the rounds that repeat tasks which failed before their commands began.
+    A retry has `finished` tasks from its beginning on, once it `has_taken_over` them from the earlier run; `item_lists`
+    are the items of fan-outs that the earlier run had.
     """
 
     schema_version: Literal["1"] = "1"
     run_id: str
     manifest: ManifestBlob
+    flow: ManifestBlob | None = None
+    earlier: EarlierRun | None = None
     dropped: datetime
     accepted: datetime
     default_pool: str | None = None
@@ -108,6 +127,8 @@ class RunBody(Document):
     finished: dict[str, TaskRecord] = Field(default_factory=dict)
     unfinished: dict[str, tuple[int, ...]] = Field(default_factory=dict)
     repeated_rounds: tuple[int, ...] = ()
+    has_taken_over: bool = False
+    item_lists: dict[str, tuple[Any, ...]] = Field(default_factory=dict)
 
     @property
     def is_partly_unfinished(self) -> bool:
@@ -204,6 +225,22 @@ class Run:
         )
         return replace(self, progress=progress)
 
+    def with_taken_over(
+        self,
+        tasks: Iterable[TaskRecord],
+        unfinished: Mapping[str, tuple[int, ...]],
+        item_lists: Mapping[str, tuple[Any, ...]],
+    ) -> Run:
+        """The run with what it takes over from the earlier run; the items of fan-outs are in its parts."""
+        update = {
+            "finished": {task.id: task for task in tasks},
+            "unfinished": dict(unfinished),
+            "item_lists": dict(item_lists),
+            "has_taken_over": True,
+            "has_parts": True,
+        }
+        return replace(self, body=self.body.model_copy(update=update))
+
     def with_finished(self, tasks: Iterable[TaskRecord], detected: datetime | None) -> Run:
         """The run with the results of tasks that have ended in the current round."""
         finished = {**self.body.finished, **{task.id: task for task in tasks}}
@@ -212,7 +249,7 @@ class Run:
     def with_repeats(self, unfinished: dict[str, tuple[int, ...]], warnings: Iterable[RunProblem]) -> Run:
         """The run whose next round repeats tasks of the current one that failed before their commands began."""
         update = {
-            "unfinished": unfinished,
+            "unfinished": {**self.body.unfinished, **unfinished},
             "repeated_rounds": (*self.body.repeated_rounds, self.progress.round + 1),
             "warnings": (*self.body.warnings, *warnings),  # also the same again: each round has its own
         }
@@ -220,7 +257,7 @@ class Run:
 
     def next_round(self) -> Run:
         """The run, queued for its next round."""
-        return replace(self, progress=Progress(round=self.progress.round + 1, cancelled=self.progress.cancelled))
+        return replace(self, progress=replace(self._begun(), round=self.progress.round + 1))
 
     def as_ending(self) -> Run:
         """The run that gets no more tasks but has a job: it is recorded once the job has ended, like any other run."""
@@ -251,5 +288,9 @@ class Run:
         return replace(self, items=items)
 
     def _running(self, pool: str) -> Progress:
-        progress = Progress(State.RUNNING, self.progress.round, cancelled=self.progress.cancelled)
-        return replace(progress, pool=pool)
+        return replace(self._begun(), state=State.RUNNING, pool=pool)
+
+    def _begun(self) -> Progress:
+        """The progress with only what stays the same whatever the run goes on with."""
+        old = self.progress
+        return Progress(round=old.round, cancelled=old.cancelled, accepted=old.accepted)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import yaml
@@ -39,13 +39,15 @@ class Source:
     """A parsed document: `data` is made of dicts, lists, str, int, float, bool and None.
 
     `problems` are what is wrong with single values. `unquoted` are the places of expressions without quotes, which are
-    maps in YAML: in the data they are the text that was meant.
+    maps in YAML: in the data they are the text that was meant. `file` is the name that problems have of the document,
+    if it is not the manifest itself.
     """
 
     data: Any
     root: yaml.Node
     text: str = ""
     is_json: bool = False
+    file: str | None = None
     problems: tuple[Problem, ...] = ()
     unquoted: frozenset[tuple[int, int]] = frozenset()
     _by_name: dict[int, dict[str, tuple[yaml.Node, yaml.Node]]] = field(default_factory=dict, repr=False, compare=False)
@@ -56,7 +58,7 @@ class Source:
         If the path does not exist in the document, the place is that of its last part that does.
         """
         mark = self._mark(path, at_key=at_key)
-        return Problem(message, property_path(path) or None, mark.line + 1, mark.column + 1)
+        return Problem(message, property_path(path) or None, mark.line + 1, mark.column + 1, self.file)
 
     def written(self, path: PropertyPath) -> str | None:
         """How a list or a map is written, if it is in brackets and in one line of YAML."""
@@ -110,18 +112,21 @@ def parse(text: str, *, as_json: bool = False) -> Source:
     return source
 
 
-def read_source(text: str, *, as_json: bool = False) -> Source:
+def read_source(text: str, *, as_json: bool = False, file: str | None = None) -> Source:
     """Parse one document, as far as its values can be read.
 
     Raises ManifestError with line and column if the text is not valid YAML (or JSON), nests deeper than MAX_DEPTH, or
     has more than MAX_NODES values once its aliases are written out.
     """
-    if as_json:
-        text = checked_json(text)
-    root = compose(text)
+    try:
+        text = checked_json(text) if as_json else text
+        root = compose(text)
+    except ManifestError as error:
+        raise ManifestError([replace(problem, file=file) for problem in error.problems]) from error
     reading = _Reading(text)
     data = reading.value(root, ())
-    return Source(data, root, text, as_json, tuple(reading.problems), frozenset(reading.unquoted))
+    problems = tuple(replace(problem, file=file) for problem in reading.problems)
+    return Source(data, root, text, as_json, file, problems, frozenset(reading.unquoted))
 
 
 MERGE = "<<"
@@ -265,12 +270,21 @@ def quoted(text: str) -> str:
 class Layout:
     """Finds the place in the dropped file of a property of the flow.
 
-    `moved` maps paths in the flow to paths in the file, for all that is below them too. All other properties have the
-    same path in both.
+    The flow as it is written is the value at `root` of the file. `moved` maps paths in the flow to paths in the flow as
+    it is written, for all that is below them too. All other properties have the same path in both.
     """
 
     source: Source
     moved: Mapping[PropertyPath, PropertyPath] = field(default_factory=dict)
+    root: PropertyPath = ()
+
+    @property
+    def written(self) -> object:
+        """The flow as it is written."""
+        data = self.source.data
+        for name in self.root:
+            data = data[name]
+        return data
 
     def problem(self, path: PropertyPath, message: str, *, at_key: bool = False) -> Problem:
         """A problem with the property of the flow at `path`, at its place in the file."""
@@ -278,6 +292,10 @@ class Layout:
 
     def in_file(self, path: PropertyPath) -> PropertyPath:
         """The path in the file of the property of the flow at `path`."""
+        return (*self.root, *self.as_written(path))
+
+    def as_written(self, path: PropertyPath) -> PropertyPath:
+        """The path in the flow as it is written of the property of the flow at `path`."""
         for length in range(len(path), 0, -1):
             if (moved := self.moved.get(path[:length])) is not None:
                 return (*moved, *path[length:])

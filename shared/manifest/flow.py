@@ -38,7 +38,7 @@ class Label(Properties):
     value: Text
 
 
-def _labels(value: object) -> object:
+def as_labels(value: object) -> object:
     """The labels as a map; Kestra also has them as a list of keys and values."""
     if isinstance(value, list) and all(isinstance(label, dict) and set(label) == {"key", "value"} for label in value):
         if any(isinstance(label["key"], dict | list) for label in value):
@@ -65,7 +65,7 @@ class Flow(Properties):
     editor_schema: Annotated[str | None, Field(alias="$schema")] = None
     """For editors of JSON: the address of the JSON Schema of manifests."""
     labels: Annotated[
-        dict[str, Text], BeforeValidator(_labels, json_schema_input_type=dict[str, Text] | list[Label])
+        dict[str, Text], BeforeValidator(as_labels, json_schema_input_type=dict[str, Text] | list[Label])
     ] = Field(default_factory=dict)
     """`{{ labels.<name> }}`; a map, or Kestra's list of `key` and `value`."""
     variables: dict[str, Any] = Field(default_factory=dict)

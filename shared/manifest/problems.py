@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import typing
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -70,9 +71,9 @@ def problems_of(errors: Sequence[ErrorDetails], layout: Layout, model: type[Base
     return [_problem(details, layout, _message(details, layout, model)) for details in shown]
 
 
-def in_file_order(problem: Problem) -> tuple[int, int]:
+def in_file_order(problem: Problem) -> tuple[str, int, int]:
     """The key that sorts problems by place."""
-    return problem.line or 0, problem.column or 0
+    return problem.file or "", problem.line or 0, problem.column or 0
 
 
 def each_once(problems: Iterable[Problem]) -> list[Problem]:
@@ -80,9 +81,7 @@ def each_once(problems: Iterable[Problem]) -> list[Problem]:
     found: dict[tuple[object, ...], Problem] = {}
     for problem in problems:
         name = (problem.path or "").rpartition(".")[2]
-        found.setdefault(
-            (problem.message, problem.line, problem.column, name if problem.line else problem.path), problem
-        )
+        found.setdefault((problem.message, *in_file_order(problem), name if problem.line else problem.path), problem)
     return sorted(found.values(), key=in_file_order)
 
 
@@ -91,7 +90,7 @@ def first_problems(problems: list[Problem]) -> list[Problem]:
     if len(problems) <= MAX_PROBLEMS:
         return problems
     left = problems[MAX_PROBLEMS]
-    return [*problems[:MAX_PROBLEMS], Problem("there are more problems from here on", None, left.line, left.column)]
+    return [*problems[:MAX_PROBLEMS], replace(left, message="there are more problems from here on", path=None)]
 
 
 def _is_consequence(
@@ -182,15 +181,15 @@ def _unknown_property(path: PropertyPath, layout: Layout, model: type[BaseModel]
 def _names_beside(path: PropertyPath, layout: Layout, model: type[BaseModel]) -> list[str]:
     """The names that a property may have had in mind: at top level those of the flow, and of a task if it has one."""
     known = _names_at(model, path[:-1])
-    is_task_form = len(path) > 1 and layout.in_file(tuple(part for part in path if not _is_tag(part))[:-1]) == ()
+    is_task_form = len(path) > 1 and layout.as_written(tuple(part for part in path if not _is_tag(part))[:-1]) == ()
     return (
         [*known, *_aliases([Flow if is_task_form else Task])] if is_task_form or _lacks_tasks(path, layout) else known
     )
 
 
 def _lacks_tasks(path: PropertyPath, layout: Layout) -> bool:
-    data = layout.source.data
-    return len(path) == 1 and isinstance(data, dict) and "tasks" not in data
+    flow = layout.written
+    return len(path) == 1 and isinstance(flow, dict) and "tasks" not in flow
 
 
 def _meant_names(errors: Iterable[ErrorDetails], layout: Layout, model: type[BaseModel]) -> Iterator[PropertyPath]:

@@ -1,8 +1,10 @@
 """Reads a manifest: text → `Manifest`, or ManifestError with everything that is wrong, and where.
 
-A manifest is a Kestra flow, or one task at top level (the task form). Its models are the language: a property that they
-do not have is an error. Texts may hold expressions, which are rendered when a round is planned, never here.
+A manifest is a Kestra flow, or one task at top level (the task form), or a run request that has or names one of them.
+Its models are the language: a property that they do not have is an error. Texts may hold expressions, which are
+rendered when a round is planned, never here.
 
+    request.py      a run request
     flow.py         the flow, which is the root
     groups.py       groups of tasks: Sequential, Parallel, ForEach
     inputs.py       its inputs
@@ -24,10 +26,11 @@ from shared.manifest._causes import causes
 from shared.manifest._defaults import with_plugin_defaults
 from shared.manifest._gaps import WITHOUT_GAPS, Gaps
 from shared.manifest._salvage import Salvaged, salvage
-from shared.manifest._source import Layout, read_source
+from shared.manifest._source import Layout, Source, read_source
 from shared.manifest.flow import MAX_TASKS, Flow
 from shared.manifest.order import dependencies_of, problems_of_order, tasks_before
 from shared.manifest.problems import each_once, first_problems, problems_of, warnings_of
+from shared.manifest.request import FLOW, NOTHING_GIVEN, Given, is_request, request_in
 from shared.manifest.task import ForeachFile, Task
 from shared.manifest.types import PropertyPath
 
@@ -39,7 +42,8 @@ class Manifest:
     """A manifest that was read: the flow, and the layout of its text, so that later problems can name their place.
 
     `dependencies` has the ids of the tasks that are run, each with the ids of the tasks that it waits for. `warnings`
-    say which properties have no effect. `gaps` is what is not known of the rest of a broken manifest.
+    say which properties have no effect. `gaps` is what is not known of the rest of a broken manifest. `given` are the
+    values that the run's request has for the flow's inputs.
     """
 
     flow: Flow
@@ -47,6 +51,7 @@ class Manifest:
     warnings: tuple[Problem, ...]
     layout: Layout
     gaps: Gaps = WITHOUT_GAPS
+    given: Given = NOTHING_GIVEN
 
     def problem(self, path: PropertyPath, message: str, *, at_key: bool = False) -> Problem:
         """A problem with the property at `path` (counted from the flow: `("tasks", 0, "commands", 1)`).
@@ -77,18 +82,37 @@ class BrokenManifest(ManifestError):  # noqa: N818 - as the other exceptions, it
         super().__init__(problems)
 
 
-def read_manifest(text: str, name: str) -> Manifest:
+def read_manifest(text: str, name: str, *, file: str | None = None, given: Given | None = None) -> Manifest:
     """Read a manifest. `name` is the blob's name: `.json` at its end means JSON, anything else YAML.
+
+    `file` is the name that problems have of it, if it is not the run's manifest itself. If it is a run request with the
+    flow inside, that flow is read; `given` takes the place of what this request gives.
 
     Raises ManifestError with all problems that can be found without rendering expressions.
     """
-    source = read_source(text, as_json=name.lower().endswith(".json"))
-    if not isinstance(source.data, dict):
+    source = read_source(text, as_json=is_json(name), file=file)
+    if not is_request(source.data):
+        return _read_flow(source, (), given or NOTHING_GIVEN)
+    written = request_in(source)
+    if not isinstance(written.request.flow, dict):
+        raise ManifestError([source.problem((), "this names a flow, and has none: it cannot be run as one itself")])
+    return _read_flow(source, (FLOW,), given or written.given())
+
+
+def is_json(name: str) -> bool:
+    """Whether the name of a blob says that it is JSON; otherwise it is YAML."""
+    return name.lower().endswith(".json")
+
+
+def _read_flow(source: Source, root: PropertyPath, given: Given) -> Manifest:
+    """The flow at `root` of a document."""
+    written = Layout(source, root=root).written
+    if not isinstance(written, dict):
         message = "a manifest is a map of properties, such as `tasks:` or `commands:`"
-        raise ManifestError([*source.problems, source.problem((), message)])
-    data, in_form = _as_flow(source.data) if _is_task_form(source.data) else (source.data, {})
-    data, by_defaults = with_plugin_defaults(data, Layout(source, in_form))
-    layout = Layout(source, {**in_form, **by_defaults})
+        raise ManifestError([*source.problems, source.problem(root, message)])
+    data, in_form = _as_flow(written) if _is_task_form(written) else (written, {})
+    data, by_defaults = with_plugin_defaults(data, Layout(source, in_form, root))
+    layout = Layout(source, {**in_form, **by_defaults}, root)
     problems = list(source.problems)
     try:
         flow, gaps = Flow.model_validate(data), WITHOUT_GAPS
@@ -98,9 +122,9 @@ def read_manifest(text: str, name: str) -> Manifest:
         salvaged = salvage(data)
         flow, gaps = salvaged.flow, salvaged.gaps
         problems += _problems_of(salvaged, layout)
-        moved = {path: layout.in_file(place) for path, place in salvaged.moved.items()}
-        layout = Layout(source, {**layout.moved, **moved})
-    manifest = _manifest(flow, layout, gaps) if flow else None
+        moved = {path: layout.as_written(place) for path, place in salvaged.moved.items()}
+        layout = Layout(source, {**layout.moved, **moved}, root)
+    manifest = _manifest(flow, layout, gaps, given) if flow else None
     problems += _problems_of_items(manifest) if manifest else ()
     if problems:
         raise BrokenManifest(first_problems(each_once(causes(problems, source))), manifest)
@@ -121,9 +145,10 @@ def _problems_of(salvaged: Salvaged, layout: Layout) -> Iterator[Problem]:
         yield layout.problem(("tasks",), message)
 
 
-def _manifest(flow: Flow, layout: Layout, gaps: Gaps) -> Manifest:
+def _manifest(flow: Flow, layout: Layout, gaps: Gaps, given: Given) -> Manifest:
     notes = [layout.problem(path, message, at_key=True) for path, message in warnings_of(flow)]
-    return Manifest(flow, dependencies_of(flow.order), tuple(each_once(notes)), layout, gaps)
+    labelled = flow.model_copy(update={"labels": {**flow.labels, **given.labels}}) if given.labels else flow
+    return Manifest(labelled, dependencies_of(flow.order), tuple(each_once(notes)), layout, gaps, given)
 
 
 def _problems_of_items(manifest: Manifest) -> Iterator[Problem]:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from shared.documents.record import (
     ITEMS_BLOB,
     MAX_ITEMS_IN_RECORD,
     Failure,
     FanOutItems,
-    FlowRef,
     ItemRecord,
     Items,
     ItemsSummary,
@@ -21,6 +22,8 @@ from shared.documents.record import (
     OutputFile,
     Outputs,
     Record,
+    RecordedFlow,
+    RetryRef,
     RunProblem,
     Status,
     TaskRecord,
@@ -30,6 +33,7 @@ from shared.documents.record import (
 from shared.documents.run import Run
 from shared.documents.states import FailureCode, State
 from shared.manifest.read import Flow, Manifest
+from shared.masking import Masker
 from shared.outputs.files import TaskFiles
 from shared.outputs.outcome import Outcome
 from shared.outputs.printed import MAX_WARNINGS, Printed
@@ -41,8 +45,10 @@ NOT_RECORDED_MESSAGE = (
 )
 
 
-def task_record(task: SubmittedTask, outcome: Outcome, files: TaskFiles, printed: Printed) -> TaskRecord | ItemRecord:
-    """The record of one task, or of one item of a fan-out.
+def task_record(
+    task: SubmittedTask, outcome: Outcome, files: TaskFiles, printed: Printed, *, is_masked: bool = False
+) -> TaskRecord | ItemRecord:
+    """The record of one task, or of one item of a fan-out. Its values are not all open if it `is_masked`.
 
     Its state is WARNING if the task succeeded but did not make a file that `outputFiles` names, made one that cannot be
     kept under its name, or succeeded only after it had failed and `warningOnRetry` asks for that; and if it failed and
@@ -68,6 +74,7 @@ def task_record(task: SubmittedTask, outcome: Outcome, files: TaskFiles, printed
         logs=Logs(stdout=logs.get("stdout.txt"), stderr=logs.get("stderr.txt")),
         failure=outcome.failure,
         warnings=tuple(_warnings(outcome, files, printed, warns_of_retries=warns_of_retries)),
+        masked=is_masked,
     )
     if task.item is None:
         return TaskRecord(id=task.name, **dict(result))
@@ -107,6 +114,7 @@ def fan_out_record(name: str, items: Sequence[ItemRecord]) -> TaskRecord:
         requeue_count=sum(item.requeue_count for item in items),
         started=min((item.started for item in items if item.started), default=None),
         ended=max((item.ended for item in items if item.ended), default=None),
+        masked=any(item.masked for item in items),
         failure=_failure_of_items(items),
         warnings=tuple(f"[{item.index}]: {text}" for item in items for text in item.warnings)[:MAX_WARNINGS],
         items=ItemsSummary(count=len(items), states={state: states[state] for state in _WORST_FIRST if states[state]}),
@@ -165,8 +173,29 @@ def separate_items(run: Run) -> Items | None:
     return Items(run_id=run.id, tasks=tuple(FanOutItems(id=name, items=each) for name, each in items.items()))
 
 
-def build_record(
-    run: Run, manifest: Manifest | None, state: State | None, failure: Failure | None, *, now: datetime
+@dataclass(frozen=True)
+class RecordedInputs:
+    """The values of a run's inputs that its record may hold, and the ids of those given to it that hold a secret."""
+
+    values: Mapping[str, Any] = field(default_factory=dict)
+    masked: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any], given: Container[str], masker: Masker) -> RecordedInputs:
+        """Of all values of inputs; `given` are the ids of those that are not defaults."""
+        masked = [name for name, value in values.items() if masker.masks(value)]
+        open_values = {name: value for name, value in values.items() if name not in masked}
+        return cls(open_values, tuple(name for name in masked if name in given))
+
+
+def build_record(  # noqa: PLR0913 - all that a record is made of
+    run: Run,
+    manifest: Manifest | None,
+    inputs: RecordedInputs,
+    state: State | None,
+    failure: Failure | None,
+    *,
+    now: datetime,
 ) -> Record:
     """The record of a run, as far as its rounds went.
 
@@ -180,8 +209,12 @@ def build_record(
         run_id=run.id,
         state=state or run_state(_enabled_tasks(tasks, manifest), cancelled=run.progress.cancelled),
         manifest=ManifestRef.model_validate(run.body.manifest.model_dump(exclude={"text"})),
-        flow=FlowRef(id=flow.id, namespace=flow.namespace) if flow else FlowRef(),
+        flow=_flow_ref(run, flow),
         labels=flow.labels if flow else {},
+        inputs=inputs.values,
+        masked_inputs=inputs.masked,
+        default_pool=run.body.default_pool,
+        retry_of=RetryRef.model_validate(run.body.earlier.model_dump()) if run.body.earlier else None,
         jobs=tuple(JobRecord.model_validate(job.model_dump()) for job in run.body.jobs),
         timings=Timings(
             dropped=run.body.dropped,
@@ -200,6 +233,12 @@ def build_record(
             *(RunProblem(message=text, path=f"tasks.{task.id}") for task in tasks for text in task.warnings),
         ),
     )
+
+
+def _flow_ref(run: Run, flow: Flow | None) -> RecordedFlow:
+    blob = run.body.flow
+    source = ManifestRef.model_validate(blob.model_dump()) if blob and blob.text is not None else None
+    return RecordedFlow(id=flow.id if flow else None, namespace=flow.namespace if flow else None, source=source)
 
 
 def _all_tasks(run: Run, flow: Flow | None) -> tuple[TaskRecord, ...]:

@@ -140,9 +140,11 @@ def items_of(
 ) -> tuple[Item, ...] | None:
     """The items of a fan-out; None if they are not known yet or `foreach` has a problem, which `rendering` then has.
 
-    `is_distinct` is true of Kestra's ForEach.
+    A retry has the items of the earlier run. `is_distinct` is true of Kestra's ForEach.
     """
     problems_before = len(rendering.problems)
+    if task.id in run.body.item_lists:
+        return tuple(Item(index=index, value=value) for index, value in enumerate(run.body.item_lists[task.id]))
     try:
         values = _values(task, rendering, run, lookups)
         values = _distinct(values) if is_distinct else values

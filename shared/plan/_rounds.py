@@ -68,11 +68,13 @@ def split(
     ended: Mapping[str, State],
     pool_of: Callable[[str], str],
     is_empty: Callable[[str], bool],
+    *,
+    is_first: bool = False,
 ) -> Split:
     """Split the tasks that have not ended by when they can run; `ended` are the results of the earlier rounds.
 
     `pool_of` and `is_empty` (whether a task is a fan-out without items) are called only for tasks whose expressions use
-    known values only.
+    known values only. The first round of a retry has tasks that have ended already.
     """
     placements: dict[str, _Placement] = {}
     pool: str | None = None
@@ -97,7 +99,7 @@ def split(
         later=tuple(name for name, placement in open_tasks if placement is _Placement.LATER),
         never=tuple(name for name, placement in open_tasks if placement is _Placement.NEVER),
         empty=tuple(name for name, placement in open_tasks if placement is _Placement.EMPTY),
-        reason=why_not_earlier((graph[name] for name in ready), graph) if ended else JobReason.FIRST,
+        reason=why_not_earlier((graph[name] for name in ready), graph) if ended and not is_first else JobReason.FIRST,
     )
 
 

@@ -146,17 +146,19 @@ class Scope:
         folder = f"{self.paths.link}/{UPSTREAM}/{name}"
         if self._graph.is_fan_out(name):
             return FanOutOutputs(name, folder, lambda: self._folder(name), lambda: self._items(name, folder), self.used)
-        outputs = self._output_files(name, None, folder)
         ended = self._run.body.finished.get(name)
+        outputs = self._output_files(name, None, folder, is_taken=bool(ended and ended.taken_from))
         return {**outputs, **_results(ended)} if ended else outputs
 
-    def _output_files(self, name: str, item: Item | None, folder: str) -> dict[str, Any]:
-        paths = Paths(self._run.id, name, item.index if item else None)
+    def _output_files(self, name: str, item: Item | None, folder: str, *, is_taken: bool) -> dict[str, Any]:
+        paths = Paths(self._run.id, name, item.index if item else None, is_taken)
         return {"outputFiles": UpstreamFiles(folder, paths, self._earlier.patterns(name, item), self.used)}
 
     def _folder(self, name: str) -> UpstreamFolder:
         patterns = {item.index: self._earlier.patterns(name, item) for item in self._earlier.items_of(name)}
-        return UpstreamFolder(Paths(self._run.id, name), patterns)
+        ended = self._lookups.items(name) if self._run.body.earlier else ()
+        taken = frozenset(item.index for item in ended if item.taken_from)
+        return UpstreamFolder(Paths(self._run.id, name), patterns, taken)
 
     def _items(self, name: str, folder: str) -> Iterator[dict[str, Any]]:
         if self._earlier.is_empty(name):
@@ -167,7 +169,7 @@ class Scope:
             yield {
                 "index": item.index,
                 "value": item.value,
-                **self._output_files(name, item, f"{folder}/{item.index}"),
+                **self._output_files(name, item, f"{folder}/{item.index}", is_taken=bool(item.taken_from)),
                 **_results(item),
             }
 

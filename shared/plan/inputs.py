@@ -1,17 +1,27 @@
-"""The values of a flow's inputs: their defaults, rendered."""
+"""The values of a flow's inputs: those that a request gives, and otherwise their defaults, rendered."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
 from typing import Any
 
-from shared.errors import Problem
+from shared.documents.run import Run
+from shared.errors import Problem, did_you_mean
 from shared.expressions.values import UNKNOWN
 from shared.manifest.inputs import Input
 from shared.manifest.read import Manifest
+from shared.manifest.request import Given
 from shared.plan._rendering import Bindings, Rendering
 from shared.plan._scope import Context
 from shared.plan.lookups import NotKnownYet
+from shared.settings import Settings
+
+NO_VALUE = (
+    "the input {!r} has no value: give it `defaults`, or run the flow with a value: batchrun run FILE -i {}=VALUE"
+)
+NO_VALUE_IN_REQUEST = "the input {!r} has no value: add it to `inputs` of the run request, or give it `defaults`"
 
 
 def with_inputs(context: Context, manifest: Manifest) -> tuple[Context, list[Problem]]:
@@ -19,6 +29,9 @@ def with_inputs(context: Context, manifest: Manifest) -> tuple[Context, list[Pro
     values: dict[str, Any] = {}
     problems: list[Problem] = []
     ids = {declared.id for declared in manifest.flow.inputs}
+    given = _by_id(manifest.given.inputs, ids)
+    if "inputs" not in manifest.gaps.values:
+        problems += (manifest.given.problem(name, _unknown(name, ids)) for name in given if name not in ids)
     context = replace(context, inputs=values)
     for index, declared in enumerate(manifest.flow.inputs):
         bindings = _bindings(context, manifest.gaps.values)
@@ -26,10 +39,60 @@ def with_inputs(context: Context, manifest: Manifest) -> tuple[Context, list[Pro
         parent, _, name = declared.id.rpartition(".")
         if parents := sorted(_parent_ids(declared.id) & ids):
             rendering.fail(("id",), f"the input {parents[0]!r} has a value, so it cannot contain other inputs")
+        elif given.get(declared.id) is not None:
+            value, wrong = _given_value(declared, given[declared.id], manifest.given)
+            _nested_map(values, parent)[name] = value
+            problems += wrong
         else:
-            _nested_map(values, parent)[name] = _value(declared, rendering)
+            _nested_map(values, parent)[name] = _default(declared, rendering)
         problems += rendering.problems
     return context, problems
+
+
+@dataclass(frozen=True)
+class InputValues:
+    """The values of the inputs of a run by their ids, without those that are not known; and which were given to it."""
+
+    values: Mapping[str, Any]
+    given: frozenset[str]
+
+
+def input_values(manifest: Manifest, run: Run, settings: Settings) -> InputValues:
+    """The values of the inputs of a run."""
+    ids = {declared.id for declared in manifest.flow.inputs}
+    context, _ = with_inputs(Context(manifest.flow, run, settings), manifest)
+    found = {name: _at(context.inputs, name) for name in sorted(ids)}
+    known = {name: value for name, value in found.items() if value is not None}
+    return InputValues(known, frozenset(_by_id(manifest.given.inputs, ids)))
+
+
+def _at(values: object, path: str) -> object:
+    for part in path.split("."):
+        values = values.get(part) if isinstance(values, Mapping) else None
+    return values
+
+
+def _by_id(given: Mapping[str, Any], ids: AbstractSet[str]) -> dict[str, Any]:
+    """The given values by the ids of inputs: `{"a": {"b": 1}}` is a value of the input `a.b`, if there is no `a`."""
+    found: dict[str, Any] = {}
+    for name, value in given.items():
+        if isinstance(value, dict) and name not in ids and any(each.startswith(f"{name}.") for each in ids):
+            found |= _by_id({f"{name}.{below}": each for below, each in value.items()}, ids)
+        else:
+            found[name] = value
+    return found
+
+
+def _unknown(name: str, ids: AbstractSet[str]) -> str:
+    hint = did_you_mean(name, ids) or (f"; it has: {', '.join(sorted(ids))}" if ids else "; it has none")
+    return f"the flow has no input {name!r}{hint}"
+
+
+def _given_value(declared: Input, value: object, given: Given) -> tuple[object, list[Problem]]:
+    try:
+        return declared.value_of(value), []
+    except ValueError as error:
+        return None, [given.problem(declared.id, str(error))]
 
 
 def _bindings(context: Context, unknown: frozenset[str]) -> Bindings:
@@ -52,7 +115,7 @@ def _nested_map(values: dict[str, Any], path: str) -> dict[str, Any]:
     return values
 
 
-def _value(declared: Input, rendering: Rendering) -> object:
+def _default(declared: Input, rendering: Rendering) -> object:
     problems_before = len(rendering.problems)
     rendered = _rendered(("defaults",), declared.defaults, rendering)
     if len(rendering.problems) > problems_before or rendered in (declared.defaults, None):

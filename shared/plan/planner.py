@@ -13,15 +13,16 @@ from shared.manifest.problems import each_once, first_problems
 from shared.manifest.read import Manifest
 from shared.plan._fan_out import items_of, limited, share_files, why_empty
 from shared.plan._graph import FlowGraph
-from shared.plan._inputs import with_inputs
 from shared.plan._limits import too_large, too_many_tasks
 from shared.plan._names_used import depends_on_item
 from shared.plan._output_globs import output_glob, output_patterns
 from shared.plan._rendering import NOT_KNOWN_YET, Rendering
-from shared.plan._rounds import Split, split, waits_in_round, why_not_earlier
+from shared.plan._rounds import split, waits_in_round, why_not_earlier
 from shared.plan._scope import Context, Scope
+from shared.plan._taken_files import taken_files
 from shared.plan._tasks import TaskPlanner
 from shared.plan._ties import tied
+from shared.plan.inputs import with_inputs
 from shared.plan.lookups import Lookups, MissingData
 from shared.plan.round_plan import EmptyFanOut, PlannedTask, RoundPlan, SubmittedRound, SubmittedTask
 from shared.plan.upstream import OutputPattern
@@ -53,7 +54,8 @@ class Planner:
         self._graph = FlowGraph(manifest, self._context.values())
         states = {name: task.state for name, task in run.body.finished.items()}
         self._is_first = not states
-        self.split: Split = split(self._graph.tasks, states, self.pool_id, self.is_empty)
+        is_first = run.progress.round == 1
+        self.split = split(self._graph.tasks, states, self.pool_id, self.is_empty, is_first=is_first)
         self._waits_in_round = waits_in_round(self._graph.tasks, self.split)
         self._numbers: dict[str, int] = {}
 
@@ -268,6 +270,7 @@ def plan_round(manifest: Manifest, run: Run, settings: Settings) -> RoundPlan | 
         reason=JobReason.INFRASTRUCTURE if run.progress.round in run.body.repeated_rounds else planner.split.reason,
         tasks=tasks,
         empty=planner.empty(),
+        taken_files=taken_files(run, (task.uses for task in tasks)),
     )
     if limits := list(too_large(plan, settings)):
         raise ManifestError([manifest.problem_of_task(limit.task, limit.path, limit.message) for limit in limits])

@@ -202,7 +202,8 @@ def _has_parts(tasks: Sequence[SubmittedTask]) -> bool:
 class RoundPlan:
     """One Batch job: all tasks that can run now.
 
-    `empty` are the fan-outs without items whose turn it is: they need no task.
+    `empty` are the fan-outs without items whose turn it is: they need no task. `taken_files` are blobs in the run's
+    folder in the results, by their name in staging: files of an earlier run that the tasks use.
     """
 
     pool_id: str
@@ -212,6 +213,7 @@ class RoundPlan:
     reason: JobReason
     tasks: tuple[PlannedTask, ...]
     empty: tuple[EmptyFanOut, ...] = ()
+    taken_files: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def has_parts(self) -> bool:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from shared.documents.manifest_blob import ManifestBlob
+from shared.documents.names import FLOW_FILE
 from shared.documents.run import Run
 from shared.errors import ManifestError, Problem
 from shared.manifest.problems import each_once, first_problems
-from shared.manifest.read import BrokenManifest, Manifest, read_manifest
+from shared.manifest.read import BrokenManifest, Manifest, is_json, read_manifest
+from shared.manifest.request import FLOW, RETRY, read_request
 from shared.plan.planner import Planner
 from shared.settings import Settings
 
@@ -34,9 +37,45 @@ def _problems_of_plan(manifest: Manifest, run: Run, settings: Settings) -> list[
 
 
 def manifest_of(run: Run) -> Manifest:
-    """The manifest that a run document holds. Raises ManifestError if it cannot be read."""
-    text = run.body.manifest.text
-    if text is None:
-        reason = run.body.manifest.unreadable or "the manifest is larger than 1 MiB, or not text in UTF-8"
-        raise ManifestError([Problem(reason)])
-    return read_manifest(text, run.body.manifest.name)
+    """The manifest that a run document holds, with the flow that it names.
+
+    Raises ManifestError if it cannot be read.
+    """
+    dropped, flow = run.body.manifest, run.body.flow
+    text = _text_of(dropped)
+    if flow is None:
+        return read_manifest(text, dropped.name)
+    written = read_request(text, as_json=is_json(dropped.name))
+    if flow.unreadable:
+        raise ManifestError([written.problem((RETRY if run.body.earlier else FLOW,), flow.unreadable)])
+    if earlier := run.body.earlier:
+        given = written.given_by(earlier.inputs, earlier.labels)
+        return read_manifest(_text_of(flow), flow.name, file=FLOW_FILE, given=given)
+    manifest = read_manifest(_text_of(flow), flow.name, file=FLOW_FILE, given=written.given())
+    return _checked_name(manifest, written.request.flow)
+
+
+def _text_of(blob: ManifestBlob) -> str:
+    if blob.text is None:
+        raise ManifestError([Problem(blob.unreadable or "the manifest is larger than 1 MiB, or not text in UTF-8")])
+    return blob.text
+
+
+def _checked_name(manifest: Manifest, name: str) -> Manifest:
+    """Raise ManifestError for a stored flow that is not the one that its name says.
+
+    Whoever may store flows of a namespace must not be able to run one of another.
+    """
+    flow = manifest.flow
+    if manifest.layout.root:
+        raise ManifestError([manifest.problem((), "a stored flow is a flow itself, not a run request")])
+    namespace, _, flow_id = name.partition("/")
+    message = f"the flow is stored as {name!r}, so its {{}} must be {{!r}}, and not {{!r}}"
+    wrong = [
+        manifest.problem((path,), message.format(path, expected, own))
+        for path, expected, own in (("namespace", namespace, flow.namespace), ("id", flow_id, flow.id))
+        if expected != own
+    ]
+    if wrong:
+        raise ManifestError(wrong)
+    return manifest

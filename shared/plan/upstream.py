@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -87,32 +87,43 @@ class UpstreamFile:
 
 @dataclass(frozen=True)
 class UpstreamFolder:
-    """The files of all items of an earlier fan-out; `patterns` by the item's index."""
+    """The files of all items of an earlier fan-out; `patterns` by the item's index.
+
+    Those of the items `taken` were taken over from an earlier run.
+    """
 
     paths: Paths
     patterns: Mapping[int, tuple[OutputPattern, ...]]
+    taken: frozenset[int] = frozenset()
 
     @property
-    def prefix(self) -> str:
-        """The prefix of the blobs that the node downloads from staging."""
-        return self.paths.all_outputs
+    def prefixes(self) -> tuple[str, ...]:
+        """The prefixes of the blobs that the node downloads from staging."""
+        own = () if self.patterns and self.taken.issuperset(self.patterns) else (self.paths.all_outputs,)
+        return (*own, self._taken_paths.all_outputs) if self.taken else own
+
+    @property
+    def _taken_paths(self) -> Paths:
+        return replace(self.paths, is_taken=True)
 
     def gatherings(self) -> list[Gathering]:
         """How the script puts the files into `UPSTREAM/<task>/<item>/`; it makes the folder even without files."""
-        items: dict[OutputPattern, list[int]] = {} if self.patterns else {OutputPattern(0, ""): []}
+        items: dict[tuple[OutputPattern, bool], list[int]] = (
+            {} if self.patterns else {(OutputPattern(0, ""), False): []}
+        )
         for index, patterns in self.patterns.items():
             for pattern in (each for each in patterns if not each.finds_backslashes):
-                items.setdefault(pattern, []).append(index)
+                items.setdefault((pattern, index in self.taken), []).append(index)
         return [
             Gathering(
                 folder=f"{UPSTREAM}/{self.paths.task}",
-                source=self.paths.all_outputs,
+                source=(self._taken_paths if is_taken else self.paths).all_outputs,
                 pattern=pattern.index,
                 inside=self.paths.inputs + pattern.base,
                 below=pattern.folder.removeprefix(pattern.base),
                 items=tuple(indexes),
             )
-            for pattern, indexes in items.items()
+            for (pattern, is_taken), indexes in items.items()
         ]
 
 
@@ -133,7 +144,7 @@ class UpstreamUse:
             for pattern in file.patterns:
                 prefix = file.paths.outputs(pattern.index)
                 by_pattern.setdefault(prefix, []).append((prefix,) if pattern.is_literal else file.sources(pattern))
-        found = {folder.prefix for folder in self.folders.values()}
+        found = {prefix for folder in self.folders.values() for prefix in folder.prefixes}
         for prefix, names in by_pattern.items():
             found |= {prefix} if len(names) > MAX_NAMED_FILES else set(itertools.chain.from_iterable(names))
         return sorted(found)

@@ -19,7 +19,9 @@ from shared.documents.run_ended import run_ended
 from shared.documents.states import FailureCategory, State
 from shared.log import Stage, log_event, log_exception
 from shared.manifest.read import Manifest
-from shared.outputs.record_tasks import build_record, separate_items, with_unfinished_fan_outs
+from shared.masking import Masker
+from shared.outputs.record_tasks import RecordedInputs, build_record, separate_items, with_unfinished_fan_outs
+from shared.plan.inputs import input_values
 from shared.plan.lookups import MissingData
 from shared.plan.planner import default_staging, staging_of, submitted_round
 from shared.plan.run_manifest import manifest_of
@@ -40,7 +42,7 @@ def finish(app: App, run: Run, state: State | None = None, failure: Failure | No
         run = _with_unfinished_fan_outs(app, run, manifest)
     if app.copies.method is CopyMethod.BLOCKS_THROUGH_APP:
         run = run.with_warnings([RunProblem(message=COPIED_THROUGH_APP)])
-    record = build_record(run, manifest, state, failure, now=app.now())
+    record = build_record(run, manifest, _inputs(app, run, manifest), state, failure, now=app.now())
     if items := separate_items(run):
         app.results.write_items(run, items)
     _write_report(app, run, record)
@@ -101,6 +103,17 @@ def _readable_manifest(run: Run) -> Manifest | None:
         return manifest_of(run)
     except Exception:  # noqa: BLE001 - whatever is wrong with the manifest, the run is recorded
         return None
+
+
+def _inputs(app: App, run: Run, manifest: Manifest | None) -> RecordedInputs:
+    if manifest is None:
+        return RecordedInputs()
+    try:
+        inputs = input_values(manifest, run, app.settings)
+    except Exception:  # noqa: BLE001 - the run is recorded without them rather than not at all
+        log_exception(Stage.RECORD, "inputs-not-recorded", run=run.id)
+        return RecordedInputs()
+    return RecordedInputs.of(inputs.values, inputs.given, Masker.of(app.settings))
 
 
 def finish_rejected(app: App, run: Run, rejection: Rejection) -> None:

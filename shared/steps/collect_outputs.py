@@ -6,7 +6,6 @@ next invocation goes on after it.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -16,7 +15,7 @@ from shared.documents.names import LOG_NAMES
 from shared.documents.record import ItemRecord, TaskRecord
 from shared.documents.run import Part, Run
 from shared.outputs.attempts import MAX_NOTES_BYTES, ONCE, Tried, read_notes
-from shared.outputs.files import NO_FILES, CollectedFile, StagedFiles, TaskFiles, files_of, notes_of
+from shared.outputs.files import NO_FILES, StagedFiles, TaskFiles, files_of, notes_of
 from shared.outputs.judgement import Judgement
 from shared.outputs.outcome import SKIPPED, Outcome, outcome_of
 from shared.outputs.printed import MAX_STREAM_BYTES, MAX_VARS_BYTES, PRINTED, Printed
@@ -24,12 +23,10 @@ from shared.outputs.record_tasks import task_record
 from shared.parallel import in_parallel
 from shared.plan.round_plan import PART_TASKS, SubmittedRound, SubmittedTask
 from shared.script.build import MARKER, SCRIPT_EXIT_CODES, read_marker
-from shared.storage.copies import CopySource, CopyState
-from shared.storage.results import COPIED, Results
+from shared.steps._copier import Copier, FileCopy
+from shared.storage.copies import CopySource
 from shared.storage.staging import Staging
 
-PENDING_PAUSE_SECONDS = 0.5
-MANY_FILES = 100
 ALL_ITEMS_VARS_BYTES = 16 * 1024 * 1024
 
 
@@ -57,7 +54,8 @@ def collect(app: App, ended: EndedRound, deadline: float) -> Part | None:
     missing = {first: group for first, group in groups.items() if first not in parts}
     if missing:
         uploaded = app.staging.list(ended.plan.staging, ended.run)
-        staged, copier = StagedFiles(uploaded), _copier(app, ended, deadline, len(uploaded))
+        staged = StagedFiles(uploaded)
+        copier = Copier.of(app.results, ended.run, deadline, len(uploaded))
         for first, group in missing.items():
             part = _collect_group(app, ended, group, staged, copier)
             if part is None:
@@ -86,10 +84,12 @@ def _collect_group(
     app: App, ended: EndedRound, tasks: Sequence[SubmittedTask], staged: StagedFiles, copier: Copier
 ) -> Part | None:
     left = in_parallel(lambda task: _left(app.staging, ended, task, staged), tasks)
-    refused = copier.copy([file for each in left for file in (*each.files.logs.values(), *each.files.outputs)])
+    files = [file for each in left for file in (*each.files.logs.values(), *each.files.outputs)]
+    staging = ended.plan.staging
+    refused = copier.copy([FileCopy(CopySource(staging, file.source.name), file.destination) for file in files])
     if refused is None:
         return None
-    records = in_parallel(lambda each: _record(app.staging, ended, each.without(refused)), left)
+    records = in_parallel(lambda each: _record(app, ended, each.without(refused)), left)
     items: dict[str, tuple[ItemRecord, ...]] = {}
     for task, record in zip(tasks, records, strict=True):
         if isinstance(record, ItemRecord):
@@ -120,8 +120,10 @@ def _left(staging: Staging, ended: EndedRound, task: SubmittedTask, staged: Stag
     return _Left(task, outcome, tried, NO_FILES if outcome is SKIPPED else files)
 
 
-def _record(staging: Staging, ended: EndedRound, left: _Left) -> TaskRecord | ItemRecord:
-    return task_record(left.task, left.outcome, left.files, _printed(staging, ended, left))
+def _record(app: App, ended: EndedRound, left: _Left) -> TaskRecord | ItemRecord:
+    printed = _printed(app.staging, ended, left)
+    values = [printed.vars, left.task.item.value if left.task.item else None]
+    return task_record(left.task, left.outcome, left.files, printed, is_masked=app.results.masks(values))
 
 
 def _printed(staging: Staging, ended: EndedRound, left: _Left) -> Printed:
@@ -157,57 +159,3 @@ def _outcome(staging: Staging, ended: EndedRound, task: SubmittedTask, files: Ta
         report = read_marker(line for _, line in lines)
     outcome = outcome_of(ended_task, report, tried)
     return outcome.after_flow_timeout() if ended.ran_out_of_time else outcome
-
-
-# --- copies
-
-
-@dataclass(frozen=True)
-class Copier:
-    """Copies files of a round from staging into the run's folder in the results, until `deadline`.
-
-    `copied` are the destinations that an earlier invocation has copied.
-    """
-
-    results: Results
-    ended: EndedRound
-    deadline: float
-    copied: frozenset[str] = frozenset()
-
-    def copy(self, files: Sequence[CollectedFile]) -> set[str] | None:
-        """Copy files; the destinations that storage refused, or None if the time did not suffice."""
-        wanted = [file for file in files if file.destination not in self.copied]
-        states = dict(zip(wanted, in_parallel(self._copy_in_time, wanted), strict=True))
-        if CopyState.UNFINISHED in states.values():
-            return None
-        pending = [file for file, state in states.items() if state is CopyState.PENDING]
-        if pending and not self._await(pending):
-            return None
-        return {file.destination for file, state in states.items() if state is None}
-
-    def _copy_in_time(self, file: CollectedFile) -> CopyState | None:
-        return self._copy(file) if time.monotonic() <= self.deadline else CopyState.UNFINISHED
-
-    def _copy(self, file: CollectedFile, *, again: bool = False) -> CopyState | None:
-        source = CopySource(self.ended.plan.staging, file.source.name)
-        return self.results.copy(source, self.ended.run, file.destination, self.deadline, again=again)
-
-    def _await(self, pending: Sequence[CollectedFile]) -> bool:
-        """Wait for copies that storage makes in the background; False if they take longer than there is time."""
-        while time.monotonic() < self.deadline:
-            states = self.results.copied(self.ended.run)
-            left = [file for file in pending if states.get(file.destination) != COPIED]
-            if not left:
-                return True
-            for file in left:
-                if states.get(file.destination) in ("failed", "aborted"):
-                    self._copy(file, again=True)
-            time.sleep(PENDING_PAUSE_SECONDS)
-        return False
-
-
-def _copier(app: App, ended: EndedRound, deadline: float, file_count: int) -> Copier:
-    """The copier of a round. What exists in the results already is listed only where this saves many copies."""
-    states = app.results.copied(ended.run) if file_count > MANY_FILES else {}
-    copied = frozenset(destination for destination, state in states.items() if state == COPIED)
-    return Copier(app.results, ended, deadline, copied)

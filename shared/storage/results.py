@@ -9,12 +9,14 @@ from __future__ import annotations
 import codecs
 import json
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceModifiedError, ResourceNotFoundError
 from azure.storage.blob import ContentSettings
 
-from shared.documents.record import ITEMS_BLOB, Document, Items, Record, Status
+from shared.documents.manifest_blob import MAX_BYTES, ManifestBlob, manifest_blob
+from shared.documents.names import FLOW_FILE, MANIFEST_FILE
+from shared.documents.record import ITEMS_BLOB, Document, ItemRecord, Items, ManifestRef, Record, Status
 from shared.documents.run import Run
 from shared.errors import TryLater
 from shared.manifest.redaction import redacted
@@ -24,14 +26,22 @@ from shared.storage.copies import Copies, CopySource, CopyState
 
 if TYPE_CHECKING:
     from azure.storage.blob import ContainerClient
+    from pydantic import JsonValue
 
 _JSON = ContentSettings(content_type="application/json")
 _HTML = ContentSettings(content_type="text/html; charset=utf-8")
 _YAML = ContentSettings(content_type="text/yaml; charset=utf-8")
 COPIED = "success"
-_REFUSED = (400, 404)
+_REFUSED = (400, 404, 412)
 _NO_SUCH_RANGE = 416
 _NO_RETRY: Mapping[str, Any] = {"retry_total": 0, "connection_timeout": 2, "read_timeout": 2}
+
+
+class BlobVersion(NamedTuple):
+    """The version and the size of a blob."""
+
+    etag: str
+    bytes: int
 
 
 class Results:
@@ -47,11 +57,39 @@ class Results:
 
         Raises ValidationError where a secret has the value of one of the record's own words.
         """
+        return self.record_in(run.results)
+
+    def record_in(self, folder: str) -> Record | None:
+        """The same of the run with this folder."""
         try:
-            content = self._container.download_blob(f"{run.results}/record.json").readall()
+            content = self._container.download_blob(f"{folder}/record.json").readall()
         except ResourceNotFoundError:
             return None
         return Record.model_validate_json(content)
+
+    def items_in(self, folder: str, record: Record) -> dict[str, tuple[ItemRecord, ...]]:
+        """The items of all fan-outs of a run that is recorded, by task; none if they are not there any more."""
+        if not any(task.items and task.items.blob for task in record.tasks):
+            return {task.id: task.items.records or () for task in record.tasks if task.items}
+        try:
+            content = self._container.download_blob(f"{folder}/{ITEMS_BLOB}").readall()
+        except ResourceNotFoundError:
+            return {}
+        return {task.id: task.items for task in Items.model_validate_json(content).tasks}
+
+    def flow_of(self, folder: str, record: Record) -> ManifestBlob:
+        """The text of the flow of a run that is recorded; without text if it is not there as it was run, and why."""
+        name, ref = (FLOW_FILE, record.flow.source) if record.flow.source else (MANIFEST_FILE, record.manifest)
+        try:
+            content = self._container.download_blob(f"{folder}/{name}", offset=0, length=MAX_BYTES + 1).readall()
+        except ResourceNotFoundError:
+            return _without_text(ref, f"there is no {name} in {folder!r} of the results")
+        found = manifest_blob(ref.name, ref.etag, content, f"{name} in {folder!r}")
+        if found.sha256 != ref.sha256:
+            return _without_text(
+                ref, f"{name} in {folder!r} is not as it was run: secrets are masked in it, or it changed"
+            )
+        return found
 
     def address(self, run: Run) -> str:
         """The address of the run's folder, without a slash at its end."""
@@ -62,12 +100,9 @@ class Results:
 
         Raises TryLater if the copy takes longer: the inbox blob must not be removed before it is complete.
         """
-        blob = self._container.get_blob_client(f"{run.results}/manifest.yaml")
-        text = run.body.manifest.text
-        if text is not None:
-            mark = codecs.BOM_UTF8 if run.body.manifest.has_mark else b""
-            copy_of_text = mark + self._masker.mask(redacted(text)).encode()
-            blob.upload_blob(copy_of_text, overwrite=True, content_settings=_YAML)
+        blob = self._container.get_blob_client(f"{run.results}/{MANIFEST_FILE}")
+        if run.body.manifest.text is not None:
+            blob.upload_blob(self._kept(run.body.manifest), overwrite=True, content_settings=_YAML)
             return
         try:
             state = self._copies.copy(source, blob, overwrite=True)
@@ -76,13 +111,24 @@ class Results:
         if state is not CopyState.DONE:
             raise TryLater(f"The copy of {run.body.manifest.name} is not complete yet.")
 
+    def keep_flow(self, run: Run) -> None:
+        """Store the flow of a run whose manifest names it, in the same way."""
+        if run.body.flow and run.body.flow.text is not None:
+            blob = self._container.get_blob_client(f"{run.results}/{FLOW_FILE}")
+            blob.upload_blob(self._kept(run.body.flow), overwrite=True, content_settings=_YAML)
+
+    def _kept(self, blob: ManifestBlob) -> bytes:
+        mark = codecs.BOM_UTF8 if blob.has_mark else b""
+        return mark + self._masker.mask(redacted(blob.text or "")).encode()
+
     def copy(
         self, source: CopySource, run: Run, destination: str, deadline: float, *, again: bool = False
     ) -> CopyState | None:
         """Copy a blob to a name below the run's folder, until the monotonic time `deadline`.
 
-        None if storage cannot read the source or does not accept the name. An existing blob is left unchanged: another
-        delivery of the event may have recorded it. `again` overwrites it: it is a copy that failed.
+        None if storage cannot read this version of the source, or does not accept the name. An existing
+        blob is left unchanged: another delivery of the event may have recorded it. `again` overwrites it: it is a copy
+        that failed.
         """
         blob = self._container.get_blob_client(f"{run.results}/{destination}")
         try:
@@ -93,6 +139,15 @@ class Results:
             if error.status_code in _REFUSED:
                 return None
             raise
+
+    def versions(self, folder: str) -> dict[str, BlobVersion]:
+        """The blobs below the folder of a run, by their names in it."""
+        listed = self._container.list_blobs(name_starts_with=f"{folder}/")
+        return {blob.name.removeprefix(f"{folder}/"): BlobVersion(blob.etag, blob.size) for blob in listed}
+
+    def source(self, folder: str, name: str, etag: str | None = None) -> CopySource:
+        """A blob of a run, as the source of a copy."""
+        return CopySource(str(self._container.container_name), f"{folder}/{name}", etag)
 
     def copied(self, run: Run) -> dict[str, str]:
         """The state of every copy below the run's folder: `success`, `pending`, `failed` or `aborted`, by name.
@@ -133,6 +188,10 @@ class Results:
             return record
         return self.record(run) or record
 
+    def masks(self, value: JsonValue) -> bool:
+        """Whether a value cannot be stored as it is, because secrets are masked in it."""
+        return self._masker.masks(value)
+
     def write_items(self, run: Run, items: Items) -> None:
         """Write `tasks.json`, once: an existing blob is left unchanged."""
         create_once(self._container, f"{run.results}/{ITEMS_BLOB}", self._json(items), content_settings=_JSON)
@@ -149,3 +208,7 @@ class Results:
     def _json(self, document: Document) -> bytes:
         masked = self._masker.mask_all(document.model_dump(mode="json", by_alias=True))
         return json.dumps(masked, indent=2, ensure_ascii=False).encode()
+
+
+def _without_text(ref: ManifestRef, why: str) -> ManifestBlob:
+    return ManifestBlob(name=ref.name, etag=ref.etag, sha256=ref.sha256, text=None, unreadable=why)

@@ -6,6 +6,7 @@ The container is private: neither a SAS nor the nodes' identity gives access to 
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -20,6 +21,7 @@ from shared.documents.run import Part, Run
 from shared.errors import RunChanged
 from shared.log import Stage, log_event
 from shared.parallel import in_parallel
+from shared.plan.round_plan import PART_TASKS
 from shared.storage._blobs import create_once, remove
 
 if TYPE_CHECKING:
@@ -119,6 +121,17 @@ class PartStore:
         """Store the results of tasks of the current round, the first of which has the number `first`; once."""
         name = f"{_PARTS}/{run.id}/{run.progress.round}/{first:06}.json"
         create_once(self._container, name, part.to_json().encode())
+
+    def keep_taken_over(self, run: Run, items: Mapping[str, Sequence[ItemRecord]]) -> None:
+        """Store the items of fan-outs that a retry takes over, as results of a round before its first."""
+        portions = [
+            (task, all_items[start : start + PART_TASKS])
+            for task, all_items in items.items()
+            for start in range(0, len(all_items), PART_TASKS)
+        ]
+        for number, (task, portion) in enumerate(portions):
+            part = Part(items={task: tuple(portion)})
+            create_once(self._container, f"{_PARTS}/{run.id}/0/{number:06}.json", part.to_json().encode())
 
     def of_round(self, run: Run) -> dict[int, Part]:
         """The parts of the current round, by the number of their first task."""

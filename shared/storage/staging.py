@@ -11,7 +11,7 @@ from azure.core.exceptions import HttpResponseError, ResourceModifiedError, Reso
 from azure.storage.blob import ContainerSasPermissions, StorageErrorCode, generate_container_sas
 
 from shared.documents.names import MARKER_ENDINGS
-from shared.documents.run import Run, SourceFile
+from shared.documents.run import Run
 from shared.errors import FilesChanged, TryLater
 from shared.outputs.attempts import LogPart, after_line
 from shared.outputs.files import StagedBlob
@@ -47,7 +47,7 @@ class Staging:
     def _container(self, name: str) -> ContainerClient:
         return self._blobs.get_container_client(name)
 
-    def upload(self, plan: RoundPlan) -> None:
+    def upload(self, plan: RoundPlan, run: Run) -> None:
         """Upload or copy the scripts and files of all tasks. Can be repeated: the same plan writes the same blobs.
 
         Raises FilesChanged if the version of a blob is no longer the one that was planned with.
@@ -55,17 +55,19 @@ class Staging:
         container = self._container(plan.staging)
         texts = {**plan.scripts(), **plan.texts()}
         in_parallel(lambda name: container.upload_blob(name, texts[name].encode(), overwrite=True), texts)
-        copies = plan.copies()
-        in_parallel(lambda name: self._copy(container, name, copies[name]), copies)
+        names = self._settings.containers
+        sources = {name: CopySource(names.results, f"{run.results}/{blob}") for name, blob in plan.taken_files.items()}
+        for name, file in plan.copies().items():
+            sources[name] = CopySource(file.container or names.namespaces, file.blob, file.etag)
+        in_parallel(lambda name: self._copy(container, name, sources[name]), sources)
 
-    def _copy(self, container: ContainerClient, destination: str, file: SourceFile) -> None:
-        source = CopySource(file.container or self._settings.containers.namespaces, file.blob, file.etag)
+    def _copy(self, container: ContainerClient, destination: str, source: CopySource) -> None:
         blob = container.get_blob_client(destination)
         deadline = time.monotonic() + LONGEST_COPY_SECONDS
         try:
             state = self._copies.copy(source, blob, overwrite=True, deadline=deadline)
         except (ResourceNotFoundError, ResourceModifiedError) as error:
-            raise FilesChanged(f"The file {file.blob} changed while the run was being prepared.") from error
+            raise FilesChanged(f"The file {source.blob} changed while the run was being prepared.") from error
         except HttpResponseError as error:
             if getattr(error, "error_code", None) != StorageErrorCode.PENDING_COPY_OPERATION:
                 raise

@@ -68,7 +68,7 @@ class World:
 
     def __init__(self, services: Stack, **settings: str) -> None:
         number = next(_numbers)
-        names = ("inbox", "runs", "staging", "results", "namespaces")
+        names = ("inbox", "runs", "staging", "results", "namespaces", "flows", "uploads")
         containers = {f"{name.upper()}_CONTAINER": f"{name}-{number}" for name in names}
         self.settings = Settings.from_environ({**services.settings, **containers, **settings})
         self.outbox = Outbox()

@@ -162,7 +162,8 @@ def test_a_busy_batch_puts_a_run_off_without_counting_an_attempt(world) -> None:
     """429 on a create is not retried by the SDK."""
     world.batch_fails({"operation": "Jobs_CreateJob", "status": 429, "code": "TooManyRequests"})
     run = world.accept()
-    assert world.app.runs.load(run).progress == Progress(waiting="busy")
+    stored = world.app.runs.load(run)
+    assert stored.progress == Progress(waiting="busy", accepted=stored.body.accepted)
     world.batch_fails()
     world.finish()
     assert world.record(run)["state"] == "SUCCESS"

@@ -19,6 +19,7 @@ from shared.errors import ManifestError
 from shared.expressions.filters import FILTERS, TESTS
 from shared.expressions.functions import FUNCTIONS
 from shared.manifest.groups import FOR_EACH
+from shared.manifest.request import RunRequest
 from shared.plan.planner import plan_round
 from shared.plan.run_manifest import checked_manifest
 from tests.unit.manifest.test_manifest_fixtures import models
@@ -35,7 +36,7 @@ NOT_ADVICE = {
     "*name",  # an alias, whose anchor is elsewhere
 }
 
-PROPERTIES = {field.alias for model in models() for field in model.model_fields.values()}
+PROPERTIES = {field.alias for model in (*models(), RunRequest) for field in model.model_fields.values()}
 NAMES = {*FUNCTIONS, *FILTERS, *TESTS, "vars", "outputFiles", "existingFormat"}
 
 

@@ -1,0 +1,122 @@
+"""Which tasks of an earlier run a retry takes over, and which run again. Everything here follows from its record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from shared.documents.record import ItemRecord, Record, TaskRecord, TaskResult
+from shared.documents.states import State
+from shared.errors import ManifestError, did_you_mean
+from shared.manifest.order import tasks_before
+from shared.manifest.read import Manifest
+
+Result = TypeVar("Result", bound=TaskResult)
+_GOOD = (State.SUCCESS, State.WARNING)
+
+
+@dataclass(frozen=True)
+class TakenOver:
+    """What a retry takes over: tasks, and by fan-out the items, whose states are those of the earlier run.
+
+    `unfinished` are the items that run again, by fan-out; `item_lists` are the values of all items of the fan-outs
+    whose list stays the same.
+    """
+
+    tasks: tuple[TaskRecord, ...] = ()
+    items: Mapping[str, tuple[ItemRecord, ...]] = field(default_factory=dict)
+    unfinished: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    item_lists: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+
+    def blobs(self) -> Iterator[tuple[str, int | None]]:
+        """The blobs of all files and logs below the folder of the earlier run, with their sizes as far as known."""
+        for result in (*self.tasks, *(item for items in self.items.values() for item in items)):
+            yield from ((file.blob, file.bytes) for file in result.outputs.output_files.values())
+            yield from ((log, None) for log in (result.logs.stdout, result.logs.stderr) if log)
+
+
+def taken_over(
+    manifest: Manifest, record: Record, items: Mapping[str, tuple[ItemRecord, ...]], begin: Sequence[str]
+) -> TakenOver:
+    """What a retry takes over from the run of this record, with these items of its fan-outs.
+
+    What ended well is taken over; so are, of a fan-out, the items. Everything else runs again, with all that depends on
+    it: also the tasks where the retry is to `begin`, and those in whose values secrets are masked. Raises ManifestError
+    if there is nothing to run, or no task of such a name.
+    """
+    _check_names(manifest, begin)
+    ended = {task.id: _Earlier(task, items.get(task.id, ())) for task in record.tasks}
+    whole = {name for name in manifest.dependencies if name in begin or name not in ended or ended[name].is_lost}
+    parts = {name for name in manifest.dependencies if name in ended and ended[name].unfinished} - whole
+    follows = {name for name in manifest.dependencies if _before(manifest, name) & (whole | parts)}
+    again = whole | follows
+    if not again | parts:
+        reason = "every task of the earlier run has ended well: say in `from` which tasks run again"
+        raise ManifestError([manifest.given.problem_at(("retry",), reason)])
+    taken = [ended[name] for name in manifest.dependencies if name not in again]
+    listed = [ended[name] for name in manifest.dependencies if name in ended and name not in follows]
+    return TakenOver(
+        tasks=tuple(_from(record, each.task) for each in taken if not each.unfinished),
+        items={each.task.id: tuple(_from(record, item) for item in each.good) for each in taken if each.task.items},
+        unfinished={each.task.id: each.unfinished for each in taken if each.unfinished},
+        item_lists={each.task.id: each.values for each in listed if each.values is not None},
+    )
+
+
+@dataclass(frozen=True)
+class _Earlier:
+    """How a task of the earlier run ended, with its items if it is a fan-out."""
+
+    task: TaskRecord
+    items: tuple[ItemRecord, ...]
+
+    @property
+    def good(self) -> tuple[ItemRecord, ...]:
+        """The items that ended well."""
+        return tuple(item for item in self.items if item.state in _GOOD)
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether nothing of it can be taken over: it did not end well, or its values are masked."""
+        if self.task.masked or any(item.masked for item in self.items):
+            return True
+        if self.task.items is None or not self.task.items.count:
+            return self.task.state not in _GOOD
+        return len(self.items) < self.task.items.count or not self.good
+
+    @property
+    def unfinished(self) -> tuple[int, ...]:
+        """The indexes of the items that did not end well."""
+        return tuple(item.index for item in self.items if item.state not in _GOOD)
+
+    @property
+    def values(self) -> tuple[Any, ...] | None:
+        """The values of all items; None if it is no fan-out, or not all of them are known."""
+        if (
+            self.task.items is None
+            or len(self.items) < self.task.items.count
+            or any(item.masked for item in self.items)
+        ):
+            return None
+        return tuple(item.value for item in self.items) if self.items or self.task.state in _GOOD else None
+
+
+def _before(manifest: Manifest, name: str) -> set[str]:
+    return tasks_before(name, manifest.dependencies)
+
+
+def _check_names(manifest: Manifest, begin: Sequence[str]) -> None:
+    problems = [
+        manifest.given.problem_at(("from", index), f"the flow has no task {name!r}{did_you_mean(name, known)}")
+        for known in [manifest.dependencies.keys()]
+        for index, name in enumerate(begin)
+        if name not in known
+    ]
+    if problems:
+        raise ManifestError(problems)
+
+
+def _from(record: Record, result: Result) -> Result:
+    """A result that is taken over, which names the run in which its task ran."""
+    return result.model_copy(update={"taken_from": result.taken_from or record.run_id})

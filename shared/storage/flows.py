@@ -1,0 +1,50 @@
+"""The flows container: stored flows, which run requests name. The app only reads it; operators write it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
+
+from shared.documents.manifest_blob import MAX_BYTES, ManifestBlob, manifest_blob
+from shared.documents.names import stored_flow_blob
+from shared.errors import did_you_mean
+
+if TYPE_CHECKING:
+    from azure.storage.blob import ContainerClient
+
+_SUFFIX = ".yaml"
+_NO_SUCH_RANGE = 416
+
+
+class StoredFlows:
+    """The flows container."""
+
+    def __init__(self, container: ContainerClient) -> None:
+        self._container = container
+
+    def read(self, name: str) -> ManifestBlob:
+        """The current version of the stored flow `<namespace>/<id>`; without text if there is none, which says why."""
+        blob = stored_flow_blob(name) or name
+        try:
+            stream = self._container.download_blob(blob, offset=0, length=MAX_BYTES + 1)
+        except ResourceNotFoundError:
+            return ManifestBlob(name=blob, etag="", sha256=None, text=None, unreadable=self._why_not_found(name))
+        except HttpResponseError as error:
+            if error.status_code != _NO_SUCH_RANGE:
+                raise
+            return manifest_blob(blob, "", b"")  # a range of an empty blob cannot be requested
+        return manifest_blob(blob, stream.properties.etag.strip('"'), stream.readall(), f"the stored flow {name!r}")
+
+    def _why_not_found(self, name: str) -> str:
+        namespace = name.partition("/")[0]
+        where = f"the container {self._container.container_name!r}"
+        try:
+            listed = list(self._container.list_blob_names(name_starts_with=f"{namespace}/"))
+        except ResourceNotFoundError:
+            return (
+                f"there is no stored flow {name!r}, because {where} does not exist: create it, or deploy the app again"
+            )
+        known = [each.removesuffix(_SUFFIX) for each in listed if each.endswith(_SUFFIX)]
+        hint = did_you_mean(name, known) or f"; `batchrun flows put FILE` stores one in {where}"
+        return f"there is no stored flow {name!r}{hint}"
