@@ -218,6 +218,8 @@ class ItemsSummary(Document):
 
     count: int
     states: dict[State, int]
+    taken_over: int = 0
+    """How many of them the run has taken over from an earlier run."""
     records: tuple[ItemRecord, ...] | None = None
     blob: str | None = None
 

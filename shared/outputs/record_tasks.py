@@ -105,15 +105,19 @@ _WORST_FIRST = (State.FAILED, State.KILLED, State.SKIPPED, State.WARNING, State.
 
 
 def fan_out_record(name: str, items: Sequence[ItemRecord]) -> TaskRecord:
-    """The record of a fan-out as a whole; its state is the worst of its items' states."""
+    """The record of a fan-out as a whole; its state is the worst of its items' states, its time that of its own items.
+
+    Those that are taken over ran in another run.
+    """
     states = Counter(item.state for item in items)
+    own = [item for item in items if item.taken_from is None]
     return TaskRecord(
         id=name,
         state=next(state for state in _WORST_FIRST if states[state]),
         retries=sum(item.retries for item in items),
         requeue_count=sum(item.requeue_count for item in items),
-        started=min((item.started for item in items if item.started), default=None),
-        ended=max((item.ended for item in items if item.ended), default=None),
+        started=min((item.started for item in own if item.started), default=None),
+        ended=max((item.ended for item in own if item.ended), default=None),
         masked=any(item.masked for item in items),
         failure=_failure_of_items(items),
         warnings=tuple(f"[{item.index}]: {text}" for item in items for text in item.warnings)[:MAX_WARNINGS],
@@ -204,6 +208,7 @@ def build_record(  # noqa: PLR0913 - all that a record is made of
     flow = manifest.flow if manifest else None
     is_collected = failure is None or failure.code != FailureCode.NOT_RECORDED
     tasks = _all_tasks(run, flow if is_collected else None)
+    own = [task for task in tasks if task.taken_from is None]
     rejection = run.body.rejection
     return Record(
         run_id=run.id,
@@ -219,8 +224,8 @@ def build_record(  # noqa: PLR0913 - all that a record is made of
         timings=Timings(
             dropped=run.body.dropped,
             submitted=run.body.submitted,
-            started=min((task.started for task in tasks if task.started), default=None),
-            ended=max((task.ended for task in tasks if task.ended), default=None),
+            started=min((task.started for task in own if task.started), default=None),
+            ended=max((task.ended for task in own if task.ended), default=None),
             detected=run.body.detected,
             recorded=now,
         ),
@@ -260,8 +265,10 @@ def _enabled_tasks(tasks: Sequence[TaskRecord], manifest: Manifest | None) -> Se
 def _with_items(task: TaskRecord, run: Run) -> TaskRecord:
     if task.items is None or run.items is None:
         return task
-    where = {"blob": ITEMS_BLOB} if separate_items(run) else {"records": run.items.get(task.id, ())}
-    return task.model_copy(update={"items": task.items.model_copy(update=where)})
+    items = run.items.get(task.id, ())
+    where: dict[str, Any] = {"blob": ITEMS_BLOB} if separate_items(run) else {"records": items}
+    taken = sum(item.taken_from is not None for item in items)
+    return task.model_copy(update={"items": task.items.model_copy(update={**where, "taken_over": taken})})
 
 
 def run_state(tasks: Sequence[TaskRecord], *, cancelled: bool) -> State:
