@@ -105,17 +105,17 @@ _WORST_FIRST = (State.FAILED, State.KILLED, State.SKIPPED, State.WARNING, State.
 
 
 def fan_out_record(name: str, items: Sequence[ItemRecord]) -> TaskRecord:
-    """The record of a fan-out as a whole; its state is the worst of its items' states, its time that of its own items.
+    """The record of a fan-out as a whole; its state is the worst of its items' states.
 
-    Those that are taken over ran in another run.
+    Its time and its retries are those of the items that ran in this run.
     """
     states = Counter(item.state for item in items)
     own = [item for item in items if item.taken_from is None]
     return TaskRecord(
         id=name,
         state=next(state for state in _WORST_FIRST if states[state]),
-        retries=sum(item.retries for item in items),
-        requeue_count=sum(item.requeue_count for item in items),
+        retries=sum(item.retries for item in own),
+        requeue_count=sum(item.requeue_count for item in own),
         started=min((item.started for item in own if item.started), default=None),
         ended=max((item.ended for item in own if item.ended), default=None),
         masked=any(item.masked for item in items),

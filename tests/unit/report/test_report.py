@@ -15,10 +15,20 @@ from urllib.parse import unquote
 
 import pytest
 
-from shared.documents.record import RecordedFlow, ItemRecord, Metric, OutputFile, Outputs, RunProblem, TaskRecord, Timings
+from shared.documents.record import (
+    ItemRecord,
+    Metric,
+    OutputFile,
+    Outputs,
+    RecordedFlow,
+    RunProblem,
+    TaskRecord,
+    Timings,
+)
 from shared.documents.states import State
 from shared.masking import Masker
 from shared.outputs.record_tasks import fan_out_record
+from shared.report.listing import KeptText
 from shared.report.page import TEMPLATES, Report
 from tests.support.report_samples import (
     DROPPED,
@@ -148,7 +158,10 @@ def test_secrets_are_masked_wherever_they_appear() -> None:
     log = f"{'y' * 20_000}{SECRET}\n{SECRET[:6]}\x1b[31m{SECRET[6:]}\n" + "z" * (4096 - 12)
     report = Report(
         record(
-            tasks=(task, fan_out_record("b", [item])), flow=RecordedFlow(id=SECRET), warnings=(problem,), errors=(problem,)
+            tasks=(task, fan_out_record("b", [item])),
+            flow=RecordedFlow(id=SECRET),
+            warnings=(problem,),
+            errors=(problem,),
         ),
         items={"b": [item]},
         **manifest(f"token: {SECRET}\n"),
@@ -170,7 +183,7 @@ def test_lines_of_a_rejected_manifest_are_marked_and_linked() -> None:
 
 def test_where_a_cut_out_credential_moved_lines_none_is_marked() -> None:
     problem = RunProblem(message="wrong", line=2, column=1)
-    report = Report(record(State.REJECTED, errors=(problem,)), manifest="a: 1\nb: 2\n", dropped_lines=4)
+    report = Report(record(State.REJECTED, errors=(problem,)), manifest=KeptText("a: 1\nb: 2\n", dropped_lines=4))
     found = page(report)
     assert "mark" not in [tag for tag, _ in found.elements]
     assert "the line numbers differ from those of the dropped file" in found.text

@@ -12,10 +12,9 @@ from shared.documents.record import Failure, ItemRecord, Logs, Metric, Outputs, 
 from shared.documents.states import FailureCategory, FailureCode, State
 from shared.outputs.record_tasks import fan_out_record
 from shared.report import _advice as advice
-from shared.report import _listing as listing
 from shared.report import _overview as overview
 from shared.report import _values as values
-from shared.report import log_ends, text
+from shared.report import listing, log_ends, text
 from shared.report._tasks import tasks, worth_a_look
 from tests.support.report_samples import COMMANDS_FAILED, DROPPED, after, log_end, logs, ran, record, several_rounds
 
