@@ -161,8 +161,8 @@ def _rows(task: TaskRecord, items: Sequence[ItemRecord], span: Span) -> Iterator
     if task.items is None:
         yield Row(task.id, task.state, took, (_bar(task, task.id, span),))
         return
-    taken = f", {task.items.taken_over:,} taken over" if task.items.taken_over else ""
-    note = f"{count(task.items.count, 'item')}{taken}, {took}"
+    own = f"{task.items.count - task.items.taken_over:,} of " if task.items.taken_over else ""
+    note = f"{own}{count(task.items.count, 'item')}, {took}"
     started = sorted((item for item in items if item.started and item.taken_from is None), key=_start)
     lanes = _in_lanes(task.id, started, span) if len(started) <= MAX_BARS_OF_FAN_OUT else None
     if lanes is not None:

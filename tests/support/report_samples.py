@@ -337,7 +337,7 @@ TAKEN_SECONDS = -86_400
 def retry(count: int = 10_000) -> Report:
     """Two tasks are taken over from two earlier runs, and of a fan-out all items but seven."""
     items = [
-        ItemRecord(index=index, value=f"tiles/{index:05}.png", **_tile(index, is_taken=index % (count // 7) != 3))
+        ItemRecord(index=index, value=f"tiles/{index:05}.png", **_tile(index, is_taken=index % -(-count // 7) != 3))
         for index in range(count)
     ]
     own = [item for item in items if item.taken_from is None]
