@@ -23,7 +23,6 @@ from shared.documents.record import (
     Outputs,
     Record,
     RecordedFlow,
-    RetryRef,
     RunProblem,
     Status,
     TaskRecord,
@@ -219,7 +218,7 @@ def build_record(  # noqa: PLR0913 - all that a record is made of
         inputs=inputs.values,
         masked_inputs=inputs.masked,
         default_pool=run.body.default_pool,
-        retry_of=RetryRef.model_validate(run.body.earlier.model_dump()) if run.body.earlier else None,
+        retry_of=run.body.earlier.ref if run.body.earlier else None,
         jobs=tuple(JobRecord.model_validate(job.model_dump()) for job in run.body.jobs),
         timings=Timings(
             dropped=run.body.dropped,

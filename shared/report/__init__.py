@@ -2,7 +2,7 @@
 
     page.py        what is known of a run (`Report`), and the page made of it
     log_ends.py    which logs are shown, and the end of one
-    _earlier.py    the run that a retry runs again
+    earlier.py     the run that a retry runs again
     listing.py     the lines of the manifest, and of the flow that it names, with problems marked
     _overview.py   what happened in a sentence, the figures, the phases and events of the run
     _advice.py     failures, errors and warnings, each with what to do about it

@@ -16,12 +16,12 @@ from markupsafe import Markup, escape
 
 from shared.documents.record import ITEMS_BLOB, ItemRecord, Record
 from shared.report._advice import notices
-from shared.report._earlier import earlier
 from shared.report._files import files
 from shared.report._gantt import gantt, time_of
 from shared.report._overview import events, figures, headline, phases
 from shared.report._tasks import tasks
 from shared.report._values import inputs, values
+from shared.report.earlier import earlier
 from shared.report.listing import KeptText, listings
 from shared.report.log_ends import LogEnd, LogText, log_text
 from shared.report.text import (

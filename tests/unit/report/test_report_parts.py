@@ -16,8 +16,8 @@ from shared.report import _overview as overview
 from shared.report import _values as values
 from shared.report import listing, log_ends, text
 from shared.report._advice import notices
-from shared.report._earlier import path_to
 from shared.report._tasks import tasks, worth_a_look
+from shared.report.earlier import path_to
 from tests.support.report_samples import COMMANDS_FAILED, DROPPED, after, log_end, logs, ran, record, several_rounds
 
 
