@@ -211,7 +211,7 @@ class ItemRecord(TaskResult, Item):
 
 
 class ItemsSummary(Document):
-    """The items of a fan-out: how many there are, and how many ended in which state.
+    """The items of a fan-out: how many there are, how many ended in which state, how many are taken over (`takenOver`).
 
     The items themselves are in `records`; or, if the run has more than 100, in `tasks.json` (`blob` names it).
     """
@@ -219,7 +219,6 @@ class ItemsSummary(Document):
     count: int
     states: dict[State, int]
     taken_over: int = 0
-    """How many of them the run has taken over from an earlier run."""
     records: tuple[ItemRecord, ...] | None = None
     blob: str | None = None
 
@@ -258,6 +257,10 @@ class Record(Document):
 
     `inputs` are the values of the flow's inputs. Those that hold a secret are left out; of these, `maskedInputs` names
     the ones that the run was given.
+
+    `retryOf` is the earlier run that this run retries. Tasks and items that ended well there are taken over with their
+    states, times, values and files; `takenFrom` is the id of the run in which they ran. Values of `masked` tasks and
+    items are not complete: secrets are masked in them.
     """
 
     schema_version: Literal["1"] = "1"
