@@ -18,10 +18,12 @@ import pytest
 
 from shared.documents.record import (
     ItemRecord,
+    ManifestRef,
     Metric,
     OutputFile,
     Outputs,
     RecordedFlow,
+    RetryRef,
     RunProblem,
     TaskRecord,
     Timings,
@@ -34,12 +36,14 @@ from shared.report.page import TEMPLATES, Report
 from tests.support.report_samples import (
     DROPPED,
     EARLIER,
+    EVIL,
     EVIL_PATHS,
     FIRST,
     SAMPLES,
     STORED,
     after,
     hostile,
+    kept,
     large_fan_out,
     log_end,
     manifest,
@@ -132,6 +136,15 @@ def test_hostile_names_become_links_to_their_blobs_and_to_nothing_else() -> None
     assert all(re.fullmatch(r"[\w./~%-]+|#[\w-]+", link) for link in links), links
 
 
+def test_the_way_to_an_earlier_run_with_a_hostile_name_is_a_path() -> None:
+    folder = f"javascript:{EVIL.replace('/', '|')}/{EARLIER}"
+    report = retry()
+    earlier = RetryRef(run_id=EARLIER, results=folder)
+    links = page(replace(report, record=report.record.model_copy(update={"retry_of": earlier}))).links()
+    assert f"../../../{folder}/report.html" in {unquote(link) for link in links}
+    assert all(re.fullmatch(r"[\w./~%-]+|#[\w-]+", link) for link in links), links
+
+
 def test_jobs_are_linked_to_their_account_in_the_portal_where_that_is_known() -> None:
     address = "https://portal.azure.com/#@/resource/subscriptions/s/batchAccounts/b"
     report = several_rounds()
@@ -170,12 +183,16 @@ def test_secrets_are_masked_wherever_they_appear() -> None:
     report = Report(
         record(
             tasks=(task, fan_out_record("b", [item])),
-            flow=RecordedFlow(id=SECRET),
+            flow=RecordedFlow(id=SECRET, source=ManifestRef(name=SECRET, etag=SECRET, sha256=None)),
+            inputs={SECRET: {SECRET: SECRET}, "cut": "x" * 70 + SECRET, "number": 12345678},
+            masked_inputs=(SECRET,),
+            retry_of=RetryRef(run_id=SECRET, results=f"{SECRET}/{SECRET}"),
             warnings=(problem,),
             errors=(problem,),
         ),
         items={"b": [item]},
         **manifest(f"token: {SECRET}\n"),
+        flow=kept(f"token: {SECRET}\n"),
         log_ends=[log_end("a", log)],
     )
     whole = html(report, SECRET, "12345678")
