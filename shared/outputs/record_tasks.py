@@ -207,7 +207,6 @@ def build_record(  # noqa: PLR0913 - all that a record is made of
     flow = manifest.flow if manifest else None
     is_collected = failure is None or failure.code != FailureCode.NOT_RECORDED
     tasks = _all_tasks(run, flow if is_collected else None)
-    own = [task for task in tasks if task.taken_from is None]
     rejection = run.body.rejection
     return Record(
         run_id=run.id,
@@ -220,14 +219,7 @@ def build_record(  # noqa: PLR0913 - all that a record is made of
         default_pool=run.body.default_pool,
         retry_of=run.body.earlier.ref if run.body.earlier else None,
         jobs=tuple(JobRecord.model_validate(job.model_dump()) for job in run.body.jobs),
-        timings=Timings(
-            dropped=run.body.dropped,
-            submitted=run.body.submitted,
-            started=min((task.started for task in own if task.started), default=None),
-            ended=max((task.ended for task in own if task.ended), default=None),
-            detected=run.body.detected,
-            recorded=now,
-        ),
+        timings=_timings(run, tasks, now),
         tasks=tasks,
         failure=failure,
         errors=rejection.errors if rejection else (),
@@ -236,6 +228,19 @@ def build_record(  # noqa: PLR0913 - all that a record is made of
             *run.body.warnings,
             *(RunProblem(message=text, path=f"tasks.{task.id}") for task in tasks for text in task.warnings),
         ),
+    )
+
+
+def _timings(run: Run, tasks: Sequence[TaskRecord], now: datetime) -> Timings:
+    """When things happened; the tasks that are taken over ran in another run."""
+    own = [task for task in tasks if task.taken_from is None]
+    return Timings(
+        dropped=run.body.dropped,
+        submitted=run.body.submitted,
+        started=min((task.started for task in own if task.started), default=None),
+        ended=max((task.ended for task in own if task.ended), default=None),
+        detected=run.body.detected,
+        recorded=now,
     )
 
 

@@ -380,6 +380,10 @@ REQUEST = """\
 flow: company.analytics/daily-sales
 inputs:
   day: tomorrow
+labels:
+  team: sales
+  tier: "2"
+# the flow has as many lines
 """
 WRONG_INPUT = RunProblem(
     message="expected a date such as 2026-01-31, as its type is DATE", path="inputs.day", line=3, column=8

@@ -217,6 +217,7 @@ def test_every_mistake_stands_under_its_line_in_its_own_text() -> None:
     assert "day: tomorrow Line 3, column 8: expected a date" in manifest_text
     assert "Line 4" not in manifest_text.partition("team/sales.yaml As it is kept")[2]
     assert "comands: [python extract.py] Line 4, column 5: unknown property" in flow_text
+    assert html(rejected_stored()).count('class="line is-wrong"') == len(rejected_stored().record.errors)
     assert [each for each in found.links() if "line-" in each] == [
         *("#line-3", "#flow-line-4", "#flow-line-5", "#flow-line-7")
     ]
