@@ -13,6 +13,8 @@ from shared.plan._rendering import Bindings, Rendering
 from shared.plan._scope import Context
 from shared.plan.lookups import NotKnownYet
 
+_NO_VALUE = "no values are asked for: give the input `defaults`, or set `required: false`"
+
 
 def with_inputs(context: Context, manifest: Manifest) -> tuple[Context, list[Problem]]:
     """The context with the values of the inputs, and the problems of the inputs."""
@@ -21,7 +23,7 @@ def with_inputs(context: Context, manifest: Manifest) -> tuple[Context, list[Pro
     ids = {declared.id for declared in manifest.flow.inputs}
     context = replace(context, inputs=values)
     for index, declared in enumerate(manifest.flow.inputs):
-        bindings = _bindings(context, manifest.gaps.values)
+        bindings = _bindings(context, manifest.gaps.values | ({"inputs"} if problems else set()))
         rendering = Rendering(manifest, ("inputs", index), bindings)
         parent, _, name = declared.id.rpartition(".")
         if parents := sorted(_parent_ids(declared.id) & ids):
@@ -53,6 +55,9 @@ def _nested_map(values: dict[str, Any], path: str) -> dict[str, Any]:
 
 
 def _value(declared: Input, rendering: Rendering) -> object:
+    if declared.required and declared.defaults is None:
+        rendering.fail(("defaults",), _NO_VALUE)
+        return None
     problems_before = len(rendering.problems)
     rendered = _rendered(("defaults",), declared.defaults, rendering)
     if len(rendering.problems) > problems_before or rendered in (declared.defaults, None):

@@ -227,7 +227,7 @@ class Planner:
         if key not in self._renderings:
             index, task = self._tasks[name]
             scope = self._scopes[key] = Scope(task, item, self._context, self._graph, self, self._lookups)
-            unknown = {*self._manifest.gaps.values}
+            unknown = {*self._manifest.gaps.values, *(["inputs"] if self._input_problems else [])}
             if item is UNKNOWN_ITEM or name in self._manifest.gaps.items:
                 unknown |= {"item", "taskrun"}
             if (
