@@ -182,9 +182,9 @@ def _file(value: object) -> str:
 
 _URI = (
     r"[A-Za-z][A-Za-z0-9+.-]*:(?!(?://)?(?:#|$))"
-    r"""(?:[^\s\x00-\x1f\x7f<>"{}|\\^`%#]|%[0-9A-Fa-f]{2})+(?:#(?:[^\s\x00-\x1f\x7f<>"{}|\\^`%#]|%[0-9A-Fa-f]{2})*)?"""
+    r"""(?:[^\s\x00-\x1f\x7f<>"{}|\\^\x60%#]|%[0-9A-Fa-f]{2})+(?:#(?:[^\s\x00-\x1f\x7f<>"{}|\\^\x60%#]|%[0-9A-Fa-f]{2})*)?"""
 )
-_EMAIL = r"|[a-zA-Z0-9_!#$%&’*+/=?`{|}~^.-]+@[a-zA-Z0-9.-]+"  # noqa: RUF001 - EmailInput.EMAIL_PATTERN, which takes no text too
+_EMAIL = r"|[a-zA-Z0-9_!#$%&’*+/=?\x60{|}~^.-]+@[a-zA-Z0-9.-]+"  # noqa: RUF001 - EmailInput.EMAIL_PATTERN, which takes no text too
 _READ: dict[InputType, tuple[Callable[[object], object], str]] = {
     InputType.STRING: (text_of, "text"),
     InputType.SELECT: (text_of, "text"),
