@@ -108,7 +108,7 @@ class Limits:
     def _check_choice(self, chosen: str | None) -> None:
         allowed = self.values if self.values is not None else self.options
         if allowed is not None and not self.allow_custom_value and chosen not in allowed:
-            raise ValueError(f"{chosen!r} is not one of its values: {', '.join(allowed)}")
+            raise ValueError(f"{chosen!r} is not one of its values: {', '.join(allowed) or 'there are none'}")
 
     def _check_extension(self, value: object) -> None:
         allowed = self.allowed_file_extensions

@@ -129,6 +129,7 @@ _DURATION = re.compile(
     r"(?:(?P<seconds>[-+]?\d+)(?:[.,](?P<nanoseconds>\d{0,9}))?S)?)?",
     re.ASCII | re.IGNORECASE,
 )
+_LONGEST_DURATION = 2**63 * 10**9  # its seconds are a `long` of Java
 _SECONDS = {"days": 86400, "hours": 3600, "minutes": 60, "seconds": 1}
 
 
@@ -140,6 +141,8 @@ def nanoseconds(duration: str) -> int:
     whole = sum(int(match[name] or 0) * seconds for name, seconds in _SECONDS.items()) * 10**9
     below = int((match["nanoseconds"] or "").ljust(9, "0"))
     total = whole - below if (match["seconds"] or "").startswith("-") else whole + below
+    if abs(total) >= _LONGEST_DURATION:
+        raise ValueError
     return -total if match["sign"] == "-" else total
 
 

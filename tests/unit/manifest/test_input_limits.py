@@ -90,7 +90,7 @@ BEYOND = [
     (r"validator: A\d+", "A1\n", "must match its `validator` as a whole"),
     (r"validator: ^A\d+$", "A1\n", "must match its `validator` as a whole"),
     ("type: SELECT, values: [a, b]", "c", "'c' is not one of its values: a, b"),
-    ("type: SELECT, values: []", "c", "'c' is not one of its values: "),
+    ("type: SELECT, values: []", "c", "'c' is not one of its values: there are none"),
     ("type: ENUM, values: [a]", "A", "'A' is not one of its values: a"),
     ("type: MULTISELECT, values: [a]", ["a", "b"], "'b' is not one of its values: a"),
     ("type: MULTISELECT", [["a"]], "entry 1 of the list: expected text, as its `itemType` is STRING"),

@@ -140,6 +140,7 @@ REFUSED = [
     ("DURATION", "P1DT", "expected an ISO 8601 duration"),
     ("DURATION", "P1W", "expected an ISO 8601 duration"),
     ("DURATION", "P1Y", "expected an ISO 8601 duration"),
+    ("DURATION", "PT9223372036854775808S", "expected an ISO 8601 duration"),
     ("DURATION", "PT1.5H", "expected an ISO 8601 duration"),
     ("URI", "justastring", "expected an address"),
     ("URI", "not a uri", "expected an address"),
