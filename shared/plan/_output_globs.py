@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain, islice
 
-from shared.documents.names import LONGEST_PATH, OWN
+from shared.documents.names import LONGEST_PATH, OUTPUT_DIRECTORY, OWN
+from shared.manifest.task import Task
 from shared.patterns import (
     FOLDERS,
     ONE,
@@ -75,6 +76,14 @@ def output_glob(entry: str, base: str = "") -> OutputGlob:
 
 
 @lru_cache(maxsize=1024)
+def globs_of_options(task: Task) -> Iterator[OutputGlob]:
+    """What a task brings back beside its `outputFiles`."""
+    if task.output_directory:
+        yield output_glob(f"{OUTPUT_DIRECTORY}/**", f"{OUTPUT_DIRECTORY}/")
+    if task.task_runner.sync_working_directory:
+        yield output_glob("**")
+
+
 def output_patterns(globs: tuple[OutputGlob, ...]) -> tuple[OutputPattern, ...]:
     """The patterns of one task. Their index is the folder of their files, so it must stay what it was for open runs.
 

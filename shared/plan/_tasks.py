@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from shared.documents.names import OWN
 from shared.documents.run import SourceFile
+from shared.manifest.addresses import is_address
 from shared.manifest.read import Task
 from shared.manifest.task import RunAs
 from shared.plan._rendering import LONGEST_ARGUMENT, NOT_KNOWN_YET, Rendering
@@ -17,7 +18,6 @@ from shared.plan.lookups import (
     NotKnownYet,
     Selection,
     WebAddress,
-    is_address,
     read_address,
 )
 from shared.plan.round_plan import Image, PlannedTask, SubmittedTask

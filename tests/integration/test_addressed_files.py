@@ -60,6 +60,19 @@ def test_files_come_from_namespaces_blobs_and_the_web(allowing, web: str) -> Non
     assert record["tasks"][0]["outputs"]["vars"]["all"] == "from the namespacefrom anotherfrom a blobfrom the web"
 
 
+def test_the_value_of_a_file_input_is_an_address_for_input_files_and_read(allowing) -> None:
+    allowing.put("namespaces", "n.s/a.txt", "from the namespace")
+    record = run_text(
+        allowing,
+        "id: t\nnamespace: n.s\ninputs:\n- {id: own, type: FILE, defaults: 'nsfile:///a.txt'}\n"
+        "- {id: other, type: FILE, allowedFileExtensions: [.txt], defaults: 'blob://shared-data/d/x.txt'}\n"
+        "inputFiles: {a: '{{ inputs.own }}', b: '{{ inputs.other }}'}\ncommands:\n"
+        '- \'echo "::{\\"outputs\\": {\\"all\\": \\"$(cat a b) {{ read(inputs.other) }}\\"}}::"\'',
+    )
+    assert record["state"] == "SUCCESS", record
+    assert record["tasks"][0]["outputs"]["vars"]["all"] == "from the namespacefrom a blob from a blob"
+
+
 @pytest.mark.parametrize(
     ("address", "message"),
     [

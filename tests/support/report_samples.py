@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from shared.documents.record import (
     Attempt,
     Failure,
-    FlowRef,
     ItemRecord,
     ItemsSummary,
     JobRecord,
@@ -18,6 +17,7 @@ from shared.documents.record import (
     OutputFile,
     Outputs,
     Record,
+    RecordedFlow,
     RunProblem,
     TaskRecord,
     Timings,
@@ -167,7 +167,7 @@ def several_rounds() -> Report:
     )
     return Report(
         record(
-            flow=FlowRef(id="daily-sales", namespace="company.analytics"),
+            flow=RecordedFlow(id="daily-sales", namespace="company.analytics"),
             jobs=(job(1, JobReason.FIRST, 2), job(2, JobReason.VALUES, 41), job(3, JobReason.FAN_OUT, 104)),
             timings=timings,
             tasks=(extract, clean, train),
@@ -212,7 +212,7 @@ def failed() -> Report:
     return Report(
         record(
             State.FAILED,
-            flow=FlowRef(id="daily-sales"),
+            flow=RecordedFlow(id="daily-sales"),
             jobs=(job(1, JobReason.FIRST, 1),),
             timings=timings,
             tasks=tasks,
@@ -264,7 +264,11 @@ def large_fan_out(count: int = 5000) -> Report:
     tasks = (fan_out, TaskRecord(id="mosaic", state=State.SKIPPED))
     return Report(
         record(
-            State.FAILED, flow=FlowRef(id="tiles"), jobs=(job(1, JobReason.FIRST, 4),), timings=timings, tasks=tasks
+            State.FAILED,
+            flow=RecordedFlow(id="tiles"),
+            jobs=(job(1, JobReason.FIRST, 4),),
+            timings=timings,
+            tasks=tasks,
         ),
         items={"tile": items},
         **manifest("id: tiles\ntasks:\n  - id: tile\n    foreach: 5000\n    commands: [python tile.py]\n"),
@@ -339,7 +343,7 @@ def hostile() -> Report:
         record(
             State.FAILED,
             manifest=ManifestRef(name=f"{EVIL}.yaml", etag=EVIL, sha256=None),
-            flow=FlowRef(id=EVIL, namespace=EVIL),
+            flow=RecordedFlow(id=EVIL, namespace=EVIL),
             jobs=(JobRecord(id="job", pool=EVIL, account=EVIL, reason=JobReason.FIRST),),
             timings=Timings(dropped=DROPPED, submitted=after(1), started=after(1), ended=after(2), recorded=after(3)),
             tasks=(task, fan_out),

@@ -15,7 +15,16 @@ from urllib.parse import unquote
 
 import pytest
 
-from shared.documents.record import FlowRef, ItemRecord, Metric, OutputFile, Outputs, RunProblem, TaskRecord, Timings
+from shared.documents.record import (
+    ItemRecord,
+    Metric,
+    OutputFile,
+    Outputs,
+    RecordedFlow,
+    RunProblem,
+    TaskRecord,
+    Timings,
+)
 from shared.documents.states import State
 from shared.masking import Masker
 from shared.outputs.record_tasks import fan_out_record
@@ -148,7 +157,10 @@ def test_secrets_are_masked_wherever_they_appear() -> None:
     log = f"{'y' * 20_000}{SECRET}\n{SECRET[:6]}\x1b[31m{SECRET[6:]}\n" + "z" * (4096 - 12)
     report = Report(
         record(
-            tasks=(task, fan_out_record("b", [item])), flow=FlowRef(id=SECRET), warnings=(problem,), errors=(problem,)
+            tasks=(task, fan_out_record("b", [item])),
+            flow=RecordedFlow(id=SECRET),
+            warnings=(problem,),
+            errors=(problem,),
         ),
         items={"b": [item]},
         **manifest(f"token: {SECRET}\n"),
