@@ -138,9 +138,17 @@ def read_address(text: str, namespace: str | None, settings: Settings) -> BlobAd
         if place and not _NAMESPACE.fullmatch(place):
             raise ValueError(f"{place!r} is not a namespace; use {_SUPPORTED_ADDRESSES}")
         return namespace_file(path, place or namespace, settings)
-    if not settings.container_is_readable(place):
-        raise ValueError(f"the container {place!r} cannot be read; ALLOWED_CONTAINERS does not allow it")
-    return BlobAddress(place, path)
+    return _blob(place, path, settings)
+
+
+def _blob(container: str, path: str, settings: Settings) -> BlobAddress:
+    if settings.container_is_readable(container):
+        return BlobAddress(container, path)
+    if settings.container_is_own(container):
+        raise ValueError(
+            f"the container {container!r} is the app's own, and cannot be read; use {_SUPPORTED_ADDRESSES}"
+        )
+    raise ValueError(f"the container {container!r} cannot be read; ALLOWED_CONTAINERS does not allow it")
 
 
 def namespace_file(path: str, namespace: str | None, settings: Settings) -> BlobAddress:

@@ -22,7 +22,7 @@ from shared.documents.run import Run
 from shared.plan.planner import plan_round
 from shared.plan.round_plan import RoundPlan
 from shared.plan.run_manifest import manifest_of
-from shared.settings import Settings
+from shared.settings import Containers, Settings
 from tests.project.test_infra import names_in
 
 ROOT = Path(__file__).parents[2]
@@ -164,7 +164,7 @@ def test_settings_by_hand_are_those_of_the_template() -> None:
     (block,) = [block for block in BLOCKS if "RunStorage__blobServiceUri" in block]
     text = (ROOT / "infra" / "function_app.bicep").read_text()
     names = {name for each in ("host", "app", "kestra") for name in names_in(text, f"var {each}Settings = {{")}
-    defaults = {f"{name}_CONTAINER" for name in ("INBOX", "RUNS", "STAGING", "RESULTS", "NAMESPACES")}
+    defaults = {f"{name}_CONTAINER" for name in map(str.upper, Containers.__dataclass_fields__)}
     defaults |= {"INBOX_SOURCE", "POLL_SCHEDULE", "BATCH_ACCOUNT_NAME", "STAGING_ACCESS"}
     of_insights = {"APPLICATIONINSIGHTS_CONNECTION_STRING", "APPLICATIONINSIGHTS_AUTHENTICATION_STRING"}
     assert set(app_settings(block)) == names - defaults - of_insights
