@@ -14,6 +14,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -96,6 +97,31 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def removal_by_age(rule: dict[str, Any]) -> tuple[str, list[str], list[str], int]:
+    """The name of a lifecycle rule, of which blobs it is, and after how many days it removes them."""
+    filters, actions = rule["definition"]["filters"], rule["definition"]["actions"]
+    assert (rule["type"], rule["enabled"], list(filters), list(actions)) == (
+        "Lifecycle",
+        True,
+        ["blobTypes", "prefixMatch"],
+        ["baseBlob"],
+    )
+    days = actions["baseBlob"]["delete"]["daysAfterModificationGreaterThan"]
+    return rule["name"], filters["blobTypes"], filters["prefixMatch"], days
+
+
+def removals_of_template() -> list[tuple[str, list[str], list[str], int]]:
+    text = (ROOT / "infra" / "storage.bicep").read_text()
+    days = dict(re.findall(r"^param (\w+Days) int = (\d+)", text, re.MULTILINE))
+    rules = re.findall(
+        r"name: '([\w-]+)'\s+type: 'Lifecycle'\s+enabled: true\s+definition: \{\s+"
+        r"filters: \{ blobTypes: (\[.*?\]), prefixMatch: (\[.*?\]) \}\s+"
+        r"actions: \{ baseBlob: \{ delete: \{ daysAfterModificationGreaterThan: (\w+) \} \} \}\s",
+        text,
+    )
+    return [(name, yaml.safe_load(types), yaml.safe_load(of), int(days[age])) for name, types, of, age in rules]
+
+
 def test_all_steps_by_hand_run_in_one_shell(folder: Path) -> None:
     """To the end, with no variable unset; and the JSON that they write is that of the template."""
     steps = "\n".join(
@@ -104,7 +130,8 @@ def test_all_steps_by_hand_run_in_one_shell(folder: Path) -> None:
     environ = {"PATH": f"{folder / 'bin'}:{os.environ['PATH']}"}
     done = subprocess.run(["bash"], input=steps, cwd=folder, env=environ, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert json.loads((folder / "lifecycle.json").read_text())["rules"][0]["name"] == "staging-leftovers"
+    rules = json.loads((folder / "lifecycle.json").read_text())["rules"]
+    assert [removal_by_age(rule) for rule in rules] == removals_of_template()
     pool = json.loads((folder / "pool.json").read_text())
     formula = pool["properties"]["scaleSettings"]["autoScale"]["formula"]
     template = re.search(r"var formula = '''\n(.*?)'''", batch_bicep(), re.DOTALL)
