@@ -144,11 +144,11 @@ def read_address(text: str, namespace: str | None, settings: Settings) -> BlobAd
 def _blob(container: str, path: str, settings: Settings) -> BlobAddress:
     if settings.container_is_readable(container):
         return BlobAddress(container, path)
+    reason = "ALLOWED_CONTAINERS does not allow it"
     if settings.container_is_own(container):
-        raise ValueError(
-            f"the container {container!r} is the app's own, and cannot be read; use {_SUPPORTED_ADDRESSES}"
-        )
-    raise ValueError(f"the container {container!r} cannot be read; ALLOWED_CONTAINERS does not allow it")
+        uploads = settings.containers.uploads
+        reason = f"of the app's own only {uploads!r} can, and namespaces by nsfile://<namespace>/<path>"
+    raise ValueError(f"the container {container!r} cannot be read; {reason}")
 
 
 def namespace_file(path: str, namespace: str | None, settings: Settings) -> BlobAddress:

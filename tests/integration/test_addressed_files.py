@@ -105,7 +105,8 @@ def test_no_glob_opens_the_apps_own_containers(make_world, name: str) -> None:
         record = run_text(world, f"id: t\ncommands: [x]\n{text}")
         (error,) = record["errors"]
         assert (record["state"], error["path"]) == ("REJECTED", place)
-        assert f"the container '{container}' is the app's own, and cannot be read; use nsfile://" in error["message"]
+        reason = f"of the app's own only '{world.settings.containers.uploads}' can, and namespaces by nsfile://"
+        assert f"the container '{container}' cannot be read; {reason}" in error["message"]
 
 
 @pytest.mark.parametrize("name", ["flows", "uploads", "namespaces"])

@@ -268,6 +268,22 @@ def test_each_role_says_why(file: str) -> None:
     assert all(above.startswith("//") for above in assignments) or (len(assignments) == 1 and text.startswith("//"))
 
 
+def test_each_role_is_on_what_its_name_says() -> None:
+    """Place, holder and role are said twice; and the place exists, which the offline checker does not see."""
+    text = template("roles")
+    assignments = re.findall(
+        r"  name: guid\(([\w:]+)\.id, (\w+), role\.(\w+)\)\n  scope: ([\w:]+)\n  properties: \{\n"
+        r".*roleDefinitions', role\.(\w+)\)\n    principalId: (\w+)\n",
+        text,
+    )
+    assert len(assignments) == text.count("roleAssignments@")
+    for place, holder, role, scope, given, principal in assignments:
+        assert (place, holder, role) == (scope, principal, given)
+    assert len(set(assignments)) == len(assignments)
+    declared = set(re.findall(r"^ *resource (\w+) '[^']+' existing = ", text, re.MULTILINE))
+    assert {part for each in assignments for part in each[0].split("::")} <= declared
+
+
 def test_roles_are_assigned_nowhere_else() -> None:
     found = {file.stem for file in INFRA.glob("*.bicep") if "roleAssignments" in file.read_text()}
     assert found == set(WITH_ROLES)

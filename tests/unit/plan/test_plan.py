@@ -150,7 +150,7 @@ def test_output_dir_is_not_there_unless_it_is_asked_for(plan) -> None:
         ),
         (
             "commands: [x]\ninputFiles: {a: 'blob://runs/b'}",
-            "inputFiles.a: the container 'runs' is the app's own, and can",
+            "inputFiles.a: the container 'runs' cannot be read; of the app's own only 'uploads' can, and namespaces by",
         ),
         (
             "commands: [x]\ninputFiles: {a: 'blob://other/b'}",
