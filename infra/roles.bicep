@@ -33,6 +33,8 @@ resource account 'Microsoft.Storage/storageAccounts@2025-08-01' existing = {
     resource staging 'containers' existing = { name: 'staging' }
     resource results 'containers' existing = { name: 'results' }
     resource namespaces 'containers' existing = { name: 'namespaces' }
+    resource flows 'containers' existing = { name: 'flows' }
+    resource uploads 'containers' existing = { name: 'uploads' }
     resource deadLetters 'containers' existing = { name: 'dead-letters' }
   }
 }
@@ -49,7 +51,7 @@ resource insights 'Microsoft.Insights/components@2020-02-02' existing = {
   name: insightsName
 }
 
-// The app: its five containers and its package; the Functions host makes containers for locks and keys of its own, for
+// The app: its seven containers and its package; the Functions host makes containers for locks and keys of its own, for
 // which Microsoft asks for this role on the account. On the account it includes generateUserDelegationKey, with which the
 // app makes the SAS that nodes get for staging.
 resource appBlobs 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
@@ -155,6 +157,28 @@ resource userInbox 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!e
 resource userNamespaces 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(userPrincipalId)) {
   name: guid(account::blobs::namespaces.id, userPrincipalId, role.storageBlobDataContributor)
   scope: account::blobs::namespaces
+  properties: {
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', role.storageBlobDataContributor)
+    principalId: userPrincipalId
+    principalType: userPrincipalType
+  }
+}
+
+// A person: keeps the stored flows. Whoever may do that decides what runs on a schedule, see SECURITY.md.
+resource userFlows 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(userPrincipalId)) {
+  name: guid(account::blobs::flows.id, userPrincipalId, role.storageBlobDataContributor)
+  scope: account::blobs::flows
+  properties: {
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', role.storageBlobDataContributor)
+    principalId: userPrincipalId
+    principalType: userPrincipalType
+  }
+}
+
+// A person: uploads files for a run, and names them in the manifest.
+resource userUploads 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(userPrincipalId)) {
+  name: guid(account::blobs::uploads.id, userPrincipalId, role.storageBlobDataContributor)
+  scope: account::blobs::uploads
   properties: {
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', role.storageBlobDataContributor)
     principalId: userPrincipalId

@@ -106,9 +106,17 @@ def read_address(text: str, namespace: str | None, settings: Settings) -> BlobAd
         return WebAddress(address.text)
     if address.scheme == "nsfile":
         return namespace_file(address.path, address.place or namespace, settings)
-    if not settings.container_is_readable(address.place):
-        raise ValueError(f"the container {address.place!r} cannot be read; ALLOWED_CONTAINERS does not allow it")
-    return BlobAddress(address.place, address.path)
+    return _blob(address.place, address.path, settings)
+
+
+def _blob(container: str, path: str, settings: Settings) -> BlobAddress:
+    if settings.container_is_readable(container):
+        return BlobAddress(container, path)
+    reason = "ALLOWED_CONTAINERS does not allow it"
+    if settings.container_is_own(container):
+        uploads = settings.containers.uploads
+        reason = f"of the app's own only {uploads!r} can, and namespaces by nsfile://<namespace>/<path>"
+    raise ValueError(f"the container {container!r} cannot be read; {reason}")
 
 
 def namespace_file(path: str, namespace: str | None, settings: Settings) -> BlobAddress:

@@ -150,4 +150,4 @@ def test_a_malformed_setting_is_wrong_usage(tmp_path: Path, capsys, monkeypatch)
     (tmp_path / "m.yaml").write_text("commands: [x]")
 
     assert main(["check", str(tmp_path / "m.yaml")]) == 2
-    assert "The five containers must differ" in capsys.readouterr().err
+    assert "The seven containers must differ" in capsys.readouterr().err

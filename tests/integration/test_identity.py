@@ -31,7 +31,7 @@ from shared.app import App
 from shared.clients import Clients
 from shared.documents.names import results_folder, run_id
 from shared.events import parse
-from shared.settings import Settings
+from shared.settings import Containers, Settings
 from tests.conftest import require_azurite
 from tests.integration.identity import CLIENT_ID, IDENTITY_HEADER, Certificate, TokenEndpoint, Topic, behind_tls
 from tests.support.waiting import wait_for
@@ -39,7 +39,7 @@ from tests.support.waiting import wait_for
 if TYPE_CHECKING:
     from azure.storage.blob import BlobServiceClient
 
-CONTAINERS = ("inbox", "runs", "staging", "results", "namespaces")
+CONTAINERS = tuple(Containers.__dataclass_fields__)
 
 
 def is_listening(port: int) -> bool:

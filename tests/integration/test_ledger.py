@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
@@ -111,7 +112,7 @@ def test_a_tick_writes_what_a_client_must_know_of_the_app(world: World) -> None:
     card = json.loads(world.text("results", "_app.json"))
     assert card["version"] == VERSION
     assert card["batchEndpoint"] == world.settings.batch.endpoint
-    assert card["containers"]["inbox"] == world.settings.containers.inbox
+    assert card["containers"] == asdict(world.settings.containers)
     assert card["lastTick"]
 
 

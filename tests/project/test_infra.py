@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -119,7 +120,7 @@ def test_the_host_reads_storage_by_identity_too() -> None:
     assert not {name for name in host if "Key" in name or name in KEYS}
 
 
-def test_the_five_containers_are_made() -> None:
+def test_the_containers_are_made() -> None:
     made = re.search(r"^var containers = \[(.*)\]", template("storage"), re.MULTILINE)
     assert made is not None
     assert set(re.findall(r"'([\w-]+)'", made[1])) == {
@@ -127,8 +128,26 @@ def test_the_five_containers_are_made() -> None:
     }
 
 
-def test_what_storage_removes_by_age_is_staging_alone() -> None:
-    assert re.findall(r"prefixMatch: (\[.*\])", template("storage")) == ["['staging/']"]
+def test_settings_name_the_containers_that_are_made() -> None:
+    text = template("function_app").partition("var appSettings = {")[2].partition("\n}")[0]
+    named = {name.lower(): value for name, value in re.findall(r"(\w+)_CONTAINER: '([\w-]+)'", text)}
+    assert named == asdict(Containers())
+
+
+def test_what_storage_removes_by_age_is_of_staging_and_uploads_alone() -> None:
+    """A prefix without a slash would be that of other containers too. Nobody's flows or results go by age."""
+    text = template("storage")
+    days = dict(re.findall(r"^param (\w+Days) int = (\d+)", text, re.MULTILINE))
+    removed = re.findall(r"prefixMatch: \[(.*)\].*\n.*\{ daysAfterModificationGreaterThan: (\w+) \}", text)
+    assert [(prefix, days[age]) for prefix, age in removed] == [("'staging/'", "14"), ("'uploads/'", "30")]
+    assert text.count("type: 'Lifecycle'") == len(removed)
+
+
+def test_a_person_writes_what_people_write() -> None:
+    """Not runs, staging or results: those are the app's."""
+    of_user = re.findall(r"guid\(account::blobs::(\w+)\.id, userPrincipalId, role\.(\w+)\)", template("roles"))
+    written = {container for container, role in of_user if role != "storageBlobDataReader"}
+    assert written == {"inbox", "namespaces", "flows", "uploads"}
 
 
 def test_what_storage_removes_is_gone() -> None:
@@ -247,6 +266,22 @@ def test_each_role_says_why(file: str) -> None:
     assignments = re.findall(r"(.*)\nresource \w+ 'Microsoft.Authorization/roleAssignments", text)
     assert assignments
     assert all(above.startswith("//") for above in assignments) or (len(assignments) == 1 and text.startswith("//"))
+
+
+def test_each_role_is_on_what_its_name_says() -> None:
+    """Place, holder and role are said twice; and the place exists, which the offline checker does not see."""
+    text = template("roles")
+    assignments = re.findall(
+        r"  name: guid\(([\w:]+)\.id, (\w+), role\.(\w+)\)\n  scope: ([\w:]+)\n  properties: \{\n"
+        r".*roleDefinitions', role\.(\w+)\)\n    principalId: (\w+)\n",
+        text,
+    )
+    assert len(assignments) == text.count("roleAssignments@")
+    for place, holder, role, scope, given, principal in assignments:
+        assert (place, holder, role) == (scope, principal, given)
+    assert len(set(assignments)) == len(assignments)
+    declared = set(re.findall(r"^ *resource (\w+) '[^']+' existing = ", text, re.MULTILINE))
+    assert {part for each in assignments for part in each[0].split("::")} <= declared
 
 
 def test_roles_are_assigned_nowhere_else() -> None:

@@ -57,7 +57,7 @@ def test_a_default_may_use_the_inputs_before_it(echoed) -> None:
         (('{id: i, type: SELECT, values: [a], defaults: "{{ vars.x }}"}',), "'b' is not one of its values: a"),
         (
             ("{id: i}",),
-            "inputs[0].defaults: the input 'i' has no value: give it `defaults`, or run the flow with a value: batchrun run",
+            "inputs[0].defaults: the input 'i' has no value: give it `defaults`, or run the flow with a value",
         ),
         (("{id: i, required: false}", "{id: j, type: INT}"), "inputs[1].defaults: the input 'j' has no value"),
         (('{id: i, type: INT, max: 1, defaults: "{{ 1 + 1 }}"}',), "inputs[0].defaults: must be at most 1, not 2"),
