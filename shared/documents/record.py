@@ -91,6 +91,11 @@ class RecordedFlow(FlowRef):
 
     source: ManifestRef | None = None
 
+    @property
+    def ref(self) -> FlowRef:
+        """Its id and namespace alone."""
+        return FlowRef(id=self.id, namespace=self.namespace)
+
 
 class RetryRef(Document):
     """The earlier run that a run retries: its id, and its folder in the results."""

@@ -17,7 +17,8 @@ from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from shared.documents.names import run_in_results, stored_flow_blob
 from shared.errors import ManifestError, Problem
-from shared.manifest._source import Layout, Source, read_source
+from shared.manifest._layout import Layout
+from shared.manifest._source import Source, read_source
 from shared.manifest.flow import Label, as_labels
 from shared.manifest.problems import first_problems, problems_of
 from shared.manifest.types import Properties, PropertyPath, Text

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
 
 from shared.documents.record import (
     ITEMS_BLOB,
@@ -33,10 +31,10 @@ from shared.documents.record import (
 from shared.documents.run import Run
 from shared.documents.states import FailureCode, State
 from shared.manifest.read import Flow, Manifest
-from shared.masking import Masker
 from shared.outputs.files import TaskFiles
 from shared.outputs.outcome import Outcome
 from shared.outputs.printed import MAX_WARNINGS, Printed
+from shared.outputs.recorded_inputs import RecordedInputs
 from shared.plan.round_plan import EmptyFanOut, SubmittedRound, SubmittedTask
 
 NOT_RECORDED_MESSAGE = (
@@ -107,13 +105,14 @@ _WORST_FIRST = (State.FAILED, State.KILLED, State.SKIPPED, State.WARNING, State.
 def fan_out_record(name: str, items: Sequence[ItemRecord]) -> TaskRecord:
     """The record of a fan-out as a whole; its state is the worst of its items' states."""
     states = Counter(item.state for item in items)
+    own = [item for item in items if item.taken_from is None] or items
     return TaskRecord(
         id=name,
         state=next(state for state in _WORST_FIRST if states[state]),
         retries=sum(item.retries for item in items),
         requeue_count=sum(item.requeue_count for item in items),
-        started=min((item.started for item in items if item.started), default=None),
-        ended=max((item.ended for item in items if item.ended), default=None),
+        started=min((item.started for item in own if item.started), default=None),
+        ended=max((item.ended for item in own if item.ended), default=None),
         masked=any(item.masked for item in items),
         failure=_failure_of_items(items),
         warnings=tuple(f"[{item.index}]: {text}" for item in items for text in item.warnings)[:MAX_WARNINGS],
@@ -173,21 +172,6 @@ def separate_items(run: Run) -> Items | None:
     return Items(run_id=run.id, tasks=tuple(FanOutItems(id=name, items=each) for name, each in items.items()))
 
 
-@dataclass(frozen=True)
-class RecordedInputs:
-    """The values of a run's inputs that its record may hold, and the ids of those given to it that hold a secret."""
-
-    values: Mapping[str, Any] = field(default_factory=dict)
-    masked: tuple[str, ...] = ()
-
-    @classmethod
-    def of(cls, values: Mapping[str, Any], given: Container[str], masker: Masker) -> RecordedInputs:
-        """Of all values of inputs; `given` are the ids of those that are not defaults."""
-        masked = [name for name, value in values.items() if masker.masks(value)]
-        open_values = {name: value for name, value in values.items() if name not in masked}
-        return cls(open_values, tuple(name for name in masked if name in given))
-
-
 def build_record(  # noqa: PLR0913 - all that a record is made of
     run: Run,
     manifest: Manifest | None,
@@ -216,14 +200,7 @@ def build_record(  # noqa: PLR0913 - all that a record is made of
         default_pool=run.body.default_pool,
         retry_of=RetryRef.model_validate(run.body.earlier.model_dump()) if run.body.earlier else None,
         jobs=tuple(JobRecord.model_validate(job.model_dump()) for job in run.body.jobs),
-        timings=Timings(
-            dropped=run.body.dropped,
-            submitted=run.body.submitted,
-            started=min((task.started for task in tasks if task.started), default=None),
-            ended=max((task.ended for task in tasks if task.ended), default=None),
-            detected=run.body.detected,
-            recorded=now,
-        ),
+        timings=_timings(run, tasks, now),
         tasks=tasks,
         failure=failure,
         errors=rejection.errors if rejection else (),
@@ -232,6 +209,19 @@ def build_record(  # noqa: PLR0913 - all that a record is made of
             *run.body.warnings,
             *(RunProblem(message=text, path=f"tasks.{task.id}") for task in tasks for text in task.warnings),
         ),
+    )
+
+
+def _timings(run: Run, tasks: Sequence[TaskRecord], now: datetime) -> Timings:
+    """The times of the run itself: what it has taken over ran before."""
+    own = [task for task in tasks if task.taken_from is None]
+    return Timings(
+        dropped=run.body.dropped,
+        submitted=run.body.submitted,
+        started=min((task.started for task in own if task.started), default=None),
+        ended=max((task.ended for task in own if task.ended), default=None),
+        detected=run.body.detected,
+        recorded=now,
     )
 
 

@@ -75,7 +75,6 @@ def output_glob(entry: str, base: str = "") -> OutputGlob:
     return OutputGlob(entry, tuple(dict.fromkeys(found)), name if len(globs) == 1 else None, base, len(globs))
 
 
-@lru_cache(maxsize=1024)
 def globs_of_options(task: Task) -> Iterator[OutputGlob]:
     """What a task brings back beside its `outputFiles`."""
     if task.output_directory:
@@ -84,6 +83,7 @@ def globs_of_options(task: Task) -> Iterator[OutputGlob]:
         yield output_glob("**")
 
 
+@lru_cache(maxsize=1024)
 def output_patterns(globs: tuple[OutputGlob, ...]) -> tuple[OutputPattern, ...]:
     """The patterns of one task. Their index is the folder of their files, so it must stay what it was for open runs.
 
