@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
 from batchrun.cli._task_rows import progress_lines
-from batchrun.cli._text import why_it_waits
+from batchrun.cli._text import cannot_be_shown, why_it_waits
 from batchrun.client.downloads import RemoteFile
 from batchrun.client.refs import RunRef
 from batchrun.client.runs import RunView
@@ -59,6 +59,8 @@ class PlainDisplay:
 
     def seen(self, run: RunRef, before: RunView | None, after: RunView) -> None:
         """Print what has changed."""
+        if after.hidden and after.hidden != (before.hidden if before else ""):
+            self.say(run, cannot_be_shown(after))
         if before is None:
             self.say(run, "dropped")
             return

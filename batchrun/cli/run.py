@@ -163,8 +163,6 @@ class _RunManifests:
                     continue
                 view = watched[run].look()
                 display.seen(run.ref, before, view)
-                if view.hidden and not (before and before.hidden):
-                    display.say(run.ref, f"its tasks cannot be shown. {view.hidden}")
                 views[run] = view
             if began > late:
                 late = float("inf")
