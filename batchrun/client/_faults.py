@@ -9,13 +9,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from azure.core.exceptions import (
-    AzureError,
-    ClientAuthenticationError,
-    HttpResponseError,
-    ServiceRequestError,
-    ServiceResponseError,
-)
+from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError
 
 from batchrun.client._services import Services, is_loopback
 from batchrun.errors import Unreachable, printable
@@ -55,7 +49,7 @@ def _failure(error: AzureError, services: Services, asked: str, answered: str) -
     reason = _first_line(error)
     if isinstance(error, ClientAuthenticationError):
         return f"There is no login that Azure accepts: log in with `az login`. ({reason})"
-    if isinstance(error, ServiceRequestError | ServiceResponseError):
+    if not isinstance(error, HttpResponseError) or error.response is None:  # an answer that breaks off is none
         if is_loopback(services.storage.blob_endpoint):
             how = "If it was stopped, its runs continue once it is up again."
             return f"The stack does not answer. {how} ({reason})"
