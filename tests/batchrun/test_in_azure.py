@@ -63,6 +63,62 @@ def test_a_run_that_is_not_waited_for_is_cancelled(deployed: Deployed, capsys: p
     assert capsys.readouterr().out == f"{printed.strip()} is cancelled: KILLED.\n"
 
 
+def test_every_other_verb_works_by_token(deployed: Deployed, capsys: pytest.CaptureFixture[str]) -> None:
+    """By the roles of docs/batchrun.md, which no key helps out."""
+    Path("src").mkdir()
+    Path("src/lib.txt").write_text("from the namespace")
+    Path("past.yaml").write_text(
+        "id: past\nnamespace: acme.team\ntasks: [{id: t, type: io.kestra.plugin.scripts.shell.Commands,"
+        " namespaceFiles: {enabled: true}, commands: [cat lib.txt]}]"
+    )
+
+    def said(*arguments: str) -> str:
+        assert main(list(arguments)) == 0
+        printed = capsys.readouterr()
+        return printed.out + printed.err
+
+    assert "1 file put into acme.team" in said("ns", "put", "acme.team", "src")
+    assert "acme.team" in said("ns", "ls")
+    assert "lib.txt" in said("ns", "ls", "acme.team")
+    assert "no errors found" in (checked := said("check", "past.yaml"))
+    assert "whether there is a pool" not in checked
+    run_id = said("run", "past.yaml", "--no-wait").split()[0]
+    assert "t out | from the namespace" in said("logs", run_id, "-f")
+    assert run_id in said("ls")
+    assert "SUCCESS" in said("show", "-")
+    assert "files fetched" in said("get", run_id)
+    assert "1 file fetched" in said("ns", "get", "acme.team")
+    assert "removed lib.txt" in said("ns", "rm", "acme.team", "**")
+    assert (Path(run_id) / "logs/t/stdout.txt").read_text() == Path("acme.team/lib.txt").read_text()
+    assert {"https://storage.azure.com", "https://batch.core.windows.net/"} <= set(deployed.azure.tokens.resources)
+
+
+def test_a_pool_that_is_not_there_is_told_before_the_drop(
+    deployed: Deployed, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As the app would say it."""
+    Path("pool.yaml").write_text("commands: [echo]\ntaskRunner: {poolId: none}")
+    for verb in ("check", "run"):
+        assert main([verb, "pool.yaml"]) == 1
+        told = capsys.readouterr().err
+        assert "pool.yaml:2:23: error: taskRunner.poolId: there is no pool 'none' in the Batch account" in told
+        assert "; its pools are: local\n" in told
+    runs = deployed.azure.blobs.get_container_client(deployed.azure.container("results")).list_blob_names()
+    assert [name for name in runs if not name.startswith("_")] == []
+
+
+def test_accounts_that_a_manifest_names_by_secrets_are_left_to_the_app(
+    deployed: Deployed, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Kestra's documented example does that; an account that stands there is compared."""
+    deployed.azure.settings["SECRET_ACCOUNT"] = "local"
+    Path("named.yaml").write_text("commands: [echo]\ntaskRunner: {account: '{{ secret(\"ACCOUNT\") }}'}")
+    Path("other.yaml").write_text("commands: [echo]\ntaskRunner: {account: another}")
+    assert main(["check", "named.yaml"]) == 0
+    assert main(["check", "other.yaml"]) == 1
+    assert "runs use the app's own account, local; name it, or leave it out" in capsys.readouterr().err
+
+
 def test_secrets_that_only_the_app_knows_do_not_keep_a_manifest_from_being_dropped(
     deployed: Deployed, capsys: pytest.CaptureFixture[str]
 ) -> None:

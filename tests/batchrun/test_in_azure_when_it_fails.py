@@ -112,7 +112,8 @@ def verb(
             monkeypatch.setattr("batchrun.client._connections.READ_SECONDS", 3)
         seen: list[str] = []
         _browse(monkeypatch, seen, path)
-        place.gateways[service].change(weather, until or _until(verb, service))
+        until = until or (_until(verb, service) if weather is Weather.GONE else lambda _method, _path: True)
+        place.gateways[service].change(weather, until)
         code = main(arguments)
         printed = capsys.readouterr()
         return Told(code, "\n".join([printed.out, printed.err, *seen]))

@@ -54,13 +54,13 @@ def below(stopped, monkeypatch, tmp_path):
 
 @pytest.mark.usefixtures("below")
 @pytest.mark.parametrize("where", [[], ["--app", "local"], ["--data-dir", "../.local"]])
-def test_batchrun_reads_it_too(stopped, where, capsys):
+def test_batchrun_reads_it_too(stopped, where, capsys, tmp_path):
     """The nearest one upwards, or the one that is named; what it started has stopped at the end."""
     for arguments, text in (
         (["ls"], "SUCCESS  past-"),
         (["show", "-"], "SUCCESS"),
         (["logs", "-", "-f"], "past out | said"),
-        (["get", "-", "record.json", "--out", f"got{len(where)}"], "1 file fetched"),
+        (["get", "-", "record.json", "--out", str(tmp_path / "out")], "1 file fetched"),
     ):
         assert batchrun([*arguments, *where]) == 0
         printed, errors = capsys.readouterr()

@@ -32,10 +32,11 @@ class Weather(Enum):
 
 @dataclass
 class Gateway:
-    """A gateway in front of one service, behind TLS.
+    """A gateway in front of one service: both behind TLS, if it has a certificate.
 
-    `refusal` is the body of a 403. GONE begins with the first request that `until` says is too much: of the answer to
-    a read half is given, a write is carried out and not answered; from then on every connection is closed.
+    `refusal` is the body of a 403. SILENT is it to requests of which `until` says so, and `reached` says that there was
+    one. GONE begins with the first request that `until` says is too much: of the answer to a read half is given, a
+    write is carried out and not answered; from then on every connection is closed.
     """
 
     service: int
@@ -45,21 +46,26 @@ class Gateway:
     is_gone: bool = False
     seen: list[str] = field(default_factory=list)
     over: threading.Event = field(default_factory=threading.Event)
+    reached: threading.Event = field(default_factory=threading.Event)
+    has_tls: bool = True
 
     def change(self, weather: Weather, until: Callable[[str, str], bool] = lambda _method, _path: True) -> None:
         """Let the service behave so from now on."""
         self.over.set()  # lets go of those who were not answered
         self.weather, self.until, self.is_gone, self.over = weather, until, False, threading.Event()
         self.seen.clear()
+        self.reached.clear()
 
     @contextlib.contextmanager
-    def run(self, certificate: Certificate) -> Iterator[int]:
+    def run(self, certificate: Certificate | None) -> Iterator[int]:
         """Serve until the end of `with`; the port."""
         handler = type("Handler", (_Handler,), {"gateway": self})
         server = _Server(("127.0.0.1", 0), handler)
-        server.socket = certificate.server_context().wrap_socket(
-            server.socket, server_side=True, do_handshake_on_connect=False
-        )
+        self.has_tls = certificate is not None
+        if certificate:
+            server.socket = certificate.server_context().wrap_socket(
+                server.socket, server_side=True, do_handshake_on_connect=False
+            )
         with serving(server) as port:
             try:
                 yield port
@@ -91,8 +97,10 @@ class _Handler(BaseHTTPRequestHandler):
                 self._refuse()
             case Weather.REFUSES_WRITES if not reads:
                 self._refuse()
-            case Weather.SILENT:
-                gateway.over.wait()
+            case Weather.SILENT if gateway.until(self.command, self.path):
+                over = gateway.over
+                gateway.reached.set()
+                over.wait()
             case Weather.GONE if gateway.is_gone:
                 return
             case Weather.GONE if gateway.until(self.command, self.path):
@@ -116,8 +124,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _pass_on(self, body: bytes, share: float = 1) -> None:
         """Let the service answer; of that, the client gets the head and this share of the body, or nothing."""
-        context = ssl._create_unverified_context()
-        service = http.client.HTTPSConnection("127.0.0.1", self.gateway.service, context=context)
+        service = http.client.HTTPConnection("127.0.0.1", self.gateway.service)
+        if self.gateway.has_tls:
+            context = ssl._create_unverified_context()
+            service = http.client.HTTPSConnection("127.0.0.1", self.gateway.service, context=context)
         with contextlib.closing(service):
             headers = {name: value for name, value in self.headers.items() if name.lower() != "connection"}
             service.request(self.command, self.path, body or None, headers)
