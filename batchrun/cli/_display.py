@@ -59,16 +59,13 @@ class PlainDisplay:
 
     def seen(self, run: RunRef, before: RunView | None, after: RunView) -> None:
         """Print what has changed."""
-        if after.hidden and after.hidden != (before.hidden if before else ""):
-            self.say(run, cannot_be_shown(after))
         if before is None:
             self.say(run, "dropped")
-            return
-        for line in progress_lines(before, after):
+        for line in progress_lines(before, after) if before else ():
             self.say(run, line)
-        why = why_it_waits(after.status)
-        if why and why != why_it_waits(before.status):
-            self.say(run, why)
+        for reason in (why_it_waits(after.status), cannot_be_shown(after)):
+            if reason and not (before and reason in (why_it_waits(before.status), cannot_be_shown(before))):
+                self.say(run, reason)
 
     def ended(self, run: RunRef, state: State) -> None:
         """Print its state."""

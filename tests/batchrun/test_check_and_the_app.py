@@ -13,7 +13,8 @@ from local.__main__ import main as local
 
 GONE = {
     "RunStorage": "AccountName=devstoreaccount1;AccountKey=a2V5;BlobEndpoint=http://127.0.0.1:1/devstoreaccount1",
-    **{"BATCH_ACCOUNT_ENDPOINT": "http://127.0.0.1:1", "EVENTGRID_TOPIC_ENDPOINT": "http://127.0.0.1:1"},
+    "BATCH_ACCOUNT_ENDPOINT": "http://127.0.0.1:1",
+    "EVENTGRID_TOPIC_ENDPOINT": "http://127.0.0.1:1",
     "BATCH_POOL_ID": "local",
 }
 NOT_KNOWN = "m.yaml: not known before it runs: "
@@ -57,7 +58,7 @@ def test_batch_is_asked_for_the_pool(check) -> None:
     Path("pool.yaml").write_text("commands: [x]\ntaskRunner: {poolId: none}")
     code, found, told = check("pool.yaml")
     message = "there is no pool 'none' in the Batch account; its pools are: local"
-    assert (code, told) == (1, f"pool.yaml:2:23: error: taskRunner.poolId: {message}\n")
+    assert (code, told) == (1, f"pool.yaml:2:22: error: taskRunner.poolId: {message}\n")
     assert (found["job"], [error["message"] for error in found["errors"]]) == (None, [message])
 
 

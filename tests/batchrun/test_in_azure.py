@@ -101,7 +101,7 @@ def test_a_pool_that_is_not_there_is_told_before_the_drop(
     for verb in ("check", "run"):
         assert main([verb, "pool.yaml"]) == 1
         told = capsys.readouterr().err
-        assert "pool.yaml:2:23: error: taskRunner.poolId: there is no pool 'none' in the Batch account" in told
+        assert "pool.yaml:2:22: error: taskRunner.poolId: there is no pool 'none' in the Batch account" in told
         assert "; its pools are: local\n" in told
     runs = deployed.azure.blobs.get_container_client(deployed.azure.container("results")).list_blob_names()
     assert [name for name in runs if not name.startswith("_")] == []

@@ -239,6 +239,24 @@ def test_what_fails_is_told_with_what_to_do_and_the_rest_is_done(
         assert [path.name for path in files if path.name == "record.json"]
 
 
+@pytest.mark.parametrize(
+    ("name", "code", "says_why"),
+    [
+        *(("run", 0, True), ("logs -f", 0, True), ("cancel", 3, True), ("get", 0, False), ("open", 0, False)),
+        *(("open list", 3, True), ("doctor", 1, True)),
+    ],
+)
+def test_without_the_role_on_runs_what_has_ended_can_be_had_all_the_same(
+    place: Place, verb: Callable[..., Told], name: str, code: int, says_why: bool
+) -> None:
+    """And a run is watched by what its results say of it."""
+    runs = f"/{place.deployed.azure.container('runs')}"
+    told = verb(name, "storage", Weather.REFUSES_READS, until=lambda _, path: runs in path)
+    assert told.code == code, told.text
+    assert (f"{READER}{place.container('runs')}" in told.text) is says_why
+    assert code or FAIR[name].lower() in told.text.lower()
+
+
 def test_a_file_that_breaks_off_in_the_browser_is_not_taken_for_a_whole_one(
     place: Place, verb: Callable[..., Told]
 ) -> None:

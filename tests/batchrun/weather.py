@@ -34,9 +34,9 @@ class Weather(Enum):
 class Gateway:
     """A gateway in front of one service: both behind TLS, if it has a certificate.
 
-    `refusal` is the body of a 403. SILENT is it to requests of which `until` says so, and `reached` says that there was
-    one. GONE begins with the first request that `until` says is too much: of the answer to a read half is given, a
-    write is carried out and not answered; from then on every connection is closed.
+    `refusal` is the body of a 403. Reads are refused, and requests not answered, if `until` says so of them; `reached`
+    says that one was not answered. GONE begins with the first request that `until` says is too much: of the answer to a
+    read half is given, a write is carried out and not answered; from then on every connection is closed.
     """
 
     service: int
@@ -93,7 +93,7 @@ class _Handler(BaseHTTPRequestHandler):
         gateway.seen.append(f"{self.command} {self.path}")
         reads = self.command in READING
         match gateway.weather:
-            case Weather.REFUSES_READS if reads:
+            case Weather.REFUSES_READS if reads and gateway.until(self.command, self.path):
                 self._refuse()
             case Weather.REFUSES_WRITES if not reads:
                 self._refuse()
