@@ -257,6 +257,21 @@ def test_without_the_role_on_runs_what_has_ended_can_be_had_all_the_same(
     assert code or FAIR[name].lower() in told.text.lower()
 
 
+def test_a_list_says_why_it_has_no_tasks(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    """Once, and nothing else is missing; so does the view of one run. Its logs are not to be had."""
+    run = place.drop("listed", "id: listed\ncommands: [sleep 600]")
+    place.gateways["batch"].change(Weather.REFUSES_READS)
+    assert main(["ls"]) == 0
+    printed, told = capsys.readouterr()
+    assert run in printed
+    assert told.count(f"Tasks of open runs cannot be shown. {ROLE}") == 1
+    assert main(["show", run]) == 0
+    assert f"  {HIDDEN}{ROLE}" in capsys.readouterr().out
+    assert main(["logs", run]) == 3
+    assert ROLE in capsys.readouterr().err
+    assert main(["cancel", run]) == 0
+
+
 def test_a_file_that_breaks_off_in_the_browser_is_not_taken_for_a_whole_one(
     place: Place, verb: Callable[..., Told]
 ) -> None:
