@@ -19,6 +19,7 @@ var role = {
   storageQueueDataContributor: '974c5e8b-45b9-4653-ba55-5f855dd0fb88'
   storageTableDataContributor: '0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3'
   batchJobSubmitter: '48e5e92e-a480-4e71-aa9c-2778f4c13781'
+  batchAccountReader: '11076f67-66f6-4be0-8f6b-f0609fd05cc9'
   eventGridDataSender: 'd5a91429-5739-47e2-a06b-3470a27159e7'
   monitoringMetricsPublisher: '3913510d-42f4-4e42-8a64-420c390055eb'
 }
@@ -30,6 +31,7 @@ resource account 'Microsoft.Storage/storageAccounts@2025-08-01' existing = {
     name: 'default'
 
     resource inbox 'containers' existing = { name: 'inbox' }
+    resource runs 'containers' existing = { name: 'runs' }
     resource staging 'containers' existing = { name: 'staging' }
     resource results 'containers' existing = { name: 'results' }
     resource namespaces 'containers' existing = { name: 'namespaces' }
@@ -192,6 +194,28 @@ resource userResults 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (
   scope: account::blobs::results
   properties: {
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', role.storageBlobDataReader)
+    principalId: userPrincipalId
+    principalType: userPrincipalType
+  }
+}
+
+// A person: sees which runs are open, and their documents. What those hold beside the record is in SECURITY.md.
+resource userRuns 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(userPrincipalId)) {
+  name: guid(account::blobs::runs.id, userPrincipalId, role.storageBlobDataReader)
+  scope: account::blobs::runs
+  properties: {
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', role.storageBlobDataReader)
+    principalId: userPrincipalId
+    principalType: userPrincipalType
+  }
+}
+
+// A person: sees tasks of open runs, what they print, and why pools do not start. It reads, and changes nothing.
+resource userBatch 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(userPrincipalId)) {
+  name: guid(batch.id, userPrincipalId, role.batchAccountReader)
+  scope: batch
+  properties: {
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', role.batchAccountReader)
     principalId: userPrincipalId
     principalType: userPrincipalType
   }

@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace, opening: AbstractContextManager[App]) -> 
         if runs.results.record(ref) is None:
             how = app.command("show", ref.id)
             raise ClientError(f"{ref.id} has not ended: its report is written when it has. Until then: {how}")
-        with RunServer(runs.results, lambda run_id: ref if run_id == ref.id else None) as server:
+        with RunServer(runs.results, lambda run_id: ref if run_id == ref.id else None, words=runs.words) as server:
             return _serve(server, server.address(f"{ref.id}/{REPORT}"))
 
 
@@ -68,7 +68,7 @@ def _server_of_list(runs: Runs) -> RunServer:
     first = index()  # errors are told in the terminal, before a browser is opened
     tell_damaged(runs.ledger.damaged)
     pages = iter([first])
-    return RunServer(runs.results, known.get, lambda: next(pages, None) or index())
+    return RunServer(runs.results, known.get, lambda: next(pages, None) or index(), runs.words)
 
 
 def _serve(server: RunServer, address: str) -> int:

@@ -12,7 +12,7 @@ from azure.core.exceptions import AzureError, ResourceNotFoundError
 
 from batchrun.client._card import is_dead, read_card
 from batchrun.client._connections import Connections
-from batchrun.client._faults import unreachable
+from batchrun.client._faults import batch_failure, unreachable
 from batchrun.client.apps import App
 from batchrun.errors import Unreachable, printable
 from shared.version import VERSION
@@ -95,7 +95,7 @@ def _of_pools(app: App, connections: Connections, batch: BatchClient) -> Iterato
     try:
         pools = list(batch.list_pools())
     except AzureError as error:
-        yield Finding(f"Batch account {account}", "cannot be read", str(unreachable(error, connections.services)))
+        yield Finding(f"Batch account {account}", "cannot be read", batch_failure(error, connections.services))
         return
     yield Finding(f"Batch account {account}", "answers")
     default = app.settings.get("BATCH_POOL_ID")

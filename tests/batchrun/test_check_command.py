@@ -26,6 +26,7 @@ def check(tmp_path, capsys, monkeypatch):
         printed = capsys.readouterr()
         return code, json.loads(printed.out), printed.err.replace(f"{tmp_path}/", "").splitlines()
 
+    monkeypatch.chdir(tmp_path)  # far from a stack that is up
     monkeypatch.setattr(socket.socket, "connect", contacted)
     monkeypatch.setenv("SECRET_TOKEN", "s3cr3t-t0ken")
     monkeypatch.setenv("SECRET_SHORT", "abc")

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from batchrun.client import _faults
 from local import event_subscriptions as local_subscriptions
 from shared import settings
 from shared.documents.manifest_blob import MAX_BYTES
@@ -23,6 +24,7 @@ from tests.support.pure import ENVIRON
 
 ROOT = Path(__file__).parents[2]
 INFRA = ROOT / "infra"
+BATCHRUN = (ROOT / "docs" / "batchrun.md").read_text()
 CHECKER = ROOT.parent / "shared" / "bicep" / "check.py"
 IDENTITY = {"RunStorage__blobServiceUri": "https://s.x", "RunStorage__queueServiceUri": "https://s.x"}
 KEYS = {"RunStorage", "BATCH_ACCOUNT_KEY", "EVENTGRID_TOPIC_KEY"}
@@ -295,6 +297,19 @@ def test_nodes_may_pull_images_and_nothing_else() -> None:
     assert set(holders) == {"registry_role"}
     assert re.findall(r"'Microsoft.Authorization/roleDefinitions', (\w+)\)", holders["registry_role"]) == ["acrPull"]
     assert "module registryRole 'registry_role.bicep' = if (usesRegistry) {" in template("main")
+
+
+def test_a_person_who_deploys_has_the_roles_that_batchrun_needs() -> None:
+    """And no others: those of the table in docs/batchrun.md, which `batchrun` names where one is missing."""
+    documented = re.findall(r"^\| (.+?) \| the (?:container `(\w+)`|Batch account) \|", BATCHRUN, re.MULTILINE)
+    names = {
+        "storageBlobDataContributor": _faults.CONTRIBUTOR,
+        "storageBlobDataReader": _faults.READER,
+        "batchAccountReader": _faults.BATCH_READER,
+    }
+    of_user = re.findall(r"guid\((?:account::blobs::)?(\w+)\.id, userPrincipalId, role\.(\w+)\)", template("roles"))
+    assert {(names[role], place.replace("batch", "")) for place, role in of_user} == set(documented)
+    assert len(of_user) == len(documented)
 
 
 def test_the_app_may_make_the_sas_of_nodes() -> None:
