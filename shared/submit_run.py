@@ -5,7 +5,8 @@ repeated, and two submitters at once do no harm. The order of the steps ensures 
 
 1. Look for the record: a run that has one is only closed.
 2. Copy the manifest to the results and remove it from the inbox.
-3. Take over what ended well, if it is a retry; read what the plan needs from outside, and write it into the run document.
+3. Take over what ended well, if it is a retry.
+   Read what the plan needs from outside. Both go into the run document.
 4. Stage scripts and files.
 5. Create the job, which cannot end yet.
 6. Read the run document again: tasks are added only if the run must still be submitted.

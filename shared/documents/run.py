@@ -131,6 +131,11 @@ class RunBody(Document):
     item_lists: dict[str, tuple[Any, ...]] = Field(default_factory=dict)
 
     @property
+    def may_have_parts(self) -> bool:
+        """Whether there may be parts to remove; a retry writes some before it says so."""
+        return self.has_parts or self.earlier is not None
+
+    @property
     def is_partly_unfinished(self) -> bool:
         """Whether items of a fan-out have to be run again, while its other items have ended."""
         return bool(self.unfinished.keys() - self.finished.keys())
