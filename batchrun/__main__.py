@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
-from batchrun.cli.options import add_app, app_of
+from batchrun.cli.options import READING_VERBS, add_app, app_of
 from batchrun.command_line import chosen_verb, exit_code, start, verb_parser
 
 PROGRAM = "batchrun"
@@ -48,7 +48,11 @@ def _run(arguments: Sequence[str]) -> int:
     parser = verb_parser(program, name, verbs[name])
     verb = _add_verb(parser, name)
     parsed = parser.parse_args(arguments[1:])
-    return int(verb.run(parsed, _whole_parser if name in OWN_VERBS else app_of(parsed, program)))
+    return int(
+        verb.run(
+            parsed, _whole_parser if name in OWN_VERBS else app_of(parsed, program, only_reads=name in READING_VERBS)
+        )
+    )
 
 
 def _add_verb(parser: argparse.ArgumentParser, name: str) -> ModuleType:

@@ -51,6 +51,8 @@ var appSettings = {
   STAGING_CONTAINER: 'staging'
   RESULTS_CONTAINER: 'results'
   NAMESPACES_CONTAINER: 'namespaces'
+  FLOWS_CONTAINER: 'flows'
+  UPLOADS_CONTAINER: 'uploads'
   INBOX_SOURCE: 'EventGrid'
   BATCH_ACCOUNT_ENDPOINT: batchEndpoint
   BATCH_ACCOUNT_NAME: batchAccountName

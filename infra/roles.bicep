@@ -19,6 +19,7 @@ var role = {
   storageQueueDataContributor: '974c5e8b-45b9-4653-ba55-5f855dd0fb88'
   storageTableDataContributor: '0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3'
   batchJobSubmitter: '48e5e92e-a480-4e71-aa9c-2778f4c13781'
+  batchAccountReader: '11076f67-66f6-4be0-8f6b-f0609fd05cc9'
   eventGridDataSender: 'd5a91429-5739-47e2-a06b-3470a27159e7'
   monitoringMetricsPublisher: '3913510d-42f4-4e42-8a64-420c390055eb'
 }
@@ -30,9 +31,12 @@ resource account 'Microsoft.Storage/storageAccounts@2025-08-01' existing = {
     name: 'default'
 
     resource inbox 'containers' existing = { name: 'inbox' }
+    resource runs 'containers' existing = { name: 'runs' }
     resource staging 'containers' existing = { name: 'staging' }
     resource results 'containers' existing = { name: 'results' }
     resource namespaces 'containers' existing = { name: 'namespaces' }
+    resource flows 'containers' existing = { name: 'flows' }
+    resource uploads 'containers' existing = { name: 'uploads' }
     resource deadLetters 'containers' existing = { name: 'dead-letters' }
   }
 }
@@ -49,7 +53,7 @@ resource insights 'Microsoft.Insights/components@2020-02-02' existing = {
   name: insightsName
 }
 
-// The app: its five containers and its package; the Functions host makes containers for locks and keys of its own, for
+// The app: its seven containers and its package; the Functions host makes containers for locks and keys of its own, for
 // which Microsoft asks for this role on the account. On the account it includes generateUserDelegationKey, with which the
 // app makes the SAS that nodes get for staging.
 resource appBlobs 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
@@ -162,12 +166,56 @@ resource userNamespaces 'Microsoft.Authorization/roleAssignments@2022-04-01' = i
   }
 }
 
+// A person: keeps the stored flows. Whoever may do that decides what runs on a schedule, see SECURITY.md.
+resource userFlows 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(userPrincipalId)) {
+  name: guid(account::blobs::flows.id, userPrincipalId, role.storageBlobDataContributor)
+  scope: account::blobs::flows
+  properties: {
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', role.storageBlobDataContributor)
+    principalId: userPrincipalId
+    principalType: userPrincipalType
+  }
+}
+
+// A person: uploads files for a run, and names them in the manifest.
+resource userUploads 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(userPrincipalId)) {
+  name: guid(account::blobs::uploads.id, userPrincipalId, role.storageBlobDataContributor)
+  scope: account::blobs::uploads
+  properties: {
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', role.storageBlobDataContributor)
+    principalId: userPrincipalId
+    principalType: userPrincipalType
+  }
+}
+
 // A person: reads results, and changes none.
 resource userResults 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(userPrincipalId)) {
   name: guid(account::blobs::results.id, userPrincipalId, role.storageBlobDataReader)
   scope: account::blobs::results
   properties: {
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', role.storageBlobDataReader)
+    principalId: userPrincipalId
+    principalType: userPrincipalType
+  }
+}
+
+// A person: sees which runs are open, and their documents. What those hold beside the record is in SECURITY.md.
+resource userRuns 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(userPrincipalId)) {
+  name: guid(account::blobs::runs.id, userPrincipalId, role.storageBlobDataReader)
+  scope: account::blobs::runs
+  properties: {
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', role.storageBlobDataReader)
+    principalId: userPrincipalId
+    principalType: userPrincipalType
+  }
+}
+
+// A person: sees tasks of open runs, what they print, and why pools do not start. It reads, and changes nothing.
+resource userBatch 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(userPrincipalId)) {
+  name: guid(batch.id, userPrincipalId, role.batchAccountReader)
+  scope: batch
+  properties: {
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', role.batchAccountReader)
     principalId: userPrincipalId
     principalType: userPrincipalType
   }

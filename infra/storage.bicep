@@ -1,4 +1,4 @@
-// One storage account: the app's five containers, its package, what Event Grid gives up, and the Functions host's own.
+// One storage account: the app's seven containers, its package, what Event Grid gives up, and the Functions host's own.
 param location string
 param tags object
 param token string
@@ -8,7 +8,11 @@ param isPrivate bool
 @minValue(8)
 param stagingDays int = 14
 
-var containers = ['inbox', 'runs', 'staging', 'results', 'namespaces']
+@description('Files that were uploaded for a run are removed when they have not been written for so many days. A run that waits may still read them.')
+@minValue(8)
+param uploadsDays int = 30
+
+var containers = ['inbox', 'runs', 'staging', 'results', 'namespaces', 'flows', 'uploads']
 var ownContainers = ['app-package', 'dead-letters']
 
 resource account 'Microsoft.Storage/storageAccounts@2025-08-01' = {
@@ -48,7 +52,9 @@ resource account 'Microsoft.Storage/storageAccounts@2025-08-01' = {
     ]
   }
 
-  // For leftovers only: nothing of a run's results, and no run document, is ever removed by age.
+  // For leftovers, and for what people uploaded for a run: no result, no run document and no stored flow is ever removed
+  // by age. A prefix begins with the container's name; the slash ends that name, so that no other one begins like it:
+  // https://learn.microsoft.com/azure/storage/blobs/lifecycle-management-policy-structure
   resource lifecycle 'managementPolicies' = {
     name: 'default'
     properties: {
@@ -61,6 +67,15 @@ resource account 'Microsoft.Storage/storageAccounts@2025-08-01' = {
             definition: {
               filters: { blobTypes: ['blockBlob', 'appendBlob'], prefixMatch: ['staging/'] }
               actions: { baseBlob: { delete: { daysAfterModificationGreaterThan: stagingDays } } }
+            }
+          }
+          {
+            name: 'uploads-of-former-runs'
+            type: 'Lifecycle'
+            enabled: true
+            definition: {
+              filters: { blobTypes: ['blockBlob', 'appendBlob'], prefixMatch: ['uploads/'] }
+              actions: { baseBlob: { delete: { daysAfterModificationGreaterThan: uploadsDays } } }
             }
           }
         ]

@@ -15,6 +15,7 @@ VERBS = {
     "up": "run the stack until Ctrl-C",
     **VERBS_OF_RUNS,
     "env": "print the settings of the running stack as NAME=VALUE, quoted for a shell",
+    "storage": "run the storage of a stopped stack alone, until standard input ends",
     BATCH: "run the Batch service alone, for any Batch client",
 }
 

@@ -1,6 +1,6 @@
 """The verbs of `batchrun` as verbs of `python -m local`: they use the stack of this machine.
 
-`run` starts a stack of its own if none is up, what only reads starts its storage, and `check` needs nothing.
+`run` starts a stack of its own if none is up, what only reads starts its storage, `check` asks one that is up.
 """
 
 from __future__ import annotations
@@ -12,11 +12,13 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from importlib import import_module
 
-from batchrun.cli.options import add_data_dir
-from batchrun.client.apps import DEFAULT_DATA_DIR, LOCAL_PROGRAM, App, command_line
+from batchrun.cli.options import READING_VERBS, add_data_dir
+from batchrun.client.apps import LOCAL_PROGRAM, App, command_line, storage_is_started
 from batchrun.errors import UsageError
+from local.errors import LocalError
 from local.stack.data_dir import DataDir, running_stack
 from local.stack.options import add_containers, add_tick_and_pools, stack_options
 from local.stack.ports import AUTO
@@ -37,8 +39,6 @@ class VerbOfRuns:
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """The options of the verb, and those that name the stack or describe the one to start."""
         self._verb.add_arguments(parser)
-        if self._name == "check":
-            return
         add_data_dir(parser)
         if self._name == "run":
             own = parser.add_argument_group("if no stack is up in D, `run` starts one of its own, with")
@@ -63,14 +63,18 @@ def _app_of_storage(arguments: argparse.Namespace) -> Iterator[App]:
         yield _app(arguments, running.settings)
         return
     with storage_alone(arguments.data_dir) as settings:
-        said = f"No stack is running in {arguments.data_dir}: its storage is started for this command."
-        print(said, file=sys.stderr, flush=True)
+        print(storage_is_started(arguments.data_dir), file=sys.stderr, flush=True)
         yield _app(arguments, settings)
 
 
 @contextlib.contextmanager
-def _app_without_stack(_arguments: argparse.Namespace) -> Iterator[App]:
-    yield App(default_settings(os.environ), functools.partial(command_line, PROGRAM, DEFAULT_DATA_DIR))
+def _app_to_check_for(arguments: argparse.Namespace) -> Iterator[App]:
+    """The app of the stack that is up, or that of a stack with default settings."""
+    running = None
+    with contextlib.suppress(LocalError):
+        running = DataDir(arguments.data_dir).running_stack()
+    app = _app(arguments, running.settings if running else default_settings(os.environ))
+    yield replace(app, is_there=running is not None)
 
 
 @contextlib.contextmanager
@@ -110,6 +114,6 @@ def _app(
 
 _APPS: Mapping[str, Callable[[argparse.Namespace], AbstractContextManager[App]]] = {
     "run": _app_of_any_stack,
-    "check": _app_without_stack,
-    **dict.fromkeys(("ls", "show", "logs", "get"), _app_of_storage),
+    "check": _app_to_check_for,
+    **dict.fromkeys(READING_VERBS, _app_of_storage),
 }

@@ -56,7 +56,7 @@ class Clients:
 
     @cached_property
     def blobs(self) -> BlobServiceClient:
-        """The client of the storage account, which has all five containers."""
+        """The client of the storage account, which has all seven containers."""
         from azure.storage.blob import BlobServiceClient, LinearRetry
 
         storage = self._settings.storage

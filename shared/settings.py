@@ -9,7 +9,7 @@ from __future__ import annotations
 import fnmatch
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from enum import StrEnum
 
 from shared.errors import SettingsError
@@ -136,7 +136,7 @@ class Settings:
             identity=_identity(environ),
             batch=batch_of(environ),
             topic=TopicSettings(_url(environ, "EVENTGRID_TOPIC_ENDPOINT"), environ.get("EVENTGRID_TOPIC_KEY") or None),
-            containers=containers_of(environ),
+            containers=_different(containers_of(environ)),
             allowed_containers=tuple(filter(None, environ.get("ALLOWED_CONTAINERS", "").replace(",", " ").split())),
             node_identity=environ.get("NODE_IDENTITY_RESOURCE_ID") or None,
             staging_identity=_staging_identity(environ),
@@ -153,15 +153,20 @@ class Settings:
         return f"{self.storage.account_name}/{self.containers.runs}"
 
     def container_is_allowed(self, container: str) -> bool:
-        """Whether a manifest may name this container as its `blobStorage.containerName`."""
-        return container == self.containers.staging or self.container_is_readable(container)
+        """Whether a manifest may name this container as its `blobStorage.containerName`; of the app's own, staging."""
+        return container == self.containers.staging or self._is_allowed_by_glob(container)
 
     def container_is_readable(self, container: str) -> bool:
-        """Whether a manifest may name this container in `blob://`; never true for the app's own containers."""
-        names = self.containers
-        if container in (names.inbox, names.runs, names.results, names.staging):
-            return False
-        return any(fnmatch.fnmatchcase(container, glob) for glob in self.allowed_containers)
+        """Whether a manifest may name this container in `blob://`; of the app's own, only uploads."""
+        return container == self.containers.uploads or self._is_allowed_by_glob(container)
+
+    def container_is_own(self, container: str) -> bool:
+        """Whether this is one of the app's own containers, which no glob allows."""
+        return container in astuple(self.containers)
+
+    def _is_allowed_by_glob(self, container: str) -> bool:
+        globs = () if self.container_is_own(container) else self.allowed_containers
+        return any(fnmatch.fnmatchcase(container, glob) for glob in globs)
 
 
 def _required(environ: Mapping[str, str], name: str, meaning: str) -> str:
@@ -250,11 +255,16 @@ def batch_of(environ: Mapping[str, str]) -> BatchSettings:
 
 
 def containers_of(environ: Mapping[str, str]) -> Containers:
-    """The names of the containers. Raises SettingsError if two are the same."""
+    """The names of the containers."""
     names = {
         name: environ.get(f"{name.upper()}_CONTAINER") or getattr(Containers, name)
         for name in Containers.__dataclass_fields__
     }
-    if len(set(names.values())) < len(names):
-        raise SettingsError(f"The five containers must differ, but the app settings name {sorted(names.values())}.")
     return Containers(**names)
+
+
+def _different(containers: Containers) -> Containers:
+    names = astuple(containers)
+    if len(set(names)) < len(names):
+        raise SettingsError(f"The seven containers must differ, but the app settings name {sorted(names)}.")
+    return containers

@@ -5,7 +5,8 @@ repeated, and two submitters at once do no harm. The order of the steps ensures 
 
 1. Look for the record: a run that has one is only closed.
 2. Copy the manifest to the results and remove it from the inbox.
-3. Read what the plan needs from outside, and write it into the run document.
+3. Take over what ended well, if it is a retry.
+   Read what the plan needs from outside. Both go into the run document.
 4. Stage scripts and files.
 5. Create the job, which cannot end yet.
 6. Read the run document again: tasks are added only if the run must still be submitted.
@@ -41,8 +42,8 @@ from shared.errors import (
     TryLater,
 )
 from shared.log import Stage, log_event, milliseconds_since
-from shared.manifest.read import Manifest
 from shared.outputs.record_tasks import empty_fan_out_record, status_of
+from shared.plan.pool_check import check_pool
 from shared.plan.round_plan import RoundPlan
 from shared.plan.run_manifest import checked_manifest
 from shared.steps.close_run import close, finish, finish_cancelled, finish_rejected, follow_record
@@ -236,7 +237,8 @@ def _submit_round(app: App, run: Run) -> None:
     if not plan.tasks:
         finish(app, run.with_finished(map(empty_fan_out_record, plan.empty), None))
         return
-    _check_pool(app, manifest, plan)
+    pools = app.batch.pools(at_least=plan.pool_id)
+    check_pool(manifest, plan, {pool.id: pool.slots_per_node for pool in pools.values()})
     _stage(app, run, plan)
     created = app.batch.create_job(batch_job.job(run, plan, time_left, app.settings.origin))
     current = app.runs.load(run.id)
@@ -246,19 +248,6 @@ def _submit_round(app: App, run: Run) -> None:
         _add_tasks(app, current, plan, time_left, started)
     elif created or not current.is_running(run.progress.round):
         app.batch.delete(run.job_id)
-
-
-def _check_pool(app: App, manifest: Manifest, plan: RoundPlan) -> None:
-    """Refuse what Batch would accept but never run: a pool that does not exist, or nodes with too few task slots."""
-    pools = app.batch.pools(at_least=plan.pool_id)
-    pool = pools.get(plan.pool_id)
-    if pool is None:
-        known = ", ".join(sorted(pools)) or "none"
-        message = f"there is no pool {plan.pool_id!r} in the Batch account; its pools are: {known}"
-        raise ManifestError([manifest.problem_of_task(plan.tasks[0].name, ("taskRunner", "poolId"), message)])
-    if too_large := [task for task in plan.tasks if task.slots > pool.slots_per_node]:
-        message = f"the nodes of pool {pool.id!r} have {pool.slots_per_node} task slots"
-        raise ManifestError([manifest.problem_of_task(task.name, ("requiredSlots",), message) for task in too_large])
 
 
 def _stage(app: App, run: Run, plan: RoundPlan) -> None:

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
 from batchrun.cli._task_rows import progress_lines
-from batchrun.cli._text import why_it_waits
+from batchrun.cli._text import cannot_be_shown, why_it_waits
 from batchrun.client.downloads import RemoteFile
 from batchrun.client.refs import RunRef
 from batchrun.client.runs import RunView
@@ -61,12 +61,11 @@ class PlainDisplay:
         """Print what has changed."""
         if before is None:
             self.say(run, "dropped")
-            return
-        for line in progress_lines(before, after):
+        for line in progress_lines(before, after) if before else ():
             self.say(run, line)
-        why = why_it_waits(after.status)
-        if why and why != why_it_waits(before.status):
-            self.say(run, why)
+        for reason in (why_it_waits(after.status), cannot_be_shown(after)):
+            if reason and not (before and reason in (why_it_waits(before.status), cannot_be_shown(before))):
+                self.say(run, reason)
 
     def ended(self, run: RunRef, state: State) -> None:
         """Print its state."""

@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from batchrun.cli._task_rows import TaskRow, task_rows
-from batchrun.cli._text import STYLES, clock, what_it_waits_for
+from batchrun.cli._text import STYLES, cannot_be_shown, clock, what_it_waits_for
 from batchrun.client.refs import RunRef
 from batchrun.client.runs import RunView
 from batchrun.errors import printable
@@ -91,7 +91,7 @@ class LiveDisplay:
         )
         if shown.view is None:
             return [head]
-        notes = [note for note in (shown.note, what_it_waits_for(shown.view)) if note]
+        notes = filter(None, (shown.note, what_it_waits_for(shown.view), cannot_be_shown(shown.view)))
         rows = task_rows(shown.view)
         return [
             head,

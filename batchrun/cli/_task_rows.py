@@ -59,7 +59,9 @@ class TaskCounts:
 
 
 def task_rows(view: RunView) -> list[TaskRow]:
-    """The rows of a run, in the order of its manifest."""
+    """The rows of a run, in the order of its manifest; none if its tasks cannot be seen."""
+    if view.hidden:
+        return []
     tasks: dict[str, list[TaskView]] = {name: [] for name in view.names}
     for task in view.tasks:
         tasks.setdefault(task.fan_out, []).append(task)

@@ -64,6 +64,11 @@ def what_it_waits_for(view: RunView) -> str:
     return COLLECTING if is_over else ""
 
 
+def cannot_be_shown(view: RunView) -> str:
+    """Why the tasks of a run cannot be seen; empty if they can."""
+    return f"its tasks cannot be shown. {view.hidden}" if view.hidden else ""
+
+
 def why_it_waits(status: Status | None) -> str:
     """The reason that `status.json` gives; empty if there is none."""
     if status is None or status.waiting is None:

@@ -7,6 +7,7 @@ resolves to. Files that tasks have made are shown in a sandbox: their scripts ru
 
 from __future__ import annotations
 
+import contextlib
 import mimetypes
 import secrets
 from collections.abc import Callable, Sequence
@@ -21,6 +22,7 @@ from batchrun.client.refs import RunRef
 from batchrun.client.results import RunResults
 from batchrun.errors import ClientError
 from shared.documents.names import UNSAFE_CHARACTERS
+from shared.errors import RunUnreadable
 
 _SANDBOX = "sandbox allow-scripts allow-downloads allow-popups allow-popups-to-escape-sandbox; frame-ancestors 'none'"
 _TEXT = "text/plain; charset=utf-8"
@@ -39,17 +41,23 @@ class RunServer(ThreadingHTTPServer):
     """Serves the files of the runs that `run` knows by their ids, and a list of runs if there is an `index`.
 
     Paths are those in the results, so that the report of a retry leads to that of the earlier run.
+    `words` says what has gone wrong with storage.
     """
 
     daemon_threads = True
 
     def __init__(
-        self, results: RunResults, run: Callable[[str], RunRef | None], index: Callable[[], Page] | None = None
+        self,
+        results: RunResults,
+        run: Callable[[str], RunRef | None],
+        index: Callable[[], Page] | None = None,
+        words: Callable[[AzureError], object] = str,
     ) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.results = results
         self.run = run
         self.index = index
+        self.words = words
         self.host = f"127.0.0.1:{self.server_port}"
         self.token = secrets.token_urlsafe(24)
 
@@ -74,10 +82,10 @@ class _Handler(BaseHTTPRequestHandler):
             return
         try:
             self._answer(rest)
-        except (AzureError, ClientError) as error:
-            self._say(
-                HTTPStatus.BAD_GATEWAY, f"Storage does not answer as it should: {str(error).partition(chr(10))[0]}"
-            )
+        except AzureError as error:
+            self._say(HTTPStatus.BAD_GATEWAY, str(self.server.words(error)))
+        except (ClientError, RunUnreadable) as error:
+            self._say(HTTPStatus.BAD_GATEWAY, str(error))
 
     def _answer(self, path: str) -> None:
         if not path and self.server.index:
@@ -107,13 +115,17 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     def _send_file(self, run: RunRef, name: str) -> bool:
-        """Send a file of a run piece by piece; False if there is none."""
+        """Send a file of a run piece by piece; False if there is none.
+
+        If storage fails on the way, the connection ends before the file does: the browser knows that it is not whole.
+        """
         blob = self.server.results.opened(run, name)
         if blob is None:
             return False
         self._begin(HTTPStatus.OK, _content_type(name, blob.content_type), blob.size, _SANDBOX)
-        for chunk in blob.chunks:
-            self.wfile.write(chunk)
+        with contextlib.suppress(AzureError):
+            for chunk in blob.chunks:
+                self.wfile.write(chunk)
         return True
 
     def _say(self, status: HTTPStatus, text: str) -> None:

@@ -6,13 +6,13 @@ import functools
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from batchrun.cli._config import LOCAL, Config
 from batchrun.client.addresses import Address
-from batchrun.client.apps import DEFAULT_DATA_DIR, STACK_FILE, App, command_with, no_stack, options_for
+from batchrun.client.apps import DEFAULT_DATA_DIR, STACK_FILE, App, command_with, options_for
 from batchrun.errors import Unreachable
 
 STORAGE, STACK = "BATCHRUN_STORAGE", "BATCHRUN_STACK"
@@ -38,9 +38,21 @@ class Choice:
     where: tuple[str, ...] = ()
     guess: str = ""
 
+    @property
+    def startable(self) -> Path | None:
+        """The data directory of a stack that is not running, if its storage can be started."""
+        from batchrun.client.stopped import can_be_started, is_stopped  # noqa: PLC0415 - rarely needed
+
+        is_meant = isinstance(self.place, Path) and can_be_started() and is_stopped(self.place.parent)
+        return self.place.parent if isinstance(self.place, Path) and is_meant else None
+
+    def command(self, program: str) -> Callable[..., str]:
+        """Makes command lines that do something with this app."""
+        return functools.partial(command_with, program, self.where)
+
     def open(self, program: str) -> App:
         """The app. Raises ClientError if there is none."""
-        command = functools.partial(command_with, program, self.where)
+        command = self.command(program)
         if isinstance(self.place, Path):
             return App.of_description(self.place, command)
         return App.of_storage(self.place, command)
@@ -55,7 +67,7 @@ def named(name: str, environ: Mapping[str, str], folder: Path) -> Choice:
     """The app that somebody names. Raises UsageError if there is no such app."""
     where = ("--app", name)
     if name == LOCAL:
-        stack = Path(environ[STACK]) if environ.get(STACK) else _nearest_stack(folder)
+        stack = Path(environ[STACK]) if environ.get(STACK) else _nearest_stack(folder) or _nearest_stopped(folder)
         return Choice(stack or DEFAULT_DATA_DIR / STACK_FILE, where)
     return Choice(Address.of(Config.load(environ).storage(name), f"The storage of the app {name!r}"), where)
 
@@ -73,8 +85,8 @@ def found(environ: Mapping[str, str], folder: Path) -> Choice:
         return choice_of_azd
     if nearest := _nearest_stack(folder):
         return Choice(nearest, guess=f"the local stack in {nearest.parent}")
-    for ports in _upwards(folder, str(DEFAULT_DATA_DIR / _LAST_PORTS)):
-        raise no_stack(ports.parent)
+    if stopped := _nearest_stopped(folder):
+        return Choice(stopped)
     raise Unreachable(_NO_APP)
 
 
@@ -100,6 +112,12 @@ def _of_azd(environ: Mapping[str, str], folder: Path) -> Choice | None:
 
 def _nearest_stack(folder: Path) -> Path | None:
     return next(_upwards(folder, str(DEFAULT_DATA_DIR / STACK_FILE)), None)
+
+
+def _nearest_stopped(folder: Path) -> Path | None:
+    """The description that a stack would have, if it were up where one has been."""
+    ports = next(_upwards(folder, str(DEFAULT_DATA_DIR / _LAST_PORTS)), None)
+    return ports.with_name(STACK_FILE) if ports else None
 
 
 def _upwards(folder: Path, name: str) -> Iterator[Path]:

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import partial
 
+from azure.core.exceptions import AzureError
+
 from batchrun.cli.options import add_run
 from batchrun.client.apps import App
 from batchrun.client.refs import RunRef
@@ -32,14 +34,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, opening: AbstractContextManager[App]) -> int:
     """Cancel runs, and wait until that is recorded. What cannot be cancelled is told on stderr."""
     with opening as app, Runs.of(app) as runs:
-        asked = [_reported(partial(_ask, runs, text)) for text in dict.fromkeys(arguments.runs)]
-        pending = list(dict.fromkeys(run for run in asked if isinstance(run, RunRef)))
+        asked: dict[str, RunRef | str | None] = {}
+        ended: dict[RunRef, RunRef | str | None] = {}
+        texts = list(dict.fromkeys(arguments.runs))
         try:
-            ended = [_reported(partial(_wait, runs, app, run)) for run in pending]
-        except KeyboardInterrupt:
-            print(f"The runs will be cancelled all the same. To see it: {app.command('ls')}", flush=True)
+            for text in texts:
+                asked[text] = _reported(partial(_ask, runs, text))
+            for run in [each for each in asked.values() if isinstance(each, RunRef)]:
+                ended[run] = _reported(partial(_wait, runs, app, run))
+        except (KeyboardInterrupt, AzureError):
+            waited_for = [each for each in asked.values() if isinstance(each, RunRef) and each not in ended]
+            for each in waited_for:
+                print(f"{each.id} will be cancelled all the same.", file=sys.stderr)
+            rest = [*(each.id for each in waited_for), *(text for text in texts if text not in asked)]
+            print(f"To go on: {app.command('cancel', *rest)}", file=sys.stderr, flush=True)
             raise
-    return 0 if None not in (*asked, *ended) else 1
+    return 0 if None not in (*asked.values(), *ended.values()) else 1
 
 
 def _reported(step: Callable[[], RunRef | str]) -> RunRef | str | None:

@@ -1,12 +1,14 @@
 """`check`: what the app would make of manifests: their errors, and the Batch job of the first round.
 
-Manifests are read and planned as in the app, with its settings. Nothing is run or contacted; what only the running app
-can know is named, and left out.
+Manifests are read and planned as in the app, with its settings; Batch is asked for its pools. Nothing is run.
+What only the running app can know is named, and left out; so are its settings where no app is reached: a manifest can
+be checked anywhere.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,7 +20,8 @@ from typing import Any
 
 from batchrun.cli.options import add_manifests, check_manifests
 from batchrun.client.apps import App
-from batchrun.errors import printable
+from batchrun.client.pools import Pools, pools_of
+from batchrun.errors import Unreachable, printable
 from shared import batch_job
 from shared.documents.manifest_blob import manifest_blob
 from shared.documents.names import run_id
@@ -31,6 +34,7 @@ from shared.manifest.read import Manifest
 from shared.masking import MASK, Masker
 from shared.plan.lookups import MissingData
 from shared.plan.planner import Planner, plan_round
+from shared.plan.pool_check import check_pool
 from shared.plan.round_plan import Image, RoundPlan, StagingAccess
 from shared.plan.run_manifest import checked_manifest
 from shared.settings import Settings
@@ -39,7 +43,8 @@ from shared.settings import Settings
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `check`."""
     parser.epilog = (
-        "Nothing is run or contacted. The findings go to stderr, the jobs and tasks of the first round to stdout, as a"
+        "Nothing is run, and no app is needed; if one is reached, its settings and its pools are those that count. The"
+        " findings go to stderr, the jobs and tasks of the first round to stdout, as a"
         " JSON list with an object for each manifest. Exit code: 0 if no manifest has errors, 1 if one has, 2 for"
         " wrong usage."
     )
@@ -49,9 +54,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, opening: AbstractContextManager[App]) -> int:
     """Check all manifests. Raises UsageError if a file or a setting is not as it should be."""
     check_manifests(arguments.manifests)
-    with opening as app:
-        settings = app.checked_settings()
-        found = [(manifest, check(manifest, settings)) for manifest in arguments.manifests]
+    with contextlib.ExitStack() as stack:
+        try:
+            app = stack.enter_context(opening)
+        except Unreachable as error:
+            why = str(error).partition("\n")[0]
+            print(f"No app is reached, so that nothing of its settings is known. ({why})", file=sys.stderr)
+            app = App.unknown()
+        settings, pools = app.checked_settings(), pools_of(app)
+        found = [(manifest, check(manifest, settings, pools)) for manifest in arguments.manifests]
     for manifest, checked in found:
         for line in findings(manifest, checked):
             print(printable(line), file=sys.stderr)
@@ -83,7 +94,7 @@ class Checked:
     not_known: tuple[str, ...] = ()
 
 
-def check(file: Path, settings: Settings) -> Checked:
+def check(file: Path, settings: Settings, pools: Pools) -> Checked:
     """Read and plan a manifest. Raises OSError if the file cannot be read."""
     run = _run(file, settings)
     try:
@@ -92,7 +103,7 @@ def check(file: Path, settings: Settings) -> Checked:
     except ManifestError as error:
         return Checked(_problems(error.problems, settings))
     try:
-        return replace(_planned(manifest, run, settings), warnings=warnings)
+        return replace(_planned(manifest, run, settings, pools), warnings=warnings)
     except ManifestError as error:
         return Checked(_problems(error.problems, settings), warnings)
 
@@ -110,7 +121,7 @@ def _problems(problems: Iterable[Problem], settings: Settings) -> tuple[RunProbl
     return tuple(RunProblem.of(replace(problem, message=masker.mask(problem.message))) for problem in problems)
 
 
-def _planned(manifest: Manifest, run: Run, settings: Settings) -> Checked:
+def _planned(manifest: Manifest, run: Run, settings: Settings, pools: Pools) -> Checked:
     not_known: list[str] = []
     plan = plan_round(manifest, run, settings)
     if isinstance(plan, MissingData):
@@ -121,7 +132,10 @@ def _planned(manifest: Manifest, run: Run, settings: Settings) -> Checked:
     later = tuple(Later(name, reason) for name, reason in Planner(manifest, run, settings).later().items())
     if isinstance(plan, MissingData) or not plan.tasks:
         return Checked((), later=later, not_known=tuple(not_known))
-    not_known.append(f"whether there is a pool {plan.pool_id!r}, and whether its nodes have as many task slots")
+    if pools.slots_per_node is None:
+        not_known.append(_unknown_pool(plan.pool_id, pools.hidden))
+    else:
+        check_pool(manifest, plan, pools.slots_per_node)
     masker = Masker.of(settings)
     shown = _without_passwords(plan)
     time_left = manifest.flow.timeout
@@ -130,6 +144,11 @@ def _planned(manifest: Manifest, run: Run, settings: Settings) -> Checked:
     return Checked(
         (), (), _masked(job, masker), tuple(_masked(task, masker) for task in tasks), later, tuple(not_known)
     )
+
+
+def _unknown_pool(pool: str, why: str) -> str:
+    which = "which pool is the app's default" if pool == MASK else f"whether there is a pool {pool!r}"
+    return f"{which}, and whether its nodes have as many task slots" + (f". {why}" if why else "")
 
 
 def _lacking(missing: MissingData) -> Iterator[str]:

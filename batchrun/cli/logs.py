@@ -8,8 +8,9 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from azure.core.exceptions import AzureError
 from rich.console import Console
 from rich.text import Text
 
@@ -18,8 +19,8 @@ from batchrun.cli.options import add_run
 from batchrun.client.apps import App
 from batchrun.client.refs import MOST_NAMED, RunRef
 from batchrun.client.runs import Runs, RunView, WatchedRun
-from batchrun.client.tasks import STREAMS, TaskView
-from batchrun.errors import ClientError, printable
+from batchrun.client.tasks import STREAMS, BatchHidden, TaskView
+from batchrun.errors import ClientError, Unreachable, printable
 from shared.documents.record import ITEMS_BLOB, Items, Logs, Record
 from shared.errors import did_you_mean
 
@@ -27,6 +28,7 @@ POLL_SECONDS = 0.5
 MARKS = {"stdout.txt": "out", "stderr.txt": "err"}
 STYLES = {"stdout.txt": "dim", "stderr.txt": "red"}
 SPACES_PER_TAB = 8
+_UNSEEN = Unreachable.exit_code
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,9 +48,15 @@ def run(arguments: argparse.Namespace, opening: AbstractContextManager[App]) -> 
     such run, or the app does not answer.
     """
     with opening as app, Runs.of(app) as runs:
-        lines = _Lines(runs.masker.mask)
-        _PrintedLogs(runs, runs.find(arguments.run), lines, arguments.task).print(follow=arguments.follow)
-    return 0
+        ref = runs.find(arguments.run)
+        printed = _PrintedLogs(runs, ref, _Lines(runs.masker.mask), arguments.task)
+        try:
+            return printed.print(follow=arguments.follow)
+        except (KeyboardInterrupt, AzureError):
+            if arguments.follow:
+                task = [arguments.task] if arguments.task else []
+                print(f"To go on: {app.command('logs', ref.id, *task, '-f')}", file=sys.stderr, flush=True)
+            raise
 
 
 @dataclass
@@ -102,24 +110,27 @@ class _PrintedLogs:
         self._read: dict[str, _Read] = {}
         self._said = ""
 
-    def print(self, *, follow: bool) -> None:
-        """Print what there is; with `follow`, continue until the run is complete."""
+    def print(self, *, follow: bool) -> int:
+        """Print what there is; with `follow`, continue until the run is complete. Returns the exit code."""
         watched = WatchedRun(self._runs, self._run)
         while True:
             record = self._runs.results.record(self._run)
             if record:
                 self._print_results(record)
-                return
+                return 0
             view = watched.look()
             if view.names:
                 self._check_task([*view.names, *(task.name for task in view.tasks)])
             tasks = [task for task in view.tasks if self._is_wanted(task.name)]
+            try:
+                for task in tasks:
+                    self._print_task(task)
+            except BatchHidden as reason:
+                view, tasks = replace(view, hidden=str(reason)), []
             self._say_why_empty(view, tasks)
-            for task in tasks:
-                self._print_task(task)
             if not follow or not self._runs.tasks.is_there:
                 self._lines.finish()
-                return
+                return _UNSEEN if view.hidden and self._runs.tasks.is_there else 0
             time.sleep(POLL_SECONDS)
 
     def _is_wanted(self, name: str) -> bool:

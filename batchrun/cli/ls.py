@@ -59,6 +59,8 @@ def run(arguments: argparse.Namespace, opening: AbstractContextManager[App]) -> 
     with opening as app, Runs.of(app) as runs:
         found = _list(runs, arguments)
         tell_damaged(runs.ledger.damaged)
+        for reason in sorted({row.hidden for row in found.rows} - {""}):
+            print(f"Tasks of open runs cannot be shown. {reason}", file=sys.stderr)
         if arguments.json:
             print(json.dumps([_json(row.entry, row.tasks) for row in found.rows], ensure_ascii=False, indent=2))
         elif found.rows:
@@ -72,11 +74,12 @@ def run(arguments: argparse.Namespace, opening: AbstractContextManager[App]) -> 
 
 @dataclass(frozen=True)
 class _Row:
-    """A run in the list, and how many of its tasks have ended, as `1/3`; empty where that is not known."""
+    """A run in the list, and how many of its tasks have ended, as `1/3`; empty where that is not known, or `hidden`."""
 
     entry: Entry
     tasks: str
     note: str
+    hidden: str = ""
 
 
 @dataclass(frozen=True)
@@ -117,10 +120,11 @@ def _filter(arguments: argparse.Namespace) -> Callable[[Entry], bool]:
 def _rows(runs: Runs, entries: Iterable[Entry]) -> Iterator[_Row]:
     def row(entry: Entry) -> _Row:
         if entry.state is State.RUNNING:
-            counts = task_counts(WatchedRun(runs, entry.ref).look())
+            view = WatchedRun(runs, entry.ref).look()
+            counts = task_counts(view)
             tasks = f"{counts.ended}/{counts.total}" if counts.total else ""
             failed = f"{counts.failed} failed" if counts.failed else ""
-            return _Row(entry, tasks, _note(entry) or failed)
+            return _Row(entry, tasks, _note(entry) or failed, view.hidden if runs.tasks.is_there else "")
         tasks = f"{entry.tasks.ended}/{entry.tasks.total}" if entry.tasks and entry.tasks.total else ""
         return _Row(entry, tasks, _note(entry))
 

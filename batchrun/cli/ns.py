@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -51,12 +53,10 @@ def run(arguments: argparse.Namespace, opening: AbstractContextManager[App]) -> 
     with opening as app, Runs.of(app) as runs:
         namespaces = runs.namespaces
         if arguments.what == "put":
-            done: list[int] = []
-            try:
-                namespaces.put(arguments.namespace, local, done.append)
-            except BaseException:
-                print(f"{len(done):,} of {count(len(local), 'file')} are in {arguments.namespace}, all of them whole.")
-                raise
+            where = ["--to", arguments.to] if arguments.to else []
+            again = app.command("ns", "put", arguments.namespace, *map(str, arguments.paths), *where)
+            with _counted(len(local), f"in {arguments.namespace}, all of them whole", again) as done:
+                namespaces.put(arguments.namespace, local, done)
             print(f"{count(len(local), 'file')} put into {arguments.namespace}")
             return 0
         if arguments.namespace is None:
@@ -75,7 +75,9 @@ def _with_files(app: App, namespaces: Namespaces, arguments: argparse.Namespace)
         case "ls":
             print(*aligned([_row(file) for file in files]), sep="\n")
         case "rm":
-            namespaces.remove(files)
+            again = app.command("ns", "rm", namespace, *patterns)
+            with _counted(len(files), f"removed from {namespace}", again) as done:
+                namespaces.remove(files, done)
             print(*(f"removed {printable(file.name)}" for file in files), sep="\n")
         case _:
             folder = arguments.out or Path(namespace)
@@ -83,6 +85,18 @@ def _with_files(app: App, namespaces: Namespaces, arguments: argparse.Namespace)
             again = app.command("ns", "get", namespace, *patterns, *where)
             return fetched(namespaces.to(folder), files, folder, again)
     return 0
+
+
+@contextlib.contextmanager
+def _counted(total: int, how: str, again: str) -> Iterator[Callable[[], None]]:
+    """Yields what is called for each file; if it does not come to the end, says how far it came, and how to go on."""
+    done: list[None] = []
+    try:
+        yield lambda: done.append(None)
+    except BaseException:
+        are = "file is" if total == 1 else "files are"
+        print(f"{len(done):,} of {total:,} {are} {how}. To go on: {again}", flush=True)
+        raise
 
 
 def _row(file: RemoteFile) -> tuple[str, ...]:

@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace, opening: AbstractContextManager[App]) -> 
         if record is None:
             how = app.command("show", ref.id)
             raise ClientError(f"{ref.id} has not ended: its report is written when it has. Until then: {how}")
-        with RunServer(runs.results, _with_earlier(runs, ref, record).get) as server:
+        with RunServer(runs.results, _with_earlier(runs, ref, record).get, words=runs.words) as server:
             return _serve(server, server.address(href(f"{ref.folder}/{REPORT}")))
 
 
@@ -81,7 +81,7 @@ def _server_of_list(runs: Runs) -> RunServer:
     first = index()  # errors are told in the terminal, before a browser is opened
     tell_damaged(runs.ledger.damaged)
     pages = iter([first])
-    return RunServer(runs.results, known.get, lambda: next(pages, None) or index())
+    return RunServer(runs.results, known.get, lambda: next(pages, None) or index(), runs.words)
 
 
 def _serve(server: RunServer, address: str) -> int:

@@ -6,13 +6,16 @@ import argparse
 import contextlib
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from batchrun.cli import _which
-from batchrun.client.apps import DEFAULT_DATA_DIR, App
+from batchrun.client.apps import DEFAULT_DATA_DIR, App, storage_is_started
 from batchrun.errors import UsageError
 from shared.documents.names import MANIFEST_SUFFIXES
+
+READING_VERBS = ("ls", "show", "logs", "get")
+"""Verbs for which it is enough that there is storage."""
 
 
 def add_data_dir(parser: argparse.ArgumentParser) -> None:
@@ -38,12 +41,28 @@ def add_app(parser: argparse.ArgumentParser) -> None:
 
 
 @contextlib.contextmanager
-def app_of(arguments: argparse.Namespace, program: str) -> Iterator[App]:
-    """The app that the options name, looked for when the context is entered. Raises ClientError if there is none."""
+def app_of(arguments: argparse.Namespace, program: str, *, only_reads: bool) -> Iterator[App]:
+    """The app that the options name, looked for when the context is entered. Raises ClientError if there is none.
+
+    For a verb that only reads, the storage of a stack that is not running is started, if that can be done.
+    """
     choice = _choice(arguments)
     if choice.guess:
         print(f"Using {choice.guess}.", file=sys.stderr, flush=True)
-    yield choice.open(program)
+    if only_reads and (data_dir := choice.startable):
+        with _stopped(data_dir, choice.command(program)) as app:
+            yield app
+    else:
+        yield choice.open(program)
+
+
+@contextlib.contextmanager
+def _stopped(data_dir: Path, command: Callable[..., str]) -> Iterator[App]:
+    from batchrun.client.stopped import storage_of  # noqa: PLC0415 - rarely needed
+
+    with storage_of(data_dir) as settings:
+        print(storage_is_started(data_dir), file=sys.stderr, flush=True)
+        yield App(settings, command, results=data_dir / "results")
 
 
 def _choice(arguments: argparse.Namespace) -> _which.Choice:

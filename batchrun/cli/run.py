@@ -20,6 +20,7 @@ from batchrun.cli._text import STYLES
 from batchrun.cli.check import check, findings
 from batchrun.cli.options import add_manifests, check_manifests
 from batchrun.client.apps import App
+from batchrun.client.pools import pools_of
 from batchrun.client.refs import DroppedRun, RunRef
 from batchrun.client.result_folders import ResultFolders
 from batchrun.client.runs import Runs, RunView, WatchedRun
@@ -80,8 +81,8 @@ def _check(manifests: Sequence[Path], app: App) -> None:
             f"The app has version {app.version}, this is {VERSION}: only the app checks the manifests.", file=sys.stderr
         )
         return
-    settings = app.checked_settings()
-    wrong = [(manifest, checked) for manifest in manifests if (checked := check(manifest, settings)).errors]
+    settings, pools = app.checked_settings(), pools_of(app)
+    wrong = [(manifest, checked) for manifest in manifests if (checked := check(manifest, settings, pools)).errors]
     for manifest, checked in wrong:
         for line in findings(manifest, checked):
             print(printable(line), file=sys.stderr)
@@ -163,8 +164,6 @@ class _RunManifests:
                     continue
                 view = watched[run].look()
                 display.seen(run.ref, before, view)
-                if view.hidden and not (before and before.hidden):
-                    display.say(run.ref, f"its tasks cannot be shown. {view.hidden}")
                 views[run] = view
             if began > late:
                 late = float("inf")

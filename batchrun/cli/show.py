@@ -13,7 +13,7 @@ from rich.text import Text
 
 from batchrun.cli._summary import TAIL_LINES, FailedLog, failed_results, summary_lines
 from batchrun.cli._task_rows import TaskRow, task_counts, task_rows
-from batchrun.cli._text import STYLES, aligned, tell_damaged, what_it_waits_for
+from batchrun.cli._text import STYLES, aligned, cannot_be_shown, tell_damaged, what_it_waits_for
 from batchrun.cli.options import add_run
 from batchrun.client.apps import App
 from batchrun.client.refs import RunRef
@@ -124,8 +124,8 @@ class _Shown:
         if view.state is None:
             return [head, "", "  Its manifest is in the inbox and not accepted yet."]
         waits = what_it_waits_for(view)
-        rows = aligned([_cells(row) for row in task_rows(view)]) if view.names or view.tasks else []
-        ended = f"  {counts.ended} of {counts.total} tasks have ended" + (
+        rows = task_rows(view)
+        ended = f"{counts.ended} of {counts.total} tasks have ended" + (
             f", {counts.failed} failed" if counts.failed else ""
         )
         return [
@@ -134,8 +134,8 @@ class _Shown:
             *([f"  retry of {printable(view.retry_of.results)}"] if view.retry_of else []),
             *([f"  it {printable(waits)}" if waits.startswith("waits") else f"  {printable(waits)}"] if waits else []),
             "",
-            ended,
-            *(f"  {row}" for row in rows),
+            f"  {printable(cannot_be_shown(view)) or ended}",
+            *(f"  {row}" for row in (aligned([_cells(row) for row in rows]) if rows else ())),
         ]
 
 

@@ -9,13 +9,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from azure.core.exceptions import (
-    AzureError,
-    ClientAuthenticationError,
-    HttpResponseError,
-    ServiceRequestError,
-    ServiceResponseError,
-)
+from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError
 
 from batchrun.client._services import Services, is_loopback
 from batchrun.errors import Unreachable, printable
@@ -37,27 +31,36 @@ def is_refusal(error: AzureError) -> bool:
 
 
 def unreachable(error: AzureError, services: Services) -> Unreachable:
-    """What has gone wrong, and what to do about it."""
+    """What has gone wrong with storage, and what to do about it."""
     if is_refusal(error):
-        return Unreachable(refusal(error, services))
+        return Unreachable(_refusal(error, services))
+    return Unreachable(_failure(error, services, f"app of {services.storage.blob_endpoint}", "storage account"))
+
+
+def batch_failure(error: AzureError, services: Services) -> str:
+    """The same about Batch."""
+    account = f"Batch account {services.batch.account_name if services.batch else ''}"
+    if is_refusal(error):
+        return f"The {account} refuses: you need the role {BATCH_READER!r} on it. ({_code(error)})"
+    return _failure(error, services, account, account)
+
+
+def _failure(error: AzureError, services: Services, asked: str, answered: str) -> str:
     reason = _first_line(error)
     if isinstance(error, ClientAuthenticationError):
-        return Unreachable(f"There is no login that Azure accepts: log in with `az login`. ({reason})")
-    if isinstance(error, ServiceRequestError | ServiceResponseError):
+        return f"There is no login that Azure accepts: log in with `az login`. ({reason})"
+    if not isinstance(error, HttpResponseError) or error.response is None:  # an answer that breaks off is none
         if is_loopback(services.storage.blob_endpoint):
             how = "If it was stopped, its runs continue once it is up again."
-            return Unreachable(f"The stack does not answer. {how} ({reason})")
-        return Unreachable(f"The app of {services.storage.blob_endpoint} does not answer. ({reason})")
-    return Unreachable(f"{_asked(error, services)} has failed: {reason}")
+            return f"The stack does not answer. {how} ({reason})"
+        return f"The {asked} does not answer. ({reason})"
+    return f"The {answered} has failed: {reason}"
 
 
-def refusal(error: AzureError, services: Services) -> str:
-    """Which role is missing on what; or why a role does not help."""
+def _refusal(error: AzureError, services: Services) -> str:
+    """Which role is missing on what in storage; or why a role does not help."""
     request = getattr(getattr(error, "response", None), "request", None)
     url, method = str(getattr(request, "url", "")), str(getattr(request, "method", "GET"))
-    if _is_of_batch(url, services):
-        account = services.batch.account_name if services.batch else ""
-        return f"The Batch account {account} refuses: you need the role {BATCH_READER!r} on it. ({_code(error)})"
     account = services.storage.account_name
     if _code(error) in _STORAGE_REFUSALS:
         return f"The storage account {account} {_STORAGE_REFUSALS[_code(error)]}. ({_code(error)})"
@@ -65,15 +68,6 @@ def refusal(error: AzureError, services: Services) -> str:
     container = _container(url, services)
     where = f"the container {container!r} of the storage account {account}" if container else f"the account {account}"
     return f"Storage refuses: you need the role {role!r} on {where}. ({_code(error)})"
-
-
-def _asked(error: AzureError, services: Services) -> str:
-    url = str(getattr(getattr(getattr(error, "response", None), "request", None), "url", ""))
-    return "The Batch account" if _is_of_batch(url, services) else "The storage account"
-
-
-def _is_of_batch(url: str, services: Services) -> bool:
-    return services.batch is not None and urlsplit(url).netloc == urlsplit(services.batch.endpoint).netloc
 
 
 def _container(url: str, services: Services) -> str:

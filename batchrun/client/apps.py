@@ -20,7 +20,7 @@ from batchrun.client._services import Services, is_loopback, settings_of_card
 from batchrun.client.addresses import Address
 from batchrun.errors import ClientError, Unreachable, UsageError
 from shared.errors import SettingsError
-from shared.masking import Masker
+from shared.masking import MASK, Masker
 from shared.settings import SECRET_PREFIX, Settings
 
 DEFAULT_DATA_DIR = Path(".local")
@@ -35,7 +35,8 @@ _NOT_ON_THE_CARD = {"EVENTGRID_TOPIC_ENDPOINT": _UNKNOWN, "RunStorage__queueServ
 class App:
     """An app whose runs are looked at or changed.
 
-    `settings` are its app settings by name: all of them, unless `knows_all` is false; then only what its card says.
+    `settings` are its app settings by name: all of them, unless `knows_all` is false; then only what its card says. It
+    can be asked for more if it `is_there`.
     `command` gives the command line that does something with this app, from a verb and arguments. `check` raises an
     error if the app has failed. `ends_with_command`: it runs only as long as the current command. `results` is the
     folder for results that a person does not put elsewhere. `version` is the app's, if its card says it.
@@ -48,6 +49,14 @@ class App:
     results: Path = DEFAULT_DATA_DIR / "results"
     version: str | None = None
     knows_all: bool = True
+    is_there: bool = True
+
+    @classmethod
+    def unknown(cls) -> App:
+        """Stands for any app, where none is reached: its accounts, its secrets and its default pool are not known."""
+        settings = {"RunStorage__blobServiceUri": f"https://{MASK}", "BATCH_ACCOUNT_ENDPOINT": f"https://{MASK}"}
+        command = functools.partial(command_with, _CLIENT_PROGRAM, ())
+        return cls({**settings, "BATCH_POOL_ID": MASK}, command, knows_all=False, is_there=False)
 
     @classmethod
     def of_stack(cls, data_dir: Path, program: str = _CLIENT_PROGRAM) -> App:
@@ -116,6 +125,11 @@ def no_stack(data_dir: Path) -> Unreachable:
     return Unreachable(
         f"No stack is running in {data_dir}. Start one with: {how}" + (read if (data_dir / "azurite").is_dir() else "")
     )
+
+
+def storage_is_started(data_dir: Path) -> str:
+    """What is told when the storage of a stack that is not running is started."""
+    return f"No stack is running in {data_dir}: its storage is started for this command."
 
 
 def _described_settings(file: Path) -> dict[str, str]:

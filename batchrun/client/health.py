@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -12,7 +12,7 @@ from azure.core.exceptions import AzureError, ResourceNotFoundError
 
 from batchrun.client._card import is_dead, read_card
 from batchrun.client._connections import Connections
-from batchrun.client._faults import unreachable
+from batchrun.client._faults import batch_failure, unreachable
 from batchrun.client.apps import App
 from batchrun.errors import Unreachable, printable
 from shared.version import VERSION
@@ -22,10 +22,13 @@ if TYPE_CHECKING:
     from azure.batch.models import AllocationState, BatchPool, BatchPoolState
     from azure.storage.blob import ContainerClient
 
+    from shared.documents.card import AppCard
+
 NO_BLOB = "_doctor/no-such-blob"
-READ = ("runs", "results")
-WRITTEN = ("inbox", "namespaces")
-"""The containers that a person needs: to read, and to write. What is staged is a matter of the app and its nodes."""
+READ = ("runs", "results", "flows")
+WRITTEN = ("inbox", "namespaces", "uploads")
+"""The containers that a person needs: to read, and to write. What is staged is a matter of the app and its nodes, and
+stored flows are written by operators alone."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +43,13 @@ class Finding:
 def findings(app: App) -> Iterator[Finding]:
     """Look at everything, in the order in which one thing needs the other."""
     with Connections(app.services) as connections:
-        yield from _of_card(app)
+        card = yield from _of_card(app)
         names = asdict(app.services.containers)
         for kind in (*WRITTEN, *READ):
+            if card and kind not in card.containers.model_fields_set:
+                text = f"the app {printable(card.version)} is of before there was such a container"
+                yield Finding(f"container {names[kind]}", text, "deploy the app again")
+                continue
             container = connections.blobs.get_container_client(names[kind])
             yield _tried(connections, f"container {names[kind]}", partial(_of_container, container, kind))
         if connections.batch is None:
@@ -51,13 +58,13 @@ def findings(app: App) -> Iterator[Finding]:
         yield from _of_pools(app, connections, connections.batch)
 
 
-def _of_card(app: App) -> Iterator[Finding]:
+def _of_card(app: App) -> Generator[Finding, None, AppCard | None]:
     account = app.services.storage.account_name
     try:
         card = read_card(app.services)
     except Unreachable as error:
         yield Finding(f"storage account {account}", "the app's card cannot be read", str(error))
-        return
+        return None
     yield Finding(f"storage account {account}", "answers")
     same = card.version == VERSION
     update = f"install batchrun {card.version}, or deploy the app again: they may read manifests differently"
@@ -66,6 +73,7 @@ def _of_card(app: App) -> Iterator[Finding]:
     minutes = max(0, int((now - card.last_tick).total_seconds() // 60))
     dead = "no run is submitted or closed. Is the function app stopped, or poll_runs disabled? docs/operate.md"
     yield Finding("timer", f"its last tick was told {minutes} min ago", dead if is_dead(card, now) else "")
+    return card
 
 
 def _of_container(container: ContainerClient, kind: str) -> Finding:
@@ -87,7 +95,7 @@ def _of_pools(app: App, connections: Connections, batch: BatchClient) -> Iterato
     try:
         pools = list(batch.list_pools())
     except AzureError as error:
-        yield Finding(f"Batch account {account}", "cannot be read", str(unreachable(error, connections.services)))
+        yield Finding(f"Batch account {account}", "cannot be read", batch_failure(error, connections.services))
         return
     yield Finding(f"Batch account {account}", "answers")
     default = app.settings.get("BATCH_POOL_ID")

@@ -15,13 +15,12 @@ from azure.core.exceptions import ResourceNotFoundError
 from pydantic import ValidationError
 
 from shared.documents.ledger import FOLDER, LedgerLine, LineKind, ledger_blob
-from shared.documents.names import job_id, run_of_job
+from shared.documents.names import dropped_at, job_id, run_of_job
 
 if TYPE_CHECKING:
     from azure.storage.blob import ContainerClient
 
 _PART = re.compile(rf"{FOLDER}/(?P<day>\d{{4}}-\d\d-\d\d)(?:\.(?P<number>[1-9]\d{{0,2}}))?\.jsonl")
-_DAY_OF_RUN = re.compile(r".+-(?P<day>\d{8})t\d{6}-[0-9a-f]{8}")
 
 
 @dataclass
@@ -58,11 +57,11 @@ class LedgerReader:
 
     def run(self, run_id: str) -> LedgerLine | None:
         """The line of a run whose whole id is given; only that day is read. None if the ledger lacks it."""
-        day = _DAY_OF_RUN.fullmatch(run_id)
         try:
-            return self.of_day(date.fromisoformat(day["day"])).get(run_id) if day else None
+            day = dropped_at(run_id).date()
         except ValueError:
-            return None
+            return None  # not a whole id
+        return self.of_day(day).get(run_id)
 
     def _lines(self, day: date) -> Iterator[LedgerLine]:
         part = 1

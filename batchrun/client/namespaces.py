@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -49,7 +50,7 @@ class Namespaces:
         """The files of a namespace, whose names are their paths in it."""
         return list(listed(self._container, f"{checked(namespace)}/"))
 
-    def put(self, namespace: str, files: Sequence[LocalFile], progress: Callable[[int], None]) -> None:
+    def put(self, namespace: str, files: Sequence[LocalFile], progress: Callable[[], None]) -> None:
         """Upload files; those of the same name are replaced, each as a whole.
 
         Raises ClientError if one cannot be read.
@@ -59,21 +60,21 @@ class Namespaces:
             try:
                 with file.path.open("rb") as content:
                     self._container.upload_blob(f"{namespace}/{file.name}", content, overwrite=True)
-                progress(1)
+                progress()
             except OSError as error:
                 raise ClientError(f"{file.path} cannot be read: {error.strerror or error}.") from error
 
         in_parallel(upload, files, at_once=_AT_ONCE)
 
-    def remove(self, files: Sequence[RemoteFile]) -> None:
+    def remove(self, files: Sequence[RemoteFile], progress: Callable[[], None]) -> None:
         """Remove files; those that are gone already are no error."""
-        in_parallel(lambda file: self._remove(file.blob), files)
 
-    def _remove(self, blob: str) -> None:
-        try:
-            self._container.delete_blob(blob)
-        except ResourceNotFoundError:
-            return
+        def remove(file: RemoteFile) -> None:
+            with contextlib.suppress(ResourceNotFoundError):
+                self._container.delete_blob(file.blob)
+            progress()
+
+        in_parallel(remove, files)
 
     def to(self, folder: Path) -> Callable[[Callable[[int], None]], Download]:
         """How files of namespaces come into a folder: a function of the one that is told of their progress."""

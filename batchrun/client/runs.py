@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from azure.core.exceptions import AzureError, HttpResponseError
 
 from batchrun.client._connections import Connections
-from batchrun.client._faults import is_refusal, refusal, unreachable
+from batchrun.client._faults import batch_failure, is_refusal, unreachable
 from batchrun.client._inbox import DropBox
 from batchrun.client._open_runs import OpenRuns
 from batchrun.client.apps import App
@@ -17,7 +18,7 @@ from batchrun.client.ledger import LedgerReader
 from batchrun.client.namespaces import Namespaces
 from batchrun.client.refs import LATEST, DroppedRun, RunRef, latest, the_run
 from batchrun.client.results import RunResults
-from batchrun.client.tasks import BatchTasks, TaskView
+from batchrun.client.tasks import BatchHidden, BatchTasks, TaskView
 from batchrun.errors import ClientError
 from shared.documents.names import job_id
 from shared.documents.progress import ListedRun
@@ -55,19 +56,20 @@ class RunView:
 class Runs:
     """The runs of an app: manifests in the inbox, open runs, and complete runs with their results.
 
-    `masker` masks the secrets that are known here in what tasks have printed.
+    `masker` masks the secrets that are known here in what tasks have printed; `words` says what storage has refused or
+    not answered.
     """
 
     def __init__(self, app: App, connections: Connections, names: Containers, masker: Masker) -> None:
         self._app = app
-        self._services = connections.services
         self.masker = masker
         self.inbox = DropBox(connections.blobs.get_container_client(names.inbox))
         results = connections.blobs.get_container_client(names.results)
         self.results = RunResults(results)
         self.ledger = LedgerReader(results)
         self.namespaces = Namespaces(connections.blobs.get_container_client(names.namespaces))
-        self.tasks = BatchTasks(connections.batch)
+        self.tasks = BatchTasks(connections.batch, partial(batch_failure, services=connections.services))
+        self.words = partial(unreachable, services=connections.services)
         self._open = OpenRuns(connections.blobs.get_container_client(names.runs))
 
     @classmethod
@@ -85,10 +87,6 @@ class Runs:
                 raise unreachable(error, services) from error
             except RunUnreadable as error:
                 raise ClientError(str(error)) from error
-
-    def refusal(self, error: HttpResponseError) -> str:
-        """Which role is missing on what."""
-        return refusal(error, self._services)
 
     def open(self) -> list[ListedRun]:
         """All open runs, the oldest first."""
@@ -156,7 +154,7 @@ class WatchedRun:
     def look(self) -> RunView:
         """The run as it is now. Batch is asked only if it has a job of the run.
 
-        What one may not read of it is left out: its state is in the results too.
+        What cannot be seen of it is left out: its state is in the results too.
         """
         try:
             return self._look()
@@ -164,7 +162,7 @@ class WatchedRun:
             if not is_refusal(error):
                 raise
             status = self._runs.results.status(self._ref)
-            return RunView(status.state if status else None, status=status, hidden=self._runs.refusal(error))
+            return RunView(status.state if status else None, status=status, hidden=str(self._runs.words(error)))
 
     def _look(self) -> RunView:
         run = self._runs.open_run(self._ref.id)
@@ -172,9 +170,14 @@ class WatchedRun:
             return RunView(None)
         if self._names is None:
             self._names = _task_names(run)
-        tasks = {task.name: task for number in range(1, run.progress.round + 1) for task in self._of_round(run, number)}
-        status = self._runs.results.status(self._ref) if run.progress.waiting else None
+        tasks: dict[str, TaskView] = {}
         hidden = "" if self._runs.tasks.is_there else "No stack is running, so that its tasks are not."
+        try:
+            for number in range(1, run.progress.round + 1):
+                tasks |= {task.name: task for task in self._of_round(run, number)}
+        except BatchHidden as reason:
+            tasks, hidden = {}, str(reason)
+        status = self._runs.results.status(self._ref) if run.progress.waiting else None
         view = RunView(run.progress.state, tuple(tasks.values()), self._names, status, run.progress.round, hidden)
         return _of_retry(view, run, run.body.earlier) if run.body.earlier else view
 
@@ -194,7 +197,7 @@ class WatchedRun:
 def _of_retry(view: RunView, run: Run, earlier: EarlierRun) -> RunView:
     return replace(
         view,
-        retry_of=earlier.ref,
+        retry_of=RetryRef.model_validate(earlier.model_dump()),
         taken_over=frozenset(task.id for task in run.body.finished.values() if task.taken_from),
         item_counts={name: len(items) for name, items in run.body.item_lists.items()},
     )

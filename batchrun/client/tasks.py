@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from azure.batch.models import BatchTaskExecutionResult, BatchTaskState
-from azure.core.exceptions import HttpResponseError
+from azure.core.exceptions import AzureError, HttpResponseError
 
 if TYPE_CHECKING:
     from azure.batch import BatchClient
@@ -16,6 +18,13 @@ if TYPE_CHECKING:
 _OF_TASKS = ["id", "displayName", "state", "executionInfo"]
 _NOT_FOUND, _CONFLICT = 404, 409
 STREAMS = ("stdout.txt", "stderr.txt")
+ASK_AGAIN_SECONDS = 60
+"""For so long an account that has refused or has not answered is not asked again: it may take minutes each time."""
+Answer = TypeVar("Answer")
+
+
+class BatchHidden(Exception):  # noqa: N818 - what is so, not what went wrong
+    """Batch refuses or does not answer, as the message says: what it knows of a run cannot be seen, the rest can."""
 
 
 @dataclass(frozen=True)
@@ -47,10 +56,16 @@ class TaskView:
 
 
 class BatchTasks:
-    """The Batch account, for those who read about tasks; without one (`client` is None) there are none."""
+    """The Batch account, for those who read about tasks; without one (`client` is None) there are none.
 
-    def __init__(self, client: BatchClient | None) -> None:
+    All methods raise BatchHidden, with the reason as `words` puts it.
+    """
+
+    def __init__(self, client: BatchClient | None, words: Callable[[AzureError], str]) -> None:
         self._client = client
+        self._words = words
+        self._hidden = ""
+        self._ask_again = 0.0
 
     @property
     def is_there(self) -> bool:
@@ -59,25 +74,12 @@ class BatchTasks:
 
     def of_job(self, job_id: str) -> tuple[TaskView, ...]:
         """The tasks of a job; none if the job is being created or has been deleted."""
-        if self._client is None:
-            return ()
-        try:
-            return tuple(_view(job_id, task) for task in self._client.list_tasks(job_id, select=_OF_TASKS))
-        except HttpResponseError as error:
-            if error.status_code not in (_NOT_FOUND, _CONFLICT):
-                raise
-            return ()
+        found = self._ask(lambda batch: list(batch.list_tasks(job_id, select=_OF_TASKS)))
+        return tuple(_view(job_id, task) for task in found or ())
 
     def stream_sizes(self, task: TaskView) -> dict[str, int]:
         """How many bytes a task has printed so far to `stdout.txt` and `stderr.txt`; empty if its node is gone."""
-        if self._client is None:
-            return {}
-        try:
-            files = list(self._client.list_task_files(task.job_id, task.id))
-        except HttpResponseError as error:
-            if error.status_code not in (_NOT_FOUND, _CONFLICT):
-                raise
-            return {}
+        files = self._ask(lambda batch: list(batch.list_task_files(task.job_id, task.id))) or ()
         return {file.name: file.properties.content_length for file in files if file.name in STREAMS and file.properties}
 
     def printed(self, task: TaskView, stream: str, start: int, end: int) -> bytes:
@@ -85,15 +87,25 @@ class BatchTasks:
 
         The file must be at least `end` bytes long: the SDK logs a traceback for a range outside of it.
         """
+        wanted = f"bytes={start}-{end - 1}"
+        read = self._ask(
+            lambda batch: b"".join(batch.download_task_file(task.job_id, task.id, stream, ocp_range=wanted))
+        )
+        return read or b""
+
+    def _ask(self, request: Callable[[BatchClient], Answer]) -> Answer | None:
+        """What Batch answers; None if what is asked for is not there, or there is no account."""
         if self._client is None:
-            return b""
+            return None
+        if time.monotonic() < self._ask_again:
+            raise BatchHidden(self._hidden)
         try:
-            pieces = self._client.download_task_file(task.job_id, task.id, stream, ocp_range=f"bytes={start}-{end - 1}")
-            return b"".join(pieces)
-        except HttpResponseError as error:
-            if error.status_code not in (_NOT_FOUND, _CONFLICT):
-                raise
-            return b""
+            return request(self._client)
+        except AzureError as error:
+            if isinstance(error, HttpResponseError) and error.status_code in (_NOT_FOUND, _CONFLICT):
+                return None
+            self._hidden, self._ask_again = self._words(error), time.monotonic() + ASK_AGAIN_SECONDS
+            raise BatchHidden(self._hidden) from error
 
 
 def _view(job_id: str, task: BatchTask) -> TaskView:

@@ -14,6 +14,7 @@ from shared.manifest.flow import PluginDefault
 from shared.manifest.groups import ForEach, Parallel, Sequential
 from shared.manifest.inputs import Input
 from shared.manifest.read import Flow, Task
+from shared.manifest.request import RunRequest
 from shared.manifest.retry import Retry
 from shared.manifest.task import FilesOfTask, ForeachFile, NamespaceFiles
 from shared.manifest.task_runner import BlobStorage, IdentityReference, Registry, TaskRunner
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 _CHAPTERS: tuple[type[Properties], ...] = (
     Flow, Input, PluginDefault, Task, ForeachFile, FilesOfTask, NamespaceFiles, Retry, TaskRunner, BlobStorage,
-    Registry, IdentityReference, Sequential, Parallel, ForEach,
+    Registry, IdentityReference, Sequential, Parallel, ForEach, RunRequest,
 )  # fmt: skip
 _MANY = 20  # values of an enumeration do not fit in a cell
 _NAMES = {"string": "text", "integer": "whole number", "boolean": "true or false", "object": "map"}
@@ -35,7 +36,8 @@ _HEAD = """\
 # The manifest
 
 A manifest is a [Kestra](https://kestra.io) flow in YAML or JSON, at most 1 MiB; or one task at top level (the *task
-form*), with the properties of a flow and those of a task side by side. In an editor with a YAML language server, its
+form*), with the properties of a flow and those of a task side by side; or a [run request](running.md), which names a
+flow, or has one inside, and gives values to its inputs. In an editor with a YAML language server, its
 first line makes the editor check and complete it; in JSON, `"$schema": "manifest.schema.json"` does:
 
 ```yaml

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from shared.documents.names import STORED_FLOW
 from shared.manifest.groups import FOR_EACH, PARALLEL, SEQUENTIAL, ForEach, Parallel, Sequential
 from shared.manifest.read import Flow, names_in_task_form
+from shared.manifest.request import RunRequest
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -16,16 +18,50 @@ _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def manifest_schema() -> Schema:
-    """The manifest's JSON Schema, for editors: a flow, or the task form."""
+    """The manifest's JSON Schema, for editors: a flow, the task form, or a run request."""
     flow = schema_of(Flow, "validation")
+    dialect = flow.pop("$schema")
     definitions = {name: _by_type(definition) for name, definition in flow.pop("$defs").items()}
+    own = {"Flow": _by_type(flow), "TaskForm": _task_form(flow, definitions["Task"]), "RunRequest": _run_request()}
     return {
-        "$schema": flow.pop("$schema"),
+        "$schema": dialect,
         "title": "Manifest",
-        "if": {"anyOf": [{"required": ["commands"]}, {"required": ["script"]}], "not": {"required": ["tasks"]}},
-        "then": {"$ref": "#/$defs/TaskForm"},
-        "else": {"$ref": "#/$defs/Flow"},
-        "$defs": {"Flow": _by_type(flow), "TaskForm": _task_form(flow, definitions["Task"]), **definitions},
+        "if": {"anyOf": _HAS_FLOW_OR_RETRY, "not": {"anyOf": [_HAS_TASKS, *_HAS_COMMANDS]}},
+        "then": {"$ref": "#/$defs/RunRequest"},
+        "else": _FLOW_OR_TASK,
+        "$defs": {**own, **definitions},
+    }
+
+
+_HAS_TASKS: Schema = {"required": ["tasks"]}
+_HAS_COMMANDS: list[Schema] = [{"required": ["commands"]}, {"required": ["script"]}]
+_HAS_FLOW_OR_RETRY: list[Schema] = [
+    {"required": ["flow"]},
+    {"required": ["retry"], "properties": {"retry": {"type": "string"}}},
+]
+_FLOW_OR_TASK: Schema = {
+    "if": {"anyOf": _HAS_COMMANDS, "not": _HAS_TASKS},
+    "then": {"$ref": "#/$defs/TaskForm"},
+    "else": {"$ref": "#/$defs/Flow"},
+}
+
+
+def _run_request() -> Schema:
+    """A request has either a flow with values for it, or the run that it retries."""
+    request = schema_of(RunRequest, "validation")
+    properties = request["properties"]
+    stored = {"type": "string", "pattern": STORED_FLOW.pattern}
+    properties["flow"] = {
+        "description": properties["flow"]["description"],
+        "if": {"type": "object"},
+        "then": _FLOW_OR_TASK,
+        "else": stored,
+    }
+    alone = {"required": ["retry"], "not": {"anyOf": [{"required": ["flow"]}, {"required": ["inputs"]}]}}
+    of_flow = {"required": ["flow"], "not": {"required": ["from"]}}
+    return {
+        **{name: each for name, each in request.items() if name not in ("$schema", "$defs")},
+        "oneOf": [alone, of_flow],
     }
 
 

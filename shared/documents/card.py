@@ -11,13 +11,15 @@ CARD_BLOB = "_app.json"
 
 
 class CardContainers(Document):
-    """The names of the app's containers."""
+    """The names of the app's containers. The card of an app that has no stored flows yet lacks the last two."""
 
     inbox: str
     runs: str
     staging: str
     results: str
     namespaces: str
+    flows: str = "flows"
+    uploads: str = "uploads"
 
 
 class AppCard(Document):

@@ -75,7 +75,7 @@ def recorded_line(record: Record, results: str) -> LedgerLine:
         run_id=record.run_id,
         manifest=record.manifest.name,
         results=results,
-        flow=record.flow,
+        flow=record.flow.ref,
         dropped=record.timings.dropped,
         state=record.state,
         times=ended_times(record.timings),

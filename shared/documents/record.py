@@ -91,6 +91,11 @@ class RecordedFlow(FlowRef):
 
     source: ManifestRef | None = None
 
+    @property
+    def ref(self) -> FlowRef:
+        """Its id and namespace alone."""
+        return FlowRef(id=self.id, namespace=self.namespace)
+
 
 class RetryRef(Document):
     """The earlier run that a run retries: its id, and its folder in the results."""
@@ -256,11 +261,8 @@ class Record(Document):
     """`record.json`: written once, as the last document; if it exists, the run is complete.
 
     `inputs` are the values of the flow's inputs. Those that hold a secret are left out; of these, `maskedInputs` names
-    the ones that the run was given.
-
-    `retryOf` is the earlier run that this run retries. Tasks and items that ended well there are taken over with their
-    states, times, values and files; `takenFrom` is the id of the run in which they ran. Values of `masked` tasks and
-    items are not complete: secrets are masked in them.
+    the ones that the run was given. `takenFrom` of a task or an item is the id of the earlier run in which it ran, if a
+    retry has taken it over. If it is `masked`, secrets are masked in its values.
     """
 
     schema_version: Literal["1"] = "1"

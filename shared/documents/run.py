@@ -90,11 +90,6 @@ class EarlierRun(RetryRef):
     inputs: dict[str, Any] = Field(default_factory=dict)
     labels: dict[str, str] = Field(default_factory=dict)
 
-    @property
-    def ref(self) -> RetryRef:
-        """Only which run it is."""
-        return RetryRef(run_id=self.run_id, results=self.results)
-
 
 class RunBody(Document):
     """The body of the run document: everything that later planning, recording and closing need.
@@ -132,6 +127,11 @@ class RunBody(Document):
     repeated_rounds: tuple[int, ...] = ()
     has_taken_over: bool = False
     item_lists: dict[str, tuple[Any, ...]] = Field(default_factory=dict)
+
+    @property
+    def may_have_parts(self) -> bool:
+        """Whether there may be parts to remove; a retry writes some before it says so."""
+        return self.has_parts or self.earlier is not None
 
     @property
     def is_partly_unfinished(self) -> bool:

@@ -77,7 +77,7 @@ def run_ended(record: Record, folder_url: str) -> RunEnded:
         run_id=record.run_id,
         state=record.state,
         manifest=record.manifest.name,
-        flow=record.flow,
+        flow=record.flow.ref,
         labels=_first_labels(record.labels),
         times=ended_times(record.timings),
         failure=first_failure(record),

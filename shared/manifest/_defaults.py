@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.errors import ManifestError
-from shared.manifest._source import Layout
+from shared.manifest._layout import Layout
 from shared.manifest._yaml import MAX_NODES, TEXT_OF_A_VALUE
 from shared.manifest.task_runner import RUNNER_TYPE, canonical_runner_type
 from shared.manifest.task_types import DEFAULT_TYPE

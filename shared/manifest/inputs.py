@@ -1,63 +1,43 @@
-"""The inputs of a flow. A manifest is dropped without values for them, so an input's default is its value.
+"""The inputs of a flow: values that a run is given, or their defaults.
 
-Here, defaults are checked against the type; their expressions are rendered when a round is planned.
+Here, defaults are checked against the type and its limits; their expressions are rendered when a round is planned.
 """
 
 from __future__ import annotations
 
-import json
-import math
-import re
-from collections.abc import Callable
-from datetime import UTC, date, datetime, time
-from enum import StrEnum
-from typing import Annotated, Any, Self
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, TypeAdapter, ValidationInfo, field_validator, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
 
-from shared.errors import ManifestError
-from shared.expressions.date_patterns import formatted
-from shared.manifest._source import parse
-from shared.manifest.types import NoEffect, Properties, Text, Unsupported, as_duration
+from shared.manifest._input_limits import NOT_OF_ITEMS, TYPES_WITH, Limits, is_expression
+from shared.manifest._input_values import InputType, read_value
+from shared.manifest.types import NoEffect, Properties, Text, Unsupported
+from shared.regexes import compiled
 
-
-class InputType(StrEnum):
-    """Kestra's types of inputs that can have a default here."""
-
-    STRING = "STRING"
-    INT = "INT"
-    FLOAT = "FLOAT"
-    BOOL = "BOOL"
-    BOOLEAN = "BOOLEAN"
-    SELECT = "SELECT"
-    ENUM = "ENUM"
-    MULTISELECT = "MULTISELECT"
-    ARRAY = "ARRAY"
-    JSON = "JSON"
-    YAML = "YAML"
-    DATETIME = "DATETIME"
-    DATE = "DATE"
-    TIME = "TIME"
-    DURATION = "DURATION"
-    URI = "URI"
-    EMAIL = "EMAIL"
-
+__all__ = ["Choice", "Input", "InputType"]
 
 _OTHER_TYPES = {
-    "FILE": "put the file into a task's `inputFiles`: as text, or by its nsfile:// or blob:// address",
     "SECRET": "write {{ secret('NAME') }} where it is used",
     "ION": "use JSON",
+    "FORM": "write its inputs beside the others, with ids that begin with the form's id and a dot",
 }
 
 
-_NOT_ASKED = NoEffect("no values are asked for; `defaults` is the value")
-_NOT_CHECKED = NoEffect("the default is not checked against it")
+_LIMITS = {field.name for field in fields(Limits)}
+
+
+def _limits(properties: Mapping[str, Any]) -> Limits:
+    return Limits(**{name: properties[name] for name in _LIMITS})
 
 
 class Choice(Properties):
     """A value that may be chosen, and its label."""
 
-    label: str
+    label: Text | None = None
     """For readers."""
     value: Text
     """The value."""
@@ -65,7 +45,7 @@ class Choice(Properties):
 
 def _without_label(value: object) -> object:
     """A value that may be chosen, without its label."""
-    return value["value"] if isinstance(value, dict) and value.keys() == {"label", "value"} else value
+    return value["value"] if isinstance(value, dict) and {"value"} <= value.keys() <= {"label", "value"} else value
 
 
 def _without_labels(values: object) -> object:
@@ -73,42 +53,56 @@ def _without_labels(values: object) -> object:
 
 
 class Input(Properties):
-    """An input of the flow: `{{ inputs.<id> }}` is its default."""
+    """An input of the flow: `{{ inputs.<id> }}` is the value that the run is given, or the default."""
 
     id: Annotated[str, Field(pattern=r"^[a-zA-Z0-9][.a-zA-Z0-9_-]*$", max_length=100)]
     """Its name in expressions; `{{ inputs.a.b }}` is the input `a.b`."""
     type: InputType = InputType.STRING
-    """What kind of value it has."""
+    """What kind of value it has. That of a FILE is its address: `nsfile:///<path>`, `nsfile://<namespace>/<path>`,
+    `blob://<container>/<path>` or `https://…`."""
     display_name: str | None = None
     """For readers."""
     description: str | None = None
     """For readers."""
     required: bool = True
-    """Whether the input needs a default."""
-    defaults: Annotated[Any, Field(validate_default=True)] = None
-    """Its value. Text is converted to the input's type; expressions may use the inputs before it. Example:
-    `"{{ now('yyyy-MM-dd') }}"`"""
-    prefill: Annotated[Any, _NOT_ASKED] = None
+    """Whether the input must have a value."""
+    prefill: Annotated[
+        Any, NoEffect("it only fills in a form; the value of a run that is given none is `defaults`")
+    ] = None
     values: Annotated[
         tuple[Text, ...] | None, BeforeValidator(_without_labels, json_schema_input_type=list[Text | Choice] | None)
     ] = None
     """The values that SELECT, ENUM and MULTISELECT may have: texts, or maps of `label` (for readers) and `value`."""
     options: tuple[Text, ...] | None = None
     """The old name of `values`."""
-    item_type: str | None = None
-    """The type of the entries of an ARRAY; for readers."""
+    item_type: InputType | None = None
+    """The type of the entries of ARRAY and MULTISELECT; not ARRAY, MULTISELECT or SELECT."""
     allow_custom_value: bool = False
     """Whether SELECT and MULTISELECT may have other values than those of `values`."""
-    depends_on: Annotated[Any, _NOT_ASKED] = None
-    validator: Annotated[Any, _NOT_CHECKED] = None
-    min: Annotated[Any, _NOT_CHECKED] = None
-    max: Annotated[Any, _NOT_CHECKED] = None
-    after: Annotated[Any, _NOT_CHECKED] = None
-    before: Annotated[Any, _NOT_CHECKED] = None
-    expression: Annotated[Any, _NOT_ASKED] = None
-    json_schema: Annotated[Any, _NOT_CHECKED] = None
     auto_select_first: bool = False
-    """Whether the first of `values` is the default of a SELECT that has none."""
+    """Whether the first of `values` is the default of a SELECT or MULTISELECT that has none."""
+    is_radio: bool = False
+    """How Kestra shows a SELECT."""
+    validator: Text | None = None
+    """A regular expression of Java that the whole text of a STRING must match."""
+    min: Any = None
+    """The least value of INT, FLOAT and DURATION."""
+    max: Any = None
+    """The greatest value of INT, FLOAT and DURATION."""
+    after: Any = None
+    """The earliest value of DATE, DATETIME and TIME."""
+    before: Any = None
+    """The latest value of DATE, DATETIME and TIME."""
+    allowed_file_extensions: tuple[Text, ...] | None = None
+    """What the name of a FILE may end in. Example: `[".csv", ".parquet"]`"""
+    defaults: Any = None
+    """Its value in a run that is given none. Text is converted to the input's type; expressions may use the inputs
+    before it. Example: `"{{ now('yyyy-MM-dd') }}"`"""
+    accept: Annotated[Any, NoEffect("use `allowedFileExtensions`")] = None
+    extension: Annotated[Any, NoEffect("a file keeps its name")] = None
+    depends_on: Annotated[Any, NoEffect("an input has its value whatever those of others are")] = None
+    expression: Annotated[Any, NoEffect("any value is taken; use `values` to limit them")] = None
+    json_schema: Annotated[Any, NoEffect("values are not checked against it")] = None
     name: Annotated[None, Unsupported("this is the old name of `id`")] = None
 
     @model_validator(mode="before")
@@ -117,137 +111,62 @@ class Input(Properties):
         match data:
             case {"type": "SELECT", "autoSelectFirst": True, "values": [first, *_]} if data.get("defaults") is None:
                 return {**data, "defaults": _without_label(first)}
+            case {"type": "MULTISELECT", "autoSelectFirst": True, "values": [first, *_]} if (
+                data.get("defaults") is None
+            ):
+                return {**data, "defaults": [_without_label(first)]}
         return data
 
-    @field_validator("type", mode="before")
+    @field_validator("type", "item_type", mode="before")
     @classmethod
-    def _supported(cls, value: object) -> object:
+    def _supported(cls, value: object, info: ValidationInfo) -> object:
+        if info.field_name == "item_type" and value in NOT_OF_ITEMS:
+            raise ValueError(f"the entries of a list cannot be of type {value}")
         if isinstance(value, str) and value in _OTHER_TYPES:
             raise ValueError(f"inputs of type {value} are not supported here: {_OTHER_TYPES[value]}")
         return value
 
-    @field_validator("defaults")
+    @field_validator(*TYPES_WITH)
     @classmethod
-    def _of_its_type(cls, value: object, info: ValidationInfo) -> object:
-        if "type" not in info.data:
-            return value
-        if value is None:
-            if info.data.get("required"):
-                raise ValueError("no values are asked for: give the input `defaults`, or set `required: false`")
-            return None
-        return value if _is_expression(value) else _read(value, info.data["type"])
-
-    @model_validator(mode="after")
-    def _one_of_its_values(self) -> Self:
-        self._check_values(self.defaults)
-        return self
-
-    def value_of(self, rendered: object) -> object:
-        """A rendered default as a value of the input's type. Raises ValueError if the input cannot have it."""
-        value = _read(rendered, self.type) if rendered is not None else None
-        self._check_values(value)
+    def _of_a_type_that_has_it(cls, value: object, info: ValidationInfo) -> object:
+        name = info.field_name or ""
+        own = info.data.get("type")
+        if own and own not in TYPES_WITH[name]:
+            others = " and ".join(each.value for each in TYPES_WITH[name])
+            reason = f"an input of type {own.value} has no `{to_camel(name)}`; only those of type {others} have it"
+            raise PydanticCustomError("unsupported", "{reason}", {"reason": reason})
         return value
 
-    def _check_values(self, value: object) -> None:
-        allowed = self.values or self.options
-        if not allowed or self.allow_custom_value or value is None:
-            return
-        for chosen in value if isinstance(value, list) else [value]:
-            if str(chosen) not in allowed and not _is_expression(chosen):
-                raise ValueError(f"{chosen!r} is not one of its values: {', '.join(allowed)}")
+    @field_validator("validator")
+    @classmethod
+    def _compiles(cls, value: str | None) -> str | None:
+        if value is not None:
+            compiled(value)
+        return value
 
+    @field_validator("min", "max", "after", "before")
+    @classmethod
+    def _of_its_type(cls, value: object, info: ValidationInfo) -> object:
+        return read_value(value, info.data["type"]) if "type" in info.data else value
 
-def _is_expression(value: object) -> bool:
-    """Whether a value is known only once it is rendered."""
-    return isinstance(value, str) and ("{{" in value or "{%" in value)
+    @field_validator("allowed_file_extensions")
+    @classmethod
+    def _begin_with_dots(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        for each in value or ():
+            if not each.startswith("."):
+                raise ValueError(f"an extension begins with a dot: write .{each}")
+        return value
 
+    @field_validator("defaults")
+    @classmethod
+    def _of_its_limits(cls, value: object, info: ValidationInfo) -> object:
+        if value is None or is_expression(value) or not info.data.keys() >= _LIMITS:
+            return value
+        return _limits(info.data).value_of(value, is_rendered=False)
 
-def _read(value: object, input_type: InputType) -> object:
-    """A value as one of the input's type; text is converted."""
-    read, expected = _READ[input_type]
-    try:
-        return read(value)
-    except (ValueError, TypeError, OverflowError, RecursionError, ManifestError) as error:
-        raise ValueError(f"expected {expected}, as its type is {input_type.value}") from error
+    def value_of(self, value: object) -> object:
+        """A value that a run is given, or a rendered default, as one of the input's type.
 
-
-def _text(value: object) -> str:
-    if isinstance(value, dict | list):
-        raise TypeError
-    return str(value).lower() if isinstance(value, bool) else str(getattr(value, "text", value))
-
-
-def _whole_number(value: object) -> int:
-    return int(_text(value))
-
-
-def _number(value: object) -> float:
-    number = float(_text(value))
-    if not math.isfinite(number):
-        raise ValueError
-    return number
-
-
-def _truth(value: object) -> bool:
-    return _TRUTH.validate_python(_text(value))
-
-
-def _json(value: object) -> object:
-    return json.loads(value) if isinstance(value, str) else value
-
-
-def _list(value: object) -> list[Any]:
-    found = _json(value)
-    if not isinstance(found, list):
-        raise TypeError
-    return found
-
-
-def _yaml(value: object) -> object:
-    return parse(value).data if isinstance(value, str) else value
-
-
-def _checked(check: Callable[[str], object]) -> Callable[[object], str]:
-    """A reader for types whose values stay text, but must have the form that `check` accepts."""
-
-    def read(value: object) -> str:
-        check(_text(value))
-        return _text(value)
-
-    return read
-
-
-def _moment(value: object) -> str:
-    """A date and time as Kestra writes it: in UTC, with no more digits than it needs."""
-    moment = datetime.fromisoformat(_text(value))
-    return formatted(moment.astimezone(UTC), "iso_instant") if moment.tzinfo else _text(value)
-
-
-def _matches(pattern: str) -> Callable[[str], object]:
-    def check(text: str) -> None:
-        if not re.fullmatch(pattern, text):
-            raise ValueError
-
-    return check
-
-
-_TRUTH: TypeAdapter[bool] = TypeAdapter(bool)
-_READ: dict[InputType, tuple[Callable[[object], object], str]] = {
-    InputType.STRING: (_text, "text"),
-    InputType.SELECT: (_text, "text"),
-    InputType.ENUM: (_text, "text"),
-    InputType.INT: (_whole_number, "a whole number"),
-    InputType.FLOAT: (_number, "a number"),
-    InputType.BOOL: (_truth, "true or false"),
-    InputType.BOOLEAN: (_truth, "true or false"),
-    InputType.MULTISELECT: (_list, "a list"),
-    InputType.ARRAY: (_list, "a list"),
-    InputType.JSON: (_json, "JSON"),
-    InputType.YAML: (_yaml, "YAML"),
-    InputType.DATETIME: (_moment, "a date and time such as 2026-01-31T12:00:00Z"),
-    InputType.DATE: (_checked(date.fromisoformat), "a date such as 2026-01-31"),
-    InputType.TIME: (_checked(time.fromisoformat), "a time such as 12:30:00"),
-    InputType.DURATION: (_checked(as_duration), "an ISO 8601 duration, such as PT30M"),
-    InputType.URI: (_checked(_matches(r"[A-Za-z][A-Za-z0-9+.-]*:\S+")), "an address such as https://example.com"),
-    InputType.EMAIL: (_checked(_matches(r"[^@\s]+@[^@\s]+")), "an e-mail address"),
-}
+        Raises ValueError if the input cannot have it; the message is the end of a sentence about the input.
+        """
+        return None if value is None else _limits(dict(self)).value_of(value, is_rendered=True)

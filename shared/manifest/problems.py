@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 
 from shared.errors import Problem, did_you_mean, nearest
-from shared.manifest._source import Layout, quoted
+from shared.manifest._layout import Layout
+from shared.manifest._source import quoted
 from shared.manifest.flow import Flow
 from shared.manifest.groups import FOR_EACH, PARALLEL, SEQUENTIAL
 from shared.manifest.retry import Retry

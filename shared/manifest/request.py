@@ -9,6 +9,7 @@ from: [load]
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Self
@@ -17,12 +18,14 @@ from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from shared.documents.names import run_in_results, stored_flow_blob
 from shared.errors import ManifestError, Problem
-from shared.manifest._source import Layout, Source, read_source
+from shared.manifest._layout import Layout
+from shared.manifest._source import Source, read_source
 from shared.manifest.flow import Label, as_labels
 from shared.manifest.problems import first_problems, problems_of
 from shared.manifest.types import Properties, PropertyPath, Text
 
 FLOW, INPUTS, RETRY = "flow", "inputs", "retry"
+_LOOKS_LIKE_ONE = re.compile(rf"\b(?:{FLOW}|{RETRY})[\"']?\s*:")
 _OF_A_FLOW = ("tasks", "commands", "script")
 
 
@@ -153,8 +156,8 @@ def request_in(source: Source) -> WrittenRequest:
 
 def find_request(text: str, *, as_json: bool) -> RunRequest | None:
     """The request that a manifest is; None if it is none, or a wrong one, which reading it as a manifest tells."""
-    if FLOW not in text and RETRY not in text:
-        return None
+    if not _LOOKS_LIKE_ONE.search(text):
+        return None  # without reading it twice
     try:
         source = read_source(text, as_json=as_json)
         return request_in(source).request if is_request(source.data) else None

@@ -210,9 +210,9 @@ class Task(TaskProperties):
         ),
     ] = Field(default_factory=dict)
     """Files that are in the working directory before the commands start: by relative path, the text of a file, or its
-    address: `nsfile:///<path>` of the flow's namespace, `nsfile://<namespace>/<path>`, `blob://<container>/<path>` of a
-    container that the app allows, `https://…`, or a file of an earlier task. The map may also be a text that renders to
-    a map in JSON."""
+    address: `nsfile:///<path>` of the flow's namespace, `nsfile://<namespace>/<path>`, `blob://<container>/<path>` of
+    the container `uploads` or of one that the app allows, `https://…`, or a file of an earlier task. The map may also
+    be a text that renders to a map in JSON."""
     namespace_files: NamespaceFiles = NamespaceFiles(enabled=False)
     """Files of namespaces for the working directory; `inputFiles` of the same name win."""
     output_files: Annotated[tuple[Text, ...], Field(examples=[["result.json", "plots/**/*.{png,svg}"]])] = ()

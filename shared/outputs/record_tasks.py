@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
 
 from shared.documents.record import (
     ITEMS_BLOB,
@@ -23,6 +21,7 @@ from shared.documents.record import (
     Outputs,
     Record,
     RecordedFlow,
+    RetryRef,
     RunProblem,
     Status,
     TaskRecord,
@@ -32,10 +31,10 @@ from shared.documents.record import (
 from shared.documents.run import Run
 from shared.documents.states import FailureCode, State
 from shared.manifest.read import Flow, Manifest
-from shared.masking import Masker
 from shared.outputs.files import TaskFiles
 from shared.outputs.outcome import Outcome
 from shared.outputs.printed import MAX_WARNINGS, Printed
+from shared.outputs.recorded_inputs import RecordedInputs
 from shared.plan.round_plan import EmptyFanOut, SubmittedRound, SubmittedTask
 
 NOT_RECORDED_MESSAGE = (
@@ -176,21 +175,6 @@ def separate_items(run: Run) -> Items | None:
     return Items(run_id=run.id, tasks=tuple(FanOutItems(id=name, items=each) for name, each in items.items()))
 
 
-@dataclass(frozen=True)
-class RecordedInputs:
-    """The values of a run's inputs that its record may hold, and the ids of those given to it that hold a secret."""
-
-    values: Mapping[str, Any] = field(default_factory=dict)
-    masked: tuple[str, ...] = ()
-
-    @classmethod
-    def of(cls, values: Mapping[str, Any], given: Container[str], masker: Masker) -> RecordedInputs:
-        """Of all values of inputs; `given` are the ids of those that are not defaults."""
-        masked = [name for name, value in values.items() if masker.masks(value)]
-        open_values = {name: value for name, value in values.items() if name not in masked}
-        return cls(open_values, tuple(name for name in masked if name in given))
-
-
 def build_record(  # noqa: PLR0913 - all that a record is made of
     run: Run,
     manifest: Manifest | None,
@@ -217,7 +201,7 @@ def build_record(  # noqa: PLR0913 - all that a record is made of
         inputs=inputs.values,
         masked_inputs=inputs.masked,
         default_pool=run.body.default_pool,
-        retry_of=run.body.earlier.ref if run.body.earlier else None,
+        retry_of=RetryRef.model_validate(run.body.earlier.model_dump()) if run.body.earlier else None,
         jobs=tuple(JobRecord.model_validate(job.model_dump()) for job in run.body.jobs),
         timings=_timings(run, tasks, now),
         tasks=tasks,
@@ -232,7 +216,7 @@ def build_record(  # noqa: PLR0913 - all that a record is made of
 
 
 def _timings(run: Run, tasks: Sequence[TaskRecord], now: datetime) -> Timings:
-    """When things happened; the tasks that are taken over ran in another run."""
+    """The times of the run itself: what it has taken over ran before."""
     own = [task for task in tasks if task.taken_from is None]
     return Timings(
         dropped=run.body.dropped,
@@ -270,7 +254,7 @@ def _with_items(task: TaskRecord, run: Run) -> TaskRecord:
     if task.items is None or run.items is None:
         return task
     items = run.items.get(task.id, ())
-    where: dict[str, Any] = {"blob": ITEMS_BLOB} if separate_items(run) else {"records": items}
+    where: dict[str, object] = {"blob": ITEMS_BLOB} if separate_items(run) else {"records": items}
     taken = sum(item.taken_from is not None for item in items)
     return task.model_copy(update={"items": task.items.model_copy(update={**where, "taken_over": taken})})
 

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain, islice
 
-from shared.documents.names import LONGEST_PATH, OWN
+from shared.documents.names import LONGEST_PATH, OUTPUT_DIRECTORY, OWN
+from shared.manifest.task import Task
 from shared.patterns import (
     FOLDERS,
     ONE,
@@ -72,6 +73,14 @@ def output_glob(entry: str, base: str = "") -> OutputGlob:
     if entry.endswith("/"):
         name = f"{folder}/" if (folder := Glob(globs[0].segments[:-2]).name) else None
     return OutputGlob(entry, tuple(dict.fromkeys(found)), name if len(globs) == 1 else None, base, len(globs))
+
+
+def globs_of_options(task: Task) -> Iterator[OutputGlob]:
+    """What a task brings back beside its `outputFiles`."""
+    if task.output_directory:
+        yield output_glob(f"{OUTPUT_DIRECTORY}/**", f"{OUTPUT_DIRECTORY}/")
+    if task.task_runner.sync_working_directory:
+        yield output_glob("**")
 
 
 @lru_cache(maxsize=1024)

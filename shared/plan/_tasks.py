@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 
 from shared.documents.names import OWN
 from shared.documents.run import SourceFile
+from shared.manifest.addresses import is_address
 from shared.manifest.read import Task
 from shared.manifest.task import RunAs
+from shared.masking import MASK
 from shared.plan._rendering import LONGEST_ARGUMENT, NOT_KNOWN_YET, Rendering
 from shared.plan._scope import Scope
 from shared.plan.lookups import (
@@ -17,7 +19,6 @@ from shared.plan.lookups import (
     NotKnownYet,
     Selection,
     WebAddress,
-    is_address,
     read_address,
 )
 from shared.plan.round_plan import Image, PlannedTask, SubmittedTask
@@ -65,7 +66,10 @@ class TaskPlanner:
 
 
 def check_accounts(task: Task, rendering: Rendering, settings: Settings) -> None:
-    """Add a problem for every account that is not the app's own; a manifest may name only those."""
+    """Add a problem for every account that is not the app's own; a manifest may name only those.
+
+    A client that checks a manifest has a mask where it does not know a secret or an account.
+    """
     runner, storage = task.task_runner, task.task_runner.blob_storage
     accounts = [
         (("account",), runner.account, settings.batch.account_name),
@@ -75,7 +79,7 @@ def check_accounts(task: Task, rendering: Rendering, settings: Settings) -> None
     ]
     for path, value, expected in accounts:
         rendered = rendering.optional(("taskRunner", *path), value)
-        if rendered not in (None, NOT_KNOWN_YET) and rendered.rstrip("/") != expected:
+        if rendered not in (None, NOT_KNOWN_YET, MASK) and MASK not in expected and rendered.rstrip("/") != expected:
             rendering.fail(
                 ("taskRunner", *path), f"runs use the app's own account, {expected}; name it, or leave it out"
             )
@@ -87,7 +91,8 @@ def check_accounts(task: Task, rendering: Rendering, settings: Settings) -> None
     connection_string = rendering.optional(connection_path, storage.connection_string)
     account = settings.storage.account_name
     if (
-        connection_string not in (None, NOT_KNOWN_YET)
+        connection_string not in (None, NOT_KNOWN_YET, MASK)
+        and account != MASK
         and connection_parts(connection_string).get("AccountName") != account
     ):
         rendering.fail(connection_path, f"runs use the app's own storage account, {account}; leave it out")

@@ -10,12 +10,12 @@ from typing import Any
 from shared.documents.run import Run
 from shared.errors import Problem, did_you_mean
 from shared.expressions.values import UNKNOWN
-from shared.manifest.inputs import Input
+from shared.manifest.inputs import Input, InputType
 from shared.manifest.read import Manifest
 from shared.manifest.request import Given
 from shared.plan._rendering import Bindings, Rendering
 from shared.plan._scope import Context
-from shared.plan.lookups import NotKnownYet
+from shared.plan.lookups import NotKnownYet, read_address
 from shared.settings import Settings
 
 NO_VALUE = (
@@ -34,17 +34,20 @@ def with_inputs(context: Context, manifest: Manifest) -> tuple[Context, list[Pro
         problems += (manifest.given.problem(name, _unknown(name, ids)) for name in given if name not in ids)
     context = replace(context, inputs=values)
     for index, declared in enumerate(manifest.flow.inputs):
-        bindings = _bindings(context, manifest.gaps.values)
+        bindings = _bindings(context, manifest.gaps.values | ({"inputs"} if problems else set()))
         rendering = Rendering(manifest, ("inputs", index), bindings)
         parent, _, name = declared.id.rpartition(".")
         if parents := sorted(_parent_ids(declared.id) & ids):
             rendering.fail(("id",), f"the input {parents[0]!r} has a value, so it cannot contain other inputs")
         elif given.get(declared.id) is not None:
-            value, wrong = _given_value(declared, given[declared.id], manifest.given)
+            value, wrong = _given_value(declared, given[declared.id], manifest.given, context)
             _nested_map(values, parent)[name] = value
             problems += wrong
+        elif declared.required and declared.defaults is None:
+            message = NO_VALUE_IN_REQUEST if manifest.given.is_by_request else NO_VALUE
+            rendering.fail(("defaults",), message.format(declared.id, declared.id))
         else:
-            _nested_map(values, parent)[name] = _default(declared, rendering)
+            _nested_map(values, parent)[name] = _default(declared, rendering, context)
         problems += rendering.problems
     return context, problems
 
@@ -88,9 +91,9 @@ def _unknown(name: str, ids: AbstractSet[str]) -> str:
     return f"the flow has no input {name!r}{hint}"
 
 
-def _given_value(declared: Input, value: object, given: Given) -> tuple[object, list[Problem]]:
+def _given_value(declared: Input, value: object, given: Given, context: Context) -> tuple[object, list[Problem]]:
     try:
-        return declared.value_of(value), []
+        return _checked(declared, declared.value_of(value), context), []
     except ValueError as error:
         return None, [given.problem(declared.id, str(error))]
 
@@ -115,13 +118,21 @@ def _nested_map(values: dict[str, Any], path: str) -> dict[str, Any]:
     return values
 
 
-def _default(declared: Input, rendering: Rendering) -> object:
+def _checked(declared: Input, value: object, context: Context) -> object:
+    """A value of the input's type. Raises ValueError for the address of a file that the flow cannot have."""
+    if declared.type is InputType.FILE and value is not None:
+        read_address(str(value), context.flow.namespace, context.settings)
+    return value
+
+
+def _default(declared: Input, rendering: Rendering, context: Context) -> object:
     problems_before = len(rendering.problems)
     rendered = _rendered(("defaults",), declared.defaults, rendering)
-    if len(rendering.problems) > problems_before or rendered in (declared.defaults, None):
+    if len(rendering.problems) > problems_before or rendered is None:
         return rendered
     try:
-        return declared.value_of(rendered)
+        value = rendered if rendered == declared.defaults else declared.value_of(rendered)
+        return _checked(declared, value, context)
     except ValueError as error:
         rendering.fail(("defaults",), str(error))
         return None

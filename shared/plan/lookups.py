@@ -7,13 +7,12 @@ the same, and the record is based on the same plan as the job.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from shared.documents.names import is_safe
 from shared.documents.record import ItemRecord
 from shared.documents.run import Run, SourceFile, TextRead
+from shared.manifest.addresses import parsed_address
 from shared.manifest.task import IfExists
 from shared.patterns import matches_namespace_file
 from shared.settings import Settings
@@ -82,15 +81,6 @@ class Lookups:
         return self._items.get(fan_out, ())
 
 
-_ADDRESS = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):(?://(?P<place>[^/\s]*)(?:/(?P<path>.*))?|(?P<rest>/?\S+))")
-_NAMESPACE = re.compile(r"[a-z0-9][a-z0-9._-]*")  # as `namespace` of a flow
-_SUPPORTED_ADDRESSES = "nsfile:///<path>, nsfile://<namespace>/<path>, blob://<container>/<path> and https://…"
-_LOOPBACK = re.compile(r"(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?", re.IGNORECASE)
-"""What needs no encryption: a service on the machine of a local stack."""
-_OWN_SCHEMES = ("nsfile", "blob")
-_UNSUPPORTED_SCHEMES = ("kestra", "file", "ftp", "s3", "gs", "gcs", "abfs", "abfss", "wasb", "wasbs", "az")
-
-
 @dataclass(frozen=True)
 class BlobAddress:
     """A blob of the storage account. Its text, `<container>/<name>`, is its key in the run document."""
@@ -109,38 +99,24 @@ class WebAddress:
     url: str
 
 
-def is_address(text: str) -> bool:
-    """Whether the whole text is the address of a file, of a scheme that is supported here or known from Kestra."""
-    match = _ADDRESS.fullmatch(text.strip())
-    if match is None:
-        return False
-    scheme = match["scheme"].lower()
-    return scheme in _OWN_SCHEMES or (match["rest"] is None and scheme in ("https", "http", *_UNSUPPORTED_SCHEMES))
-
-
 def read_address(text: str, namespace: str | None, settings: Settings) -> BlobAddress | WebAddress:
     """Parse the address of a file in a flow of that namespace. Raises ValueError if it is invalid or not allowed."""
-    match = _ADDRESS.fullmatch(text.strip())
-    if match is None:
-        raise ValueError(f"this is not the address of a file; use {_SUPPORTED_ADDRESSES}")
-    scheme, place, path = match["scheme"].lower(), match["place"], match["path"]
-    if place and (scheme == "https" or (scheme == "http" and _LOOPBACK.fullmatch(place))):
-        return WebAddress(scheme + text.strip()[len(scheme) :])
-    if scheme == "http" and place:
-        raise ValueError(f"files are fetched by https:// only; write https{text.strip()[len(scheme) :]}")
-    if scheme not in _OWN_SCHEMES:
-        raise ValueError(f"{scheme}:// addresses are not supported; use {_SUPPORTED_ADDRESSES}")
-    if not path:
-        raise ValueError(f"{text.strip()!r} names no file; use {_SUPPORTED_ADDRESSES}")
-    if not is_safe(path):
-        raise ValueError(f"{path!r} is not the path of a file")
-    if scheme == "nsfile":
-        if place and not _NAMESPACE.fullmatch(place):
-            raise ValueError(f"{place!r} is not a namespace; use {_SUPPORTED_ADDRESSES}")
-        return namespace_file(path, place or namespace, settings)
-    if not settings.container_is_readable(place):
-        raise ValueError(f"the container {place!r} cannot be read; ALLOWED_CONTAINERS does not allow it")
-    return BlobAddress(place, path)
+    address = parsed_address(text)
+    if address.is_web:
+        return WebAddress(address.text)
+    if address.scheme == "nsfile":
+        return namespace_file(address.path, address.place or namespace, settings)
+    return _blob(address.place, address.path, settings)
+
+
+def _blob(container: str, path: str, settings: Settings) -> BlobAddress:
+    if settings.container_is_readable(container):
+        return BlobAddress(container, path)
+    reason = "ALLOWED_CONTAINERS does not allow it"
+    if settings.container_is_own(container):
+        uploads = settings.containers.uploads
+        reason = f"of the app's own only {uploads!r} can, and namespaces by nsfile://<namespace>/<path>"
+    raise ValueError(f"the container {container!r} cannot be read; {reason}")
 
 
 def namespace_file(path: str, namespace: str | None, settings: Settings) -> BlobAddress:

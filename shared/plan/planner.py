@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 
-from shared.documents.names import OUTPUT_DIRECTORY
 from shared.documents.record import Item
 from shared.documents.run import Run
 from shared.documents.states import JobReason
@@ -15,7 +14,7 @@ from shared.plan._fan_out import items_of, limited, share_files, why_empty
 from shared.plan._graph import FlowGraph
 from shared.plan._limits import too_large, too_many_tasks
 from shared.plan._names_used import depends_on_item
-from shared.plan._output_globs import output_glob, output_patterns
+from shared.plan._output_globs import globs_of_options, output_patterns
 from shared.plan._rendering import NOT_KNOWN_YET, Rendering
 from shared.plan._rounds import split, waits_in_round, why_not_earlier
 from shared.plan._scope import Context, Scope
@@ -217,19 +216,15 @@ class Planner:
         key = (name, item.index if item and any(map(depends_on_item, task.output_files)) else None)
         if key in self._patterns:
             return self._patterns[key]
-        globs = [*rendering.output_globs(("outputFiles",), task.output_files)]
-        if task.output_directory:
-            globs.append(output_glob(f"{OUTPUT_DIRECTORY}/**", f"{OUTPUT_DIRECTORY}/"))
-        if task.task_runner.sync_working_directory:
-            globs.append(output_glob("**"))
-        return self._patterns.setdefault(key, output_patterns(tuple(globs)))
+        globs = (*rendering.output_globs(("outputFiles",), task.output_files), *globs_of_options(task))
+        return self._patterns.setdefault(key, output_patterns(globs))
 
     def _rendering(self, name: str, item: Item | None = None) -> Rendering:
         key = (name, item.index if item else None)
         if key not in self._renderings:
             index, task = self._tasks[name]
             scope = self._scopes[key] = Scope(task, item, self._context, self._graph, self, self._lookups)
-            unknown = {*self._manifest.gaps.values}
+            unknown = {*self._manifest.gaps.values, *(["inputs"] if self._input_problems else [])}
             if item is UNKNOWN_ITEM or name in self._manifest.gaps.items:
                 unknown |= {"item", "taskrun"}
             if (

@@ -20,7 +20,8 @@ from shared.documents.states import FailureCategory, State
 from shared.log import Stage, log_event, log_exception
 from shared.manifest.read import Manifest
 from shared.masking import Masker
-from shared.outputs.record_tasks import RecordedInputs, build_record, separate_items, with_unfinished_fan_outs
+from shared.outputs.record_tasks import build_record, separate_items, with_unfinished_fan_outs
+from shared.outputs.recorded_inputs import RecordedInputs
 from shared.plan.inputs import input_values
 from shared.plan.lookups import MissingData
 from shared.plan.planner import default_staging, staging_of, submitted_round
@@ -137,7 +138,7 @@ def close(app: App, run: Run) -> None:
             app.batch.delete(job_id(run.id, number))
     app.staging.clear(run.body.staging or _planned_staging(app, run), run.id)
     app.results.remove_status(run)
-    if run.body.has_parts:
+    if run.body.may_have_parts:
         app.parts.remove(run.id)
     app.runs.remove(run.id)
 

@@ -1,1 +1,1 @@
-"""The five containers of the storage account: one class for each use."""
+"""The seven containers of the storage account: one class for each use."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 from pathlib import Path
 
 import pytest
 
 from local.__main__ import main
+
+CHANGED = 1_800_000_000
 
 
 @pytest.fixture
@@ -22,10 +25,12 @@ def check(tmp_path, capsys, monkeypatch):
         files = [tmp_path / name.format(number) for number in range(len(texts))]
         for file, text in zip(files, texts, strict=True):
             file.write_bytes(text if isinstance(text, bytes) else text.encode())
+            os.utime(file, (CHANGED, CHANGED))  # the id of a run depends on when its manifest was changed
         code = main(["check", *map(str, files)])
         printed = capsys.readouterr()
         return code, json.loads(printed.out), printed.err.replace(f"{tmp_path}/", "").splitlines()
 
+    monkeypatch.chdir(tmp_path)  # far from a stack that is up
     monkeypatch.setattr(socket.socket, "connect", contacted)
     monkeypatch.setenv("SECRET_TOKEN", "s3cr3t-t0ken")
     monkeypatch.setenv("SECRET_SHORT", "abc")
@@ -150,4 +155,4 @@ def test_a_malformed_setting_is_wrong_usage(tmp_path: Path, capsys, monkeypatch)
     (tmp_path / "m.yaml").write_text("commands: [x]")
 
     assert main(["check", str(tmp_path / "m.yaml")]) == 2
-    assert "The five containers must differ" in capsys.readouterr().err
+    assert "The seven containers must differ" in capsys.readouterr().err

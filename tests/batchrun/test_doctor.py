@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 from datetime import UTC, datetime, timedelta
@@ -47,7 +48,7 @@ def test_all_is_well_with_a_stack_that_is_up(doctor):
         ["storage", "account", "devstoreaccount1"],
         ["versions"],
         ["timer"],
-        *(["container", name] for name in ("inbox", "namespaces", "runs", "results")),
+        *(["container", name] for name in ("inbox", "namespaces", "uploads", "runs", "results", "flows")),
         ["Batch", "account", "devbatchaccount1"],
         ["pool", "local"],
     ]
@@ -63,6 +64,31 @@ def test_what_is_wrong_is_told_with_what_to_do(doctor, card):
     assert code == 1
     assert "  !  versions: the app 0.1.0, batchrun " in printed
     assert "  !  timer: its last tick was told 21 min ago\n       no run is submitted or closed." in printed
+
+
+def test_an_app_without_stored_flows_is_said_to_be_older(doctor, card):
+    """Its card names neither container; whether there are such by chance is not asked."""
+    told = json.loads(card.download_blob().readall())
+    names = {name: value for name, value in told["containers"].items() if name not in {"flows", "uploads"}}
+    card.upload_blob(json.dumps({**told, "version": "0.1.0", "containers": names}), overwrite=True)
+
+    code, printed = doctor()
+    assert code == 1
+    for name in ("uploads", "flows"):
+        older = "the app 0.1.0 is of before there was such a container\n       deploy the app again"
+        assert f"  !  container {name}: {older}" in printed
+    assert " ok  container results: can be read" in printed
+
+
+@pytest.mark.usefixtures("card")
+@pytest.mark.parametrize("name", ["uploads", "flows"])
+def test_a_container_that_is_missing_is_told_with_what_to_do(doctor, stack, name):
+    with BlobServiceClient.from_connection_string(stack.settings["RunStorage"]) as blobs:
+        blobs.delete_container(name)
+        code, printed = doctor()
+        blobs.create_container(name)
+    assert code == 1
+    assert f"  !  container {name}: does not exist\n       create it, or deploy the app again" in printed
 
 
 def test_an_app_without_a_card_is_not_reached(doctor, card):

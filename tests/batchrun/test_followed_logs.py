@@ -33,7 +33,7 @@ def account_with(stdout: bytes, requeues: int) -> BatchTasks:
         list_task_files=lambda *_: [BatchNodeFile(name="stdout.txt", properties=size)],
         download_task_file=download,
     )
-    return BatchTasks(client)
+    return BatchTasks(client, str)
 
 
 def test_a_task_whose_node_was_lost_is_read_from_the_beginning(capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,75 +6,31 @@ has them; what the Functions host does is done by a thread.
 
 from __future__ import annotations
 
-import contextlib
 import json
-import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 
 from batchrun.__main__ import main
-from shared import poll_runs, record_run, submit_run
-from shared.app import App
 from shared.documents.card import CARD_BLOB
-from shared.events import parse
-from shared.settings import Settings
-from tests.integration.identity import BATCH_HOST, CLIENT_ID, STORAGE_HOST, Certificate, proxy, refusing
-from tests.integration.test_identity import Azure, Event, azure, batch, certificate, storage
+from tests.batchrun.deployed import Deployed, deployed_app
+from tests.integration.identity import CLIENT_ID, Certificate, refusing
+from tests.integration.test_identity import Azure, azure, batch, certificate, storage
 from tests.support.waiting import wait_for
 
 __all__ = ["azure", "batch", "certificate", "storage"]
 
 DENIED = {"x-ms-error-code": "AuthorizationPermissionMismatch", "Content-Type": "application/xml"}
 DENIED_XML = "<?xml version='1.0'?><Error><Code>AuthorizationPermissionMismatch</Code><Message>No.</Message></Error>"
-BATCH_DENIED = json.dumps({"code": "PermissionDenied", "message": {"lang": "en-us", "value": "No."}})
-
-
-class Deployed:
-    """The app, where a client sees it: `ports` are those behind the names, and can be changed."""
-
-    def __init__(self, azure: Azure, ports: dict[str, int]) -> None:
-        self.azure = azure
-        self.ports = ports
-
-    def host(self, stopped: threading.Event) -> None:
-        """Do what the Functions host does, until it is stopped."""
-        app = App.of(Settings.from_environ(self.azure.settings))
-        inbox = self.azure.blobs.get_container_client(self.azure.container("inbox"))
-        seen = 0
-        while not stopped.wait(0.1):
-            for blob in inbox.list_blob_names():
-                submit_run.accept(app, blob)
-            poll_runs.poll(app)
-            events = self.azure.topic.events[seen:]
-            seen += len(events)
-            for event in events:
-                if event["type"].endswith("JobEnded"):
-                    record_run.record(app, parse(Event(event)))
 
 
 @pytest.fixture
 def deployed(azure: Azure, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Deployed]:
     """An app that works, and a person who is logged in and knows its storage account."""
-    places = {STORAGE_HOST: "RunStorage__blobServiceUri", BATCH_HOST: "BATCH_ACCOUNT_ENDPOINT"}
-    ports = {host: urlsplit(azure.settings[name]).port or 0 for host, name in places.items()}
-    with proxy(ports) as port, contextlib.ExitStack() as stack:
-        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
-        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-        monkeypatch.setenv("AZURE_CLIENT_ID", CLIENT_ID)
-        monkeypatch.setenv("BATCHRUN_STORAGE", f"https://{STORAGE_HOST}/{azure.container('results')}")
-        monkeypatch.setattr("batchrun.cli.run.POLL_SECONDS_IN_AZURE", 0.2)
-        monkeypatch.chdir(tmp_path)
-        azure.settings |= {"BATCH_ACCOUNT_ENDPOINT": f"https://{BATCH_HOST}", "BATCH_ACCOUNT_NAME": "local"}
-        made, stopped = Deployed(azure, ports), threading.Event()
-        host = threading.Thread(target=made.host, args=(stopped,))
-        host.start()
-        stack.callback(host.join)
-        stack.callback(stopped.set)
-        wait_for(lambda: azure.blobs.get_blob_client(azure.container("results"), CARD_BLOB).exists())
+    monkeypatch.chdir(tmp_path)
+    with deployed_app(azure, monkeypatch) as made:
         yield made
 
 
@@ -107,6 +63,62 @@ def test_a_run_that_is_not_waited_for_is_cancelled(deployed: Deployed, capsys: p
     assert capsys.readouterr().out == f"{printed.strip()} is cancelled: KILLED.\n"
 
 
+def test_every_other_verb_works_by_token(deployed: Deployed, capsys: pytest.CaptureFixture[str]) -> None:
+    """By the roles of docs/batchrun.md, which no key helps out."""
+    Path("src").mkdir()
+    Path("src/lib.txt").write_text("from the namespace")
+    Path("past.yaml").write_text(
+        "id: past\nnamespace: acme.team\ntasks: [{id: t, type: io.kestra.plugin.scripts.shell.Commands,"
+        " namespaceFiles: {enabled: true}, commands: [cat lib.txt]}]"
+    )
+
+    def said(*arguments: str) -> str:
+        assert main(list(arguments)) == 0
+        printed = capsys.readouterr()
+        return printed.out + printed.err
+
+    assert "1 file put into acme.team" in said("ns", "put", "acme.team", "src")
+    assert "acme.team" in said("ns", "ls")
+    assert "lib.txt" in said("ns", "ls", "acme.team")
+    assert "no errors found" in (checked := said("check", "past.yaml"))
+    assert "whether there is a pool" not in checked
+    run_id = said("run", "past.yaml", "--no-wait").split()[0]
+    assert "t out | from the namespace" in said("logs", run_id, "-f")
+    assert run_id in said("ls")
+    assert "SUCCESS" in said("show", "-")
+    assert "files fetched" in said("get", run_id)
+    assert "1 file fetched" in said("ns", "get", "acme.team")
+    assert "removed lib.txt" in said("ns", "rm", "acme.team", "**")
+    assert (Path(run_id) / "logs/t/stdout.txt").read_text() == Path("acme.team/lib.txt").read_text()
+    assert {"https://storage.azure.com", "https://batch.core.windows.net/"} <= set(deployed.azure.tokens.resources)
+
+
+def test_a_pool_that_is_not_there_is_told_before_the_drop(
+    deployed: Deployed, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As the app would say it."""
+    Path("pool.yaml").write_text("commands: [echo]\ntaskRunner: {poolId: none}")
+    for verb in ("check", "run"):
+        assert main([verb, "pool.yaml"]) == 1
+        told = capsys.readouterr().err
+        assert "pool.yaml:2:22: error: taskRunner.poolId: there is no pool 'none' in the Batch account" in told
+        assert "; its pools are: local\n" in told
+    runs = deployed.azure.blobs.get_container_client(deployed.azure.container("results")).list_blob_names()
+    assert [name for name in runs if not name.startswith("_")] == []
+
+
+def test_accounts_that_a_manifest_names_by_secrets_are_left_to_the_app(
+    deployed: Deployed, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Kestra's documented example does that; an account that stands there is compared."""
+    deployed.azure.settings["SECRET_ACCOUNT"] = "local"
+    Path("named.yaml").write_text("commands: [echo]\ntaskRunner: {account: '{{ secret(\"ACCOUNT\") }}'}")
+    Path("other.yaml").write_text("commands: [echo]\ntaskRunner: {account: another}")
+    assert main(["check", "named.yaml"]) == 0
+    assert main(["check", "other.yaml"]) == 1
+    assert "runs use the app's own account, local; name it, or leave it out" in capsys.readouterr().err
+
+
 def test_secrets_that_only_the_app_knows_do_not_keep_a_manifest_from_being_dropped(
     deployed: Deployed, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -117,26 +129,6 @@ def test_secrets_that_only_the_app_knows_do_not_keep_a_manifest_from_being_dropp
     assert main(["check", "secret.yaml"]) == 0
     assert main(["run", "wrong.yaml"]) == 1
     assert capsys.readouterr().err.endswith("Nothing has been dropped.\n")
-
-
-@pytest.mark.usefixtures("deployed")
-def test_without_a_role_in_batch_a_run_is_shown_as_far_as_it_can_be(
-    certificate: Certificate, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Its results do not depend on it."""
-
-    def refuse(*_: object) -> list[object]:
-        with refusing(certificate, 403, {"Content-Type": "application/json"}, BATCH_DENIED) as port:
-            from azure.batch import BatchClient  # noqa: PLC0415
-            from azure.identity import DefaultAzureCredential  # noqa: PLC0415
-
-            url = f"https://127.0.0.1:{port}"
-            return list(BatchClient(url, DefaultAzureCredential()).list_tasks("job"))
-
-    monkeypatch.setattr("batchrun.client.tasks.BatchTasks.of_job", refuse)
-    Path("hello.yaml").write_text("id: hello\ncommands: [sleep 1]\n")
-    assert main(["run", "hello.yaml", "--out", "out"]) == 0
-    assert "its tasks cannot be shown." in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("azure")

@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
 import pytest
+from azure.core.exceptions import HttpResponseError
 from azure.storage.blob import BlobServiceClient, ContentSettings
 
 from batchrun.cli import open as open_verb
@@ -21,6 +22,7 @@ from batchrun.client.refs import RunRef
 from batchrun.client.results import RunResults
 from batchrun.client.runs import Runs
 from local.__main__ import main
+from shared.errors import RunUnreadable
 from tests.support.waiting import wait_for
 
 RUN = RunRef("m-20261128t100000-0a1b2c3d", "team/m/m-20261128t100000-0a1b2c3d")
@@ -243,9 +245,11 @@ def test_a_run_that_is_open_has_no_report_yet(opened, stack, tmp_path) -> None:
 
 
 def test_storage_that_fails_is_told_in_the_browser(server, monkeypatch) -> None:
-    def fail(*_arguments: object) -> None:
-        raise open_verb.ClientError("refused:\nmore")
+    for error in (HttpResponseError("refused"), open_verb.ClientError("refused"), RunUnreadable("refused")):
 
-    monkeypatch.setattr(server.results, "opened", fail)
-    answer = ask(server.address(f"{RUN.folder}/report.html"))
-    assert (answer.status, answer.body) == (502, b"Storage does not answer as it should: refused:\n")
+        def fail(*_arguments: object, error: Exception = error) -> None:
+            raise error
+
+        monkeypatch.setattr(server.results, "opened", fail)
+        answer = ask(server.address(f"{RUN.folder}/report.html"))
+        assert (answer.status, answer.body) == (502, b"refused\n")

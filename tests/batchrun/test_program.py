@@ -46,7 +46,7 @@ def test_a_run_is_checked_run_listed_and_read(stack, tmp_path) -> None:
     assert batchrun("cancel", run_id, *where) == (1, "", f"{run_id} has ended already: SUCCESS.\n")
 
 
-@pytest.mark.parametrize("arguments", [["ls"], ["logs", "x"], ["cancel", "x"], ["run", "m.yaml"], ["check", "m.yaml"]])
+@pytest.mark.parametrize("arguments", [["ls"], ["logs", "x"], ["cancel", "x"], ["run", "m.yaml"]])
 def test_without_a_stack_it_is_said_how_to_start_one(arguments, tmp_path, capsys, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("m.yaml").write_text("commands: [x]")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,12 +13,13 @@ from batchrun.client._services import LOCAL_BATCH_ACCOUNT, LOCAL_BATCH_KEY, Serv
 from batchrun.errors import ClientError
 from local.batch.api.auth import ACCOUNT_KEY, ACCOUNT_NAME
 from shared.documents.card import AppCard, CardContainers
+from shared.settings import Containers
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def card(endpoint: str = "https://a.westeurope.batch.azure.com", last_tick: datetime = NOW) -> AppCard:
-    names = {name: f"my-{name}" for name in ("inbox", "runs", "staging", "results", "namespaces")}
+    names = {name: f"my-{name}" for name in Containers.__dataclass_fields__}
     return AppCard(
         version="1",
         batch_endpoint=endpoint,
@@ -48,6 +51,24 @@ def test_a_batch_account_in_azure_gets_a_token_that_is_meant_for_it(endpoint, sc
     assert (found.batch.account_key, found.batch.account_name, found.batch.pool_id) == (None, "a", "p")
     assert batch_scope(found.batch.endpoint) == scope
     assert found.containers.results == "my-results"
+
+
+OLDER = ("inbox", "runs", "staging", "results", "namespaces")
+
+
+@pytest.mark.parametrize("results", ["my-results", "uploads", "flows"])
+def test_the_card_of_an_app_without_stored_flows_is_read(results: str) -> None:
+    """Whatever its containers are called: what it does not have cannot be in the way."""
+    told = json.loads(card().to_json())
+    told["containers"] = {**{name: told["containers"][name] for name in OLDER}, "results": results}
+    read = AppCard.model_validate(told)
+    assert (read.containers.flows, read.containers.uploads) == ("flows", "uploads")
+    assert read.containers.model_fields_set == set(OLDER)
+    assert services(read).containers == Containers(**{**told["containers"], "flows": "flows", "uploads": "uploads"})
+
+
+def test_a_card_names_all_containers_of_its_app() -> None:
+    assert asdict(services(card()).containers) == {name: f"my-{name}" for name in Containers.__dataclass_fields__}
 
 
 @pytest.mark.parametrize("endpoint", ["http://127.0.0.1:10003", "https://localhost:10003/", "http://[::1]:1"])

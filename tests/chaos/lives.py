@@ -148,7 +148,13 @@ def _files(record: dict[str, Any]) -> list[str]:
 def _shape(record: dict[str, Any]) -> dict[str, Any]:
     """A record without what differs from run to run: ids, times and nodes."""
     entries = [
-        (entry["state"], entry["exitCode"], entry["outputs"]["vars"], sorted(entry["outputs"]["outputFiles"]))
+        (
+            entry["state"],
+            entry["exitCode"],
+            entry["outputs"]["vars"],
+            sorted(entry["outputs"]["outputFiles"]),
+            bool(entry["takenFrom"]),
+        )
         for entry in _entries(record)
     ]
     reasons = [job["reason"] for job in record["jobs"]]

@@ -8,14 +8,28 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Story:
-    """A manifest, and what it runs if nothing goes wrong."""
+    """A manifest, and what it runs if nothing goes wrong.
+
+    If it names a flow, or an earlier run, that is `stored`: the text of a flow; and it `retries` a run of that flow,
+    which fails as long as there is no file `ok` in the ledger.
+    """
 
     template: str
     ran: tuple[str, ...]
+    stored: str = ""
+    retries: bool = False
 
     def text(self, ledger: Path) -> str:
         """The manifest, whose tasks write what they do into files in the folder `ledger`, named by the run."""
-        return self.template.replace("LEDGER", f"{ledger}/{{{{ execution.id }}}}")
+        return _in_ledger(self.template, ledger)
+
+    def stored_text(self, ledger: Path) -> str:
+        """The flow that is stored."""
+        return _in_ledger(self.stored, ledger)
+
+
+def _in_ledger(template: str, ledger: Path) -> str:
+    return template.replace("LEDGER", f"{ledger}/{{{{ execution.id }}}}").replace("FOLDER", str(ledger))
 
 
 ONE_TASK = Story(
@@ -94,6 +108,34 @@ tasks:
     ran=("bad", "each0", "each1", "each2", "each3", "end", "free", "may"),
 )
 """A failure that skips one task, and others that have nothing to do with it, gated too."""
+STORED_FLOW = """
+id: stored
+namespace: company.team
+inputs: [{id: items, type: INT}]
+tasks:
+- id: make
+  commands:
+  - echo make >> LEDGER
+  - echo data > data.csv
+  - 'echo "::{\\"outputs\\": {\\"n\\": {{ inputs.items }}}}::"'
+  outputFiles: [data.csv]
+- id: each
+  foreach: "{{ outputs.make.vars.n }}"
+  commands: ["echo {{ item }} >> LEDGER", "echo {{ item }} > item.txt", "test {{ item }} != 1 || test -e FOLDER/ok"]
+  outputFiles: [item.txt]
+- id: use
+  commands:
+  - echo use >> LEDGER
+  - "cat {{ outputs.each }}/*/item.txt {{ outputs.make.outputFiles['data.csv'] }} > all.txt"
+  outputFiles: [all.txt]
+"""
+REQUEST = Story(
+    "flow: company.team/stored\ninputs: {items: 3}\nlabels: {a: b}\n",
+    ran=("0", "1", "2", "make", "use"),
+    stored=STORED_FLOW,
+)
+RETRY = Story("retry: EARLIER\n", ran=("1", "use"), stored=STORED_FLOW, retries=True)
+"""What ended well is taken over: one task, and two of three items."""
 WRONG = Story('id: wrong\ncommand: ["echo >> LEDGER"]\n', ran=())
 SIXTEEN = Story(
     "tasks:\n"

@@ -9,6 +9,7 @@ import pytest
 from azure.core.exceptions import ClientAuthenticationError, HttpResponseError
 from azure.storage.blob import ContainerClient
 
+from shared.settings import Containers
 from tests.chaos.lives import Host
 from tests.integration.conftest import World
 
@@ -34,7 +35,7 @@ def sas_of_a_task(world: World) -> list[str]:
     return urls
 
 
-@pytest.mark.parametrize("container", ["inbox", "runs", "results", "namespaces"])
+@pytest.mark.parametrize("container", sorted({*Containers.__dataclass_fields__} - {"staging"}))
 def test_what_a_node_is_given_opens_nothing_but_staging(world: World, sas_of_a_task: list[str], container: str) -> None:
     """Promise: run documents, results and manifests are out of the reach of whatever runs on a node."""
     names = world.settings.containers

@@ -62,7 +62,7 @@ def up(folder: Path) -> Iterator[None]:
 
 
 def test_every_command_is_tried_here() -> None:
-    assert set(COMMANDS) == {"up", "run", "check", "ls", "logs", "cancel", "env", "batch", "doctor"}
+    assert set(COMMANDS) == {"up", "run", "check", "ls", "logs", "get", "cancel", "env", "batch", "doctor"}
 
 
 @pytest.mark.parametrize("number", range(len(MANIFESTS)), ids=["flow", "task form"])
@@ -90,6 +90,8 @@ def test_a_run_is_watched_and_cancelled(folder: Path) -> None:
     watching.communicate(timeout=60)
     reading.communicate(timeout=60)
     assert (watching.returncode, reading.returncode) == (1, 0)
+    assert run(folder, *[run_id if word == "RUN" else word for word in COMMANDS["get"]])[0] == 0
+    assert (folder / run_id / "record.json").is_file()
     assert run(folder, *COMMANDS["doctor"])[0] == 0
 
 

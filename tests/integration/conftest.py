@@ -23,7 +23,7 @@ from shared.app import App
 from shared.documents.names import EndMarker, end_marker_at, results_folder, run_id
 from shared.documents.run_ended import RunEnded
 from shared.events import JobEnded
-from shared.settings import Settings
+from shared.settings import Containers, Settings
 from tests.conftest import unavailable
 from tests.support.waiting import WAIT_SECONDS
 
@@ -68,8 +68,7 @@ class World:
 
     def __init__(self, services: Stack, **settings: str) -> None:
         number = next(_numbers)
-        names = ("inbox", "runs", "staging", "results", "namespaces", "flows", "uploads")
-        containers = {f"{name.upper()}_CONTAINER": f"{name}-{number}" for name in names}
+        containers = {f"{name.upper()}_CONTAINER": f"{name}-{number}" for name in Containers.__dataclass_fields__}
         self.settings = Settings.from_environ({**services.settings, **containers, **settings})
         self.outbox = Outbox()
         self.app = replace(App.of(self.settings), events=self.outbox)

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
+SHA256 = "7a2b1f1f0f3c40e2a9c3d8b0f6b1c2d3e4f5061728394a5b6c7d8e9f00112233"
+
 
 @pytest.fixture
 def web() -> Iterator[str]:
@@ -60,6 +62,19 @@ def test_files_come_from_namespaces_blobs_and_the_web(allowing, web: str) -> Non
     assert record["tasks"][0]["outputs"]["vars"]["all"] == "from the namespacefrom anotherfrom a blobfrom the web"
 
 
+def test_the_value_of_a_file_input_is_an_address_for_input_files_and_read(allowing) -> None:
+    allowing.put("namespaces", "n.s/a.txt", "from the namespace")
+    record = run_text(
+        allowing,
+        "id: t\nnamespace: n.s\ninputs:\n- {id: own, type: FILE, defaults: 'nsfile:///a.txt'}\n"
+        "- {id: other, type: FILE, allowedFileExtensions: [.txt], defaults: 'blob://shared-data/d/x.txt'}\n"
+        "inputFiles: {a: '{{ inputs.own }}', b: '{{ inputs.other }}'}\ncommands:\n"
+        '- \'echo "::{\\"outputs\\": {\\"all\\": \\"$(cat a b) {{ read(inputs.other) }}\\"}}::"\'',
+    )
+    assert record["state"] == "SUCCESS", record
+    assert record["tasks"][0]["outputs"]["vars"]["all"] == "from the namespacefrom a blob from a blob"
+
+
 @pytest.mark.parametrize(
     ("address", "message"),
     [
@@ -76,6 +91,46 @@ def test_a_file_that_is_not_there_is_a_mistake_in_the_manifest(allowing, address
     assert record["state"] == "REJECTED"
     (error,) = record["errors"]
     assert (error["path"], error["line"], error["message"].startswith(message)) == ("inputFiles.a.txt", 5, True)
+
+
+def test_what_is_uploaded_for_a_run_may_always_be_named(world) -> None:
+    """As a file and by read(), whatever ALLOWED_CONTAINERS says; and it stays where it is."""
+    uploads, file = world.settings.containers.uploads, f"{SHA256}/data.csv"
+    world.put("uploads", file, "a,b")
+    record = run_text(
+        world,
+        f"id: t\ninputFiles: {{data.csv: 'blob://{uploads}/{file}'}}\n"
+        f"commands: ['test $(cat data.csv){{{{ read(\"blob://{uploads}/{file}\") }}}} = a,ba,b']",
+    )
+    assert record["state"] == "SUCCESS", record
+    assert world.names("uploads") == [file]
+
+
+@pytest.mark.parametrize("name", ["flows", "namespaces", "staging", "results", "runs", "inbox"])
+def test_no_glob_opens_the_apps_own_containers(make_world, name: str) -> None:
+    """A stored flow is not read as a file, nor is a namespace but by nsfile://."""
+    world = make_world(ALLOWED_CONTAINERS="*")
+    container = getattr(world.settings.containers, name)
+    for text, place in (
+        (f"inputFiles: {{a: 'blob://{container}/n.s/f.yaml'}}", "inputFiles.a"),
+        (f"env: {{A: '{{{{ read(\"blob://{container}/n.s/f.yaml\") }}}}'}}", "env.A"),
+    ):
+        record = run_text(world, f"id: t\ncommands: [x]\n{text}")
+        (error,) = record["errors"]
+        assert (record["state"], error["path"]) == ("REJECTED", place)
+        reason = f"of the app's own only '{world.settings.containers.uploads}' can, and namespaces by nsfile://"
+        assert f"the container '{container}' cannot be read; {reason}" in error["message"]
+
+
+@pytest.mark.parametrize("name", ["flows", "uploads", "namespaces"])
+def test_files_of_tasks_pass_through_none_of_the_apps_own_containers_but_staging(make_world, name: str) -> None:
+    """Nodes would get an address that writes to all of it."""
+    world = make_world(ALLOWED_CONTAINERS="*")
+    container = getattr(world.settings.containers, name)
+    text = f"id: t\ncommands: [x]\ntaskRunner: {{blobStorage: {{containerName: {container}}}}}"
+    (error,) = run_text(world, text)["errors"]
+    assert error["path"] == "taskRunner.blobStorage.containerName"
+    assert error["message"].startswith("this container cannot be used here; name 'staging-")
 
 
 def test_a_file_that_the_web_does_not_have_is_the_tasks_failure(world, web: str) -> None:

@@ -3,6 +3,7 @@
 import pytest
 
 from batchrun.cli.check import check
+from batchrun.client.pools import Pools
 from local.stack.settings import default_settings
 from shared.settings import Settings
 
@@ -22,7 +23,7 @@ from shared.settings import Settings
 def test_errors_and_warnings_are_those_of_the_record(world, tmp_path, text: str) -> None:
     file = tmp_path / "m.yaml"
     file.write_text(text)
-    checked = check(file, Settings.from_environ(default_settings({})))
+    checked = check(file, Settings.from_environ(default_settings({})), Pools())
     record = world.record(world.accept(text=text))
 
     assert record["state"] == "REJECTED"

@@ -137,6 +137,47 @@ def test_every_storage_operation_of_a_run_of_one_task_has_a_reason(world: World,
     assert len(taken) + len(ANNOUNCE) + len(recorded) <= 28
 
 
+OF_A_REQUEST = (
+    ("read flows/company.team/f.yaml", "the version of the stored flow that runs"),
+    ("write results/m/RUN/flow.yaml", "its text, without credentials"),
+)
+OF_A_RETRY = (
+    ("read results/m/RUN/record.json", "of the earlier run: inputs and default pool, before the run document is made"),
+    ("read results/m/RUN/manifest.yaml", "the flow of the earlier run"),
+    ("write results/m/RUN/flow.yaml", "its text, without credentials"),
+    ("read results/m/RUN/record.json", "what is taken over; it may be long, and is no part of the run document"),
+    ("list results", "the versions of its files"),
+    ("copy results/m/RUN/outputs/good/a.txt", "a file that is taken over"),
+    ("copy results/m/RUN/logs/good/stdout.txt", "a log"),
+    ("copy results/m/RUN/logs/good/stderr.txt", "a log"),
+    ("write runs/RUN.json", "what was taken over, once"),
+    ("copy staging/RUN/taken/good/0/a.txt", "a file that a task of the retry uses"),
+)
+
+
+def test_every_further_operation_of_a_run_request_has_a_reason(world: World, storage: list[str]) -> None:
+    flow = "tasks: [{id: task, commands: [echo]}]"
+    world.put("flows", "company.team/f.yaml", f"id: f\nnamespace: company.team\n{flow}\n")
+    world.drop(text="flow: company.team/f")
+    storage.clear()
+    submit_run.accept(world.app, "m.yaml")
+    assert Counter(storage) == Counter([*SUBMIT, *(operation for operation, _ in OF_A_REQUEST)])
+
+
+def test_every_further_operation_of_a_retry_has_a_reason(world: World, storage: list[str]) -> None:
+    """Beside copies, of which there are as many as files: none that grows with what the earlier run has done."""
+    task = "- {id: good, commands: [echo > a.txt], outputFiles: [a.txt]}"
+    used = "- {id: task, commands: [\"cat {{ outputs.good.outputFiles['a.txt'] }}; exit 3\"]}"
+    earlier = world.accept(text=f"tasks:\n{task}\n{used}\n")
+    world.finish()
+    run = world.drop(text=f"retry: m/{earlier}")
+    storage.clear()
+    submit_run.accept(world.app, "m.yaml")
+    assert Counter(storage) == Counter([*SUBMIT, *(operation for operation, _ in OF_A_RETRY)])
+    world.finish()
+    assert world.record(run)["retryOf"]["runId"] == earlier
+
+
 @pytest.mark.parametrize("seconds", [0, 3])
 def test_a_run_of_one_task_costs_five_batch_calls_whatever_its_duration(world: World, seconds: int) -> None:
     world.accept(text=f"commands: [sleep {seconds}]")

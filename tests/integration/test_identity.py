@@ -31,7 +31,7 @@ from shared.app import App
 from shared.clients import Clients
 from shared.documents.names import results_folder, run_id
 from shared.events import parse
-from shared.settings import Settings
+from shared.settings import Containers, Settings
 from tests.conftest import require_azurite
 from tests.integration.identity import CLIENT_ID, IDENTITY_HEADER, Certificate, TokenEndpoint, Topic, behind_tls
 from tests.support.waiting import wait_for
@@ -39,7 +39,7 @@ from tests.support.waiting import wait_for
 if TYPE_CHECKING:
     from azure.storage.blob import BlobServiceClient
 
-CONTAINERS = ("inbox", "runs", "staging", "results", "namespaces")
+CONTAINERS = tuple(Containers.__dataclass_fields__)
 
 
 def is_listening(port: int) -> bool:
@@ -126,15 +126,15 @@ class Azure:
 numbers = itertools.count(1)
 
 
-@pytest.fixture
-def azure(
-    certificate: Certificate, storage: dict[str, str], batch: dict[str, str], monkeypatch: pytest.MonkeyPatch
+@contextlib.contextmanager
+def azure_of(
+    certificate: Certificate, storage: dict[str, str], batch: dict[str, str], patch: pytest.MonkeyPatch
 ) -> Iterator[Azure]:
     """Services that take tokens only, and an app with nothing but an identity."""
     tokens, topic, number = TokenEndpoint(), Topic(certificate), next(numbers)
     with tokens.run(), topic.run():
-        monkeypatch.setenv("IDENTITY_ENDPOINT", tokens.url)
-        monkeypatch.setenv("IDENTITY_HEADER", IDENTITY_HEADER)
+        patch.setenv("IDENTITY_ENDPOINT", tokens.url)
+        patch.setenv("IDENTITY_HEADER", IDENTITY_HEADER)
         settings = {
             **storage,
             **batch,
@@ -146,6 +146,15 @@ def azure(
         made = Azure(settings, tokens, topic)
         for name in CONTAINERS:
             made.blobs.create_container(made.container(name))
+        yield made
+
+
+@pytest.fixture
+def azure(
+    certificate: Certificate, storage: dict[str, str], batch: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Azure]:
+    """The same, for one test."""
+    with azure_of(certificate, storage, batch, monkeypatch) as made:
         yield made
 
 

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -124,8 +125,7 @@ def event_grid_event(run: str) -> dict[str, Any]:
 
 def settings_of(world: World, services: Stack) -> dict[str, str]:
     """The app settings of a test's app."""
-    names = ("inbox", "runs", "staging", "results", "namespaces")
-    containers = {f"{name.upper()}_CONTAINER": getattr(world.settings.containers, name) for name in names}
+    containers = {f"{name.upper()}_CONTAINER": value for name, value in asdict(world.settings.containers).items()}
     return {**services.settings, **containers}
 
 

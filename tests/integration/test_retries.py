@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from shared import submit_run
 from tests.integration.conftest import World
 
 FLOW = """\
@@ -183,3 +184,19 @@ def test_a_run_in_which_all_ended_well_is_not_run_again(world: World) -> None:
     assert record["errors"][0]["message"].startswith("every task of the earlier run has ended well")
     _, record = retry(world, run, "from: [task]")
     assert record["state"] == "SUCCESS"
+
+
+def test_a_retry_that_is_cancelled_while_it_takes_over_leaves_nothing_behind(
+    world: World, failed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It dies after the items are stored, and before its document says so."""
+    again = world.drop("again.yaml", f"retry: etl/{failed}")
+    with monkeypatch.context() as broken:
+        broken.setattr(type(world.app.runs), "save", lambda *_: pytest.fail("the process dies here"))
+        with pytest.raises(pytest.fail.Exception):
+            submit_run.accept(world.app, "again.yaml")
+    assert any(name.startswith(f"parts/{again}/") for name in world.names("runs"))
+    world.put("inbox", f"{again}.cancel")
+    world.finish()
+    assert world.record(again, "again.yaml")["state"] == "KILLED"
+    assert world.names("runs") == []

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from local.stack.ports import AUTO, Ports
 from local.stack.services import Services
 from local.stack.settings import stack_settings
 from local.stack.stack import Stack
+from shared.settings import Containers, containers_of
 from tests.conftest import require_azurite, unavailable
 from tests.local.batch.output_container import output
 from tests.support.waiting import wait_for
@@ -201,6 +203,31 @@ def test_each_service_stops_before_those_that_it_uses(tmp_path):
     services = Services(options, DataDir(tmp_path), ports, stack_settings(ports, options)).all()
 
     assert [program.name for program in services] == ["azurite", "eventgrid", "batch", "functions"]
+
+
+def test_a_stack_makes_the_containers_that_its_data_lacks(data_dir):
+    """That of an older version knew fewer. What is there is kept, and names can be chosen."""
+    options = StackOptions(data_dir=data_dir, ports=AUTO, functions=False)
+    with Stack(options) as stack, BlobServiceClient.from_connection_string(stack.settings["RunStorage"]) as blobs:
+        assert {each.name for each in blobs.list_containers()} == set(asdict(Containers()).values())
+        blobs.get_blob_client("namespaces", "n/a.txt").upload_blob(b"kept")
+        for name in ("flows", "uploads"):
+            blobs.delete_container(name)
+
+    chosen = replace(options, environ={"FLOWS_CONTAINER": "my-flows"})
+    with Stack(chosen) as stack, BlobServiceClient.from_connection_string(stack.settings["RunStorage"]) as blobs:
+        made = {each.name for each in blobs.list_containers()}
+        assert made == {*asdict(Containers()).values(), "my-flows"} - {"flows"}
+        assert blobs.get_blob_client("namespaces", "n/a.txt").download_blob().readall() == b"kept"
+        settings = json.loads((data_dir / "stack.json").read_text())["settings"]
+        assert settings["FLOWS_CONTAINER"] == "my-flows"
+
+
+@pytest.mark.parametrize("name", Containers.__dataclass_fields__)
+def test_the_names_of_all_containers_can_be_chosen(name):
+    setting = {f"{name.upper()}_CONTAINER": "mine"}
+    settings = stack_settings(Ports.default(), StackOptions(environ=setting))
+    assert getattr(containers_of(settings), name) == "mine"
 
 
 def test_a_subscriber_needs_an_address(data_dir):

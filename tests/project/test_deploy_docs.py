@@ -14,6 +14,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -22,7 +23,7 @@ from shared.documents.run import Run
 from shared.plan.planner import plan_round
 from shared.plan.round_plan import RoundPlan
 from shared.plan.run_manifest import manifest_of
-from shared.settings import Settings
+from shared.settings import Containers, Settings
 from tests.project.test_infra import names_in
 
 ROOT = Path(__file__).parents[2]
@@ -96,6 +97,31 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def removal_by_age(rule: dict[str, Any]) -> tuple[str, list[str], list[str], int]:
+    """The name of a lifecycle rule, of which blobs it is, and after how many days it removes them."""
+    filters, actions = rule["definition"]["filters"], rule["definition"]["actions"]
+    assert (rule["type"], rule["enabled"], list(filters), list(actions)) == (
+        "Lifecycle",
+        True,
+        ["blobTypes", "prefixMatch"],
+        ["baseBlob"],
+    )
+    days = actions["baseBlob"]["delete"]["daysAfterModificationGreaterThan"]
+    return rule["name"], filters["blobTypes"], filters["prefixMatch"], days
+
+
+def removals_of_template() -> list[tuple[str, list[str], list[str], int]]:
+    text = (ROOT / "infra" / "storage.bicep").read_text()
+    days = dict(re.findall(r"^param (\w+Days) int = (\d+)", text, re.MULTILINE))
+    rules = re.findall(
+        r"name: '([\w-]+)'\s+type: 'Lifecycle'\s+enabled: true\s+definition: \{\s+"
+        r"filters: \{ blobTypes: (\[.*?\]), prefixMatch: (\[.*?\]) \}\s+"
+        r"actions: \{ baseBlob: \{ delete: \{ daysAfterModificationGreaterThan: (\w+) \} \} \}\s",
+        text,
+    )
+    return [(name, yaml.safe_load(types), yaml.safe_load(of), int(days[age])) for name, types, of, age in rules]
+
+
 def test_all_steps_by_hand_run_in_one_shell(folder: Path) -> None:
     """To the end, with no variable unset; and the JSON that they write is that of the template."""
     steps = "\n".join(
@@ -104,7 +130,8 @@ def test_all_steps_by_hand_run_in_one_shell(folder: Path) -> None:
     environ = {"PATH": f"{folder / 'bin'}:{os.environ['PATH']}"}
     done = subprocess.run(["bash"], input=steps, cwd=folder, env=environ, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert json.loads((folder / "lifecycle.json").read_text())["rules"][0]["name"] == "staging-leftovers"
+    rules = json.loads((folder / "lifecycle.json").read_text())["rules"]
+    assert [removal_by_age(rule) for rule in rules] == removals_of_template()
     pool = json.loads((folder / "pool.json").read_text())
     formula = pool["properties"]["scaleSettings"]["autoScale"]["formula"]
     template = re.search(r"var formula = '''\n(.*?)'''", batch_bicep(), re.DOTALL)
@@ -164,7 +191,7 @@ def test_settings_by_hand_are_those_of_the_template() -> None:
     (block,) = [block for block in BLOCKS if "RunStorage__blobServiceUri" in block]
     text = (ROOT / "infra" / "function_app.bicep").read_text()
     names = {name for each in ("host", "app", "kestra") for name in names_in(text, f"var {each}Settings = {{")}
-    defaults = {f"{name}_CONTAINER" for name in ("INBOX", "RUNS", "STAGING", "RESULTS", "NAMESPACES")}
+    defaults = {f"{name}_CONTAINER" for name in map(str.upper, Containers.__dataclass_fields__)}
     defaults |= {"INBOX_SOURCE", "POLL_SCHEDULE", "BATCH_ACCOUNT_NAME", "STAGING_ACCESS"}
     of_insights = {"APPLICATIONINSIGHTS_CONNECTION_STRING", "APPLICATIONINSIGHTS_AUTHENTICATION_STRING"}
     assert set(app_settings(block)) == names - defaults - of_insights

@@ -64,7 +64,7 @@ def test_security_names_every_role_of_the_templates() -> None:
     )
     roles = set(re.findall(r"^(?:  |var )(\w+)(?:: | = )'[0-9a-f]{8}-", text, re.MULTILINE))
     named = SECURITY.partition("## Identities")[2].partition("## ")[0].replace(" ", "").lower()
-    assert len(roles) == 10
+    assert len(roles) == 11
     assert [role for role in roles if role.lower() not in named] == []
 
 

@@ -1,9 +1,11 @@
 """App settings."""
 
+from dataclasses import replace
+
 import pytest
 
 from shared.errors import SettingsError
-from shared.settings import Settings, TriggerSettings
+from shared.settings import Containers, Settings, TriggerSettings
 
 
 @pytest.mark.parametrize(
@@ -20,7 +22,6 @@ def test_a_missing_setting_is_named(environ, name: str) -> None:
     [
         ("BATCH_ACCOUNT_ENDPOINT", "batch1"),
         ("RunStorage", "nonsense"),
-        ("RESULTS_CONTAINER", "staging"),
         ("BATCH_ACCOUNT_RESOURCE_ID", "x"),
     ],
 )
@@ -100,14 +101,48 @@ def test_secrets_are_the_settings_with_their_prefix_and_never_shown(settings) ->
     assert "AccountKey" not in repr(settings)
 
 
+OWN = tuple(Containers.__dataclass_fields__)
+
+
 @pytest.mark.parametrize(
-    ("container", "allowed"),
-    [("staging", True), ("data-1", True), ("other", False), ("inbox", False), ("runs", False), ("results", False)],
+    ("container", "allowed"), [("data-1", True), ("data-", True), ("data", False), ("other", False)]
 )
-def test_containers_a_manifest_may_name(environ, container: str, allowed: bool) -> None:
-    """The app's own containers are out of reach, whatever is allowed."""
-    settings = Settings.from_environ({**environ, "ALLOWED_CONTAINERS": "data-*, inbox runs results"})
+def test_containers_a_manifest_may_name_are_those_of_the_globs(environ, container: str, allowed: bool) -> None:
+    settings = Settings.from_environ({**environ, "ALLOWED_CONTAINERS": "data-*, mine"})
     assert settings.container_is_allowed(container) is allowed
+    assert settings.container_is_readable(container) is allowed
+
+
+@pytest.mark.parametrize("globs", ["", "*", "?*", "[a-z]*", " ".join(OWN), "my-*", "other"])
+@pytest.mark.parametrize("prefix", ["", "my-"])
+def test_the_apps_own_containers_are_out_of_reach_whatever_is_allowed(environ, prefix: str, globs: str) -> None:
+    """Files pass through staging, and uploads are there to be read; nothing else, whatever their names are."""
+    names = {f"{name.upper()}_CONTAINER": f"{prefix}{name}" for name in OWN}
+    settings = Settings.from_environ({**environ, **names, "ALLOWED_CONTAINERS": globs})
+    assert [name for name in OWN if settings.container_is_allowed(f"{prefix}{name}")] == ["staging"]
+    assert [name for name in OWN if settings.container_is_readable(f"{prefix}{name}")] == ["uploads"]
+
+
+def test_a_container_that_has_a_default_name_but_is_not_the_apps_is_like_any_other(environ) -> None:
+    settings = Settings.from_environ({**environ, "UPLOADS_CONTAINER": "mine", "FLOWS_CONTAINER": "ours"})
+    assert not settings.container_is_readable("uploads")
+    allowing = replace(settings, allowed_containers=("uploads", "flows"))
+    assert allowing.container_is_readable("uploads")
+    assert allowing.container_is_allowed("flows")
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_each_container_has_a_setting_and_a_default(environ, name: str) -> None:
+    assert getattr(Settings.from_environ(environ).containers, name) == name
+    assert getattr(Settings.from_environ({**environ, f"{name.upper()}_CONTAINER": "my"}).containers, name) == "my"
+
+
+@pytest.mark.parametrize("name", OWN)
+@pytest.mark.parametrize("other", OWN)
+def test_no_two_containers_are_the_same(environ, name: str, other: str) -> None:
+    if name != other:
+        with pytest.raises(SettingsError, match="The seven containers must differ, but the app settings name"):
+            Settings.from_environ({**environ, f"{name.upper()}_CONTAINER": other})
 
 
 def test_triggers_need_no_setting() -> None:

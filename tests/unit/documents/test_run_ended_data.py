@@ -8,11 +8,11 @@ import pytest
 
 from shared.documents.record import (
     Failure,
-    FlowRef,
     JobRecord,
     ManifestRef,
     Outputs,
     Record,
+    RecordedFlow,
     RunProblem,
     TaskRecord,
     Timings,
@@ -30,7 +30,7 @@ def record(state: State, **more) -> Record:
     given = {
         "run_id": "RUN",
         "manifest": ManifestRef(name="nightly.yaml", etag="1", sha256=None),
-        "flow": FlowRef(id="nightly", namespace="company.team"),
+        "flow": RecordedFlow(id="nightly", namespace="company.team"),
         "timings": Timings(dropped=NOW, recorded=NOW),
     }
     return Record(state=state, **(given | more))
@@ -66,12 +66,12 @@ def test_it_says_what_ended_how_and_where_its_results_are() -> None:
 @pytest.mark.parametrize(
     ("flow", "subject"),
     [
-        (FlowRef(id="nightly", namespace="company.team"), "company.team/nightly/RUN"),
-        (FlowRef(id="nightly"), "-/nightly/RUN"),
-        (FlowRef(), "-/-/RUN"),
+        (RecordedFlow(id="nightly", namespace="company.team"), "company.team/nightly/RUN"),
+        (RecordedFlow(id="nightly"), "-/nightly/RUN"),
+        (RecordedFlow(), "-/-/RUN"),
     ],
 )
-def test_its_subject_can_be_filtered_by_namespace_and_flow(flow: FlowRef, subject: str) -> None:
+def test_its_subject_can_be_filtered_by_namespace_and_flow(flow: RecordedFlow, subject: str) -> None:
     assert subject_of(run_ended(record(State.SUCCESS, flow=flow), URL)) == subject
 
 

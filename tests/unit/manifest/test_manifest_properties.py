@@ -90,18 +90,20 @@ TABLE: Mapping[type[Properties], Mapping[str, Row]] = {
     Label: {"key": Row("a", {}, "the key of a label must be text"), "value": TEXT},
     Input: {
         "id": Row("a.b", "a b", "'a b' does not match"),
-        "type": Row("STRING", "FILE", "inputs of type FILE are not supported here: put the file into"),
+        "type": Row("STRING", "SECRET", "inputs of type SECRET are not supported here: write {{ secret('NAME') }}"),
         "displayName": TEXT,
         "description": TEXT,
         "required": FLAG,
         "defaults": Row("a", {}, "expected text, as its type is STRING"),
         "values": Row(["a", "b"], ["b"], "'a' is not one of its values: b"),
         "options": Row(["a", "b"], ["b"], "'a' is not one of its values: b"),
-        "itemType": TEXT,
-        "allowCustomValue": FLAG,
-        "autoSelectFirst": FLAG,
-        **dict.fromkeys(("prefill", "dependsOn", "validator", "min", "max", "after", "before"), ANYTHING),
-        **dict.fromkeys(("expression", "jsonSchema"), ANYTHING),
+        "itemType": Row("INT", "ARRAY", "the entries of a list cannot be of type ARRAY"),
+        **dict.fromkeys(("allowCustomValue", "autoSelectFirst", "isRadio"), FLAG),
+        "validator": Row("a+", "a(", "the regular expression 'a(' is not valid"),
+        **dict.fromkeys(("min", "max"), Row(1, "one", "expected a whole number, as its type is INT")),
+        **dict.fromkeys(("after", "before"), Row("2026-01-31", "31.1.2026", "expected a date such as 2026-01-31")),
+        "allowedFileExtensions": Row([".csv"], ["csv"], "an extension begins with a dot: write .csv"),
+        **dict.fromkeys(("prefill", "dependsOn", "expression", "jsonSchema", "accept", "extension"), ANYTHING),
         "name": UNSUPPORTED,
     },
     PluginDefault: {
@@ -240,10 +242,28 @@ def retry(properties: Mapping[str, Any]) -> dict[str, Any]:
     return in_task("retry", {"maxAttempts": 2, **_BESIDE.get(name, {})})(properties)
 
 
+_OF_NUMBERS = {"type": "INT", "defaults": 1}
+_OF_DATES = {"type": "DATE", "defaults": "2026-01-31"}
+_OF_CHOICES = {"type": "SELECT"}
+_OF_INPUTS: Mapping[str, Mapping[str, Any]] = {
+    **dict.fromkeys(("min", "max"), _OF_NUMBERS),
+    **dict.fromkeys(("after", "before"), _OF_DATES),
+    **dict.fromkeys(("values", "options", "allowCustomValue", "autoSelectFirst", "isRadio"), _OF_CHOICES),
+    "itemType": {"type": "ARRAY", "defaults": [1]},
+    "allowedFileExtensions": {"type": "FILE", "defaults": "nsfile:///a.csv"},
+}
+
+
+def flow_with_input(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """A flow with an input of a type that has the property."""
+    (name,) = properties
+    return {"tasks": ONE, "inputs": [{"id": "i", "defaults": "a", **_OF_INPUTS.get(name, {}), **properties}]}
+
+
 FLOWS: Mapping[type[Properties], Callable[[Mapping[str, Any]], dict[str, Any]]] = {
     Flow: lambda properties: {"tasks": ONE, **properties},
     Label: lambda properties: {"tasks": ONE, "labels": [{"key": "a", "value": "b", **properties}]},
-    Input: lambda properties: {"tasks": ONE, "inputs": [{"id": "i", "defaults": "a", **properties}]},
+    Input: flow_with_input,
     PluginDefault: lambda properties: {
         "tasks": ONE,
         "pluginDefaults": [{"type": "io.kestra.plugin.scripts", "values": {}, **properties}],

@@ -462,3 +462,25 @@ def test_what_is_written_for_other_languages_is_told_as_a_whole(told, command: s
 def test_a_tag_without_its_other_half_is_named(told, text: str, message: str) -> None:
     [found] = told(json.dumps({"commands": [text]}), name="m.json")
     assert message in found
+
+
+@pytest.mark.parametrize(
+    ("declared", "problem"),
+    [
+        ("{id: i, type: INT}", "inputs[0].defaults: the input 'i' has no value"),
+        ('{id: i, type: INT, defaults: "{{ 1.5 }}"}', "inputs[0].defaults: expected a whole number"),
+        ('{id: i, type: INT, max: 1, defaults: "{{ 1 + 1 }}"}', "inputs[0].defaults: must be at most 1"),
+        ('{id: i, type: INT, defaults: "{{ nothing }}"}', "inputs[0].defaults: 'nothing' does not exist"),
+        ("{id: i, type: INT, max: 1, defaults: 2}", "inputs[0].defaults: must be at most 1"),
+    ],
+)
+def test_nothing_is_told_of_texts_that_use_an_input_without_a_value(told, declared: str, problem: str) -> None:
+    text = f"""\
+inputs:
+  - {declared}
+  - {{id: j, type: INT, defaults: "{{{{ inputs.i + 1 }}}}"}}
+tasks:
+  - {{id: t, foreach: "{{{{ inputs.i }}}}", commands: ["{{{{ inputs.i * 2 }}}} {{{{ inputs.j | number }}}}"]}}
+  - {{id: u, commands: ["{{{{ taskrun }}}}"], inputFiles: {{a: "{{{{ read(inputs.i) }}}}"}}}}
+"""
+    begins(told(text), problem, "tasks[1].commands[0]: 'taskrun' does not exist")

@@ -29,6 +29,12 @@ def echoed(run_of, settings):
         ('{id: i, type: ARRAY, defaults: ["{{ vars.n }}", x]}', '{{ inputs.i | join(",") }}', "41,x"),
         ("{id: i, defaults: \"{{ secret('TOKEN') }}\"}", "{{ inputs.i }}", "s3cr3t-t0ken"),
         ('{id: i, defaults: "{{ flow.namespace }}{{ vars.n }}"}', "{{ render(inputs.i) }}", "41"),
+        ('{id: i, type: FILE, defaults: "nsfile://n/{{ vars.n }}.csv"}', "{{ inputs.i }}", "nsfile://n/41.csv"),
+        (
+            '{id: i, type: ARRAY, itemType: INT, defaults: ["{{ vars.n }}", "1"]}',
+            "{{ inputs.i[0] + inputs.i[1] }}",
+            "42",
+        ),
         ("{id: a.b.c, type: INT, defaults: 1}", "{{ inputs.a.b.c + 1 }}", "2"),
         ("{id: a.b, required: false}", '{{ inputs.a.b ?? "nothing" }}', "nothing"),
     ],
@@ -49,6 +55,20 @@ def test_a_default_may_use_the_inputs_before_it(echoed) -> None:
         (('{id: i, defaults: "{{ outputs.t.vars.x }}"}',), "inputs[0].defaults: 'outputs' does not exist"),
         (('{id: i, type: INT, defaults: "{{ flow.id ?? 1.5 }}"}',), "inputs[0].defaults: expected a whole number"),
         (('{id: i, type: SELECT, values: [a], defaults: "{{ vars.x }}"}',), "'b' is not one of its values: a"),
+        (
+            ("{id: i}",),
+            "inputs[0].defaults: the input 'i' has no value: give it `defaults`, or run the flow with a value",
+        ),
+        (("{id: i, required: false}", "{id: j, type: INT}"), "inputs[1].defaults: the input 'j' has no value"),
+        (('{id: i, type: INT, max: 1, defaults: "{{ 1 + 1 }}"}',), "inputs[0].defaults: must be at most 1, not 2"),
+        (
+            ('{id: i, type: FILE, defaults: "{{ vars.x }}.csv"}',),
+            "inputs[0].defaults: this is not the address of a file",
+        ),
+        (
+            ('{id: i, type: ARRAY, itemType: INT, defaults: [1, "{{ vars.x }}"]}',),
+            "defaults: entry 2 of the list: expected",
+        ),
         (("{id: a, defaults: x}", "{id: a.b, defaults: y}"), "inputs[1].id: the input 'a' has a value, so"),
     ],
 )

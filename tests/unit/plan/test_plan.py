@@ -148,7 +148,14 @@ def test_output_dir_is_not_there_unless_it_is_asked_for(plan) -> None:
             "commands: [x]\ninputFiles: {a: 'kestra:///b'}",
             "inputFiles.a: kestra:// addresses are not supported; use nsf",
         ),
-        ("commands: [x]\ninputFiles: {a: 'blob://runs/b'}", "inputFiles.a: the container 'runs' cannot be read"),
+        (
+            "commands: [x]\ninputFiles: {a: 'blob://runs/b'}",
+            "inputFiles.a: the container 'runs' cannot be read; of the app's own only 'uploads' can, and namespaces by",
+        ),
+        (
+            "commands: [x]\ninputFiles: {a: 'blob://other/b'}",
+            "inputFiles.a: the container 'other' cannot be read; ALLOWED",
+        ),
         ("commands: [x]\ninputFiles: {a: 'nsfile://n/../b'}", "inputFiles.a: '../b' is not the path of a file"),
         ("commands: [x]\ninputFiles: {'a\\b': b}", "not a relative path"),
         ("commands: [x]\noutputFiles: [a/../../b]", "outputFiles[0]: 'a/../../b' is not a relative path"),
