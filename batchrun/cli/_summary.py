@@ -10,6 +10,7 @@ from pathlib import Path
 
 from batchrun.cli._text import aligned
 from batchrun.errors import printable
+from shared.documents.names import FLOW_FILE
 from shared.documents.record import (
     ITEMS_BLOB,
     Failure,
@@ -49,8 +50,8 @@ def summary_lines(record: Record, manifest: Path | str, folder: Path | str, fail
         *_section("", [_failed(task, task.failure) for task in record.tasks if task.failure]),
         *_section("values", aligned(list(_value_rows(record.tasks)))),
         *_section("metrics", _metrics(record.tasks)),
-        *_section("warnings", [_problem(manifest, problem) for problem in record.warnings]),
-        *_section("errors", [_problem(manifest, problem) for problem in record.errors]),
+        *_section("warnings", [_problem(manifest, folder, problem) for problem in record.warnings]),
+        *_section("errors", [_problem(manifest, folder, problem) for problem in record.errors]),
         *_section("results", [f"{folder}/", *_files(record.tasks)]),
         *(_section(f"the end of {failed.file}", [f"| {line}" for line in failed.lines]) if failed else []),
     ]
@@ -109,8 +110,9 @@ def _more(rows: Sequence[object]) -> list[str]:
     return [f"… and {len(rows) - MOST_ROWS} more"] if len(rows) > MOST_ROWS else []
 
 
-def _problem(manifest: Path | str, problem: RunProblem) -> str:
-    place = f"{manifest}:{problem.line}:{problem.column}: " if problem.line else ""
+def _problem(manifest: Path | str, folder: Path | str, problem: RunProblem) -> str:
+    file = f"{folder}/{FLOW_FILE}" if problem.file == FLOW_FILE else problem.file or manifest
+    place = f"{file}:{problem.line}:{problem.column}: " if problem.line else ""
     return place + (f"{problem.path}: " if problem.path else "") + problem.message
 
 
