@@ -17,7 +17,7 @@ from batchrun.client.apps import App
 from batchrun.client.given import NO_VALUES, Given, Values, input_types
 from batchrun.client.requests import Drop, as_it_is, of_stored, with_flow_inside
 from batchrun.client.runs import Runs
-from batchrun.errors import ClientError, UsageError
+from batchrun.errors import ClientError, Unreachable, UsageError
 from shared.documents.manifest_blob import ManifestBlob, manifest_blob
 from shared.documents.names import MANIFEST_SUFFIXES, stored_flow_blob
 from shared.manifest.read import is_json
@@ -40,6 +40,11 @@ class _Target:
     drop: Drop
     text: str | None = None
     values: Values = NO_VALUES
+
+    @property
+    def is_named(self) -> bool:
+        """Whether it is a stored flow, and no manifest that names one."""
+        return self.drop.name == self.drop.stored
 
     def with_addresses(self, container: str) -> Drop:
         """What is dropped, where files go to a container."""
@@ -73,12 +78,17 @@ class Targets:
 
     @property
     def are_stored(self) -> bool:
-        """Whether one of them is a stored flow, or a request that names one."""
-        return any(target.drop.stored for target in self.targets)
+        """Whether one of them is a stored flow."""
+        return any(target.is_named for target in self.targets)
 
     def drops(self, app: App) -> list[Drop]:
-        """What is dropped, with the stored flows as they are now: these are not read if storage refuses."""
-        if self.are_stored:
+        """What is dropped, with the stored flows as they are now: these are not read if storage refuses.
+
+        Raises Unreachable for a stored flow where no app is.
+        """
+        if self.are_stored and not app.is_there:
+            raise Unreachable("A stored flow can be checked only with its app, and no stack is running.")
+        if app.is_there and any(target.drop.stored for target in self.targets):
             with Runs.of(app) as runs:
                 self.targets = [self._with_flow(target, runs) for target in self.targets]
         container = app.services.containers.uploads
@@ -89,8 +99,7 @@ class Targets:
             return target
         flow = _read(runs, target.drop.stored)
         types = input_types(flow.text, flow.name) if flow and flow.text else None
-        is_named = target.drop.name == target.drop.stored
-        values = self.given.to(types) if is_named and self.given.is_any else NO_VALUES
+        values = self.given.to(types) if target.is_named and self.given.is_any else NO_VALUES
         return replace(target, drop=replace(target.drop, flow=flow), values=values)
 
     def upload(self, app: App, console: Console) -> None:

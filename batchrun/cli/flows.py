@@ -88,7 +88,8 @@ def _read(path: Path) -> _File:
     if flow and flow.namespace and flow.id:
         name = f"{flow.namespace}/{flow.id}"
         return _File(content, name, of_file(path, name, content, modified))
-    lacking = [name for name, value in (("namespace", flow.namespace), ("id", flow.id)) if not value] if flow else []
+    written = manifest.layout.written if manifest else None
+    lacking = [each for each in ("namespace", "id") if not written.get(each)] if isinstance(written, dict) else []
     problem = f"a stored flow needs a name, <namespace>/<id>: add `{'` and `'.join(lacking)}`" if lacking else ""
     return _File(content, None, as_it_is(path, content, modified), problem)
 

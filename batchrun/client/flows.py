@@ -47,8 +47,11 @@ class Flows:
         self._container = container
 
     def all(self, namespace: str | None = None) -> list[StoredFlow]:
-        """The stored flows, or those of a namespace."""
-        return list(self._listed(f"{namespace}/" if namespace else None))
+        """The stored flows, or those of a namespace. Raises ClientError if there is no container for them."""
+        try:
+            return list(self._listed(f"{namespace}/" if namespace else None))
+        except ResourceNotFoundError:
+            raise ClientError(f"{self._no_container()}.") from None
 
     def _listed(self, prefix: str | None) -> Iterator[StoredFlow]:
         for blob in self._container.list_blobs(name_starts_with=prefix):
@@ -105,7 +108,7 @@ class Flows:
     def _why_not_there(self, name: str) -> str:
         missing = f"there is no stored flow {name!r}"
         try:
-            known = [flow.name for flow in self.all(name.partition("/")[0])]
+            known = [flow.name for flow in self._listed(f"{name.partition('/')[0]}/")]
         except ResourceNotFoundError:
             return f"{missing}, because {self._no_container()}"
         if name.removesuffix(SUFFIX) in known:
