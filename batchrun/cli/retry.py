@@ -53,10 +53,12 @@ def _request(app: App, text: str, tasks: Sequence[str]) -> Drop:
     with Runs.of(app) as runs:
         ref = runs.find(text)
         record = runs.results.record(ref)
-        if record is None:
+        if record is None and (runs.open_run(ref.id) or any(each.ref == ref for each in runs.inbox.waiting())):
             raise ClientError(
                 f"{ref.id} is still open: wait until it has ended. What it does: {app.command('show', ref.id)}"
             )
+        if record is None:
+            raise ClientError(f"{ref.id} has no record: it cannot be run again.")
     _check(tasks, record, ref)
     return of_retry(ref, list(dict.fromkeys(tasks)), datetime.now(UTC).replace(microsecond=0))
 
