@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from azure.core.exceptions import AzureError
+from azure.core.exceptions import AzureError, HttpResponseError
 from rich.console import Console
 from rich.text import Text
 
@@ -72,10 +72,12 @@ class NewRuns:
             try:
                 self.dropped[runs.inbox.put(drop.blob, drop.content)] = drop
             except KeyboardInterrupt:
-                print(f"{drop.name} may have been dropped, or not. To see it: {self.app.command('ls')}", flush=True)
+                print(self._how_to_see(drop), flush=True)
                 self._leave(runs)
                 raise
-            except (AzureError, ClientError):
+            except (AzureError, ClientError) as error:
+                if isinstance(error, AzureError) and not isinstance(error, HttpResponseError):  # there is no answer
+                    print(self._how_to_see(drop), file=sys.stderr, flush=True)
                 self._say_what_goes_on()
                 raise
         for run in self.dropped if not self.waits else ():
@@ -153,6 +155,9 @@ class NewRuns:
         for run in self.dropped:
             how = f"{run.ref.id} is complete. {self._how_to_get(run.ref)}"
             print(how if run in self.records else self._how_to_go_on(run.ref), file=sys.stderr, flush=True)
+
+    def _how_to_see(self, drop: Drop) -> str:
+        return f"{drop.name} may have been dropped, or not. To see it: {self.app.command('ls')}"
 
     def _how_to_go_on(self, run: RunRef) -> str:
         return f"{run.id} goes on. To cancel it: {self.app.command('cancel', run.id)}\n  {self._how_to_get(run)}"
