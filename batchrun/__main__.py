@@ -14,13 +14,15 @@ from batchrun.command_line import chosen_verb, exit_code, start, verb_parser
 
 PROGRAM = "batchrun"
 VERBS = {
-    "run": "drop manifests, watch them, and download their results",
+    "run": "drop manifests or run stored flows, watch them, and download their results",
     "check": "report the errors in manifests, and print the Batch jobs that they would make",
     "ls": "list the open runs and the latest complete ones",
     "show": "print everything about a run: its state, its tasks, why it waits, what failed",
     "logs": "print what the tasks of a run have printed",
     "get": "download the results of a run, or some of them",
     "open": "open the report of a run in the browser, or a list of all runs",
+    "retry": "run again what did not end well in a run, and take over the rest",
+    "flows": "put, list, fetch or remove stored flows, which are run by their names",
     "ns": "put, list, fetch or remove the files of a namespace",
     "cancel": "cancel runs",
     "doctor": "look at everything that a run needs, and say what to do",

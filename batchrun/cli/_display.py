@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
@@ -85,12 +85,16 @@ def display_on(console: Console) -> Display:
     return PlainDisplay()
 
 
+def downloading(console: Console, files: Sequence[RemoteFile]) -> AbstractContextManager[Callable[[int], None]]:
+    """Show how much of some files is downloaded; gives a function to call with the size of every chunk."""
+    return transferring(console, "Downloading", count(len(files), "file"), sum(file.bytes for file in files))
+
+
 @contextmanager
-def downloading(console: Console, files: Sequence[RemoteFile]) -> Iterator[Callable[[int], None]]:
-    """Show how much of some files is downloaded; yields a function to call with the size of every chunk."""
-    total = sum(file.bytes for file in files)
+def transferring(console: Console, doing: str, what: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Show how much of a number of bytes has been transferred; yields a function to call with the size of a chunk."""
     if not console.is_terminal or console.is_dumb_terminal:
-        print(f"Downloading {count(len(files), 'file')}, {size(total)}", flush=True)
+        print(f"{doing} {printable(what)}, {size(total)}", flush=True)
         yield lambda _bytes: None
         return
     from rich.progress import (  # noqa: PLC0415 - as above
@@ -100,7 +104,9 @@ def downloading(console: Console, files: Sequence[RemoteFile]) -> Iterator[Calla
         TextColumn,
     )
 
-    columns = (TextColumn("Downloading {task.description}"), BarColumn(bar_width=24), DownloadColumn(binary_units=True))
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task(count(len(files), "file"), total=total)
+    text = TextColumn("{task.description}", markup=False)
+    with Progress(
+        text, BarColumn(bar_width=24), DownloadColumn(binary_units=True), console=console, transient=True
+    ) as progress:
+        task = progress.add_task(f"{doing} {printable(what)}", total=total)
         yield lambda length: progress.update(task, advance=length)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from batchrun.cli._text import aligned
 from batchrun.errors import printable
+from shared.documents.names import FLOW_FILE
 from shared.documents.record import (
     ITEMS_BLOB,
     Failure,
@@ -121,7 +122,7 @@ def _more(rows: Sequence[object]) -> list[str]:
 
 
 def _problem(manifest: Path | str, folder: Path | str, problem: RunProblem) -> str:
-    file = f"{folder}/{problem.file}" if problem.file else manifest
+    file = f"{folder}/{FLOW_FILE}" if problem.file == FLOW_FILE else problem.file or manifest
     place = f"{file}:{problem.line}:{problem.column}: " if problem.line else ""
     return place + (f"{problem.path}: " if problem.path else "") + problem.message
 

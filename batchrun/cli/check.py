@@ -11,19 +11,18 @@ import argparse
 import contextlib
 import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-from batchrun.cli.options import add_manifests, check_manifests
+from batchrun.cli._targets import Targets
+from batchrun.cli.options import add_flows, add_values
 from batchrun.client.apps import App
 from batchrun.client.pools import Pools, pools_of
-from batchrun.errors import Unreachable, printable
+from batchrun.client.requests import Drop
+from batchrun.errors import ClientError, Unreachable, printable
 from shared import batch_job
-from shared.documents.manifest_blob import manifest_blob
 from shared.documents.names import run_id
 from shared.documents.progress import Progress
 from shared.documents.record import RunProblem
@@ -38,6 +37,9 @@ from shared.plan.pool_check import check_pool
 from shared.plan.round_plan import Image, RoundPlan, StagingAccess
 from shared.plan.run_manifest import checked_manifest
 from shared.settings import Settings
+from shared.version import VERSION
+
+ONLY_THE_APP = "its flow, which only the app can read: only the app checks it"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,25 +50,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         " JSON list with an object for each manifest. Exit code: 0 if no manifest has errors, 1 if one has, 2 for"
         " wrong usage."
     )
-    add_manifests(parser)
+    add_flows(parser)
+    add_values(parser)
 
 
 def run(arguments: argparse.Namespace, opening: AbstractContextManager[App]) -> int:
     """Check all manifests. Raises UsageError if a file or a setting is not as it should be."""
-    check_manifests(arguments.manifests)
+    targets = Targets.of(arguments)
     with contextlib.ExitStack() as stack:
         try:
             app = stack.enter_context(opening)
         except Unreachable as error:
+            if targets.are_stored:
+                raise
             why = str(error).partition("\n")[0]
             print(f"No app is reached, so that nothing of its settings is known. ({why})", file=sys.stderr)
             app = App.unknown()
         settings, pools = app.checked_settings(), pools_of(app)
-        found = [(manifest, check(manifest, settings, pools)) for manifest in arguments.manifests]
-    for manifest, checked in found:
-        for line in findings(manifest, checked):
+        found = [(drop.name, check(drop, settings, pools)) for drop in targets.drops(app)]
+    for name, checked in found:
+        for line in findings(name, checked):
             print(printable(line), file=sys.stderr)
-    print(json.dumps([_as_json(manifest, checked) for manifest, checked in found], indent=2))
+    print(json.dumps([_as_json(name, checked) for name, checked in found], indent=2))
     return 1 if any(checked.errors for _, checked in found) else 0
 
 
@@ -94,31 +99,54 @@ class Checked:
     not_known: tuple[str, ...] = ()
 
 
-def check(file: Path, settings: Settings, pools: Pools) -> Checked:
-    """Read and plan a manifest. Raises OSError if the file cannot be read."""
-    run = _run(file, settings)
+def check(drop: Drop, settings: Settings, pools: Pools) -> Checked:
+    """Read and plan what would be dropped. Problems have their places in the flow's own file."""
+    if drop.is_retry or (drop.stored and drop.flow is None):
+        return Checked((), not_known=(ONLY_THE_APP,))
+    run = _run(drop, settings)
     try:
         manifest = checked_manifest(run, settings)
-        warnings = _problems(manifest.warnings, settings)
+        warnings = _problems(manifest.warnings, drop, settings)
     except ManifestError as error:
-        return Checked(_problems(error.problems, settings))
+        return Checked(_problems(error.problems, drop, settings))
     try:
         return replace(_planned(manifest, run, settings, pools), warnings=warnings)
     except ManifestError as error:
-        return Checked(_problems(error.problems, settings), warnings)
+        return Checked(_problems(error.problems, drop, settings), warnings)
 
 
-def _run(file: Path, settings: Settings) -> Run:
-    """The run that the app would make of the file; its id depends on the file's content and time."""
-    modified = datetime.fromtimestamp(int(file.stat().st_mtime), UTC)
-    blob = manifest_blob(file.name, etag="not-dropped", content=file.read_bytes())
-    name = run_id(settings.containers.inbox, blob.name, blob.sha256 or "", modified)
-    return Run(RunBody(run_id=name, manifest=blob, dropped=modified, accepted=modified), Progress())
+def refuse_errors(drops: Sequence[Drop], app: App, nothing: str, *, needs_values: bool = True) -> None:
+    """Raise ClientError, which says that `nothing` has been done, if one has errors, which are printed.
+
+    Unless it `needs_values`, an input may have none. An app of another version may know better, and is not asked.
+    """
+    if app.version not in (None, VERSION):
+        print(
+            f"The app has version {app.version}, this is {VERSION}: only the app checks the manifests.", file=sys.stderr
+        )
+        return
+    settings, pools, has_errors = app.checked_settings(), pools_of(app), False
+    for drop in drops:
+        checked = check(drop, settings, pools)
+        errors = tuple(error for error in checked.errors if needs_values or not drop.lacks_value(error))
+        has_errors |= bool(errors)
+        for line in findings(drop.name, replace(checked, errors=errors)) if errors else ():
+            print(printable(line), file=sys.stderr)
+    if has_errors:
+        raise ClientError(nothing)
 
 
-def _problems(problems: Iterable[Problem], settings: Settings) -> tuple[RunProblem, ...]:
+def _run(drop: Drop, settings: Settings) -> Run:
+    """The run that the app would make of it; its id depends on the content and the time of the file."""
+    blob, time = drop.manifest, drop.modified
+    name = run_id(settings.containers.inbox, blob.name, blob.sha256 or "", time)
+    return Run(RunBody(run_id=name, manifest=blob, flow=drop.flow, dropped=time, accepted=time), Progress())
+
+
+def _problems(problems: Iterable[Problem], drop: Drop, settings: Settings) -> tuple[RunProblem, ...]:
     masker = Masker.of(settings)
-    return tuple(RunProblem.of(replace(problem, message=masker.mask(problem.message))) for problem in problems)
+    stored = (RunProblem.of(replace(problem, message=masker.mask(problem.message))) for problem in problems)
+    return tuple(map(drop.own_position, stored))
 
 
 def _planned(manifest: Manifest, run: Run, settings: Settings, pools: Pools) -> Checked:
@@ -188,7 +216,7 @@ def _masked(body: dict[str, Any], masker: Masker) -> dict[str, Any]:
     return masked
 
 
-def findings(manifest: Path, checked: Checked) -> Iterator[str]:
+def findings(manifest: str, checked: Checked) -> Iterator[str]:
     """What was found, a line each."""
     for problem in checked.errors:
         yield _finding(manifest, "error", problem)
@@ -202,16 +230,16 @@ def findings(manifest: Path, checked: Checked) -> Iterator[str]:
         yield f"{manifest}: no errors found"
 
 
-def _finding(manifest: Path, kind: str, problem: RunProblem) -> str:
+def _finding(manifest: str, kind: str, problem: RunProblem) -> str:
     """In the format of compilers, so that editors and terminals link to the place."""
     place = f":{problem.line}:{problem.column}" if problem.line else ""
     path = f"{problem.path}: " if problem.path else ""
-    return f"{manifest}{place}: {kind}: {path}{problem.message}"
+    return f"{problem.file or manifest}{place}: {kind}: {path}{problem.message}"
 
 
-def _as_json(manifest: Path, checked: Checked) -> dict[str, Any]:
+def _as_json(manifest: str, checked: Checked) -> dict[str, Any]:
     return {
-        "manifest": str(manifest),
+        "manifest": manifest,
         "errors": [problem.model_dump() for problem in checked.errors],
         "warnings": [problem.model_dump() for problem in checked.warnings],
         "job": checked.job,

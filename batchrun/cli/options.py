@@ -6,13 +6,11 @@ import argparse
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from batchrun.cli import _which
 from batchrun.client.apps import DEFAULT_DATA_DIR, App, storage_is_started
-from batchrun.errors import UsageError
-from shared.documents.names import MANIFEST_SUFFIXES
 
 READING_VERBS = ("ls", "show", "logs", "get")
 """Verbs for which it is enough that there is storage."""
@@ -73,9 +71,38 @@ def _choice(arguments: argparse.Namespace) -> _which.Choice:
     return _which.found(os.environ, Path.cwd())
 
 
-def add_manifests(parser: argparse.ArgumentParser) -> None:
-    """The manifests."""
-    parser.add_argument("manifests", nargs="+", type=Path, metavar="MANIFEST", help="a .yaml, .yml or .json file")
+def add_flows(parser: argparse.ArgumentParser) -> None:
+    """The flows to run: manifests, or stored flows."""
+    parser.add_argument(
+        "manifests",
+        nargs="+",
+        type=Path,
+        metavar="MANIFEST",
+        help="a .yaml, .yml or .json file, or the name of a stored flow, as in company.team/etl",
+    )
+
+
+def add_values(parser: argparse.ArgumentParser) -> None:
+    """What is given to the flow."""
+    parser.add_argument(
+        "-i",
+        "--input",
+        action="append",
+        default=[],
+        dest="inputs",
+        metavar="NAME=VALUE",
+        help="the value of an input of the flow; of one of type FILE, @ and the path of a file that is uploaded",
+    )
+    parser.add_argument(
+        "--label", action="append", default=[], dest="labels", metavar="NAME=VALUE", help="a label of the run"
+    )
+
+
+def add_waiting(parser: argparse.ArgumentParser, folders: str) -> None:
+    """Whether runs are waited for, and where their results go."""
+    parser.add_argument("--out", type=Path, metavar="DIR", help=folders)
+    parser.add_argument("--no-wait", action="store_true", help="print the ids of the runs, and leave them alone")
+    parser.add_argument("--strict", action="store_true", help="exit with 1 also if a run ended in WARNING")
 
 
 def add_run(parser: argparse.ArgumentParser, nargs: str | None = None) -> None:
@@ -86,19 +113,3 @@ def add_run(parser: argparse.ArgumentParser, nargs: str | None = None) -> None:
         metavar="RUN",
         help="the id of a run, a beginning of it that no other run has, or - for the latest run",
     )
-
-
-def check_manifests(manifests: Sequence[Path]) -> None:
-    """Raise UsageError for a path that is not a readable file, or whose name is not that of a manifest."""
-    for manifest in manifests:
-        if not manifest.is_file():
-            raise UsageError(f"There is no file {manifest}.")
-        if manifest.suffix.lower() not in MANIFEST_SUFFIXES:
-            raise UsageError(
-                f"{manifest} is not a manifest: its name must end in one of {', '.join(MANIFEST_SUFFIXES)}."
-            )
-        try:
-            with manifest.open("rb") as content:
-                content.read(1)
-        except OSError as error:
-            raise UsageError(f"{manifest} cannot be read: {error.strerror}.") from error

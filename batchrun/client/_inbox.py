@@ -24,16 +24,20 @@ class DropBox:
         self._container = container
 
     def drop(self, manifest: Path) -> DroppedRun:
+        """Put a manifest into the inbox, as `put` does."""
+        return self.put(manifest.name, manifest.read_bytes())
+
+    def put(self, blob: str, content: bytes) -> DroppedRun:
         """Put a manifest into the inbox.
 
         Raises ClientError if a manifest of this name has not been accepted yet: it would be replaced and never run.
         """
         try:
-            answer = self._container.get_blob_client(manifest.name).upload_blob(manifest.read_bytes())
+            answer = self._container.get_blob_client(blob).upload_blob(content)
         except ResourceExistsError:
-            message = f"A manifest {manifest.name} is still in the inbox. Wait until it is accepted."
+            message = f"A manifest {blob} is still in the inbox. Wait until it is accepted."
             raise ClientError(message) from None
-        return self._dropped(manifest.name, answer["etag"], answer["last_modified"])
+        return self._dropped(blob, answer["etag"], answer["last_modified"])
 
     def waiting(self) -> list[DroppedRun]:
         """The manifests that have not been accepted yet."""

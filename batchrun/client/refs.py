@@ -14,6 +14,8 @@ from shared.errors import did_you_mean
 LATEST = "-"
 """How a person names the latest run."""
 MOST_NAMED = 5
+STAMP_AND_VERSION = "-20260131t120000-0123abcd"
+"""What follows the manifest's name in the id of a run."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,11 @@ class RunRef:
     def name(self) -> str:
         """The manifest's name without folders and extension."""
         return PurePosixPath(self.folder).parent.name
+
+    @property
+    def slug(self) -> str:
+        """The manifest's name as it is in the id."""
+        return self.id[: -len(STAMP_AND_VERSION)]
 
     @property
     def dropped(self) -> datetime:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from batchrun.client.apps import App
 from batchrun.client.refs import RunRef
@@ -27,12 +27,12 @@ class ResultFolders:
             return app.results / run.folder
         return self._in_out(self.out, run.name)
 
-    def check(self, manifests: Sequence[Path]) -> None:
+    def check(self, manifests: Sequence[str]) -> None:
         """Raise UsageError if the folder of one of these manifests has files in it already, or cannot be a folder."""
         if self.out is None:
             return
         for manifest in manifests:
-            _check_free(self._in_out(self.out, manifest.stem))
+            _check_free(self._in_out(self.out, PurePosixPath(manifest).stem))
 
     def _in_out(self, out: Path, name: str) -> Path:
         return out if self.is_only_one else out / name

@@ -13,7 +13,9 @@ from batchrun.client._connections import Connections
 from batchrun.client._faults import batch_failure, is_refusal, unreachable
 from batchrun.client._inbox import DropBox
 from batchrun.client._open_runs import OpenRuns
+from batchrun.client._uploads import Uploads
 from batchrun.client.apps import App
+from batchrun.client.flows import Flows
 from batchrun.client.ledger import LedgerReader
 from batchrun.client.namespaces import Namespaces
 from batchrun.client.refs import LATEST, DroppedRun, RunRef, latest, the_run
@@ -68,6 +70,8 @@ class Runs:
         self.results = RunResults(results)
         self.ledger = LedgerReader(results)
         self.namespaces = Namespaces(connections.blobs.get_container_client(names.namespaces))
+        self.flows = Flows(connections.blobs.get_container_client(names.flows))
+        self.uploads = Uploads(connections.blobs.get_container_client(names.uploads))
         self.tasks = BatchTasks(connections.batch, partial(batch_failure, services=connections.services))
         self.words = partial(unreachable, services=connections.services)
         self._open = OpenRuns(connections.blobs.get_container_client(names.runs))

@@ -165,6 +165,15 @@ def find_request(text: str, *, as_json: bool) -> RunRequest | None:
         return None
 
 
+def is_flow(text: str, *, as_json: bool) -> bool:
+    """Whether a document is a map and no run request: the flow inside of a request, with all mistakes that it has."""
+    try:
+        data = read_source(text, as_json=as_json).data
+    except ManifestError:
+        return False
+    return isinstance(data, dict) and not is_request(data)
+
+
 def _own_problems(source: Source) -> list[Problem]:
     """What is wrong with single values, but for those of a flow in the request, which reading that tells."""
     return [each for each in source.problems if not (each.path or "").startswith((f"{FLOW}.", f"{FLOW}["))]

@@ -22,13 +22,16 @@ from shared.settings import Settings
 
 @dataclass(frozen=True)
 class Context:
-    """What the expressions of all tasks of a run share; `inputs` are the values of the flow's inputs."""
+    """What the expressions of all tasks of a run share.
+
+    `inputs` are the values of the flow's inputs, of which some, or all, may not be known because of mistakes.
+    """
 
     flow: Flow
     run: Run
     settings: Settings
     budget: Budget = field(default_factory=Budget)
-    inputs: Mapping[str, Any] = field(default_factory=dict)
+    inputs: Mapping[str, Any] | Unknown = field(default_factory=dict)
 
     def values(self) -> dict[str, Any]:
         """The values that every expression can use."""
@@ -110,7 +113,7 @@ class Scope:
 
     def _checked_values(self, unknown: frozenset[str]) -> dict[str, Any]:
         """The values for texts that are only checked: those not known yet have the parts that they will have."""
-        later = {name: _TASKRUN if name == "taskrun" else UNKNOWN for name in unknown}
+        later = {name: _TASKRUN if name == "taskrun" else UNKNOWN for name in unknown - {"inputs"}}
         outputs = CheckedOutputs(self._run, self._graph.is_fan_out, self._known_items, self._checked_files)
         return {**self._values(), **later, "outputs": _OutputsByTask(self._task.id, self._graph, outputs.of)}
 

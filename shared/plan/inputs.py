@@ -9,7 +9,7 @@ from typing import Any
 
 from shared.documents.run import Run
 from shared.errors import Problem, did_you_mean
-from shared.expressions.values import UNKNOWN
+from shared.expressions.values import UNKNOWN, Unknown
 from shared.manifest.inputs import Input, InputType
 from shared.manifest.read import Manifest
 from shared.manifest.request import Given
@@ -25,14 +25,14 @@ NO_VALUE_IN_REQUEST = "the input {!r} has no value: add it to `inputs` of the ru
 
 
 def with_inputs(context: Context, manifest: Manifest) -> tuple[Context, list[Problem]]:
-    """The context with the values of the inputs, and the problems of the inputs."""
+    """The context with the values of the inputs, UNKNOWN where there is a problem; and the problems of the inputs."""
     values: dict[str, Any] = {}
     problems: list[Problem] = []
     ids = {declared.id for declared in manifest.flow.inputs}
     given = _by_id(manifest.given.inputs, ids)
     if "inputs" not in manifest.gaps.values:
         problems += (manifest.given.problem(name, _unknown(name, ids)) for name in given if name not in ids)
-    context = replace(context, inputs=values)
+    context = replace(context, inputs=UNKNOWN if "inputs" in manifest.gaps.values else values)
     for index, declared in enumerate(manifest.flow.inputs):
         bindings = _bindings(context, manifest.gaps.values | ({"inputs"} if problems else set()))
         rendering = Rendering(manifest, ("inputs", index), bindings)
@@ -46,9 +46,12 @@ def with_inputs(context: Context, manifest: Manifest) -> tuple[Context, list[Pro
         elif declared.required and declared.defaults is None:
             message = NO_VALUE_IN_REQUEST if manifest.given.is_by_request else NO_VALUE
             rendering.fail(("defaults",), message.format(declared.id, declared.id))
+            _nested_map(values, parent)[name] = UNKNOWN
         else:
             _nested_map(values, parent)[name] = _default(declared, rendering, context)
         problems += rendering.problems
+    for name in {min(found) for declared in ids if (found := _parent_ids(declared) & ids)}:
+        _nested_map(values, name.rpartition(".")[0])[name.rpartition(".")[2]] = UNKNOWN
     return context, problems
 
 
@@ -65,7 +68,7 @@ def input_values(manifest: Manifest, run: Run, settings: Settings) -> InputValue
     ids = {declared.id for declared in manifest.flow.inputs}
     context, _ = with_inputs(Context(manifest.flow, run, settings), manifest)
     found = {name: _at(context.inputs, name) for name in sorted(ids)}
-    known = {name: value for name, value in found.items() if value is not None}
+    known = {name: value for name, value in found.items() if value is not None and not isinstance(value, Unknown)}
     return InputValues(known, frozenset(_by_id(manifest.given.inputs, ids)))
 
 
@@ -95,13 +98,13 @@ def _given_value(declared: Input, value: object, given: Given, context: Context)
     try:
         return _checked(declared, declared.value_of(value), context), []
     except ValueError as error:
-        return None, [given.problem(declared.id, str(error))]
+        return UNKNOWN, [given.problem(declared.id, str(error))]
 
 
 def _bindings(context: Context, unknown: frozenset[str]) -> Bindings:
     """What defaults may use; the values of the `unknown` names are not known because of mistakes elsewhere."""
     values = context.values()
-    checked = {**values, **dict.fromkeys(unknown, UNKNOWN)}
+    checked = {**values, **dict.fromkeys(unknown - {"inputs"}, UNKNOWN)}
     return Bindings(values, context.functions(), context.budget, unknown, lambda: checked)
 
 
@@ -128,14 +131,16 @@ def _checked(declared: Input, value: object, context: Context) -> object:
 def _default(declared: Input, rendering: Rendering, context: Context) -> object:
     problems_before = len(rendering.problems)
     rendered = _rendered(("defaults",), declared.defaults, rendering)
-    if len(rendering.problems) > problems_before or rendered is None:
-        return rendered
+    if len(rendering.problems) > problems_before:
+        return UNKNOWN
+    if rendered is None:
+        return None
     try:
         value = rendered if rendered == declared.defaults else declared.value_of(rendered)
         return _checked(declared, value, context)
     except ValueError as error:
         rendering.fail(("defaults",), str(error))
-        return None
+        return UNKNOWN
 
 
 def _rendered(path: tuple[str | int, ...], value: object, rendering: Rendering) -> object:

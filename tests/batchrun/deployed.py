@@ -59,7 +59,7 @@ def deployed_app(azure: Azure, patch: pytest.MonkeyPatch) -> Iterator[Deployed]:
         patch.setenv("NO_PROXY", "127.0.0.1")
         patch.setenv("AZURE_CLIENT_ID", CLIENT_ID)
         patch.setenv("BATCHRUN_STORAGE", f"https://{STORAGE_HOST}/{azure.container('results')}")
-        patch.setattr("batchrun.cli.run.POLL_SECONDS_IN_AZURE", 0.2)
+        patch.setattr("batchrun.cli._watching.POLL_SECONDS_IN_AZURE", 0.2)
         made, stopped = Deployed(azure, ports), threading.Event()
         host = threading.Thread(target=made.host, args=(stopped,))
         host.start()

@@ -93,6 +93,38 @@ def test_every_other_verb_works_by_token(deployed: Deployed, capsys: pytest.Capt
     assert {"https://storage.azure.com", "https://batch.core.windows.net/"} <= set(deployed.azure.tokens.resources)
 
 
+def test_values_stored_flows_and_retries_by_token(deployed: Deployed, capsys: pytest.CaptureFixture[str]) -> None:
+    """A file goes to the container of the app's card, and only the app can read what it may not be shown."""
+    uploads = deployed.azure.container("uploads")
+    Path("data.csv").write_text("a,b\n")
+    Path("etl.yaml").write_text(
+        "id: etl\nnamespace: acme.team\ninputs: [{id: data, type: FILE}, {id: code, type: INT}]\n"
+        "tasks: [{id: t, type: io.kestra.plugin.scripts.shell.Commands, inputFiles: {in: '{{ inputs.data }}'},"
+        " namespaceFiles: {enabled: true}, commands: [cat in, 'test {{ inputs.code }} = 0 || test -e ok']}]\n"
+    )
+
+    def said(code: int, *arguments: str) -> str:
+        assert main(list(arguments)) == code
+        printed = capsys.readouterr()
+        return printed.out + printed.err
+
+    assert said(0, "run", "etl.yaml", "-i", "data=@data.csv", "-i", "code=0", "--out", "one")
+    assert json.loads(Path("one/record.json").read_text())["inputs"]["data"].startswith(f"blob://{uploads}/")
+    assert said(0, "flows", "put", "etl.yaml") == "acme.team/etl stored\n"
+    assert "acme.team/etl" in said(0, "flows", "ls")
+    assert "no errors found" in said(0, "check", "acme.team/etl", "-i", "data=@data.csv", "-i", "code=1")
+    assert "FAILED" in said(1, "run", "acme.team/etl", "-i", "data=@data.csv", "-i", "code=1", "--out", "two")
+    assert said(0, "flows", "get", "acme.team/etl", "--out", "down") == "down/etl.yaml\n"
+    assert said(0, "flows", "rm", "acme.team/etl") == "removed acme.team/etl\n"
+    assert Path("down/etl.yaml").read_text() == Path("etl.yaml").read_text()
+    Path("ok").touch()
+    said(0, "ns", "put", "acme.team", "ok")
+    run_id = json.loads(Path("two/record.json").read_text())["runId"]
+    assert "SUCCESS" in said(0, "retry", run_id, "--task", "t", "--out", "three")
+    assert Path("three/logs/t/stdout.txt").read_text() == "a,b\n"
+    assert {"https://storage.azure.com", "https://batch.core.windows.net/"} <= set(deployed.azure.tokens.resources)
+
+
 def test_a_pool_that_is_not_there_is_told_before_the_drop(
     deployed: Deployed, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -33,9 +33,13 @@ __all__ = ["batch", "certificate", "storage"]
 
 DENIED = "<?xml version='1.0'?><Error><Code>AuthorizationPermissionMismatch</Code><Message>No.</Message></Error>"
 BATCH_DENIED = json.dumps({"code": "PermissionDenied", "message": {"lang": "en-us", "value": "No."}})
-VERBS = ("run", "logs -f", "cancel", "get", "open", "open list", "doctor")
+VERBS = ("run", "run -i", "retry", "flows put", "logs -f", "cancel", "get", "open", "open list", "doctor")
 LARGE = 6_000_000
 ENDS = "id: {name}\ncommands: [sleep 1, 'head -c {large} /dev/zero > large.bin', echo said]\noutputFiles: [large.bin]\n"
+WITH_A_FILE = (
+    "id: {name}\nnamespace: acme\ninputs: [{{id: data, type: FILE}}]\ntasks: [{{id: t, commands: [sleep 1, cat in],"
+    " inputFiles: {{in: '{{{{ inputs.data }}}}'}}}}]\n"
+)
 
 
 Until = Callable[[str, str], bool]
@@ -124,9 +128,13 @@ def verb(
 def _command(place: Place, verb: str) -> list[str]:
     name = f"m{os.urandom(3).hex()}"
     text = ENDS.format(name=name, large=9)
-    Path(f"{name}.yaml").write_text(text)
+    Path(f"{name}.yaml").write_text(WITH_A_FILE.format(name=name) if verb in ("run -i", "flows put") else text)
+    Path(f"{name}.txt").write_text(name)
     commands: dict[str, Callable[[], list[str]]] = {
         "run": lambda: ["run", f"{name}.yaml", "--out", "out"],
+        "run -i": lambda: ["run", f"{name}.yaml", "-i", f"data=@{name}.txt", "--out", "out"],
+        "retry": lambda: ["retry", place.ended, "--task", "past", "--out", "out"],
+        "flows put": lambda: ["flows", "put", f"{name}.yaml"],
         "logs -f": lambda: ["logs", place.drop(name, text), "-f"],
         "cancel": lambda: ["cancel", place.drop(name, f"id: {name}\ncommands: [sleep 600]")],
         "get": lambda: ["get", place.ended, "--out", "out"],
@@ -143,6 +151,9 @@ def _until(verb: str, service: str) -> Callable[[str, str], bool]:
         return lambda _method, _path: True
     ends = {
         "run": r"GET .*/record\.json",
+        "run -i": r"PUT .*comp=block&",
+        "retry": r"PUT .*\.yaml",
+        "flows put": r"PUT .*\.yaml",
         "logs -f": r"GET .*/record\.json",
         "cancel": r"PUT .*\.cancel",
         "get": r"GET .*/large\.bin",
@@ -184,23 +195,39 @@ NO_ANSWER = f"The app of https://{STORAGE_HOST} does not answer."
 HIDDEN = "its tasks cannot be shown. "
 GOES_ON = ("goes on. To cancel it: ", "To fetch its results: ")
 
+NOTHING_DROPPED = "Nothing has been dropped."
+CONTAINERS = ("inbox", "results", "runs", "namespaces", "flows", "uploads")
+
 EXPECTED: dict[tuple[str, str, Weather], tuple[int, tuple[str, ...]]] = {
     **{(verb, "storage", Weather.REFUSES_READS): (3, (READER + "{results}",)) for verb in VERBS},
     **{(verb, "storage", Weather.SILENT): (3, (NO_ANSWER,)) for verb in VERBS},
     ("run", "storage", Weather.REFUSES_WRITES): (3, (CONTRIBUTOR + "{inbox}",)),
+    ("run -i", "storage", Weather.REFUSES_WRITES): (3, (CONTRIBUTOR + "{uploads}", NOTHING_DROPPED)),
+    ("retry", "storage", Weather.REFUSES_WRITES): (3, (CONTRIBUTOR + "{inbox}",)),
+    ("flows put", "storage", Weather.REFUSES_WRITES): (3, (CONTRIBUTOR + "{flows}",)),
     ("cancel", "storage", Weather.REFUSES_WRITES): (3, (CONTRIBUTOR + "{inbox}", "To go on: ")),
     ("doctor", "storage", Weather.REFUSES_WRITES): (1, (CONTRIBUTOR + "{inbox}", CONTRIBUTOR + "{namespaces}")),
     ("run", "storage", Weather.GONE): (3, (NO_ANSWER, *GOES_ON)),
+    ("run -i", "storage", Weather.GONE): (3, (NO_ANSWER, NOTHING_DROPPED)),
+    ("retry", "storage", Weather.GONE): (
+        3,
+        (NO_ANSWER, "retry of past-", "may have been dropped, or not. To see it: "),
+    ),
+    ("flows put", "storage", Weather.GONE): (3, (NO_ANSWER,)),
     ("logs -f", "storage", Weather.GONE): (3, (NO_ANSWER, "To go on: ")),
     ("cancel", "storage", Weather.GONE): (3, (NO_ANSWER, "To go on: ")),
     ("get", "storage", Weather.GONE): (3, (NO_ANSWER, "files are in out, all of them whole. To go on: ")),
     ("open", "storage", Weather.GONE): (0, (f"502 {NO_ANSWER}",)),
     ("open list", "storage", Weather.GONE): (3, (NO_ANSWER,)),
     ("doctor", "storage", Weather.GONE): (1, (NO_ANSWER,)),
-    ("run", "batch", Weather.REFUSES_READS): (0, (HIDDEN + ROLE,)),
+    **{(verb, "batch", Weather.REFUSES_READS): (0, (HIDDEN + ROLE,)) for verb in ("run", "run -i", "retry")},
     ("logs -f", "batch", Weather.REFUSES_READS): (0, (ROLE, "out | said")),
     ("doctor", "batch", Weather.REFUSES_READS): (1, (ROLE,)),
-    **{("run", "batch", each): (0, (f"{HIDDEN}{ACCOUNT}does not answer.",)) for each in (Weather.SILENT, Weather.GONE)},
+    **{
+        (verb, "batch", each): (0, (f"{HIDDEN}{ACCOUNT}does not answer.",))
+        for each in (Weather.SILENT, Weather.GONE)
+        for verb in ("run", "run -i", "retry")
+    },
     **{
         ("logs -f", "batch", each): (0, (f"{ACCOUNT}does not answer.", "out | said"))
         for each in (Weather.SILENT, Weather.GONE)
@@ -210,6 +237,9 @@ EXPECTED: dict[tuple[str, str, Weather], tuple[int, tuple[str, ...]]] = {
 """What does not end as in fair weather: the exit code, and what is said."""
 FAIR = {
     "run": "SUCCESS",
+    "run -i": "SUCCESS",
+    "retry": "SUCCESS",
+    "flows put": " stored",
     "logs -f": "out | said",
     "cancel": "is cancelled: KILLED.",
     "get": "files fetched: out/",
@@ -230,12 +260,12 @@ def test_what_fails_is_told_with_what_to_do_and_the_rest_is_done(
     told = verb(name, service, weather)
     assert told.code == code, told.text
     for text in said:
-        places = {each: place.container(each) for each in ("inbox", "results", "runs", "namespaces")}
+        places = {each: place.container(each) for each in CONTAINERS}
         assert text.format(**places).lower() in told.text.lower(), told.text
     files = [path for path in Path("out").rglob("*") if path.is_file()]
     assert not [path for path in files if path.name.startswith(UNFINISHED)]
     assert {path.stat().st_size for path in files if path.name == "large.bin"} <= {9, LARGE}
-    if code == 0 and name in ("run", "get"):
+    if code == 0 and name in ("run", "run -i", "retry", "get"):
         assert [path.name for path in files if path.name == "record.json"]
 
 
@@ -255,6 +285,22 @@ def test_without_the_role_on_runs_what_has_ended_can_be_had_all_the_same(
     assert told.code == code, told.text
     assert (f"{READER}{place.container('runs')}" in told.text) is says_why
     assert code or FAIR[name].lower() in told.text.lower()
+
+
+def test_a_stored_flow_that_a_person_may_not_read_is_checked_by_the_app(
+    place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Which is said in one line; what is wrong is told by the record, at its place."""
+    flows = place.deployed.azure.container("flows")
+    place.deployed.azure.put("flows", "acme/hidden.yaml", "id: hidden\nnamespace: acme\ncomands: [x]\n")
+    place.gateways["storage"].change(Weather.REFUSES_READS, lambda _, path: f"/{flows}" in path)
+    assert main(["run", "acme/hidden", "--out", "out"]) == 1
+    printed, told = capsys.readouterr()
+    reason = f"Storage refuses: {READER}{place.container('flows')}. (AuthorizationPermissionMismatch)"
+    assert told == f"Only the app can read acme/hidden, so only the app checks it. ({reason})\n"
+    assert "    flows/acme/hidden.yaml:3:1: comands: unknown property" in printed
+    assert main(["flows", "get", "acme/hidden"]) == 3
+    assert reason in capsys.readouterr().err
 
 
 def test_a_list_says_why_it_has_no_tasks(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
@@ -284,7 +330,7 @@ def test_a_file_that_breaks_off_in_the_browser_is_not_taken_for_a_whole_one(
     assert (told.code, told.text.splitlines()[-1]) == (0, "the browser knows that this is not the whole file")
 
 
-@pytest.mark.parametrize("name", ["run", "cancel"])
+@pytest.mark.parametrize("name", ["run", "run -i", "retry", "cancel"])
 def test_a_person_without_the_role_to_write_leaves_nothing_behind(
     place: Place, verb: Callable[[str, str, Weather], Told], name: str
 ) -> None:

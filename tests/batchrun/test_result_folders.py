@@ -35,7 +35,7 @@ def test_a_folder_that_cannot_be_the_runs_own_is_refused(tmp_path, out, reason):
     (tmp_path / "file").touch()
 
     with pytest.raises(UsageError, match=f"--out: .*{reason}"):
-        ResultFolders(tmp_path / out, is_only_one=True).check([Path("m.yaml")])
+        ResultFolders(tmp_path / out, is_only_one=True).check(["m.yaml"])
 
 
 @pytest.mark.parametrize("out", ["new", "new/below", "empty"])
@@ -43,6 +43,6 @@ def test_a_folder_that_is_new_or_empty_is_taken(tmp_path, out):
     """With several runs this holds for the folder of each."""
     (tmp_path / "empty").mkdir()
 
-    ResultFolders(tmp_path / out, is_only_one=True).check([Path("m.yaml")])
+    ResultFolders(tmp_path / out, is_only_one=True).check(["m.yaml"])
     (tmp_path / "empty" / "other").mkdir()
-    ResultFolders(tmp_path / out, is_only_one=False).check([Path("m.yaml")])
+    ResultFolders(tmp_path / out, is_only_one=False).check(["m.yaml"])

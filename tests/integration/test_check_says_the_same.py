@@ -1,9 +1,12 @@
 """`python -m local check` says of a manifest what the record of its run would say."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from batchrun.cli.check import check
 from batchrun.client.pools import Pools
+from batchrun.client.requests import as_it_is
 from local.stack.settings import default_settings
 from shared.settings import Settings
 
@@ -23,7 +26,9 @@ from shared.settings import Settings
 def test_errors_and_warnings_are_those_of_the_record(world, tmp_path, text: str) -> None:
     file = tmp_path / "m.yaml"
     file.write_text(text)
-    checked = check(file, Settings.from_environ(default_settings({})), Pools())
+    checked = check(
+        as_it_is(file, text.encode(), datetime.now(UTC)), Settings.from_environ(default_settings({})), Pools()
+    )
     record = world.record(world.accept(text=text))
 
     assert record["state"] == "REJECTED"

@@ -31,6 +31,10 @@ VALUES = {
     "T": "2h",
     "NAMESPACE": "acme",
     "NAME": "prod",
+    "NAME=VALUE": "rows=10",
+    "TASK": "each",
+    "FILE": "etl.yaml",
+    "FLOW": "company.team/etl",
     "URL": "https://a.blob.core.windows.net",
     "SHELL": "bash",
 }
