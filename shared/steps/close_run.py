@@ -138,7 +138,7 @@ def close(app: App, run: Run) -> None:
             app.batch.delete(job_id(run.id, number))
     app.staging.clear(run.body.staging or _planned_staging(app, run), run.id)
     app.results.remove_status(run)
-    if run.body.has_parts:
+    if run.body.has_parts or run.body.earlier:  # a retry has parts before its document says so
         app.parts.remove(run.id)
     app.runs.remove(run.id)
 
