@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 
 from pydantic import TypeAdapter
 
+from shared.documents.storable import check_storable
 from shared.errors import ManifestError
 from shared.expressions.date_patterns import formatted
 from shared.manifest._source import parse
@@ -55,11 +56,16 @@ def read_value(value: object, input_type: InputType, said_by: str = "type") -> o
     """A value as one of the type; text is converted. Raises ValueError, which names the property that is `said_by`."""
     read, expected = _READ[input_type]
     try:
-        return read(value)
+        found = read(value)
     except _Refused:
         raise
     except (ValueError, TypeError, OverflowError, RecursionError, ManifestError) as error:
         raise ValueError(f"expected {expected}, as its {said_by} is {input_type.value}") from error
+    try:
+        check_storable(found)
+    except ValueError as error:
+        raise ValueError(f"the value cannot be stored: {error}") from error
+    return found
 
 
 def text_of(value: object) -> str:

@@ -84,13 +84,14 @@ class RunRequest(Properties):
 class Given:
     """What a request gives to the flow of its run: values of inputs by id, and labels.
 
-    `source` is the text of the request; `path` is where it has the values, if they are not the earlier run's.
+    `source` is the text of the request. If it is a retry, they are what the earlier run had: the values are of their
+    types already, and are not read again.
     """
 
     inputs: Mapping[str, Any] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
     source: Source | None = None
-    path: PropertyPath = (INPUTS,)
+    is_of_earlier_run: bool = False
 
     @property
     def is_by_request(self) -> bool:
@@ -99,7 +100,7 @@ class Given:
 
     def problem(self, name: str, message: str) -> Problem:
         """A problem with the value of an input."""
-        return self.problem_at((*self.path, name) if self.path == (INPUTS,) else self.path, message)
+        return self.problem_at((RETRY,) if self.is_of_earlier_run else (INPUTS, name), message)
 
     def problem_at(self, path: PropertyPath, message: str) -> Problem:
         """A problem with a property of the request."""
@@ -123,7 +124,7 @@ class WrittenRequest:
 
     def given_by(self, inputs: Mapping[str, Any], labels: Mapping[str, str]) -> Given:
         """What an earlier run with these inputs and labels gives to the flow that it retries."""
-        return Given(inputs, {**labels, **self.request.labels}, self.source, (RETRY,))
+        return Given(inputs, {**labels, **self.request.labels}, self.source, is_of_earlier_run=True)
 
     def problem(self, path: PropertyPath, message: str) -> Problem:
         """A problem with one of its properties."""

@@ -14,13 +14,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from shared.documents.record import Metric
+from shared.documents.storable import check_storable
 
 MAX_STREAM_BYTES = 64 * 1024 * 1024
 MAX_WARNINGS = 100
 MAX_METRICS = 1_000
 MAX_VARS_BYTES = 1024 * 1024
 MAX_LINE = MAX_VARS_BYTES
-MAX_DEPTH = 50
 PRINTED = "::{"
 # As in Kestra, whose ObjectMapper reads one value and ignores what follows:
 # https://github.com/kestra-io/kestra/blob/develop/core/src/main/java/io/kestra/core/models/tasks/runners/TaskLogLineMatcher.java
@@ -89,20 +89,8 @@ class Printed:
 
 def _checked(value: object) -> object:
     """The value itself. Raises ValueError if a record cannot hold it."""
-    if _is_deeper(value, MAX_DEPTH):
-        raise ValueError(f"they are nested deeper than {MAX_DEPTH} levels")
-    json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    check_storable(value)
     return value
-
-
-def _is_deeper(value: object, levels: int) -> bool:
-    """Whether a value is nested deeper than `levels`; does not look any deeper, because Python could not."""
-    match value:
-        case dict():
-            return levels == 0 or any(_is_deeper(each, levels - 1) for each in value.values())
-        case list():
-            return levels == 0 or any(_is_deeper(each, levels - 1) for each in value)
-    return False
 
 
 LONGEST_KEPT = 4 * 1024 * 1024

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from shared.documents.record import Item, ItemRecord, TaskRecord
 from shared.documents.run import Run, SourceFile
+from shared.documents.storable import check_storable
 from shared.expressions.values import Budget, ExpressionError, text_of
 from shared.manifest.groups import Branch
 from shared.manifest.read import Task
@@ -148,6 +149,7 @@ def items_of(
     try:
         values = _values(task, rendering, run, lookups)
         values = _distinct(values) if is_distinct else values
+        _check_storable(values)
     except NotKnownYet:
         return None
     except (ValueError, ExpressionError) as error:
@@ -155,6 +157,15 @@ def items_of(
             rendering.fail(_FOREACH, str(error))
         return None
     return tuple(Item(index=index, value=value) for index, value in enumerate(values))
+
+
+def _check_storable(values: Sequence[Any]) -> None:
+    """Raise ValueError for a value that the run's record could not hold."""
+    for index, value in enumerate(values):
+        try:
+            check_storable(value)
+        except ValueError as error:
+            raise ValueError(f"item {index} (counted from 0) cannot be stored: {error}") from error
 
 
 def _distinct(values: Sequence[Any]) -> Sequence[Any]:

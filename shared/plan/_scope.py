@@ -16,7 +16,7 @@ from shared.plan._checked_outputs import CheckedOutputs
 from shared.plan._graph import FlowGraph
 from shared.plan._rendering import NOT_KNOWN_YET, Bindings
 from shared.plan.lookups import BlobAddress, Lookups, NotKnownYet, WebAddress, namespace_file, read_address
-from shared.plan.upstream import FanOutOutputs, OutputPattern, UpstreamFiles, UpstreamFolder, UpstreamUse
+from shared.plan.upstream import TAKEN, FanOutOutputs, OutputPattern, UpstreamFiles, UpstreamFolder, UpstreamUse
 from shared.settings import Settings
 
 
@@ -150,17 +150,21 @@ class Scope:
         if self._graph.is_fan_out(name):
             return FanOutOutputs(name, folder, lambda: self._folder(name), lambda: self._items(name, folder), self.used)
         ended = self._run.body.finished.get(name)
-        outputs = self._output_files(name, None, folder, is_taken=bool(ended and ended.taken_from))
+        outputs = self._output_files(name, None, folder, ended)
         return {**outputs, **_results(ended)} if ended else outputs
 
-    def _output_files(self, name: str, item: Item | None, folder: str, *, is_taken: bool) -> dict[str, Any]:
-        paths = Paths(self._run.id, name, item.index if item else None, is_taken)
-        return {"outputFiles": UpstreamFiles(folder, paths, self._earlier.patterns(name, item), self.used)}
+    def _output_files(self, name: str, item: Item | None, folder: str, ended: TaskResult | None) -> dict[str, Any]:
+        taken = ended.outputs.output_files if ended and ended.taken_from else None
+        paths = Paths(self._run.id, name, item.index if item else None, is_taken=taken is not None)
+        return {"outputFiles": UpstreamFiles(folder, paths, self._earlier.patterns(name, item), self.used, taken)}
 
     def _folder(self, name: str) -> UpstreamFolder:
-        patterns = {item.index: self._earlier.patterns(name, item) for item in self._earlier.items_of(name)}
         ended = self._lookups.items(name) if self._run.body.earlier else ()
         taken = frozenset(item.index for item in ended if item.taken_from)
+        patterns = {
+            item.index: (TAKEN,) if item.index in taken else self._earlier.patterns(name, item)
+            for item in self._earlier.items_of(name)
+        }
         return UpstreamFolder(Paths(self._run.id, name), patterns, taken)
 
     def _items(self, name: str, folder: str) -> Iterator[dict[str, Any]]:
@@ -172,7 +176,7 @@ class Scope:
             yield {
                 "index": item.index,
                 "value": item.value,
-                **self._output_files(name, item, f"{folder}/{item.index}", is_taken=bool(item.taken_from)),
+                **self._output_files(name, item, f"{folder}/{item.index}", item),
                 **_results(item),
             }
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from shared.documents.names import Paths
 from shared.documents.record import TaskResult
 from shared.documents.run import Run
-from shared.plan.upstream import OutputPattern, UpstreamFile, UpstreamUse
+from shared.plan.upstream import TAKEN, UpstreamFile, UpstreamUse
 
 
 def taken_files(run: Run, uses: Iterable[UpstreamUse]) -> dict[str, str]:
@@ -22,15 +22,14 @@ def _files(run: Run, use: UpstreamUse) -> Iterator[UpstreamFile]:
     for folder in use.folders.values():
         for index in sorted(folder.taken):
             paths = Paths(run.id, folder.paths.task, index, is_taken=True)
-            for name in _made(run, paths):
-                yield UpstreamFile(paths, name, tuple(_matching(folder.patterns[index], name)))
+            yield from (UpstreamFile(paths, name, (TAKEN,)) for name in _made(run, paths))
 
 
 def _staged(run: Run, file: UpstreamFile) -> Iterator[tuple[str, str]]:
     """The name in staging under which the node looks for a file, if its task made it."""
     made = _made(run, file.paths)
-    if file.patterns and file.name in made:
-        yield file.sources(file.patterns[0])[1], made[file.name]
+    if file.name in made:
+        yield file.sources(TAKEN)[1], made[file.name]
 
 
 def _made(run: Run, paths: Paths) -> dict[str, str]:
@@ -41,7 +40,3 @@ def _made(run: Run, paths: Paths) -> dict[str, str]:
         else [run.body.finished[paths.task]]
     )
     return {path: file.blob for result in results for path, file in result.outputs.output_files.items()}
-
-
-def _matching(patterns: Iterable[OutputPattern], name: str) -> Iterator[OutputPattern]:
-    return (pattern for pattern in patterns if pattern.matches(name))

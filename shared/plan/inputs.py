@@ -21,6 +21,9 @@ from shared.settings import Settings
 NO_VALUE = (
     "the input {!r} has no value: give it `defaults`, or run the flow with a value: batchrun run FILE -i {}=VALUE"
 )
+NO_VALUE_IN_RETRY = (
+    "the input {!r} has no value, as in the earlier run: drop a new run request, which has the `flow` and its `inputs`"
+)
 NO_VALUE_IN_REQUEST = "the input {!r} has no value: add it to `inputs` of the run request, or give it `defaults`"
 
 
@@ -44,8 +47,7 @@ def with_inputs(context: Context, manifest: Manifest) -> tuple[Context, list[Pro
             _nested_map(values, parent)[name] = value
             problems += wrong
         elif declared.required and declared.defaults is None:
-            message = NO_VALUE_IN_REQUEST if manifest.given.is_by_request else NO_VALUE
-            rendering.fail(("defaults",), message.format(declared.id, declared.id))
+            rendering.fail(("defaults",), _no_value(manifest.given).format(declared.id, declared.id))
             _nested_map(values, parent)[name] = UNKNOWN
         else:
             _nested_map(values, parent)[name] = _default(declared, rendering, context)
@@ -94,9 +96,15 @@ def _unknown(name: str, ids: AbstractSet[str]) -> str:
     return f"the flow has no input {name!r}{hint}"
 
 
+def _no_value(given: Given) -> str:
+    if given.is_of_earlier_run:
+        return NO_VALUE_IN_RETRY
+    return NO_VALUE_IN_REQUEST if given.is_by_request else NO_VALUE
+
+
 def _given_value(declared: Input, value: object, given: Given, context: Context) -> tuple[object, list[Problem]]:
     try:
-        return _checked(declared, declared.value_of(value), context), []
+        return _checked(declared, value if given.is_of_earlier_run else declared.value_of(value), context), []
     except ValueError as error:
         return UNKNOWN, [given.problem(declared.id, str(error))]
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from shared.documents.record import ItemRecord, Record, TaskRecord, TaskResult
+from shared.documents.record import ITEMS_BLOB, ItemRecord, OutputFile, Record, TaskRecord, TaskResult
 from shared.documents.states import State
 from shared.errors import ManifestError, did_you_mean
 from shared.manifest.order import tasks_before
@@ -29,10 +29,10 @@ class TakenOver:
     unfinished: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     item_lists: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
 
-    def blobs(self) -> Iterator[tuple[str, int | None]]:
-        """The blobs of all files and logs below the folder of the earlier run, with their sizes as far as known."""
+    def blobs(self) -> Iterator[tuple[str, OutputFile | None]]:
+        """The blobs of all files and logs below the folder of the earlier run, with what is known of the files."""
         for result in (*self.tasks, *(item for items in self.items.values() for item in items)):
-            yield from ((file.blob, file.bytes) for file in result.outputs.output_files.values())
+            yield from ((file.blob, file) for file in result.outputs.output_files.values())
             yield from ((log, None) for log in (result.logs.stdout, result.logs.stderr) if log)
 
 
@@ -47,6 +47,7 @@ def taken_over(
     """
     _check_names(manifest, begin)
     ended = {task.id: _Earlier(task, items.get(task.id, ())) for task in record.tasks}
+    _check_items(manifest, ended, begin)
     whole = {name for name in manifest.dependencies if name in begin or name not in ended or ended[name].is_lost}
     parts = {name for name in manifest.dependencies if name in ended and ended[name].unfinished} - whole
     follows = {name for name in manifest.dependencies if _before(manifest, name) & (whole | parts)}
@@ -83,7 +84,12 @@ class _Earlier:
             return True
         if self.task.items is None or not self.task.items.count:
             return self.task.state not in _GOOD
-        return len(self.items) < self.task.items.count or not self.good
+        return not self.good
+
+    @property
+    def lacks_items(self) -> bool:
+        """Whether it is a fan-out of whose items it is not known how they ended."""
+        return self.task.items is not None and len(self.items) < self.task.items.count
 
     @property
     def unfinished(self) -> tuple[int, ...]:
@@ -93,11 +99,7 @@ class _Earlier:
     @property
     def values(self) -> tuple[Any, ...] | None:
         """The values of all items; None if it is no fan-out, or not all of them are known."""
-        if (
-            self.task.items is None
-            or len(self.items) < self.task.items.count
-            or any(item.masked for item in self.items)
-        ):
+        if self.task.items is None or self.lacks_items or any(item.masked for item in self.items):
             return None
         return tuple(item.value for item in self.items) if self.items or self.task.state in _GOOD else None
 
@@ -115,6 +117,24 @@ def _check_names(manifest: Manifest, begin: Sequence[str]) -> None:
     ]
     if problems:
         raise ManifestError(problems)
+
+
+def _check_items(manifest: Manifest, ended: Mapping[str, _Earlier], begin: Sequence[str]) -> None:
+    """Raise ManifestError for fan-outs of which a part would be taken over if it were known which."""
+    unknown = [
+        name
+        for name in manifest.dependencies
+        if name in ended and ended[name].lacks_items and not {name, *_before(manifest, name)}.intersection(begin)
+    ]
+    if unknown:
+        what = f"{ITEMS_BLOB}, which says how items of the earlier run ended, is not there any more, or cannot be read"
+        raise ManifestError([manifest.given.problem_at(("retry",), f"{what}; {run_again(unknown, begin)}")])
+
+
+def run_again(tasks: Iterable[str], begin: Sequence[str]) -> str:
+    """The advice to run tasks again, besides those where the retry is to begin."""
+    where = "write in the request" if begin else "add to the request"
+    return f"to run again what made it, {where}: `from: [{', '.join(dict.fromkeys((*begin, *tasks)))}]`"
 
 
 def _from(record: Record, result: Result) -> Result:

@@ -66,6 +66,10 @@ def _expression(pattern: str) -> Any:  # noqa: ANN401 - RE2's type is private
     return engine("|".join(regex_of(glob, dot_files=False) for glob in globs), pattern)
 
 
+TAKEN = OutputPattern(0, "**")
+"""In place of the patterns of a task that a retry has taken over: all of its files are staged as if by this one."""
+
+
 @dataclass(frozen=True)
 class UpstreamFile:
     """A file of an earlier task, and the patterns that may have uploaded it."""
@@ -162,23 +166,35 @@ class UpstreamFiles(LazyValue, Mapping[str, str]):
     """`outputFiles` of an earlier task, or of one item of a fan-out; the files that are used are added to `used`.
 
     All files together can be used only if `outputFiles` has no globs: their matches are not known before the task ends.
+    A task that was `taken` over has its files by the names that they had: in the retry, its patterns may render to
+    others.
     """
 
-    def __init__(self, folder: str, paths: Paths, patterns: Sequence[OutputPattern], used: UpstreamUse) -> None:
+    def __init__(
+        self,
+        folder: str,
+        paths: Paths,
+        patterns: Sequence[OutputPattern],
+        used: UpstreamUse,
+        taken: Mapping[str, object] | None = None,
+    ) -> None:
         self._folder = folder
         self._paths = paths
         self._patterns = patterns
         self._used = used
+        self._taken = taken
 
     def __getitem__(self, name: str) -> str:
         matching = tuple(pattern for pattern in self._patterns if pattern.matches(name))
-        if not matching or is_own(name):
+        if not (matching or name in (self._taken or ())) or is_own(name):
             raise KeyError(name)
         path = f"{self._folder}/{name}"
-        self._used.files[path] = UpstreamFile(self._paths, name, matching)
+        self._used.files[path] = UpstreamFile(self._paths, name, matching if self._taken is None else (TAKEN,))
         return path
 
     def __iter__(self) -> Iterator[str]:
+        if self._taken is not None:
+            return iter(self._taken)
         for pattern in self._patterns:
             if pattern.name is None or pattern.name.endswith("/"):
                 raise ExpressionError(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from shared.app import App
 from shared.documents.ended_task import EndedTask
@@ -122,8 +123,10 @@ def _left(staging: Staging, ended: EndedRound, task: SubmittedTask, staged: Stag
 
 def _record(app: App, ended: EndedRound, left: _Left) -> TaskRecord | ItemRecord:
     printed = _printed(app.staging, ended, left)
-    values = [printed.vars, left.task.item.value if left.task.item else None]
-    return task_record(left.task, left.outcome, left.files, printed, is_masked=app.results.masks(values))
+    item = left.task.item
+    values: list[Any] = [printed.vars, [file.path for file in left.files.outputs], item.value if item else None]
+    is_masked = app.results.masks(values)
+    return task_record(left.task, left.outcome, left.files, printed, is_masked=is_masked)
 
 
 def _printed(staging: Staging, ended: EndedRound, left: _Left) -> Printed:

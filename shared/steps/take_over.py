@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
+
+from pydantic import ValidationError
 
 from shared.app import App
+from shared.documents.record import Record
 from shared.documents.run import EarlierRun, Run
-from shared.errors import ManifestError, TryLater
+from shared.errors import ManifestError, RunChanged, TryLater
 from shared.manifest.read import Manifest
-from shared.plan.taken_over import TakenOver, taken_over
+from shared.plan.taken_over import TakenOver, run_again, taken_over
 from shared.steps._copier import Copier, FileCopy
 
 COPY_SECONDS = 60.0
@@ -26,23 +30,34 @@ def take_over(app: App, run: Run, manifest: Manifest) -> Run:
     earlier = run.body.earlier
     if earlier is None or run.body.has_taken_over:
         return run
-    record = app.results.record_in(earlier.results)
-    if record is None:
-        raise ManifestError([manifest.given.problem_at(("retry",), "the record of the earlier run has been removed")])
+    record = _record(app, manifest, earlier)
     items = app.results.items_in(earlier.results, record)
     taken = taken_over(manifest, record, items, earlier.begin)
     _copy(app, run, manifest, earlier, taken)
     app.parts.keep_taken_over(run, taken.items)
-    return app.runs.save(run.with_taken_over(taken.tasks, taken.unfinished, taken.item_lists))
+    try:
+        return app.runs.save(run.with_taken_over(taken.tasks, taken.unfinished, taken.item_lists))
+    except RunChanged:
+        if app.runs.load(run.id) is None:
+            app.parts.remove(run.id)
+        raise
+
+
+def _record(app: App, manifest: Manifest, earlier: EarlierRun) -> Record:
+    with suppress(ValidationError):
+        if record := app.results.record_in(earlier.results):
+            return record
+    message = "the record of the earlier run is not there any more, or cannot be read"
+    raise ManifestError([manifest.given.problem_at(("retry",), message)])
 
 
 def _copy(app: App, run: Run, manifest: Manifest, earlier: EarlierRun, taken: TakenOver) -> None:
     versions = app.results.versions(earlier.results)
     copies: list[FileCopy] = []
     lost: list[str] = []
-    for name, size in taken.blobs():
+    for name, file in taken.blobs():
         version = versions.get(name)
-        if version is None or size not in (None, version.bytes):
+        if version is None or not (file is None or version.holds(file)):
             lost.append(name)
         else:
             copies.append(FileCopy(app.results.source(earlier.results, name, version.etag), name))
@@ -55,13 +70,10 @@ def _copy(app: App, run: Run, manifest: Manifest, earlier: EarlierRun, taken: Ta
 
 
 def _is_lost(lost: list[str], earlier: EarlierRun) -> str:
-    tasks = dict.fromkeys(_tasks_of(lost))
     more = f", and {len(lost) - 1} more," if len(lost) > 1 else ""
     where = f"the results of {earlier.run_id!r}"
-    return (
-        f"{lost[0]!r}{more} is not in {where} any more, or has changed; to run again what made it, add to the request:"
-        f" `from: [{', '.join(tasks)}]`"
-    )
+    advice = run_again(_tasks_of(lost), earlier.begin)
+    return f"{lost[0]!r}{more} is not in {where} any more, or has changed; {advice}"
 
 
 def _tasks_of(blobs: list[str]) -> Iterator[str]:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
+from azure.core.exceptions import ResourceNotFoundError
 
 from shared.documents.manifest_blob import MAX_BYTES, ManifestBlob, manifest_blob
 from shared.documents.names import stored_flow_blob
 from shared.errors import did_you_mean
+from shared.storage._blobs import beginning_of
 
 if TYPE_CHECKING:
     from azure.storage.blob import ContainerClient
 
 _SUFFIX = ".yaml"
-_NO_SUCH_RANGE = 416
 
 
 class StoredFlows:
@@ -27,13 +27,9 @@ class StoredFlows:
         """The current version of the stored flow `<namespace>/<id>`; without text if there is none, which says why."""
         blob = stored_flow_blob(name) or name
         try:
-            stream = self._container.download_blob(blob, offset=0, length=MAX_BYTES + 1)
+            stream = beginning_of(self._container, blob, MAX_BYTES + 1)
         except ResourceNotFoundError:
             return ManifestBlob(name=blob, etag="", sha256=None, text=None, unreadable=self._why_not_found(name))
-        except HttpResponseError as error:
-            if error.status_code != _NO_SUCH_RANGE:
-                raise
-            return manifest_blob(blob, "", b"")  # a range of an empty blob cannot be requested
         return manifest_blob(blob, stream.properties.etag.strip('"'), stream.readall(), f"the stored flow {name!r}")
 
     def _why_not_found(self, name: str) -> str:

@@ -7,16 +7,15 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from azure.core import MatchConditions
-from azure.core.exceptions import HttpResponseError, ResourceModifiedError, ResourceNotFoundError
+from azure.core.exceptions import ResourceModifiedError, ResourceNotFoundError
 
 from shared.documents.manifest_blob import MAX_BYTES, ManifestBlob, manifest_blob
 from shared.documents.names import is_cancel, is_manifest
+from shared.storage._blobs import beginning_of
 from shared.storage.copies import CopySource
 
 if TYPE_CHECKING:
-    from azure.storage.blob import ContainerClient, StorageStreamDownloader
-
-_NO_SUCH_RANGE = 416
+    from azure.storage.blob import ContainerClient
 
 
 @dataclass(frozen=True)
@@ -59,20 +58,12 @@ class Inbox:
     def read(self, blob: str) -> Drop | None:
         """Read the current version of a manifest; None if it is gone, because its run has been accepted."""
         try:
-            stream = self._download(blob)
+            stream = beginning_of(self._container, blob, MAX_BYTES + 1)
         except ResourceNotFoundError:
             return None
         content = stream.readall()
         manifest = manifest_blob(blob, stream.properties.etag.strip('"'), content)
         return Drop(manifest, stream.properties.last_modified, is_too_large=len(content) > MAX_BYTES)
-
-    def _download(self, blob: str) -> StorageStreamDownloader[bytes]:
-        try:
-            return self._container.download_blob(blob, offset=0, length=MAX_BYTES + 1)
-        except HttpResponseError as error:
-            if error.status_code != _NO_SUCH_RANGE:
-                raise
-        return self._container.download_blob(blob)  # a range of an empty blob cannot be requested
 
     def find(self, blob: str) -> InboxBlob | None:
         """A blob as it is now, without its content; None if it does not exist."""

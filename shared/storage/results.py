@@ -13,19 +13,20 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceModifiedError, ResourceNotFoundError
 from azure.storage.blob import ContentSettings
+from pydantic import ValidationError
 
 from shared.documents.manifest_blob import MAX_BYTES, ManifestBlob, manifest_blob
 from shared.documents.names import FLOW_FILE, MANIFEST_FILE
-from shared.documents.record import ITEMS_BLOB, Document, ItemRecord, Items, ManifestRef, Record, Status
+from shared.documents.record import ITEMS_BLOB, Document, ItemRecord, Items, ManifestRef, OutputFile, Record, Status
 from shared.documents.run import Run
 from shared.errors import TryLater
 from shared.manifest.redaction import redacted
 from shared.masking import Masker
-from shared.storage._blobs import create_once, remove
+from shared.storage._blobs import NO_SUCH_RANGE, beginning_of, create_once, remove
 from shared.storage.copies import Copies, CopySource, CopyState
 
 if TYPE_CHECKING:
-    from azure.storage.blob import ContainerClient
+    from azure.storage.blob import BlobProperties, ContainerClient
     from pydantic import JsonValue
 
 _JSON = ContentSettings(content_type="application/json")
@@ -33,15 +34,19 @@ _HTML = ContentSettings(content_type="text/html; charset=utf-8")
 _YAML = ContentSettings(content_type="text/yaml; charset=utf-8")
 COPIED = "success"
 _REFUSED = (400, 404, 412)
-_NO_SUCH_RANGE = 416
 _NO_RETRY: Mapping[str, Any] = {"retry_total": 0, "connection_timeout": 2, "read_timeout": 2}
 
 
 class BlobVersion(NamedTuple):
-    """The version and the size of a blob."""
+    """The version of a blob, its size, and its MD5 (hex) if storage knows it."""
 
     etag: str
     bytes: int
+    md5: str | None
+
+    def holds(self, file: OutputFile) -> bool:
+        """Whether it is the file that a record names, as far as that tells."""
+        return self.bytes == file.bytes and (None in (self.md5, file.md5) or self.md5 == file.md5)
 
 
 class Results:
@@ -68,20 +73,20 @@ class Results:
         return Record.model_validate_json(content)
 
     def items_in(self, folder: str, record: Record) -> dict[str, tuple[ItemRecord, ...]]:
-        """The items of all fan-outs of a run that is recorded, by task; none if they are not there any more."""
+        """The items of all fan-outs of a run that is recorded, by task; none if they cannot be read any more."""
         if not any(task.items and task.items.blob for task in record.tasks):
             return {task.id: task.items.records or () for task in record.tasks if task.items}
         try:
             content = self._container.download_blob(f"{folder}/{ITEMS_BLOB}").readall()
-        except ResourceNotFoundError:
+            return {task.id: task.items for task in Items.model_validate_json(content).tasks}
+        except (ResourceNotFoundError, ValidationError):
             return {}
-        return {task.id: task.items for task in Items.model_validate_json(content).tasks}
 
     def flow_of(self, folder: str, record: Record) -> ManifestBlob:
         """The text of the flow of a run that is recorded; without text if it is not there as it was run, and why."""
         name, ref = (FLOW_FILE, record.flow.source) if record.flow.source else (MANIFEST_FILE, record.manifest)
         try:
-            content = self._container.download_blob(f"{folder}/{name}", offset=0, length=MAX_BYTES + 1).readall()
+            content = beginning_of(self._container, f"{folder}/{name}", MAX_BYTES + 1).readall()
         except ResourceNotFoundError:
             return _without_text(ref, f"there is no {name} in {folder!r} of the results")
         found = manifest_blob(ref.name, ref.etag, content, f"{name} in {folder!r}")
@@ -143,7 +148,7 @@ class Results:
     def versions(self, folder: str) -> dict[str, BlobVersion]:
         """The blobs below the folder of a run, by their names in it."""
         listed = self._container.list_blobs(name_starts_with=f"{folder}/")
-        return {blob.name.removeprefix(f"{folder}/"): BlobVersion(blob.etag, blob.size) for blob in listed}
+        return {blob.name.removeprefix(f"{folder}/"): _version_of(blob) for blob in listed}
 
     def source(self, folder: str, name: str, etag: str | None = None) -> CopySource:
         """A blob of a run, as the source of a copy."""
@@ -168,7 +173,7 @@ class Results:
         try:
             stream = blob.download_blob(offset=0, length=max_bytes, **_NO_RETRY)
         except HttpResponseError as error:
-            if error.status_code == _NO_SUCH_RANGE:
+            if error.status_code == NO_SUCH_RANGE:
                 return b"", 0  # a range of an empty blob cannot be requested
             raise
         total = int(str(stream.properties.content_range).rpartition("/")[2])
@@ -208,6 +213,11 @@ class Results:
     def _json(self, document: Document) -> bytes:
         masked = self._masker.mask_all(document.model_dump(mode="json", by_alias=True))
         return json.dumps(masked, indent=2, ensure_ascii=False).encode()
+
+
+def _version_of(blob: BlobProperties) -> BlobVersion:
+    md5 = blob.content_settings.content_md5
+    return BlobVersion(blob.etag, blob.size, bytes(md5).hex() if md5 else None)
 
 
 def _without_text(ref: ManifestRef, why: str) -> ManifestBlob:
