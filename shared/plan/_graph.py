@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from shared.errors import Problem, did_you_mean
-from shared.manifest.groups import Branch, ForEach, PlacedTask
+from shared.manifest.blocks import Branch, Each, PlacedTask
 from shared.manifest.order import tasks_before
 from shared.manifest.read import Manifest, Task
 from shared.manifest.task import ForeachFile
@@ -54,14 +54,14 @@ class FlowGraph:
         """Whether a task has `foreach`."""
         return self._task(name).foreach is not None
 
-    def each(self, name: str) -> ForEach | None:
-        """The ForEach that a task is the task of."""
+    def each(self, name: str) -> Each | None:
+        """How a task runs for the values of its ForEach, if it is in one."""
         return self._placed[name].each
 
     def limit(self, name: str) -> int:
         """For how many items a fan-out runs at once; 0 for all."""
         each = self.each(name)
-        return each.concurrency_limit if each else 0
+        return each.limit if each else 0
 
     def branches(self, name: str) -> tuple[Branch, ...]:
         """The branches that a task is in: once it has failed, no other branch of their groups begins.

@@ -11,7 +11,7 @@ from shared.documents.names import ATTEMPTS_FILE, SCRIPT, Paths
 from shared.documents.record import Item
 from shared.documents.run import SourceFile
 from shared.documents.states import JobReason
-from shared.manifest.groups import Branch
+from shared.manifest.blocks import Branch
 from shared.plan.upstream import OutputPattern, UpstreamUse
 from shared.script import build as task_script
 from shared.script.attempts import Attempts
