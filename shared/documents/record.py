@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from shared.documents.states import FailureCategory, FailureCode, JobReason, State
+from shared.documents.states import FailureCategory, FailureCode, JobReason, SkippedBy, State
 from shared.errors import Problem
 
 
@@ -228,9 +228,19 @@ class ItemsSummary(Document):
 
 
 class TaskRecord(TaskResult, TaskRef):
-    """One task of the manifest. A fan-out has `items`, which have its files, values and logs."""
+    """One task of the manifest. A fan-out has `items`, which have its files, values and logs.
+
+    If it was `skipped`, that says why: a condition (`runIf`) of it or of its group did not hold, a task before it did
+    not end well, or the run was cancelled.
+    """
 
     items: ItemsSummary | None = None
+    skipped: SkippedBy | None = None
+
+    @property
+    def is_left_out(self) -> bool:
+        """Whether a condition kept it from running; what waits for it runs."""
+        return self.skipped is SkippedBy.CONDITION
 
     @property
     def failed_how(self) -> str:

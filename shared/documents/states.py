@@ -34,6 +34,14 @@ class WaitReason(StrEnum):
     POOL = "pool"
 
 
+class SkippedBy(StrEnum):
+    """Why a task did not run."""
+
+    CONDITION = "condition"
+    FAILURE = "failure"
+    CANCELLED = "cancelled"
+
+
 class JobReason(StrEnum):
     """Why a round needed a job of its own."""
 

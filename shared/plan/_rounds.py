@@ -41,8 +41,8 @@ class GraphTask:
 class Split:
     """The tasks of a flow that have not ended, sorted by when they can run; each group in a possible order.
 
-    `empty` are fan-outs without items whose turn it is: tasks that wait for them wait for what these wait for. `reason`
-    is why the ready tasks were not ready in an earlier round.
+    `empty` are tasks with nothing to run whose turn it is: who waits for them waits for what they wait for. `reason` is
+    why the ready tasks were not ready in an earlier round.
     """
 
     ready: tuple[str, ...]
@@ -67,14 +67,16 @@ def split(
     graph: Mapping[str, GraphTask],
     ended: Mapping[str, State],
     pool_of: Callable[[str], str],
+    is_left_out: Callable[[str], bool],
     is_empty: Callable[[str], bool],
     *,
     is_first: bool = False,
 ) -> Split:
     """Split the tasks that have not ended by when they can run; `ended` are the results of the earlier rounds.
 
-    `pool_of` and `is_empty` (whether a task is a fan-out without items) are called only for tasks whose expressions use
-    known values only. The first round of a retry has tasks that have ended already.
+    `pool_of`, `is_left_out` (by a condition) and `is_empty` (whether a task is a fan-out without items) are called only
+    for tasks whose expressions use known values only. The first round of a retry has tasks that have ended
+    already.
     """
     placements: dict[str, _Placement] = {}
     pool: str | None = None
@@ -84,7 +86,7 @@ def split(
             continue
         is_stopped = any(ended.get(name) in _FAILED_STATES for name in task.stopped_by)
         placement = _Placement.NEVER if is_stopped else _placement(task, graph, placements)
-        if placement is _Placement.READY and is_empty(task.id):
+        if placement is _Placement.READY and (is_left_out(task.id) or is_empty(task.id)):
             placement = _Placement.EMPTY
         if placement is _Placement.READY:
             pool = pool if pool is not None else pool_of(task.id)
