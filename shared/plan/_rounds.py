@@ -63,13 +63,13 @@ class _Placement(Enum):
 _SUCCEEDED = frozenset({_Placement.DONE, _Placement.EMPTY})
 
 
-def split(
+def split(  # noqa: PLR0913 - what it decides by
     graph: Mapping[str, GraphTask],
     ended: Mapping[str, State],
     pool_of: Callable[[str], str],
-    is_left_out: Callable[[str], bool],
     is_empty: Callable[[str], bool],
     *,
+    is_left_out: Callable[[str], bool] = lambda _: False,
     is_first: bool = False,
 ) -> Split:
     """Split the tasks that have not ended by when they can run; `ended` are the results of the earlier rounds.

@@ -59,7 +59,7 @@ class Planner:
         states = {name: State.SUCCESS if task.is_left_out else task.state for name, task in ended.items()}
         self._is_first = not states
         graph, is_first = self._graph.tasks, run.progress.round == 1
-        self.split = split(graph, states, self.pool_id, self.is_left_out, self.is_empty, is_first=is_first)
+        self.split = split(graph, states, self.pool_id, self.is_empty, is_left_out=self.is_left_out, is_first=is_first)
         self._waits_in_round = waits_in_round(graph, self.split)
         self._numbers: dict[str, int] = {}
 
