@@ -118,16 +118,21 @@ class LiveDisplay:
 
 def _most_interesting(rows: Sequence[TaskRow], room: int) -> list[TaskRow]:
     """The `room` most interesting rows in their order. Running tasks come first, then failed, waiting, ended ones."""
-    ranked = sorted(rows, key=lambda row: (not row.is_active, not row.failed, row.stopped is not None))[:room]
+    ranked = sorted(rows, key=lambda row: (not row.is_active, not row.failed, _is_over(row)))[:room]
     return [row for row in rows if row in ranked]
+
+
+def _is_over(row: TaskRow) -> bool:
+    return row.stopped is not None or row.is_taken_over
 
 
 def _bar(row: TaskRow) -> RenderableType:
     if row.is_active and not row.is_fan_out:
         return ProgressBar(width=BAR_WIDTH, pulse=True)
     done = "red" if row.failed else "green"
+    ended = row.ended or int(row.is_taken_over)
     return ProgressBar(
-        total=max(1, row.total), completed=row.ended, width=BAR_WIDTH, complete_style=done, finished_style=done
+        total=max(1, row.total), completed=ended, width=BAR_WIDTH, complete_style=done, finished_style=done
     )
 
 

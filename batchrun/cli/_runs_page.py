@@ -9,7 +9,7 @@ from pathlib import Path
 from batchrun.cli._text import why_it_waits
 from batchrun.client.listing import Entry
 from shared import report
-from shared.report.text import visible
+from shared.report.text import href, visible
 
 _PAGES = Path(__file__).parent / "pages"
 _STYLE_OF_REPORTS = Path(report.__file__).parent / "templates" / "report.css"
@@ -44,5 +44,5 @@ def _row(entry: Entry) -> dict[str, object]:
         "seconds": round(entry.time.total_seconds(), 1),
         "tasks": tasks,
         "note": visible(why_it_waits(entry.status) or entry.note),
-        "hasReport": not entry.is_open,
+        "report": None if entry.is_open else href(f"{entry.ref.folder}/report.html"),
     }

@@ -17,11 +17,13 @@ from shared.documents.record import (
     Items,
     Metric,
     Record,
+    RetryRef,
     RunProblem,
     TaskRecord,
     TaskResult,
 )
 from shared.documents.states import State
+from shared.report.earlier import how_much_is_taken_over
 from shared.report.text import plain, shortened, size
 
 INDENT = "  "
@@ -44,13 +46,14 @@ def summary_lines(record: Record, manifest: Path | str, folder: Path | str, fail
     """How a run ended: states, values, problems, where its files are, and the end of the log of the first failure."""
     lines = [
         f"{record.state}  {record.run_id}",
+        *_section("", [_retry(record, record.retry_of)] if record.retry_of else []),
         *_section("", aligned([_task_row(task) for task in record.tasks])),
         *_section("", [_failure(record.failure)] if record.failure else []),
         *_section("", [_failed(task, task.failure) for task in record.tasks if task.failure]),
         *_section("values", aligned(list(_value_rows(record.tasks)))),
         *_section("metrics", _metrics(record.tasks)),
-        *_section("warnings", [_problem(manifest, problem) for problem in record.warnings]),
-        *_section("errors", [_problem(manifest, problem) for problem in record.errors]),
+        *_section("warnings", [_problem(manifest, folder, problem) for problem in record.warnings]),
+        *_section("errors", [_problem(manifest, folder, problem) for problem in record.errors]),
         *_section("results", [f"{folder}/", *_files(record.tasks)]),
         *(_section(f"the end of {failed.file}", [f"| {line}" for line in failed.lines]) if failed else []),
     ]
@@ -63,10 +66,18 @@ def _section(title: str, lines: Sequence[str]) -> list[str]:
     return ["", *([INDENT + title] if title else []), *(INDENT * (2 if title else 1) + line for line in lines)]
 
 
+def _retry(record: Record, earlier: RetryRef) -> str:
+    taken = how_much_is_taken_over(record)
+    return f"retry of {earlier.results}" + (f": {taken} taken over" if taken else "")
+
+
 def _task_row(task: TaskRecord) -> tuple[str, ...]:
+    if task.taken_from:
+        return (task.state, task.id, f"taken over from {task.taken_from}", "")
     exit_code = "" if task.exit_code is None else f"exit code {task.exit_code}"
     items = ", ".join(f"{count} {state}" for state, count in task.items.states.items()) if task.items else ""
-    return (task.state, task.id, (exit_code or items) + _again(task), _duration(task.started, task.ended))
+    taken = f", {task.items.taken_over:,} taken over" if task.items and task.items.taken_over else ""
+    return (task.state, task.id, (exit_code or items) + taken + _again(task), _duration(task.started, task.ended))
 
 
 def _again(task: TaskRecord) -> str:
@@ -109,8 +120,9 @@ def _more(rows: Sequence[object]) -> list[str]:
     return [f"… and {len(rows) - MOST_ROWS} more"] if len(rows) > MOST_ROWS else []
 
 
-def _problem(manifest: Path | str, problem: RunProblem) -> str:
-    place = f"{manifest}:{problem.line}:{problem.column}: " if problem.line else ""
+def _problem(manifest: Path | str, folder: Path | str, problem: RunProblem) -> str:
+    file = f"{folder}/{problem.file}" if problem.file else manifest
+    place = f"{file}:{problem.line}:{problem.column}: " if problem.line else ""
     return place + (f"{problem.path}: " if problem.path else "") + problem.message
 
 

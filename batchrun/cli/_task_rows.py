@@ -22,7 +22,8 @@ TENTHS = 10
 class TaskRow:
     """A task of the manifest. `total` is how many Batch tasks it has: none until its round is submitted.
 
-    `restarts` is how often Batch has begun one of them anew.
+    `restarts` is how often Batch has begun one of them anew. A retry may have taken it over from an earlier run, or so
+    many of its items.
     """
 
     name: str
@@ -34,6 +35,8 @@ class TaskRow:
     started: datetime | None = None
     stopped: datetime | None = None
     restarts: int = 0
+    is_taken_over: bool = False
+    taken_over_items: int = 0
 
     @property
     def is_active(self) -> bool:
@@ -62,12 +65,20 @@ def task_rows(view: RunView) -> list[TaskRow]:
     tasks: dict[str, list[TaskView]] = {name: [] for name in view.names}
     for task in view.tasks:
         tasks.setdefault(task.fan_out, []).append(task)
-    return [_row(name, each) for name, each in tasks.items()]
+    return [
+        TaskRow(name, words="taken over", is_taken_over=True)
+        if name in view.taken_over
+        else _row(name, each, view.item_counts.get(name, 0))
+        for name, each in tasks.items()
+    ]
 
 
 def task_counts(view: RunView) -> TaskCounts:
-    """How many tasks a run has; those of later rounds are known only as tasks of the manifest, without their items."""
-    rows = task_rows(view)
+    """How many tasks a run has; those of later rounds are known only as tasks of the manifest, without their items.
+
+    What is taken over is no task of this run.
+    """
+    rows = [row for row in task_rows(view) if not row.is_taken_over]
     return TaskCounts(
         total=sum(max(1, row.total) for row in rows),
         ended=sum(row.ended for row in rows),
@@ -75,20 +86,22 @@ def task_counts(view: RunView) -> TaskCounts:
     )
 
 
-def _row(name: str, tasks: list[TaskView]) -> TaskRow:
+def _row(name: str, tasks: list[TaskView], item_count: int) -> TaskRow:
     ended = [task for task in tasks if task.has_ended]
     is_over = bool(tasks) and len(ended) == len(tasks)
     is_fan_out = any(task.name != name for task in tasks)
+    taken_over = max(0, item_count - len(tasks)) if is_fan_out else 0
     return TaskRow(
         name=name,
         total=len(tasks),
         ended=len(ended),
         failed=sum(task.failed for task in tasks),
         is_fan_out=is_fan_out,
-        words=_words_of_items(tasks, ended) if is_fan_out else _words(tasks),
+        words=_words_of_items(tasks, ended, taken_over) if is_fan_out else _words(tasks),
         started=min((task.started for task in tasks if task.started), default=None),
         stopped=max((task.ended for task in ended if task.ended), default=None) if is_over else None,
         restarts=sum(task.restarts for task in tasks),
+        taken_over_items=taken_over,
     )
 
 
@@ -103,9 +116,10 @@ def _words(tasks: list[TaskView]) -> str:
     return f"has ended, exit code {task.exit_code}"
 
 
-def _words_of_items(tasks: list[TaskView], ended: list[TaskView]) -> str:
+def _words_of_items(tasks: list[TaskView], ended: list[TaskView], taken_over: int) -> str:
     failed = sum(task.failed for task in ended)
-    return f"{len(ended)} of {len(tasks)} have ended" + (f", {failed} failed" if failed else "")
+    words = f"{len(ended)} of {len(tasks)} have ended" + (f", {failed} failed" if failed else "")
+    return words + (f", {taken_over:,} more taken over" if taken_over else "")
 
 
 def progress_lines(before: RunView, after: RunView) -> list[str]:
@@ -114,11 +128,14 @@ def progress_lines(before: RunView, after: RunView) -> list[str]:
     if after.state is not None and after.state is not before.state:
         lines.append(after.state.value)
     known = {row.name: row for row in task_rows(before)}
-    news = [row for row in task_rows(after) if row.total and _is_news(known.get(row.name), row)]
+    rows = [row for row in task_rows(after) if row.total or row.is_taken_over]
+    news = [row for row in rows if _is_news(known.get(row.name), row)]
     return [*lines, *(f"{row.name} {row.words}" for row in news)]
 
 
 def _is_news(before: TaskRow | None, after: TaskRow) -> bool:
+    if after.is_taken_over:
+        return before is None or not before.is_taken_over
     if before is None or not before.total:
         return True
     if not after.is_fan_out:

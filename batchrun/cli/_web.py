@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import mimetypes
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
@@ -40,6 +40,7 @@ class Page(NamedTuple):
 class RunServer(ThreadingHTTPServer):
     """Serves the files of the runs that `run` knows by their ids, and a list of runs if there is an `index`.
 
+    Paths are those in the results, so that the report of a retry leads to that of the earlier run.
     `words` says what has gone wrong with storage.
     """
 
@@ -90,11 +91,19 @@ class _Handler(BaseHTTPRequestHandler):
         if not path and self.server.index:
             self._send_page(self.server.index())
             return
-        run_id, _, name = path.partition("/")
-        run = self.server.run(run_id)
-        is_safe = not UNSAFE_CHARACTERS.search(name) and not {"", ".", ".."} & set(name.split("/"))
-        if run is None or not is_safe or not self._send_file(run, name):
+        found = self._file_of_run(path.split("/"))
+        if found is None or not self._send_file(*found):
             self._say(HTTPStatus.NOT_FOUND, "There is no such file among the results.")
+
+    def _file_of_run(self, parts: Sequence[str]) -> tuple[RunRef, str] | None:
+        """The run in whose folder a path leads, and the name of the file there; None if there is no such run."""
+        if {"", ".", ".."} & set(parts) or any(map(UNSAFE_CHARACTERS.search, parts)):
+            return None
+        for place, part in enumerate(parts, start=1):
+            run = self.server.run(part)
+            if run and run.folder == "/".join(parts[:place]):
+                return run, "/".join(parts[place:])
+        return None
 
     def _send_page(self, page: Page) -> None:
         content = page.html.encode()

@@ -18,6 +18,8 @@ from batchrun.client.listing import RunList
 from batchrun.client.refs import RunRef
 from batchrun.client.runs import Runs
 from batchrun.errors import ClientError
+from shared.documents.record import Record
+from shared.report.text import href
 
 MOST_OPEN = 1_000
 MOST_RUNS = 10_000
@@ -42,11 +44,22 @@ def run(arguments: argparse.Namespace, opening: AbstractContextManager[App]) -> 
             with _server_of_list(runs) as server:
                 return _serve(server, server.address())
         ref = runs.find(arguments.run)
-        if runs.results.record(ref) is None:
+        record = runs.results.record(ref)
+        if record is None:
             how = app.command("show", ref.id)
             raise ClientError(f"{ref.id} has not ended: its report is written when it has. Until then: {how}")
-        with RunServer(runs.results, lambda run_id: ref if run_id == ref.id else None, words=runs.words) as server:
-            return _serve(server, server.address(f"{ref.id}/{REPORT}"))
+        with RunServer(runs.results, _with_earlier(runs, ref, record).get, words=runs.words) as server:
+            return _serve(server, server.address(href(f"{ref.folder}/{REPORT}")))
+
+
+def _with_earlier(runs: Runs, ref: RunRef, record: Record | None) -> dict[str, RunRef]:
+    """A run, the one that it retries, the one that this retries, and so on, by their ids."""
+    known = {ref.id: ref}
+    while record and record.retry_of and record.retry_of.run_id not in known:
+        ref = RunRef(record.retry_of.run_id, record.retry_of.results)
+        known[ref.id] = ref
+        record = runs.results.record(ref)
+    return known
 
 
 def _server_of_list(runs: Runs) -> RunServer:

@@ -19,7 +19,7 @@ from batchrun.client.apps import App
 from batchrun.client.refs import RunRef
 from batchrun.client.runs import Runs, RunView, WatchedRun
 from batchrun.errors import ClientError, printable
-from shared.documents.record import ITEMS_BLOB, FanOutItems, Items, JobRecord, Record
+from shared.documents.record import ITEMS_BLOB, FanOutItems, Items, JobRecord, Record, RetryRef
 from shared.documents.states import State
 from shared.report.text import day_and_time, duration
 
@@ -72,6 +72,11 @@ class _Shown:
         """Its state; None while its manifest is in the inbox."""
         return self.record.state if self.record else self._view.state
 
+    @property
+    def retry_of(self) -> RetryRef | None:
+        """The earlier run that it retries."""
+        return self.record.retry_of if self.record else self._view.retry_of
+
     def _is_in_inbox(self) -> bool:
         return any(waiting.ref == self._ref for waiting in self._runs.inbox.waiting())
 
@@ -81,6 +86,7 @@ class _Shown:
             "runId": self._ref.id,
             "state": self.state or "DROPPED",
             "results": self._ref.folder,
+            "retryOf": self.retry_of and self.retry_of.model_dump(by_alias=True),
             "record": self.record and json.loads(self.record.to_json()),
             "status": self._status and json.loads(self._status.to_json()),
             "tasks": None if self.record else [_task(row) for row in task_rows(self._view)],
@@ -125,6 +131,7 @@ class _Shown:
         return [
             head,
             f"  dropped {day_and_time(self._ref.dropped)} UTC, round {view.round}",
+            *([f"  retry of {printable(view.retry_of.results)}"] if view.retry_of else []),
             *([f"  it {printable(waits)}" if waits.startswith("waits") else f"  {printable(waits)}"] if waits else []),
             "",
             f"  {printable(cannot_be_shown(view)) or ended}",
@@ -164,4 +171,6 @@ def _task(row: TaskRow) -> dict[str, object]:
         "started": row.started.isoformat() if row.started else None,
         "stopped": row.stopped.isoformat() if row.stopped else None,
         "restarts": row.restarts,
+        "isTakenOver": row.is_taken_over,
+        "takenOverItems": row.taken_over_items,
     }

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from azure.core.exceptions import AzureError, HttpResponseError
@@ -22,8 +22,8 @@ from batchrun.client.tasks import BatchHidden, BatchTasks, TaskView
 from batchrun.errors import ClientError
 from shared.documents.names import job_id
 from shared.documents.progress import ListedRun
-from shared.documents.record import Status
-from shared.documents.run import Run
+from shared.documents.record import RetryRef, Status
+from shared.documents.run import EarlierRun, Run
 from shared.documents.states import State
 from shared.errors import ManifestError, RunUnreadable
 from shared.masking import Masker
@@ -37,6 +37,9 @@ class RunView:
 
     `names` are the ids of its tasks in the order of the manifest; `tasks` are the tasks of its Batch jobs. `status`
     is read only while the run waits, and says why. `hidden` says why the tasks cannot be seen.
+
+    A retry is one of `retry_of`: its tasks `taken_over` ran in an earlier run, as did those items of fan-outs that are
+    in the `item_counts` and have no Batch task.
     """
 
     state: State | None
@@ -45,6 +48,9 @@ class RunView:
     status: Status | None = None
     round: int = 0
     hidden: str = ""
+    retry_of: RetryRef | None = None
+    taken_over: frozenset[str] = frozenset()
+    item_counts: Mapping[str, int] = field(default_factory=dict)
 
 
 class Runs:
@@ -172,7 +178,8 @@ class WatchedRun:
         except BatchHidden as reason:
             tasks, hidden = {}, str(reason)
         status = self._runs.results.status(self._ref) if run.progress.waiting else None
-        return RunView(run.progress.state, tuple(tasks.values()), self._names, status, run.progress.round, hidden)
+        view = RunView(run.progress.state, tuple(tasks.values()), self._names, status, run.progress.round, hidden)
+        return _of_retry(view, run, run.body.earlier) if run.body.earlier else view
 
     def _of_round(self, run: Run, number: int) -> tuple[TaskView, ...]:
         """The tasks of a round. A later round may run a task again: its latest state counts."""
@@ -185,6 +192,15 @@ class WatchedRun:
         if not is_current:
             self._ended_rounds[number] = tasks
         return tasks
+
+
+def _of_retry(view: RunView, run: Run, earlier: EarlierRun) -> RunView:
+    return replace(
+        view,
+        retry_of=RetryRef.model_validate(earlier.model_dump()),
+        taken_over=frozenset(task.id for task in run.body.finished.values() if task.taken_from),
+        item_counts={name: len(items) for name, items in run.body.item_lists.items()},
+    )
 
 
 def _task_names(run: Run) -> tuple[str, ...]:

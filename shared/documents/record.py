@@ -216,13 +216,14 @@ class ItemRecord(TaskResult, Item):
 
 
 class ItemsSummary(Document):
-    """The items of a fan-out: how many there are, and how many ended in which state.
+    """The items of a fan-out: how many there are, how many ended in which state, how many are taken over (`takenOver`).
 
     The items themselves are in `records`; or, if the run has more than 100, in `tasks.json` (`blob` names it).
     """
 
     count: int
     states: dict[State, int]
+    taken_over: int = 0
     records: tuple[ItemRecord, ...] | None = None
     blob: str | None = None
 
@@ -270,7 +271,8 @@ class Record(Document):
     """`record.json`: written once, as the last document; if it exists, the run is complete.
 
     `inputs` are the values of the flow's inputs. Those that hold a secret are left out; of these, `maskedInputs` names
-    the ones that the run was given.
+    the ones that the run was given. `takenFrom` of a task or an item is the id of the earlier run in which it ran, if a
+    retry has taken it over. If it is `masked`, secrets are masked in its values.
     """
 
     schema_version: Literal["1"] = "1"

@@ -22,7 +22,7 @@ from pydantic import Field
 from shared.documents.manifest_blob import ManifestBlob
 from shared.documents.names import job_id, results_folder
 from shared.documents.progress import Progress
-from shared.documents.record import Document, ItemRecord, JobRecord, RunProblem, TaskRecord
+from shared.documents.record import Document, ItemRecord, JobRecord, RetryRef, RunProblem, TaskRecord
 from shared.documents.states import FailureCategory, State, WaitReason
 from shared.errors import RunUnreadable
 
@@ -80,14 +80,12 @@ class Rejection(Document):
     errors: tuple[RunProblem, ...]
 
 
-class EarlierRun(Document):
+class EarlierRun(RetryRef):
     """The run that a retry runs again: `results` is its folder in the results, `inputs` and `labels` are what it had.
 
     The retry begins with the tasks `begin`, and with those that did not end well.
     """
 
-    run_id: str
-    results: str
     begin: tuple[str, ...] = ()
     inputs: dict[str, Any] = Field(default_factory=dict)
     labels: dict[str, str] = Field(default_factory=dict)

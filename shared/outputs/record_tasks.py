@@ -103,14 +103,17 @@ _WORST_FIRST = (State.FAILED, State.KILLED, State.SKIPPED, State.WARNING, State.
 
 
 def fan_out_record(name: str, items: Sequence[ItemRecord]) -> TaskRecord:
-    """The record of a fan-out as a whole; its state is the worst of its items' states."""
+    """The record of a fan-out as a whole; its state is the worst of its items' states.
+
+    Its time and its retries are those of the items that ran in this run.
+    """
     states = Counter(item.state for item in items)
-    own = [item for item in items if item.taken_from is None] or items
+    own = [item for item in items if item.taken_from is None]
     return TaskRecord(
         id=name,
         state=next(state for state in _WORST_FIRST if states[state]),
-        retries=sum(item.retries for item in items),
-        requeue_count=sum(item.requeue_count for item in items),
+        retries=sum(item.retries for item in own),
+        requeue_count=sum(item.requeue_count for item in own),
         started=min((item.started for item in own if item.started), default=None),
         ended=max((item.ended for item in own if item.ended), default=None),
         masked=any(item.masked for item in items),
@@ -261,8 +264,10 @@ def _enabled_tasks(tasks: Sequence[TaskRecord], manifest: Manifest | None) -> Se
 def _with_items(task: TaskRecord, run: Run) -> TaskRecord:
     if task.items is None or run.items is None:
         return task
-    where = {"blob": ITEMS_BLOB} if separate_items(run) else {"records": run.items.get(task.id, ())}
-    return task.model_copy(update={"items": task.items.model_copy(update=where)})
+    items = run.items.get(task.id, ())
+    where: dict[str, object] = {"blob": ITEMS_BLOB} if separate_items(run) else {"records": items}
+    taken = sum(item.taken_from is not None for item in items)
+    return task.model_copy(update={"items": task.items.model_copy(update={**where, "taken_over": taken})})
 
 
 def run_state(tasks: Sequence[TaskRecord], *, cancelled: bool) -> State:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from shared.documents.ended_task import TASK_ENDED
+from shared.documents.names import FLOW_FILE, MANIFEST_FILE
 from shared.documents.record import Failure, Record, RunProblem, TaskRecord
 from shared.documents.states import FailureCategory, FailureCode, State
 
@@ -69,12 +70,18 @@ class Notice:
     path: str | None = None
     line: int | None = None
     column: int | None = None
+    file: str = MANIFEST_FILE
 
 
 @dataclass(frozen=True)
 class Notices:
-    """The notices of a run; `left_out` is how many more there are, all of them in the record."""
+    """The notices of a run; `left_out` is how many more there are, all of them in the record.
 
+    If the run is rejected, `mistaken` says what is wrong, and `advice` what to do.
+    """
+
+    mistaken: str
+    advice: str
     errors: tuple[Notice, ...]
     warnings: tuple[Notice, ...]
     errors_left_out: int
@@ -90,11 +97,30 @@ def notices(record: Record) -> Notices:
         errors = [_of_run(record.failure)]
     errors += [_of_task(task, task.failure) for task in failed[:MAX_FAILED_TASKS] if task.failure]
     return Notices(
+        mistaken=mistaken(record),
+        advice=_advice_on_mistakes(record),
         errors=tuple(errors),
         warnings=tuple(_of_problem(problem, None, is_error=False) for problem in record.warnings[:MAX_WARNINGS]),
         errors_left_out=max(0, len(failed) - MAX_FAILED_TASKS),
         warnings_left_out=max(0, len(record.warnings) - MAX_WARNINGS),
     )
+
+
+def mistaken(record: Record) -> str:
+    """Where the errors of a record are: in the manifest, in the flow that it names, or in both."""
+    in_flow = {error.file == FLOW_FILE for error in record.errors}
+    if in_flow == {True}:
+        return "flow"
+    return "manifest and its flow" if True in in_flow else "manifest"
+
+
+def _advice_on_mistakes(record: Record) -> str:
+    these = "this" if len(record.errors) == 1 else "these"
+    if mistaken(record) == "manifest":
+        return f"Fix {these}, and drop the manifest again."
+    if record.retry_of:
+        return "A retry runs the flow of the earlier run as it was: drop the corrected flow instead."
+    return f"Fix {these}, store the flow again, and drop the manifest again."
 
 
 def what_to_do(failure: Failure) -> str:
@@ -121,4 +147,5 @@ def _of_problem(problem: RunProblem, failure: Failure | None, *, is_error: bool)
         path=problem.path,
         line=problem.line,
         column=problem.column,
+        file=problem.file or MANIFEST_FILE,
     )

@@ -131,8 +131,8 @@ class Gantt:
 
 
 def gantt(record: Record, items: Mapping[str, Sequence[ItemRecord]]) -> Gantt | None:
-    """The chart of a run; None if nothing ever ran."""
-    ran = [task for task in record.tasks if task.started]
+    """The chart of a run; None if nothing ever ran. What is taken over ran in another run."""
+    ran = [task for task in record.tasks if task.started and task.taken_from is None]
     if not ran:
         return None
     span = _span(ran)
@@ -161,8 +161,9 @@ def _rows(task: TaskRecord, items: Sequence[ItemRecord], span: Span) -> Iterator
     if task.items is None:
         yield Row(task.id, task.state, took, (_bar(task, task.id, span),))
         return
-    note = f"{count(task.items.count, 'item')}, {took}"
-    started = sorted((item for item in items if item.started), key=_start)
+    own = f"{task.items.count - task.items.taken_over:,} of " if task.items.taken_over else ""
+    note = f"{own}{count(task.items.count, 'item')}, {took}"
+    started = sorted((item for item in items if item.started and item.taken_from is None), key=_start)
     lanes = _in_lanes(task.id, started, span) if len(started) <= MAX_BARS_OF_FAN_OUT else None
     if lanes is not None:
         yield Row(task.id, task.state, note, lanes, lanes=max((bar.lane for bar in lanes), default=0) + 1)

@@ -10,6 +10,7 @@ from itertools import pairwise
 
 from shared.documents.record import ItemRecord, OutputFile, Record, TaskRecord, TaskResult
 from shared.documents.states import FailureCode, JobReason, State
+from shared.report._advice import mistaken
 from shared.report.text import count, duration, size
 
 NAMED_TASKS = 3
@@ -64,7 +65,9 @@ def headline(record: Record) -> str:
     """How the run ended, in one or two sentences."""
     match record.state:
         case State.REJECTED:
-            return f"The manifest cannot be run: {count(len(record.errors), 'mistake')} in it. Nothing was started."
+            what = mistaken(record)
+            where = "them" if " and " in what else "it"
+            return f"The {what} cannot be run: {count(len(record.errors), 'mistake')} in {where}. Nothing was started."
         case State.SUCCESS:
             return _all_ended(record, "ended well")
         case State.WARNING:
@@ -137,10 +140,10 @@ def figures(record: Record, items: Mapping[str, Sequence[ItemRecord]]) -> list[F
     files = list(_files(record.tasks, items))
     if files:
         found.append(Figure("Files", f"{len(files):,}", size(sum(file.bytes for file in files))))
-    retries = sum(task.retries for task in record.tasks)
-    if retries:
+    own = [task for task in record.tasks if task.taken_from is None]
+    if retries := sum(task.retries for task in own):
         found.append(Figure("Retries", f"{retries:,}"))
-    if requeues := sum(task.requeue_count for task in record.tasks):
+    if requeues := sum(task.requeue_count for task in own):
         found.append(Figure("Requeues", f"{requeues:,}", "run again on another node"))
     return found
 

@@ -99,11 +99,19 @@ def most_telling(results: Sequence[Result], limit: int) -> Sequence[Result]:
 
 
 def worth_a_look(results: Sequence[Result], failed: int, slowest: int) -> list[Result]:
-    """The first `failed` results that did not end well, then the `slowest` longest of the others."""
-    first_failed = [result for result in results if result.state is not State.SUCCESS][:failed]
+    """The first `failed` results that did not end well, then the `slowest` longest of the others.
+
+    Those that are taken over from an earlier run come last in both.
+    """
+    own_first = sorted(results, key=_is_taken)
+    first_failed = [result for result in own_first if result.state is not State.SUCCESS][:failed]
     seen = {id(result) for result in first_failed}
-    by_time = sorted(results, key=_seconds, reverse=True)
+    by_time = sorted(results, key=lambda result: (_is_taken(result), -_seconds(result)))
     return first_failed + [result for result in by_time[: slowest + len(seen)] if id(result) not in seen][:slowest]
+
+
+def _is_taken(result: TaskResult) -> bool:
+    return result.taken_from is not None
 
 
 def _seconds(result: TaskResult) -> float:

@@ -1,4 +1,4 @@
-"""Printed values and metrics: single values unchanged, series of numbers as figures and a small chart."""
+"""Inputs, printed values and metrics: single values unchanged, series of numbers as figures and a small chart."""
 
 from __future__ import annotations
 
@@ -26,6 +26,25 @@ class Value:
     owner: str
     name: str
     value: Any
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The values of the run's inputs that are shown, and how many more there are.
+
+    `masked` are the ids of those that the run was given, but whose values hold a secret.
+    """
+
+    values: tuple[tuple[str, Any], ...]
+    masked: tuple[str, ...]
+    left_out: int
+
+
+def inputs(record: Record) -> Inputs:
+    """The inputs of a run."""
+    values, masked = tuple(record.inputs.items())[:MAX_VALUES], record.masked_inputs[:MAX_VALUES]
+    left_out = len(record.inputs) + len(record.masked_inputs) - len(values) - len(masked)
+    return Inputs(values, masked, left_out)
 
 
 @dataclass(frozen=True)

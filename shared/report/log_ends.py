@@ -63,7 +63,10 @@ class LogText:
 
 
 def logs_to_show(record: Record, items: Mapping[str, Sequence[ItemRecord]]) -> list[LogRef]:
-    """The logs that the report shows, at most twelve: first those of tasks and items that did not end well."""
+    """The logs that the report shows, at most twelve: first those of tasks and items that did not end well.
+
+    Those of what is taken over from an earlier run come last.
+    """
     owners: list[tuple[str, TaskResult]] = []
     for task in record.tasks:
         if task.items is None:
@@ -71,7 +74,7 @@ def logs_to_show(record: Record, items: Mapping[str, Sequence[ItemRecord]]) -> l
         else:
             chosen = worth_a_look(items.get(task.id, ()), FAILED_ITEMS, 1)[:FAILED_ITEMS]
             owners += [(f"{task.id}[{item.index}]", item) for item in chosen]
-    owners.sort(key=lambda owner: _URGENCY.get(owner[1].state, len(_URGENCY)))
+    owners.sort(key=lambda owner: (owner[1].taken_from is not None, _URGENCY.get(owner[1].state, len(_URGENCY))))
     return [log for name, result in owners for log in _logs_of(name, result)][:MAX_LOGS]
 
 

@@ -18,10 +18,11 @@ from shared.documents.record import ITEMS_BLOB, ItemRecord, Record
 from shared.report._advice import notices
 from shared.report._files import files
 from shared.report._gantt import gantt, time_of
-from shared.report._listing import listing
 from shared.report._overview import events, figures, headline, phases
 from shared.report._tasks import tasks
-from shared.report._values import values
+from shared.report._values import inputs, values
+from shared.report.earlier import earlier
+from shared.report.listing import KeptText, listings
 from shared.report.log_ends import LogEnd, LogText, log_text
 from shared.report.text import (
     clock,
@@ -44,22 +45,20 @@ TEMPLATES = Path(__file__).parent / "templates"
 class Report:
     """All that is known of a run when it is recorded.
 
-    `items` are those of its fan-outs, by task. `manifest` is the text without credentials; None where the blob is too
-    large or not UTF-8. `dropped_lines` is the number of lines before the credentials were removed.
+    `items` are those of its fan-outs, by task. `flow` is that of a manifest that only names its flow.
     """
 
     record: Record
     items: Mapping[str, Sequence[ItemRecord]] = field(default_factory=dict)
-    manifest: str | None = None
-    dropped_lines: int = 0
+    manifest: KeptText = field(default_factory=KeptText)
+    flow: KeptText | None = None
     log_ends: Sequence[LogEnd] = ()
 
     def html(self, mask: Callable[[str], str]) -> str:
         """The page, self-contained; `mask` replaces the secrets in a text."""
         record, items = self.record, self.items
         logs = [each for end in self.log_ends if (each := log_text(end, mask)).total]
-        manifest = None if self.manifest is None else mask(self.manifest)
-        has_dropped_lines = manifest is None or len(manifest.splitlines()) == self.dropped_lines
+        texts = listings(record, self.manifest.masked(mask), self.flow.masked(mask) if self.flow else None)
         return (
             _environment(mask)
             .get_template("report.html.j2")
@@ -75,10 +74,12 @@ class Report:
                 tasks=tasks(record, items),
                 logs=logs,
                 log_anchors=_anchors(logs),
+                earlier=earlier(record, items),
+                inputs=inputs(record),
                 printed=values(record, items),
                 files=files(record, items),
-                listing=None if manifest is None else listing(manifest, record.errors if has_dropped_lines else ()),
-                has_dropped_lines=has_dropped_lines,
+                texts=texts,
+                line_anchors=dict(place for text in texts for place in text.places()),
                 items_blob=ITEMS_BLOB if any(task.items and task.items.blob for task in record.tasks) else None,
             )
         )

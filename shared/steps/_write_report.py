@@ -11,11 +11,13 @@ from collections.abc import Sequence
 
 from azure.core.exceptions import AzureError
 
+from shared.documents.manifest_blob import ManifestBlob
 from shared.documents.record import Record
 from shared.documents.run import Run
 from shared.log import Stage, log_event
 from shared.manifest.redaction import redacted
 from shared.parallel import in_parallel
+from shared.report.listing import KeptText
 from shared.report.log_ends import READ_BYTES, LogEnd, LogRef, logs_to_show
 from shared.report.page import Report
 from shared.storage.results import Results
@@ -23,15 +25,18 @@ from shared.storage.results import Results
 
 def write_report(results: Results, run: Run, record: Record) -> None:
     """Write `report.html` of a run whose record is about to be written; if there is one, it stays."""
-    text = run.body.manifest.text
     report = Report(
         record=record,
         items=run.items or {},
-        manifest=None if text is None else redacted(text),
-        dropped_lines=0 if text is None else len(text.splitlines()),
+        manifest=_kept(run.body.manifest),
+        flow=_kept(run.body.flow) if run.body.flow else None,
         log_ends=_log_ends(results, run, logs_to_show(record, run.items or {})),
     )
     results.write_page(run, report.html)
+
+
+def _kept(blob: ManifestBlob) -> KeptText:
+    return KeptText() if blob.text is None else KeptText(redacted(blob.text), len(blob.text.splitlines()))
 
 
 def _log_ends(results: Results, run: Run, logs: Sequence[LogRef]) -> list[LogEnd]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -55,6 +56,18 @@ def test_a_bar_for_each_task_with_its_time_and_what_it_does():
     assert build.split() == ["build", BAR * 24, "0:00", "has", "ended,", "exit", "code", "3"]
     assert "1 of 2 have ended" in each
     assert merge.split()[-1] == "waits"
+
+
+def test_what_is_taken_over_has_a_full_bar_and_gives_way_to_what_runs():
+    retry = replace(
+        view(TaskView("load", BatchTaskState.RUNNING, started=NOW), names=("make", "load")),
+        taken_over=frozenset({"make"}),
+    )
+
+    make = screen(retry).splitlines()[1]
+    assert make.split() == ["make", BAR * 24, "taken", "over"]
+    assert "make" not in screen(retry, height=4)
+    assert "load" in screen(retry, height=4)
 
 
 def test_a_narrow_terminal_gets_no_bars_but_all_words():

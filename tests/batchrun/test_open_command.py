@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import http.client
+import re
 import threading
 import webbrowser
 from collections.abc import Callable
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from pathlib import Path
+from urllib.parse import urljoin, urlsplit
 
 import pytest
 from azure.core.exceptions import HttpResponseError
@@ -80,7 +82,7 @@ def server(azurite):
 )
 def test_files_of_the_run_are_given_in_a_sandbox(server, name, asked, content_type) -> None:
     """What tasks have made may be a page with scripts: it has no access to others. No other site may read any."""
-    answer = ask(server.address(f"{RUN.id}/{asked}"))
+    answer = ask(server.address(f"{RUN.folder}/{asked}"))
 
     assert (answer.status, answer.body.decode()) == (200, f"<p>{name}</p>")
     assert answer.headers["Content-Type"] == content_type
@@ -92,22 +94,26 @@ def test_files_of_the_run_are_given_in_a_sandbox(server, name, asked, content_ty
 
 
 def test_what_storage_knows_of_a_type_counts_and_large_files_are_whole(server) -> None:
-    assert ask(server.address(f"{RUN.id}/outputs/a/x.svg")).headers["Content-Type"] == "image/svg+xml"
-    assert len(ask(server.address(f"{RUN.id}/large")).body) == 9_000_000
+    assert ask(server.address(f"{RUN.folder}/outputs/a/x.svg")).headers["Content-Type"] == "image/svg+xml"
+    assert len(ask(server.address(f"{RUN.folder}/large")).body) == 9_000_000
 
 
 @pytest.mark.parametrize(
     "path",
     [
-        f"{RUN.id}/no",
-        f"{RUN.id}",
-        f"{RUN.id}/",
-        f"{RUN.id}/../{OTHER}/report.html",
-        f"{RUN.id}/..%2F{OTHER}/report.html",
-        f"{RUN.id}/%2e%2e/%2e%2e/%2e%2e/_app.json",
-        f"{RUN.id}/outputs/..\\..\\x",
-        f"{RUN.id}//report.html",
-        f"{RUN.id}/a%00b",
+        f"{RUN.folder}/no",
+        f"{RUN.folder}",
+        f"{RUN.id}/report.html",
+        f"team/{RUN.folder}/report.html",
+        f"team/m/{OTHER}/report.html",
+        f"{RUN.folder}/../{OTHER}/report.html/{RUN.folder}/report.html",
+        f"{RUN.folder}/",
+        f"{RUN.folder}/../{OTHER}/report.html",
+        f"{RUN.folder}/..%2F{OTHER}/report.html",
+        f"{RUN.folder}/%2e%2e/%2e%2e/%2e%2e/_app.json",
+        f"{RUN.folder}/outputs/..\\..\\x",
+        f"{RUN.folder}//report.html",
+        f"{RUN.folder}/a%00b",
         f"{OTHER}/report.html",
         "",
         "..",
@@ -120,7 +126,7 @@ def test_only_files_of_the_run_are_given(server, path) -> None:
 
 def test_without_the_token_or_by_another_name_of_the_host_nothing_is_given(server) -> None:
     """A page of another site may resolve its own name to this machine."""
-    good = server.address(f"{RUN.id}/report.html")
+    good = server.address(f"{RUN.folder}/report.html")
     assert server.server_address[0] == "127.0.0.1"
     for address in (good.replace(server.token, "x"), good.replace(server.token, "ü%C3"[1:]), f"http://{server.host}/"):
         assert ask(address).status == 403
@@ -131,7 +137,7 @@ def test_without_the_token_or_by_another_name_of_the_host_nothing_is_given(serve
 
 @pytest.mark.parametrize("method", ["HEAD", "POST", "PUT", "DELETE", "OPTIONS"])
 def test_nothing_but_get_is_answered(server, method) -> None:
-    answer = ask(server.address(f"{RUN.id}/report.html"), method)
+    answer = ask(server.address(f"{RUN.folder}/report.html"), method)
     assert (answer.status, "Access-Control-Allow-Origin" in answer.headers) == (501, False)
 
 
@@ -169,8 +175,13 @@ def opened(stack, monkeypatch, capsys) -> Callable[..., tuple[int, str, str]]:
 @pytest.fixture(scope="module")
 def ended(stack, tmp_path_factory):
     """A complete run."""
-    file = tmp_path_factory.mktemp("manifest") / "open-ended.yaml"
-    file.write_text("commands: [echo hi]")
+    return run_to_its_end(stack, tmp_path_factory.mktemp("manifest"), "open-ended", "commands: [echo hi]")
+
+
+def run_to_its_end(stack, folder: Path, name: str, text: str) -> RunRef:
+    """Drop a manifest, and wait until its run is complete."""
+    file = folder / f"{name}.yaml"
+    file.write_text(text)
     with Runs.of(App.of_stack(stack.data_dir.path)) as runs:
         ref = runs.inbox.drop(file).ref
         wait_for(lambda: runs.results.record(ref) and not runs.open_run(ref.id))
@@ -188,11 +199,30 @@ def test_the_report_of_a_run_is_there_until_ctrl_c(opened, ended) -> None:
     assert log.body == b"hi\n"
 
 
+def test_the_report_of_a_retry_leads_to_that_of_the_earlier_run(opened, stack, tmp_path) -> None:
+    """Of a manifest with another name, in which characters mean something in addresses; and from there to the first."""
+    first = run_to_its_end(stack, tmp_path, "open #1 ünï", "id: t\ncommands: [exit 3]")
+    second = run_to_its_end(stack, tmp_path, "open-second", f"retry: '{first.folder}'")
+    third = run_to_its_end(stack, tmp_path, "open-third", f"retry: '{second.folder}'")
+
+    def look(address: str) -> list[Answer]:
+        answers = [ask(address)]
+        for _ in range(2):
+            link = re.search(rb'Retry of <a href="([^"]*)"', answers[-1].body)[1].decode()
+            address = urljoin(address, link)
+            answers.append(ask(address))
+        return answers
+
+    _, answers, *_ = opened(third.id, then=look)
+    titles = [re.search(rb"<title>(.*?)</title>", answer.body)[1].decode() for answer in answers]
+    assert titles == [f"FAILED · t · {run.id}" for run in (third, second, first)]
+
+
 def test_without_a_run_it_is_a_list_that_links_to_reports(opened, ended) -> None:
     """Its script is its own, by a nonce that no other page has."""
 
     def look(address: str) -> list[Answer]:
-        return [ask(address), ask(f"{address}{ended.id}/report.html"), ask(address), ask(f"{address}{OTHER}/x")]
+        return [ask(address), ask(f"{address}{ended.folder}/report.html"), ask(address), ask(f"{address}m/{OTHER}/x")]
 
     code, (page, report, again, unknown), *_ = opened(then=look)
 
@@ -221,5 +251,5 @@ def test_storage_that_fails_is_told_in_the_browser(server, monkeypatch) -> None:
             raise error
 
         monkeypatch.setattr(server.results, "opened", fail)
-        answer = ask(server.address(f"{RUN.id}/report.html"))
+        answer = ask(server.address(f"{RUN.folder}/report.html"))
         assert (answer.status, answer.body) == (502, b"refused\n")

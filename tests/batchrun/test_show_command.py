@@ -94,6 +94,37 @@ def test_an_open_run_says_what_runs_and_what_is_to_come(show, drop, tmp_path) ->
     assert [(task["id"], task["total"]) for task in found["tasks"]] == [("first", 1), ("each", 0)]
 
 
+def test_a_retry_says_what_it_takes_over_while_it_is_open_and_once_it_is_complete(show, drop, tmp_path) -> None:
+    """What is taken over does not wait for anything."""
+    fails_once = f"[ {{{{ item }}}} != 1 ] || ! mkdir {tmp_path}/failed || exit 3"
+    waits = f"[ {{{{ item }}}} != 1 ] || until [ -e {tmp_path}/gate ]; do sleep 0.05; done"
+    each = f"{{id: each, foreach: 3, commands: ['{fails_once}', '{waits}']}}"
+    flow = f"id: retried\ntasks: [{{id: make, commands: [echo]}}, {each}]\n"
+    first = drop("show-first", flow, complete=True)
+    again = drop("show-again", f"retry: {first.folder}")
+    try:
+        printed = wait_for(lambda: next((text for text in [show(again.id)[1]] if "2 more taken over" in text), None))
+        found = json.loads(show(again.id, "--json")[1])
+    finally:
+        (tmp_path / "gate").touch()
+
+    assert f"  retry of {first.folder}\n" in printed
+    assert "  make  taken over\n  each  0 of 1 have ended, 2 more taken over\n" in printed
+    assert "  0 of 1 tasks have ended" in printed
+    assert found["retryOf"] == {"runId": first.id, "results": first.folder}
+    assert [(task["id"], task["isTakenOver"], task["takenOverItems"]) for task in found["tasks"]] == [
+        ("make", True, 0),
+        ("each", False, 2),
+    ]
+
+    wait_for(lambda: show(again.id)[1].startswith("SUCCESS"))
+    lines = show(again.id)[1].splitlines()
+    assert f"  retry of {first.folder}: 1 task and 2 items taken over" in lines
+    assert f"  SUCCESS  make  taken over from {first.id}" in lines
+    assert any(line.startswith("  SUCCESS  each  3 SUCCESS, 2 taken over") for line in lines)
+    assert json.loads(show(again.id, "--json")[1])["retryOf"]["runId"] == first.id
+
+
 def test_a_run_that_waits_says_why(show, drop, stack) -> None:
     settings = f"{stack.settings['BATCH_ACCOUNT_ENDPOINT']}/_local/settings"
     before = httpx.get(settings).json()["activeJobQuota"]

@@ -108,6 +108,49 @@ def summary(of: Record) -> list[str]:
         ),
         (
             record(
+                State.REJECTED,
+                errors=(
+                    RunProblem(message="no", path="inputs.a", line=2, column=4),
+                    RunProblem(message="no", path="tasks.a", line=3, column=5, file="flow.yaml"),
+                ),
+                warnings=(RunProblem(message="odd", line=1, column=1, file="flow.yaml"),),
+            ),
+            [
+                *("", "  warnings", "    out/flow.yaml:1:1: odd"),
+                *("", "  errors", "    dir/m.yaml:2:4: inputs.a: no", "    out/flow.yaml:3:5: tasks.a: no"),
+            ],
+        ),
+        (
+            record(
+                retry_of={"run_id": "e-2", "results": "e/e-2"},
+                tasks=(
+                    TaskRecord(
+                        id="a",
+                        state=State.SUCCESS,
+                        exit_code=0,
+                        retries=1,
+                        started=BEGIN,
+                        ended=BEGIN + timedelta(seconds=1),
+                        taken_from="e-1",
+                    ),
+                    TaskRecord(
+                        id="b",
+                        state=State.SUCCESS,
+                        items=ItemsSummary(count=10_000, states={State.SUCCESS: 10_000}, taken_over=9_993),
+                    ),
+                ),
+            ),
+            [
+                *("", "  retry of e/e-2: 1 task and 9,993 items taken over"),
+                *("", "  SUCCESS  a  taken over from e-1", "  SUCCESS  b  10000 SUCCESS, 9,993 taken over"),
+            ],
+        ),
+        (
+            record(State.REJECTED, retry_of={"run_id": "e-2", "results": "e/e-2"}, errors=(RunProblem(message="no"),)),
+            ["", "  retry of e/e-2", "", "  errors", "    no"],
+        ),
+        (
+            record(
                 State.WARNING,
                 tasks=(TaskRecord(id="a", state=State.WARNING, warnings=("no file",)),),
                 warnings=(RunProblem(message="no file", path="tasks.a"),),
@@ -115,7 +158,20 @@ def summary(of: Record) -> list[str]:
             ["", "  WARNING  a", "", "  warnings", "    tasks.a: no file"],
         ),
     ],
-    ids=["nothing", "tasks", "attempts", "values", "metrics", "many metrics", "failure", "errors", "a warning once"],
+    ids=[
+        "nothing",
+        "tasks",
+        "attempts",
+        "values",
+        "metrics",
+        "many metrics",
+        "failure",
+        "errors",
+        "errors in two files",
+        "a retry",
+        "a retry of nothing",
+        "a warning once",
+    ],
 )
 def test_the_summary_has_a_section_for_what_there_is(of, lines):
     """Each begins with an empty line."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from azure.batch.models import BatchTaskState
 
-from batchrun.cli._task_rows import progress_lines, task_rows
+from batchrun.cli._task_rows import TaskCounts, progress_lines, task_counts, task_rows
 from batchrun.client.runs import RunView
 from batchrun.client.tasks import TaskView
 from shared.documents.states import State
@@ -35,6 +36,13 @@ def items(ended: int, count: int, failed: int = 0) -> list[TaskView]:
     ]
 
 
+def retry(*tasks: TaskView) -> RunView:
+    """A retry with these tasks in Batch; it takes over `build`, and the other items of `each`, which has 40."""
+    view = running(*tasks)
+    state = view.state if tasks else State.QUEUED
+    return replace(view, state=state, taken_over=frozenset({"build"}), item_counts={"each": 40})
+
+
 @pytest.mark.parametrize(
     ("before", "after", "lines"),
     [
@@ -55,6 +63,10 @@ def items(ended: int, count: int, failed: int = 0) -> list[TaskView]:
         (running(), running(*items(0, 40)), ["each 0 of 40 have ended"]),
         (running(*items(0, 40)), running(*items(3, 40)), []),
         (running(*items(3, 40)), running(*items(4, 40)), ["each 4 of 40 have ended"]),
+        (RunView(None), retry(), ["QUEUED", "build taken over"]),
+        (retry(), retry(), []),
+        (retry(), retry(*items(0, 7)), ["RUNNING", "each 0 of 7 have ended, 33 more taken over"]),
+        (retry(*items(0, 7)), retry(*items(7, 7, failed=1)), ["each 7 of 7 have ended, 1 failed, 33 more taken over"]),
         (running(*items(4, 40)), running(*items(5, 40, failed=1)), ["each 5 of 40 have ended, 1 failed"]),
     ],
 )
@@ -70,6 +82,16 @@ def test_each_task_of_the_manifest_is_a_row_in_its_order():
     assert (build.name, build.words, build.is_fan_out) == ("build", "runs", False)
     assert (each.total, each.ended, each.is_fan_out, each.started, each.stopped) == (2, 2, True, BEGIN, LATER)
     assert (merge.total, merge.words) == (0, "waits")
+
+
+def test_what_is_taken_over_neither_waits_nor_counts():
+    """It is no task of this run; whether items of a fan-out are taken over is known once the others are in Batch."""
+    build, each, _ = task_rows(retry())
+    assert (build.words, build.is_taken_over, each.words) == ("taken over", True, "waits")
+    assert task_counts(retry()) == TaskCounts(total=2, ended=0, failed=0)
+    _, each, _ = task_rows(retry(*items(2, 7)))
+    assert (each.total, each.taken_over_items) == (7, 33)
+    assert task_counts(retry(*items(2, 7))) == TaskCounts(total=8, ended=2, failed=0)
 
 
 def test_a_task_that_never_began_could_not_be_run():

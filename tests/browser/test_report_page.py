@@ -11,7 +11,8 @@ from urllib.request import url2pathname
 import pytest
 from azure.storage.blob import BlobServiceClient, ContentSettings
 
-from tests.support.report_samples import EVIL, SAMPLES, hostile, several_rounds
+from shared.documents.names import results_folder
+from tests.support.report_samples import EVIL, SAMPLES, hostile, retry, several_rounds
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -101,13 +102,47 @@ def test_links_work_from_disk(open_page, report, tmp_path: Path) -> None:
     assert page.locator("body").inner_text().startswith("this is logs/")
 
 
+def test_the_way_to_the_report_of_the_earlier_run_works_from_disk(open_page, tmp_path: Path) -> None:
+    """Where the folders of runs lie as they do in the results, whatever the name of the manifest was."""
+    report = retry()
+    own = tmp_path / results_folder(report.record.manifest.name, report.record.run_id) / "report.html"
+    before = tmp_path / report.record.retry_of.results / "report.html"
+    for page, html in ((own, report.html(str)), (before, "<h1>the earlier run</h1>")):
+        page.parent.mkdir(parents=True)
+        page.write_text(html, encoding="utf-8")
+    opened = open_page(own)
+    opened.page.get_by_role("link", name=report.record.retry_of.run_id).click()
+    assert opened.page.locator("h1").inner_text() == "the earlier run"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_what_is_taken_over_is_said_more_quietly_than_the_state(open_page, pages, scheme: str) -> None:
+    """Smaller, below it, and in the colour of notes."""
+    page = open_page(pages["retry"], color_scheme=scheme).page
+    state, taken = page.locator("tbody td", has=page.locator(".taken")).first.locator("span").all()[:2]
+    assert taken.inner_text() == "taken over from tiles-202611…ffee"
+    assert taken.bounding_box()["y"] > state.bounding_box()["y"] + state.bounding_box()["height"] / 2
+    colour = "each => [getComputedStyle(each).color, getComputedStyle(each).fontWeight]"
+    assert taken.evaluate(colour) == [page.locator(".note").first.evaluate(colour)[0], "400"]
+
+
+def test_a_mistake_in_the_flow_leads_to_its_line_there(open_page, pages) -> None:
+    page = open_page(pages["rejected-stored"]).page
+    target = "document.querySelector(':target').textContent.trim()"
+    page.get_by_role("link", name="line 3, column 8 of the manifest").click()
+    assert page.evaluate(target) == "day: tomorrow"
+    page.get_by_role("link", name="line 5, column 14 of the flow").click()
+    assert page.evaluate(target) == "timeout: 3 hours"
+
+
 def blobs_of(report) -> set[str]:
     """What a run of a sample leaves below its folder, as far as its page links to it."""
     record = report.record
     results = [*record.tasks, *(item for items in report.items.values() for item in items)]
     logs = {name for result in results for name in (result.logs.stdout, result.logs.stderr) if name}
     outputs = {file.blob for result in results for file in result.outputs.output_files.values()}
-    return {"record.json", "manifest.yaml", *logs, *outputs, *(end.log.blob for end in report.log_ends)}
+    flow = {"flow.yaml"} if report.flow else set()
+    return {"record.json", "manifest.yaml", *flow, *logs, *outputs, *(end.log.blob for end in report.log_ends)}
 
 
 def test_links_work_from_storage(open_page, azurite) -> None:

@@ -83,6 +83,10 @@ def test_only_what_failed_runs_again_and_the_results_are_complete(world: World, 
     assert world.text("results", f"{folder}/outputs/make/data.csv") == "data\n"
     assert world.text("results", f"{folder}/outputs/each/2/out-2.txt") == "item 2\n"
     assert f"{folder}/logs/make/stdout.txt" in world.names("results")
+    assert (tasks["each"]["items"]["takenOver"], tasks["make"]["items"]) == (2, None)
+    begin = record["timings"]["started"]
+    assert begin == tasks["each"]["started"] == items[1]["started"], "what was taken over ran in another run"
+    assert record["timings"]["ended"] == tasks["sum"]["ended"]
     assert [job["reason"] for job in record["jobs"]] == ["first", "fan-out"]
     assert world.batch_requests()["Jobs_CreateJob"] == 2
     assert world.names("staging") == []

@@ -83,6 +83,59 @@ def test_every_round_is_in_the_timeline_with_its_time(world) -> None:
     assert "its tasks follow a fan-out" in page
 
 
+STORED = """\
+id: etl
+namespace: company.team
+inputs:
+  - {id: rows, type: INT, defaults: 1}
+  - {id: token, type: STRING, defaults: none}
+tasks:
+  - {id: make, commands: ['echo a-very-secret-token {{ inputs.rows }}']}
+  - {id: load, commands: ['test {{ inputs.rows }} = 2']}
+"""
+REQUEST = "flow: company.team/etl\ninputs: {rows: ROWS, token: TOKEN}\n"
+
+
+def test_the_flow_that_a_request_names_is_listed_with_the_inputs(make_world) -> None:
+    """Without secrets."""
+    world = make_world(SECRET_TOKEN="a-very-secret-token")
+    world.put("flows", "company.team/etl.yaml", STORED)
+    run = world.accept(text=REQUEST.replace("ROWS", "2").replace("TOKEN", "a-very-secret-token"))
+    world.finish()
+    page = report(world, run)
+    assert 'id="flow-line-7"' in page
+    assert "company.team/etl.yaml" in page
+    assert "masked: its value holds a secret" in page
+    assert '<th scope="row">rows</th>' in page
+    assert "a-very-secret-token" not in page
+
+
+def test_a_mistake_in_the_stored_flow_stands_there_and_no_credential(world) -> None:
+    credential = "taskRunner: {accessKey: 'a literal key'}, commands: ["
+    world.put(
+        "flows", "company.team/etl.yaml", STORED.replace("type: INT", "type: IN").replace("commands: [", credential)
+    )
+    page = report(world, world.accept(text=REQUEST.replace("ROWS", "2").replace("TOKEN", "x")))
+    assert 'href="#flow-line-4">line 4, column 22 of the flow' in page
+    assert 'id="flow-line-4" class="line is-wrong"' in page
+    assert 'id="line-1" class="line"' in page
+    assert "a literal key" not in page
+
+
+def test_a_retry_leads_to_the_report_of_the_earlier_run(world) -> None:
+    """It says what is taken over, and the time of the run is not that of the earlier one."""
+    world.put("flows", "company.team/etl.yaml", STORED)
+    run = world.accept(text=REQUEST.replace("ROWS", "3").replace("TOKEN", "x"))
+    world.finish()
+    again = world.accept(text=f"retry: m/{run}\n")
+    world.finish()
+    page = report(world, again)
+    assert f'Retry of <a href="../{run}/report.html">{run}</a>: 1 task taken over' in page
+    assert f'title="{run}"' in page
+    record = world.record(again)
+    assert record["timings"]["started"] == record["tasks"][1]["started"]
+
+
 def test_secrets_that_a_task_prints_are_masked(make_world) -> None:
     world = make_world(SECRET_TOKEN="a-very-secret-token")
     run = world.accept(text="id: t\nenv: {T: \"{{ secret('TOKEN') }}\"}\ncommands: ['echo token $T']")

@@ -18,6 +18,7 @@ from shared.documents.record import (
     Outputs,
     Record,
     RecordedFlow,
+    RetryRef,
     RunProblem,
     TaskRecord,
     Timings,
@@ -26,6 +27,7 @@ from shared.documents.states import FailureCategory, JobReason, State
 from shared.errors import ManifestError
 from shared.manifest.read import read_manifest
 from shared.outputs.record_tasks import fan_out_record
+from shared.report.listing import KeptText
 from shared.report.log_ends import LogEnd, LogRef
 from shared.report.page import Report
 
@@ -91,9 +93,14 @@ def log_end(owner: str, text: str, *, stream: str = "stderr", state: State = Sta
     return LogEnd(log, content, total or len(content))
 
 
-def manifest(text: str) -> dict[str, object]:
+def kept(text: str) -> KeptText:
+    """A text in which there were no credentials."""
+    return KeptText(text, len(text.splitlines()))
+
+
+def manifest(text: str) -> dict[str, KeptText]:
     """What a report has of a manifest without credentials."""
-    return {"manifest": text, "dropped_lines": len(text.splitlines())}
+    return {"manifest": kept(text)}
 
 
 SALES = """\
@@ -305,6 +312,92 @@ def killed() -> Report:
     )
 
 
+EARLIER = "tiles-20261121t080000-77c0ffee"
+FIRST = "tiles-20261120t080000-00c0ffee"
+STORED = ManifestRef(name="company.maps/tiles.yaml", etag="0x8DE2A6F1B3C4D5E", sha256="5eed" * 16)
+TILES = """\
+id: tiles
+namespace: company.maps
+inputs:
+  - {id: rows, type: INT, defaults: 100}
+  - {id: style, type: STRING}
+  - {id: token, type: STRING}
+tasks:
+  - id: plan
+    commands: [python plan.py {{ inputs.rows }}]
+  - id: tile
+    foreach: 10000
+    commands: [python tile.py {{ item }}]
+  - id: mosaic
+    commands: [python mosaic.py {{ outputs.tile }}]
+"""
+TAKEN_SECONDS = -86_400
+
+
+def retry(count: int = 10_000) -> Report:
+    """Two tasks are taken over from two earlier runs, and of a fan-out all items but seven."""
+    items = [
+        ItemRecord(index=index, value=f"tiles/{index:05}.png", **_tile(index, is_taken=index % -(-count // 7) != 3))
+        for index in range(count)
+    ]
+    own = [item for item in items if item.taken_from is None]
+    fan_out = fan_out_record("tile", items)
+    summary = fan_out.items.model_copy(update={"blob": "tasks.json", "taken_over": count - len(own)})
+    tasks = (
+        TaskRecord(id="plan", **ran(TAKEN_SECONDS, TAKEN_SECONDS + 9, logs=logs("plan"), taken_from=FIRST)),
+        TaskRecord(id="check", **ran(TAKEN_SECONDS, TAKEN_SECONDS + 2, logs=logs("check"), taken_from=EARLIER)),
+        fan_out.model_copy(update={"items": summary}),
+        TaskRecord(id="mosaic", **ran(40, 52, logs=logs("mosaic"))),
+    )
+    inputs = {"rows": 100, "style": "satellite " * 60, "bounds": {"north": 54.9, "south": 47.3}, "day": "2026-11-20"}
+    timings = Timings(
+        dropped=DROPPED, submitted=after(3), started=after(20), ended=after(52), detected=after(54), recorded=after(57)
+    )
+    return Report(
+        record(
+            flow=RecordedFlow(id="tiles", namespace="company.maps", source=STORED),
+            inputs=inputs,
+            masked_inputs=("token",),
+            retry_of=RetryRef(run_id=EARLIER, results=f"maps/tiles of Ünï #1/{EARLIER}"),
+            jobs=(job(1, JobReason.FIRST, 3), job(2, JobReason.FAN_OUT, 33)),
+            timings=timings,
+            tasks=tasks,
+        ),
+        items={"tile": items},
+        **manifest(f"retry: 'maps/tiles of Ünï #1/{EARLIER}'\n"),
+        flow=kept(TILES),
+        log_ends=[log_end("mosaic", "10000 tiles\n", stream="stdout")],
+    )
+
+
+def _tile(index: int, *, is_taken: bool) -> dict[str, object]:
+    start = TAKEN_SECONDS + index / 10 if is_taken else 20 + index / 1000
+    length = 400 if is_taken else 4
+    return ran(start, start + length, logs=logs(f"tile/{index}"), taken_from=EARLIER if is_taken else None)
+
+
+REQUEST = """\
+flow: company.analytics/daily-sales
+inputs:
+  day: tomorrow
+labels:
+  team: sales
+  tier: "2"
+# the flow has as many lines
+"""
+WRONG_INPUT = RunProblem(
+    message="expected a date such as 2026-01-31, as its type is DATE", path="inputs.day", line=3, column=8
+)
+
+
+def rejected_stored() -> Report:
+    """A run request with a mistake, and a stored flow with mistakes."""
+    found = rejected()
+    errors = (WRONG_INPUT, *(error.model_copy(update={"file": "flow.yaml"}) for error in found.record.errors))
+    flow = RecordedFlow(source=ManifestRef(name="company.analytics/daily-sales.yaml", etag="0x8DE2", sha256=None))
+    return Report(record(State.REJECTED, errors=errors, flow=flow), **manifest(REQUEST), flow=found.manifest)
+
+
 EVIL = (
     "<script>document.title='owned'</script>\"'><img src=x onerror=alert(1)>{{ 7*7 }}</style></title></textarea>&amp;"
 )
@@ -343,7 +436,9 @@ def hostile() -> Report:
         record(
             State.FAILED,
             manifest=ManifestRef(name=f"{EVIL}.yaml", etag=EVIL, sha256=None),
-            flow=RecordedFlow(id=EVIL, namespace=EVIL),
+            flow=RecordedFlow(id=EVIL, namespace=EVIL, source=ManifestRef(name=EVIL, etag=EVIL, sha256=None)),
+            inputs={EVIL: EVIL, "deep": {EVIL: [EVIL]}},
+            masked_inputs=(EVIL,),
             jobs=(JobRecord(id="job", pool=EVIL, account=EVIL, reason=JobReason.FIRST),),
             timings=Timings(dropped=DROPPED, submitted=after(1), started=after(1), ended=after(2), recorded=after(3)),
             tasks=(task, fan_out),
@@ -352,6 +447,7 @@ def hostile() -> Report:
         ),
         items={"each": [item]},
         **manifest(f"{EVIL}\n# </code></div>{EVIL}\n"),
+        flow=kept(f"{EVIL}\n"),
         log_ends=[log_end("evil", log, state=State.FAILED), log_end(EVIL, EVIL, stream="stdout")],
     )
 
@@ -361,6 +457,8 @@ SAMPLES = {
     "failed": failed,
     "fan-out": large_fan_out,
     "rejected": rejected,
+    "retry": retry,
+    "rejected-stored": rejected_stored,
     "killed": killed,
     "hostile": hostile,
 }

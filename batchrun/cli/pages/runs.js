@@ -35,9 +35,9 @@
     state.append(element("span", run.state, "badge"));
     const name = element("th");
     name.scope = "row";
-    if (run.hasReport) {
+    if (run.report) {
       const link = element("a", run.flow || run.manifest);
-      link.href = `${encodeURIComponent(run.id)}/report.html`;
+      link.href = run.report;
       name.append(link);
     } else {
       const open = element("span", run.flow || run.manifest);
@@ -78,7 +78,7 @@
 
   const draw = () => {
     found = runs.filter((run) => fits(run, false));
-    longest = found.reduce((most, run) => (run.hasReport ? Math.max(most, run.seconds) : most), 1); // waiting is no measure
+    longest = found.reduce((most, run) => (run.report ? Math.max(most, run.seconds) : most), 1); // waiting is no measure
     shown = 0;
     body.replaceChildren();
     more();

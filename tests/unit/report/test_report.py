@@ -9,6 +9,7 @@ import sys
 from dataclasses import replace
 from datetime import timedelta
 from fnmatch import fnmatch
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
@@ -17,10 +18,12 @@ import pytest
 
 from shared.documents.record import (
     ItemRecord,
+    ManifestRef,
     Metric,
     OutputFile,
     Outputs,
     RecordedFlow,
+    RetryRef,
     RunProblem,
     TaskRecord,
     Timings,
@@ -28,19 +31,27 @@ from shared.documents.record import (
 from shared.documents.states import State
 from shared.masking import Masker
 from shared.outputs.record_tasks import fan_out_record
+from shared.report.listing import KeptText
 from shared.report.page import TEMPLATES, Report
 from tests.support.report_samples import (
     DROPPED,
+    EARLIER,
+    EVIL,
     EVIL_PATHS,
+    FIRST,
     SAMPLES,
+    STORED,
     after,
     hostile,
+    kept,
     large_fan_out,
     log_end,
     manifest,
     ran,
     record,
     rejected,
+    rejected_stored,
+    retry,
     several_rounds,
 )
 
@@ -92,6 +103,11 @@ def page(report: Report, *secrets: str) -> Page:
     return Page(html(report, *secrets))
 
 
+def words(report: Report) -> str:
+    """The text of the page, with one space between any two words."""
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", html(report).partition("</style>")[2])).split())
+
+
 def html(report: Report, *secrets: str) -> str:
     return report.html(Masker(secrets).mask)
 
@@ -117,6 +133,15 @@ def test_hostile_names_become_links_to_their_blobs_and_to_nothing_else() -> None
     links = page(hostile()).links()
     for path in EVIL_PATHS:
         assert f"outputs/evil/{path}" in {unquote(link) for link in links}
+    assert all(re.fullmatch(r"[\w./~%-]+|#[\w-]+", link) for link in links), links
+
+
+def test_the_way_to_an_earlier_run_with_a_hostile_name_is_a_path() -> None:
+    folder = f"javascript:{EVIL.replace('/', '|')}/{EARLIER}"
+    report = retry()
+    earlier = RetryRef(run_id=EARLIER, results=folder)
+    links = page(replace(report, record=report.record.model_copy(update={"retry_of": earlier}))).links()
+    assert f"../../../{folder}/report.html" in {unquote(link) for link in links}
     assert all(re.fullmatch(r"[\w./~%-]+|#[\w-]+", link) for link in links), links
 
 
@@ -158,12 +183,16 @@ def test_secrets_are_masked_wherever_they_appear() -> None:
     report = Report(
         record(
             tasks=(task, fan_out_record("b", [item])),
-            flow=RecordedFlow(id=SECRET),
+            flow=RecordedFlow(id=SECRET, source=ManifestRef(name=SECRET, etag=SECRET, sha256=None)),
+            inputs={SECRET: {SECRET: SECRET}, "cut": "x" * 70 + SECRET, "number": 12345678},
+            masked_inputs=(SECRET,),
+            retry_of=RetryRef(run_id=SECRET, results=f"{SECRET}/{SECRET}"),
             warnings=(problem,),
             errors=(problem,),
         ),
         items={"b": [item]},
         **manifest(f"token: {SECRET}\n"),
+        flow=kept(f"token: {SECRET}\n"),
         log_ends=[log_end("a", log)],
     )
     whole = html(report, SECRET, "12345678")
@@ -180,9 +209,83 @@ def test_lines_of_a_rejected_manifest_are_marked_and_linked() -> None:
     assert 'Line 4, column 5: unknown property; did you mean "commands"?' in " ".join(found.text.split())
 
 
+def test_every_mistake_stands_under_its_line_in_its_own_text() -> None:
+    """A line of the flow is not that of the manifest with the same number."""
+    found = page(rejected_stored())
+    text = " ".join(found.text.split())
+    manifest_text, flow_text = text.split("Flow company.analytics/daily-sales.yaml")[0:2]
+    assert "day: tomorrow Line 3, column 8: expected a date" in manifest_text
+    assert "Line 4" not in manifest_text.partition("team/sales.yaml As it is kept")[2]
+    assert "comands: [python extract.py] Line 4, column 5: unknown property" in flow_text
+    assert html(rejected_stored()).count('class="line is-wrong"') == len(rejected_stored().record.errors)
+    assert [each for each in found.links() if "line-" in each] == [
+        *("#line-3", "#flow-line-4", "#flow-line-5", "#flow-line-7")
+    ]
+    assert "flow.yaml" in found.links()
+    assert "The manifest and its flow cannot be run: 4 mistakes in them." in text
+    assert "Fix these, store the flow again, and drop the manifest again." in text
+
+
+def test_a_manifest_that_has_its_flow_in_itself_is_the_only_text() -> None:
+    found = page(rejected())
+    assert "flow.yaml" not in found.links()
+    assert "line 4, column 5" in found.text
+    assert "column 5 of the manifest" not in found.text
+
+
+def test_a_problem_whose_line_is_not_shown_has_no_link() -> None:
+    """Neither one beyond the beginning of a long text, nor one after its end."""
+    warnings = tuple(RunProblem(message="odd", line=line, column=1) for line in (300, 301, 9_999))
+    found = page(Report(record(warnings=warnings), **manifest("# line\n" * 2_000)))
+    assert [link for link in found.links() if "line-" in link] == ["#line-300"]
+    assert "line 9999, column 1" in found.text
+
+
+def test_a_retry_says_what_ran_in_which_run() -> None:
+    found, text = page(retry()), words(retry())
+    assert f"Retry of {EARLIER} : 2 tasks and 9,993 items taken over" in text
+    assert f"../../../maps/tiles%20of%20%C3%9Cn%C3%AF%20%231/{EARLIER}/report.html" in found.links()
+    assert "plan SUCCESS taken over from tiles-202611…ffee" in text
+    assert "tile SUCCESS 9,993 taken over" in text
+    assert "taken over 9,993" in text
+    assert "7 of 10,000 items" in text
+    assert {FIRST, EARLIER} <= {attrs.get("title") for _, attrs in found.elements}
+    assert f"Taken over from {FIRST} Taken over from {EARLIER}" in text
+    assert "Retry of" not in page(several_rounds()).text
+
+
+def test_a_retry_of_what_is_not_there_has_no_link_to_it() -> None:
+    """Its flow was not read either."""
+    report = retry()
+    lost = report.record.model_copy(update={"flow": RecordedFlow(), "state": State.REJECTED, "tasks": ()})
+    found = page(Report(lost, manifest=report.manifest))
+    assert f"Retry of {EARLIER}" in found.text
+    assert not [link for link in found.links() if EARLIER in link]
+
+
+def test_inputs_are_shown_with_their_values_or_why_not() -> None:
+    text = words(retry())
+    assert "Inputs Name Value rows 100 style satellite satellite" in text
+    assert 'bounds {"north": 54.9, "south": 47.3}' in text
+    assert "token masked: its value holds a secret" in text
+    assert "Inputs" not in page(several_rounds()).text
+
+
+def test_many_and_long_inputs_make_a_page_of_bounded_size() -> None:
+    whole = html(Report(record(inputs={f"i{n}": "x" * 10_000 for n in range(1_000)}), **manifest("id: x\n")))
+    assert len(whole) < 300_000
+    assert "900 inputs more" in Page(whole).text
+
+
+def test_the_stored_flow_is_named_with_its_version() -> None:
+    text = words(retry())
+    assert f"Flow {STORED.name}, version {STORED.etag}" in text.replace(" ,", ",")
+    assert f"SHA-256 of the flow {STORED.sha256}" in text
+
+
 def test_where_a_cut_out_credential_moved_lines_none_is_marked() -> None:
     problem = RunProblem(message="wrong", line=2, column=1)
-    report = Report(record(State.REJECTED, errors=(problem,)), manifest="a: 1\nb: 2\n", dropped_lines=4)
+    report = Report(record(State.REJECTED, errors=(problem,)), manifest=KeptText("a: 1\nb: 2\n", dropped_lines=4))
     found = page(report)
     assert "mark" not in [tag for tag, _ in found.elements]
     assert "the line numbers differ from those of the dropped file" in found.text

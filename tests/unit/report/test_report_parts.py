@@ -12,11 +12,12 @@ from shared.documents.record import Failure, ItemRecord, Logs, Metric, Outputs, 
 from shared.documents.states import FailureCategory, FailureCode, State
 from shared.outputs.record_tasks import fan_out_record
 from shared.report import _advice as advice
-from shared.report import _listing as listing
 from shared.report import _overview as overview
 from shared.report import _values as values
-from shared.report import log_ends, text
+from shared.report import listing, log_ends, text
+from shared.report._advice import notices
 from shared.report._tasks import tasks, worth_a_look
+from shared.report.earlier import path_to
 from tests.support.report_samples import COMMANDS_FAILED, DROPPED, after, log_end, logs, ran, record, several_rounds
 
 
@@ -170,6 +171,59 @@ def test_what_did_not_end_well_comes_first_then_what_took_longest_each_once() ->
     made = [item(0, 5), item(1, 9), item(2, 1, State.FAILED), item(3, 8), item(4, 99, State.KILLED)]
     assert [each.index for each in worth_a_look(made, 2, 2)] == [2, 4, 1, 3]
     assert [each.index for each in worth_a_look(made, 1, 1)] == [2, 4]
+
+
+def test_what_is_taken_over_comes_after_what_ran() -> None:
+    """Also if it took longer, or ended with a warning."""
+    made = [
+        item(0, 9, State.WARNING, taken_from="earlier"),
+        item(1, 1),
+        item(2, 8, taken_from="earlier"),
+        item(3, 1, State.WARNING),
+    ]
+    assert [each.index for each in worth_a_look(made, 1, 9)] == [3, 1, 0, 2]
+
+
+def test_logs_of_what_is_taken_over_are_read_last() -> None:
+    made = (
+        TaskRecord(id="a", **ran(0, 1, state=State.WARNING, logs=logs("a"), taken_from="earlier")),
+        TaskRecord(id="b", **ran(0, 1, logs=logs("b"))),
+    )
+    assert [log.owner for log in log_ends.logs_to_show(record(tasks=made), {})] == ["b", "b", "a", "a"]
+
+
+@pytest.mark.parametrize(
+    ("blob", "folder", "path"),
+    [
+        ("etl/etl-1/report.html", "etl/etl-2", "../etl-1/report.html"),
+        ("a/b/x-1/report.html", "a/c/x-2", "../../b/x-1/report.html"),
+        ("x-1/report.html", "a/b/x-2", "../../../x-1/report.html"),
+        ("a/b/c/x-1/report.html", "a/x-2", "../b/c/x-1/report.html"),
+        ("a:b/x-1/report.html", "a/x-2", "../../a:b/x-1/report.html"),
+    ],
+)
+def test_a_path_leads_from_one_run_to_another(blob: str, folder: str, path: str) -> None:
+    assert path_to(blob, folder) == path
+
+
+@pytest.mark.parametrize(
+    ("files", "is_retry", "what", "advice"),
+    [
+        ([None, None], False, "manifest", "Fix these, and drop the manifest again."),
+        (["flow.yaml"], False, "flow", "Fix this, store the flow again, and drop the manifest again."),
+        (
+            ["flow.yaml", None],
+            True,
+            "manifest and its flow",
+            "A retry runs the flow of the earlier run as it was: drop the corrected flow instead.",
+        ),
+    ],
+)
+def test_mistakes_are_mended_where_they_are(files: list[str | None], is_retry: bool, what: str, advice: str) -> None:
+    errors = tuple(RunProblem(message="wrong", file=file) for file in files)
+    earlier = {"run_id": "e-1", "results": "e/e-1"} if is_retry else None
+    found = notices(record(State.REJECTED, errors=errors, retry_of=earlier))
+    assert (found.mistaken, found.advice) == (what, advice)
 
 
 def test_a_fan_out_is_summed_up() -> None:
