@@ -1,4 +1,4 @@
-"""The completion record and the status of a run. Version "1" may gain fields, never lose one."""
+"""The completion record of a run. Version "1" may gain fields, never lose one."""
 
 from __future__ import annotations
 
@@ -244,6 +244,11 @@ class TaskRecord(TaskResult, TaskRef):
         return self.skipped is SkippedBy.CONDITION
 
     @property
+    def why_skipped(self) -> str:
+        """Why it did not run, in a few words; empty if it did."""
+        return self.skipped.words if self.skipped else ""
+
+    @property
     def failed_how(self) -> str:
         """Why it failed, in a sentence without its name, also if the manifest allows it; empty if it did not."""
         if self.failure is None:
@@ -291,20 +296,3 @@ class Record(Document):
     failure: Failure | None = None
     errors: tuple[RunProblem, ...] = ()
     warnings: tuple[RunProblem, ...] = ()
-
-
-class Status(Document):
-    """`status.json`: the state of an open run; removed when the run is closed.
-
-    `waiting` is `quota`, `busy` or `pool`; `message` explains it, and `position` is the run's place in the queue.
-    """
-
-    schema_version: Literal["1"] = "1"
-    run_id: str
-    state: State
-    round: int
-    job_id: str | None
-    waiting: str | None
-    position: int | None = None
-    message: str | None = None
-    updated: datetime

@@ -23,13 +23,13 @@ from shared.documents.record import (
     RecordedFlow,
     RetryRef,
     RunProblem,
-    Status,
     TaskRecord,
     TaskResult,
     Timings,
 )
 from shared.documents.run import Run
 from shared.documents.states import FailureCode, SkippedBy, State
+from shared.documents.status import Status
 from shared.manifest.read import Flow, Manifest
 from shared.outputs.files import TaskFiles
 from shared.outputs.outcome import Outcome

@@ -16,8 +16,9 @@ from azure.storage.blob import ContentSettings
 
 from shared.documents.manifest_blob import MAX_BYTES, ManifestBlob, manifest_blob
 from shared.documents.names import FLOW_FILE, MANIFEST_FILE
-from shared.documents.record import ITEMS_BLOB, Document, ItemRecord, Items, ManifestRef, Record, Status
+from shared.documents.record import ITEMS_BLOB, Document, ItemRecord, Items, ManifestRef, Record
 from shared.documents.run import Run
+from shared.documents.status import Status
 from shared.errors import TryLater
 from shared.manifest.redaction import redacted
 from shared.masking import Masker
