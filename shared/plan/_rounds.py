@@ -74,8 +74,8 @@ def split(  # noqa: PLR0913 - what it decides by
 ) -> Split:
     """Split the tasks that have not ended by when they can run; `ended` are the results of the earlier rounds.
 
-    `pool_of`, `is_left_out` (by a condition) and `is_empty` (whether a task is a fan-out without items) are called only
-    for tasks whose expressions use known values only. The first round of a retry has tasks that have ended
+    `is_left_out` says whether a condition that is known does not hold. `pool_of` and `is_empty` (whether a task is a
+    fan-out without items) are called only for tasks whose expressions use known values only. The first round of a retry has tasks that have ended
     already.
     """
     placements: dict[str, _Placement] = {}
@@ -85,8 +85,8 @@ def split(  # noqa: PLR0913 - what it decides by
             placements[task.id] = _placement_of_ended(ended[task.id])
             continue
         is_stopped = any(ended.get(name) in _FAILED_STATES for name in task.stopped_by)
-        placement = _Placement.NEVER if is_stopped else _placement(task, graph, placements)
-        if placement is _Placement.READY and (is_left_out(task.id) or is_empty(task.id)):
+        placement = _Placement.NEVER if is_stopped else _placement(task, graph, placements, is_left_out)
+        if placement is _Placement.READY and is_empty(task.id):
             placement = _Placement.EMPTY
         if placement is _Placement.READY:
             pool = pool if pool is not None else pool_of(task.id)
@@ -109,17 +109,23 @@ def _placement_of_ended(state: State) -> _Placement:
     return _Placement.DONE if state in _SUCCESSFUL_STATES else _Placement.NEVER
 
 
-def _placement(task: GraphTask, graph: Mapping[str, GraphTask], placements: Mapping[str, _Placement]) -> _Placement:
+def _placement(
+    task: GraphTask,
+    graph: Mapping[str, GraphTask],
+    placements: Mapping[str, _Placement],
+    is_left_out: Callable[[str], bool],
+) -> _Placement:
     before = [(name, placements[name]) for name in task.waits_for]
     if any(placement is _Placement.NEVER for _, placement in before):
         return _Placement.NEVER
-    if any(placements[name] not in _SUCCEEDED for name in task.uses_values_of):
+    has_task = not is_left_out(task.id)
+    if has_task and any(placements[name] not in _SUCCEEDED for name in task.uses_values_of):
         return _Placement.LATER  # the used task may be one that it waits for only through others
     for name, placement in before:
         in_this_round = placement is _Placement.READY and not graph[name].is_fan_out
         if placement not in _SUCCEEDED and not in_this_round:
             return _Placement.LATER
-    return _Placement.READY
+    return _Placement.READY if has_task else _Placement.EMPTY
 
 
 def _not_alone(graph: Mapping[str, GraphTask], ready: Sequence[str]) -> list[str]:

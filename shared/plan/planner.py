@@ -136,6 +136,8 @@ class Planner:
     def check_later(self) -> None:
         """Collect the problems of the tasks of later rounds, as far as they show now."""
         for name in (*self.split.later, *(self.split.empty if self._is_first else ())):
+            if self.is_left_out(name):
+                continue  # its condition may be there to keep its expressions from being rendered
             self._conditions.check(name)
             items = self._items_to_run(name) if self.is_known(name) else ()
             self._task(self._submitted(name, items[0] if items else UNKNOWN_ITEM))

@@ -112,6 +112,16 @@ tasks:
         plan(text.replace("on: false", "on: true"))
 
 
+def test_what_a_known_condition_leaves_out_begins_no_round_whatever_it_uses(plan) -> None:
+    """And its expressions, which the condition may protect, are not rendered."""
+    text = (
+        "inputs: [{id: file, required: false}]\ntasks: [{id: a, commands: [x]},"
+        " {id: b, runIf: '{{ inputs.file }}', commands: ['{{ outputs.a.vars.n }} {{ fromJson(inputs.file) }}']},"
+        " {id: c, commands: [x]}]"
+    )
+    assert names(plan(text)) == (["a", "c"], ["b"])
+
+
 def test_both_names_at_once_are_two_conditions(plan) -> None:
     assert names(plan("tasks: [{id: a, runIf: true, when: false, commands: [x]}, {id: b, commands: [x]}]"))[1] == ["a"]
 
