@@ -75,8 +75,8 @@ def split(  # noqa: PLR0913 - what it decides by
     """Split the tasks that have not ended by when they can run; `ended` are the results of the earlier rounds.
 
     `is_left_out` says whether a condition that is known does not hold. `pool_of` and `is_empty` (whether a task is a
-    fan-out without items) are called only for tasks whose expressions use known values only. The first round of a retry has tasks that have ended
-    already.
+    fan-out without items) are called only for tasks whose expressions use known values only. The first round of a retry
+    has tasks that have ended already.
     """
     placements: dict[str, _Placement] = {}
     pool: str | None = None
