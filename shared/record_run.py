@@ -23,7 +23,7 @@ from shared.log import Stage, log_event, milliseconds_since
 from shared.manifest.read import Manifest
 from shared.outputs.judgement import items_to_repeat, judge, warnings_of_repeats
 from shared.outputs.outcome import failure_of_skipped
-from shared.outputs.record_tasks import NOT_RECORDED_MESSAGE, empty_fan_out_record, fan_out_record
+from shared.outputs.record_tasks import NOT_RECORDED_MESSAGE, fan_out_record, record_of_nothing
 from shared.plan.planner import has_next_round
 from shared.plan.round_plan import SubmittedRound
 from shared.plan.run_manifest import manifest_of
@@ -122,7 +122,7 @@ def _finish_round(app: App, ended: EndedRound, manifest: Manifest, part: Part, d
 def _failure_of_run(app: App, run: Run) -> Failure | None:
     """Why tasks were skipped, if neither a task's failure nor a rejection nor a cancel explains it."""
     records = run.body.finished.values()
-    skipped = [task.id for task in records if task.state is State.SKIPPED]
+    skipped = [task.id for task in records if task.state is State.SKIPPED and not task.is_left_out]
     if not skipped or run.progress.cancelled or run.body.rejection or any(task.failure for task in records):
         return None
     return failure_of_skipped(skipped, run.job_id, ran_out_of_time=app.batch.ran_out_of_time(run.job_id))
@@ -138,4 +138,4 @@ def _records(app: App, ended: EndedRound, part: Part) -> Iterator[TaskRecord]:
             yield fan_out_record(name, of_all_rounds[name] if name in ended.run.body.unfinished else items)
     for empty in ended.plan.empty:
         if state := ended.judgement.of_empty(empty.waits_for):
-            yield empty_fan_out_record(empty, state)
+            yield record_of_nothing(empty, state)

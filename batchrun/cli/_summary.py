@@ -75,6 +75,8 @@ def _retry(record: Record, earlier: RetryRef) -> str:
 def _task_row(task: TaskRecord) -> tuple[str, ...]:
     if task.taken_from:
         return (task.state, task.id, f"taken over from {task.taken_from}", "")
+    if task.skipped:
+        return (task.state, task.id, task.why_skipped, "")
     exit_code = "" if task.exit_code is None else f"exit code {task.exit_code}"
     items = ", ".join(f"{count} {state}" for state, count in task.items.states.items()) if task.items else ""
     taken = f", {task.items.taken_over:,} taken over" if task.items and task.items.taken_over else ""

@@ -9,8 +9,8 @@ from datetime import timedelta
 from batchrun.client.ledger import DamagedLines
 from batchrun.client.runs import RunView
 from batchrun.errors import printable
-from shared.documents.record import Status
 from shared.documents.states import State, WaitReason
+from shared.documents.status import Status
 
 STYLES = {
     State.QUEUED: "yellow",

@@ -11,8 +11,9 @@ from batchrun.client.refs import DroppedRun, RunRef, newest_first
 from batchrun.client.runs import Runs
 from shared.documents.ledger import LedgerLine, LineKind, TaskCounts, recorded_line
 from shared.documents.progress import ListedRun
-from shared.documents.record import FlowRef, Status
+from shared.documents.record import FlowRef
 from shared.documents.states import State
+from shared.documents.status import Status
 from shared.parallel import AT_ONCE, in_parallel
 
 _AT_ONCE = 4 * AT_ONCE  # folders without a line in the ledger: how many are looked at before the next is wanted

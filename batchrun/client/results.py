@@ -12,7 +12,8 @@ from azure.storage.blob import BlobPrefix
 
 from batchrun.client.downloads import Download, RemoteFile, listed
 from batchrun.client.refs import RunRef
-from shared.documents.record import Record, Status
+from shared.documents.record import Record
+from shared.documents.status import Status
 
 if TYPE_CHECKING:
     from azure.storage.blob import ContainerClient

@@ -24,9 +24,10 @@ from batchrun.client.tasks import BatchHidden, BatchTasks, TaskView
 from batchrun.errors import ClientError
 from shared.documents.names import job_id
 from shared.documents.progress import ListedRun
-from shared.documents.record import RetryRef, Status
+from shared.documents.record import RetryRef
 from shared.documents.run import EarlierRun, Run
 from shared.documents.states import State
+from shared.documents.status import Status
 from shared.errors import ManifestError, RunUnreadable
 from shared.masking import Masker
 from shared.plan.run_manifest import manifest_of

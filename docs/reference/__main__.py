@@ -10,8 +10,9 @@ from docs.reference.page import page
 from docs.reference.schemas import Schema, manifest_schema, schema_of
 from shared.documents.card import AppCard
 from shared.documents.ledger import LedgerLine
-from shared.documents.record import Items, Record, Status
+from shared.documents.record import Items, Record
 from shared.documents.run_ended import RunEnded
+from shared.documents.status import Status
 
 DOCS = Path(__file__).parents[1]
 

@@ -1,4 +1,4 @@
-"""The completion record and the status of a run. Version "1" may gain fields, never lose one."""
+"""The completion record of a run. Version "1" may gain fields, never lose one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from shared.documents.states import FailureCategory, FailureCode, JobReason, State
+from shared.documents.states import FailureCategory, FailureCode, JobReason, SkippedBy, State
 from shared.errors import Problem
 
 
@@ -229,9 +229,24 @@ class ItemsSummary(Document):
 
 
 class TaskRecord(TaskResult, TaskRef):
-    """One task of the manifest. A fan-out has `items`, which have its files, values and logs."""
+    """One task of the manifest. A fan-out has `items`, which have its files, values and logs.
+
+    If it was `skipped`, that says why: a condition (`runIf`) of it or of its group did not hold, a task before it did
+    not end well, or the run was cancelled.
+    """
 
     items: ItemsSummary | None = None
+    skipped: SkippedBy | None = None
+
+    @property
+    def is_left_out(self) -> bool:
+        """Whether a condition kept it from running; what waits for it runs."""
+        return self.skipped is SkippedBy.CONDITION
+
+    @property
+    def why_skipped(self) -> str:
+        """Why it did not run, in a few words; empty if it did."""
+        return self.skipped.words if self.skipped else ""
 
     @property
     def failed_how(self) -> str:
@@ -281,20 +296,3 @@ class Record(Document):
     failure: Failure | None = None
     errors: tuple[RunProblem, ...] = ()
     warnings: tuple[RunProblem, ...] = ()
-
-
-class Status(Document):
-    """`status.json`: the state of an open run; removed when the run is closed.
-
-    `waiting` is `quota`, `busy` or `pool`; `message` explains it, and `position` is the run's place in the queue.
-    """
-
-    schema_version: Literal["1"] = "1"
-    run_id: str
-    state: State
-    round: int
-    job_id: str | None
-    waiting: str | None
-    position: int | None = None
-    message: str | None = None
-    updated: datetime

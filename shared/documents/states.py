@@ -34,6 +34,26 @@ class WaitReason(StrEnum):
     POOL = "pool"
 
 
+class SkippedBy(StrEnum):
+    """Why a task did not run."""
+
+    CONDITION = "condition"
+    FAILURE = "failure"
+    CANCELLED = "cancelled"
+
+    @property
+    def words(self) -> str:
+        """The reason for people."""
+        return _WHY[self]
+
+
+_WHY = {
+    SkippedBy.CONDITION: "left out by its condition",
+    SkippedBy.FAILURE: "a task before it did not end well",
+    SkippedBy.CANCELLED: "the run was cancelled",
+}
+
+
 class JobReason(StrEnum):
     """Why a round needed a job of its own."""
 

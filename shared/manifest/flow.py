@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from shared.manifest.groups import AFTERWARDS, PlacedTask, TaskOrGroup, order_entries, placed_tasks
+from shared.manifest.blocks import Block, PlacedTask, order_entries, placed_tasks
+from shared.manifest.groups import AFTERWARDS, TaskOrGroup, blocks_of
 from shared.manifest.inputs import Input
 from shared.manifest.order import OrderEntry
 from shared.manifest.task import ON_POOL, Task
@@ -108,9 +109,14 @@ class Flow(Properties):
     @cached_property
     def placed_tasks(self) -> tuple[PlacedTask, ...]:
         """All tasks and their paths in the manifest, in the order of the file."""
-        return tuple(placed_tasks(self.items, ("tasks",), is_disabled=False))
+        return tuple(placed_tasks(self.blocks))
+
+    @cached_property
+    def blocks(self) -> tuple[Block, ...]:
+        """What its tasks and groups are lowered to."""
+        return blocks_of(self.items, ("tasks",))
 
     @cached_property
     def order(self) -> tuple[OrderEntry, ...]:
         """Which task waits for which: an entry for each task, and two for each group."""
-        return tuple(order_entries(self.items, ("tasks",), (), None, is_disabled=False))
+        return tuple(order_entries(self.blocks))

@@ -1,14 +1,14 @@
-"""Groups of tasks: the language for them, and what they make of the tasks in them: places, branches and an order."""
+"""Groups of tasks: the language for them, and the blocks that they are lowered to."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from shared.manifest.order import OrderEntry, start_of
+from shared.manifest.blocks import Block, Condition, Each
 from shared.manifest.task import Foreach, Task, TaskId, TaskProperties
 from shared.manifest.types import NoEffect, PropertyPath, Unsupported
 
@@ -121,92 +121,26 @@ for _group in (Sequential, Parallel, ForEach):
     _group.model_rebuild()
 
 
-@dataclass(frozen=True)
-class Branch:
-    """A direct child of a Parallel that limits how many of them run at once."""
-
-    group: str
-    index: int
-    limit: int
+def blocks_of(items: Sequence[TaskOrGroup], path: PropertyPath) -> tuple[Block, ...]:
+    """The blocks that tasks and groups are lowered to; `path` is that of the list."""
+    return tuple(_block_of(item, (*path, index)) for index, item in enumerate(items))
 
 
-@dataclass(frozen=True)
-class PlacedTask:
-    """A task, with its own path and that of its `foreach` in the manifest.
-
-    `each` is the ForEach that it is the task of; `branches` are those that it is in, the outermost first.
-    """
-
-    task: Task
-    path: PropertyPath
-    foreach_path: PropertyPath
-    each: ForEach | None = None
-    branches: tuple[Branch, ...] = ()
-
-
-def placed_tasks(
-    items: Sequence[TaskOrGroup],
-    path: PropertyPath,
-    group: Sequential | Parallel | None = None,
-    branches: tuple[Branch, ...] = (),
-    *,
-    is_disabled: bool,
-) -> Iterator[PlacedTask]:
-    """The tasks of a list, which is that of the flow or of a `group`; `branches` are those that the group is in."""
-    for index, item in enumerate(items):
-        here = (*path, index)
-        left_out = is_disabled or item.disabled
-        limit = group.concurrent if isinstance(group, Parallel) else 0
-        inside = (*branches, Branch(group.id, index, limit)) if group and limit else branches
-        match item:
-            case Task():
-                task = _disabled(item, is_disabled=left_out)
-                yield PlacedTask(task, here, (*here, "foreach"), branches=inside)
-            case ForEach():
-                task = _disabled(item.task, is_disabled=left_out)
-                yield PlacedTask(task, (*here, "tasks", 0), (*here, "values"), item, inside)
-            case Sequential() | Parallel():
-                yield from placed_tasks(item.tasks, (*here, "tasks"), item, inside, is_disabled=left_out)
+def _block_of(item: TaskOrGroup, path: PropertyPath) -> Block:
+    block = Block(item.id, path, item.depends_on, item.disabled, _conditions(item, path))
+    inside = (*path, "tasks")
+    match item:
+        case Task():
+            return replace(block, task=item)
+        case ForEach():
+            each = Each((*path, "values"), item.concurrency_limit, item.is_serial_by_default)
+            return replace(block, blocks=(replace(_block_of(item.task, (*inside, 0)), each=each),))
+        case Parallel():
+            return replace(block, blocks=blocks_of(item.tasks, inside), are_ordered=False, limit=item.concurrent)
+        case Sequential():
+            return replace(block, blocks=blocks_of(item.tasks, inside))
 
 
-def _disabled(task: Task, *, is_disabled: bool) -> Task:
-    return task.model_copy(update={"disabled": True}) if is_disabled else task
-
-
-def order_entries(
-    items: Sequence[TaskOrGroup],
-    path: PropertyPath,
-    start: tuple[str, ...],
-    group: Sequential | Parallel | ForEach | None,
-    *,
-    is_disabled: bool,
-) -> Iterator[OrderEntry]:
-    """The entries for the items of the flow or of a `group`. `start` is what the first of them waits for.
-
-    In a Parallel, each waits for it; and if that has a limit of *n*, for the *n*-th before it.
-    """
-    limit = group.concurrent if isinstance(group, Parallel) else 0
-    before = start
-    for index, item in enumerate(items):
-        here = (*path, index)
-        waits_for = before if item.depends_on is None else item.depends_on
-        left_out = is_disabled or item.disabled
-        is_explicit = item.depends_on is not None
-        limited_by = items[index - limit].id if limit and index >= limit else None
-        if isinstance(item, Task):
-            yield OrderEntry(
-                item.id, here, waits_for, is_explicit=is_explicit, is_run=not left_out, limited_by=limited_by
-            )
-        else:
-            start_id = start_of(item.id)
-            yield OrderEntry(start_id, here, waits_for, is_explicit=is_explicit, is_run=False, limited_by=limited_by)
-            inside = list(order_entries(item.tasks, (*here, "tasks"), (start_id,), item, is_disabled=left_out))
-            yield from inside
-            yield OrderEntry(item.id, here, _last_of(inside), is_explicit=False, is_run=False)
-        before = start if isinstance(group, Parallel) else (item.id,)
-
-
-def _last_of(entries: Sequence[OrderEntry]) -> tuple[str, ...]:
-    """The entries that no other one waits for: once they have ended, all have."""
-    waited_for = {other for entry in entries for other in entry.waits_for_all}
-    return tuple(entry.id for entry in entries if entry.id not in waited_for) or tuple(entry.id for entry in entries)
+def _conditions(item: TaskProperties, path: PropertyPath) -> tuple[Condition, ...]:
+    texts = (("runIf", item.run_if), ("when", item.when))
+    return tuple(Condition((*path, name), text) for name, text in texts if text is not None)

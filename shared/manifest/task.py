@@ -146,13 +146,11 @@ class TaskProperties(Properties):
     worker_selector: Annotated[Any, ON_POOL] = None
     assets: Annotated[Any, NoEffect("there is no catalogue of assets")] = None
     task_cache: Annotated[Any, NoEffect("a task always runs")] = None
-    run_if: Annotated[
-        None,
-        Unsupported(
-            "use `disabled`, or test the condition in the commands: `disabled: true` always leaves the task out, and"
-            " `test '{{ flow.id }}' = 'a' || exit 0` as the first command ends it where the condition does not hold"
-        ),
-    ] = None
+    run_if: Annotated[Text | None, Field(examples=["{{ outputs.count.vars.rows > 0 }}"])] = None
+    """Leave the task, or the tasks of the group, out unless this holds: empty text, `false`, `0` and `-0` do not, as in
+    Kestra. What follows runs. It may use the inputs, and what tasks before it have printed."""
+    when: Text | None = None
+    """The name of `runIf` in Kestra 2."""
     plugin_defaults_ref: Annotated[None, Unsupported("`pluginDefaults` apply by type")] = None
 
 

@@ -10,7 +10,7 @@ from shared.documents.ended_task import EndedTask
 from shared.documents.record import RunProblem
 from shared.documents.run import Run
 from shared.documents.states import State
-from shared.manifest.groups import Branch
+from shared.manifest.blocks import Branch
 from shared.outputs.outcome import is_infrastructure, outcome_of, recorded
 from shared.plan.round_plan import SubmittedRound, SubmittedTask
 from shared.script.build import SKIPPED_EXIT_CODE

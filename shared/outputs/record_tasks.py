@@ -23,19 +23,19 @@ from shared.documents.record import (
     RecordedFlow,
     RetryRef,
     RunProblem,
-    Status,
     TaskRecord,
     TaskResult,
     Timings,
 )
 from shared.documents.run import Run
-from shared.documents.states import FailureCode, State
+from shared.documents.states import FailureCode, SkippedBy, State
+from shared.documents.status import Status
 from shared.manifest.read import Flow, Manifest
 from shared.outputs.files import TaskFiles
 from shared.outputs.outcome import Outcome
 from shared.outputs.printed import MAX_WARNINGS, Printed
 from shared.outputs.recorded_inputs import RecordedInputs
-from shared.plan.round_plan import EmptyFanOut, SubmittedRound, SubmittedTask
+from shared.plan.round_plan import NothingToRun, SubmittedRound, SubmittedTask
 
 NOT_RECORDED_MESSAGE = (
     "the job ended, but its results could not be collected; they are not in the results. "
@@ -161,8 +161,14 @@ def with_unfinished_fan_outs(run: Run, plan: SubmittedRound) -> Run:
     return run.with_finished(records, run.body.detected).with_items(items)
 
 
-def empty_fan_out_record(empty: EmptyFanOut, state: State = State.SUCCESS) -> TaskRecord:
-    """The record of a fan-out without items: it succeeded, unless a task before it did not end well."""
+def record_of_nothing(empty: NothingToRun, state: State = State.SUCCESS) -> TaskRecord:
+    """The record of a task with nothing to run. `state` is SKIPPED if a task before it did not end well.
+
+    What a condition leaves out is SKIPPED, too; a fan-out without items has succeeded.
+    """
+    if empty.is_left_out:
+        skipped = SkippedBy.CONDITION if state is State.SUCCESS else None
+        return TaskRecord(id=empty.name, state=State.SKIPPED, skipped=skipped)
     warnings = (empty.warning,) if empty.warning and state is State.SUCCESS else ()
     return TaskRecord(id=empty.name, state=state, warnings=warnings, items=ItemsSummary(count=0, states={}))
 
@@ -240,9 +246,14 @@ def _all_tasks(run: Run, flow: Flow | None) -> tuple[TaskRecord, ...]:
     `flow` is None where a round could not be collected: which of its tasks ran is not known then.
     """
     finished = {name: _with_items(task, run) for name, task in run.body.finished.items()}
-    if flow is None or not (finished or run.body.jobs):
-        return tuple(finished.values())
-    return tuple(finished.get(task.id) or TaskRecord(id=task.id, state=State.SKIPPED) for task in flow.tasks)
+    found = list(finished.values())
+    if flow is not None and (finished or run.body.jobs):
+        found = [finished.get(task.id) or TaskRecord(id=task.id, state=State.SKIPPED) for task in flow.tasks]
+    why = SkippedBy.CANCELLED if run.progress.cancelled else SkippedBy.FAILURE
+    return tuple(
+        task.model_copy(update={"skipped": why}) if task.state is State.SKIPPED and task.skipped is None else task
+        for task in found
+    )
 
 
 def _enabled_tasks(tasks: Sequence[TaskRecord], manifest: Manifest | None) -> Sequence[TaskRecord]:
@@ -261,7 +272,7 @@ def _with_items(task: TaskRecord, run: Run) -> TaskRecord:
 
 def run_state(tasks: Sequence[TaskRecord], *, cancelled: bool) -> State:
     """The state of a run by the states of its tasks; a cancelled run is KILLED only if a task did not end by itself."""
-    found = {task.state for task in tasks}
+    found = {task.state for task in tasks if not task.is_left_out}
     if cancelled and found & {State.KILLED, State.SKIPPED}:
         return State.KILLED
     if found & {State.FAILED, State.KILLED, State.SKIPPED}:

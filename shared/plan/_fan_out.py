@@ -11,7 +11,7 @@ from shared.documents.record import Item, ItemRecord, TaskRecord
 from shared.documents.run import Run, SourceFile
 from shared.documents.storable import check_storable
 from shared.expressions.values import Budget, ExpressionError, text_of
-from shared.manifest.groups import Branch
+from shared.manifest.blocks import Branch
 from shared.manifest.read import Task
 from shared.manifest.task import MAX_ITEMS, FilesOfTask, ForeachFile, IfExists
 from shared.patterns import matches_output

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from shared.errors import Problem, did_you_mean
-from shared.manifest.groups import Branch, ForEach, PlacedTask
+from shared.manifest.blocks import Branch, Condition, Each, PlacedTask
 from shared.manifest.order import tasks_before
 from shared.manifest.read import Manifest, Task
 from shared.manifest.task import ForeachFile
-from shared.manifest.types import PropertyPath, texts_with_paths
+from shared.manifest.types import texts_with_paths
 from shared.plan._names_used import names_used, texts_to_render
 from shared.plan._rounds import GraphTask
 
@@ -54,14 +55,18 @@ class FlowGraph:
         """Whether a task has `foreach`."""
         return self._task(name).foreach is not None
 
-    def each(self, name: str) -> ForEach | None:
-        """The ForEach that a task is the task of."""
+    def each(self, name: str) -> Each | None:
+        """How a task runs for the values of its ForEach, if it is in one."""
         return self._placed[name].each
 
     def limit(self, name: str) -> int:
         """For how many items a fan-out runs at once; 0 for all."""
         each = self.each(name)
-        return each.concurrency_limit if each else 0
+        return each.limit if each else 0
+
+    def conditions(self, name: str) -> tuple[Condition, ...]:
+        """What must hold for a task to run, the outermost first."""
+        return self._placed[name].conditions
 
     def branches(self, name: str) -> tuple[Branch, ...]:
         """The branches that a task is in: once it has failed, no other branch of their groups begins.
@@ -88,7 +93,7 @@ class FlowGraph:
     def _graph_task(self, name: str) -> GraphTask:
         task, upstream = self._task(name), self._upstream[name]
         used: set[str] = set()
-        for property_path, text in self._texts(task):
+        for place, text in self._texts(name):
             for path in sorted(names_used(text, "outputs")):
                 if path and path[0] not in upstream:
                     is_told = (
@@ -97,8 +102,7 @@ class FlowGraph:
                         else not self.may_be_before(name, path[0])
                     )
                     if is_told:
-                        where = ("tasks", self._indexes[name], *property_path)
-                        self.problems.append(self._manifest.problem(where, self.not_before(path[0])))
+                        self.problems.append(place(self.not_before(path[0])))
                 elif not path or path[1:2] != ("outputFiles",) or _READS.search(text):
                     used |= {path[0]} if path else upstream
         if isinstance(task.foreach, ForeachFile) and task.foreach.files and task.foreach.files.task in upstream:
@@ -118,11 +122,14 @@ class FlowGraph:
             if other.group == branch.group and other != branch:
                 yield from names
 
-    def _texts(self, task: Task) -> Iterator[tuple[PropertyPath, str]]:
-        """Every text that is rendered for a task, with its path; also the texts that it passes to `render()`."""
-        for path, written in texts_with_paths(task):
-            for text in texts_to_render(written, self._values):
-                yield path, text
+    def _texts(self, name: str) -> Iterator[tuple[Callable[[str], Problem], str]]:
+        """Every text that is rendered for a task, and what makes a problem with it; also those given to `render()`."""
+        own = self._task(name).model_copy(update={"run_if": None, "when": None})
+        at = ("tasks", self._indexes[name])
+        written = [(partial(self._manifest.problem, (*at, *path)), text) for path, text in texts_with_paths(own)]
+        written += [(partial(self._manifest.layout.problem, each.path), each.text) for each in self.conditions(name)]
+        for place, text in written:
+            yield from ((place, rendered) for rendered in texts_to_render(text, self._values))
 
     def not_before(self, name: str) -> str:
         """The message for a use of the outputs of a task that does not run before."""

@@ -16,7 +16,6 @@ from shared.errors import Problem
 from shared.expressions.check import problems_in
 from shared.expressions.render import render
 from shared.expressions.values import UNKNOWN, Budget, ExpressionError
-from shared.manifest.read import Manifest
 from shared.manifest.types import PropertyPath
 from shared.patterns import GLOB, MAX_PATTERNS, REGEX, PatternError, check
 from shared.plan._names_used import depends_on_item, names_used, texts_to_render
@@ -70,7 +69,9 @@ class Bindings:
 
 
 class Rendering:
-    """Renders the properties of a task or input at `path` in the manifest; adds what is wrong to `problems`.
+    """Renders the properties of a task or input; adds what is wrong to `problems`.
+
+    `place` makes a problem with one of its properties, given its path in the task or input.
 
     Texts that use a name whose value is not known yet are skipped: they are rendered in the round that they belong to.
     The rendering `is_complete` as long as no text was skipped. The rendering for one item of a fan-out uses that of the
@@ -79,15 +80,13 @@ class Rendering:
 
     def __init__(
         self,
-        manifest: Manifest,
-        path: PropertyPath,
+        place: Callable[[PropertyPath, str], Problem],
         bindings: Bindings,
         fan_out: Rendering | None = None,
     ) -> None:
         self.problems: list[Problem] = []
         self.is_complete = True
-        self._manifest = manifest
-        self._path = path
+        self._place = place
         self._bindings = bindings
         self._fan_out = fan_out
         self._texts: dict[tuple[PropertyPath, str], str] = {}
@@ -96,7 +95,7 @@ class Rendering:
 
     def fail(self, path: PropertyPath, message: str) -> None:
         """Add a problem with the property at `path`, relative to the task or input."""
-        self.problems.append(self._manifest.problem((*self._path, *path), message))
+        self.problems.append(self._place(path, message))
 
     def text(self, path: PropertyPath, value: str) -> str:
         """Render a text. Returns an empty text if there is a problem, a placeholder if a value is not known yet."""

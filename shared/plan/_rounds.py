@@ -41,8 +41,8 @@ class GraphTask:
 class Split:
     """The tasks of a flow that have not ended, sorted by when they can run; each group in a possible order.
 
-    `empty` are fan-outs without items whose turn it is: tasks that wait for them wait for what these wait for. `reason`
-    is why the ready tasks were not ready in an earlier round.
+    `empty` are tasks with nothing to run whose turn it is: who waits for them waits for what they wait for. `reason` is
+    why the ready tasks were not ready in an earlier round.
     """
 
     ready: tuple[str, ...]
@@ -63,18 +63,20 @@ class _Placement(Enum):
 _SUCCEEDED = frozenset({_Placement.DONE, _Placement.EMPTY})
 
 
-def split(
+def split(  # noqa: PLR0913 - what it decides by
     graph: Mapping[str, GraphTask],
     ended: Mapping[str, State],
     pool_of: Callable[[str], str],
     is_empty: Callable[[str], bool],
     *,
+    is_left_out: Callable[[str], bool] = lambda _: False,
     is_first: bool = False,
 ) -> Split:
     """Split the tasks that have not ended by when they can run; `ended` are the results of the earlier rounds.
 
-    `pool_of` and `is_empty` (whether a task is a fan-out without items) are called only for tasks whose expressions use
-    known values only. The first round of a retry has tasks that have ended already.
+    `is_left_out` says whether a condition that is known does not hold. `pool_of` and `is_empty` (whether a task is a
+    fan-out without items) are called only for tasks whose expressions use known values only. The first round of a retry
+    has tasks that have ended already.
     """
     placements: dict[str, _Placement] = {}
     pool: str | None = None
@@ -83,7 +85,7 @@ def split(
             placements[task.id] = _placement_of_ended(ended[task.id])
             continue
         is_stopped = any(ended.get(name) in _FAILED_STATES for name in task.stopped_by)
-        placement = _Placement.NEVER if is_stopped else _placement(task, graph, placements)
+        placement = _Placement.NEVER if is_stopped else _placement(task, graph, placements, is_left_out)
         if placement is _Placement.READY and is_empty(task.id):
             placement = _Placement.EMPTY
         if placement is _Placement.READY:
@@ -107,17 +109,23 @@ def _placement_of_ended(state: State) -> _Placement:
     return _Placement.DONE if state in _SUCCESSFUL_STATES else _Placement.NEVER
 
 
-def _placement(task: GraphTask, graph: Mapping[str, GraphTask], placements: Mapping[str, _Placement]) -> _Placement:
+def _placement(
+    task: GraphTask,
+    graph: Mapping[str, GraphTask],
+    placements: Mapping[str, _Placement],
+    is_left_out: Callable[[str], bool],
+) -> _Placement:
     before = [(name, placements[name]) for name in task.waits_for]
     if any(placement is _Placement.NEVER for _, placement in before):
         return _Placement.NEVER
-    if any(placements[name] not in _SUCCEEDED for name in task.uses_values_of):
+    has_task = not is_left_out(task.id)
+    if has_task and any(placements[name] not in _SUCCEEDED for name in task.uses_values_of):
         return _Placement.LATER  # the used task may be one that it waits for only through others
     for name, placement in before:
         in_this_round = placement is _Placement.READY and not graph[name].is_fan_out
         if placement not in _SUCCEEDED and not in_this_round:
             return _Placement.LATER
-    return _Placement.READY
+    return _Placement.READY if has_task else _Placement.EMPTY
 
 
 def _not_alone(graph: Mapping[str, GraphTask], ready: Sequence[str]) -> list[str]:

@@ -66,6 +66,9 @@ class EarlierTasks(Protocol):
     def is_empty(self, name: str) -> bool:
         """Whether a task is a fan-out that is known to have no items, so that no task waits for it."""
 
+    def is_left_out(self, name: str) -> bool:
+        """Whether a task is left out by a condition, so that it has no outputs."""
+
     def patterns(self, name: str, item: Item | None) -> tuple[OutputPattern, ...]:
         """The patterns of the files that a task, or a fan-out's task for one item, uploads."""
 
@@ -147,6 +150,8 @@ class Scope:
     def _outputs(self, name: str) -> object:
         """The value of `outputs.<name>`."""
         folder = f"{self.paths.link}/{UPSTREAM}/{name}"
+        if self._earlier.is_left_out(name):
+            return {}
         if self._graph.is_fan_out(name):
             return FanOutOutputs(name, folder, lambda: self._folder(name), lambda: self._items(name, folder), self.used)
         ended = self._run.body.finished.get(name)

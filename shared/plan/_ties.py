@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from shared.documents.names import BEGUN, MARKER_OF_JOB, MARKER_OF_TASK
 from shared.documents.record import Item
-from shared.manifest.groups import Branch
+from shared.manifest.blocks import Branch
 from shared.plan.round_plan import MarkerOf, PlannedTask, Ties
 from shared.script.build import Gate
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from shared.documents.run import Run
@@ -13,6 +14,7 @@ from shared.expressions.values import UNKNOWN, Unknown
 from shared.manifest.inputs import Input, InputType
 from shared.manifest.read import Manifest
 from shared.manifest.request import Given
+from shared.manifest.types import PropertyPath
 from shared.plan._rendering import Bindings, Rendering
 from shared.plan._scope import Context
 from shared.plan.lookups import NotKnownYet, read_address
@@ -38,7 +40,7 @@ def with_inputs(context: Context, manifest: Manifest) -> tuple[Context, list[Pro
     context = replace(context, inputs=UNKNOWN if "inputs" in manifest.gaps.values else values)
     for index, declared in enumerate(manifest.flow.inputs):
         bindings = _bindings(context, manifest.gaps.values | ({"inputs"} if problems else set()))
-        rendering = Rendering(manifest, ("inputs", index), bindings)
+        rendering = Rendering(partial(_problem, manifest, index), bindings)
         parent, _, name = declared.id.rpartition(".")
         if parents := sorted(_parent_ids(declared.id) & ids):
             rendering.fail(("id",), f"the input {parents[0]!r} has a value, so it cannot contain other inputs")
@@ -55,6 +57,10 @@ def with_inputs(context: Context, manifest: Manifest) -> tuple[Context, list[Pro
     for name in {min(found) for declared in ids if (found := _parent_ids(declared) & ids)}:
         _nested_map(values, name.rpartition(".")[0])[name.rpartition(".")[2]] = UNKNOWN
     return context, problems
+
+
+def _problem(manifest: Manifest, index: int, path: PropertyPath, message: str) -> Problem:
+    return manifest.problem(("inputs", index, *path), message)
 
 
 @dataclass(frozen=True)

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import itertools
+from functools import partial
 
 from shared.documents.record import Item
 from shared.documents.run import Run
-from shared.documents.states import JobReason
+from shared.documents.states import JobReason, State
 from shared.errors import ManifestError, Problem
 from shared.manifest.problems import each_once, first_problems
 from shared.manifest.read import Manifest
+from shared.manifest.types import PropertyPath
+from shared.plan._conditions import Conditions
 from shared.plan._fan_out import items_of, limited, share_files, why_empty
 from shared.plan._graph import FlowGraph
 from shared.plan._limits import too_large, too_many_tasks
 from shared.plan._names_used import depends_on_item
 from shared.plan._output_globs import globs_of_options, output_patterns
-from shared.plan._rendering import NOT_KNOWN_YET, Rendering
+from shared.plan._places import pool_of, staging_container
+from shared.plan._rendering import Bindings, Rendering
 from shared.plan._rounds import split, waits_in_round, why_not_earlier
 from shared.plan._scope import Context, Scope
 from shared.plan._taken_files import taken_files
@@ -23,11 +27,10 @@ from shared.plan._tasks import TaskPlanner
 from shared.plan._ties import tied
 from shared.plan.inputs import with_inputs
 from shared.plan.lookups import Lookups, MissingData
-from shared.plan.round_plan import EmptyFanOut, PlannedTask, RoundPlan, SubmittedRound, SubmittedTask
+from shared.plan.round_plan import NothingToRun, PlannedTask, RoundPlan, SubmittedRound, SubmittedTask
 from shared.plan.upstream import OutputPattern
 from shared.settings import Settings
 
-_CONTAINER = ("taskRunner", "blobStorage", "containerName")
 UNKNOWN_ITEM = Item(index=-1, value=None)  # stands for the items of a fan-out that are not known yet
 
 
@@ -51,11 +54,13 @@ class Planner:
         self._items: dict[str, tuple[Item, ...] | None] = {}
         self._patterns: dict[tuple[str, int | None], tuple[OutputPattern, ...]] = {}
         self._graph = FlowGraph(manifest, self._context.values())
-        states = {name: task.state for name, task in run.body.finished.items()}
+        ended = run.body.finished
+        self._conditions = Conditions(manifest, self._graph, ended, lambda name: self._in_scope(name, None)[1])
+        states = {name: State.SUCCESS if task.is_left_out else task.state for name, task in ended.items()}
         self._is_first = not states
-        is_first = run.progress.round == 1
-        self.split = split(self._graph.tasks, states, self.pool_id, self.is_empty, is_first=is_first)
-        self._waits_in_round = waits_in_round(self._graph.tasks, self.split)
+        graph, is_first = self._graph.tasks, run.progress.round == 1
+        self.split = split(graph, states, self.pool_id, self.is_empty, is_left_out=self.is_left_out, is_first=is_first)
+        self._waits_in_round = waits_in_round(graph, self.split)
         self._numbers: dict[str, int] = {}
 
     @property
@@ -71,7 +76,7 @@ class Planner:
     def problems(self) -> list[Problem]:
         """All problems found so far, in the order of the file."""
         of_tasks = [problem for rendering in self._renderings.values() for problem in rendering.problems]
-        return each_once([*self._input_problems, *self._graph.problems, *of_tasks])
+        return each_once([*self._input_problems, *self._graph.problems, *self._conditions.problems, *of_tasks])
 
     def incomplete(self) -> list[str]:
         """The tasks of the round that have a skipped text: none, unless the order of the rounds is wrong."""
@@ -131,12 +136,16 @@ class Planner:
     def check_later(self) -> None:
         """Collect the problems of the tasks of later rounds, as far as they show now."""
         for name in (*self.split.later, *(self.split.empty if self._is_first else ())):
+            if self.is_left_out(name):
+                continue  # its condition may be there to keep its expressions from being rendered
+            self._conditions.check(name)
             items = self._items_to_run(name) if self.is_known(name) else ()
             self._task(self._submitted(name, items[0] if items else UNKNOWN_ITEM))
 
     def is_known(self, name: str) -> bool:
         """Whether the items of a fan-out are known; always so if a task is not one."""
-        return not self._graph.is_fan_out(name) or bool(self.items_of(name)) or self._items[name] is not None
+        is_known = not self._graph.is_fan_out(name) or bool(self.items_of(name))
+        return is_known or self.is_left_out(name) or self._items[name] is not None
 
     def _items_to_run(self, name: str) -> tuple[Item | None, ...]:
         if not self._graph.is_fan_out(name):
@@ -153,7 +162,9 @@ class Planner:
     # --- fan-outs
 
     def items_of(self, name: str) -> tuple[Item, ...]:
-        """The items of a fan-out; none if they are not known yet."""
+        """The items of a fan-out; none if they are not known yet, or it is left out."""
+        if self.is_left_out(name):
+            return ()
         if name not in self._items:
             is_distinct = self._graph.each(name) is not None
             found = items_of(
@@ -166,47 +177,30 @@ class Planner:
         """Whether a task is a fan-out that is known to have no items."""
         return self._graph.is_fan_out(name) and not self.items_of(name) and self.is_known(name)
 
-    def empty(self) -> tuple[EmptyFanOut, ...]:
-        """The fan-outs without items whose turn it is; called after the tasks of the round have their numbers."""
-        return tuple(
-            EmptyFanOut(name, self.waits_for(name), why_empty(self._tasks[name][1], self._rendering(name)))
-            for name in self.split.empty
-        )
+    def is_left_out(self, name: str) -> bool:
+        """Whether a task is left out by a condition."""
+        return self._conditions.is_left_out(name)
+
+    def empty(self) -> tuple[NothingToRun, ...]:
+        """The tasks with nothing to run whose turn it is; called after the tasks of the round have their numbers."""
+        return tuple(map(self._nothing_to_run, self.split.empty))
+
+    def _nothing_to_run(self, name: str) -> NothingToRun:
+        if self.is_left_out(name):
+            return NothingToRun(name, self.waits_for(name), is_left_out=True)
+        return NothingToRun(name, self.waits_for(name), why_empty(self._tasks[name][1], self._rendering(name)))
 
     # --- pool and staging container
 
     def pool_id(self, name: str) -> str:
         """The pool of a task."""
-        task = self._tasks[name][1]
-        rendering = self._rendering(name)
         default = self._run.body.default_pool or self._settings.batch.pool_id
-        pool = rendering.optional(("taskRunner", "poolId"), task.task_runner.pool_id) or default
-        if pool is None:
-            rendering.fail(("taskRunner",), "no pool: name one in `poolId`, or set the app setting BATCH_POOL_ID")
-        return pool or ""
+        return pool_of(self._tasks[name][1], self._rendering(name), default)
 
     def staging(self) -> str:
         """The staging container of all tasks: their files pass through it to and from the nodes."""
-        default = default_staging(self._run, self._settings)
-        containers: dict[str, None] = {}
-        for name in self._graph.tasks:
-            rendering = self._rendering(name)
-            container = (
-                rendering.optional(_CONTAINER, self._tasks[name][1].task_runner.blob_storage.container_name) or default
-            )
-            if container == NOT_KNOWN_YET:
-                continue
-            if container != default and not self._settings.container_is_allowed(container):
-                rendering.fail(
-                    _CONTAINER,
-                    f"this container cannot be used here; name {default!r}, or leave it out; the app setting"
-                    " ALLOWED_CONTAINERS allows others",
-                )
-                continue
-            containers[container] = None
-            if len(containers) > 1:
-                rendering.fail(_CONTAINER, "all tasks of a flow must use the same container")
-        return next(iter(containers), default)
+        tasks = ((self._tasks[name][1], self._rendering(name)) for name in self._graph.tasks)
+        return staging_container(tasks, default_staging(self._run, self._settings), self._settings)
 
     # --- expressions
 
@@ -222,23 +216,30 @@ class Planner:
     def _rendering(self, name: str, item: Item | None = None) -> Rendering:
         key = (name, item.index if item else None)
         if key not in self._renderings:
-            index, task = self._tasks[name]
-            scope = self._scopes[key] = Scope(task, item, self._context, self._graph, self, self._lookups)
-            unknown = {*self._manifest.gaps.values, *(["inputs"] if self._input_problems else [])}
-            if item is UNKNOWN_ITEM or name in self._manifest.gaps.items:
-                unknown |= {"item", "taskrun"}
-            if (
-                self._manifest.gaps.is_any
-                or not self._graph.tasks[name].uses_values_of <= self._run.body.finished.keys()
-            ):
-                unknown.add("outputs")
+            index = self._tasks[name][0]
+            self._scopes[key], bindings = self._in_scope(name, item)
             fan_out = self._rendering(name) if item else None
-            self._renderings[key] = Rendering(self._manifest, ("tasks", index), scope.bindings(unknown), fan_out)
+            self._renderings[key] = Rendering(partial(_problem, self._manifest, index), bindings, fan_out)
         return self._renderings[key]
+
+    def _in_scope(self, name: str, item: Item | None) -> tuple[Scope, Bindings]:
+        """What a task, or a fan-out's task for one item, can use."""
+        scope = Scope(self._tasks[name][1], item, self._context, self._graph, self, self._lookups)
+        unknown = {*self._manifest.gaps.values, *(["inputs"] if self._input_problems else [])}
+        if item is UNKNOWN_ITEM or name in self._manifest.gaps.items:
+            unknown |= {"item", "taskrun"}
+        used = {other for other in self._graph.tasks[name].uses_values_of if not self.is_left_out(other)}
+        if self._manifest.gaps.is_any or not used <= self._run.body.finished.keys():
+            unknown.add("outputs")
+        return scope, scope.bindings(unknown)
 
     def _scope(self, name: str, item: Item | None) -> Scope:
         self._rendering(name, item)
         return self._scopes[name, item.index if item else None]
+
+
+def _problem(manifest: Manifest, index: int, path: PropertyPath, message: str) -> Problem:
+    return manifest.problem(("tasks", index, *path), message)
 
 
 def plan_round(manifest: Manifest, run: Run, settings: Settings) -> RoundPlan | MissingData:

@@ -11,7 +11,7 @@ from shared.documents.names import ATTEMPTS_FILE, SCRIPT, Paths
 from shared.documents.record import Item
 from shared.documents.run import SourceFile
 from shared.documents.states import JobReason
-from shared.manifest.groups import Branch
+from shared.manifest.blocks import Branch
 from shared.plan.upstream import OutputPattern, UpstreamUse
 from shared.script import build as task_script
 from shared.script.attempts import Attempts
@@ -166,27 +166,29 @@ class PlannedTask(SubmittedTask):
 
 
 @dataclass(frozen=True)
-class EmptyFanOut:
-    """A fan-out without items: it needs no task. `warning` says why it has none, if that may be a mistake.
+class NothingToRun:
+    """A task that needs no node: it `is_left_out` by a condition, or is a fan-out without items.
 
-    `waits_for` are the numbers of the tasks of the round that must end well before it.
+    `warning` says why it has no items, if that may be a mistake. `waits_for` are the numbers of the tasks of the round
+    that must end well before it.
     """
 
     name: str
     waits_for: tuple[int, ...] = ()
     warning: str | None = None
+    is_left_out: bool = False
 
 
 @dataclass(frozen=True)
 class SubmittedRound:
     """One Batch job, with only what recording it needs.
 
-    `empty` are the fan-outs without items whose turn it was.
+    `empty` are the tasks with nothing to run whose turn it was.
     """
 
     staging: str
     tasks: tuple[SubmittedTask, ...]
-    empty: tuple[EmptyFanOut, ...] = ()
+    empty: tuple[NothingToRun, ...] = ()
 
     @property
     def has_parts(self) -> bool:
@@ -202,7 +204,7 @@ def _has_parts(tasks: Sequence[SubmittedTask]) -> bool:
 class RoundPlan:
     """One Batch job: all tasks that can run now.
 
-    `empty` are the fan-outs without items whose turn it is: they need no task. `taken_files` are blobs in the run's
+    `empty` are the tasks with nothing to run whose turn it is: they need no task. `taken_files` are blobs in the run's
     folder in the results, by their name in staging: files of an earlier run that the tasks use.
     """
 
@@ -212,7 +214,7 @@ class RoundPlan:
     keep_job: bool
     reason: JobReason
     tasks: tuple[PlannedTask, ...]
-    empty: tuple[EmptyFanOut, ...] = ()
+    empty: tuple[NothingToRun, ...] = ()
     taken_files: Mapping[str, str] = field(default_factory=dict)
 
     @property

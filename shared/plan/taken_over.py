@@ -83,7 +83,7 @@ class _Earlier:
         if self.task.masked or any(item.masked for item in self.items):
             return True
         if self.task.items is None or not self.task.items.count:
-            return self.task.state not in _GOOD
+            return self.task.state not in _GOOD and not self.task.is_left_out
         return not self.good
 
     @property

@@ -91,19 +91,22 @@ def _allowed_failures(record: Record) -> str:
 
 
 def _all_ended(record: Record, how: str) -> str:
-    match len(record.tasks):
+    left_out = [task.id for task in record.tasks if task.is_left_out]
+    but = f" {_named(left_out)}: left out, as conditions do not hold." if left_out else ""
+    match len(record.tasks) - len(left_out):
         case 0:
-            return "There was nothing to run."
+            return but.strip() or "There was nothing to run."
         case 1:
-            return f"The task {how}."
-    return f"All {len(record.tasks)} tasks {how}."
+            return f"The task {how}.{but}"
+        case number:
+            return f"All {number} tasks {how}.{but}"
 
 
 def _how_tasks_ended(record: Record) -> str:
     words = {State.FAILED: "failed", State.KILLED: "stopped", State.SKIPPED: "never ran"}
     parts = []
     for state, verb in words.items():
-        names = [task.id for task in record.tasks if task.state is state]
+        names = [task.id for task in record.tasks if task.state is state and not task.is_left_out]
         if names:
             parts.append(f"{_named(names)} {verb}")
     if allowed := [task.id for task in record.tasks if task.is_allowed_failure]:

@@ -17,8 +17,9 @@ from pydantic import ValidationError
 
 from shared.documents.manifest_blob import MAX_BYTES, ManifestBlob, manifest_blob
 from shared.documents.names import FLOW_FILE, MANIFEST_FILE
-from shared.documents.record import ITEMS_BLOB, Document, ItemRecord, Items, ManifestRef, OutputFile, Record, Status
+from shared.documents.record import ITEMS_BLOB, Document, ItemRecord, Items, ManifestRef, OutputFile, Record
 from shared.documents.run import Run
+from shared.documents.status import Status
 from shared.errors import TryLater
 from shared.manifest.redaction import redacted
 from shared.masking import Masker

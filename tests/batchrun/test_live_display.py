@@ -15,8 +15,8 @@ from batchrun.cli._live import LiveDisplay
 from batchrun.client.refs import RunRef
 from batchrun.client.runs import RunView
 from batchrun.client.tasks import TaskView
-from shared.documents.record import Status
 from shared.documents.states import State
+from shared.documents.status import Status
 
 RUN = RunRef("m-20261125t043509-0f3a6689", "m/m-20261125t043509-0f3a6689")
 NOW = datetime.now(UTC)

@@ -61,8 +61,12 @@ tasks:
   dependsOn: []
   commands: ["echo side >> LEDGER", mkdir -p made, echo 2 > made/side.txt]
   outputFiles: ["made/*.txt"]
+- id: left
+  dependsOn: [make]
+  runIf: "{{ outputs.make.vars.n == 0 }}"
+  commands: ["echo left >> LEDGER"]
 - id: use
-  dependsOn: [make, side]
+  dependsOn: [make, side, left]
   commands:
   - echo use >> LEDGER
   - "cat {{ outputs.side.outputFiles['made/side.txt'] }} > use.txt"

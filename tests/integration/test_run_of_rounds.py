@@ -83,3 +83,41 @@ def test_a_repeated_event_of_an_earlier_round_does_nothing(world) -> None:
     record = world.record(run)
     assert record["state"] == "KILLED"
     assert [task["state"] for task in record["tasks"]] == ["SUCCESS", "KILLED", "SKIPPED"]
+
+
+def test_a_run_of_which_conditions_leave_everything_out_has_no_job(world) -> None:
+    run = world.accept(text="tasks: [{id: a, runIf: false, commands: [x]}, {id: b, when: '0', commands: [x]}]")
+    record = world.record(run)
+    assert record["state"] == "SUCCESS"
+    assert record["jobs"] == []
+    assert [(task["state"], task["skipped"]) for task in record["tasks"]] == [("SKIPPED", "condition")] * 2
+
+
+def test_why_a_task_did_not_run_is_recorded(world) -> None:
+    """After a failure a condition is not asked; a retry asks again, and takes over what was left out."""
+    text = "tasks: [{id: out, runIf: false, commands: [x]}, {id: bad, commands: [exit 3]}, {id: c, runIf: false, %s}]"
+    run = world.accept(text=text % "commands: [x]")
+    world.finish()
+    record = world.record(run)
+    assert record["state"] == "FAILED"
+    assert [(task["state"], task["skipped"]) for task in record["tasks"]] == [
+        ("SKIPPED", "condition"),
+        ("FAILED", None),
+        ("SKIPPED", "failure"),
+    ]
+    again = world.accept("again.yaml", f"retry: m/{run}")
+    world.finish()
+    tasks = world.record(again, "again.yaml")["tasks"]
+    assert [(task["skipped"], task["takenFrom"]) for task in tasks] == [
+        ("condition", run),
+        (None, None),
+        ("failure", None),
+    ]
+
+
+def test_what_did_not_run_because_of_a_cancel_says_so(world) -> None:
+    run = world.accept(text="tasks: [{id: a, commands: [sleep 60]}, {id: b, commands: [x]}]")
+    world.put("inbox", f"{run}.cancel")
+    world.finish()
+    record = world.record(run)
+    assert (record["state"], record["tasks"][1]["skipped"]) == ("KILLED", "cancelled")

@@ -74,7 +74,6 @@ def test_what_would_change_the_result_of_a_flow_is_an_error(text: str, problem: 
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ('runIf: "{{ vars.x }}"', "runIf: not supported here: use `disabled`, or test the condition in the commands"),
         ("docker: {image: a}", "docker: not supported here: name the image in `containerImage`"),
         ("runner: DOCKER", "runner: not supported here: tasks run on Azure Batch"),
         ("dependencies: [pandas]", "dependencies: not supported here: install them in `beforeCommands`"),

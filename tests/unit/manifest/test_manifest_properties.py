@@ -44,7 +44,8 @@ TASK_OF_KESTRA = {
     "logToFile": FLAG,
     "allowWarning": FLAG,
     **dict.fromkeys(("workerGroup", "workerSelector", "assets", "taskCache"), ANYTHING),
-    **dict.fromkeys(("runIf", "pluginDefaultsRef"), UNSUPPORTED),
+    **dict.fromkeys(("runIf", "when"), TEXT),
+    "pluginDefaultsRef": UNSUPPORTED,
 }
 GROUP = {
     **TASK_OF_KESTRA,

@@ -9,7 +9,7 @@ import pytest
 from shared.documents.ended_task import BatchFailure, EndedTask, TaskState
 from shared.documents.names import Paths
 from shared.documents.states import State
-from shared.manifest.groups import Branch
+from shared.manifest.blocks import Branch
 from shared.outputs.judgement import Fate, Judgement, judge, warnings_of_repeats
 from shared.plan.round_plan import SubmittedRound, SubmittedTask
 from shared.script.build import SKIPPED_EXIT_CODE

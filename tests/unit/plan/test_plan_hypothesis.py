@@ -15,7 +15,7 @@ from shared.documents.run import ExternalData, Run, SourceFile, TextRead
 from shared.documents.states import State
 from shared.errors import ManifestError
 from shared.manifest.read import Manifest
-from shared.outputs.record_tasks import empty_fan_out_record, fan_out_record
+from shared.outputs.record_tasks import fan_out_record, record_of_nothing
 from shared.plan._rendering import NOT_KNOWN_YET
 from shared.plan.lookups import MissingData
 from shared.plan.planner import plan_round
@@ -84,7 +84,7 @@ def ended(run: Run, plan: RoundPlan, data: st.DataObject) -> Run:
                 for task, each in zip(tasks, results, strict=True)
             )
             records.append(fan_out_record(name, items[name]))
-    return run.with_items(items).with_finished([*records, *map(empty_fan_out_record, plan.empty)], None).next_round()
+    return run.with_items(items).with_finished([*records, *map(record_of_nothing, plan.empty)], None).next_round()
 
 
 def result(task: PlannedTask, data: st.DataObject) -> dict[str, object]:

@@ -1,0 +1,68 @@
+"""Whether the conditions of tasks hold: `runIf` of the task itself, and of the groups that it is in.
+
+A task whose conditions do not hold is left out, and what waits for it runs, as in Kestra: see `_is_true`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from shared.documents.record import TaskRecord
+from shared.errors import Problem
+from shared.manifest.read import Manifest
+from shared.plan._graph import FlowGraph
+from shared.plan._rendering import Bindings, Rendering
+from shared.plan.lookups import NotKnownYet
+
+_FALSE = frozenset({"", "false", "0", "-0"})
+
+
+class Conditions:
+    """The conditions of the tasks of a run; `ended` are those that have ended, `bindings_of` what a task can use."""
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        graph: FlowGraph,
+        ended: Mapping[str, TaskRecord],
+        bindings_of: Callable[[str], Bindings],
+    ) -> None:
+        self._place = manifest.layout.problem
+        self._graph = graph
+        self._bindings_of = bindings_of
+        self._renderings: dict[str, Rendering] = {}
+        self._left_out = {name: task.is_left_out for name, task in ended.items()}
+
+    @property
+    def problems(self) -> list[Problem]:
+        """What is wrong with the conditions that were looked at."""
+        return [problem for rendering in self._renderings.values() for problem in rendering.problems]
+
+    def is_left_out(self, name: str) -> bool:
+        """Whether a condition of a task does not hold; false as long as that is not known."""
+        if name not in self._left_out:
+            try:
+                self._left_out[name] = not self._hold(name)
+            except NotKnownYet:
+                return False
+        return self._left_out[name]
+
+    def check(self, name: str) -> None:
+        """Collect the problems of the conditions of a task, as far as they show now."""
+        for condition in self._graph.conditions(name):
+            self._rendering(name).text(condition.path, condition.text)
+
+    def _hold(self, name: str) -> bool:
+        """The outermost is asked first: where it does not hold, nothing inside is rendered."""
+        rendering = self._rendering
+        return all(_is_true(rendering(name).known_text(each.path, each.text)) for each in self._graph.conditions(name))
+
+    def _rendering(self, name: str) -> Rendering:
+        if name not in self._renderings:
+            self._renderings[name] = Rendering(self._place, self._bindings_of(name))
+        return self._renderings[name]
+
+
+def _is_true(text: str) -> bool:
+    """Whether a rendered condition holds, as `io.kestra.core.utils.TruthUtils` has it."""
+    return text.strip() not in _FALSE
