@@ -29,7 +29,10 @@ class LineKind(StrEnum):
 
 
 class TaskCounts(Document):
-    """How many tasks a run has, of which each item of a fan-out is one; and how many of them have ended."""
+    """How many tasks a run has, of which each item of a fan-out is one; and how many of them have ended.
+
+    What a condition leaves out does not count.
+    """
 
     ended: int
     total: int
@@ -95,7 +98,8 @@ def _first_warning(record: Record) -> str | None:
 def _counts(record: Record) -> TaskCounts:
     states: Counter[State] = Counter()
     for task in record.tasks:
-        states.update(task.items.states if task.items else {task.state: 1})
+        if not task.is_left_out:
+            states.update(task.items.states if task.items else {task.state: 1})
     return TaskCounts(ended=states.total() - states[State.SKIPPED], total=states.total())
 
 

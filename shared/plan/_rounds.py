@@ -11,7 +11,7 @@ from __future__ import annotations
 import graphlib
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from shared.documents.states import JobReason, State
@@ -101,8 +101,17 @@ def split(  # noqa: PLR0913 - what it decides by
         later=tuple(name for name, placement in open_tasks if placement is _Placement.LATER),
         never=tuple(name for name, placement in open_tasks if placement is _Placement.NEVER),
         empty=tuple(name for name, placement in open_tasks if placement is _Placement.EMPTY),
-        reason=why_not_earlier((graph[name] for name in ready), graph) if ended and not is_first else JobReason.FIRST,
+        reason=_reason(ready, graph, placements) if ended and not is_first else JobReason.FIRST,
     )
+
+
+def _reason(ready: Iterable[str], graph: Mapping[str, GraphTask], placements: Mapping[str, _Placement]) -> JobReason:
+    """Why the ready tasks were not ready earlier: those with nothing to run pass on what they waited for."""
+    passed_on: dict[str, tuple[str, ...]] = {}
+    for task in in_dependency_order(graph):
+        names = [passed_on[name] if placements[name] is _Placement.EMPTY else (name,) for name in task.waits_for]
+        passed_on[task.id] = tuple(itertools.chain.from_iterable(names))
+    return why_not_earlier((replace(graph[name], waits_for=passed_on[name]) for name in ready), graph)
 
 
 def _placement_of_ended(state: State) -> _Placement:

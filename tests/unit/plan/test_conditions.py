@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from shared.documents.record import Outputs, TaskRecord
-from shared.documents.states import SkippedBy, State
+from shared.documents.states import JobReason, SkippedBy, State
 from shared.errors import ManifestError
 from shared.plan.planner import has_next_round, plan_round
 from shared.plan.round_plan import RoundPlan
@@ -163,3 +163,14 @@ def test_what_is_wrong_with_a_condition_is_told_at_once(run_of, settings, tasks:
     with pytest.raises(ManifestError) as raised:
         plan_round(checked_manifest(run, settings), run, settings)
     assert str(raised.value).startswith(problem)
+
+
+def test_a_round_after_a_fan_out_is_one_also_if_a_condition_leaves_out_what_is_between(run_of, settings) -> None:
+    text = (
+        "tasks: [{id: each, foreach: 2, commands: [x]}, {id: no, runIf: false, commands: [x]}, {id: z, commands: [x]}]"
+    )
+    ended = {"each": TaskRecord(id="each", state=State.SUCCESS)}
+    run = run_of(text, finished=ended).next_round()
+    planned = plan_round(manifest_of(run), run, settings)
+    assert isinstance(planned, RoundPlan)
+    assert (planned.reason, names(planned)) == (JobReason.FAN_OUT, (["z"], ["no"]))
