@@ -409,13 +409,10 @@ def test_two_who_upload_the_same_file_do_not_disturb_each_other(runs: Runs, tmp_
     assert blob.download_blob().readall() == (tmp_path / "both.txt").read_bytes()
 
 
-@pytest.mark.parametrize("name", ["a\\b", "line\nbreak", " blank", "x" * 252 + ".csv"])
+@pytest.mark.parametrize("name", ["a\\b", "line\nbreak", " blank"])
 def test_a_file_whose_name_no_address_can_have_is_refused(command: Command, name: str) -> None:
     Path("v-name.yaml").write_text(FILE_FLOW.format(id="v-name"))
-    try:
-        Path(name).write_text("x")
-    except OSError:
-        pytest.skip("this file system has no such name")
+    Path(name).write_text("x")
     code, _, errors = command("run", "v-name.yaml", "-i", f"data=@{name}")
     assert code == 2
     assert errors.startswith("-i data: ")
