@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -18,7 +19,7 @@ from batchrun.client.given import NO_VALUES, Given, Values, input_types
 from batchrun.client.requests import Drop, as_it_is, of_stored, with_flow_inside
 from batchrun.client.runs import Runs
 from batchrun.errors import ClientError, Unreachable, UsageError
-from shared.documents.manifest_blob import ManifestBlob, manifest_blob
+from shared.documents.manifest_blob import MAX_BYTES, ManifestBlob, manifest_blob
 from shared.documents.names import MANIFEST_SUFFIXES, stored_flow_blob
 from shared.manifest.read import is_json
 from shared.manifest.request import find_request, is_flow
@@ -49,11 +50,15 @@ class _Target:
     def with_addresses(self, container: str) -> Drop:
         """What is dropped, where files go to a container."""
         inputs, labels = self.values.with_addresses(container), self.values.labels
+        drop = self.drop
         if self.text is not None:
-            return with_flow_inside(Path(self.drop.name), self.text, self.drop.modified, inputs, labels)
-        if self.values.is_any and self.drop.stored:
-            return replace(of_stored(self.drop.stored, self.drop.modified, inputs, labels), flow=self.drop.flow)
-        return self.drop
+            drop = with_flow_inside(Path(drop.name), self.text, drop.modified, inputs, labels)
+        elif self.values.is_any and drop.stored:
+            drop = replace(of_stored(drop.stored, drop.modified, inputs, labels), flow=drop.flow)
+        if self.values.is_any and len(drop.content) > MAX_BYTES:
+            how = "give it less" if drop.stored else f"store it with `batchrun flows put {shlex.quote(drop.name)}`"
+            raise UsageError(f"{drop.name} and what is given to it are larger than {MAX_BYTES >> 20} MiB: {how}.")
+        return replace(drop, uploads=self.values.blobs(container))
 
 
 @dataclass

@@ -110,7 +110,7 @@ def check(drop: Drop, settings: Settings, pools: Pools) -> Checked:
     except ManifestError as error:
         return Checked(_problems(error.problems, drop, settings))
     try:
-        return replace(_planned(manifest, run, settings, pools), warnings=warnings)
+        return replace(_planned(manifest, run, drop, settings, pools), warnings=warnings)
     except ManifestError as error:
         return Checked(_problems(error.problems, drop, settings), warnings)
 
@@ -149,11 +149,11 @@ def _problems(problems: Iterable[Problem], drop: Drop, settings: Settings) -> tu
     return tuple(map(drop.own_position, stored))
 
 
-def _planned(manifest: Manifest, run: Run, settings: Settings, pools: Pools) -> Checked:
+def _planned(manifest: Manifest, run: Run, drop: Drop, settings: Settings, pools: Pools) -> Checked:
     not_known: list[str] = []
     plan = plan_round(manifest, run, settings)
     if isinstance(plan, MissingData):
-        not_known += _lacking(plan)
+        not_known += _lacking(plan, drop)
         if not plan.texts and not plan.namespace_items:
             run = run.with_external_data(_empty_answers(plan))
             plan = plan_round(manifest, run, settings)
@@ -179,12 +179,12 @@ def _unknown_pool(pool: str, why: str) -> str:
     return f"{which}, and whether its nodes have as many task slots" + (f". {why}" if why else "")
 
 
-def _lacking(missing: MissingData) -> Iterator[str]:
+def _lacking(missing: MissingData, drop: Drop) -> Iterator[str]:
     for task in missing.namespace_files:
         yield f"which namespace files the task {task!r} gets"
     for task in missing.namespace_items:
         yield f"the items of the task {task!r}, which are files of a namespace: the job depends on them"
-    for address in missing.etags:
+    for address in (each for each in missing.etags if each not in drop.uploads):
         yield f"whether there is a blob {address}"
     for address in missing.texts:
         yield f"the text of {address}: the job depends on it"

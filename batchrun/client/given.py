@@ -36,6 +36,10 @@ class Values:
         """Whether there is one."""
         return bool(self.inputs or self.labels)
 
+    def blobs(self, container: str) -> frozenset[str]:
+        """The blobs that the files become in a container, whose name they begin with."""
+        return frozenset(f"{container}/{file.blob}" for file in self.files.values())
+
     def with_addresses(self, container: str) -> Mapping[str, str]:
         """The values of all inputs, where files go to this container."""
         return {

@@ -49,7 +49,7 @@ class Drop:
 
     Of the lines of its text, the first `own_lines` are not those of the flow's file, and the others begin with `indent`
     characters that are not. `stored` is the stored flow that it names, of which `flow` is the text, if it was read;
-    a `retry` has the flow of an earlier run.
+    a `retry` has the flow of an earlier run. `uploads` are the blobs, with their containers, that are uploaded before.
     """
 
     name: str
@@ -62,6 +62,7 @@ class Drop:
     flow: ManifestBlob | None = None
     flow_file: str = ""
     is_retry: bool = False
+    uploads: frozenset[str] = frozenset()
 
     @property
     def manifest(self) -> ManifestBlob:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import re
@@ -119,6 +120,64 @@ def test_run(interrupted, stage, said, capsys) -> None:
     assert said in printed or (had_not_started and "goes on" in said)
     if not had_not_started and said.endswith(": "):
         assert main(command_in(printed, said)) in (0, 1)
+    capsys.readouterr()
+
+
+UPLOADS = (
+    "id: given\ninputs: [{id: data, type: FILE}]\n"
+    "tasks: [{id: t, inputFiles: {in: '{{ inputs.data }}'}, commands: [cat in]}]\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "stage"),
+    [("asked", r"HEAD .*/uploads/"), ("sent", r"PUT .*/uploads/.*comp=block&"), ("made", r"PUT .*comp=blocklist")],
+)
+def test_run_that_uploads_a_file(interrupted, runs, name, stage) -> None:
+    """Nothing has been dropped; the same command does all of it."""
+    Path(f"{name}.yaml").write_text(UPLOADS.replace("given", name))
+    Path("data.txt").write_bytes(os.urandom(16))
+    command = ["run", f"{name}.yaml", "-i", "data=@data.txt", "--out", "out"]
+    assert interrupted(stage, *command).endswith("Nothing has been dropped.\n")
+    assert not [run for run in runs.inbox.waiting() if run.ref.name == name]
+    assert not [run for run in runs.open() if run.id.startswith(name)]
+    assert main(command) == 0
+
+
+@pytest.mark.parametrize(
+    ("stage", "said"),
+    [
+        (r"GET .*/_runs/", ""),
+        (r"PUT .*/inbox/", " may have been dropped, or not. To see it: "),
+        (r"GET .*/ended-[^/]*/record\.json", "goes on. To cancel it: "),
+        (r"GET .*/3\.csv", "is complete. To fetch its results: "),
+    ],
+    ids=["find", "drop", "watch", "download"],
+)
+def test_retry(interrupted, ended, stage, said, capsys) -> None:
+    """As `run`; but the record of the earlier run is read first."""
+    others = f"(?!.*{ended.id}){stage}" if "ended" in stage else stage
+    printed = interrupted(others, "retry", ended.id, "--task", "task", "--out", "again")
+    had_not_started = "had not started: its manifest was removed" in printed
+    assert said in printed or (had_not_started and "goes on" in said)
+    if not had_not_started and said.endswith(": "):
+        assert main(command_in(printed, said)) in (0, 1)
+    capsys.readouterr()
+
+
+@pytest.mark.parametrize("stage", [r"GET .*/pools", r"GET .*/int\.yaml", r"PUT .*/int\.yaml"])
+def test_flows_that_are_put(interrupted, runs, stage, capsys) -> None:
+    """Those that are stored are named; the same command stores the others."""
+    for name in ("first", "int"):
+        Path(f"{name}.yaml").write_text(f"id: {name}\nnamespace: acme.int\ncommands: [echo]\n")
+    printed = interrupted(stage, "flows", "put", "first.yaml", "int.yaml")
+    names = {flow.name for flow in runs.flows.all("acme.int")}
+    assert names == ({"acme.int/first"} if "acme.int/first stored" in printed else set())
+    assert main(["flows", "put", "first.yaml", "int.yaml"]) == 0
+    interrupted(r"GET .*/int\.yaml", "flows", "get", "acme.int/int", "--out", "down")
+    interrupted(r"DELETE .*/int\.yaml", "flows", "rm", "acme.int/first", "acme.int/int")
+    assert [flow.name for flow in runs.flows.all("acme.int")] == ["acme.int/int"]
+    runs.flows.remove("acme.int/int")
     capsys.readouterr()
 
 
@@ -259,6 +318,23 @@ def test_sigint_while_files_go_up(between, capsys) -> None:
     assert main(["ns", "get", "acme.sig"]) == 0
     assert {path.read_text() for path in Path("acme.sig").iterdir()} == {f"content of {n}" for n in range(40)}
     assert main(["ns", "rm", "acme.sig", "**"]) == 0
+
+
+def test_sigint_while_a_file_is_uploaded(between, runs) -> None:
+    """Of its pieces, storage has made nothing; the next time all of it goes up."""
+    Path("given.yaml").write_text(UPLOADS.replace("given", "piecewise"))
+    content = os.urandom(20 * 1024 * 1024)
+    Path("large.bin").write_bytes(content)
+
+    def is_third(method: str, _path: str) -> bool:
+        return method == "PUT" and sum("comp=block&" in each for each in between.gateway.seen) > 2
+
+    code, printed = between.interrupt(is_third, "run", "given.yaml", "-i", "data=@large.bin")
+    assert (code, printed) == (130, "Uploading large.bin, 20.0 MiB\nNothing has been dropped.\n")
+    blob = f"{hashlib.sha256(content).hexdigest()}/large.bin"
+    assert not runs.uploads._container.get_blob_client(blob).exists()
+    assert main(["run", "given.yaml", "-i", "data=@large.bin", "--out", "whole"]) == 0
+    assert Path("whole/logs/t/stdout.txt").read_bytes() == content
 
 
 def test_sigint_while_results_come_down(between, ended) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from azure.storage.blob import BlobServiceClient
 
+from batchrun.__main__ import main as batchrun
 from local.__main__ import main
 from tests.e2e.conftest import DroppedRun
 
@@ -71,6 +73,30 @@ def test_etl_passes_files_on_and_counts_bad_rows(run_of):
 
     assert values(record, "transform") == {"bad_rows": 1}
     assert values(record, "load") == {"rows": 4, "totals": {"books": 50.58, "music": 20.82}}
+
+
+def test_orders_are_chosen_by_inputs_and_may_be_those_of_a_file(run_of, stack, tmp_path, monkeypatch):
+    """By the commands in the comment of the sample, in their order; its defaults are those of the gallery."""
+    assert values(run_of("inputs.yaml").record(), "total") == {"orders": 4, "gross": 71.4}
+    monkeypatch.setenv("BATCHRUN_STACK", str(stack.data_dir.description.resolve()))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "samples").symlink_to(SAMPLES)
+    (tmp_path / "orders.csv").write_text("day,category,net\n2026-12-01,games,100\n")
+    found = []
+    for line in re.findall(r"^# (batchrun .*)$", (SAMPLES / "inputs.yaml").read_text(), re.MULTILINE):
+        command = shlex.split(line)[1:]
+        out = ["--out", f"out-{len(found)}"] if command[0] in ("run", "retry") else []
+        if command[0] == "retry":
+            command[1] = found[-1]["runId"]
+        assert batchrun([*command, *out]) == 0
+        if out:
+            found.append(json.loads((tmp_path / out[1] / "record.json").read_text()))
+    assert [values(record, "total") for record in found] == [
+        {"orders": 2, "gross": 20.82},
+        {"orders": 1, "gross": 107.0},
+        {"orders": 2, "gross": 47.0},
+        {"orders": 2, "gross": 47.0},
+    ]
 
 
 def test_words_are_counted_over_all_parts(run_of):

@@ -484,3 +484,28 @@ tasks:
   - {{id: u, commands: ["{{{{ taskrun }}}}"], inputFiles: {{a: "{{{{ read(inputs.i) }}}}"}}}}
 """
     begins(told(text), problem, "tasks[1].commands[0]: 'taskrun' does not exist")
+
+
+@pytest.mark.parametrize(
+    ("inputs", "problem"),
+    [
+        ("{id: n, type: INT}", "inputs[0].defaults: the input 'n' has no value"),
+        ("{id: n, type: INT, defaults: '{{ vars.x }}'}", "inputs[0].defaults: 'x' does not exist"),
+        ("{id: n, type: INT, defaults: '{{ flow.id }}'}", "inputs[0].defaults: expected a whole number"),
+        ("{id: n, defaults: a}, {id: n.m, defaults: b}", "inputs[1].id: the input 'n' has a value"),
+        ("{id: n.m, defaults: b}, {id: n, defaults: a}", "inputs[0].id: the input 'n' has a value"),
+    ],
+)
+def test_of_an_input_without_a_known_value_only_the_value_is_unknown(told, inputs: str, problem: str) -> None:
+    """Which inputs there are is known, and what uses this one is not told of what follows."""
+    used = "{{ inputs.n }} {{ inputs.n.m }} {{ inputs.ok + 1 }}"
+    text = (
+        f"id: f\nnamespace: n\ninputs: [{inputs}, {{id: ok, type: INT, defaults: 1}}]\n"
+        f"tasks:\n- id: t\n  commands: ['{used}']\n- id: u\n  commands: ['{{{{ inputs.okk }}}}']\n"
+    )
+    begins(told(text), problem, "tasks[1].commands[0]: 'okk' does not exist; did you mean \"ok\"?")
+
+
+def test_inputs_that_cannot_be_read_may_be_any(told) -> None:
+    text = "id: f\ninputs: [{id: n, type: nothing}]\ncommands: ['{{ inputs.n }} {{ inputs.other }}']\n"
+    begins(told(text), "inputs[0].type: expected 'STRING'")
