@@ -82,6 +82,7 @@ TABLE: Mapping[type[Properties], Mapping[str, Row]] = {
                 "sla",
                 "checks",
                 "retry",
+                "flow",
                 "taskDefaults",
             ),
             UNSUPPORTED,
