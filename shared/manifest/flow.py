@@ -98,7 +98,8 @@ class Flow(Properties):
     concurrency: Annotated[None, Unsupported(f"runs do not wait for each other; {_SLOTS}")] = None
     sla: Annotated[None, Unsupported("use the flow's `timeout`")] = None
     checks: Annotated[None, Unsupported("let the first task fail instead")] = None
-    retry: Annotated[None, Unsupported("give the tasks a `retry`; to run a flow again, drop it again")] = None
+    retry: Annotated[None, Unsupported("give the tasks a `retry`; a manifest that retries a run has no tasks")] = None
+    flow: Annotated[None, Unsupported("a run request has no tasks beside its `flow`: leave one of both out")] = None
     task_defaults: Annotated[None, Unsupported("this is the old name of `pluginDefaults`")] = None
 
     @cached_property

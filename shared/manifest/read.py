@@ -94,10 +94,23 @@ def read_manifest(text: str, name: str, *, file: str | None = None, given: Given
     source = read_source(text, as_json=is_json(name), file=file)
     if not is_request(source.data):
         return _read_flow(source, (), given or NOTHING_GIVEN)
-    written = request_in(source)
+    try:
+        written = request_in(source)
+    except ManifestError as error:
+        raise ManifestError(_with_those_of_the_flow(error.problems, source)) from error
     if not isinstance(written.request.flow, dict):
         raise ManifestError([source.problem((), "this names a flow, and has none: it cannot be run as one itself")])
     return _read_flow(source, (FLOW,), given or written.given())
+
+
+def _with_those_of_the_flow(problems: list[Problem], source: Source) -> list[Problem]:
+    """The problems of a wrong request, and those of the flow in it: all at once."""
+    if isinstance(source.data.get(FLOW), dict) and not is_request(source.data[FLOW]):
+        try:
+            _read_flow(source, (FLOW,), NOTHING_GIVEN)
+        except ManifestError as of_flow:
+            return first_problems(each_once([*of_flow.problems, *problems]))
+    return problems
 
 
 def is_json(name: str) -> bool:

@@ -30,6 +30,8 @@ _OF_A_FLOW = ("tasks", "commands", "script")
 
 
 def _stored_or_written(value: object) -> object:
+    if is_request(value):
+        raise ValueError("expected a flow (a map with `tasks`), this is a run request itself")
     if isinstance(value, dict):
         return value
     if not isinstance(value, str) or stored_flow_blob(value) is None:
@@ -66,6 +68,8 @@ class RunRequest(Properties):
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:
+        if self.flow is None and self.retry is None:
+            raise ValueError("a run request names a `flow`, or in `retry` an earlier run: this has neither")
         if self.flow is not None and self.retry is not None:
             raise ValueError("a run request has either `flow` or `retry`: leave one out")
         if self.retry is not None and self.inputs:

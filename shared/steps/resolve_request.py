@@ -55,7 +55,10 @@ def resolve_request(app: App, manifest: ManifestBlob) -> Requested:
 
 
 def _request_in(manifest: ManifestBlob) -> RunRequest | None:
-    return find_request(manifest.text, as_json=is_json(manifest.name)) if manifest.text else None
+    try:
+        return find_request(manifest.text, as_json=is_json(manifest.name)) if manifest.text else None
+    except Exception:  # noqa: BLE001 - it is read again once the run has a document, which can then say so
+        return None
 
 
 def _earlier_run(app: App, earlier: EarlierRun, request: RunRequest) -> Requested:

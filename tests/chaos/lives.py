@@ -16,6 +16,7 @@ from shared.documents.names import EndMarker, results_folder
 from shared.documents.states import State
 from shared.errors import TryLater
 from shared.events import JobEnded
+from tests.chaos.stories import REQUEST, Story
 from tests.chaos.wire import Death, Wire, process
 from tests.integration.conftest import World
 
@@ -107,6 +108,23 @@ class Host:
         except (AzureError, TryLater):
             return False
         return True
+
+
+def prepare(world: World, story: Story, ledger: Path) -> None:
+    """Store the flow that a request names, and let the run fail that a retry names."""
+    if story.stored:
+        world.put("flows", "company.team/stored.yaml", story.stored_text(ledger))
+    if story.retries:
+        run = world.accept("earlier.yaml", REQUEST.text(ledger))
+        world.finish()
+        assert world.record(run, "earlier.yaml")["state"] == "FAILED"
+        world.outbox.ends.clear()
+
+
+def earlier_of(world: World) -> str:
+    """The folder of the run that a retry names."""
+    records = [name for name in world.names("results") if name.startswith("earlier/") and name.endswith("/record.json")]
+    return records[0].removesuffix("/record.json") if records else ""
 
 
 @dataclass(frozen=True)

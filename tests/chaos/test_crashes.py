@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.lives import Ended, Host
-from tests.chaos.stories import FAN_OUT, GRAPH, ONE_TASK, REQUEST, RETRY, STOPPED, WRONG, Story
+from tests.chaos.lives import Ended, Host, earlier_of, prepare
+from tests.chaos.stories import FAN_OUT, GRAPH, ONE_TASK, REQUEST, RETRY, STOPPED, WRONG
 from tests.chaos.wire import Fault, Wire
 from tests.integration.conftest import World
 
@@ -54,7 +54,7 @@ def test_the_process_may_die_at_any_call(
     is_pushed, story = story in PUSHED, PUSHED.get(story, story)
     text = STORIES[story].text(tmp_path)
     for world in worlds:
-        _prepare(world, STORIES[story], tmp_path)
+        prepare(world, STORIES[story], tmp_path)
     (tmp_path / "ok").touch()
     wire = Wire()
     undisturbed = _live(worlds[0], "undisturbed.yaml", text, tmp_path, wire, is_pushed=is_pushed)
@@ -98,26 +98,9 @@ def _try_all(
         return [problem for problem in threads.map(attempt, faults) if problem]
 
 
-def _prepare(world: World, story: Story, ledger: Path) -> None:
-    """Store the flow that a request names, and let the run fail that a retry names."""
-    if story.stored:
-        world.put("flows", "company.team/stored.yaml", story.stored_text(ledger))
-    if story.retries:
-        run = world.accept("earlier.yaml", REQUEST.text(ledger))
-        world.finish()
-        assert world.record(run, "earlier.yaml")["state"] == "FAILED"
-        world.outbox.ends.clear()
-
-
-def _earlier(world: World) -> str:
-    """The folder of the run that a retry names."""
-    records = [name for name in world.names("results") if name.startswith("earlier/") and name.endswith("/record.json")]
-    return records[0].removesuffix("/record.json") if records else ""
-
-
 def _live(world: World, name: str, text: str, ledger: Path, wire: Wire, *, is_pushed: bool) -> Ended:
     host = Host(world, wire, redelivers=wire.at % 2 == 0, is_pushed=is_pushed)
-    run = host.drop(name, text.replace("EARLIER", _earlier(world)))
+    run = host.drop(name, text.replace("EARLIER", earlier_of(world)))
     host.work()
     ended = Ended.of(world, run, name, ledger)
     assert run in {told.run_id for told in world.outbox.ends}, "others are told of the end"

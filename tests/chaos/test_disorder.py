@@ -18,8 +18,8 @@ from shared.app import App
 from shared.documents.run_ended import RunEnded
 from shared.errors import TryLater
 from shared.events import JobEnded
-from tests.chaos.lives import TICK, Ended
-from tests.chaos.stories import GRAPH, ONE_TASK, WRONG
+from tests.chaos.lives import TICK, Ended, earlier_of, prepare
+from tests.chaos.stories import GRAPH, ONE_TASK, REQUEST, RETRY, WRONG
 from tests.integration.conftest import World
 
 TIMES = 3
@@ -102,3 +102,24 @@ def test_duplicates_and_disorder_change_nothing(
     for name, run in runs.items():
         for number in range(1, 1 + len(ended[name].shape["jobs"])):
             world.await_end(run, number)
+
+
+@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.chaos) for seed in range(2, 8))])
+def test_retries_that_arrive_together_are_runs_of_their_own(
+    world: World, tmp_path: Path, injected: Callable[[int], None], seed: int
+) -> None:
+    """Promise: a retry that is dropped twice is two retries, however often each is delivered; none disturbs another."""
+    prepare(world, RETRY, tmp_path)
+    (tmp_path / "ok").touch()
+    text = RETRY.text(tmp_path).replace("EARLIER", earlier_of(world))
+    runs = {name: world.drop(name, text) for name in ("a.yaml", "b/a.yaml")}
+    runs["c.yaml"] = world.drop("c.yaml", REQUEST.text(tmp_path))
+    crowd = Crowd(world, random.Random(seed))
+    crowd.run(runs)
+    injected(TIMES * (len(runs) + len(crowd.delivered)))
+    ended = {name: Ended.of(world, run, name, tmp_path) for name, run in runs.items()}
+    assert [each.ran for each in ended.values()] == [sorted(story.ran) for story in (RETRY, RETRY, REQUEST)]
+    assert {each.shape["state"] for each in ended.values()} == {"SUCCESS"}
+    assert ended["a.yaml"] == ended["b/a.yaml"]
+    crowd.repeat(runs)
+    assert {name: Ended.of(world, run, name, tmp_path) for name, run in runs.items()} == ended

@@ -6,6 +6,7 @@ import hashlib
 
 import pytest
 
+from shared.steps import resolve_request
 from tests.integration.conftest import World
 
 ETL = """\
@@ -124,6 +125,11 @@ def test_a_task_in_the_request_is_a_flow_too(world: World) -> None:
             ],
         ),
         (
+            "flow:\n",
+            ETL,
+            [(None, 1, None, "a run request names a `flow`, or in `retry` an earlier run: this has neither")],
+        ),
+        (
             "flow: a/b\nretry: x/x-20260131t120000-0123abcd\n",
             ETL,
             [(None, 1, None, "a run request has either `flow` or `retry`: leave one out")],
@@ -148,3 +154,18 @@ def test_what_is_wrong_is_told_with_its_file_and_its_line(
     for (*place, message), (*wanted, beginning) in zip(sorted(found, key=str), sorted(problems, key=str), strict=True):
         assert place == wanted
         assert message.startswith(beginning), message
+
+
+def test_what_cannot_be_understood_at_acceptance_is_recorded_and_not_left_in_the_inbox(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An error of the app, too, must not keep a manifest where nobody is told of it."""
+
+    def fails(*_: object, **__: object) -> None:
+        raise KeyError("This was asked for.")
+
+    monkeypatch.setattr(resolve_request, "find_request", fails)
+    run = world.accept("r.yaml", in_request(ETL))
+    world.finish()
+    assert world.record(run, "r.yaml")["state"] == "SUCCESS"
+    assert world.names("inbox") == []

@@ -129,6 +129,12 @@ def test_body_ignores_fields_of_a_later_version(run_of) -> None:
             Action.TERMINATE,
             id="alive for more than seven days: somebody keeps its job from ending",
         ),
+        pytest.param(
+            replace(listed(state=State.RUNNING, accepted=NOW), id="r-20261115t121313-3f9a1c2b"),
+            True,
+            Action.NOTHING,
+            id="dropped more than seven days ago, but accepted just now",
+        ),
         pytest.param(listed(age=9999, schema_version="2"), False, Action.NOTHING, id="a newer app's run is left alone"),
     ],
 )
@@ -140,6 +146,13 @@ def test_runs_sort_by_the_time_of_their_drop() -> None:
     early = replace(listed(), id="zzz-20261122t121314-00000000")
     late = replace(listed(), id="aaa-20261122t121315-00000000")
     assert sorted([late, early], key=lambda run: run.oldest_first) == [early, late]
+
+
+def test_what_lay_in_the_inbox_is_not_before_those_that_were_accepted_before_it() -> None:
+    """Documents of before version 0.3 do not have that time, but that of the drop."""
+    dropped_long_ago = replace(listed(accepted=NOW), id="r-20261101t121314-00000000")
+    before = replace(listed(), id="r-20261122t121313-00000000")
+    assert sorted([dropped_long_ago, before], key=lambda run: run.oldest_first) == [before, dropped_long_ago]
 
 
 def test_waiting_for_a_service_is_not_an_attempt(run_of) -> None:

@@ -83,6 +83,7 @@ TABLE: Mapping[type[Properties], Mapping[str, Row]] = {
                 "sla",
                 "checks",
                 "retry",
+                "flow",
                 "taskDefaults",
             ),
             UNSUPPORTED,
