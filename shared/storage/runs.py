@@ -129,9 +129,13 @@ class PartStore:
             for task, all_items in items.items()
             for start in range(0, len(all_items), PART_TASKS)
         ]
-        for number, (task, portion) in enumerate(portions):
+
+        def keep(numbered: tuple[int, tuple[str, Sequence[ItemRecord]]]) -> None:
+            number, (task, portion) = numbered
             part = Part(items={task: tuple(portion)})
             create_once(self._container, f"{_PARTS}/{run.id}/0/{number:06}.json", part.to_json().encode())
+
+        in_parallel(keep, enumerate(portions))
 
     def of_round(self, run: Run) -> dict[int, Part]:
         """The parts of the current round, by the number of their first task."""

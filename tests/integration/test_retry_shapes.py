@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from shared.storage.copies import Copies, CopySource, CopyState
 from tests.integration.conftest import World
+
+if TYPE_CHECKING:
+    from azure.storage.blob import BlobClient
 
 BATCH = "io.kestra.plugin.ee.azure.runner.Batch"
 IN_GROUPS = "io.kestra.plugin.core.flow"
@@ -276,3 +281,39 @@ def test_only_what_failed_runs_again(world: World, tmp_path: Path, shape: str) -
     assert ran(tmp_path, again) == wanted.again
     assert blobs_of(record) <= {name.removeprefix(f"again/{again}/") for name in world.names("results")}
     assert world.names("staging") == world.names("runs") == world.names("inbox") == []
+
+
+def test_of_many_items_only_those_that_failed_run_again(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are in tasks.json; every file and log is copied once for the results, and every file once for the nodes."""
+    count, failed = 120, 7
+    text = (
+        "tasks:\n"
+        f"- {{id: each, foreach: {count}, outputFiles: [o.txt], commands: ['echo $ITEM_INDEX > o.txt',"
+        f" 'test $ITEM_INDEX -lt {count - failed} || test -e {tmp_path}/ok']}}\n"
+        "- {id: all, commands: ['test $(cat {{ outputs.each }}/*/o.txt | wc -l) = 120']}\n"
+    )
+    run = world.accept("etl.yaml", text)
+    world.finish()
+    (tmp_path / "ok").touch()
+    copied: list[tuple[str, str]] = []
+    copy = Copies.copy
+
+    def counted(self: Copies, source: CopySource, destination: BlobClient, **options: Any) -> CopyState:
+        kind = source.blob.split("/")[2 if source.container == world.settings.containers.results else 1]
+        copied.append((destination.container_name.partition("-")[0], kind))
+        return copy(self, source, destination, **options)
+
+    monkeypatch.setattr(Copies, "copy", counted)
+    again = world.accept("again.yaml", f"retry: etl/{run}")
+    assert len(world.app.batch.tasks(f"{again}-1")) == failed
+    good = count - failed
+    assert Counter(copied) == {("results", "outputs"): good, ("results", "logs"): 2 * good}
+    copied.clear()
+    world.finish()
+    assert Counter(copied)["staging", "outputs"] == good
+    record = world.record(again, "again.yaml")
+    assert record["tasks"][0]["items"]["states"] == {"SUCCESS": count}
+    items = world.result(again, "tasks.json", "again.yaml")["tasks"][0]["items"]
+    assert [item["takenFrom"] for item in items] == [run] * good + [None] * failed
