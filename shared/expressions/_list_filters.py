@@ -40,8 +40,11 @@ def _default(value: Any, default: Any) -> Any:  # noqa: ANN401 - values of any t
 
 def _join(value: list[Any], separator: str = "") -> str:
     """As Pebble's JoinFilter.java, which appends every entry, also null, to a StringBuilder."""
-    parts = ["null" if part is None else text_of(part) for part in value]
-    check_size(sum(map(len, parts)) + len(parts) * len(separator))
+    parts, size = [], 0
+    for part in value:
+        parts.append("null" if part is None else text_of(part))
+        size += len(parts[-1]) + len(separator)
+        check_size(size)
     return separator.join(parts)
 
 
@@ -66,6 +69,8 @@ def _slice(value: str | list[Any], fromIndex: int, toIndex: int | None = None) -
 
 
 def _sorted(value: list[Any], *, reverse: bool = False) -> list[Any]:
+    if any(isinstance(each, list | Mapping) for each in value):
+        raise ExpressionError("lists and maps have no order; sort texts or numbers")
     spend(20 * len(value))
     return sorted(value, reverse=reverse)
 

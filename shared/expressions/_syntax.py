@@ -28,17 +28,19 @@ def parse(text: str) -> nodes.Template:
 
 _UNARY = 500
 _CONSTANTS = {"null": None, "NULL": None, "NONE": None, "TRUE": True, "FALSE": False}
-_FOREIGN = {"floordiv": "//", "pow": "**", "mod": "%", "semicolon": ";", "assign": "="}
+_FOREIGN = {"floordiv": "//", "pow": "**", "semicolon": ";", "assign": "="}
 
 
 class PebbleLexer(Lexer):
-    """Jinja's lexer, which also knows `?`, `??` and `???`."""
+    """Jinja's lexer, which also knows `?`, `??`, `???` and `..`."""
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
         for state in ("block_begin", "variable_begin"):
-            rule = self.rules[state][0]._replace(pattern=re.compile(r"\?{1,3}"), tokens="question", command=None)
-            self.rules[state] = [*self.rules[state], rule]
+            first = self.rules[state][0]
+            question = first._replace(pattern=re.compile(r"\?{1,3}"), tokens="question", command=None)
+            dots = first._replace(pattern=re.compile(r"\.\."), tokens="dots", command=None)
+            self.rules[state] = [first, dots, *self.rules[state][1:], question]
 
     def wrap(
         self, stream: Iterable[tuple[int, str, str]], name: str | None = None, filename: str | None = None
@@ -91,7 +93,9 @@ _OPERATORS: Mapping[str, _Operator] = {
     "sub": _Operator(40, _named("-")),
     "mul": _Operator(60, _named("*")),
     "div": _Operator(60, _named("/")),
+    "mod": _Operator(60, _named("%")),
     "tilde": _Operator(110, _named("~")),
+    "dots": _Operator(120, _named("..")),
     "question:??": _Operator(120, _named("??")),
     "question:???": _Operator(120, _named("???")),
 }
@@ -119,6 +123,31 @@ class PebbleParser(Parser):
         if self.stream.current.test("name:elseif"):
             self.stream.current = self.stream.current._replace(value="elif")
         return found
+
+    def parse_for(self) -> nodes.For:
+        """Parse `{% for name in values %} … {% else %} … {% endfor %}`, as Pebble's ForTokenParser.java."""
+        lineno = next(self.stream).lineno
+        target = self._new_name()
+        self.stream.expect("name:in")
+        values = self.parse_expression()
+        body = self.parse_statements(("name:endfor", "name:else"))
+        is_last = next(self.stream).value == "endfor"
+        other = [] if is_last else self.parse_statements(("name:endfor",), drop_needle=True)
+        return nodes.For(target, values, body, other, None, False, lineno=lineno)
+
+    def parse_set(self) -> nodes.Assign:
+        """Parse `{% set name = value %}`, as Pebble's SetTokenParser.java."""
+        lineno = next(self.stream).lineno
+        target = self._new_name()
+        if not self.stream.skip_if("assign"):
+            self.fail("a name is set as in `{% set name = 'value' %}`", lineno)
+        return nodes.Assign(target, self.parse_expression(), lineno=lineno)
+
+    def _new_name(self) -> nodes.Name:
+        token = self.stream.expect("name")
+        if token.value.lower() in ("true", "false", "null", "none"):
+            self.fail(f"{token.value!r} is a value, and no name can be given to another one", token.lineno)
+        return nodes.Name(token.value, "store", lineno=token.lineno)
 
     def parse_primary(self, with_namespace: bool = False) -> nodes.Expr:
         """Parse a name or a literal."""

@@ -15,6 +15,7 @@ from jinja2 import TemplateSyntaxError, nodes
 
 from shared.expressions._evaluate import (
     APPLY,
+    WORK_OF_RENDER,
     Evaluator,
     fits,
     misuse_of_filter,
@@ -24,6 +25,7 @@ from shared.expressions._evaluate import (
 )
 from shared.expressions._nodes import TOO_DEEP, all_nodes, explained, foreign_problems, node_problems
 from shared.expressions._operators import OPERATORS, truth
+from shared.expressions._scopes import Scopes, loop_of
 from shared.expressions._syntax import parse
 from shared.expressions.filters import TESTS
 from shared.expressions.values import (
@@ -39,9 +41,11 @@ from shared.expressions.values import (
 )
 
 _PIECE = re.compile(r"\{\{(?:[^{}'\"]|'[^']*'|\"[^\"]*\"|\{[^{}]*\})*\}\}")
+_SETS_NAMES = re.compile(r"\{%-?\s*(?:for|set)\b")
 _NOT_IN_PIECES = ("{% raw %}", "{%- raw", "{#")
 _TAKE_MISSING = frozenset({"default", " contains", " in"})
 _WORK = 20_000
+_LOOP = Unknown(dict.fromkeys(loop_of(0, 0).parts, UNKNOWN))
 _ERRORS = (ExpressionError, RecursionError, ArithmeticError, AttributeError, TypeError, ValueError, LookupError)
 
 
@@ -95,7 +99,7 @@ def _problems_of_pieces(
     text: str, values: Mapping[str, Any], functions: Mapping[str, Callable[..., Any]]
 ) -> Iterator[str]:
     """The problems of the single expressions of a text that cannot be parsed as a whole."""
-    if any(sign in text for sign in _NOT_IN_PIECES):
+    if any(sign in text for sign in _NOT_IN_PIECES) or _SETS_NAMES.search(text):
         return
     for piece in _PIECE.findall(text):
         if piece != text:
@@ -106,7 +110,8 @@ class Checker(Evaluator):
     """Evaluates a tree some of whose values are not known, and collects its `problems`."""
 
     def __init__(self, values: Mapping[str, Any], functions: Mapping[str, Callable[..., Any]]) -> None:
-        super().__init__(values, {"render": self._render, **functions})
+        super().__init__(Scopes(values), {"render": self._render, **functions})
+        self._unsure = 0  # how many of the branches and loops around may not be gone through
         self._others = {"render": render_not_again, **functions}
         self.problems: list[str] = []
 
@@ -120,6 +125,18 @@ class Checker(Evaluator):
                             self._check_text(self._value(part))
                 case nodes.If():
                     self._check_branches(node)
+                case nodes.For():
+                    self._check_loop(node)
+                case nodes.Assign(target=nodes.Name(name=name)):
+                    value = self._value(node)
+                    self._scopes.set(name, UNKNOWN if self._unsure else value)
+
+    def _check_rounds(self, node: nodes.For, value: object) -> None:
+        try:
+            for body in self._rounds(node, value):
+                self.check(body)
+        except _ERRORS as error:
+            self._note(error)
 
     def _check_text(self, value: object) -> None:
         try:
@@ -128,13 +145,33 @@ class Checker(Evaluator):
             self._note(error)
 
     def _check_branches(self, node: nodes.If) -> None:
+        is_unsure = False
         for branch in (node, *node.elif_):
             holds = self._known_truth(branch.test)
+            is_unsure = is_unsure or holds is None
             if holds is not False:
-                self.check(branch.body)
+                self._check_unsure(branch.body, is_unsure=is_unsure)
             if holds:
                 return
-        self.check(node.else_)
+        self._check_unsure(node.else_, is_unsure=is_unsure)
+
+    def _check_unsure(self, body: list[nodes.Node], *, is_unsure: bool) -> None:
+        """Walk through a body, which may not be rendered if it `is_unsure`: what it sets is not known then."""
+        self._unsure += is_unsure
+        self.check(body)
+        self._unsure -= is_unsure
+
+    def _check_loop(self, node: nodes.For) -> None:
+        value = self._value(node.iter)
+        if not isinstance(value, Unknown):
+            self._check_rounds(node, value)
+            return
+        with self._scopes.of_a_loop():
+            for assigned in (found for each in node.body for found in each.find_all(nodes.Assign)):
+                self._scopes.set(assigned.target.name, UNKNOWN)  # type: ignore[attr-defined] # by an earlier round
+            self._begin_round(node, _LOOP, UNKNOWN)
+            self._check_unsure(node.body, is_unsure=True)
+        self._check_unsure(node.else_, is_unsure=True)
 
     def _value(self, node: Any) -> Any:  # noqa: ANN401 - values of any type, here and below
         """The value of a node; not known if there is a problem, which is noted."""
@@ -264,11 +301,12 @@ class Checker(Evaluator):
 
     def _render(self, template: Any, *, recursive: bool = False) -> Any:  # noqa: ANN401
         """`render()`: checks the text, too; what it renders to is not known."""
+        spend(WORK_OF_RENDER)  # also of each entry: lists may contain each other many times
         if recursive:
             raise ExpressionError("render() renders once; to render the result again write render(render(…))")
         match template:
             case str():
-                self.problems += _problems(template, self._values, self._others)
+                self.problems += _problems(template, self._scopes.visible(), self._others)
             case list():
                 for each in template:
                     self._render(each)
@@ -279,6 +317,7 @@ class Checker(Evaluator):
 
     _EVALUATE: ClassVar[Mapping[type[nodes.Node], Callable[..., Any]]] = {
         **Evaluator._EVALUATE,  # noqa: SLF001 - of the class that this one extends
+        nodes.Assign: lambda self, node: self._set_value(node),
         nodes.Getattr: lambda self, node: part_of(self._value(node.node), node.attr),
         nodes.Test: lambda self, node: self._tested(node),
         nodes.CondExpr: lambda self, node: self._chosen(node),

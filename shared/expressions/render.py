@@ -1,12 +1,13 @@
 """Renders the expressions (`{{ … }}`) in a text with the values that they may see.
 
 Kestra's expressions are Pebble's. They are parsed as Pebble parses them, into a syntax tree of Jinja's, and evaluated
-by walking the tree. Rendering always ends: only the listed syntax nodes, functions and filters exist, there are no
-loops, everything that can grow is bounded, and the expressions of a run share a budget of work.
+by walking the tree. Rendering always ends: only the listed syntax nodes, functions and filters exist, loops go through
+lists, everything that can grow is bounded, and the expressions of a run share a budget of work.
 
     _syntax.py        text → syntax tree
     _nodes.py         which syntax trees are allowed
     _evaluate.py      syntax tree → texts
+    _scopes.py        the names that a text sets itself
     check.py          what is wrong with a text, as far as that can be said before all values are known
     _operators.py     the operators
     functions.py      the functions, and advice about names that do not exist
@@ -24,8 +25,9 @@ from typing import Any
 
 from jinja2 import TemplateSyntaxError, nodes
 
-from shared.expressions._evaluate import Evaluator, render_not_again
+from shared.expressions._evaluate import WORK_OF_RENDER, Evaluator, render_not_again
 from shared.expressions._nodes import TOO_DEEP, all_nodes, explained, foreign_problems, node_problems
+from shared.expressions._scopes import Scopes
 from shared.expressions._syntax import parse
 from shared.expressions.values import MAX_OUTPUT, Budget, ExpressionError, check_size, spend
 
@@ -49,7 +51,7 @@ def render(
     if not _TAG.search(text):
         return text
     with (budget or Budget()).charged():
-        return _rendered(text, values, {"render": _Render(values, functions), **functions})
+        return _rendered(text, values, functions, _Render)
 
 
 class _Render:
@@ -58,16 +60,17 @@ class _Render:
     The texts that it renders cannot call `render()` themselves, so that rendering ends.
     """
 
-    def __init__(self, values: Mapping[str, Any], functions: Mapping[str, Callable[..., Any]]) -> None:
-        self._values = values
-        self._functions = {"render": render_not_again, **functions}
+    def __init__(self, scopes: Scopes, functions: Mapping[str, Callable[..., Any]]) -> None:
+        self._scopes = scopes
+        self._functions = functions
 
     def __call__(self, template: Any, *, recursive: bool = False) -> Any:  # noqa: ANN401 - values of any type
         if recursive:
             raise ExpressionError("render() renders once; to render the result again write render(render(…))")
+        spend(WORK_OF_RENDER)  # also of each entry: lists may contain each other many times
         match template:
-            case str():
-                return _rendered(template, self._values, self._functions) if _TAG.search(template) else template
+            case str() if _TAG.search(template):
+                return _rendered(template, self._scopes.visible(), self._functions, lambda *_: render_not_again)
             case list():
                 return [self(item) for item in template]
             case dict():
@@ -75,11 +78,18 @@ class _Render:
         return template
 
 
-def _rendered(text: str, values: Mapping[str, Any], functions: Mapping[str, Callable[..., Any]]) -> str:
+def _rendered(
+    text: str,
+    values: Mapping[str, Any],
+    functions: Mapping[str, Callable[..., Any]],
+    render_of: Callable[[Scopes, Mapping[str, Callable[..., Any]]], Callable[..., Any]],
+) -> str:
+    scopes = Scopes(values)
+    functions_here = {"render": render_of(scopes, functions), **functions}
     try:
-        tree = _tree_of(text, frozenset(functions))
+        tree = _tree_of(text, frozenset(functions_here))
         spend(tree.work)
-        return _bounded(Evaluator(values, functions).texts(tree.body))
+        return _bounded(Evaluator(scopes, functions_here).texts(tree.body))
     except TemplateSyntaxError as error:
         foreign, _ = foreign_problems(text)
         reason = foreign[0] if foreign else explained(error.message or "the expression is not valid")

@@ -16,6 +16,7 @@ from shared.expressions.date_patterns import iso
 MAX_OUTPUT = 1024 * 1024
 MAX_ITEMS = 10_000
 MAX_WORK = 1_000_000_000  # about ten seconds
+_WORK_OF_ENTRY = 500  # in a list or a map, if all of it is gone through
 
 
 class ExpressionError(Exception):
@@ -58,6 +59,21 @@ class Unknown(LazyValue):
 
 
 UNKNOWN = Unknown()
+
+
+class Parts(LazyValue):
+    """A value that has parts, but no text of its own."""
+
+    def __init__(self, parts: Mapping[str, object]) -> None:
+        self.parts = parts
+
+    def as_text(self) -> str:
+        """Raise ExpressionError: only the parts have a text."""
+        raise ExpressionError(f"name one of its values: {', '.join(self.parts)}")
+
+    def part(self, name: object) -> object:
+        """A part. Raises KeyError if there is none of this name."""
+        return self.parts[name]  # type: ignore[index] # no other name is in it
 
 
 class Missing:
@@ -130,6 +146,19 @@ _budget: ContextVar[Budget] = ContextVar("budget")
 def spend(work: int) -> None:
     """Take work from the budget in use (`Budget.charged`). Raises ExpressionError when nothing is left."""
     _budget.get().spend(work)
+
+
+def spend_on(value: object) -> None:
+    """Take the work of going through all of a value, and what it contains, from the budget.
+
+    A list may contain the same list twice, and that another one twice: it is as large as it would be in JSON.
+    """
+    todo = [value]
+    while todo:
+        entry = todo.pop()
+        spend(_WORK_OF_ENTRY + weight(entry))
+        if isinstance(entry, list | dict):
+            todo.extend(entry.values() if isinstance(entry, dict) else entry)
 
 
 def weight(value: object) -> int:
