@@ -108,11 +108,11 @@ AGAIN = TWICE.replace("set a", "set b").replace("[a, a]", "[b, b]")
     ("attack", "reason"),
     [
         ("{% for a in 1..10000 %}{% for b in 1..10000 %}{% endfor %}{% endfor %}", "too much work"),
-        ("{% for a in 1..10000 %}{% for b in 1..10000 %}{{ a }}{% endfor %}{% endfor %}", "is longer than"),
+        ("{% for a in 1..10000 %}{% for b in 1..10000 %}{{ a }}{% endfor %}{% endfor %}", "too much work"),
         ("{% for a in 1..10000 %}{% if vars.list contains a %}{% endif %}{% endfor %}", "too much work"),
         ("{% for a in 1..10000 %}{% set x = render('{{ a }}') %}{% endfor %}" * 20, "too much work"),
         ("{% set s = 'a' %}{% for a in 1..99 %}{% set s = s ~ s %}{% endfor %}", "is longer than"),
-        ("{% set s = [] %}{% for a in 1..9999 %}{% set s = s | merge([vars.big ~ a]) %}{% endfor %}", "is longer than"),
+        ("{% set s = [] %}{% for a in 1..9999 %}{% set s = s | merge([vars.big ~ a]) %}{% endfor %}", "too much work"),
         (
             "{% set s = [] %}{% for a in 1..9999 %}{% set s = s | merge([vars.big | upper]) %}{% endfor %}",
             "too much work",
@@ -130,10 +130,9 @@ AGAIN = TWICE.replace("set a", "set b").replace("[a, a]", "[b, b]")
     ids=range(16),
 )
 def test_loops_and_what_they_make_are_bounded(attack: str, reason: str) -> None:
-    values = {"vars": {**VALUES["vars"], "big": "x" * 1_000_000 if "~" not in attack else "x" * 1024 * 1024}}
     with pytest.raises(ExpressionError, match=reason):
-        render(attack, values, FUNCTIONS, Budget(200_000_000))
-    assert problems_in(attack, {"vars": UNKNOWN}, FUNCTIONS, Budget(200_000_000)) is not None
+        render(attack, VALUES, FUNCTIONS, Budget(50_000_000))
+    assert len(problems_in(attack, {"vars": UNKNOWN}, FUNCTIONS, Budget(50_000_000))) < 9  # and this ends as well
 
 
 @pytest.mark.parametrize("text", ["{{ range(999999999) }}", "{% macro m(x) %}{% endmacro %}", "{{ 9 ** 9 ** 9 }}"])
@@ -155,7 +154,7 @@ def test_the_same_text_is_read_once() -> None:
 
 WORDS = (
     "vars .big .list .x 'a' \"b\" 1 2.5 null true ( ) [ ] { } , : ? ?? ??? ~ + - * / == < and or not is in contains "
-    "defined empty json .. % set x = for x in endfor | fromJson( render( secret( {{ }} {% %} if else endif for raw ' \\ = regexp now"
+    "defined empty json .. % set for x endfor | fromJson( render( secret( {{ }} {% %} if else endif for raw ' \\ = regexp now"
 )
 words = st.sampled_from([*WORDS.split(" "), *FILTERS])
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9)
