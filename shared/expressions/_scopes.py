@@ -69,7 +69,7 @@ def rounds_of(value: Any) -> list[Any]:  # noqa: ANN401
     if isinstance(value, Mapping) and not isinstance(value, LazyValue):
         return [Parts({"key": key, "value": each}) for key, each in value.items()]
     shown = "" if isinstance(value, LazyValue) else f", not through {text_of(value)[:_SHOWN]!r}"
-    raise ExpressionError(f"`for` goes through a list or a map{shown}")
+    raise ExpressionError(f"for goes through a list or a map{shown}")
 
 
 def loop_of(index: int, length: int) -> Parts:

@@ -9,16 +9,17 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
+from shared.expressions._jq import JQ_FILTERS
 from shared.expressions._list_filters import LIST_FILTERS
+from shared.expressions._regex_filters import REGEX_FILTERS
 from shared.expressions._text_filters import TEXT_FILTERS
 from shared.expressions.dates import DATE_FILTERS
 from shared.expressions.values import ExpressionError, Filter, Missing, is_empty, spend, text_of
 
-FILTERS: Mapping[str, Filter] = {**TEXT_FILTERS, **LIST_FILTERS, **DATE_FILTERS}
+FILTERS: Mapping[str, Filter] = {**TEXT_FILTERS, **REGEX_FILTERS, **LIST_FILTERS, **JQ_FILTERS, **DATE_FILTERS}
 
 
 OTHER_FILTERS: Mapping[str, str] = {
-    "jq": "name the parts, as in `fromJson('[1]')[0]`, or run jq in the commands",
     "jsonEncode": "this is the old name of `toJson`",
     "className": "values have no classes here",
     "toIon": "use JSON",

@@ -8,10 +8,11 @@ lists, everything that can grow is bounded, and the expressions of a run share a
     _nodes.py         which syntax trees are allowed
     _evaluate.py      syntax tree → texts
     _scopes.py        the names that a text sets itself
-    check.py          what is wrong with a text, as far as that can be said before all values are known
+    check.py          what is wrong with a text, as far as that can be said before all values are known (_checker.py)
     _operators.py     the operators
-    functions.py      the functions, and advice about names that do not exist
-    filters.py        the filters and tests, of texts (_text_filters.py), lists (_list_filters.py) and dates (dates.py)
+    functions.py      the functions (_calendar.py), and advice about names that do not exist
+    filters.py        the filters and tests, of texts (_text_filters.py, _regex_filters.py), lists (_list_filters.py),
+                      JSON (_jq.py) and dates (dates.py)
     values.py         values as text and as JSON; the budget
 """
 
@@ -29,6 +30,7 @@ from shared.expressions._evaluate import WORK_OF_RENDER, Evaluator, render_not_a
 from shared.expressions._nodes import TOO_DEEP, all_nodes, explained, foreign_problems, node_problems
 from shared.expressions._scopes import Scopes
 from shared.expressions._syntax import parse
+from shared.expressions.functions import PURE_FUNCTIONS
 from shared.expressions.values import MAX_OUTPUT, Budget, ExpressionError, check_size, spend
 
 MAX_SOURCE = MAX_OUTPUT
@@ -85,7 +87,7 @@ def _rendered(
     render_of: Callable[[Scopes, Mapping[str, Callable[..., Any]]], Callable[..., Any]],
 ) -> str:
     scopes = Scopes(values)
-    functions_here = {"render": render_of(scopes, functions), **functions}
+    functions_here = {**PURE_FUNCTIONS, "render": render_of(scopes, functions), **functions}
     try:
         tree = _tree_of(text, frozenset(functions_here))
         spend(tree.work)

@@ -16,6 +16,7 @@ from shared.expressions.date_patterns import iso
 MAX_OUTPUT = 1024 * 1024
 MAX_ITEMS = 10_000
 MAX_WORK = 1_000_000_000  # about ten seconds
+_WORK_OF_JSON = 50  # of each text, bracket and comma
 _WORK_OF_ENTRY = 500  # in a list or a map, if all of it is gone through
 
 
@@ -110,12 +111,16 @@ def check_exist(*values: object) -> None:
 
 @dataclass(frozen=True)
 class Filter:
-    """A filter, and how it is documented: its purpose, and an example with its result."""
+    """A filter, and how it is documented: its purpose, and an example with its result.
+
+    `check` raises ExpressionError for arguments that are wrong whatever the value is.
+    """
 
     apply: Callable[..., Any]
     purpose: str
     example: str
     result: str
+    check: Callable[..., object] | None = None
 
 
 class Budget:
@@ -214,7 +219,7 @@ def json_of(value: Any) -> str:  # noqa: ANN401 - values of any type
         parts.append(part)
         size += len(part)
         check_size(size)
-    spend(size)
+        spend(_WORK_OF_JSON + len(part))
     return "".join(parts)
 
 

@@ -65,6 +65,7 @@ PLACES = {
     rf"(?:{'|'.join(COMMANDS)})\b.*": "id: f\ncommands:\n  - PIECE\n",
     r'"\{\{.*': "id: f\ncommands:\n  - PIECE\n",
     r"\{\{.*": "commands: ['cp data PIECE']\noutputDirectory: true\n",
+    r"\{%.*": 'commands: ["echo PIECE"]',
     r"[^ |]*[*?][^ |]*": "commands: [x]\noutputFiles: ['PIECE']\n",
     r"(?:namespaceFiles|files): .*": (
         "namespace: n\ntasks:\n- {id: extract, commands: [x]}\n- id: t\n  commands: [x]\n  foreach:\n    PIECE\n"

@@ -109,7 +109,7 @@ def test_operators_and_tests(expression: str, result: str) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("{% for x in vars.text %}{% endfor %}", "`for` goes through a list or a map, not through '[1]'"),
+        ("{% for x in vars.text %}{% endfor %}", "for goes through a list or a map, not through '[1]'"),
         ("{% for x in 3 %}{% endfor %}", "not through '3'"),
         ("{% for x in vars.q %}{% endfor %}", "'q' does not exist"),
         ("{% set x = vars.q %}", "'q' does not exist"),
@@ -145,7 +145,7 @@ def test_refusals_say_why(text: str, reason: str) -> None:
         ("{% for x in outputs.l %}{{ vars.z1 }}{% else %}{{ vars.z2 }}{% endfor %}", ["z1", "z2"]),
         ("{% for x in outputs.l %}{{ loop.idx }}{% endfor %}", ["idx"]),
         ("{% for x in vars.l %}{{ outputs.y }}{{ vars.z1 }}{% endfor %}", ["z1"]),
-        ("{% for x in vars.text %}{{ outputs.y }}{% endfor %}", ["`for` goes through"]),
+        ("{% for x in vars.text %}{{ outputs.y }}{% endfor %}", ["for goes through"]),
         ("{% for x in vars.z1 %}{{ outputs.y }}{% endfor %}", ["z1"]),
         ("{% for x in outputs.l %}{% endfor %}{{ x }}", ["'x'"]),
         ("{% set x = vars.z1 %}{{ x }}{{ outputs.y }}", ["z1"]),
