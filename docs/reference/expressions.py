@@ -43,7 +43,9 @@ error.
 
 Their precedence is that of Kestra, from highest to lowest: `.` and `[]`, then `not` and the sign of a number, `..`,
 `??` and `???`, `~`, `|`, `*`, `/` and `%`, `+` and `-`, comparisons, `is` and `contains` and `in`, `and`, `or`, `? :`.
-So `a ?? b | upper` is `(a ?? b) | upper`.
+So `a ?? b | upper` is `(a ?? b) | upper`. In flows for Kestra 2 `??`, `???` and `isIn` stand beside the comparisons, so
+that it is `a ?? (b | upper)`: such flows are told by `kestra: 2` at their top, or by a Loop, a `when` or a function
+that Kestra 1 has not. Where both readings of a text differ, a warning shows them.
 """
 
 

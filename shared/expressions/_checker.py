@@ -18,10 +18,20 @@ from shared.expressions._evaluate import (
     render_not_again,
 )
 from shared.expressions._nodes import TOO_DEEP, explained
-from shared.expressions._operators import OPERATORS, truth
+from shared.expressions._operators import CALCULATING, COALESCING, OPERATORS, truth
 from shared.expressions._scopes import Scopes, loop_of
 from shared.expressions.filters import FILTERS, TESTS
-from shared.expressions.values import UNKNOWN, ExpressionError, LazyValue, Missing, Unknown, check_exist, spend, text_of
+from shared.expressions.values import (
+    UNKNOWN,
+    ExpressionError,
+    LazyValue,
+    Missing,
+    MissingError,
+    Unknown,
+    check_exist,
+    spend,
+    text_of,
+)
 
 _TAKE_MISSING = frozenset({"default", " contains", " in"})
 _ERRORS = (ExpressionError, RecursionError, ArithmeticError, AttributeError, TypeError, ValueError, LookupError)
@@ -38,6 +48,7 @@ class Checker(Evaluator):
         self._unsure = 0  # how many of the branches and loops around may not be gone through
         self._others = {"render": render_not_again, **functions}
         self.problems: list[str] = []
+        self._missing: set[str] = set()  # those of the problems that tell of a name that does not exist
 
     def check(self, body: list[nodes.Node]) -> None:
         """Walk through a body."""
@@ -106,6 +117,8 @@ class Checker(Evaluator):
         return UNKNOWN
 
     def _note(self, error: Exception) -> None:
+        if isinstance(error, MissingError):
+            self._missing.add(str(error))
         if isinstance(error, RecursionError):
             self.problems.append(TOO_DEEP)
         else:
@@ -159,9 +172,9 @@ class Checker(Evaluator):
         return found
 
     def _filtered(self, node: nodes.Filter) -> Any:  # noqa: ANN401
+        if node.name in COALESCING:
+            return self._coalesced(node)
         value = self._value(node.node)
-        if node.name in ("??", "???"):
-            return self._coalesced(value, node)
         args, kwargs = self._arguments(node)
         apply = APPLY.get(node.name)
         if apply is None:
@@ -185,13 +198,20 @@ class Checker(Evaluator):
             return False
         needed = operands if name in OPERATORS else operands[:1]
         missing = [operand for operand in needed if isinstance(operand, Missing)]
-        self._note_missing(missing[:1] if name == "-" else missing)  # `outputs.my-task` is one mistake
+        noted = missing[:1] if name == "-" else missing  # `outputs.my-task` is one mistake
+        self._note_missing(noted, is_caught=name not in CALCULATING)
         if name == "~":
             for operand in (operand for operand in operands if isinstance(operand, LazyValue)):
                 self._check_text(operand)
         return bool(missing)
 
-    def _coalesced(self, value: Any, node: nodes.Filter) -> Any:  # noqa: ANN401
+    def _coalesced(self, node: nodes.Filter) -> Any:  # noqa: ANN401
+        before = len(self.problems)
+        value = self._value(node.node)
+        found = [problem for problem in self.problems[before:] if problem not in self._missing]
+        if len(found) < len(self.problems) - before:  # what does not exist on the left is no mistake
+            self.problems[before:] = found
+            value = UNKNOWN
         if isinstance(value, Unknown):
             self._value(node.args[0])
             return UNKNOWN
@@ -214,8 +234,10 @@ class Checker(Evaluator):
             check_exist(*all_operands)
             raise ExpressionError(misuse) from error
 
-    def _note_missing(self, operands: list[Any]) -> None:
-        self.problems += [operand.explained() for operand in operands if isinstance(operand, Missing)]
+    def _note_missing(self, operands: list[Any], *, is_caught: bool = True) -> None:
+        messages = [operand.explained() for operand in operands if isinstance(operand, Missing)]
+        self._missing.update(messages if is_caught else ())
+        self.problems += messages
 
     def _tested(self, node: nodes.Test) -> Any:  # noqa: ANN401
         value = self._value(node.node)

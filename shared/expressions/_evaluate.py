@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from jinja2 import nodes
 
-from shared.expressions._operators import OPERATORS, truth
+from shared.expressions._operators import CALCULATING, COALESCING, OPERATORS, truth
 from shared.expressions._scopes import Scopes, loop_of, rounds_of
 from shared.expressions.filters import FILTERS, TESTS
 from shared.expressions.functions import FUNCTIONS, OTHER_ARGUMENTS, name_advice, part_advice
@@ -21,6 +21,7 @@ from shared.expressions.values import (
     ExpressionError,
     LazyValue,
     Missing,
+    MissingError,
     Parts,
     Unknown,
     check_exist,
@@ -110,18 +111,28 @@ class Evaluator:
 
     def _filtered(self, node: nodes.Filter) -> Any:  # noqa: ANN401
         """The result of a filter or an operator, whose work is charged."""
+        if node.name in COALESCING:
+            return self._coalesced(node)
         value = self._value(node.node)
-        if node.name in ("??", "???"):
-            is_taken = not isinstance(value, Missing) and (value is not None or node.name == "???")
-            return value if is_taken else self._value(node.args[0])
         args, kwargs = self._arguments(node)
         try:
             result = APPLY[node.name](value, *args, **kwargs)
         except (AttributeError, TypeError) as error:
             check_exist(*args, *kwargs.values())
             raise ExpressionError(misuse_of_filter(node.name)) from error
+        except MissingError as error:
+            raise ExpressionError(str(error)) if node.name in CALCULATING else error from error
         spend(1 + _WORK_OF_RESULT * weight(result))
         return result
+
+    def _coalesced(self, node: nodes.Filter) -> Any:  # noqa: ANN401
+        """`a ?? b`: `b` if `a` is null or any name in it does not exist, as NullCoalescingExpression.java of Kestra."""
+        try:
+            value = self._value(node.node)
+        except MissingError:
+            return self._value(node.args[0])
+        is_taken = not isinstance(value, Missing) and (value is not None or node.name == "???")
+        return value if is_taken else self._value(node.args[0])
 
     def _arguments(self, node: nodes.Call | nodes.Filter) -> tuple[list[Any], dict[str, Any]]:
         keywords: list[Any] = node.kwargs  # of one type, though Jinja declares two

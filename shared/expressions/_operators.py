@@ -163,5 +163,8 @@ OPERATORS: Mapping[str, Callable[..., Any]] = {
     "..": list_between,
 }
 
+CALCULATING = frozenset({"==", "<", "<=", ">", ">=", "+", "-", "*", "/", "%"})
+"""Operators for which a name that does not exist is a mistake, also on the left of `??`: in Pebble they catch it."""
+
 COALESCING = frozenset({"??", "???"})
 """Operators whose right operand is only evaluated if it is needed; the evaluator applies them itself."""

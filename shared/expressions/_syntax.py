@@ -1,8 +1,10 @@
 """Parses Kestra's expressions, whose syntax is Pebble's, into a syntax tree of Jinja's.
 
 Jinja's parser reads texts, tags, names and literals, which are the same in Pebble. Operators are parsed here, because
-Pebble has others with other precedences: in `a ?? b | upper` and in `a ~ b | upper` the filter applies to both sides.
-https://github.com/PebbleTemplates/pebble (`CoreExtension`, `ExpressionParser`), and Kestra's own `??`, `???`, `isIn`.
+Pebble has others with other precedences: in `a ~ b | upper` the filter applies to both sides.
+https://github.com/PebbleTemplates/pebble (`CoreExtension`, `ExpressionParser`), and Kestra's own `??`, `???` and `isIn`
+(Extension.java of https://github.com/kestra-io/kestra): Kestra 1 reads `a ?? b | upper` as `(a ?? b) | upper`,
+Kestra 2 as `a ?? (b | upper)`, since its commit f55795da1 of 2026-05-20.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from jinja2 import Environment, nodes
 from jinja2.lexer import Lexer, Token
@@ -21,9 +23,12 @@ from shared.expressions.values import ExpressionError
 MAX_TOKENS = 20_000
 
 
-def parse(text: str) -> nodes.Template:
-    """The syntax tree of a text. Raises jinja2.TemplateSyntaxError, ExpressionError, RecursionError, ValueError."""
-    return PebbleParser(_ENVIRONMENT, text).parse()
+def parse(text: str, major: int = 1) -> nodes.Template:
+    """The syntax tree of a text, as it is read by a major version of Kestra.
+
+    Raises jinja2.TemplateSyntaxError, ExpressionError, RecursionError, ValueError.
+    """
+    return PebbleParser(_ENVIRONMENT, text, _OPERATORS if major == 1 else _OPERATORS_OF_2).parse()
 
 
 _UNARY = 500
@@ -80,7 +85,7 @@ _OPERATORS: Mapping[str, _Operator] = {
     "name:and": _Operator(15, lambda left, right: nodes.And(left, right, lineno=left.lineno)),
     "name:contains": _Operator(20, _named(" contains")),
     "name:in": _Operator(20, _named(" in")),
-    "name:isIn": _Operator(20, _named(" in")),
+    "name:isIn": _Operator(120, _named(" in")),
     "name:not in": _Operator(20, _not(_named(" in"))),
     "eq": _Operator(30, _named("==")),
     "name:equals": _Operator(30, _named("==")),
@@ -101,8 +106,16 @@ _OPERATORS: Mapping[str, _Operator] = {
 }
 
 
+_CHANGED = ("question:??", "question:???", "name:isIn")
+_OPERATORS_OF_2 = {**_OPERATORS, **{name: replace(_OPERATORS[name], precedence=30) for name in _CHANGED}}
+
+
 class PebbleParser(Parser):
     """Jinja's parser with Pebble's expressions."""
+
+    def __init__(self, environment: Environment, source: str, operators: Mapping[str, _Operator]) -> None:
+        super().__init__(environment, source)
+        self._operators = operators
 
     def parse_expression(self, with_condexpr: bool = True) -> nodes.Expr:  # noqa: ARG002 - Jinja's signature
         """Parse one expression: operators by precedence, and `condition ? a : b`."""
@@ -180,7 +193,7 @@ class PebbleParser(Parser):
             self.stream.current = self.stream.current._replace(value="not in")
             token = self.stream.current
         has_names = token.type in ("name", "question")
-        return _OPERATORS.get(f"{token.type}:{token.value}" if has_names else token.type)
+        return self._operators.get(f"{token.type}:{token.value}" if has_names else token.type)
 
     def _operand(self) -> nodes.Expr:
         token = self.stream.current

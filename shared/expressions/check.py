@@ -7,6 +7,7 @@ are found, not only the first.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
@@ -25,38 +26,41 @@ _NOT_IN_PIECES = ("{% raw %}", "{%- raw", "{#")
 _WORK = 20_000
 
 
-def problems_in(
+def problems_in(  # noqa: PLR0913, PLR0917 - as those of `render`, and what was found before
     text: str,
     values: Mapping[str, Any],
     functions: Mapping[str, Callable[..., Any]],
     budget: Budget,
     known: Iterable[str] = (),
+    major: int = 1,
 ) -> list[str]:
     """Every mistake in the expressions of a text, once. `values` may be, or contain, `Unknown`.
 
-    `known` are mistakes that were found before, by rendering the text.
+    `known` are mistakes that were found before, by rendering the text. It is read as by a `major` version of Kestra.
     """
     with budget.charged():
         try:
-            found = list(_problems(text, values, functions))
+            found = list(_problems(text, values, functions, major))
             others = [each for each in known if each not in found]
             foreign, rest = foreign_problems(text) if found else ([], text)
             if foreign:
-                found = [*foreign, *_problems(rest, values, functions)]
+                found = [*foreign, *_problems(rest, values, functions, major)]
             found = [*others, *found]
         except ExpressionError as error:
             found = [*known, str(error)]
     return list(dict.fromkeys(found))
 
 
-def _problems(text: str, values: Mapping[str, Any], functions: Mapping[str, Callable[..., Any]]) -> Iterator[str]:
+def _problems(
+    text: str, values: Mapping[str, Any], functions: Mapping[str, Callable[..., Any]], major: int
+) -> Iterator[str]:
     spend(_WORK + len(text))
     try:
-        tree = parse(text)
+        tree = parse(text, major)
         found = all_nodes(tree)
     except TemplateSyntaxError as error:
         yield explained(error.message or "the expression is not valid")
-        yield from _problems_of_pieces(text, values, functions)
+        yield from _problems_of_pieces(text, values, functions, major)
         return
     except RecursionError:
         yield TOO_DEEP
@@ -67,17 +71,17 @@ def _problems(text: str, values: Mapping[str, Any], functions: Mapping[str, Call
     functions = {**PURE_FUNCTIONS, **functions}
     known = {"render": lambda *_, **__: UNKNOWN, **functions}
     yield from node_problems(found, known.keys())
-    checker = Checker(values, functions, _problems)
+    checker = Checker(values, functions, functools.partial(_problems, major=major))
     checker.check(tree.body)
     yield from checker.problems
 
 
 def _problems_of_pieces(
-    text: str, values: Mapping[str, Any], functions: Mapping[str, Callable[..., Any]]
+    text: str, values: Mapping[str, Any], functions: Mapping[str, Callable[..., Any]], major: int
 ) -> Iterator[str]:
     """The problems of the single expressions of a text that cannot be parsed as a whole."""
     if any(sign in text for sign in _NOT_IN_PIECES) or _SETS_NAMES.search(text):
         return
     for piece in _PIECE.findall(text):
         if piece != text:
-            yield from _problems(piece, values, functions)
+            yield from _problems(piece, values, functions, major)

@@ -43,17 +43,22 @@ _TAG = re.compile(r"\{[{%#]")
 
 
 def render(
-    text: str, values: Mapping[str, Any], functions: Mapping[str, Callable[..., Any]], budget: Budget | None = None
+    text: str,
+    values: Mapping[str, Any],
+    functions: Mapping[str, Callable[..., Any]],
+    budget: Budget | None = None,
+    major: int = 1,
 ) -> str:
     """Render all expressions of a text, once: the result of an expression is not rendered again, except by `render()`.
 
     `values` are nested maps, lists, texts, numbers, booleans, dates and None. Texts with the same `budget` share it.
+    It is read as by a `major` version of Kestra.
     Raises ExpressionError.
     """
     if not _TAG.search(text):
         return text
     with (budget or Budget()).charged():
-        return _rendered(text, values, functions, _Render)
+        return _rendered(text, values, functions, _Render, major)
 
 
 class _Render:
@@ -62,7 +67,8 @@ class _Render:
     The texts that it renders cannot call `render()` themselves, so that rendering ends.
     """
 
-    def __init__(self, scopes: Scopes, functions: Mapping[str, Callable[..., Any]]) -> None:
+    def __init__(self, scopes: Scopes, functions: Mapping[str, Callable[..., Any]], major: int) -> None:
+        self._major = major
         self._scopes = scopes
         self._functions = functions
 
@@ -72,7 +78,9 @@ class _Render:
         spend(WORK_OF_RENDER)  # also of each entry: lists may contain each other many times
         match template:
             case str() if _TAG.search(template):
-                return _rendered(template, self._scopes.visible(), self._functions, lambda *_: render_not_again)
+                return _rendered(
+                    template, self._scopes.visible(), self._functions, lambda *_: render_not_again, self._major
+                )
             case list():
                 return [self(item) for item in template]
             case dict():
@@ -84,12 +92,13 @@ def _rendered(
     text: str,
     values: Mapping[str, Any],
     functions: Mapping[str, Callable[..., Any]],
-    render_of: Callable[[Scopes, Mapping[str, Callable[..., Any]]], Callable[..., Any]],
+    render_of: Callable[[Scopes, Mapping[str, Callable[..., Any]], int], Callable[..., Any]],
+    major: int,
 ) -> str:
     scopes = Scopes(values)
-    functions_here = {**PURE_FUNCTIONS, "render": render_of(scopes, functions), **functions}
+    functions_here = {**PURE_FUNCTIONS, "render": render_of(scopes, functions, major), **functions}
     try:
-        tree = _tree_of(text, frozenset(functions_here))
+        tree = _tree_of(text, frozenset(functions_here), major)
         spend(tree.work)
         return _bounded(Evaluator(scopes, functions_here).texts(tree.body))
     except TemplateSyntaxError as error:
@@ -153,15 +162,15 @@ class _Tree:
     work: int
 
 
-def _tree_of(text: str, functions: frozenset[str]) -> _Tree:
-    return _kept(text, functions) if len(text) <= _LONGEST_KEPT else _checked(text, functions)
+def _tree_of(text: str, functions: frozenset[str], major: int) -> _Tree:
+    return (_kept if len(text) <= _LONGEST_KEPT else _checked)(text, functions, major)
 
 
-def _checked(text: str, functions: frozenset[str]) -> _Tree:
+def _checked(text: str, functions: frozenset[str], major: int) -> _Tree:
     if len(text) > MAX_SOURCE:
         raise ExpressionError(f"the text has more than {MAX_SOURCE} characters")
     spend(_WORK_OF_TEXT + len(text))
-    tree = parse(text)
+    tree = parse(text, major)
     found = all_nodes(tree)
     spend(_WORK_OF_NODE * len(found))
     for problem in node_problems(found, functions):

@@ -24,6 +24,10 @@ class ExpressionError(Exception):
     """An expression cannot be rendered; the message gives the reason in one line."""
 
 
+class MissingError(ExpressionError):
+    """A name that does not exist is used; `??` and `???` take their other operand then."""
+
+
 class LazyValue(ABC):
     """A value whose text and parts are computed when they are used."""
 
@@ -93,7 +97,7 @@ class Missing:
 
     def fail(self, *_: object) -> NoReturn:
         """Raise ExpressionError, which says what does not exist."""
-        raise ExpressionError(self._explain())
+        raise MissingError(self._explain())
 
     __str__ = __iter__ = __len__ = __bool__ = __contains__ = __hash__ = fail
     __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = fail

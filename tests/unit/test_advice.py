@@ -70,6 +70,7 @@ PLACES = {
     r"(?:namespaceFiles|files): .*": (
         "namespace: n\ntasks:\n- {id: extract, commands: [x]}\n- id: t\n  commands: [x]\n  foreach:\n    PIECE\n"
     ),
+    r"kestra: .*": "commands: [x]\nPIECE\n",
     r"required: .*": "inputs:\n- id: a\n  PIECE\ncommands: [x]\n",
     r"concurrencyLimit: .*": (
         f"tasks:\n- {{id: e, type: {FOR_EACH}, values: [1], PIECE, tasks: [{{id: t, commands: [x]}}]}}\n"
