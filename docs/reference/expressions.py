@@ -13,9 +13,18 @@ _HEAD = """\
 ## Expressions
 
 An expression between `{{` and `}}` is replaced by its value before a task runs. The value is not evaluated again,
-except by `render()`. `{% if x %} … {% elseif y %} … {% else %} … {% endif %}` chooses between texts,
-`{% raw %} … {% endraw %}` leaves a text as it is, `{# … #}` is a comment. The syntax is that of Kestra (Pebble),
-without loops, macros and assignments: to repeat a task, give it a `foreach`. A name that does not exist is an error.
+except by `render()`. The syntax is that of Kestra (Pebble), without macros and blocks. A name that does not exist is an
+error.
+
+| tag | |
+| --- | --- |
+| `{% if x %} … {% elseif y %} … {% else %} … {% endif %}` | chooses between texts |
+| `{% for x in y %} … {% else %} … {% endfor %}` | repeats a text for each entry of a list, or of a map \
+(which have `key` and `value`); `else` is for an empty one. In it `loop` has `index` (from 0), `length`, `first`, \
+`last` and `revindex` |
+| `{% set x = y %}` | gives a name a value, for the rest of the text or of the loop |
+| `{% raw %} … {% endraw %}` | leaves a text as it is |
+| `{# … #}` | is a comment |
 
 | operator | |
 | --- | --- |
@@ -24,16 +33,19 @@ without loops, macros and assignments: to repeat a task, give it a `foreach`. A 
 | `a ??? b` | `a`, or `b` if `a` does not exist |
 | `a ~ b` | both, joined to one text |
 | `a \\| filter` | the value that a filter makes of it |
-| `+` `-` `*` `/` | for numbers; the quotient of whole numbers is a whole number; `+` also joins texts |
+| `a..b` | the list of the numbers or characters from the first to the last |
+| `+` `-` `*` `/` `%` | for numbers; the quotient of whole numbers is a whole number; `+` also joins texts |
 | `==` or `equals`, `!=`, `<`, `<=`, `>`, `>=` | for numbers or texts |
 | `a contains b`, `b in a` or `b isIn a`, `b not in a` | for texts, lists and the names of maps |
 | `a is defined`, `a is not defined` | a test, see below |
 | `not`, `and`, `or` | for conditions: false, 0, null and empty text are false |
 | `a ? b : c` | `b` if `a` is true, otherwise `c` |
 
-Their precedence is that of Kestra, from highest to lowest: `.` and `[]`, then `not` and the sign of a number, `??` and
-`???`, `~`, `|`, `*` and `/`, `+` and `-`, comparisons, `is` and `contains` and `in`, `and`, `or`, `? :`. So
-`a ?? b | upper` is `(a ?? b) | upper`.
+Their precedence is that of Kestra, from highest to lowest: `.` and `[]`, then `not` and the sign of a number, `..`,
+`??` and `???`, `~`, `|`, `*`, `/` and `%`, `+` and `-`, comparisons, `is` and `contains` and `in`, `and`, `or`, `? :`.
+So `a ?? b | upper` is `(a ?? b) | upper`. In flows for Kestra 2 `??`, `???` and `isIn` stand beside the comparisons, so
+that it is `a ?? (b | upper)`: such flows are told by `kestra: 2` at their top, or by a Loop, a `when` or a function
+that Kestra 1 has not. Where both readings of a text differ, a warning shows them.
 """
 
 

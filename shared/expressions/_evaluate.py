@@ -1,7 +1,8 @@
 """Evaluates the syntax trees of expressions by walking them; no code is generated.
 
-An evaluation ends: there are no loops, the tree is bounded (`render.py`), and so is each operator and filter. Python
-objects are out of reach: a name after a dot is the name of a value in a map, never an attribute.
+An evaluation ends: the tree is bounded (`render.py`), and so is each operator and filter; a loop goes through a list
+that is there before it begins, and each of its rounds is charged. Python objects are out of reach: a name after a dot
+is the name of a value in a map, never an attribute.
 """
 
 from __future__ import annotations
@@ -12,17 +13,33 @@ from typing import Any, ClassVar
 
 from jinja2 import nodes
 
-from shared.expressions._operators import OPERATORS, truth
+from shared.expressions._operators import CALCULATING, COALESCING, OPERATORS, truth
+from shared.expressions._scopes import Scopes, loop_of, rounds_of
 from shared.expressions.filters import FILTERS, TESTS
 from shared.expressions.functions import FUNCTIONS, OTHER_ARGUMENTS, name_advice, part_advice
-from shared.expressions.values import ExpressionError, LazyValue, Missing, Unknown, check_exist, spend, text_of, weight
+from shared.expressions.values import (
+    ExpressionError,
+    LazyValue,
+    Missing,
+    MissingError,
+    Parts,
+    Unknown,
+    check_exist,
+    spend,
+    text_of,
+    weight,
+)
+
+_WORK_OF_RESULT = 5  # of a filter or an operator; it is kept in memory, perhaps in a list with many others
+_WORK_OF_ROUND = 100  # of a loop, for each node in its body
+WORK_OF_RENDER = 1_000  # of the function, for each text, list and map
 
 
 class Evaluator:
     """Evaluates trees with some values and functions. The nodes must have been checked, as `render.py` does."""
 
-    def __init__(self, values: Mapping[str, Any], functions: Mapping[str, Callable[..., Any]]) -> None:
-        self._values = values
+    def __init__(self, scopes: Scopes, functions: Mapping[str, Callable[..., Any]]) -> None:
+        self._scopes = scopes
         self._functions = functions
 
     def texts(self, body: list[nodes.Node]) -> Iterator[str]:
@@ -34,6 +51,34 @@ class Evaluator:
                         yield part.data if isinstance(part, nodes.TemplateData) else text_of(self._value(part))
                 case nodes.If():
                     yield from self.texts(self._branch(node))
+                case nodes.For():
+                    for rendered in self._rounds(node, self._value(node.iter)):
+                        yield from self.texts(rendered)
+                case nodes.Assign(target=nodes.Name(name=name)):
+                    self._scopes.set(name, self._set_value(node))
+
+    def _rounds(self, node: nodes.For, value: Any) -> Iterator[list[nodes.Node]]:  # noqa: ANN401 - values of any type
+        """What a loop renders, as ForNode.java of Pebble; each round has begun. Of null not even `{% else %}`."""
+        if value is None:
+            return
+        rounds = rounds_of(value)
+        work = _WORK_OF_ROUND * (1 + _size(node.body))
+        with self._scopes.of_a_loop():
+            for index, entry in enumerate(rounds):
+                spend(work)
+                self._begin_round(node, loop_of(index, len(rounds)), entry)
+                yield node.body
+        if not rounds:
+            yield node.else_
+
+    def _begin_round(self, node: nodes.For, loop: Any, entry: Any) -> None:  # noqa: ANN401 - values of any type
+        self._scopes.put("loop", loop)
+        self._scopes.put(node.target.name, entry)  # type: ignore[attr-defined] # the parser makes no other target
+
+    def _set_value(self, node: nodes.Assign) -> Any:  # noqa: ANN401 - values of any type
+        value = self._value(node.node)
+        check_exist(value)
+        return value
 
     def _branch(self, node: nodes.If) -> list[nodes.Node]:
         for branch in (node, *node.elif_):
@@ -49,8 +94,11 @@ class Evaluator:
 
     def _named(self, node: nodes.Name) -> Any:  # noqa: ANN401 - values of any type, here and below
         name = node.name
-        known = self._functions if name in self._functions else self._values
-        return known[name] if name in known else Missing(lambda: f"{name!r} does not exist{name_advice(name)}")
+        if self._scopes.has(name):
+            return self._scopes.value(name)
+        if name in self._functions:
+            return self._functions[name]
+        return Missing(lambda: f"{name!r} does not exist{name_advice(name)}")
 
     def _called(self, node: nodes.Call) -> Any:  # noqa: ANN401
         args, kwargs = self._arguments(node)
@@ -63,18 +111,28 @@ class Evaluator:
 
     def _filtered(self, node: nodes.Filter) -> Any:  # noqa: ANN401
         """The result of a filter or an operator, whose work is charged."""
+        if node.name in COALESCING:
+            return self._coalesced(node)
         value = self._value(node.node)
-        if node.name in ("??", "???"):
-            is_taken = not isinstance(value, Missing) and (value is not None or node.name == "???")
-            return value if is_taken else self._value(node.args[0])
         args, kwargs = self._arguments(node)
         try:
             result = APPLY[node.name](value, *args, **kwargs)
         except (AttributeError, TypeError) as error:
             check_exist(*args, *kwargs.values())
             raise ExpressionError(misuse_of_filter(node.name)) from error
-        spend(1 + weight(result))
+        except MissingError as error:
+            raise ExpressionError(str(error)) if node.name in CALCULATING else error from error
+        spend(1 + _WORK_OF_RESULT * weight(result))
         return result
+
+    def _coalesced(self, node: nodes.Filter) -> Any:  # noqa: ANN401
+        """`a ?? b`: `b` if `a` is null or any name in it does not exist, as NullCoalescingExpression.java of Kestra."""
+        try:
+            value = self._value(node.node)
+        except MissingError:
+            return self._value(node.args[0])
+        is_taken = not isinstance(value, Missing) and (value is not None or node.name == "???")
+        return value if is_taken else self._value(node.args[0])
 
     def _arguments(self, node: nodes.Call | nodes.Filter) -> tuple[list[Any], dict[str, Any]]:
         keywords: list[Any] = node.kwargs  # of one type, though Jinja declares two
@@ -98,6 +156,15 @@ class Evaluator:
 
     EXPRESSIONS: ClassVar[tuple[type[nodes.Node], ...]] = tuple(_EVALUATE)
     """The kinds of nodes that have a value."""
+
+
+def _size(body: list[nodes.Node]) -> int:
+    """The number of the nodes in a body."""
+    todo, count = list(body), 0
+    while todo:
+        count += 1
+        todo.extend(todo.pop().iter_child_nodes())
+    return count
 
 
 def render_not_again(*_: Any, **__: Any) -> str:  # noqa: ANN401 - whatever it is called with
@@ -165,4 +232,4 @@ def _missing_part(whole: object, name: object) -> Missing:
 def _missing_message(whole: object, name: str) -> str:
     if isinstance(whole, LazyValue) and (message := whole.missing(name)):
         return message
-    return f"{name!r} does not exist{part_advice(name, whole.parts if isinstance(whole, Unknown) else whole)}"
+    return f"{name!r} does not exist{part_advice(name, whole.parts if isinstance(whole, Unknown | Parts) else whole)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -40,8 +41,11 @@ def _default(value: Any, default: Any) -> Any:  # noqa: ANN401 - values of any t
 
 def _join(value: list[Any], separator: str = "") -> str:
     """As Pebble's JoinFilter.java, which appends every entry, also null, to a StringBuilder."""
-    parts = ["null" if part is None else text_of(part) for part in value]
-    check_size(sum(map(len, parts)) + len(parts) * len(separator))
+    parts, size = [], 0
+    for part in value:
+        parts.append("null" if part is None else text_of(part))
+        size += len(parts[-1]) + len(separator)
+        check_size(size)
     return separator.join(parts)
 
 
@@ -66,6 +70,8 @@ def _slice(value: str | list[Any], fromIndex: int, toIndex: int | None = None) -
 
 
 def _sorted(value: list[Any], *, reverse: bool = False) -> list[Any]:
+    if any(isinstance(each, list | Mapping) for each in value):
+        raise ExpressionError("lists and maps have no order; sort texts or numbers")
     spend(20 * len(value))
     return sorted(value, reverse=reverse)
 
@@ -96,6 +102,19 @@ def _merged(value: list[Any] | dict[str, Any], items: Any) -> Any:  # noqa: ANN4
     raise ExpressionError("merge takes two lists, or two maps")
 
 
+def _chunks(value: list[Any], size: int) -> list[list[Any]]:
+    if size < 1:
+        raise ExpressionError("chunk takes a size of at least 1")
+    return [value[start : start + size] for start in range(0, len(value), size)]
+
+
+def _flattened(value: list[Any]) -> list[Any]:
+    """Of lists in the list, their entries; not of the lists in those (FlattenFilter.java of Kestra)."""
+    parts = [each if isinstance(each, list) else [each] for each in value]
+    check_items(sum(map(len, parts)))
+    return list(itertools.chain.from_iterable(parts))
+
+
 def _absolute(value: float) -> float:
     return abs(value)
 
@@ -116,6 +135,8 @@ LIST_FILTERS: Mapping[str, Filter] = {
             ("rsort", list, "a list", _reverse_sorted, "sorted in descending order", "[1, 2] | rsort", "[2,1]"),
             ("reverse", list, "a list", lambda value: value[::-1], "in opposite order", "[1, 2] | reverse", "[2,1]"),
             ("distinct", list, "a list", _distinct, "without repeated entries", "[1, 2, 1] | distinct", "[1,2]"),
+            ("chunk", list, "a list", _chunks, "lists of some entries each", "[1, 2, 3] | chunk(2)", "[[1,2],[3]]"),
+            ("flatten", list, "a list", _flattened, "with the entries of its lists", "[[1], 2] | flatten", "[1,2]"),
             ("merge", list | dict, "a list or a map", _merged, "merged with another one", "[1] | merge([2])", "[1,2]"),
             ("keys", Mapping, "a map", list, "the names of a map", "{'a': 1} | keys", '["a"]'),
             ("values", Mapping, "a map", _values, "the values of a map", "{'a': 1} | values", "[1]"),

@@ -19,7 +19,8 @@ MAX_DEPTH = 300  # a fixed bound, as Python's own (RecursionError) depends on th
 TOO_DEEP = "the expression is nested too deeply"
 
 _ALLOWED: tuple[type[nodes.Node], ...] = (
-    nodes.Template, nodes.Output, nodes.TemplateData, nodes.If, nodes.Keyword, nodes.Pair, *Evaluator.EXPRESSIONS
+    nodes.Template, nodes.Output, nodes.TemplateData, nodes.If, nodes.For, nodes.Assign, nodes.Keyword, nodes.Pair,
+    *Evaluator.EXPRESSIONS,
 )  # fmt: skip
 _KNOWN_FILTERS = {*FILTERS, *OPERATORS, *COALESCING}
 
@@ -94,7 +95,7 @@ _OF_GO = (
 _GO_TEMPLATES = re.compile(rf"{_OF_GO}(?:[^{{}}\n]*{_OF_GO})*")
 _LENGTH_IN_SHELL = re.compile(r"\$\{#[^{}]*\}")
 _NO_TAGS = re.compile(
-    r"^(?:for|macro|assign|assignblock|block|callblock|filterblock|with|import|include|fromimport|extends|do|continue"
+    r"^(?:macro|assignblock|block|callblock|filterblock|with|import|include|fromimport|extends|do|continue"
     r"|break|scope|autoescape|scopedevalcontextmodifier)\b.* is not supported|unknown tag"
 )
 
@@ -132,5 +133,5 @@ def explained(message: str) -> str:
     if "unknown tag 'endraw'" in message:
         return "{% endraw %} has no beginning; write {% raw %} before the text that is to be kept"
     if _NO_TAGS.search(message):
-        return f"{message} (there are no loops, macros and assignments in expressions; to repeat a task use `foreach`)"
+        return f"{message} (of Kestra's tags there are if, for, set and raw in expressions)"
     return message

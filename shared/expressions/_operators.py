@@ -6,11 +6,21 @@ In a syntax tree they are filters, because Jinja allows no new kinds of nodes. T
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from shared.expressions.values import ExpressionError, check_exist, check_size, spend, text_of, weight
+from shared.expressions.values import (
+    ExpressionError,
+    check_exist,
+    check_items,
+    check_size,
+    spend,
+    spend_on,
+    text_of,
+    weight,
+)
 
 LARGEST_NUMBER = 2**63
 
@@ -20,6 +30,11 @@ def truth(value: Any) -> bool:  # noqa: ANN401 - values of any type
     if isinstance(value, list | Mapping):
         raise ExpressionError("a list or a map is neither true nor false; ask whether it `is not empty`")
     return bool(value)
+
+
+def is_number(value: object) -> bool:
+    """Whether a value is a number."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _add(left: Any, right: Any) -> Any:  # noqa: ANN401 - values of any type
@@ -37,7 +52,7 @@ def _concat(left: Any, right: Any) -> str:  # noqa: ANN401 - values of any type
 
 def _calculated(name: str, calculate: Callable[[Any, Any], Any], left: Any, right: Any) -> Any:  # noqa: ANN401 - as above
     for side in (left, right):
-        if not isinstance(side, int | float) or isinstance(side, bool):
+        if not is_number(side):
             check_exist(side)
             raise ExpressionError(f"{name} takes numbers; `| number` turns text into a number, and ~ joins texts")
     result = calculate(left, right)
@@ -56,11 +71,43 @@ def _quotient(left: float, right: float) -> float:
     return left / right
 
 
+def _remainder(left: float, right: float) -> float:
+    """The remainder as in Java, which has the sign of the dividend (ModulusExpression.java, OperatorUtils.java)."""
+    if right == 0:
+        raise ZeroDivisionError("division by zero")
+    if isinstance(left, int) and isinstance(right, int):
+        return left - right * int(_quotient(left, right))
+    return math.fmod(left, right)
+
+
+def list_between(start: Any, end: Any, increment: Any = None) -> list[Any]:  # noqa: ANN401 - values of any type
+    """`start..end` and `range()`: the numbers, or the characters, from the first to the last, which is in it.
+
+    As RangeFunction.java of Pebble: of a number only the whole part counts; there is no list if it would go backwards.
+    """
+    check_exist(start, end, increment)
+    step = 1 if increment is None else increment
+    if not is_number(step) or int(step) == 0:
+        raise ExpressionError("the increment of a range is a number other than 0")
+    if is_number(start) and is_number(end):
+        return _steps(int(start), int(end), int(step))
+    if all(isinstance(side, str) and len(side) == 1 for side in (start, end)):
+        return [chr(code) for code in _steps(ord(start), ord(end), int(step))]
+    raise ExpressionError("a range goes from a number to a number, or from a character to a character")
+
+
+def _steps(start: int, end: int, step: int) -> list[int]:
+    steps = range(start, end + (1 if step > 0 else -1), step)
+    check_items(max(0, (end - start) // step + 1))  # the length of a Python range is limited
+    spend(20 * len(steps))
+    return list(steps)
+
+
 def _equal(left: Any, right: Any) -> bool:  # noqa: ANN401 - values of any type
     """Whether two values are equal: numbers by value, others only if they have the same type."""
     if isinstance(left, bool) is not isinstance(right, bool):
         return False
-    spend(weight(left))
+    spend_on(left) if isinstance(left, list | dict) else spend(weight(left))
     return bool(left == right)
 
 
@@ -112,7 +159,12 @@ OPERATORS: Mapping[str, Callable[..., Any]] = {
     "-": lambda left, right: _calculated("-", operator.sub, left, right),
     "*": lambda left, right: _calculated("*", operator.mul, left, right),
     "/": lambda left, right: _calculated("/", _quotient, left, right),
+    "%": lambda left, right: _calculated("%", _remainder, left, right),
+    "..": list_between,
 }
+
+CALCULATING = frozenset({"==", "<", "<=", ">", ">=", "+", "-", "*", "/", "%"})
+"""Operators for which a name that does not exist is a mistake, also on the left of `??`: in Pebble they catch it."""
 
 COALESCING = frozenset({"??", "???"})
 """Operators whose right operand is only evaluated if it is needed; the evaluator applies them itself."""

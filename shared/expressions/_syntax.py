@@ -1,8 +1,10 @@
 """Parses Kestra's expressions, whose syntax is Pebble's, into a syntax tree of Jinja's.
 
 Jinja's parser reads texts, tags, names and literals, which are the same in Pebble. Operators are parsed here, because
-Pebble has others with other precedences: in `a ?? b | upper` and in `a ~ b | upper` the filter applies to both sides.
-https://github.com/PebbleTemplates/pebble (`CoreExtension`, `ExpressionParser`), and Kestra's own `??`, `???`, `isIn`.
+Pebble has others with other precedences: in `a ~ b | upper` the filter applies to both sides.
+https://github.com/PebbleTemplates/pebble (`CoreExtension`, `ExpressionParser`), and Kestra's own `??`, `???` and `isIn`
+(Extension.java of https://github.com/kestra-io/kestra): Kestra 1 reads `a ?? b | upper` as `(a ?? b) | upper`,
+Kestra 2 as `a ?? (b | upper)`, since its commit f55795da1 of 2026-05-20.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from jinja2 import Environment, nodes
 from jinja2.lexer import Lexer, Token
@@ -21,24 +23,29 @@ from shared.expressions.values import ExpressionError
 MAX_TOKENS = 20_000
 
 
-def parse(text: str) -> nodes.Template:
-    """The syntax tree of a text. Raises jinja2.TemplateSyntaxError, ExpressionError, RecursionError, ValueError."""
-    return PebbleParser(_ENVIRONMENT, text).parse()
+def parse(text: str, major: int = 1) -> nodes.Template:
+    """The syntax tree of a text, as it is read by a major version of Kestra.
+
+    Raises jinja2.TemplateSyntaxError, ExpressionError, RecursionError, ValueError.
+    """
+    return PebbleParser(_ENVIRONMENT, text, _OPERATORS if major == 1 else _OPERATORS_OF_2).parse()
 
 
 _UNARY = 500
 _CONSTANTS = {"null": None, "NULL": None, "NONE": None, "TRUE": True, "FALSE": False}
-_FOREIGN = {"floordiv": "//", "pow": "**", "mod": "%", "semicolon": ";", "assign": "="}
+_FOREIGN = {"floordiv": "//", "pow": "**", "semicolon": ";", "assign": "="}
 
 
 class PebbleLexer(Lexer):
-    """Jinja's lexer, which also knows `?`, `??` and `???`."""
+    """Jinja's lexer, which also knows `?`, `??`, `???` and `..`."""
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
         for state in ("block_begin", "variable_begin"):
-            rule = self.rules[state][0]._replace(pattern=re.compile(r"\?{1,3}"), tokens="question", command=None)
-            self.rules[state] = [*self.rules[state], rule]
+            first = self.rules[state][0]
+            question = first._replace(pattern=re.compile(r"\?{1,3}"), tokens="question", command=None)
+            dots = first._replace(pattern=re.compile(r"\.\."), tokens="dots", command=None)
+            self.rules[state] = [first, dots, *self.rules[state][1:], question]
 
     def wrap(
         self, stream: Iterable[tuple[int, str, str]], name: str | None = None, filename: str | None = None
@@ -78,7 +85,7 @@ _OPERATORS: Mapping[str, _Operator] = {
     "name:and": _Operator(15, lambda left, right: nodes.And(left, right, lineno=left.lineno)),
     "name:contains": _Operator(20, _named(" contains")),
     "name:in": _Operator(20, _named(" in")),
-    "name:isIn": _Operator(20, _named(" in")),
+    "name:isIn": _Operator(120, _named(" in")),
     "name:not in": _Operator(20, _not(_named(" in"))),
     "eq": _Operator(30, _named("==")),
     "name:equals": _Operator(30, _named("==")),
@@ -91,14 +98,24 @@ _OPERATORS: Mapping[str, _Operator] = {
     "sub": _Operator(40, _named("-")),
     "mul": _Operator(60, _named("*")),
     "div": _Operator(60, _named("/")),
+    "mod": _Operator(60, _named("%")),
     "tilde": _Operator(110, _named("~")),
+    "dots": _Operator(120, _named("..")),
     "question:??": _Operator(120, _named("??")),
     "question:???": _Operator(120, _named("???")),
 }
 
 
+_CHANGED = ("question:??", "question:???", "name:isIn")
+_OPERATORS_OF_2 = {**_OPERATORS, **{name: replace(_OPERATORS[name], precedence=30) for name in _CHANGED}}
+
+
 class PebbleParser(Parser):
     """Jinja's parser with Pebble's expressions."""
+
+    def __init__(self, environment: Environment, source: str, operators: Mapping[str, _Operator]) -> None:
+        super().__init__(environment, source)
+        self._operators = operators
 
     def parse_expression(self, with_condexpr: bool = True) -> nodes.Expr:  # noqa: ARG002 - Jinja's signature
         """Parse one expression: operators by precedence, and `condition ? a : b`."""
@@ -119,6 +136,31 @@ class PebbleParser(Parser):
         if self.stream.current.test("name:elseif"):
             self.stream.current = self.stream.current._replace(value="elif")
         return found
+
+    def parse_for(self) -> nodes.For:
+        """Parse `{% for name in values %} … {% else %} … {% endfor %}`, as Pebble's ForTokenParser.java."""
+        lineno = next(self.stream).lineno
+        target = self._new_name()
+        self.stream.expect("name:in")
+        values = self.parse_expression()
+        body = self.parse_statements(("name:endfor", "name:else"))
+        is_last = next(self.stream).value == "endfor"
+        other = [] if is_last else self.parse_statements(("name:endfor",), drop_needle=True)
+        return nodes.For(target, values, body, other, None, False, lineno=lineno)
+
+    def parse_set(self) -> nodes.Assign:
+        """Parse `{% set name = value %}`, as Pebble's SetTokenParser.java."""
+        lineno = next(self.stream).lineno
+        target = self._new_name()
+        if not self.stream.skip_if("assign"):
+            self.fail("a name is set as in `{% set name = 'value' %}`", lineno)
+        return nodes.Assign(target, self.parse_expression(), lineno=lineno)
+
+    def _new_name(self) -> nodes.Name:
+        token = self.stream.expect("name")
+        if token.value.lower() in ("true", "false", "null", "none"):
+            self.fail(f"{token.value!r} is a value, and no name can be given to another one", token.lineno)
+        return nodes.Name(token.value, "store", lineno=token.lineno)
 
     def parse_primary(self, with_namespace: bool = False) -> nodes.Expr:
         """Parse a name or a literal."""
@@ -151,7 +193,7 @@ class PebbleParser(Parser):
             self.stream.current = self.stream.current._replace(value="not in")
             token = self.stream.current
         has_names = token.type in ("name", "question")
-        return _OPERATORS.get(f"{token.type}:{token.value}" if has_names else token.type)
+        return self._operators.get(f"{token.type}:{token.value}" if has_names else token.type)
 
     def _operand(self) -> nodes.Expr:
         token = self.stream.current

@@ -8,14 +8,13 @@ import contextlib
 import functools
 import hashlib
 import re
-import time
 import unicodedata
 import urllib.parse
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from shared.expressions.values import ExpressionError, Filter, check_items, check_size, spend, text_of
-from shared.regexes import compiled
+from shared.expressions._regex_filters import replaced, split
+from shared.expressions.values import ExpressionError, Filter, check_size, spend, text_of
 
 
 def _of_text(apply: Callable[..., Any]) -> Callable[..., Any]:
@@ -28,12 +27,13 @@ def _of_text(apply: Callable[..., Any]) -> Callable[..., Any]:
 
 def _replace(text: str, replace_pairs: Any, new: Any = None, *, regexp: bool = False) -> str:  # noqa: ANN401 - any value
     """Replace texts: `replace({'a': 'b'})` as in Pebble, and `replace('a', 'b')`."""
-    if regexp:
-        raise ExpressionError("replace does not take regular expressions; do this in the commands")
     for find, put in (replace_pairs if isinstance(replace_pairs, Mapping) else {replace_pairs: new}).items():
         if not find:
             raise ExpressionError("replace needs a text to look for")
         find_text, put_text = text_of(find), text_of(put)
+        if regexp:
+            text = replaced(text, find_text, put_text)
+            continue
         check_size(len(text) + text.count(find_text) * len(put_text))
         text = text.replace(find_text, put_text)
         spend(len(text))
@@ -41,51 +41,6 @@ def _replace(text: str, replace_pairs: Any, new: Any = None, *, regexp: bool = F
 
 
 _SHOWN = 40
-_META = frozenset(".|*+?()[{^$\\")
-_WORK_OF_ONE_PASS = 2  # for each character and each instruction of the expression, if the engine is at its slowest
-_WORK_OF_A_SECOND = 1_000_000_000
-
-
-def _split(text: str, delimiter: str, limit: int = 0) -> list[str]:
-    """Split as Java does: without a limit, empty texts at the end are left out; with one, the last part holds the rest.
-
-    https://docs.oracle.com/en/java/javase/17/docs/api/java.base/java/util/regex/Pattern.html#split(java.lang.CharSequence,int)
-    """
-    parts: list[str] = []
-    place, most = 0, limit - 1 if limit > 0 else None
-    for start, end in _delimiters(text, delimiter):
-        if len(parts) == most:
-            break
-        parts.append(text[place:start])
-        check_items(len(parts))
-        place = end
-    if not parts:
-        return [text]
-    parts.append(text[place:])
-    while limit == 0 and parts and not parts[-1]:
-        parts.pop()
-    return parts
-
-
-def _delimiters(text: str, delimiter: str) -> Iterator[tuple[int, int]]:
-    """Where the delimiters begin and end; not an empty one at the beginning of the text.
-
-    One match takes time that is linear in the text, many may not: the time that they take is charged.
-    """
-    if delimiter in _META:
-        raise ExpressionError(f"split takes a regular expression; for the character itself write '\\\\{delimiter}'")
-    try:
-        expression = compiled(delimiter)
-        spend(_WORK_OF_ONE_PASS * len(text) * expression.programsize)
-        since, before = time.thread_time(), (0, 0)
-        for match in expression.finditer(text):
-            spend(int((time.thread_time() - since) * _WORK_OF_A_SECOND))
-            if match.span() != before:  # the engine tells of an empty match twice
-                yield match.span()
-            since, before = time.thread_time(), match.span()
-    except ValueError as error:
-        raise ExpressionError(str(error)) from error
-
 
 _NUMBER_TYPES: Mapping[str, Callable[[str], int | float]] = {
     **dict.fromkeys(("INT", "LONG", "BIGINTEGER"), int),
@@ -100,6 +55,22 @@ def _number(text: str, type: str | None = None) -> int | float:  # noqa: A002 - 
         with contextlib.suppress(ValueError):
             return read(text)
     raise ExpressionError(f"{text[:_SHOWN]!r} is not a number" + (f" of the type {type}" if type else ""))
+
+
+def _abbreviated(text: str, length: int) -> str:
+    """As AbbreviateFilter.java of Pebble: a text of just this length is abbreviated, too."""
+    if length < 0:
+        raise ExpressionError("abbreviate takes a length that is not negative")
+    if len(text) < length or len(text) <= len(_ELLIPSIS):
+        return text
+    return text[:length] if length <= len(_ELLIPSIS) else text[: length - len(_ELLIPSIS)] + _ELLIPSIS
+
+
+_ELLIPSIS = "..."
+
+
+def _hash(algorithm: str) -> Callable[[str], str]:
+    return lambda text: hashlib.new(algorithm, text.encode(), usedforsecurity=False).hexdigest()
 
 
 def _base64(text: str) -> str:
@@ -176,7 +147,7 @@ TEXT_FILTERS: Mapping[str, Filter] = {
         ("title", _title, "the first letter of each word in upper case", "'a b' | title", "A B"),
         ("trim", str.strip, "without white space at both ends", "' a ' | trim", "a"),
         ("replace", _replace, "with some texts replaced by others", "'a-b' | replace({'-': '_'})", "a_b"),
-        ("split", _split, "the list of the parts between delimiters", "'a,b' | split(',')", '["a","b"]'),
+        ("split", split, "the list of the parts between delimiters", "'a,b' | split(',')", '["a","b"]'),
         ("substringBefore", _before, "the part before the first match", "'a.b.c' | substringBefore('.')", "a"),
         ("substringBeforeLast", _before_last, "before the last match", "'a.b.c' | substringBeforeLast('.')", "a.b"),
         ("substringAfter", _after, "the part after the first match", "'a.b.c' | substringAfter('.')", "b.c"),
@@ -192,7 +163,10 @@ TEXT_FILTERS: Mapping[str, Filter] = {
         ("urldecode", urllib.parse.unquote_plus, "decoded from part of a URL", "'a+b' | urldecode", "a b"),
         ("base64encode", _base64, "as Base64", "'a' | base64encode", "YQ=="),
         ("base64decode", _decoded, "the text of Base64", "'YQ==' | base64decode", "a"),
-        ("sha256", lambda text: hashlib.sha256(text.encode()).hexdigest(), "its SHA-256",
-         "'a' | sha256 | slice(0, 8)", "ca978112"),
+        ("abbreviate", _abbreviated, "cut to a length, with ... at its end", "'abcdefgh' | abbreviate(6)", "abc..."),
+        ("md5", _hash("md5"), "its MD5", "'a' | md5 | slice(0, 8)", "0cc175b9"),
+        ("sha1", _hash("sha1"), "its SHA-1", "'a' | sha1 | slice(0, 8)", "86f7e437"),
+        ("sha256", _hash("sha256"), "its SHA-256", "'a' | sha256 | slice(0, 8)", "ca978112"),
+        ("sha512", _hash("sha512"), "its SHA-512", "'a' | sha512 | slice(0, 8)", "1f40fc92"),
     )
 }  # fmt: skip

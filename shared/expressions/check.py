@@ -7,76 +7,60 @@ are found, not only the first.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, ClassVar
+from typing import Any
 
-from jinja2 import TemplateSyntaxError, nodes
+from jinja2 import TemplateSyntaxError
 
-from shared.expressions._evaluate import (
-    APPLY,
-    Evaluator,
-    fits,
-    misuse_of_filter,
-    misuse_of_function,
-    part_of,
-    render_not_again,
-)
+from shared.expressions._checker import Checker
 from shared.expressions._nodes import TOO_DEEP, all_nodes, explained, foreign_problems, node_problems
-from shared.expressions._operators import OPERATORS, truth
 from shared.expressions._syntax import parse
-from shared.expressions.filters import TESTS
-from shared.expressions.values import (
-    UNKNOWN,
-    Budget,
-    ExpressionError,
-    LazyValue,
-    Missing,
-    Unknown,
-    check_exist,
-    spend,
-    text_of,
-)
+from shared.expressions.functions import PURE_FUNCTIONS
+from shared.expressions.values import UNKNOWN, Budget, ExpressionError, spend
 
 _PIECE = re.compile(r"\{\{(?:[^{}'\"]|'[^']*'|\"[^\"]*\"|\{[^{}]*\})*\}\}")
+_SETS_NAMES = re.compile(r"\{%-?\s*(?:for|set)\b")
 _NOT_IN_PIECES = ("{% raw %}", "{%- raw", "{#")
-_TAKE_MISSING = frozenset({"default", " contains", " in"})
 _WORK = 20_000
-_ERRORS = (ExpressionError, RecursionError, ArithmeticError, AttributeError, TypeError, ValueError, LookupError)
 
 
-def problems_in(
+def problems_in(  # noqa: PLR0913, PLR0917 - as those of `render`, and what was found before
     text: str,
     values: Mapping[str, Any],
     functions: Mapping[str, Callable[..., Any]],
     budget: Budget,
     known: Iterable[str] = (),
+    major: int = 1,
 ) -> list[str]:
     """Every mistake in the expressions of a text, once. `values` may be, or contain, `Unknown`.
 
-    `known` are mistakes that were found before, by rendering the text.
+    `known` are mistakes that were found before, by rendering the text. It is read as by a `major` version of Kestra.
     """
     with budget.charged():
         try:
-            found = list(_problems(text, values, functions))
+            found = list(_problems(text, values, functions, major))
             others = [each for each in known if each not in found]
             foreign, rest = foreign_problems(text) if found else ([], text)
             if foreign:
-                found = [*foreign, *_problems(rest, values, functions)]
+                found = [*foreign, *_problems(rest, values, functions, major)]
             found = [*others, *found]
         except ExpressionError as error:
             found = [*known, str(error)]
     return list(dict.fromkeys(found))
 
 
-def _problems(text: str, values: Mapping[str, Any], functions: Mapping[str, Callable[..., Any]]) -> Iterator[str]:
+def _problems(
+    text: str, values: Mapping[str, Any], functions: Mapping[str, Callable[..., Any]], major: int
+) -> Iterator[str]:
     spend(_WORK + len(text))
     try:
-        tree = parse(text)
+        tree = parse(text, major)
         found = all_nodes(tree)
     except TemplateSyntaxError as error:
         yield explained(error.message or "the expression is not valid")
-        yield from _problems_of_pieces(text, values, functions)
+        yield from _problems_of_pieces(text, values, functions, major)
         return
     except RecursionError:
         yield TOO_DEEP
@@ -84,207 +68,20 @@ def _problems(text: str, values: Mapping[str, Any], functions: Mapping[str, Call
     except ValueError as error:
         yield explained(str(error))
         return
+    functions = {**PURE_FUNCTIONS, **functions}
     known = {"render": lambda *_, **__: UNKNOWN, **functions}
     yield from node_problems(found, known.keys())
-    checker = Checker(values, functions)
+    checker = Checker(values, functions, functools.partial(_problems, major=major))
     checker.check(tree.body)
     yield from checker.problems
 
 
 def _problems_of_pieces(
-    text: str, values: Mapping[str, Any], functions: Mapping[str, Callable[..., Any]]
+    text: str, values: Mapping[str, Any], functions: Mapping[str, Callable[..., Any]], major: int
 ) -> Iterator[str]:
     """The problems of the single expressions of a text that cannot be parsed as a whole."""
-    if any(sign in text for sign in _NOT_IN_PIECES):
+    if any(sign in text for sign in _NOT_IN_PIECES) or _SETS_NAMES.search(text):
         return
     for piece in _PIECE.findall(text):
         if piece != text:
-            yield from _problems(piece, values, functions)
-
-
-class Checker(Evaluator):
-    """Evaluates a tree some of whose values are not known, and collects its `problems`."""
-
-    def __init__(self, values: Mapping[str, Any], functions: Mapping[str, Callable[..., Any]]) -> None:
-        super().__init__(values, {"render": self._render, **functions})
-        self._others = {"render": render_not_again, **functions}
-        self.problems: list[str] = []
-
-    def check(self, body: list[nodes.Node]) -> None:
-        """Walk through a body."""
-        for node in body:
-            match node:
-                case nodes.Output():
-                    for part in node.nodes:
-                        if not isinstance(part, nodes.TemplateData):
-                            self._check_text(self._value(part))
-                case nodes.If():
-                    self._check_branches(node)
-
-    def _check_text(self, value: object) -> None:
-        try:
-            text_of(value)
-        except _ERRORS as error:
-            self._note(error)
-
-    def _check_branches(self, node: nodes.If) -> None:
-        for branch in (node, *node.elif_):
-            holds = self._known_truth(branch.test)
-            if holds is not False:
-                self.check(branch.body)
-            if holds:
-                return
-        self.check(node.else_)
-
-    def _value(self, node: Any) -> Any:  # noqa: ANN401 - values of any type, here and below
-        """The value of a node; not known if there is a problem, which is noted."""
-        try:
-            return self._EVALUATE[type(node)](self, node) if type(node) in self._EVALUATE else UNKNOWN
-        except _ERRORS as error:
-            self._note(error)
-        return UNKNOWN
-
-    def _note(self, error: Exception) -> None:
-        if isinstance(error, RecursionError):
-            self.problems.append(TOO_DEEP)
-        else:
-            self.problems.append(str(error) if isinstance(error, ExpressionError) else explained(str(error)))
-
-    def _known_truth(self, node: nodes.Node) -> bool | None:
-        """Whether a condition holds; None if that is not known."""
-        value = self._value(node)
-        try:
-            return None if isinstance(value, Unknown) else truth(value)
-        except ExpressionError as error:
-            self._note(error)
-        return None
-
-    def _decided(self, node: nodes.And | nodes.Or, *, by: bool) -> Any:  # noqa: ANN401
-        """The value of `and`, which is decided by a false operand, or of `or`, which is decided by a true one."""
-        left = self._known_truth(node.left)
-        if left is by:
-            return by
-        right = self._known_truth(node.right)
-        if right is by:
-            return by
-        return UNKNOWN if None in (left, right) else not by
-
-    def _negated(self, node: nodes.Not) -> Any:  # noqa: ANN401
-        holds = self._known_truth(node.node)
-        return UNKNOWN if holds is None else not holds
-
-    def _chosen(self, node: nodes.CondExpr) -> Any:  # noqa: ANN401
-        """The chosen value; where the choice is not known, one that does not exist, if either does not."""
-        holds = self._known_truth(node.test)
-        if holds is not None:
-            return self._value(node.expr1 if holds else node.expr2)
-        both = [self._value(node.expr1), self._value(node.expr2)]
-        return next((value for value in both if isinstance(value, Missing)), UNKNOWN)
-
-    def _called(self, node: nodes.Call) -> Any:  # noqa: ANN401
-        args, kwargs = self._arguments(node)
-        name = node.node.name if isinstance(node.node, nodes.Name) else ""
-        function = self._functions.get(name)
-        if function is None:
-            return UNKNOWN
-        if not fits(function, args, kwargs):
-            self._note_missing([*args, *kwargs.values()])
-            raise ExpressionError(misuse_of_function(name, function, kwargs))
-        found = self._applied(
-            args, kwargs, lambda: function(*args, **kwargs), misuse_of_function(name, function, kwargs)
-        )
-        if found is UNKNOWN:
-            self._note_missing([*args, *kwargs.values()])
-        return found
-
-    def _filtered(self, node: nodes.Filter) -> Any:  # noqa: ANN401
-        value = self._value(node.node)
-        if node.name in ("??", "???"):
-            return self._coalesced(value, node)
-        args, kwargs = self._arguments(node)
-        apply = APPLY.get(node.name)
-        if apply is None:
-            return UNKNOWN
-        if not fits(apply, [value, *args], kwargs):
-            raise ExpressionError(misuse_of_filter(node.name))
-        operands = [value, *args]
-        if self._lacks(node.name, operands):
-            return UNKNOWN
-        return self._applied(operands, kwargs, lambda: apply(value, *args, **kwargs), misuse_of_filter(node.name))
-
-    def _lacks(self, name: str, operands: list[Any]) -> bool:
-        """Whether a filter or an operator needs what does not exist, or what can have no text; this is noted."""
-        if name in _TAKE_MISSING:
-            return False
-        needed = operands if name in OPERATORS else operands[:1]
-        missing = [operand for operand in needed if isinstance(operand, Missing)]
-        self._note_missing(missing[:1] if name == "-" else missing)  # `outputs.my-task` is one mistake
-        if name == "~":
-            for operand in (operand for operand in operands if isinstance(operand, LazyValue)):
-                self._check_text(operand)
-        return bool(missing)
-
-    def _coalesced(self, value: Any, node: nodes.Filter) -> Any:  # noqa: ANN401
-        if isinstance(value, Unknown):
-            self._value(node.args[0])
-            return UNKNOWN
-        is_taken = not isinstance(value, Missing) and (value is not None or node.name == "???")
-        return value if is_taken else self._value(node.args[0])
-
-    def _applied(self, operands: list[Any], named: Mapping[str, Any], apply: Callable[[], Any], misuse: str) -> Any:  # noqa: ANN401
-        """The result of a function, a filter or an operator; not known if one of its operands is not."""
-        all_operands = [*operands, *named.values()]
-        if any(isinstance(operand, Unknown) for operand in all_operands):
-            return UNKNOWN
-        try:
-            return apply()
-        except ExpressionError:
-            self._note_missing(all_operands)
-            if any(isinstance(operand, Missing) for operand in all_operands):
-                return UNKNOWN
-            raise
-        except (AttributeError, TypeError) as error:
-            check_exist(*all_operands)
-            raise ExpressionError(misuse) from error
-
-    def _note_missing(self, operands: list[Any]) -> None:
-        self.problems += [operand.explained() for operand in operands if isinstance(operand, Missing)]
-
-    def _tested(self, node: nodes.Test) -> Any:  # noqa: ANN401
-        value = self._value(node.node)
-        return UNKNOWN if isinstance(value, Unknown) or node.name not in TESTS else TESTS[node.name](value)
-
-    def _listed(self, node: nodes.List) -> Any:  # noqa: ANN401
-        found = [self._value(each) for each in node.items]
-        return UNKNOWN if any(isinstance(each, Unknown) for each in found) else found
-
-    def _mapped(self, node: nodes.Dict) -> Any:  # noqa: ANN401
-        pairs = [(self._value(each.key), self._value(each.value)) for each in node.items]
-        return UNKNOWN if any(isinstance(each, Unknown) for pair in pairs for each in pair) else dict(pairs)
-
-    def _render(self, template: Any, *, recursive: bool = False) -> Any:  # noqa: ANN401
-        """`render()`: checks the text, too; what it renders to is not known."""
-        if recursive:
-            raise ExpressionError("render() renders once; to render the result again write render(render(…))")
-        match template:
-            case str():
-                self.problems += _problems(template, self._values, self._others)
-            case list():
-                for each in template:
-                    self._render(each)
-            case dict():
-                for each in template.values():
-                    self._render(each)
-        return template if isinstance(template, Missing) else UNKNOWN
-
-    _EVALUATE: ClassVar[Mapping[type[nodes.Node], Callable[..., Any]]] = {
-        **Evaluator._EVALUATE,  # noqa: SLF001 - of the class that this one extends
-        nodes.Getattr: lambda self, node: part_of(self._value(node.node), node.attr),
-        nodes.Test: lambda self, node: self._tested(node),
-        nodes.CondExpr: lambda self, node: self._chosen(node),
-        nodes.And: lambda self, node: self._decided(node, by=False),
-        nodes.Or: lambda self, node: self._decided(node, by=True),
-        nodes.Not: lambda self, node: self._negated(node),
-        nodes.List: lambda self, node: self._listed(node),
-        nodes.Dict: lambda self, node: self._mapped(node),
-    }
+            yield from _problems(piece, values, functions, major)

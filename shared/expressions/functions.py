@@ -8,13 +8,44 @@ from __future__ import annotations
 
 import functools
 import json
+import operator
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, NoReturn
 
 from shared.errors import did_you_mean
+from shared.expressions._calendar import CALENDAR
+from shared.expressions._operators import is_number, list_between
 from shared.expressions.dates import date_filter
-from shared.expressions.values import ExpressionError, check_size, spend, text_of
+from shared.expressions.values import ExpressionError, check_exist, check_size, spend, text_of
+
+
+def _extreme(compare: Callable[[Any, Any], bool]) -> Callable[..., Any]:
+    def of(*values: Any) -> Any:  # noqa: ANN401 - values of any type
+        """As MaxFunction.java and MinFunction.java of Pebble: null counts as nothing, and so does no value at all."""
+        check_exist(*values)
+        found = None
+        for value in values:
+            if found is None:
+                found = value
+            elif value is not None:
+                if not (is_number(value) and is_number(found)):
+                    raise ExpressionError("max and min compare numbers; of a list write `[2, 1] | sort | last`")
+                found = value if compare(value, found) else found
+        return found
+
+    return of
+
+
+_PURE: Mapping[str, tuple[Callable[..., Any], str, str]] = {
+    "range": (list_between, "the list from a number or character to another one, which is in it", "range(1, 9, 2)"),
+    "max": (_extreme(operator.gt), "the largest of some numbers", "max(vars.a, 10)"),
+    "min": (_extreme(operator.lt), "the smallest of some numbers", "min(vars.a, 10)"),
+    **CALENDAR,
+}
+
+PURE_FUNCTIONS: Mapping[str, Callable[..., Any]] = {name: function for name, (function, _, _) in _PURE.items()}
+"""The functions that need only their arguments, and that every text can call."""
 
 FUNCTIONS: Mapping[str, tuple[str, str]] = {
     "secret": ("the app setting `SECRET_<name>`", "secret('API_TOKEN')"),
@@ -29,6 +60,7 @@ FUNCTIONS: Mapping[str, tuple[str, str]] = {
         "read('config/names.json')",
     ),
     "render": ("the text, rendered again with the same values", "render(vars.greeting)"),
+    **{name: (purpose, example) for name, (_, purpose, example) in _PURE.items()},
 }
 
 """Every function: its result, and an example."""
@@ -50,9 +82,8 @@ OTHER_FUNCTIONS: Mapping[str, str] = {
     **dict.fromkeys(
         ("fileURI", "fileSize", "fileExists", "isFileEmpty"), "look at the file in the commands, or use `read('a.txt')`"
     ),
-    **dict.fromkeys(("max", "min"), "compute it in the commands"),
     "renderOnce": "use `render`, which renders once",
-    "range": "give the task a `foreach`",
+    "isPublicHoliday": "there are no calendars of holidays here; list the days, and write `'2026-12-25' in vars.list`",
     "kv": "there is no key-value store; use `variables`, or `secret('NAME')`",
     "http": "fetch it in the commands",
     "errorLogs": "the logs are in the results",

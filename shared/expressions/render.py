@@ -1,16 +1,18 @@
 """Renders the expressions (`{{ … }}`) in a text with the values that they may see.
 
 Kestra's expressions are Pebble's. They are parsed as Pebble parses them, into a syntax tree of Jinja's, and evaluated
-by walking the tree. Rendering always ends: only the listed syntax nodes, functions and filters exist, there are no
-loops, everything that can grow is bounded, and the expressions of a run share a budget of work.
+by walking the tree. Rendering always ends: only the listed syntax nodes, functions and filters exist, loops go through
+lists, everything that can grow is bounded, and the expressions of a run share a budget of work.
 
     _syntax.py        text → syntax tree
     _nodes.py         which syntax trees are allowed
     _evaluate.py      syntax tree → texts
-    check.py          what is wrong with a text, as far as that can be said before all values are known
+    _scopes.py        the names that a text sets itself
+    check.py          what is wrong with a text, as far as that can be said before all values are known (_checker.py)
     _operators.py     the operators
-    functions.py      the functions, and advice about names that do not exist
-    filters.py        the filters and tests, of texts (_text_filters.py), lists (_list_filters.py) and dates (dates.py)
+    functions.py      the functions (_calendar.py), and advice about names that do not exist
+    filters.py        the filters and tests, of texts (_text_filters.py, _regex_filters.py), lists (_list_filters.py),
+                      JSON (_jq.py) and dates (dates.py)
     values.py         values as text and as JSON; the budget
 """
 
@@ -24,9 +26,11 @@ from typing import Any
 
 from jinja2 import TemplateSyntaxError, nodes
 
-from shared.expressions._evaluate import Evaluator, render_not_again
+from shared.expressions._evaluate import WORK_OF_RENDER, Evaluator, render_not_again
 from shared.expressions._nodes import TOO_DEEP, all_nodes, explained, foreign_problems, node_problems
+from shared.expressions._scopes import Scopes
 from shared.expressions._syntax import parse
+from shared.expressions.functions import PURE_FUNCTIONS
 from shared.expressions.values import MAX_OUTPUT, Budget, ExpressionError, check_size, spend
 
 MAX_SOURCE = MAX_OUTPUT
@@ -39,17 +43,22 @@ _TAG = re.compile(r"\{[{%#]")
 
 
 def render(
-    text: str, values: Mapping[str, Any], functions: Mapping[str, Callable[..., Any]], budget: Budget | None = None
+    text: str,
+    values: Mapping[str, Any],
+    functions: Mapping[str, Callable[..., Any]],
+    budget: Budget | None = None,
+    major: int = 1,
 ) -> str:
     """Render all expressions of a text, once: the result of an expression is not rendered again, except by `render()`.
 
     `values` are nested maps, lists, texts, numbers, booleans, dates and None. Texts with the same `budget` share it.
+    It is read as by a `major` version of Kestra.
     Raises ExpressionError.
     """
     if not _TAG.search(text):
         return text
     with (budget or Budget()).charged():
-        return _rendered(text, values, {"render": _Render(values, functions), **functions})
+        return _rendered(text, values, functions, _Render, major)
 
 
 class _Render:
@@ -58,16 +67,20 @@ class _Render:
     The texts that it renders cannot call `render()` themselves, so that rendering ends.
     """
 
-    def __init__(self, values: Mapping[str, Any], functions: Mapping[str, Callable[..., Any]]) -> None:
-        self._values = values
-        self._functions = {"render": render_not_again, **functions}
+    def __init__(self, scopes: Scopes, functions: Mapping[str, Callable[..., Any]], major: int) -> None:
+        self._major = major
+        self._scopes = scopes
+        self._functions = functions
 
     def __call__(self, template: Any, *, recursive: bool = False) -> Any:  # noqa: ANN401 - values of any type
         if recursive:
             raise ExpressionError("render() renders once; to render the result again write render(render(…))")
+        spend(WORK_OF_RENDER)  # also of each entry: lists may contain each other many times
         match template:
-            case str():
-                return _rendered(template, self._values, self._functions) if _TAG.search(template) else template
+            case str() if _TAG.search(template):
+                return _rendered(
+                    template, self._scopes.visible(), self._functions, lambda *_: render_not_again, self._major
+                )
             case list():
                 return [self(item) for item in template]
             case dict():
@@ -75,11 +88,19 @@ class _Render:
         return template
 
 
-def _rendered(text: str, values: Mapping[str, Any], functions: Mapping[str, Callable[..., Any]]) -> str:
+def _rendered(
+    text: str,
+    values: Mapping[str, Any],
+    functions: Mapping[str, Callable[..., Any]],
+    render_of: Callable[[Scopes, Mapping[str, Callable[..., Any]], int], Callable[..., Any]],
+    major: int,
+) -> str:
+    scopes = Scopes(values)
+    functions_here = {**PURE_FUNCTIONS, "render": render_of(scopes, functions, major), **functions}
     try:
-        tree = _tree_of(text, frozenset(functions))
+        tree = _tree_of(text, frozenset(functions_here), major)
         spend(tree.work)
-        return _bounded(Evaluator(values, functions).texts(tree.body))
+        return _bounded(Evaluator(scopes, functions_here).texts(tree.body))
     except TemplateSyntaxError as error:
         foreign, _ = foreign_problems(text)
         reason = foreign[0] if foreign else explained(error.message or "the expression is not valid")
@@ -141,15 +162,15 @@ class _Tree:
     work: int
 
 
-def _tree_of(text: str, functions: frozenset[str]) -> _Tree:
-    return _kept(text, functions) if len(text) <= _LONGEST_KEPT else _checked(text, functions)
+def _tree_of(text: str, functions: frozenset[str], major: int) -> _Tree:
+    return (_kept if len(text) <= _LONGEST_KEPT else _checked)(text, functions, major)
 
 
-def _checked(text: str, functions: frozenset[str]) -> _Tree:
+def _checked(text: str, functions: frozenset[str], major: int) -> _Tree:
     if len(text) > MAX_SOURCE:
         raise ExpressionError(f"the text has more than {MAX_SOURCE} characters")
     spend(_WORK_OF_TEXT + len(text))
-    tree = parse(text)
+    tree = parse(text, major)
     found = all_nodes(tree)
     spend(_WORK_OF_NODE * len(found))
     for problem in node_problems(found, functions):

@@ -16,10 +16,16 @@ from shared.expressions.date_patterns import iso
 MAX_OUTPUT = 1024 * 1024
 MAX_ITEMS = 10_000
 MAX_WORK = 1_000_000_000  # about ten seconds
+_WORK_OF_JSON = 50  # of each text, bracket and comma
+_WORK_OF_ENTRY = 500  # in a list or a map, if all of it is gone through
 
 
 class ExpressionError(Exception):
     """An expression cannot be rendered; the message gives the reason in one line."""
+
+
+class MissingError(ExpressionError):
+    """A name that does not exist is used; `??` and `???` take their other operand then."""
 
 
 class LazyValue(ABC):
@@ -60,6 +66,21 @@ class Unknown(LazyValue):
 UNKNOWN = Unknown()
 
 
+class Parts(LazyValue):
+    """A value that has parts, but no text of its own."""
+
+    def __init__(self, parts: Mapping[str, object]) -> None:
+        self.parts = parts
+
+    def as_text(self) -> str:
+        """Raise ExpressionError: only the parts have a text."""
+        raise ExpressionError(f"name one of its values: {', '.join(self.parts)}")
+
+    def part(self, name: object) -> object:
+        """A part. Raises KeyError if there is none of this name."""
+        return self.parts[name]  # type: ignore[index] # no other name is in it
+
+
 class Missing:
     """The value of a name that does not exist.
 
@@ -76,7 +97,7 @@ class Missing:
 
     def fail(self, *_: object) -> NoReturn:
         """Raise ExpressionError, which says what does not exist."""
-        raise ExpressionError(self._explain())
+        raise MissingError(self._explain())
 
     __str__ = __iter__ = __len__ = __bool__ = __contains__ = __hash__ = fail
     __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = fail
@@ -94,12 +115,16 @@ def check_exist(*values: object) -> None:
 
 @dataclass(frozen=True)
 class Filter:
-    """A filter, and how it is documented: its purpose, and an example with its result."""
+    """A filter, and how it is documented: its purpose, and an example with its result.
+
+    `check` raises ExpressionError for arguments that are wrong whatever the value is.
+    """
 
     apply: Callable[..., Any]
     purpose: str
     example: str
     result: str
+    check: Callable[..., object] | None = None
 
 
 class Budget:
@@ -130,6 +155,19 @@ _budget: ContextVar[Budget] = ContextVar("budget")
 def spend(work: int) -> None:
     """Take work from the budget in use (`Budget.charged`). Raises ExpressionError when nothing is left."""
     _budget.get().spend(work)
+
+
+def spend_on(value: object) -> None:
+    """Take the work of going through all of a value, and what it contains, from the budget.
+
+    A list may contain the same list twice, and that another one twice: it is as large as it would be in JSON.
+    """
+    todo = [value]
+    while todo:
+        entry = todo.pop()
+        spend(_WORK_OF_ENTRY + weight(entry))
+        if isinstance(entry, list | dict):
+            todo.extend(entry.values() if isinstance(entry, dict) else entry)
 
 
 def weight(value: object) -> int:
@@ -185,7 +223,7 @@ def json_of(value: Any) -> str:  # noqa: ANN401 - values of any type
         parts.append(part)
         size += len(part)
         check_size(size)
-    spend(size)
+        spend(_WORK_OF_JSON + len(part))
     return "".join(parts)
 
 

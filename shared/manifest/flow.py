@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from shared.manifest.blocks import Block, PlacedTask, order_entries, placed_tasks
 from shared.manifest.groups import AFTERWARDS, TaskOrGroup, blocks_of
 from shared.manifest.inputs import Input
+from shared.manifest.major import major_of
 from shared.manifest.order import OrderEntry
 from shared.manifest.task import ON_POOL, Task
 from shared.manifest.types import Duration, NoEffect, Properties, Text, Unsupported
@@ -81,6 +82,8 @@ class Flow(Properties):
     """How long the whole run may take from its acceptance, including the time that it waits."""
     priority: Annotated[int, Field(ge=-1000, le=1000)] = 0
     """Azure Batch's priority of the run's jobs: those of higher priority are scheduled first."""
+    kestra: Literal[1, 2] | None = None
+    """The major version of Kestra that the flow is written for, for expressions that are not read the same by both."""
     disabled: Literal[False] = False
     """A flow that is dropped is run: `true` is an error."""
     revision: Annotated[int | None, _VERSIONS] = None
@@ -101,6 +104,11 @@ class Flow(Properties):
     retry: Annotated[None, Unsupported("give the tasks a `retry`; a manifest that retries a run has no tasks")] = None
     flow: Annotated[None, Unsupported("a run request has no tasks beside its `flow`: leave one of both out")] = None
     task_defaults: Annotated[None, Unsupported("this is the old name of `pluginDefaults`")] = None
+
+    @cached_property
+    def major(self) -> int:
+        """The major version of Kestra whose expressions it has: as it says, or told by what it uses."""
+        return self.kestra or major_of(self)
 
     @cached_property
     def tasks(self) -> tuple[Task, ...]:

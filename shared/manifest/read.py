@@ -29,6 +29,7 @@ from shared.manifest._layout import Layout
 from shared.manifest._salvage import Salvaged, salvage
 from shared.manifest._source import Source, read_source
 from shared.manifest.flow import MAX_TASKS, Flow
+from shared.manifest.major import readings
 from shared.manifest.order import dependencies_of, problems_of_order, tasks_before
 from shared.manifest.problems import each_once, first_problems, problems_of, warnings_of
 from shared.manifest.request import FLOW, NOTHING_GIVEN, Given, is_request, request_in
@@ -160,7 +161,8 @@ def _problems_of(salvaged: Salvaged, layout: Layout) -> Iterator[Problem]:
 
 
 def _manifest(flow: Flow, layout: Layout, gaps: Gaps, given: Given) -> Manifest:
-    notes = [layout.problem(path, message, at_key=True) for path, message in warnings_of(flow)]
+    different = readings(flow, flow.major) if flow.kestra is None else ()
+    notes = [layout.problem(path, message, at_key=True) for path, message in (*warnings_of(flow), *different)]
     labelled = flow.model_copy(update={"labels": {**flow.labels, **given.labels}}) if given.labels else flow
     return Manifest(labelled, dependencies_of(flow.order), tuple(each_once(notes)), layout, gaps, given)
 

@@ -44,7 +44,8 @@ class Bindings:
     """The values and functions that expressions may use; the values of the `unknown` names are not known yet.
 
     `checked_values` and `checked_functions` take their place when a text is only checked: nothing is noted as used.
-    Texts with unknown values are checked if `checks_unknown`: when the run begins, as nothing has run yet.
+    Texts with unknown values are checked if `checks_unknown`: when the run begins, as nothing has run yet. They are
+    read as by a `major` version of Kestra.
     """
 
     values: Mapping[str, Any]
@@ -54,6 +55,7 @@ class Bindings:
     checked_values: Callable[[], Mapping[str, Any]] | None = None
     checked_functions: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
     checks_unknown: bool = True
+    major: int = 1
 
     def problems_in(self, text: str, unknown_functions: Iterable[str] = (), known: Iterable[str] = ()) -> list[str]:
         """Every mistake in a text that can be found before all values are known; `known` are those found before."""
@@ -64,7 +66,12 @@ class Bindings:
             **dict.fromkeys(unknown_functions, lambda *_, **__: UNKNOWN),
         }
         return problems_in(
-            text, {**values, **dict.fromkeys(self.unknown - values.keys(), UNKNOWN)}, functions, self.budget, known
+            text,
+            {**values, **dict.fromkeys(self.unknown - values.keys(), UNKNOWN)},
+            functions,
+            self.budget,
+            known,
+            self.major,
         )
 
 
@@ -117,8 +124,9 @@ class Rendering:
         try:
             if self._uses_unknown(value):
                 raise NotKnownYet  # noqa: TRY301 - as `read()` raises it
+            bindings = self._bindings
             return self._usable(
-                path, render(value, self._bindings.values, self._bindings.functions, self._bindings.budget)
+                path, render(value, bindings.values, bindings.functions, bindings.budget, bindings.major)
             )
         except NotKnownYet:
             if self._bindings.checks_unknown:

@@ -112,6 +112,7 @@ class Scope:
             lambda: self._checked_values(names),
             {"read": self._read_later},
             checks_unknown=not self._run.body.finished,
+            major=self._flow.major,
         )
 
     def _checked_values(self, unknown: frozenset[str]) -> dict[str, Any]:

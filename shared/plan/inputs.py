@@ -119,7 +119,7 @@ def _bindings(context: Context, unknown: frozenset[str]) -> Bindings:
     """What defaults may use; the values of the `unknown` names are not known because of mistakes elsewhere."""
     values = context.values()
     checked = {**values, **dict.fromkeys(unknown - {"inputs"}, UNKNOWN)}
-    return Bindings(values, context.functions(), context.budget, unknown, lambda: checked)
+    return Bindings(values, context.functions(), context.budget, unknown, lambda: checked, major=context.flow.major)
 
 
 def _parent_ids(input_id: str) -> set[str]:

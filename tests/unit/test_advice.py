@@ -65,10 +65,12 @@ PLACES = {
     rf"(?:{'|'.join(COMMANDS)})\b.*": "id: f\ncommands:\n  - PIECE\n",
     r'"\{\{.*': "id: f\ncommands:\n  - PIECE\n",
     r"\{\{.*": "commands: ['cp data PIECE']\noutputDirectory: true\n",
+    r"\{%.*": 'commands: ["echo PIECE"]',
     r"[^ |]*[*?][^ |]*": "commands: [x]\noutputFiles: ['PIECE']\n",
     r"(?:namespaceFiles|files): .*": (
         "namespace: n\ntasks:\n- {id: extract, commands: [x]}\n- id: t\n  commands: [x]\n  foreach:\n    PIECE\n"
     ),
+    r"kestra: .*": "commands: [x]\nPIECE\n",
     r"required: .*": "inputs:\n- id: a\n  PIECE\ncommands: [x]\n",
     r"concurrencyLimit: .*": (
         f"tasks:\n- {{id: e, type: {FOR_EACH}, values: [1], PIECE, tasks: [{{id: t, commands: [x]}}]}}\n"

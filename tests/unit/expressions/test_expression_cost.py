@@ -4,10 +4,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from shared.expressions.check import problems_in
 from shared.expressions.filters import FILTERS
 from shared.expressions.functions import from_json
 from shared.expressions.render import references, render
-from shared.expressions.values import Budget, ExpressionError
+from shared.expressions.values import UNKNOWN, Budget, ExpressionError
 
 VALUES = {
     "vars": {
@@ -62,6 +63,25 @@ def test_what_would_take_long_is_refused(attack: str, reason: str) -> None:
         render(attack, VALUES, FUNCTIONS)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ text | regexReplace('a.*b|a', 'x') }}",
+        "{{ text | replace({'a.*b|a': 'x'}, regexp=true) }}",
+        "{% for i in 1..999 %}{{ text | regexMatch('(x+x+)+y') }}{% endfor %}",
+        "{% for i in 1..999 %}{{ text | regexExtract('(x+x+)+y') }}{% endfor %}",
+        "{% for i in 1..9999 %}{% set x = vars.list | jq('.[]') %}{% endfor %}",
+        "{% for i in 1..9999 %}{% set x = json | jq('.') %}{% endfor %}",
+        "{% for i in 1..9999 %}{% set x = 1..10000 | chunk(1) | flatten %}{% endfor %}",
+        "{{ text | regexReplace('a', text) }}",
+    ],
+)
+def test_regular_expressions_and_paths_take_bounded_time(text: str) -> None:
+    values = {"text": "a," * 50_000, "json": "[" + "1," * 50_000 + "1]", **VALUES}
+    with pytest.raises(ExpressionError, match="too much work|is longer than"):
+        render(text, values, {}, Budget(20_000_000))
+
+
 def test_matches_that_each_look_at_the_whole_text_are_paid_for() -> None:
     """An engine whose time is linear in the text takes it once for each match."""
     values = {"text": "a," * 50_000}
@@ -99,7 +119,42 @@ def test_how_deep_an_expression_may_be_does_not_depend_on_who_renders_it(name: s
         assert render_below(300, text) == render_below(0, text)
 
 
-@pytest.mark.parametrize("text", ["{{ range(999999999) }}", "{% for i in vars.big %}{% endfor %}", "{{ 9 ** 9 ** 9 }}"])
+TWICE = "{% set a = [1] %}{% for i in 1..60 %}{% set a = [a, a] %}{% endfor %}"
+AGAIN = TWICE.replace("set a", "set b").replace("[a, a]", "[b, b]")
+
+
+@pytest.mark.parametrize(
+    ("attack", "reason"),
+    [
+        ("{% for a in 1..10000 %}{% for b in 1..10000 %}{% endfor %}{% endfor %}", "too much work"),
+        ("{% for a in 1..10000 %}{% for b in 1..10000 %}{{ a }}{% endfor %}{% endfor %}", "too much work"),
+        ("{% for a in 1..10000 %}{% if vars.list contains a %}{% endif %}{% endfor %}", "too much work"),
+        ("{% for a in 1..10000 %}{% set x = render('{{ a }}') %}{% endfor %}" * 20, "too much work"),
+        ("{% set s = 'a' %}{% for a in 1..99 %}{% set s = s ~ s %}{% endfor %}", "is longer than"),
+        ("{% set s = [] %}{% for a in 1..9999 %}{% set s = s | merge([vars.big ~ a]) %}{% endfor %}", "too much work"),
+        (
+            "{% set s = [] %}{% for a in 1..9999 %}{% set s = s | merge([vars.big | upper]) %}{% endfor %}",
+            "too much work",
+        ),
+        ("{{ 1..999999999999999999999 }}", "more than 10000 entries"),
+        (f"{TWICE}{{{{ a }}}}", "too much work"),
+        (f"{TWICE}{{{{ a | join }}}}", "too much work"),
+        (f"{TWICE}{AGAIN}{{{{ a == b }}}}", "too much work"),
+        (f"{TWICE}{AGAIN}{{{{ a contains b }}}}", "too much work"),
+        (f"{TWICE}{AGAIN}{{{{ [a, b] | sort }}}}", "lists and maps have no order"),
+        (f"{TWICE}{{{{ render(a) }}}}", "too much work"),
+        ("{% set a = 1 %}{% for i in 1..9999 %}{% set a = [a] %}{% endfor %}{{ a }}", "nested too deeply"),
+        ("{% for i in vars.list %}" * 3_000 + "{% endfor %}" * 3_000, "nested too deeply"),
+    ],
+    ids=range(16),
+)
+def test_loops_and_what_they_make_are_bounded(attack: str, reason: str) -> None:
+    with pytest.raises(ExpressionError, match=reason):
+        render(attack, VALUES, FUNCTIONS, Budget(20_000_000))
+    assert len(problems_in(attack, {"vars": UNKNOWN}, FUNCTIONS, Budget(20_000_000))) < 9  # and this ends as well
+
+
+@pytest.mark.parametrize("text", ["{{ ranges(999999999) }}", "{% macro m(x) %}{% endmacro %}", "{{ 9 ** 9 ** 9 }}"])
 def test_what_is_not_in_the_language_is_refused_at_the_cost_of_parsing_it(text: str) -> None:
     with pytest.raises(ExpressionError, match="no function|not supported|no operator"):
         render(text, VALUES, FUNCTIONS, Budget(50_000))
@@ -118,7 +173,8 @@ def test_the_same_text_is_read_once() -> None:
 
 WORDS = (
     "vars .big .list .x 'a' \"b\" 1 2.5 null true ( ) [ ] { } , : ? ?? ??? ~ + - * / == < and or not is in contains "
-    "defined empty | fromJson( render( secret( {{ }} {% %} if else endif for raw ' \\ = regexp now"
+    "defined empty json .. % set for x endfor | fromJson( render( secret( {{ }} {% %} if else endif for raw ' \\ = "
+    "regexp now"
 )
 words = st.sampled_from([*WORDS.split(" "), *FILTERS])
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9)

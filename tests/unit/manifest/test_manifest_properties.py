@@ -71,6 +71,7 @@ TABLE: Mapping[type[Properties], Mapping[str, Row]] = {
         "revision": WHOLE_NUMBER,
         "tenantId": TEXT,
         "deleted": FLAG,
+        "kestra": Row(2, 3, "expected 1 or 2, found"),
         "disabled": Row(False, True, "expected False, found True"),
         **dict.fromkeys(("updated", "triggers", "outputs", "workerGroup", "workerSelector"), ANYTHING),
         **dict.fromkeys(
