@@ -8,10 +8,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from shared.manifest._major import major_of
 from shared.manifest.blocks import Block, PlacedTask, order_entries, placed_tasks
 from shared.manifest.groups import AFTERWARDS, TaskOrGroup, blocks_of
 from shared.manifest.inputs import Input
-from shared.manifest.major import major_of
 from shared.manifest.order import OrderEntry
 from shared.manifest.task import ON_POOL, Task
 from shared.manifest.types import Duration, NoEffect, Properties, Text, Unsupported

@@ -26,10 +26,10 @@ from shared.manifest._causes import causes
 from shared.manifest._defaults import with_plugin_defaults
 from shared.manifest._gaps import WITHOUT_GAPS, Gaps
 from shared.manifest._layout import Layout
+from shared.manifest._major import readings
 from shared.manifest._salvage import Salvaged, salvage
 from shared.manifest._source import Source, read_source
 from shared.manifest.flow import MAX_TASKS, Flow
-from shared.manifest.major import readings
 from shared.manifest.order import dependencies_of, problems_of_order, tasks_before
 from shared.manifest.problems import each_once, first_problems, problems_of, warnings_of
 from shared.manifest.request import FLOW, NOTHING_GIVEN, Given, is_request, request_in
