@@ -56,7 +56,7 @@ def _earlier_run(app: App, folder: str, begin: tuple[str, ...]) -> Requested:
     flow = app.results.flow_of(folder, record)
     if flow.text is None:
         return _refused(earlier, flow.unreadable or "")
-    earlier = earlier.model_copy(update={"inputs": record.inputs, "labels": record.labels})
+    earlier = earlier.model_copy(update={"inputs": record.inputs, "labels": record.labels, "seed": record.seed})
     return Requested(flow, earlier, record.default_pool)
 
 
