@@ -275,6 +275,7 @@ class Items(Document):
 class Record(Document):
     """`record.json`: written once, as the last document; if it exists, the run is complete.
 
+    `seed` is what the values by chance of its expressions are made of; the run's id in records without it.
     `inputs` are the values of the flow's inputs. Those that hold a secret are left out; of these, `maskedInputs` names
     the ones that the run was given. `takenFrom` of a task or an item is the id of the earlier run in which it ran, if a
     retry has taken it over. If it is `masked`, secrets are masked in its values.
@@ -289,6 +290,7 @@ class Record(Document):
     inputs: dict[str, Any] = Field(default_factory=dict)
     masked_inputs: tuple[str, ...] = ()
     default_pool: str | None = None
+    seed: str | None = None
     retry_of: RetryRef | None = None
     jobs: tuple[JobRecord, ...] = ()
     timings: Timings

@@ -81,7 +81,7 @@ class Rejection(Document):
 
 
 class EarlierRun(RetryRef):
-    """The run that a retry runs again: `results` is its folder in the results, `inputs` and `labels` are what it had.
+    """The run that a retry runs again: its folder in the results, and the inputs, labels and seed that it had.
 
     The retry begins with the tasks `begin`, and with those that did not end well.
     """
@@ -89,6 +89,7 @@ class EarlierRun(RetryRef):
     begin: tuple[str, ...] = ()
     inputs: dict[str, Any] = Field(default_factory=dict)
     labels: dict[str, str] = Field(default_factory=dict)
+    seed: str | None = None
 
 
 class RunBody(Document):
@@ -127,6 +128,11 @@ class RunBody(Document):
     repeated_rounds: tuple[int, ...] = ()
     has_taken_over: bool = False
     item_lists: dict[str, tuple[Any, ...]] = Field(default_factory=dict)
+
+    @property
+    def seed(self) -> str:
+        """What the values by chance of its expressions are made of; that of a retry is that of the first run."""
+        return (self.earlier.seed or self.earlier.run_id) if self.earlier else self.run_id
 
     @property
     def may_have_parts(self) -> bool:

@@ -60,6 +60,11 @@ FUNCTIONS: Mapping[str, tuple[str, str]] = {
         "read('config/names.json')",
     ),
     "render": ("the text, rendered again with the same values", "render(vars.greeting)"),
+    "uuid": ("a UUID, the same whenever this text is rendered in a run; not a secret", "uuid()"),
+    "id": ("the same in letters and digits", "id()"),
+    "nanoId": ("a text of some length, of the letters of an alphabet", "nanoId(10, 'abcdef01')"),
+    "randomInt": ("a number from the first to before the second one", "randomInt(1, 7)"),
+    "randomPort": ("the number of a port, which may be in use", "randomPort()"),
     **{name: (purpose, example) for name, (_, purpose, example) in _PURE.items()},
 }
 
@@ -88,10 +93,7 @@ OTHER_FUNCTIONS: Mapping[str, str] = {
     "http": "fetch it in the commands",
     "errorLogs": "the logs are in the results",
     "currentEachOutput": "name an item of the fan-out, as in `outputs.each[0].vars`",
-    **dict.fromkeys(
-        ("uuid", "id", "ksuid", "nanoId", "randomInt", "randomPort"),
-        "expressions give the same result every time; make it in the commands, or use `execution.id`",
-    ),
+    "ksuid": "use `uuid()`, or make it in the commands",
 }
 
 """Functions of Kestra that do not exist here, and what to use instead."""

@@ -207,6 +207,7 @@ def build_record(  # noqa: PLR0913 - all that a record is made of
         inputs=inputs.values,
         masked_inputs=inputs.masked,
         default_pool=run.body.default_pool,
+        seed=run.body.seed,
         retry_of=RetryRef.model_validate(run.body.earlier.model_dump()) if run.body.earlier else None,
         jobs=tuple(JobRecord.model_validate(job.model_dump()) for job in run.body.jobs),
         timings=_timings(run, tasks, now),

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
+from shared.expressions.chance import ASKS
 from shared.expressions.render import references
 from shared.manifest.types import texts_with_paths
 
@@ -38,4 +39,4 @@ def _value_at(value: Any, path: tuple[str, ...]) -> Any:  # noqa: ANN401 - value
 @lru_cache(maxsize=4096)
 def depends_on_item(text: str) -> bool:
     """Whether a text may render differently for each item of a fan-out."""
-    return _RENDERS.search(text) is not None or any(names_used(text, name) for name in _NAMES_OF_ITEM)
+    return any(each.search(text) for each in (_RENDERS, ASKS)) or any(names_used(text, name) for name in _NAMES_OF_ITEM)

@@ -13,6 +13,7 @@ from typing import Any
 
 from shared.documents.names import OWN, is_inside, is_own, is_safe, too_long
 from shared.errors import Problem
+from shared.expressions.chance import ASKS, chance
 from shared.expressions.check import problems_in
 from shared.expressions.render import render
 from shared.expressions.values import UNKNOWN, Budget, ExpressionError
@@ -36,6 +37,7 @@ _NO_REGEX = (
     "Azure Batch, which brings the files, has no regular expressions; use a glob such as `**/*.{csv,json}`, "
     "or let the commands put the files into `{{ outputDir }}` with `outputDirectory: true`"
 )
+_BY_CHANCE = chance("")  # for texts that do not ask for it
 _UNUSABLE = re.compile(r"[\x00\ud800-\udfff]")
 
 
@@ -45,7 +47,7 @@ class Bindings:
 
     `checked_values` and `checked_functions` take their place when a text is only checked: nothing is noted as used.
     Texts with unknown values are checked if `checks_unknown`: when the run begins, as nothing has run yet. They are
-    read as by a `major` version of Kestra.
+    read as by a `major` version of Kestra. `seed` is that of the run, with the task and the item: see `chance.py`.
     """
 
     values: Mapping[str, Any]
@@ -56,11 +58,13 @@ class Bindings:
     checked_functions: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
     checks_unknown: bool = True
     major: int = 1
+    seed: str = ""
 
     def problems_in(self, text: str, unknown_functions: Iterable[str] = (), known: Iterable[str] = ()) -> list[str]:
         """Every mistake in a text that can be found before all values are known; `known` are those found before."""
         values = self.checked_values() if self.checked_values else self.values
         functions = {
+            **chance(self.seed),
             **self.functions,
             **self.checked_functions,
             **dict.fromkeys(unknown_functions, lambda *_, **__: UNKNOWN),
@@ -125,9 +129,9 @@ class Rendering:
             if self._uses_unknown(value):
                 raise NotKnownYet  # noqa: TRY301 - as `read()` raises it
             bindings = self._bindings
-            return self._usable(
-                path, render(value, bindings.values, bindings.functions, bindings.budget, bindings.major)
-            )
+            by_chance = chance(f"{bindings.seed}/{path}") if ASKS.search(value) or "render" in value else _BY_CHANCE
+            functions = {**by_chance, **bindings.functions}
+            return self._usable(path, render(value, bindings.values, functions, bindings.budget, bindings.major))
         except NotKnownYet:
             if self._bindings.checks_unknown:
                 self._check(path, value)

@@ -113,6 +113,7 @@ class Scope:
             {"read": self._read_later},
             checks_unknown=not self._run.body.finished,
             major=self._flow.major,
+            seed=f"{self._run.body.seed}/{self._task.id}/{self._item.index if self._item else ''}",
         )
 
     def _checked_values(self, unknown: frozenset[str]) -> dict[str, Any]:

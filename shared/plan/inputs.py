@@ -119,7 +119,10 @@ def _bindings(context: Context, unknown: frozenset[str]) -> Bindings:
     """What defaults may use; the values of the `unknown` names are not known because of mistakes elsewhere."""
     values = context.values()
     checked = {**values, **dict.fromkeys(unknown - {"inputs"}, UNKNOWN)}
-    return Bindings(values, context.functions(), context.budget, unknown, lambda: checked, major=context.flow.major)
+    seed = f"{context.run.body.seed}/inputs"
+    return Bindings(
+        values, context.functions(), context.budget, unknown, lambda: checked, major=context.flow.major, seed=seed
+    )
 
 
 def _parent_ids(input_id: str) -> set[str]:

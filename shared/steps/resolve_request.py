@@ -68,7 +68,7 @@ def _earlier_run(app: App, earlier: EarlierRun, request: RunRequest) -> Requeste
     if flow.text is None:
         raise _Refused(flow.unreadable or "")
     _check(record, flow, request)
-    earlier = earlier.model_copy(update={"inputs": record.inputs, "labels": record.labels})
+    earlier = earlier.model_copy(update={"inputs": record.inputs, "labels": record.labels, "seed": record.seed})
     return Requested(flow, earlier, record.default_pool)
 
 

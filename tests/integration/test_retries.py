@@ -93,6 +93,19 @@ def test_only_what_failed_runs_again_and_the_results_are_complete(world: World, 
     assert world.names("runs") == []
 
 
+def test_values_by_chance_are_those_of_the_first_run_in_every_retry(world: World) -> None:
+    flow = "namespace: n\nid: t\nnamespaceFiles: {enabled: true}\ncommands: ['echo {{ uuid() }}', test -e ok]"
+    runs = [world.accept("etl.yaml", flow)]
+    world.finish()
+    for _ in range(2):
+        runs.append(world.accept("etl.yaml", f"retry: etl/{runs[-1]}"))
+        world.finish()
+    assert [world.record(run, "etl.yaml")["seed"] for run in runs] == [runs[0]] * 3
+    printed = {world.text("results", f"etl/{run}/logs/t/stdout.txt") for run in runs}
+    assert len(printed) == 1
+    assert printed.pop().count("-") == 4
+
+
 def test_a_retry_of_a_retry_names_the_run_in_which_each_task_ran(world: World, failed: str) -> None:
     world.remove("namespaces", "company.team/ok")
     first = world.accept("etl.yaml", f"retry: etl/{failed}")

@@ -176,7 +176,7 @@ def test_filters(expression: str, result: str) -> None:
         ("{{ ''['__class__'] }}", "does not exist"),
         ("{{ foo() }}", "there is no function 'foo'; there is dayOfMonth, dayOfWeek"),
         ("{{ secert('A') }}", "there is no function 'secert'; did you mean \"secret\"?"),
-        ("{{ uuid() }}", "there is no function 'uuid': expressions give the same result every time"),
+        ("{{ ksuid() }}", "there is no function 'ksuid': use `uuid()`"),
         ("{{ secret }}", "without its parentheses"),
         ("{{ self }}", "'self' does not exist"),
         ("{{ secret(*vars.l) }}", "arguments cannot be unpacked"),

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from shared.documents.record import Outputs, TaskRecord
-from shared.documents.run import ExternalData, SourceFile
+from shared.documents.run import EarlierRun, ExternalData, SourceFile
 from shared.documents.states import State
 from shared.errors import ManifestError
 from shared.plan.lookups import MissingData
@@ -54,6 +54,30 @@ def test_the_value_of_a_task_run_is_text_as_in_kestra(plan) -> None:
     )
     found = [task.commands.text.removeprefix("set -e\n") for task in plan(text).tasks]
     assert found == ["a|false|", "2|true|", "0.5|false|", "true|false|", "|false|", "[1]|false|", '{"k":3}|false|3']
+
+
+BY_CHANCE = """\
+variables: {v: "{{ uuid() }}"}
+inputs: [{id: i, defaults: "{{ uuid() }}"}]
+tasks:
+- {id: a, commands: ["{{ uuid() }} {{ uuid() }}", "{{ uuid() }}", "{{ render(vars.v) }}", "{{ inputs.i }}"]}
+- {id: b, foreach: [1, 1], commands: ["{{ uuid() }}", "{{ inputs.i }}"]}
+"""
+
+
+def test_values_by_chance_are_those_of_a_place_and_an_item_and_stay_the_same(plan) -> None:
+    """Also in a retry, which takes the seed of the earlier run; another run has others."""
+    found = [task.commands.text for task in plan(BY_CHANCE).tasks]
+    words = " ".join(found).split()
+    ids = [word for word in words if word.count("-") == 4]
+    assert (len(ids), len(set(ids))) == (9, 7)  # that of the input is there three times
+    assert [task.commands.text for task in plan(BY_CHANCE).tasks] == found
+    other = [task.commands.text for task in plan(BY_CHANCE, run_id="other").tasks]
+    assert set(ids).isdisjoint(" ".join(other).split())
+    first = {"run_id": "env-20261122t121314-3f9a1c2b", "results": "x"}
+    for earlier in ({**first, "seed": None}, {"run_id": "second", "results": "y", "seed": first["run_id"]}):
+        retried = plan(BY_CHANCE, run_id="other", earlier=EarlierRun(**earlier))
+        assert [task.commands.text for task in retried.tasks] == found
 
 
 def test_tasks_run_in_the_order_of_the_flow(plan) -> None:
