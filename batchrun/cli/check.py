@@ -23,10 +23,11 @@ from batchrun.client.pools import Pools, pools_of
 from batchrun.client.requests import Drop
 from batchrun.errors import ClientError, Unreachable, printable
 from shared import batch_job
+from shared.documents.external_data import ExternalData
 from shared.documents.names import run_id
 from shared.documents.progress import Progress
 from shared.documents.record import RunProblem
-from shared.documents.run import ExternalData, Run, RunBody
+from shared.documents.run import Run, RunBody
 from shared.documents.states import JobReason
 from shared.errors import ManifestError, Problem
 from shared.manifest.read import Manifest

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from shared.documents.external_data import SourceFile
 from shared.documents.record import Item, ItemRecord, TaskRecord
-from shared.documents.run import Run, SourceFile
+from shared.documents.run import Run
 from shared.documents.storable import check_storable
 from shared.expressions.values import Budget, ExpressionError, text_of
 from shared.manifest.blocks import Branch

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from shared.documents.external_data import SourceFile
 from shared.documents.names import OWN
-from shared.documents.run import SourceFile
 from shared.manifest.addresses import is_address
 from shared.manifest.read import Task
 from shared.manifest.task import RunAs

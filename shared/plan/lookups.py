@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from shared.documents.external_data import SourceFile, TextRead
 from shared.documents.record import ItemRecord
-from shared.documents.run import Run, SourceFile, TextRead
+from shared.documents.run import Run
 from shared.manifest.addresses import parsed_address
 from shared.manifest.task import IfExists
 from shared.patterns import matches_namespace_file

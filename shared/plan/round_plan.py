@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 
+from shared.documents.external_data import SourceFile
 from shared.documents.names import ATTEMPTS_FILE, SCRIPT, Paths
 from shared.documents.record import Item
-from shared.documents.run import SourceFile
 from shared.documents.states import JobReason
 from shared.manifest.blocks import Branch
 from shared.plan.upstream import OutputPattern, UpstreamUse

@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from shared.app import App
+from shared.documents.external_data import ExternalData, TextRead
 from shared.documents.record import RunProblem
-from shared.documents.run import ExternalData, Run, TextRead
+from shared.documents.run import Run
 from shared.errors import CannotPlan, ManifestError, Problem, RunnerError
 from shared.log import Stage, log_exception
 from shared.manifest.read import Manifest

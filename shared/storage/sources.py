@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from azure.core.exceptions import ResourceNotFoundError
 
-from shared.documents.run import SourceFile, TextRead
+from shared.documents.external_data import SourceFile, TextRead
 from shared.plan.lookups import BlobAddress
 
 if TYPE_CHECKING:

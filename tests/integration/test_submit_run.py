@@ -9,8 +9,8 @@ import pytest
 from azure.batch import models
 
 from shared import poll_runs, submit_run
+from shared.documents.external_data import ExternalData
 from shared.documents.progress import Progress
-from shared.documents.run import ExternalData
 from shared.lifecycle import MAX_ATTEMPTS
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.documents.run import SourceFile
+from shared.documents.external_data import SourceFile
 from shared.errors import ManifestError
 from shared.manifest.task import IfExists
 from shared.plan.lookups import Selection

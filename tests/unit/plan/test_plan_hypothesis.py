@@ -10,8 +10,9 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from shared.documents.external_data import ExternalData, SourceFile, TextRead
 from shared.documents.record import ItemRecord, OutputFile, Outputs, TaskRecord
-from shared.documents.run import ExternalData, Run, SourceFile, TextRead
+from shared.documents.run import Run
 from shared.documents.states import State
 from shared.errors import ManifestError
 from shared.manifest.read import Manifest
