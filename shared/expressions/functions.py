@@ -59,6 +59,9 @@ FUNCTIONS: Mapping[str, tuple[str, str]] = {
         "the text of a file: a namespace file, a blob (`blob://…`), or a file of an earlier task",
         "read('config/names.json')",
     ),
+    "fileExists": ("whether there is such a file, of those that read() can read", "fileExists('config/names.json')"),
+    "fileSize": ("the number of bytes of a file that read() can read", "fileSize('config/names.json')"),
+    "isFileEmpty": ("whether a file that read() can read is empty", "isFileEmpty('config/names.json')"),
     "render": ("the text, rendered again with the same values", "render(vars.greeting)"),
     "uuid": ("a UUID, the same whenever this text is rendered in a run; not a secret", "uuid()"),
     "id": ("the same in letters and digits", "id()"),
@@ -84,9 +87,7 @@ OTHER_FUNCTIONS: Mapping[str, str] = {
     "fetchContext": "print in the commands what is of interest",
     "subflow": "drop the other flow as its own manifest",
     "tasksWithState": "the record has the state of every task",
-    **dict.fromkeys(
-        ("fileURI", "fileSize", "fileExists", "isFileEmpty"), "look at the file in the commands, or use `read('a.txt')`"
-    ),
+    "fileURI": "read the file, as in `read('a.txt')`",
     "renderOnce": "use `render`, which renders once",
     "isPublicHoliday": "there are no calendars of holidays here; list the days, and write `'2026-12-25' in vars.list`",
     "kv": "there is no key-value store; use `variables`, or `secret('NAME')`",
@@ -103,7 +104,10 @@ OTHER_ARGUMENTS: Mapping[tuple[str, str], str] = {
     ("secret", "namespace"): "secrets are app settings, the same in all namespaces; write `secret('NAME')`",
     ("secret", "subkey"): "name the part of its JSON, as in `fromJson(secret('NAME')).name`",
     ("secret", "full"): "a secret has only a value; write `secret('NAME')`",
-    ("read", "namespace"): "write the address, as in `read('nsfile://company.team/names.json')`",
+    **{
+        (name, "namespace"): f"write the address, as in `{name}('nsfile://company.team/names.json')`"
+        for name in ("read", "fileExists", "fileSize", "isFileEmpty")
+    },
     ("read", "revision"): "a file has only its newest version; write `read('names.json')`",
     ("read", "version"): "a file has only its newest version; write `read('names.json')`",
 }

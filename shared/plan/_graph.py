@@ -17,7 +17,7 @@ from shared.manifest.types import texts_with_paths
 from shared.plan._names_used import names_used, texts_to_render
 from shared.plan._rounds import GraphTask
 
-_READS = re.compile(r"\bread\s*\(")
+_READS = re.compile(r"\b(?:read|fileExists|fileSize|isFileEmpty)\s*\(")
 
 
 class FlowGraph:

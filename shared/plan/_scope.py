@@ -102,7 +102,7 @@ class Scope:
 
     def bindings(self, unknown: Iterable[str]) -> Bindings:
         """The values and functions for expressions; the values of the `unknown` names are not known yet."""
-        functions = {**self._context.functions(), "read": self._read}
+        functions = {**self._context.functions(), **self._file_functions()}
         names = frozenset(unknown)
         return Bindings(
             self._values(),
@@ -110,7 +110,7 @@ class Scope:
             self._context.budget,
             names,
             lambda: self._checked_values(names),
-            {"read": self._read_later},
+            dict.fromkeys(self._file_functions(), self._read_later),
             checks_unknown=not self._run.body.finished,
             major=self._flow.major,
             seed=f"{self._run.body.seed}/{self._task.id}/{self._item.index if self._item else ''}",
@@ -132,10 +132,19 @@ class Scope:
             return None
         return UpstreamFiles("", Paths(self._run.id, name, item.index if item else None), patterns, UpstreamUse())
 
-    def _read_later(self, file_name: str) -> Unknown:
-        """`read()` in a text that is only checked: the file is not read."""
-        if file_name and not file_name.startswith("/"):
-            self._address_of(file_name)
+    def _file_functions(self) -> dict[str, Callable[[str], object]]:
+        """The functions that read files. As in Kestra, a file that is not there has neither a size nor is it empty."""
+        return {
+            "read": self._read,
+            "fileExists": lambda path: self._lookups.etag(self._address_of(path)) is not None,
+            "fileSize": lambda path: len(self._read(path).encode()),
+            "isFileEmpty": lambda path: not self._read(path),
+        }
+
+    def _read_later(self, path: str) -> Unknown:
+        """A function that reads a file, in a text that is only checked: the file is not read."""
+        if path and not path.startswith("/"):
+            self._address_of(path)
         return UNKNOWN
 
     def _values(self) -> dict[str, Any]:
@@ -187,12 +196,12 @@ class Scope:
                 **_results(item),
             }
 
-    def _read(self, file_name: str) -> str:
+    def _read(self, path: str) -> str:
         """`read()`: the text of a namespace file, of an allowed blob, or of a file that an earlier task produced."""
-        address = self._address_of(file_name)
+        address = self._address_of(path)
         read = self._lookups.text(address)
         if read.problem is not None:
-            name = self.used.files[file_name].name if file_name in self.used.files else file_name
+            name = self.used.files[path].name if path in self.used.files else path
             raise ExpressionError(f"{name} cannot be read: {read.problem}")
         return read.text
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from shared.documents.external_data import ExternalData, SourceFile
+from shared.documents.external_data import ExternalData, SourceFile, TextRead
 from shared.documents.record import Outputs, TaskRecord
 from shared.documents.run import EarlierRun
 from shared.documents.states import State
@@ -79,6 +79,58 @@ def test_values_by_chance_are_those_of_a_place_and_an_item_and_stay_the_same(pla
     for earlier in ({**first, "seed": None}, {"run_id": "second", "results": "y", "seed": first["run_id"]}):
         retried = plan(BY_CHANCE, run_id="other", earlier=EarlierRun(**earlier))
         assert [task.commands.text for task in retried.tasks] == found
+
+
+@pytest.mark.parametrize(
+    ("expression", "asked", "outside", "rendered"),
+    [
+        ("fileExists('a.txt')", "etags", {"etags": {"namespaces/n.s/a.txt": "1"}}, "true"),
+        ("fileExists('a.txt')", "etags", {"etags": {"namespaces/n.s/a.txt": None}}, "false"),
+        ("fileExists(path='nsfile://o/a.txt')", "etags", {"etags": {"namespaces/o/a.txt": "1"}}, "true"),
+        ("fileSize('a.txt')", "texts", {"texts": {"namespaces/n.s/a.txt": {"text": "é"}}}, "2"),
+        ("isFileEmpty('a.txt')", "texts", {"texts": {"namespaces/n.s/a.txt": {"text": ""}}}, "true"),
+        ("isFileEmpty('a.txt')", "texts", {"texts": {"namespaces/n.s/a.txt": {"text": " "}}}, "false"),
+        ("read(path='a.txt')", "texts", {"texts": {"namespaces/n.s/a.txt": {"text": "t"}}}, "t"),
+    ],
+)
+def test_functions_about_files_ask_for_what_they_need(
+    run_of, settings, plan, expression, asked, outside, rendered
+) -> None:
+    text = f'id: t\nnamespace: n.s\ncommands: ["{{{{ {expression} }}}}"]'
+    run = run_of(text)
+    missing = plan_round(manifest_of(run), run, settings)
+    assert isinstance(missing, MissingData)
+    assert list(getattr(missing, asked)) == list(outside[asked])
+    assert plan(text, outside=ExternalData(**outside)).tasks[0].commands.text == f"set -e\n{rendered}"
+
+
+@pytest.mark.parametrize("function", ["fileSize", "isFileEmpty"])
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ("'a.txt'", "a.txt cannot be read: there is no such file"),
+        ("'blob://other/a.txt'", "ALLOWED_CONTAINERS does not allow it"),
+        ("'kestra:///a/b'", "kestra"),
+        ("'a.txt', namespace='x'", "nsfile://company.team/names.json"),
+    ],
+)
+def test_files_that_cannot_be_read_are_refused(run_of, settings, function: str, argument: str, message: str) -> None:
+    text = f'id: t\nnamespace: n.s\ncommands: ["{{{{ {function}({argument}) }}}}"]'
+    gone = ExternalData(texts={"namespaces/n.s/a.txt": TextRead(problem="there is no such file")})
+    run = run_of(text, outside=gone)
+    with pytest.raises(ManifestError, match=message):
+        plan_round(manifest_of(run), run, settings)
+
+
+def test_a_file_of_an_earlier_task_is_looked_for_when_the_task_has_ended(run_of, settings) -> None:
+    text = (
+        "tasks:\n- {id: a, commands: [x], outputFiles: [f.txt]}\n"
+        "- {id: b, commands: [\"{{ fileSize(outputs.a.outputFiles['f.txt']) }}\"]}"
+    )
+    run = run_of(text)
+    planned = plan_round(manifest_of(run), run, settings)
+    assert isinstance(planned, RoundPlan)
+    assert [task.name for task in planned.tasks] == ["a"]
 
 
 def test_tasks_run_in_the_order_of_the_flow(plan) -> None:
