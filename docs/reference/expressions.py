@@ -36,7 +36,8 @@ error.
 | `a..b` | the list of the numbers or characters from the first to the last |
 | `+` `-` `*` `/` `%` | for numbers; the quotient of whole numbers is a whole number; `+` also joins texts |
 | `==` or `equals`, `!=`, `<`, `<=`, `>`, `>=` | for numbers or texts |
-| `a contains b`, `b in a` or `b isIn a`, `b not in a` | for texts, lists and the names of maps |
+| `a contains b`, `b in a`, `b not in a` | for texts, lists and the names of maps |
+| `b isIn a` | whether an entry of a list, or a name or value of a map, has the same text |
 | `a is defined`, `a is not defined` | a test, see below |
 | `not`, `and`, `or` | for conditions: false, 0, null and empty text are false |
 | `a ? b : c` | `b` if `a` is true, otherwise `c` |

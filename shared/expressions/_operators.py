@@ -1,7 +1,7 @@
 """Pebble's operators, as functions of their operands.
 
 In a syntax tree they are filters, because Jinja allows no new kinds of nodes. Their names cannot be those of filters:
-` contains` and ` in` begin with a space, so that `a | contains(b)` is refused.
+` contains`, ` in` and ` isIn` begin with a space, so that `a | contains(b)` is refused.
 """
 
 from __future__ import annotations
@@ -139,8 +139,23 @@ def _contains(whole: Any, part: Any) -> bool:  # noqa: ANN401 - values of any ty
     raise ExpressionError("only a text, a list or a map can contain something")
 
 
+def _is_one_of(part: Any, whole: Any) -> bool:  # noqa: ANN401 - values of any type
+    """`isIn`, as InExpression.java of Kestra: whether an entry of a list, or a name or value of a map, has this text.
+
+    Nothing is in null or in a text.
+    """
+    check_exist(part, whole)
+    if part is None or not isinstance(whole, list | dict):
+        return False
+    entries = whole if isinstance(whole, list) else [*whole, *whole.values()]
+    if None in entries:
+        raise ExpressionError("isIn cannot look for something among values that are null")
+    spend(20 * len(entries))
+    return text_of(part) in map(text_of, entries)
+
+
 def _is_in(part: Any, whole: Any) -> bool:  # noqa: ANN401 - values of any type
-    """Whether a value contains a part, as in Kestra's `isIn`: a map also contains its values."""
+    """Whether a value contains a part; a map also contains its values."""
     if isinstance(whole, dict) and any(_equal(value, part) for value in whole.values()):
         return True
     return _contains(whole, part if not isinstance(part, list) else [part])
@@ -154,6 +169,7 @@ OPERATORS: Mapping[str, Callable[..., Any]] = {
     ">=": lambda left, right: _compared(">=", operator.ge, left, right),
     " contains": _contains,
     " in": _is_in,
+    " isIn": _is_one_of,
     "~": _concat,
     "+": _add,
     "-": lambda left, right: _calculated("-", operator.sub, left, right),

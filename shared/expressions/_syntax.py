@@ -85,7 +85,7 @@ _OPERATORS: Mapping[str, _Operator] = {
     "name:and": _Operator(15, lambda left, right: nodes.And(left, right, lineno=left.lineno)),
     "name:contains": _Operator(20, _named(" contains")),
     "name:in": _Operator(20, _named(" in")),
-    "name:isIn": _Operator(120, _named(" in")),
+    "name:isIn": _Operator(120, _named(" isIn")),
     "name:not in": _Operator(20, _not(_named(" in"))),
     "eq": _Operator(30, _named("==")),
     "name:equals": _Operator(30, _named("==")),

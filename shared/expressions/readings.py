@@ -68,7 +68,7 @@ def _written(node: nodes.Node) -> str:  # noqa: PLR0911 - one return for each ki
 def _operation(node: nodes.Node) -> str:  # noqa: PLR0911
     match node:
         case nodes.Filter(node=nodes.Node() as value, name=name) if name in OPERATORS or name in COALESCING:
-            return f"{_operand(value)} {'isIn' if name == ' in' else name.strip()} {_operand(node.args[0])}"
+            return f"{_operand(value)} {name.strip()} {_operand(node.args[0])}"
         case nodes.Filter(node=nodes.Node() as value, name=name):
             return f"{_operand(value)} | {name}" + (f"({_arguments(node)})" if node.args or node.kwargs else "")
         case nodes.Test(node=value, name=name):
