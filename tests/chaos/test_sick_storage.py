@@ -109,7 +109,7 @@ def test_copies_that_stay_pending_or_fail_are_waited_for_and_made_again(
     world: World, tmp_path: Path, injected: Callable[[int], None], monkeypatch: pytest.MonkeyPatch, then: str
 ) -> None:
     """Promise: the record comes after everything that it lists."""
-    monkeypatch.setattr("shared.steps.collect_outputs.PENDING_PAUSE_SECONDS", 0.05)
+    monkeypatch.setattr("shared.steps._copier.PENDING_PAUSE_SECONDS", 0.05)
     copies, host = SlowCopies(world, then), Host(world)
     transport = host.app.staging._blobs._pipeline._transport
     send = transport.send

@@ -155,7 +155,7 @@ def test_nothing_runs_for_a_fan_out_without_items_and_what_follows_does(world) -
     text = "tasks:\n- {id: t, foreach: [], commands: [echo]}\n- {id: after, commands: ['ls {{ outputs.t }}']}"
     _, record = run_text(world, text)
     assert (record["state"], len(record["jobs"])) == ("SUCCESS", 1)
-    assert record["tasks"][0]["items"] == {"count": 0, "states": {}, "records": [], "blob": None}
+    assert record["tasks"][0]["items"] == {"count": 0, "states": {}, "takenOver": 0, "records": [], "blob": None}
 
 
 def test_an_item_of_a_fan_out_without_items_does_not_exist(world) -> None:
@@ -180,6 +180,7 @@ def test_more_than_a_hundred_items_stand_in_a_document_of_their_own(world) -> No
     assert record["tasks"][0]["items"] == {
         "count": 103,
         "states": {"SUCCESS": 103},
+        "takenOver": 0,
         "records": None,
         "blob": "tasks.json",
     }

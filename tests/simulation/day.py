@@ -32,6 +32,7 @@ from shared.masking import Masker
 from shared.settings import Settings
 from shared.storage.card import CardStore
 from shared.storage.copies import Copies
+from shared.storage.flows import StoredFlows
 from shared.storage.inbox import Inbox
 from shared.storage.ledger import Ledger
 from shared.storage.results import Results
@@ -185,6 +186,7 @@ class Day:
         return App(
             settings=settings,
             inbox=Inbox(storage.get_container_client(names.inbox)),
+            flows=StoredFlows(storage.get_container_client(names.flows)),
             runs=RunStore(runs),
             parts=PartStore(runs),
             sources=Sources(storage, names.namespaces),
