@@ -11,6 +11,7 @@ from __future__ import annotations
 import graphlib
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from enum import Enum
 
@@ -96,22 +97,20 @@ def split(  # noqa: PLR0913 - what it decides by
         placements[name] = _Placement.LATER
     open_tasks = [(name, placement) for name, placement in placements.items() if name not in ended]
     ready = tuple(name for name, placement in open_tasks if placement is _Placement.READY)
+    empty = tuple(name for name, placement in open_tasks if placement is _Placement.EMPTY)
     return Split(
         ready=ready,
         later=tuple(name for name, placement in open_tasks if placement is _Placement.LATER),
         never=tuple(name for name, placement in open_tasks if placement is _Placement.NEVER),
-        empty=tuple(name for name, placement in open_tasks if placement is _Placement.EMPTY),
-        reason=_reason(ready, graph, placements) if ended and not is_first else JobReason.FIRST,
+        empty=empty,
+        reason=_reason(ready, empty, graph) if ended and not is_first else JobReason.FIRST,
     )
 
 
-def _reason(ready: Iterable[str], graph: Mapping[str, GraphTask], placements: Mapping[str, _Placement]) -> JobReason:
-    """Why the ready tasks were not ready earlier: those with nothing to run pass on what they waited for."""
-    passed_on: dict[str, tuple[str, ...]] = {}
-    for task in in_dependency_order(graph):
-        names = [passed_on[name] if placements[name] is _Placement.EMPTY else (name,) for name in task.waits_for]
-        passed_on[task.id] = tuple(itertools.chain.from_iterable(names))
-    return why_not_earlier((replace(graph[name], waits_for=passed_on[name]) for name in ready), graph)
+def _reason(ready: Iterable[str], empty: Iterable[str], graph: Mapping[str, GraphTask]) -> JobReason:
+    """Why the ready tasks were not ready earlier."""
+    waits = _waits_through(graph, set(empty))
+    return why_not_earlier((replace(graph[name], waits_for=waits[name]) for name in ready), graph)
 
 
 def _placement_of_ended(state: State) -> _Placement:
@@ -151,12 +150,17 @@ def _all_before(name: str, graph: Mapping[str, GraphTask]) -> set[str]:
 
 
 def waits_in_round(graph: Mapping[str, GraphTask], split: Split) -> dict[str, tuple[str, ...]]:
-    """Which ready tasks each ready task, and each empty fan-out, waits for: those of empty fan-outs are passed on."""
-    ready, found = set(split.ready), dict[str, tuple[str, ...]]()
+    """Which ready tasks each ready task, and each with nothing to run, waits for."""
+    ready, waits = set(split.ready), _waits_through(graph, set(split.empty))
+    return {name: tuple(other for other in waits[name] if other in ready) for name in (*split.ready, *split.empty)}
+
+
+def _waits_through(graph: Mapping[str, GraphTask], empty: AbstractSet[str]) -> dict[str, tuple[str, ...]]:
+    """What each task waits for, where those with nothing to run pass on what they wait for."""
+    found: dict[str, tuple[str, ...]] = {}
     for task in in_dependency_order(graph):
-        if task.id in ready or task.id in split.empty:
-            names = [[name] if name in ready else found.get(name, ()) for name in task.waits_for]
-            found[task.id] = tuple(dict.fromkeys(itertools.chain.from_iterable(names)))
+        names = [found[name] if name in empty else (name,) for name in task.waits_for]
+        found[task.id] = tuple(dict.fromkeys(itertools.chain.from_iterable(names)))
     return found
 
 

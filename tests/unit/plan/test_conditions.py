@@ -174,3 +174,22 @@ def test_a_round_after_a_fan_out_is_one_also_if_a_condition_leaves_out_what_is_b
     planned = plan_round(manifest_of(run), run, settings)
     assert isinstance(planned, RoundPlan)
     assert (planned.reason, names(planned)) == (JobReason.FAN_OUT, (["z"], ["no"]))
+
+
+def test_many_paths_through_what_is_left_out_cost_no_more_than_its_tasks(run_of, settings) -> None:
+    """Each of 40 layers has two tasks that wait for both of the layer before: 2^40 paths."""
+    layers = [
+        f"{{id: {side}{layer}, runIf: false, commands: [x], dependsOn: {_before(layer)}}}"
+        for layer in range(40)
+        for side in "ab"
+    ]
+    last = "{id: z, dependsOn: [a39, b39], commands: [x]}"
+    text = f"tasks: [{{id: each, foreach: 2, commands: [x]}}, {', '.join(layers)}, {last}]"
+    run = run_of(text, finished={"each": TaskRecord(id="each", state=State.SUCCESS)}).next_round()
+    planned = plan_round(manifest_of(run), run, settings)
+    assert isinstance(planned, RoundPlan)
+    assert (planned.reason, names(planned)[0]) == (JobReason.FAN_OUT, ["z"])
+
+
+def _before(layer: int) -> str:
+    return f"[a{layer - 1}, b{layer - 1}]" if layer else "[each]"
