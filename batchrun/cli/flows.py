@@ -14,14 +14,15 @@ from batchrun.cli._text import aligned
 from batchrun.cli.check import refuse_errors
 from batchrun.client.apps import App
 from batchrun.client.downloads import UNFINISHED
-from batchrun.client.flows import SUFFIX, checked
+from batchrun.client.flows import checked
+from batchrun.client.given import what_is_readable
 from batchrun.client.namespaces import checked as checked_namespace
 from batchrun.client.requests import Drop, as_it_is, of_file
 from batchrun.client.runs import Runs
 from batchrun.errors import ClientError, UsageError, printable
 from shared.documents.manifest_blob import manifest_blob
-from shared.errors import ManifestError
-from shared.manifest.read import BrokenManifest, Manifest, is_json, read_manifest
+from shared.documents.names import STORED_FLOW_SUFFIX
+from shared.manifest.read import is_json
 from shared.report.text import day_and_time, size
 
 _NOTHING_STORED = "Nothing has been stored."
@@ -81,9 +82,9 @@ def _read(path: Path) -> _File:
     """Read a flow. Raises UsageError if the file is none that can be stored."""
     content, modified = read_file(path)
     if is_json(path.name):
-        other = path.with_suffix(SUFFIX)
+        other = path.with_suffix(STORED_FLOW_SUFFIX)
         raise UsageError(f"{path} is JSON, and stored flows are YAML, which JSON is too: rename it to {other.name}.")
-    manifest = _manifest(manifest_blob(path.name, "", content).text, path.name)
+    manifest = what_is_readable(manifest_blob(path.name, "", content).text, path.name)
     flow = manifest.flow if manifest else None
     if flow and flow.namespace and flow.id:
         name = f"{flow.namespace}/{flow.id}"
@@ -92,16 +93,6 @@ def _read(path: Path) -> _File:
     lacking = [each for each in ("namespace", "id") if not written.get(each)] if isinstance(written, dict) else []
     problem = f"a stored flow needs a name, <namespace>/<id>: add `{'` and `'.join(lacking)}`" if lacking else ""
     return _File(content, None, as_it_is(path, content, modified), problem)
-
-
-def _manifest(text: str | None, name: str) -> Manifest | None:
-    """What can be read of a flow."""
-    try:
-        return read_manifest(text, name) if text is not None else None
-    except BrokenManifest as broken:
-        return broken.rest
-    except ManifestError:
-        return None
 
 
 def _put(app: App, files: Sequence[_File]) -> int:
@@ -132,7 +123,7 @@ def _list(runs: Runs, namespace: str | None) -> int:
 def _get(runs: Runs, name: str, folder: Path) -> int:
     """Write the file of a stored flow. Raises ClientError if that would replace another one."""
     content = runs.flows.content(name)
-    file = folder / f"{name.rpartition('/')[2]}{SUFFIX}"
+    file = folder / f"{name.rpartition('/')[2]}{STORED_FLOW_SUFFIX}"
     try:
         if file.exists() and file.read_bytes() != content:
             raise ClientError(f"{file} is there and differs: choose another folder with --out.")

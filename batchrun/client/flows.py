@@ -14,13 +14,11 @@ from azure.core.exceptions import ResourceExistsError, ResourceModifiedError, Re
 
 from batchrun.errors import ClientError, UsageError, printable
 from shared.documents.manifest_blob import ManifestBlob, manifest_blob
-from shared.documents.names import stored_flow_blob
+from shared.documents.names import STORED_FLOW_SUFFIX, stored_flow_blob
 from shared.errors import did_you_mean
 
 if TYPE_CHECKING:
     from azure.storage.blob import ContainerClient
-
-SUFFIX = ".yaml"
 
 
 class Put(StrEnum):
@@ -55,7 +53,7 @@ class Flows:
 
     def _listed(self, prefix: str | None) -> Iterator[StoredFlow]:
         for blob in self._container.list_blobs(name_starts_with=prefix):
-            name = blob.name.removesuffix(SUFFIX)
+            name = blob.name.removesuffix(STORED_FLOW_SUFFIX)
             if stored_flow_blob(name) == blob.name:
                 yield StoredFlow(name, blob.size, blob.last_modified)
 
@@ -111,9 +109,9 @@ class Flows:
             known = [flow.name for flow in self._listed(f"{name.partition('/')[0]}/")]
         except ResourceNotFoundError:
             return f"{missing}, because {self._no_container()}"
-        if name.removesuffix(SUFFIX) in known:
-            return f'{missing}; did you mean "{name.removesuffix(SUFFIX)}"?'
-        if (file := Path(name + SUFFIX)).is_file():
+        if name.removesuffix(STORED_FLOW_SUFFIX) in known:
+            return f'{missing}; did you mean "{name.removesuffix(STORED_FLOW_SUFFIX)}"?'
+        if (file := Path(name + STORED_FLOW_SUFFIX)).is_file():
             return f"{missing}; there is a file {file} here"
         return missing + did_you_mean(name, known)
 

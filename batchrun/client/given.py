@@ -16,7 +16,7 @@ from batchrun.errors import UsageError, printable
 from shared.errors import ManifestError, did_you_mean
 from shared.manifest.addresses import is_address
 from shared.manifest.inputs import InputType
-from shared.manifest.read import BrokenManifest, read_manifest
+from shared.manifest.read import BrokenManifest, Manifest, read_manifest
 
 FILE = "@"
 _CONTENT = (InputType.JSON, InputType.YAML, InputType.ARRAY, InputType.MULTISELECT)
@@ -94,15 +94,20 @@ class Given:
 
 def input_types(text: str, name: str) -> Mapping[str, InputType] | None:
     """The types of the inputs of a flow by their ids; None if the text does not tell all of them."""
-    try:
-        manifest = read_manifest(text, name)
-    except BrokenManifest as broken:
-        if broken.rest is None or "inputs" in broken.rest.gaps.values:
-            return None
-        manifest = broken.rest
-    except ManifestError:
+    manifest = what_is_readable(text, name)
+    if manifest is None or "inputs" in manifest.gaps.values:
         return None
     return {declared.id: declared.type for declared in manifest.flow.inputs}
+
+
+def what_is_readable(text: str | None, name: str) -> Manifest | None:
+    """A flow, or what is left of it without its mistakes; None if nothing is."""
+    try:
+        return read_manifest(text, name) if text is not None else None
+    except BrokenManifest as broken:
+        return broken.rest
+    except ManifestError:
+        return None
 
 
 def _pairs(option: str, texts: Sequence[str], problems: list[str]) -> dict[str, str]:

@@ -120,11 +120,12 @@ FLOW_FILE = "flow.yaml"
 """The manifest in the run's folder in the results; and beside it the flow, if the manifest only names it."""
 STORED_FLOW = re.compile(r"^[a-z0-9][a-z0-9._-]{0,149}/[a-zA-Z0-9][a-zA-Z0-9._-]{0,99}$")
 """The names of stored flows."""
+STORED_FLOW_SUFFIX = ".yaml"
 
 
 def stored_flow_blob(name: str) -> str | None:
     """The blob of the stored flow `<namespace>/<id>`; None if no flow can have this name."""
-    return f"{name}.yaml" if STORED_FLOW.fullmatch(name) and is_safe(name) else None
+    return f"{name}{STORED_FLOW_SUFFIX}" if STORED_FLOW.fullmatch(name) and is_safe(name) else None
 
 
 def run_of_job(job: str) -> str | None:

@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING
 from azure.core.exceptions import ResourceNotFoundError
 
 from shared.documents.manifest_blob import MAX_BYTES, ManifestBlob, manifest_blob
-from shared.documents.names import stored_flow_blob
+from shared.documents.names import STORED_FLOW_SUFFIX, stored_flow_blob
 from shared.errors import did_you_mean
 from shared.storage._blobs import beginning_of
 
 if TYPE_CHECKING:
     from azure.storage.blob import ContainerClient
-
-_SUFFIX = ".yaml"
 
 
 class StoredFlows:
@@ -41,6 +39,6 @@ class StoredFlows:
             return (
                 f"there is no stored flow {name!r}, because {where} does not exist: create it, or deploy the app again"
             )
-        known = [each.removesuffix(_SUFFIX) for each in listed if each.endswith(_SUFFIX)]
+        known = [each.removesuffix(STORED_FLOW_SUFFIX) for each in listed if each.endswith(STORED_FLOW_SUFFIX)]
         hint = did_you_mean(name, known) or f"; `batchrun flows put FILE` stores one in {where}"
         return f"there is no stored flow {name!r}{hint}"

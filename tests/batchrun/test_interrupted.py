@@ -21,10 +21,8 @@ import pytest
 from azure.core.pipeline.transport import RequestsTransport
 
 from batchrun.__main__ import main
-from batchrun.client.apps import App
 from batchrun.client.downloads import UNFINISHED
 from batchrun.client.refs import RunRef
-from batchrun.client.runs import Runs
 from tests.batchrun.weather import Gateway, Weather
 from tests.support.waiting import wait_for
 
@@ -39,12 +37,6 @@ def here(stack, tmp_path, monkeypatch) -> None:
     (tmp_path / "src").mkdir()
     for number in range(40):
         (tmp_path / "src" / f"{number}.txt").write_text(f"content of {number}")
-
-
-@pytest.fixture
-def runs(stack) -> Iterator[Runs]:
-    with Runs.of(App.of_stack(stack.data_dir.path)) as found:
-        yield found
 
 
 @pytest.fixture

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from azure.core.exceptions import ResourceNotFoundError
 
-from batchrun.__main__ import main
-from batchrun.client.apps import App
 from batchrun.client.refs import RunRef
 from batchrun.client.runs import Runs
 from local.__main__ import main as local
@@ -34,25 +32,6 @@ tasks:
   namespaceFiles: {{enabled: true}}
   commands: [test -e {id}-ok]
 """
-
-
-@pytest.fixture
-def runs(stack) -> Iterator[Runs]:
-    with Runs.of(App.of_stack(stack.data_dir.path)) as found:
-        yield found
-
-
-@pytest.fixture
-def command(stack, tmp_path, monkeypatch, capsys) -> Command:
-    """Run a command in a folder of its own; its exit code, and what it wrote on stdout and stderr."""
-    monkeypatch.setenv("BATCHRUN_STACK", str(stack.data_dir.description.resolve()))
-    monkeypatch.chdir(tmp_path)
-
-    def command(*arguments: str) -> tuple[int, str, str]:
-        code = main(list(arguments))
-        return code, *capsys.readouterr()
-
-    return command
 
 
 @pytest.fixture

@@ -5,14 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from batchrun.__main__ import main
 from batchrun.client import _uploads
-from batchrun.client.apps import App
 from batchrun.client.runs import Runs
 from local.__main__ import main as local
 
@@ -62,22 +61,9 @@ tasks:
 
 
 @pytest.fixture
-def runs(stack) -> Iterator[Runs]:
-    with Runs.of(App.of_stack(stack.data_dir.path)) as found:
-        yield found
-
-
-@pytest.fixture
-def command(stack, tmp_path, monkeypatch, capsys) -> Command:
-    """Run a command in a folder of its own; its exit code, and what it wrote on stdout and stderr."""
-    monkeypatch.setenv("BATCHRUN_STACK", str(stack.data_dir.description.resolve()))
-    monkeypatch.chdir(tmp_path)
+def command(command: Command) -> Command:
+    """The command, with a file in its folder."""
     Path("local.csv").write_text("a,b\n")
-
-    def command(*arguments: str) -> tuple[int, str, str]:
-        code = main(list(arguments))
-        return code, *capsys.readouterr()
-
     return command
 
 
