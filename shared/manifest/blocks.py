@@ -15,10 +15,16 @@ from shared.manifest.types import PropertyPath
 
 @dataclass(frozen=True)
 class Condition:
-    """A text whose rendering decides whether a block runs, and its path in the manifest."""
+    """A text whose rendering decides whether a block runs, and its path in the manifest.
+
+    It holds if the rendered text is one of the `values`; without any, if it is true as in Kestra. If it `is_negated`,
+    it holds where it would not.
+    """
 
     path: PropertyPath
     text: str
+    values: tuple[str, ...] = ()
+    is_negated: bool = False
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,9 @@ class Block:
 
     `path` is its place in the manifest. `waits_for` are the ids that it names itself; otherwise it is placed by the
     block that it is in. At most `limit` of its blocks run at once, or all if that is 0.
+
+    Once its blocks have ended, its `errors` run one after the other if one of them failed for good, and then its
+    `finally_`, however they ended. If it `allows_failure`, what waits for it runs also if it failed.
     """
 
     id: str
@@ -57,6 +66,9 @@ class Block:
     blocks: tuple[Block, ...] = ()
     are_ordered: bool = True
     limit: int = 0
+    errors: tuple[Block, ...] = ()
+    finally_: tuple[Block, ...] = ()
+    allows_failure: bool = False
 
 
 @dataclass(frozen=True)

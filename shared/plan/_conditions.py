@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 
 from shared.documents.record import TaskRecord
 from shared.errors import Problem
+from shared.manifest.blocks import Condition
 from shared.manifest.read import Manifest
 from shared.plan._graph import FlowGraph
 from shared.plan._rendering import Bindings, Rendering
@@ -55,12 +56,20 @@ class Conditions:
     def _hold(self, name: str) -> bool:
         """The outermost is asked first: where it does not hold, nothing inside is rendered."""
         rendering = self._rendering
-        return all(_is_true(rendering(name).known_text(each.path, each.text)) for each in self._graph.conditions(name))
+        return all(
+            _holds(each, rendering(name).known_text(each.path, each.text)) for each in self._graph.conditions(name)
+        )
 
     def _rendering(self, name: str) -> Rendering:
         if name not in self._renderings:
             self._renderings[name] = Rendering(self._place, self._bindings_of(name))
         return self._renderings[name]
+
+
+def _holds(condition: Condition, rendered: str) -> bool:
+    """Whether a condition holds. The keys of a Switch are compared as they are, as `FlowableUtils` does."""
+    holds = rendered in condition.values if condition.values else _is_true(rendered)
+    return holds is not condition.is_negated
 
 
 def _is_true(text: str) -> bool:
