@@ -24,7 +24,7 @@ from shared.manifest.read import Manifest
 from shared.outputs.judgement import items_to_repeat, judge, warnings_of_repeats
 from shared.outputs.outcome import failure_of_skipped
 from shared.outputs.record_tasks import NOT_RECORDED_MESSAGE, fan_out_record, record_of_nothing
-from shared.plan.planner import has_next_round
+from shared.plan.plan_round import has_next_round
 from shared.plan.round_plan import SubmittedRound
 from shared.plan.run_manifest import manifest_of
 from shared.steps.await_end import await_end

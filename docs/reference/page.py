@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from docs.reference.expressions import expressions
 from docs.reference.schemas import Schema, manifest_schema
+from shared.manifest.app_tasks import APP_TASKS
 from shared.manifest.container_options import ALLOWED
 from shared.manifest.flow import PluginDefault
 from shared.manifest.groups import ForEach, Parallel, Sequential
@@ -17,7 +18,7 @@ from shared.manifest.read import Flow, Task
 from shared.manifest.request import RunRequest
 from shared.manifest.retry import Retry
 from shared.manifest.task import FilesOfTask, ForeachFile, NamespaceFiles
-from shared.manifest.task_runner import BlobStorage, IdentityReference, Registry, TaskRunner
+from shared.manifest.task_runner import BlobStorage, IdentityReference, OtherTaskRunner, Registry, TaskRunner
 from shared.manifest.task_types import LANGUAGES, SCRIPTS
 from shared.manifest.types import NoEffect, Properties, Unsupported
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 _CHAPTERS: tuple[type[Properties], ...] = (
     Flow, Input, PluginDefault, Task, ForeachFile, FilesOfTask, NamespaceFiles, Retry, TaskRunner, BlobStorage,
-    Registry, IdentityReference, Sequential, Parallel, ForEach, RunRequest,
+    Registry, IdentityReference, OtherTaskRunner, Sequential, Parallel, ForEach, *APP_TASKS.values(), RunRequest,
 )  # fmt: skip
 _MANY = 20  # values of an enumeration do not fit in a cell
 _NAMES = {"string": "text", "integer": "whole number", "boolean": "true or false", "object": "map"}

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from shared.manifest.app_tasks import AppTask
 from shared.manifest.order import OrderEntry, start_of
 from shared.manifest.task import Task
 from shared.manifest.types import PropertyPath
@@ -61,7 +62,7 @@ class Block:
     waits_for: tuple[str, ...] | None = None
     is_disabled: bool = False
     conditions: tuple[Condition, ...] = ()
-    task: Task | None = None
+    task: Task | AppTask | None = None
     each: Each | None = None
     blocks: tuple[Block, ...] = ()
     are_ordered: bool = True
@@ -79,7 +80,7 @@ class PlacedTask:
     must hold, the outermost first.
     """
 
-    task: Task
+    task: Task | AppTask
     path: PropertyPath
     each: Each | None = None
     branches: tuple[Branch, ...] = ()

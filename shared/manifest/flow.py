@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from shared.manifest._major import major_of
+from shared.manifest.app_tasks import AppTask
 from shared.manifest.blocks import Block, PlacedTask, order_entries, placed_tasks
 from shared.manifest.groups import AFTERWARDS, TaskOrGroup, blocks_of
 from shared.manifest.inputs import Input
@@ -111,9 +112,14 @@ class Flow(Properties):
         return self.kestra or major_of(self)
 
     @cached_property
-    def tasks(self) -> tuple[Task, ...]:
+    def tasks(self) -> tuple[Task | AppTask, ...]:
         """All tasks in the order of the file, including those in groups."""
         return tuple(placed.task for placed in self.placed_tasks)
+
+    @property
+    def node_tasks(self) -> tuple[Task, ...]:
+        """Those of them that run on a node."""
+        return tuple(task for task in self.tasks if isinstance(task, Task))
 
     @cached_property
     def placed_tasks(self) -> tuple[PlacedTask, ...]:

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
+from shared.manifest.app_tasks import APP_TASKS, AppTask, Assert, Fail, Log, OutputValues, Return
 from shared.manifest.blocks import Block, Condition, Each
 from shared.manifest.task import Foreach, Task, TaskId, TaskProperties
 from shared.manifest.types import NoEffect, PropertyPath, Unsupported
@@ -105,6 +106,8 @@ class ForEach(_Group):
 
 def _kind(value: object) -> str:
     task_type = value.get("type") if isinstance(value, dict) else getattr(value, "type", None)
+    if app_task := APP_TASKS.get(str(task_type)):
+        return f"<{app_task.__name__}>"
     return {SEQUENTIAL: "<Sequential>", PARALLEL: "<Parallel>", FOR_EACH: "<ForEach>"}.get(str(task_type), "<Task>")
 
 
@@ -112,7 +115,12 @@ TaskOrGroup = Annotated[
     Annotated[Task, Tag("<Task>")]
     | Annotated[Sequential, Tag("<Sequential>")]
     | Annotated[Parallel, Tag("<Parallel>")]
-    | Annotated[ForEach, Tag("<ForEach>")],
+    | Annotated[ForEach, Tag("<ForEach>")]
+    | Annotated[Log, Tag("<Log>")]
+    | Annotated[Return, Tag("<Return>")]
+    | Annotated[OutputValues, Tag("<OutputValues>")]
+    | Annotated[Fail, Tag("<Fail>")]
+    | Annotated[Assert, Tag("<Assert>")],
     Discriminator(_kind),
 ]
 
@@ -130,7 +138,7 @@ def _block_of(item: TaskOrGroup, path: PropertyPath) -> Block:
     block = Block(item.id, path, item.depends_on, item.disabled, _conditions(item, path))
     inside = (*path, "tasks")
     match item:
-        case Task():
+        case Task() | AppTask():
             return replace(block, task=item)
         case ForEach():
             each = Each((*path, "values"), item.concurrency_limit, item.is_serial_by_default)

@@ -170,7 +170,12 @@ def _manifest(flow: Flow, layout: Layout, gaps: Gaps, given: Given) -> Manifest:
 def _problems_of_items(manifest: Manifest) -> Iterator[Problem]:
     """A problem for each fan-out over the files of a task that does not run before it."""
     for index, task in enumerate(manifest.flow.tasks):
-        if isinstance(task.foreach, ForeachFile) and task.foreach.files and task.id in manifest.dependencies:
+        if (
+            isinstance(task, Task)
+            and isinstance(task.foreach, ForeachFile)
+            and task.foreach.files
+            and task.id in manifest.dependencies
+        ):
             other = task.foreach.files.task
             before = tasks_before(task.id, manifest.dependencies)
             if other not in before and not manifest.gaps.may_be_before(task.id, other, before):

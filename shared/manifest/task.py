@@ -18,7 +18,7 @@ from pydantic import (
 
 from shared.manifest.container_options import check_container_run_options
 from shared.manifest.retry import Retry
-from shared.manifest.task_runner import TaskRunner
+from shared.manifest.task_runner import AnyTaskRunner, TaskRunner
 from shared.manifest.task_types import DEFAULT_TYPE, SHELL, Language, all_types, checked_type, language_of, of_form
 from shared.manifest.types import Duration, NoEffect, Properties, Text, Unsupported
 
@@ -233,7 +233,7 @@ class Task(TaskProperties):
         Field(examples=["--memory=4g --shm-size=1g"]),
     ] = None
     """Options of `docker create` for the container's share of its node's resources; expressions are not rendered."""
-    task_runner: TaskRunner = TaskRunner()
+    task_runner: AnyTaskRunner = TaskRunner()
     """Which account, pool and storage the task uses."""
     target_os: Annotated[Literal["AUTO", "LINUX"], Field(alias="targetOS")] = "AUTO"
     """The system of the containers, which is always Linux."""

@@ -122,12 +122,7 @@ _INSTEAD: Mapping[str, str] = {
     "flow.Pause": "a run does not pause; use `sleep` in the commands, or drop the later tasks as their own manifest",
     "flow.Sleep": "use `sleep` in the commands",
     "flow.Subflow": "drop the other flow as its own manifest",
-    "log.Log": "use a shell task, with `echo` as a command",
-    "debug.Return": _PRINT,
     "debug.Echo": _PRINT,
-    "output.OutputValues": _PRINT,
-    "execution.Fail": "use `exit 1` in the commands",
-    "execution.Assert": "test the condition in the commands, with `exit 1` if it is false",
     "execution.Labels": "the labels are those of the flow",
     "storage.LocalFiles": "name the files in `inputFiles` and `outputFiles`",
     "storage.PurgeCurrentExecutionFiles": "leave it out; staging is emptied when the run is recorded",
@@ -163,6 +158,11 @@ def instead_of(task_type: str) -> str | None:
 
 
 GROUP_TYPES = "io.kestra.plugin.core.flow.<Sequential|Parallel|ForEach>"
+APP_TASK_TYPES = tuple(
+    f"{_CORE}{name}"
+    for name in ("log.Log", "debug.Return", "output.OutputValues", "execution.Fail", "execution.Assert")
+)
+"""The types of tasks that need no node."""
 ALL_GROUP_TYPES = tuple(f"io.kestra.plugin.core.flow.{name}" for name in ("Sequential", "Parallel", "ForEach"))
 
 
@@ -175,7 +175,7 @@ class _WrittenType(str):
 def checked_type(value: str) -> str:
     """The type of a task. Raises ValueError for one that cannot be run, with what to do instead."""
     if language_of(value) is None:
-        near = did_you_mean(value, (*all_types(), *ALL_GROUP_TYPES))
+        near = did_you_mean(value, (*all_types(), *ALL_GROUP_TYPES, *APP_TASK_TYPES))
         if (instead := instead_of(value)) and (not near or instead != _OUTSIDE):
             raise ValueError(f"the task type {value!r} is not supported here: {instead}")
         raise ValueError(

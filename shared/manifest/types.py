@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -29,7 +29,7 @@ PropertyPath = tuple[str | int, ...]
 """Where a property is in a manifest: `("tasks", 0, "commands", 1)`."""
 
 
-CREDENTIALS = ("accessKey", "connectionString", "password", "sharedKeyAccountAccessKey")
+CREDENTIALS = ("accessKey", "connectionString", "password", "secretKeyId", "sessionToken", "sharedKeyAccountAccessKey")
 """The names of properties whose literal values are repeated nowhere."""
 
 
@@ -48,6 +48,10 @@ class Properties(BaseModel):
             return data
         known = {field.alias for field in cls.model_fields.values()}
         return {name: value for name, value in data.items() if value is not None or name not in known}
+
+    def warnings(self) -> Iterable[str]:
+        """What its author may not expect of it as a whole."""
+        return ()
 
 
 def texts_with_paths(value: object, path: PropertyPath = ()) -> Iterator[tuple[PropertyPath, str]]:

@@ -161,16 +161,12 @@ def with_unfinished_fan_outs(run: Run, plan: SubmittedRound) -> Run:
     return run.with_finished(records, run.body.detected).with_items(items)
 
 
-def record_of_nothing(empty: NothingToRun, state: State = State.SUCCESS) -> TaskRecord:
-    """The record of a task with nothing to run. `state` is SKIPPED if a task before it did not end well.
-
-    What a condition leaves out is SKIPPED, too; a fan-out without items has succeeded.
-    """
-    if empty.is_left_out:
-        skipped = SkippedBy.CONDITION if state is State.SUCCESS else None
-        return TaskRecord(id=empty.name, state=State.SKIPPED, skipped=skipped)
-    warnings = (empty.warning,) if empty.warning and state is State.SUCCESS else ()
-    return TaskRecord(id=empty.name, state=state, warnings=warnings, items=ItemsSummary(count=0, states={}))
+def record_of_nothing(empty: NothingToRun, state: State) -> TaskRecord:
+    """The record of a task with nothing to run. `state` is SKIPPED if a task before it did not end well."""
+    if state is State.SUCCESS:
+        return empty.record
+    items = ItemsSummary(count=0, states={}) if empty.record.items else None
+    return TaskRecord(id=empty.name, state=state, items=items)
 
 
 def separate_items(run: Run) -> Items | None:

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from shared.errors import Problem, did_you_mean
+from shared.manifest.app_tasks import AppTask
 from shared.manifest.blocks import Branch, Condition, Each, PlacedTask
 from shared.manifest.order import tasks_before
 from shared.manifest.read import Manifest, Task
@@ -53,7 +54,13 @@ class FlowGraph:
 
     def is_fan_out(self, name: str) -> bool:
         """Whether a task has `foreach`."""
-        return self._task(name).foreach is not None
+        task = self._task(name)
+        return isinstance(task, Task) and task.foreach is not None
+
+    def app_task(self, name: str) -> AppTask | None:
+        """A task that the app evaluates; None if it runs on a node."""
+        task = self._task(name)
+        return task if isinstance(task, AppTask) else None
 
     def each(self, name: str) -> Each | None:
         """How a task runs for the values of its ForEach, if it is in one."""
@@ -87,7 +94,7 @@ class FlowGraph:
         late = (branch for branch in self.branches(name) if branch.index >= branch.limit)
         return tuple(branch for branch in late if not self._in_branch[branch].intersection(waits_for))
 
-    def _task(self, name: str) -> Task:
+    def _task(self, name: str) -> Task | AppTask:
         return self._manifest.flow.tasks[self._indexes[name]]
 
     def _graph_task(self, name: str) -> GraphTask:
@@ -105,14 +112,17 @@ class FlowGraph:
                         self.problems.append(place(self.not_before(path[0])))
                 elif not path or path[1:2] != ("outputFiles",) or _READS.search(text):
                     used |= {path[0]} if path else upstream
-        if isinstance(task.foreach, ForeachFile) and task.foreach.files and task.foreach.files.task in upstream:
-            used.add(task.foreach.files.task)
+        files = task.foreach.files if isinstance(task, Task) and isinstance(task.foreach, ForeachFile) else None
+        if files and files.task in upstream:
+            used.add(files.task)
         return GraphTask(
             name,
             self._manifest.dependencies[name],
             frozenset(other for other in used if not self.is_fan_out(other)),
             is_fan_out=self.is_fan_out(name),
             is_serial=self.limit(name) == 1,
+            needs_node=isinstance(task, Task),
+            may_stop=isinstance(task, Task) or (task.may_stop and not task.allow_failure),
             stopped_by=frozenset(itertools.chain.from_iterable(map(self._tasks_beside, self.begun_branches(name)))),
         )
 

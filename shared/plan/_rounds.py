@@ -28,6 +28,7 @@ class GraphTask:
 
     `waits_for` are the tasks that must end well before it; `uses_values_of` are those whose results its expressions
     need; `stopped_by` are those after whose failure it does not begin, although it does not wait for them.
+    One that the app evaluates needs no node; if it `may_stop` the flow, nothing after it begins before it is evaluated.
     """
 
     id: str
@@ -36,14 +37,17 @@ class GraphTask:
     is_fan_out: bool
     is_serial: bool = False
     stopped_by: frozenset[str] = frozenset()
+    needs_node: bool = True
+    may_stop: bool = True
 
 
 @dataclass(frozen=True)
 class Split:
     """The tasks of a flow that have not ended, sorted by when they can run; each group in a possible order.
 
-    `empty` are tasks with nothing to run whose turn it is: who waits for them waits for what they wait for. `reason` is
-    why the ready tasks were not ready in an earlier round.
+    `empty` are tasks with nothing to run whose turn it is: who waits for them waits for what they wait for. So it is
+    for `passed`, which the app evaluates only after the round; those of `turn` it can evaluate now. `reason` is why the
+    ready tasks were not ready in an earlier round.
     """
 
     ready: tuple[str, ...]
@@ -51,17 +55,27 @@ class Split:
     never: tuple[str, ...]
     reason: JobReason
     empty: tuple[str, ...] = ()
+    passed: tuple[str, ...] = ()
+    turn: tuple[str, ...] = ()
+
+    @property
+    def is_anything_left(self) -> bool:
+        """Whether any task can run, or be evaluated."""
+        return bool(self.ready or self.empty or self.turn)
 
 
 class _Placement(Enum):
     DONE = "succeeded"
     EMPTY = "nothing to run"
+    PASSED = "evaluated after this round"
+    TURN = "evaluated before this round"
     READY = "in this round"
     LATER = "in a later round"
     NEVER = "a task that it waits for did not succeed"
 
 
 _SUCCEEDED = frozenset({_Placement.DONE, _Placement.EMPTY})
+_PASSES = frozenset({*_SUCCEEDED, _Placement.PASSED})
 
 
 def split(  # noqa: PLR0913 - what it decides by
@@ -95,21 +109,27 @@ def split(  # noqa: PLR0913 - what it decides by
         placements[task.id] = placement
     for name in _not_alone(graph, [name for name, placement in placements.items() if placement is _Placement.READY]):
         placements[name] = _Placement.LATER
-    open_tasks = [(name, placement) for name, placement in placements.items() if name not in ended]
-    ready = tuple(name for name, placement in open_tasks if placement is _Placement.READY)
-    empty = tuple(name for name, placement in open_tasks if placement is _Placement.EMPTY)
-    return Split(
-        ready=ready,
-        later=tuple(name for name, placement in open_tasks if placement is _Placement.LATER),
-        never=tuple(name for name, placement in open_tasks if placement is _Placement.NEVER),
-        empty=empty,
-        reason=_reason(ready, empty, graph) if ended and not is_first else JobReason.FIRST,
+
+    def placed(placement: _Placement) -> tuple[str, ...]:
+        return tuple(name for name, found in placements.items() if found is placement and name not in ended)
+
+    found = Split(
+        ready=placed(_Placement.READY),
+        later=placed(_Placement.LATER),
+        never=placed(_Placement.NEVER),
+        empty=placed(_Placement.EMPTY),
+        passed=placed(_Placement.PASSED),
+        turn=placed(_Placement.TURN),
+        reason=JobReason.FIRST,
     )
+    if not ended or is_first:
+        return found
+    return replace(found, reason=_reason(found.ready, {*found.empty, *found.passed}, graph))
 
 
-def _reason(ready: Iterable[str], empty: Iterable[str], graph: Mapping[str, GraphTask]) -> JobReason:
+def _reason(ready: Iterable[str], without_task: AbstractSet[str], graph: Mapping[str, GraphTask]) -> JobReason:
     """Why the ready tasks were not ready earlier."""
-    waits = _waits_through(graph, set(empty))
+    waits = _waits_through(graph, without_task)
     return why_not_earlier((replace(graph[name], waits_for=waits[name]) for name in ready), graph)
 
 
@@ -127,13 +147,30 @@ def _placement(
     if any(placement is _Placement.NEVER for _, placement in before):
         return _Placement.NEVER
     has_task = not is_left_out(task.id)
+    if has_task and not task.needs_node and not all(placements[name] is _Placement.DONE for name in _needed(task)):
+        return _passed(task, before, graph)
     if has_task and any(placements[name] not in _SUCCEEDED for name in task.uses_values_of):
         return _Placement.LATER  # the used task may be one that it waits for only through others
-    for name, placement in before:
-        in_this_round = placement is _Placement.READY and not graph[name].is_fan_out
-        if placement not in _SUCCEEDED and not in_this_round:
-            return _Placement.LATER
-    return _Placement.READY if has_task else _Placement.EMPTY
+    if not all(_is_in_round(placement, graph[name]) for name, placement in before):
+        return _Placement.LATER
+    if not has_task:
+        return _Placement.EMPTY
+    return _Placement.READY if task.needs_node else _Placement.TURN
+
+
+def _needed(task: GraphTask) -> Iterable[str]:
+    return (*task.waits_for, *task.uses_values_of)
+
+
+def _passed(task: GraphTask, before: Iterable[tuple[str, _Placement]], graph: Mapping[str, GraphTask]) -> _Placement:
+    """The placement of a task that the app evaluates, but not now: what waits for it may run in this round."""
+    may_pass = not task.may_stop and all(_is_in_round(placement, graph[name]) for name, placement in before)
+    return _Placement.PASSED if may_pass else _Placement.LATER
+
+
+def _is_in_round(placement: _Placement, task: GraphTask) -> bool:
+    """Whether what waits for a task may run in this round."""
+    return placement in _PASSES or (placement is _Placement.READY and not task.is_fan_out)
 
 
 def _not_alone(graph: Mapping[str, GraphTask], ready: Sequence[str]) -> list[str]:
@@ -151,7 +188,7 @@ def _all_before(name: str, graph: Mapping[str, GraphTask]) -> set[str]:
 
 def waits_in_round(graph: Mapping[str, GraphTask], split: Split) -> dict[str, tuple[str, ...]]:
     """Which ready tasks each ready task, and each with nothing to run, waits for."""
-    ready, waits = set(split.ready), _waits_through(graph, set(split.empty))
+    ready, waits = set(split.ready), _waits_through(graph, {*split.empty, *split.passed})
     return {name: tuple(other for other in waits[name] if other in ready) for name in (*split.ready, *split.empty)}
 
 

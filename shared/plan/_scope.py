@@ -11,6 +11,7 @@ from shared.documents.record import Item, TaskResult
 from shared.documents.run import Run
 from shared.expressions.functions import from_json, now_of
 from shared.expressions.values import UNKNOWN, Budget, ExpressionError, LazyValue, Unknown, text_of
+from shared.manifest.app_tasks import AppTask
 from shared.manifest.read import Flow, Task
 from shared.plan._checked_outputs import CheckedOutputs
 from shared.plan._graph import FlowGraph
@@ -81,7 +82,7 @@ class Scope:
 
     def __init__(  # noqa: PLR0913, PLR0917 - each is another source of what expressions see
         self,
-        task: Task,
+        task: Task | AppTask,
         item: Item | None,
         context: Context,
         graph: FlowGraph,
@@ -119,8 +120,12 @@ class Scope:
     def _checked_values(self, unknown: frozenset[str]) -> dict[str, Any]:
         """The values for texts that are only checked: those not known yet have the parts that they will have."""
         later = {name: _TASKRUN if name == "taskrun" else UNKNOWN for name in unknown - {"inputs"}}
-        outputs = CheckedOutputs(self._run, self._graph.is_fan_out, self._known_items, self._checked_files)
-        return {**self._values(), **later, "outputs": _OutputsByTask(self._task.id, self._graph, outputs.of)}
+        checked = CheckedOutputs(self._run, self._graph.is_fan_out, self._known_items, self._checked_files)
+
+        def outputs_of(name: str) -> object:
+            return self._values_of(task) if (task := self._graph.app_task(name)) else checked.of(name)
+
+        return {**self._values(), **later, "outputs": _OutputsByTask(self._task.id, self._graph, outputs_of)}
 
     def _known_items(self, name: str) -> tuple[Item, ...] | None:
         return self._earlier.items_of(name) if self._earlier.is_known(name) else None
@@ -153,7 +158,7 @@ class Scope:
             **self._context.values(),
             "task": {"id": self._task.id},
             "workingDir": self.paths.link,
-            **({"outputDir": self.paths.output_directory} if self._task.output_directory else {}),
+            **({"outputDir": self.paths.output_directory} if self._has_output_directory else {}),
             **({"item": item.value, "taskrun": _taskrun(item)} if item else {}),
             "outputs": _OutputsByTask(self._task.id, self._graph, self._outputs),
         }
@@ -163,11 +168,22 @@ class Scope:
         folder = f"{self.paths.link}/{UPSTREAM}/{name}"
         if self._earlier.is_left_out(name):
             return {}
+        if app_task := self._graph.app_task(name):
+            return self._values_of(app_task)
         if self._graph.is_fan_out(name):
             return FanOutOutputs(name, folder, lambda: self._folder(name), lambda: self._items(name, folder), self.used)
         ended = self._run.body.finished.get(name)
         outputs = self._output_files(name, None, folder, ended)
         return {**outputs, **_results(ended)} if ended else outputs
+
+    @property
+    def _has_output_directory(self) -> bool:
+        return isinstance(self._task, Task) and self._task.output_directory
+
+    def _values_of(self, task: AppTask) -> object:
+        """The outputs of a task that the app evaluates."""
+        ended = self._run.body.finished.get(task.id)
+        return ended.outputs.vars if ended else Unknown(dict.fromkeys(task.outputs, UNKNOWN))
 
     def _output_files(self, name: str, item: Item | None, folder: str, ended: TaskResult | None) -> dict[str, Any]:
         taken = ended.outputs.output_files if ended and ended.taken_from else None

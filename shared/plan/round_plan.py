@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from shared.documents.external_data import SourceFile
 from shared.documents.names import ATTEMPTS_FILE, SCRIPT, Paths
-from shared.documents.record import Item
+from shared.documents.record import Item, TaskRecord
 from shared.documents.states import JobReason
 from shared.manifest.blocks import Branch
 from shared.plan.upstream import OutputPattern, UpstreamUse
@@ -167,16 +167,27 @@ class PlannedTask(SubmittedTask):
 
 @dataclass(frozen=True)
 class NothingToRun:
-    """A task that needs no node: it `is_left_out` by a condition, or is a fan-out without items.
+    """A task that needs no node: it is left out by a condition, is a fan-out without items, or the app evaluates it.
 
-    `warning` says why it has no items, if that may be a mistake. `waits_for` are the numbers of the tasks of the round
-    that must end well before it.
+    `record` is what is recorded of it if the tasks of the round with the numbers `waits_for` end well. `log` is what it
+    says, line by line.
     """
 
-    name: str
+    record: TaskRecord
     waits_for: tuple[int, ...] = ()
-    warning: str | None = None
-    is_left_out: bool = False
+    log: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The id of the task in the manifest."""
+        return self.record.id
+
+
+@dataclass(frozen=True)
+class EndedInPlanning:
+    """Tasks that need no node and whose turn it is: they end before anything else is planned."""
+
+    tasks: tuple[NothingToRun, ...]
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,12 @@ ADVICE: Mapping[FailureCode, str] = {
         "A `retry` needs room for a copy of the input files: use a pool whose nodes have larger disks, or leave it out."
     ),
     FailureCode.PROGRAM_MISSING: "Use an image that has this program.",
+    FailureCode.INVALID_EXPRESSION: (
+        "Fix this expression: it uses a value that is not there, or is not of the kind that it needs. "
+        "`??` gives a value where there is none."
+    ),
+    FailureCode.FAIL_TASK: "The flow fails here on purpose: its message says why.",
+    FailureCode.ASSERTION_FAILED: "Look at the values that the condition uses, and at the tasks that made them.",
     FailureCode.INVALID_MANIFEST: _BY_CATEGORY[FailureCategory.USER],
     FailureCode.CANNOT_PLAN: (
         "This is a bug in the app. Report it with the manifest; another way to write it may work meanwhile."

@@ -24,7 +24,8 @@ from shared.outputs.record_tasks import build_record, separate_items, with_unfin
 from shared.outputs.recorded_inputs import RecordedInputs
 from shared.plan.inputs import input_values
 from shared.plan.lookups import MissingData
-from shared.plan.planner import default_staging, staging_of, submitted_round
+from shared.plan.plan_round import staging_of, submitted_round
+from shared.plan.planner import default_staging
 from shared.plan.run_manifest import manifest_of
 from shared.storage.copies import CopyMethod
 

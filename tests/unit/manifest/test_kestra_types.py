@@ -32,7 +32,7 @@ def test_properties_of_a_thing_of_an_unknown_type_are_not_called_unknown() -> No
     """They may be quite right; and what is wrong elsewhere is said with it."""
     text = (
         "tasks:\n- {id: a, type: io.kestra.plugin.core.flow.If, condition: x, then: []}\n"
-        "- {id: b, commands: [x], taskRunner: {type: io.kestra.plugin.core.runner.Process, x: 1}}\n"
+        "- {id: b, commands: [x], taskRunner: {type: io.kestra.plugin.core.runner.Other, x: 1}}\n"
         "- {id: c, commands: [x], comands: [y]}\n"
     )
     with pytest.raises(ManifestError) as caught:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from shared.errors import ManifestError
-from shared.plan.planner import plan_round
+from shared.plan.plan_round import plan_round
 from shared.plan.run_manifest import checked_manifest
 
 FOR_EACH = "io.kestra.plugin.core.flow.ForEach"
