@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from shared.documents.states import Phase
 from shared.manifest.app_tasks import AppTask
 from shared.manifest.order import OrderEntry, start_of
 from shared.manifest.task import Task
@@ -85,6 +86,11 @@ class PlacedTask:
     each: Each | None = None
     branches: tuple[Branch, ...] = ()
     conditions: tuple[Condition, ...] = ()
+
+    @property
+    def phase(self) -> Phase:
+        """The part of the flow that it is in."""
+        return Phase(str(self.path[0]))
 
     @property
     def foreach_path(self) -> PropertyPath:

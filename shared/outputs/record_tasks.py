@@ -36,6 +36,7 @@ from shared.outputs.outcome import Outcome
 from shared.outputs.printed import MAX_WARNINGS, Printed
 from shared.outputs.recorded_inputs import RecordedInputs
 from shared.plan.round_plan import NothingToRun, SubmittedRound, SubmittedTask
+from shared.plan.run_state import run_state
 
 NOT_RECORDED_MESSAGE = (
     "the job ended, but its results could not be collected; they are not in the results. "
@@ -193,10 +194,10 @@ def build_record(  # noqa: PLR0913 - all that a record is made of
     flow = manifest.flow if manifest else None
     is_collected = failure is None or failure.code != FailureCode.NOT_RECORDED
     tasks = _all_tasks(run, flow if is_collected else None)
-    rejection = run.body.rejection
+    rejection = run.rejection
     return Record(
         run_id=run.id,
-        state=state or run_state(_enabled_tasks(tasks, manifest), cancelled=run.progress.cancelled),
+        state=state or run_state(flow, tasks, cancelled=run.was_cancelled),
         manifest=ManifestRef.model_validate(run.body.manifest.model_dump(exclude={"text"})),
         flow=_flow_ref(run, flow),
         labels=flow.labels if flow else {},
@@ -246,16 +247,11 @@ def _all_tasks(run: Run, flow: Flow | None) -> tuple[TaskRecord, ...]:
     found = list(finished.values())
     if flow is not None and (finished or run.body.jobs):
         found = [finished.get(task.id) or TaskRecord(id=task.id, state=State.SKIPPED) for task in flow.tasks]
-    why = SkippedBy.CANCELLED if run.progress.cancelled else SkippedBy.FAILURE
+    why = SkippedBy.CANCELLED if run.was_cancelled else SkippedBy.FAILURE
     return tuple(
         task.model_copy(update={"skipped": why}) if task.state is State.SKIPPED and task.skipped is None else task
         for task in found
     )
-
-
-def _enabled_tasks(tasks: Sequence[TaskRecord], manifest: Manifest | None) -> Sequence[TaskRecord]:
-    """The tasks that decide the run's state: all but those that are `disabled` in the manifest."""
-    return [task for task in tasks if manifest is None or task.id in manifest.dependencies]
 
 
 def _with_items(task: TaskRecord, run: Run) -> TaskRecord:
@@ -265,16 +261,6 @@ def _with_items(task: TaskRecord, run: Run) -> TaskRecord:
     where: dict[str, object] = {"blob": ITEMS_BLOB} if separate_items(run) else {"records": items}
     taken = sum(item.taken_from is not None for item in items)
     return task.model_copy(update={"items": task.items.model_copy(update={**where, "taken_over": taken})})
-
-
-def run_state(tasks: Sequence[TaskRecord], *, cancelled: bool) -> State:
-    """The state of a run by the states of its tasks; a cancelled run is KILLED only if a task did not end by itself."""
-    found = {task.state for task in tasks if not task.is_left_out}
-    if cancelled and found & {State.KILLED, State.SKIPPED}:
-        return State.KILLED
-    if found & {State.FAILED, State.KILLED, State.SKIPPED}:
-        return State.FAILED
-    return State.WARNING if State.WARNING in found else State.SUCCESS
 
 
 def status_of(run: Run, *, now: datetime, position: int | None = None, message: str | None = None) -> Status:

@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from shared.documents.record import TaskRecord
+from shared.documents.states import State
 from shared.manifest.blocks import Condition
 from shared.manifest.read import Manifest
 from shared.plan._graph import FlowGraph
 from shared.plan._rendering import Bindings, Rendering
 from shared.plan.lookups import NotKnownYet
 
+_FAILED = frozenset({State.FAILED, State.KILLED})
 _FALSE = frozenset({"", "false", "0", "-0"})
 
 
@@ -34,16 +36,26 @@ class Conditions:
         self._graph = graph
         self._bindings_of = bindings_of
         self.renderings: dict[str, Rendering] = {}
+        self._ended = ended
         self._left_out = {name: task.is_left_out for name, task in ended.items()}
 
     def is_left_out(self, name: str) -> bool:
         """Whether a condition of a task does not hold; false as long as that is not known."""
+        if self._is_not_called_for(name):
+            return True
         if name not in self._left_out:
             try:
                 self._left_out[name] = not self._hold(name)
             except NotKnownYet:
                 return False
         return self._left_out[name]
+
+    def _is_not_called_for(self, name: str) -> bool:
+        """Whether a task in `errors` has nothing to do: what it is there for has ended, and nothing of it failed."""
+        return any(
+            all(other in self._ended and self._ended[other].state not in _FAILED for other in others)
+            for others in self._graph.runs_on_failure_of(name)
+        )
 
     def check(self, name: str) -> None:
         """Collect the problems of the conditions of a task, as far as they show now."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
+from shared.documents.states import Phase
 from shared.errors import Problem, did_you_mean
 from shared.manifest.app_tasks import AppTask
 from shared.manifest.blocks import Branch, Condition, Each, PlacedTask
@@ -75,6 +76,14 @@ class FlowGraph:
         """What must hold for a task to run, the outermost first."""
         return self._placed[name].conditions
 
+    def runs_on_failure_of(self, name: str) -> tuple[tuple[str, ...], ...]:
+        """The tasks of which one must have failed for a task in `errors` to run; for each `errors` around it."""
+        return tuple(failure.tasks for failure in self._placed[name].on_failure_of)
+
+    def phase(self, name: str) -> Phase:
+        """The part of the flow that a task is in."""
+        return self._placed[name].phase
+
     def branches(self, name: str) -> tuple[Branch, ...]:
         """The branches that a task is in: once it has failed, no other branch of their groups begins.
 
@@ -122,6 +131,7 @@ class FlowGraph:
             is_fan_out=self.is_fan_out(name),
             is_serial=self.limit(name) == 1,
             needs_node=isinstance(task, Task),
+            follows=frozenset(self._manifest.follows.get(name, ())),
             may_stop=isinstance(task, Task) or (task.may_stop and not task.allow_failure),
             stopped_by=frozenset(itertools.chain.from_iterable(map(self._tasks_beside, self.begun_branches(name)))),
         )

@@ -29,6 +29,7 @@ class GraphTask:
     `waits_for` are the tasks that must end well before it; `uses_values_of` are those whose results its expressions
     need; `stopped_by` are those after whose failure it does not begin, although it does not wait for them.
     One that the app evaluates needs no node; if it `may_stop` the flow, nothing after it begins before it is evaluated.
+    `follows` are those that must have ended before it, well or not.
     """
 
     id: str
@@ -39,6 +40,7 @@ class GraphTask:
     stopped_by: frozenset[str] = frozenset()
     needs_node: bool = True
     may_stop: bool = True
+    follows: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,8 @@ class _Placement(Enum):
 
 
 _SUCCEEDED = frozenset({_Placement.DONE, _Placement.EMPTY})
+_ENDED = frozenset({_Placement.DONE, _Placement.NEVER})
+_OVER = frozenset({*_SUCCEEDED, _Placement.NEVER})
 _PASSES = frozenset({*_SUCCEEDED, _Placement.PASSED})
 
 
@@ -93,14 +97,17 @@ def split(  # noqa: PLR0913 - what it decides by
     fan-out without items) are called only for tasks whose expressions use known values only. The first round of a retry
     has tasks that have ended already.
     """
+    never = never_run(graph, ended)
     placements: dict[str, _Placement] = {}
     pool: str | None = None
     for task in in_dependency_order(graph):
         if task.id in ended:
             placements[task.id] = _placement_of_ended(ended[task.id])
             continue
-        is_stopped = any(ended.get(name) in _FAILED_STATES for name in task.stopped_by)
-        placement = _Placement.NEVER if is_stopped else _placement(task, graph, placements, is_left_out)
+        if not task.follows <= ended.keys() | never:
+            placements[task.id] = _Placement.NEVER if task.id in never else _Placement.LATER
+            continue
+        placement = _Placement.NEVER if task.id in never else _placement(task, graph, placements, is_left_out)
         if placement is _Placement.READY and is_empty(task.id):
             placement = _Placement.EMPTY
         if placement is _Placement.READY:
@@ -127,6 +134,18 @@ def split(  # noqa: PLR0913 - what it decides by
     return replace(found, reason=_reason(found.ready, {*found.empty, *found.passed}, graph))
 
 
+def never_run(graph: Mapping[str, GraphTask], ended: Mapping[str, State]) -> frozenset[str]:
+    """The tasks that cannot run any more, because one that they wait for, or that stops them, did not end well."""
+    never: set[str] = set()
+    for task in in_dependency_order(graph):
+        if task.id not in ended and (
+            any(ended.get(name) in _FAILED_STATES for name in task.stopped_by)
+            or any(name in never or ended.get(name, State.SUCCESS) not in _SUCCESSFUL_STATES for name in task.waits_for)
+        ):
+            never.add(task.id)
+    return frozenset(never)
+
+
 def _reason(ready: Iterable[str], without_task: AbstractSet[str], graph: Mapping[str, GraphTask]) -> JobReason:
     """Why the ready tasks were not ready earlier."""
     waits = _waits_through(graph, without_task)
@@ -144,12 +163,10 @@ def _placement(
     is_left_out: Callable[[str], bool],
 ) -> _Placement:
     before = [(name, placements[name]) for name in task.waits_for]
-    if any(placement is _Placement.NEVER for _, placement in before):
-        return _Placement.NEVER
     has_task = not is_left_out(task.id)
-    if has_task and not task.needs_node and not all(placements[name] is _Placement.DONE for name in _needed(task)):
+    if has_task and not task.needs_node and not all(placements[name] in _ENDED for name in _needed(task)):
         return _passed(task, before, graph)
-    if has_task and any(placements[name] not in _SUCCEEDED for name in task.uses_values_of):
+    if has_task and any(placements[name] not in _OVER for name in task.uses_values_of):
         return _Placement.LATER  # the used task may be one that it waits for only through others
     if not all(_is_in_round(placement, graph[name]) for name, placement in before):
         return _Placement.LATER
@@ -212,9 +229,9 @@ def why_not_earlier(tasks: Iterable[GraphTask], graph: Mapping[str, GraphTask]) 
 
 
 def in_dependency_order(graph: Mapping[str, GraphTask]) -> Iterator[GraphTask]:
-    """All tasks, each after the tasks that it waits for; otherwise in the order of the flow."""
+    """All tasks, each after the tasks that it waits for or follows; otherwise in the order of the flow."""
     positions = {name: position for position, name in enumerate(graph)}
-    sorter = graphlib.TopologicalSorter({name: task.waits_for for name, task in graph.items()})
+    sorter = graphlib.TopologicalSorter({name: (*task.waits_for, *task.follows) for name, task in graph.items()})
     sorter.prepare()
     while sorter.is_active():
         for name in sorted(sorter.get_ready(), key=positions.__getitem__):

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from shared.documents.names import UPSTREAM, Paths
 from shared.documents.record import Item, TaskResult
 from shared.documents.run import Run
+from shared.documents.states import Phase, State
 from shared.expressions.functions import from_json, now_of
 from shared.expressions.values import UNKNOWN, Budget, ExpressionError, LazyValue, Unknown, text_of
 from shared.manifest.app_tasks import AppTask
@@ -17,6 +18,7 @@ from shared.plan._checked_outputs import CheckedOutputs
 from shared.plan._graph import FlowGraph
 from shared.plan._rendering import NOT_KNOWN_YET, Bindings
 from shared.plan.lookups import BlobAddress, Lookups, NotKnownYet, WebAddress, namespace_file, read_address
+from shared.plan.run_state import run_state
 from shared.plan.upstream import TAKEN, FanOutOutputs, OutputPattern, UpstreamFiles, UpstreamFolder, UpstreamUse
 from shared.settings import Settings
 
@@ -67,8 +69,8 @@ class EarlierTasks(Protocol):
     def is_empty(self, name: str) -> bool:
         """Whether a task is a fan-out that is known to have no items, so that no task waits for it."""
 
-    def is_left_out(self, name: str) -> bool:
-        """Whether a task is left out by a condition, so that it has no outputs."""
+    def has_no_outputs(self, name: str) -> bool:
+        """Whether a task is left out, or can never run, so that it has no outputs."""
 
     def patterns(self, name: str, item: Item | None) -> tuple[OutputPattern, ...]:
         """The patterns of the files that a task, or a fan-out's task for one item, uploads."""
@@ -156,6 +158,7 @@ class Scope:
         item = self._item
         return {
             **self._context.values(),
+            "execution": {**self._context.values()["execution"], "state": self._execution_state()},
             "task": {"id": self._task.id},
             "workingDir": self.paths.link,
             **({"outputDir": self.paths.output_directory} if self._has_output_directory else {}),
@@ -163,10 +166,18 @@ class Scope:
             "outputs": _OutputsByTask(self._task.id, self._graph, self._outputs),
         }
 
+    def _execution_state(self) -> State:
+        """The state of the run; that with which it ends is known only to what follows its end."""
+        if self._graph.phase(self._task.id) is not Phase.AFTER_EXECUTION:
+            return State.RUNNING
+        if self._run.rejection:
+            return State.FAILED
+        return run_state(self._flow, self._run.body.finished.values(), cancelled=self._run.was_cancelled)
+
     def _outputs(self, name: str) -> object:
         """The value of `outputs.<name>`."""
         folder = f"{self.paths.link}/{UPSTREAM}/{name}"
-        if self._earlier.is_left_out(name):
+        if self._earlier.has_no_outputs(name):
             return {}
         if app_task := self._graph.app_task(name):
             return self._values_of(app_task)

@@ -47,6 +47,7 @@ def plan_round(manifest: Manifest, run: Run, settings: Settings) -> RoundPlan | 
         keep_job=not all(task.task_runner.delete for task in manifest.flow.node_tasks),
         reason=JobReason.INFRASTRUCTURE if run.progress.round in run.body.repeated_rounds else planner.split.reason,
         tasks=tasks,
+        phase=planner.phase,
         empty=empty,
         taken_files=taken_files(run, (task.uses for task in tasks)),
     )

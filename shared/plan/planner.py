@@ -7,7 +7,7 @@ from functools import partial
 
 from shared.documents.record import Item
 from shared.documents.run import Run
-from shared.documents.states import JobReason, State
+from shared.documents.states import JobReason, Phase
 from shared.errors import Problem
 from shared.manifest.problems import each_once
 from shared.manifest.read import Manifest
@@ -18,9 +18,10 @@ from shared.plan._graph import FlowGraph
 from shared.plan._limits import too_many_tasks
 from shared.plan._names_used import depends_on_item
 from shared.plan._output_globs import globs_of_options, output_patterns
+from shared.plan._phases import states_of
 from shared.plan._places import pool_of, staging_container
 from shared.plan._rendering import Bindings, Rendering
-from shared.plan._rounds import split, waits_in_round, why_not_earlier
+from shared.plan._rounds import never_run, split, waits_in_round, why_not_earlier
 from shared.plan._scope import Context, Scope
 from shared.plan._tasks import TaskPlanner
 from shared.plan._ties import tied
@@ -57,9 +58,11 @@ class Planner:
         self._graph = FlowGraph(manifest, self._context.values())
         ended = run.body.finished
         self._conditions = Conditions(manifest, self._graph, ended, lambda name: self._in_scope(name, None)[1])
-        states = {name: State.SUCCESS if task.is_left_out else task.state for name, task in ended.items()}
+        states = states_of(manifest, run)
         self.is_first = not states
         graph, is_first = self._graph.tasks, run.progress.round == 1
+        self._never = never_run(graph, states)
+        self._over = states.keys() | self._never
         self.split = split(graph, states, self.pool_id, self.is_empty, is_left_out=self.is_left_out, is_first=is_first)
         self._waits_in_round = waits_in_round(graph, self.split)
         self._numbers: dict[str, int] = {}
@@ -188,8 +191,17 @@ class Planner:
         return self._graph.is_fan_out(name) and not self.items_of(name) and self.is_known(name)
 
     def is_left_out(self, name: str) -> bool:
-        """Whether a task is left out by a condition."""
-        return self._conditions.is_left_out(name)
+        """Whether a task is left out by a condition, which is not asked before what the task follows has ended."""
+        return self._graph.tasks[name].follows <= self._over and self._conditions.is_left_out(name)
+
+    def has_no_outputs(self, name: str) -> bool:
+        """Whether a task is left out, or can never run, so that it has no outputs."""
+        return name in self._never or self.is_left_out(name)
+
+    @property
+    def phase(self) -> Phase:
+        """The part of the flow that the tasks of the round are in."""
+        return self._graph.phase(self.split.ready[0]) if self.split.ready else Phase.TASKS
 
     def empty(self) -> tuple[NothingToRun, ...]:
         """The tasks with nothing to run whose turn it is; called after the tasks of the round have their numbers."""
@@ -255,7 +267,7 @@ class Planner:
         unknown = {*self._manifest.gaps.values, *(["inputs"] if self._input_problems else [])}
         if item is UNKNOWN_ITEM or name in self._manifest.gaps.items:
             unknown |= {"item", "taskrun"}
-        used = {other for other in self._graph.tasks[name].uses_values_of if not self.is_left_out(other)}
+        used = {other for other in self._graph.tasks[name].uses_values_of if not self.has_no_outputs(other)}
         if self._manifest.gaps.is_any or not used <= self._run.body.finished.keys():
             unknown.add("outputs")
         return scope, scope.bindings(unknown)

@@ -10,7 +10,7 @@ from enum import StrEnum
 from shared.documents.external_data import SourceFile
 from shared.documents.names import ATTEMPTS_FILE, SCRIPT, Paths
 from shared.documents.record import Item, TaskRecord
-from shared.documents.states import JobReason
+from shared.documents.states import JobReason, Phase
 from shared.manifest.blocks import Branch
 from shared.plan.upstream import OutputPattern, UpstreamUse
 from shared.script import build as task_script
@@ -216,7 +216,8 @@ class RoundPlan:
     """One Batch job: all tasks that can run now.
 
     `empty` are the tasks with nothing to run whose turn it is: they need no task. `taken_files` are blobs in the run's
-    folder in the results, by their name in staging: files of an earlier run that the tasks use.
+    folder in the results, by their name in staging: files of an earlier run that the tasks use. All tasks are in the
+    same `phase` of the flow.
     """
 
     pool_id: str
@@ -225,6 +226,7 @@ class RoundPlan:
     keep_job: bool
     reason: JobReason
     tasks: tuple[PlannedTask, ...]
+    phase: Phase = Phase.TASKS
     empty: tuple[NothingToRun, ...] = ()
     taken_files: Mapping[str, str] = field(default_factory=dict)
 
