@@ -78,6 +78,7 @@ class FailureCode(StrEnum):
     INPUT_FILE_MISSING = "InputFileMissing"
     NO_ROOM_FOR_INPUTS = "NoRoomForInputs"
     PROGRAM_MISSING = "ProgramMissing"
+    DEPENDENCIES_NOT_INSTALLED = "DependenciesNotInstalled"
     INVALID_MANIFEST = "InvalidManifest"
     CANNOT_PLAN = "CannotPlan"
     TOO_MANY_ATTEMPTS = "TooManyAttempts"

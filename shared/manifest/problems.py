@@ -16,11 +16,10 @@ from shared.manifest._layout import Layout
 from shared.manifest._source import quoted
 from shared.manifest.flow import Flow
 from shared.manifest.groups import FOR_EACH, PARALLEL, SEQUENTIAL
-from shared.manifest.retry import Retry
 from shared.manifest.task import Task
 from shared.manifest.task_runner import RUNNER_TYPE, TaskRunner, canonical_runner_type
 from shared.manifest.task_types import all_types
-from shared.manifest.types import CREDENTIALS, NoEffect, PropertyPath
+from shared.manifest.types import CREDENTIALS, NoEffect, Properties, PropertyPath
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -286,8 +285,8 @@ def _warnings(value: object, path: PropertyPath) -> Iterator[tuple[PropertyPath,
         for index, item in enumerate(value):
             yield from _warnings(item, (*path, index))
     elif isinstance(value, BaseModel):
-        if isinstance(value, Retry):
-            yield from ((path, warning) for warning in value.warnings())
+        if isinstance(value, Properties):
+            yield from (((*path, *below), warning) for below, warning in value.warnings())
         for name in value.model_fields_set:
             field = type(value).model_fields[name]
             here = (*path, field.alias or name)

@@ -49,6 +49,10 @@ class Properties(BaseModel):
         known = {field.alias for field in cls.model_fields.values()}
         return {name: value for name, value in data.items() if value is not None or name not in known}
 
+    def warnings(self) -> Iterator[tuple[PropertyPath, str]]:
+        """What the author may not be aware of, and where: the path of a property of this."""
+        yield from ()
+
 
 def texts_with_paths(value: object, path: PropertyPath = ()) -> Iterator[tuple[PropertyPath, str]]:
     """Every text in a part of a manifest and its path below `path`, the names of maps included."""

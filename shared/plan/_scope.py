@@ -12,6 +12,7 @@ from shared.documents.run import Run
 from shared.expressions.functions import from_json, now_of
 from shared.expressions.values import UNKNOWN, Budget, ExpressionError, LazyValue, Unknown, text_of
 from shared.manifest.read import Flow, Task
+from shared.plan._app_variables import app_variables, env_of, hidden_names
 from shared.plan._checked_outputs import CheckedOutputs
 from shared.plan._graph import FlowGraph
 from shared.plan._rendering import NOT_KNOWN_YET, Bindings
@@ -41,11 +42,14 @@ class Context:
             "labels": self.flow.labels,
             "flow": {"id": self.flow.id, "namespace": self.flow.namespace},
             "execution": {"id": self.run.id, "startDate": self.run.body.accepted},
+            **app_variables(self.settings),
         }
 
     def functions(self) -> dict[str, Callable[..., Any]]:
         """The functions that every expression can call."""
-        return {"secret": self._secret, "now": now_of(self.run.body.accepted), "fromJson": from_json, "json": from_json}
+        now = now_of(self.run.body.accepted)
+        env = env_of(self.settings)
+        return {"secret": self._secret, "now": now, "fromJson": from_json, "json": from_json, "env": env}
 
     def _secret(self, key: str) -> str:
         value = self.settings.secrets.get(key)
@@ -113,6 +117,7 @@ class Scope:
             dict.fromkeys(self._file_functions(), self._read_later),
             checks_unknown=not self._run.body.finished,
             major=self._flow.major,
+            hidden=hidden_names(self._settings),
             seed=f"{self._run.body.seed}/{self._task.id}/{self._item.index if self._item else ''}",
         )
 
@@ -120,6 +125,7 @@ class Scope:
         """The values for texts that are only checked: those not known yet have the parts that they will have."""
         later = {name: _TASKRUN if name == "taskrun" else UNKNOWN for name in unknown - {"inputs"}}
         outputs = CheckedOutputs(self._run, self._graph.is_fan_out, self._known_items, self._checked_files)
+        later |= dict.fromkeys(hidden_names(self._settings), UNKNOWN)
         return {**self._values(), **later, "outputs": _OutputsByTask(self._task.id, self._graph, outputs.of)}
 
     def _known_items(self, name: str) -> tuple[Item, ...] | None:
@@ -153,7 +159,7 @@ class Scope:
             **self._context.values(),
             "task": {"id": self._task.id},
             "workingDir": self.paths.link,
-            **({"outputDir": self.paths.output_directory} if self._task.output_directory else {}),
+            **({"outputDir": self.paths.output_directory} if self._task.has_output_directory else {}),
             **({"item": item.value, "taskrun": _taskrun(item)} if item else {}),
             "outputs": _OutputsByTask(self._task.id, self._graph, self._outputs),
         }

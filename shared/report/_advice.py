@@ -35,6 +35,11 @@ ADVICE: Mapping[FailureCode, str] = {
         "A `retry` needs room for a copy of the input files: use a pool whose nodes have larger disks, or leave it out."
     ),
     FailureCode.PROGRAM_MISSING: "Use an image that has this program.",
+    FailureCode.DEPENDENCIES_NOT_INSTALLED: (
+        "The end of its log below says which package cannot be had: correct its name or version in `dependencies`, "
+        "let the pool's nodes reach the index of packages (`env` may name another: PIP_INDEX_URL), or use an image "
+        "that has the packages."
+    ),
     FailureCode.INVALID_MANIFEST: _BY_CATEGORY[FailureCategory.USER],
     FailureCode.CANNOT_PLAN: (
         "This is a bug in the app. Report it with the manifest; another way to write it may work meanwhile."
