@@ -26,6 +26,7 @@ _IN_OTHER_WORDS: Mapping[str, str] = {
     FailureCode.INPUT_FILE_MISSING: "a file was not made by the earlier task",
     FailureCode.NO_ROOM_FOR_INPUTS: "the inputs cannot be copied for the attempts",
     FailureCode.PROGRAM_MISSING: "the image lacks a program that the attempts need",
+    FailureCode.DEPENDENCIES_NOT_INSTALLED: "packages cannot be installed in the task's container",
     FailureCode.CANNOT_PLAN: "a round could not be planned",
 }
 """By failure code: those whose message comes from a task's log, or may quote values."""

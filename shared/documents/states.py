@@ -100,6 +100,7 @@ class FailureCode(StrEnum):
     INVALID_EXPRESSION = "InvalidExpression"
     FAIL_TASK = "FailTask"
     ASSERTION_FAILED = "AssertionFailed"
+    DEPENDENCIES_NOT_INSTALLED = "DependenciesNotInstalled"
     INVALID_MANIFEST = "InvalidManifest"
     CANNOT_PLAN = "CannotPlan"
     TOO_MANY_ATTEMPTS = "TooManyAttempts"

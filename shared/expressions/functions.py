@@ -49,6 +49,7 @@ PURE_FUNCTIONS: Mapping[str, Callable[..., Any]] = {name: function for name, (fu
 
 FUNCTIONS: Mapping[str, tuple[str, str]] = {
     "secret": ("the app setting `SECRET_<name>`", "secret('API_TOKEN')"),
+    "env": ("the app setting `ENV_<NAME>`, or a default; the name is in lower case", "env('region', 'westeurope')"),
     "now": (
         "the time when the run was accepted; takes the arguments of `date`",
         "now('yyyy-MM-dd', timeZone='Europe/Paris')",
@@ -80,7 +81,6 @@ OTHER_FUNCTIONS: Mapping[str, str] = {
     "fromIon": "use JSON, and `fromJson`",
     "loopOutputs": "name an item of the fan-out, as in `outputs.each[0].vars`",
     "iterationOutput": "name an item of the fan-out, as in `outputs.each[0].vars`",
-    "env": "write `secret('NAME')`, which is the app setting SECRET_NAME",
     "encrypt": "do it in the commands",
     "decrypt": "do it in the commands",
     "printContext": "print in the commands what is of interest",
@@ -153,8 +153,6 @@ OTHER_NAMES: Mapping[str, str] = {
     "parent": "use `taskrun.value`",
     "parents": "use `taskrun.value`",
     "secrets": "write `secret('NAME')`",
-    "envs": "write `secret('NAME')`, which is the app setting SECRET_NAME",
-    "globals": "use `variables`",
     "namespace": "use `variables`",
     "kestra": "there is no Kestra server",
 }

@@ -286,7 +286,7 @@ def _warnings(value: object, path: PropertyPath) -> Iterator[tuple[PropertyPath,
             yield from _warnings(item, (*path, index))
     elif isinstance(value, BaseModel):
         if isinstance(value, Properties):
-            yield from ((path, warning) for warning in value.warnings())
+            yield from (((*path, *below), warning) for below, warning in value.warnings())
         for name, field in type(value).model_fields.items():
             if name not in value.model_fields_set:
                 continue

@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import AfterValidator, ConfigDict, Discriminator, Field, Tag
 
 from shared.errors import did_you_mean
-from shared.manifest.types import Credential, Duration, NoEffect, Properties, Text, Unsupported
+from shared.manifest.types import Credential, Duration, NoEffect, Properties, PropertyPath, Text, Unsupported
 
 RUNNER_TYPE = "io.kestra.plugin.ee.azure.runner.Batch"
 _OLD_TYPES = (
@@ -126,13 +126,12 @@ class OtherTaskRunner(TaskRunner):
     type: Annotated[str, Field(json_schema_extra={"enum": list(OTHER_TYPES)})]
     """Kestra's type."""
 
-    def warnings(self) -> Iterator[str]:
+    def warnings(self) -> Iterator[tuple[PropertyPath, str]]:
         """What is not done of it."""
         runner = self.type.rpartition(".")[2]
         ignored = ", ".join(f"`{name}`" for name in self.model_extra or ())
-        yield f"the task runs on Azure Batch, in its `containerImage`, and not on {runner}" + (
-            f"; without effect: {ignored}" if ignored else ""
-        )
+        message = f"the task runs on Azure Batch, in its `containerImage`, and not on {runner}"
+        yield (), f"{message}; without effect: {ignored}" if ignored else message
 
 
 def _runner_kind(value: object) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shared.errors import did_you_mean
+from shared.script.packages import Installer
 
 if TYPE_CHECKING:
     from pydantic import ValidationInfo
@@ -28,7 +29,7 @@ class Language:
     """The defaults of the task types of one language.
 
     `script_runner` is the command that runs the file of a Script, followed by the file's name; `fail_fast` is the
-    command that makes the interpreter stop at the first command that fails.
+    command that makes the interpreter stop at the first command that fails; `installer` installs `dependencies`.
     """
 
     image: str
@@ -37,6 +38,7 @@ class Language:
     env: tuple[tuple[str, str], ...] = ()
     interpreter: tuple[str, ...] = SHELL
     fail_fast: str = "set -e"
+    installer: Installer | None = None
 
 
 _DOTNET_IMAGE = "mcr.microsoft.com/dotnet/sdk:10.0"
@@ -59,7 +61,7 @@ LANGUAGES = {
     "jbang": Language("jbangdev/jbang-action", "jbang --quiet", ".java"),
     "julia": Language("julia", "julia", ".jl"),
     "lua": Language("nickblah/lua", "lua", ".lua"),
-    "node": Language("node", "node", ".js"),
+    "node": Language("node", "node", ".js", installer=Installer.NPM),
     "perl": Language("perl", "perl", ".pl"),
     "php": Language("php", "php", ".php"),
     "powershell": Language(
@@ -69,12 +71,12 @@ LANGUAGES = {
         interpreter=(*_POWERSHELL, "-Command"),
         fail_fast="$ErrorActionPreference = 'Stop'",
     ),
-    # Kestra's newest default is python:3.13-slim, into which Kestra puts its own package; this image has it.
     "python": Language(
-        "ghcr.io/kestra-io/kestrapy:latest",
+        "python:3.13-slim",
         "python",
         ".py",
         env=(("PYTHONUNBUFFERED", "true"), ("PIP_ROOT_USER_ACTION", "ignore"), ("PIP_DISABLE_PIP_VERSION_CHECK", "1")),
+        installer=Installer.UV,
     ),
     "r": Language("r-base", "Rscript", ".R"),
     "ruby": Language("ruby", "ruby", ".rb"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -49,9 +49,9 @@ class Properties(BaseModel):
         known = {field.alias for field in cls.model_fields.values()}
         return {name: value for name, value in data.items() if value is not None or name not in known}
 
-    def warnings(self) -> Iterable[str]:
-        """What its author may not expect of it as a whole."""
-        return ()
+    def warnings(self) -> Iterator[tuple[PropertyPath, str]]:
+        """What the author may not be aware of, and where: the path of a property of this."""
+        yield from ()
 
 
 def texts_with_paths(value: object, path: PropertyPath = ()) -> Iterator[tuple[PropertyPath, str]]:

@@ -14,6 +14,7 @@ from shared.expressions.functions import from_json, now_of
 from shared.expressions.values import UNKNOWN, Budget, ExpressionError, LazyValue, Unknown, text_of
 from shared.manifest.app_tasks import AppTask
 from shared.manifest.read import Flow, Task
+from shared.plan._app_variables import app_variables, env_of, hidden_names
 from shared.plan._checked_outputs import CheckedOutputs
 from shared.plan._graph import FlowGraph
 from shared.plan._rendering import NOT_KNOWN_YET, Bindings
@@ -44,11 +45,14 @@ class Context:
             "labels": self.flow.labels,
             "flow": {"id": self.flow.id, "namespace": self.flow.namespace},
             "execution": {"id": self.run.id, "startDate": self.run.body.accepted},
+            **app_variables(self.settings),
         }
 
     def functions(self) -> dict[str, Callable[..., Any]]:
         """The functions that every expression can call."""
-        return {"secret": self._secret, "now": now_of(self.run.body.accepted), "fromJson": from_json, "json": from_json}
+        now = now_of(self.run.body.accepted)
+        env = env_of(self.settings)
+        return {"secret": self._secret, "now": now, "fromJson": from_json, "json": from_json, "env": env}
 
     def _secret(self, key: str) -> str:
         value = self.settings.secrets.get(key)
@@ -116,6 +120,7 @@ class Scope:
             dict.fromkeys(self._file_functions(), self._read_later),
             checks_unknown=not self._run.body.finished,
             major=self._flow.major,
+            hidden=hidden_names(self._settings),
             seed=f"{self._run.body.seed}/{self._task.id}/{self._item.index if self._item else ''}",
         )
 
@@ -123,6 +128,7 @@ class Scope:
         """The values for texts that are only checked: those not known yet have the parts that they will have."""
         later = {name: _TASKRUN if name == "taskrun" else UNKNOWN for name in unknown - {"inputs"}}
         checked = CheckedOutputs(self._run, self._graph.is_fan_out, self._known_items, self._checked_files)
+        later |= dict.fromkeys(hidden_names(self._settings), UNKNOWN)
 
         def outputs_of(name: str) -> object:
             return self._values_of(task) if (task := self._graph.app_task(name)) else checked.of(name)
@@ -189,7 +195,7 @@ class Scope:
 
     @property
     def _has_output_directory(self) -> bool:
-        return isinstance(self._task, Task) and self._task.output_directory
+        return isinstance(self._task, Task) and self._task.has_output_directory
 
     def _values_of(self, task: AppTask) -> object:
         """The outputs of a task that the app evaluates."""

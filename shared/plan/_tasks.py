@@ -11,6 +11,7 @@ from shared.manifest.addresses import is_address
 from shared.manifest.read import Task
 from shared.manifest.task import RunAs
 from shared.masking import MASK
+from shared.plan._packages import packages_of
 from shared.plan._rendering import LONGEST_ARGUMENT, NOT_KNOWN_YET, Rendering
 from shared.plan._scope import Scope
 from shared.plan.lookups import (
@@ -99,11 +100,12 @@ def check_accounts(task: Task, rendering: Rendering, settings: Settings) -> None
 
 
 def image(task: Task, rendering: Rendering, node_identity: str | None) -> Image:
-    """The container image and its registry; by default the image of the task's type.
+    """The container image and its registry; by default the image of the task's type. An old `docker` wins.
 
     A registry without any credential is reached by the identity of the nodes, if they have one.
     """
-    name = rendering.optional(("containerImage",), task.container_image) or task.language.image
+    name = rendering.optional(("docker", "image"), task.old_image)
+    name = name or rendering.optional(("containerImage",), task.container_image) or task.language.image
     registry = task.task_runner.registry
     if registry is None:
         return Image(name)
@@ -142,8 +144,9 @@ def commands_of(task: Task, rendering: Rendering) -> Commands:
         text=text,
         env={**dict(task.language.env), **rendering.env(("env",), task.env)},
         time_limit=task.time_limit,
-        has_output_directory=task.output_directory,
+        has_output_directory=task.has_output_directory,
         attempts=task.retry.attempts if task.retry else ONE_ATTEMPT,
+        packages=packages_of(task, rendering),
     )
 
 

@@ -41,6 +41,11 @@ ADVICE: Mapping[FailureCode, str] = {
     ),
     FailureCode.FAIL_TASK: "The flow fails here on purpose: its message says why.",
     FailureCode.ASSERTION_FAILED: "Look at the values that the condition uses, and at the tasks that made them.",
+    FailureCode.DEPENDENCIES_NOT_INSTALLED: (
+        "The end of its log below says which package cannot be had: correct its name or version in `dependencies`, "
+        "let the pool's nodes reach the index of packages (`env` may name another: PIP_INDEX_URL), or use an image "
+        "that has the packages."
+    ),
     FailureCode.INVALID_MANIFEST: _BY_CATEGORY[FailureCategory.USER],
     FailureCode.CANNOT_PLAN: (
         "This is a bug in the app. Report it with the manifest; another way to write it may work meanwhile."

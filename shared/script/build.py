@@ -1,9 +1,9 @@
 """Builds the shell script that a task runs: it sets up the working directory, runs the commands, and tries them again.
 
 The script is plain POSIX shell, as an image may have no other. Its fixed text is in `functions.sh` (the files that the
-commands find), `attempts.sh` (one attempt, and what comes before the next one) and `main.sh` (the steps). It is staged
-as a file, so that commands and environment are not part of the Batch task, where everyone who can read the Batch
-account would see them.
+commands find), `packages.sh` (what they import), `attempts.sh` (one attempt, and what comes before the next one) and
+`main.sh` (the steps). It is staged as a file, so that commands and environment are not part of the Batch task, where
+everyone who can read the Batch account would see them.
 
 Where the script itself ends a task, it says so with an exit code and with one line on stderr (`read_marker`).
 """
@@ -24,6 +24,7 @@ from pathlib import Path
 from shared.documents.names import ATTEMPTS_FILE, BEGUN, ENDED, HOME, OUTPUT_DIRECTORY, UPSTREAM, Paths
 from shared.documents.states import FailureCode
 from shared.script.attempts import ONE_ATTEMPT, Attempts
+from shared.script.packages import FINDS_KESTRA, REQUIREMENTS, Packages
 
 SKIPPED_EXIT_CODE = 122
 TIME_LIMIT_EXIT_CODE = 124
@@ -40,7 +41,8 @@ class _Template(string.Template):
     delimiter = "@"
 
 
-_PARTS = (Path(__file__).with_name(name).read_text("utf-8") for name in ("functions.sh", "attempts.sh", "main.sh"))
+_FILES = ("functions.sh", "packages.sh", "attempts.sh", "main.sh")
+_PARTS = (Path(__file__).with_name(name).read_text("utf-8") for name in _FILES)
 _SCRIPT = _Template("\n".join(_PARTS))
 
 
@@ -55,6 +57,7 @@ class Marker(StrEnum):
     MISSING_INPUT = FailureCode.INPUT_FILE_MISSING
     NO_ROOM = FailureCode.NO_ROOM_FOR_INPUTS
     NO_PROGRAM = FailureCode.PROGRAM_MISSING
+    NOT_INSTALLED = FailureCode.DEPENDENCIES_NOT_INSTALLED
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,7 @@ class Commands:
     """What the script runs: `interpreter`, with `text` as its last argument, in the working directory.
 
     `time_limit` is that of one attempt. `links`, `gatherings` and `files` (texts by relative path) are the files that
-    the script puts there.
+    the script puts there, `packages` what it installs.
     """
 
     interpreter: tuple[str, ...]
@@ -101,6 +104,7 @@ class Commands:
     files: Mapping[str, str] = field(default_factory=dict)
     has_output_directory: bool = False
     attempts: Attempts = ONE_ATTEMPT
+    packages: Packages | None = None
 
 
 @dataclass(frozen=True)
@@ -170,6 +174,9 @@ def build(paths: Paths, commands: Commands | Mapping[int, Commands], gate: Gate 
         missing_input=Marker.MISSING_INPUT.value,
         no_room=Marker.NO_ROOM.value,
         no_program=Marker.NO_PROGRAM.value,
+        not_installed=Marker.NOT_INSTALLED.value,
+        requirements=REQUIREMENTS,
+        finds_kestra=FINDS_KESTRA,
     )
 
 
@@ -202,7 +209,9 @@ def _functions(commands: Commands) -> str:
     run = [
         f'mkdir -p {HOME}; export HOME="$link/{HOME}"',
         *([output_directory] if commands.has_output_directory else []),
+        *(['set -- "$packages" "$task_dir"'] if commands.packages else []),
         *(f"export {name}={shlex.quote(value)}" for name, value in commands.env.items()),
+        *(commands.packages.shell_lines() if commands.packages else []),
         f"exec {shlex.join([*commands.interpreter, commands.text])}",
     ]
     return f"prepare() {{ :\n{chr(10).join(prepare)}\n}}\nrun() {{\n{chr(10).join(run)}\n}}"

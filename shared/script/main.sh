@@ -5,7 +5,7 @@ task_dir=$PWD
 files="$PWD"/@inputs
 notes="$PWD/${0%/*}"
 begun=$notes/@begun ended=$notes/@ended
-expired=$notes/expired stopped=$notes/stopped kept=$notes/inputs
+expired=$notes/expired stopped=$notes/stopped kept=$notes/inputs packages=$notes/packages
 most=@most longest=@longest lowest=@lowest highest=@highest millionths=@millionths is_random=@is_random
 seed=$((@seed + ${item:-0}))
 @gate
