@@ -4,7 +4,8 @@
 repeated, and two submitters at once do no harm. The order of the steps ensures that:
 
 1. Look for the record: a run that has one is only closed.
-2. Copy the manifest to the results and remove it from the inbox.
+2. Copy the manifest to the results and remove it from the inbox. A run of a flow with `concurrency` goes no further
+   before a tick admits it.
 3. Take over what ended well, if it is a retry.
    Read what the plan needs from outside. Both go into the run document.
 4. Stage scripts and files.
@@ -43,6 +44,7 @@ from shared.errors import (
 )
 from shared.log import Stage, log_event, milliseconds_since
 from shared.outputs.record_tasks import record_of_nothing, status_of
+from shared.plan.admission import limit_to_wait_for
 from shared.plan.pool_check import check_pool
 from shared.plan.round_plan import RoundPlan
 from shared.plan.run_manifest import checked_manifest
@@ -223,7 +225,10 @@ def _submit_round(app: App, run: Run) -> None:
     started = time.monotonic()
     with planning_errors(run):
         manifest = checked_manifest(run, app.settings)
-    time_left = manifest.flow.timeout - (app.now() - run.body.accepted)
+    if limit := limit_to_wait_for(manifest, run, app.settings):
+        _save_with_status(app, run.waiting_for_flow(limit))
+        return
+    time_left = manifest.flow.timeout - (app.now() - run.begun)
     if time_left <= timedelta(0):
         give_up(
             app,
