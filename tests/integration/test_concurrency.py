@@ -113,7 +113,8 @@ def test_mistakes_are_told_before_a_run_waits(world) -> None:
 
 def test_the_time_that_it_waited_is_no_part_of_the_timeout(world) -> None:
     """It is accepted, waits for longer than its timeout, and then has all of it."""
-    run = world.drop("a.yaml", flow() + "timeout: PT1H\n")
+    text = flow().replace("commands: [echo hi]", "tasks: [{id: t, commands: [echo hi]}]\ntimeout: PT1H")
+    run = world.drop("a.yaml", text)
     submit_run.accept(world.later(hours=-2), "a.yaml")
     world.finish()
     assert world.record(run, "a.yaml")["state"] == "SUCCESS"
@@ -133,9 +134,8 @@ tasks:
     world.accept("b.yaml", flow())
     world.await_end(run)
     poll_runs.poll(world.app)
-    world.deliver()  # its second round is submitted
-    poll_runs.poll(world.app)
-    assert states(world)["b"] == ("QUEUED", "flow")
+    world.deliver()
+    assert states(world) == {"a": ("RUNNING", None), "b": ("QUEUED", "flow")}
     world.finish()
     assert len(world.record(run, "a.yaml")["jobs"]) == 2
 
