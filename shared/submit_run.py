@@ -4,7 +4,8 @@
 repeated, and two submitters at once do no harm. The order of the steps ensures that:
 
 1. Look for the record: a run that has one is only closed.
-2. Copy the manifest to the results and remove it from the inbox.
+2. Copy the manifest to the results and remove it from the inbox. A run of a flow with `concurrency` goes no further
+   before a tick admits it.
 3. Take over what ended well, if it is a retry.
    Read what the plan needs from outside. Both go into the run document.
 4. Stage scripts and files.
@@ -45,6 +46,7 @@ from shared.errors import (
 )
 from shared.log import Stage, log_event, milliseconds_since
 from shared.outputs.record_tasks import status_of
+from shared.plan.admission import limit_to_wait_for
 from shared.plan.phases import time_limit, with_later_phases
 from shared.plan.pool_check import check_pool
 from shared.plan.round_plan import RoundPlan
@@ -239,12 +241,15 @@ def _submit_round(app: App, run: Run) -> None:
     started = time.monotonic()
     with planning_errors(run):
         manifest = checked_manifest(run, app.settings)
+    if limit := limit_to_wait_for(manifest, run, app.settings):
+        _save_with_status(app, run.waiting_for_flow(limit))
+        return
     run = take_over(app, run, manifest)
     run, plan = prepare_round(app, run, manifest)
     if not plan.tasks:
         finish(app, run)
         return
-    time_left = time_limit(plan.phase, manifest.flow.timeout - (app.now() - run.body.accepted))
+    time_left = time_limit(plan.phase, manifest.flow.timeout - (app.now() - run.begun))
     if time_left <= timedelta(0):
         give_up(
             app,

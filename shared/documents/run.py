@@ -21,6 +21,7 @@ from pydantic import Field
 
 from shared.documents.early_end import EarlyEnd, Rejection
 from shared.documents.external_data import ExternalData
+from shared.documents.flow_limit import FlowLimit
 from shared.documents.manifest_blob import ManifestBlob
 from shared.documents.names import job_id, results_folder
 from shared.documents.progress import Progress
@@ -160,6 +161,11 @@ class Run:
         """The run's folder in the results container."""
         return results_folder(self.body.manifest.name, self.id)
 
+    @property
+    def begun(self) -> datetime:
+        """When it could begin: the time that it waited for other runs of its flow does not count as its own."""
+        return self.progress.admitted or self.body.accepted
+
     def is_version(self, etag: str) -> bool:
         """Whether the document has this ETag, with or without quotes (listings omit them)."""
         return self.etag is not None and self.etag.strip('"') == etag.strip('"')
@@ -202,6 +208,10 @@ class Run:
             is_staged=self.progress.is_staged or reason is WaitReason.QUOTA,
         )
         return replace(self, progress=progress)
+
+    def waiting_for_flow(self, limit: FlowLimit) -> Run:
+        """The run that waits until a tick admits it: few enough runs of its flow must be under way."""
+        return replace(self, progress=replace(self.progress, waiting=WaitReason.FLOW, limit=limit))
 
     def with_taken_over(
         self,
@@ -277,4 +287,6 @@ class Run:
     def _begun(self) -> Progress:
         """The progress with only what stays the same whatever the run goes on with."""
         old = self.progress
-        return Progress(round=old.round, cancelled=old.cancelled, accepted=old.accepted)
+        return Progress(
+            round=old.round, cancelled=old.cancelled, accepted=old.accepted, limit=old.limit, admitted=old.admitted
+        )

@@ -27,11 +27,12 @@ class FailureCategory(StrEnum):
 
 
 class WaitReason(StrEnum):
-    """Why a run waits: for the quota of active jobs, because Batch is busy, or for nodes of its pool."""
+    """Why a run waits: for the quota of active jobs, because Batch is busy, for nodes, or for runs of its flow."""
 
     QUOTA = "quota"
     BUSY = "busy"
     POOL = "pool"
+    FLOW = "flow"
 
 
 class SkippedBy(StrEnum):
@@ -104,6 +105,7 @@ class FailureCode(StrEnum):
     INVALID_MANIFEST = "InvalidManifest"
     CANNOT_PLAN = "CannotPlan"
     TOO_MANY_ATTEMPTS = "TooManyAttempts"
+    CONCURRENCY_LIMIT = "ConcurrencyLimit"
     ENDED_BY_HAND = "EndedByHand"
     NO_RESULT = "NoResult"
     NOT_RECORDED = "NotRecorded"

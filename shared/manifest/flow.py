@@ -6,18 +6,18 @@ from datetime import timedelta
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
 from shared.manifest._major import major_of
 from shared.manifest.app_tasks import AppTask
 from shared.manifest.blocks import Block, PlacedTask, order_entries, placed_tasks
+from shared.manifest.concurrency import Concurrency
 from shared.manifest.groups import AFTERWARDS, TaskOrGroup, blocks_of
 from shared.manifest.inputs import Input
 from shared.manifest.order import OrderEntry
 from shared.manifest.task import ON_POOL, Task
 from shared.manifest.types import Duration, NoEffect, Properties, Text, Unsupported
 
-_SLOTS = "the task slots of the pool limit how many tasks run at once"
 _VERSIONS = NoEffect("the versions of the blob are the versions of the flow")
 LONGEST_FLOW = timedelta(days=6)
 MAX_TASKS = 1000
@@ -80,9 +80,12 @@ class Flow(Properties):
     plugin_defaults: tuple[PluginDefault, ...] = ()
     """Default values for all tasks of a type, or for their task runners."""
     timeout: Annotated[Duration, AfterValidator(_not_too_long)] = LONGEST_FLOW
-    """How long the whole run may take from its acceptance, including the time that it waits."""
+    """How long the whole run may take from its acceptance, including the time that it waits; the time that it waits for
+    other runs of its flow (`concurrency`) does not count."""
     priority: Annotated[int, Field(ge=-1000, le=1000)] = 0
     """Azure Batch's priority of the run's jobs: those of higher priority are scheduled first."""
+    concurrency: Concurrency | None = None
+    """How many runs of the flow may be under way at once."""
     kestra: Literal[1, 2] | None = None
     """The major version of Kestra that the flow is written for, for expressions that are not read the same by both."""
     disabled: Literal[False] = False
@@ -99,12 +102,18 @@ class Flow(Properties):
     finally_: Annotated[None, AFTERWARDS] = Field(None, alias="finally")
     after_execution: Annotated[None, AFTERWARDS] = None
     listeners: Annotated[None, AFTERWARDS] = None
-    concurrency: Annotated[None, Unsupported(f"runs do not wait for each other; {_SLOTS}")] = None
     sla: Annotated[None, Unsupported("use the flow's `timeout`")] = None
     checks: Annotated[None, Unsupported("let the first task fail instead")] = None
     retry: Annotated[None, Unsupported("give the tasks a `retry`; a manifest that retries a run has no tasks")] = None
     flow: Annotated[None, Unsupported("a run request has no tasks beside its `flow`: leave one of both out")] = None
     task_defaults: Annotated[None, Unsupported("this is the old name of `pluginDefaults`")] = None
+
+    @field_validator("concurrency")
+    @classmethod
+    def _has_a_name(cls, concurrency: Concurrency | None, info: ValidationInfo) -> Concurrency | None:
+        if concurrency and info.data.get("id", "") is None:  # a wrong one is not there
+            raise ValueError("a flow whose runs are counted needs an `id`")
+        return concurrency
 
     @cached_property
     def major(self) -> int:

@@ -54,6 +54,7 @@ ADVICE: Mapping[FailureCode, str] = {
         "The manifest is not at fault: drop it again. If this happens again, ask the operator to look at the log of "
         "the app."
     ),
+    FailureCode.CONCURRENCY_LIMIT: "Use `behavior: QUEUE` for runs that wait, or a larger `limit`.",
     FailureCode.ENDED_BY_HAND: "The manifest is not at fault: drop it again.",
     FailureCode.NO_RESULT: _BY_CATEGORY[FailureCategory.INFRASTRUCTURE],
     FailureCode.NOT_RECORDED: (

@@ -12,12 +12,13 @@ from pydantic import ValidationError
 
 from shared.app import App
 from shared.documents.early_end import Rejection
+from shared.documents.flow_limit import Behavior
 from shared.documents.ledger import recorded_line
 from shared.documents.names import job_id
 from shared.documents.record import Failure, Record, RunProblem
 from shared.documents.run import Run
 from shared.documents.run_ended import run_ended
-from shared.documents.states import FailureCategory, State
+from shared.documents.states import FailureCategory, FailureCode, State
 from shared.log import Stage, log_event, log_exception
 from shared.manifest.read import Manifest
 from shared.masking import Masker
@@ -135,6 +136,20 @@ def finish_rejected(app: App, run: Run, rejection: Rejection) -> None:
 def finish_cancelled(app: App, run: Run) -> None:
     """Record a run that was cancelled while it was queued."""
     finish(app, run, State.KILLED)
+
+
+def finish_refused(app: App, run: Run) -> None:
+    """Record a run that its flow does not let wait: KILLED or FAILED, as the flow's `concurrency` says."""
+    limit = run.progress.limit
+    if limit is None:
+        return  # another invocation has written the document
+    state = State.KILLED if limit.behavior is Behavior.CANCEL else State.FAILED
+    message = (
+        f"as many runs of the flow {limit.flow} were under way as its `concurrency` allows; drop the manifest again"
+        " when they have ended"
+    )
+    failure = Failure(category=FailureCategory.USER, code=FailureCode.CONCURRENCY_LIMIT, message=message)
+    finish(app, run, state, failure)
 
 
 def close(app: App, run: Run) -> None:
