@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from shared.errors import nearest
+from shared.manifest._children import path_of_task, paths_of_tasks
 from shared.manifest._gaps import WITHOUT_GAPS, Gaps
 from shared.manifest.flow import MAX_TASKS, Flow
 from shared.manifest.groups import FOR_EACH, SEQUENTIAL
@@ -95,7 +96,7 @@ class _Left:
         new = [details for details in causes if not self._follows(path_in_flow(details), details["type"])]
         for details in causes:
             path, kind = path_in_flow(details), details["type"]
-            task = _task_path(path)
+            task = path_of_task(path)
             self._touched.add(path)
             if path[len(task) :] == ("type",):
                 self._ids |= set(_ids_inside(self._at(task)))
@@ -107,7 +108,7 @@ class _Left:
 
     def _follows(self, path: PropertyPath, kind: str) -> bool:
         """Whether a mistake follows from what was taken out before: at its place, or of the commands of its task."""
-        task = _task_path(path)
+        task = path_of_task(path)
         if task in self._of_commands and (
             len(path) == len(task) or ((*task, "type") in self._touched and kind == "extra_forbidden")
         ):
@@ -137,7 +138,7 @@ class _Left:
 
     def gaps(self, flow: Flow) -> Gaps:
         """What is not known of the flow that is left."""
-        touched = {path[: len(_task_path(path)) + 1] for path in self._touched}
+        touched = {path[: len(path_of_task(path)) + 1] for path in self._touched}
 
         def tasks_with(names: frozenset[str]) -> frozenset[str]:
             return frozenset(placed.task.id for placed in flow.placed_tasks if _is_touched(placed.path, names, touched))
@@ -154,7 +155,7 @@ class _Left:
     def _take_out(self, path: PropertyPath, kind: str) -> None:
         if path[:1] and path[0] in _ROOTS:
             self._values.add(_ROOTS[str(path[0])])
-        task = _task_path(path)
+        task = path_of_task(path)
         if task and len(path) == len(task):
             self._mend_task(task)
         elif kind == "missing":
@@ -256,16 +257,8 @@ class _Left:
 
 def _is_touched(task: PropertyPath, names: frozenset[str], touched: set[PropertyPath]) -> bool:
     """Whether one of these properties was taken out of a task, or of a group around it, or one of these as a whole."""
-    around = [task[:length] for length in range(2, len(task) + 1, 2)]
+    around = paths_of_tasks(task)
     return any(path in touched or any((*path, name) in touched for name in names) for path in around)
-
-
-def _task_path(path: PropertyPath) -> PropertyPath:
-    """The path of the task or group that a path is in; empty if it is in none."""
-    length = 0
-    while path[length : length + 1] == ("tasks",) and isinstance(next(iter(path[length + 1 : length + 2]), None), int):
-        length += 2
-    return path[:length]
 
 
 def _ids_inside(task: object) -> Iterator[str]:
