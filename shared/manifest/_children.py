@@ -6,19 +6,19 @@ from collections.abc import Iterator, Mapping
 
 from shared.manifest.types import PropertyPath
 
-OF_FLOW = ("tasks", "errors", "finally", "afterExecution")
-OF_GROUPS = ("tasks", "then", "else", "defaults", "errors", "finally")
+LISTS_OF_FLOW = ("tasks", "errors", "finally", "afterExecution")
+LISTS_OF_GROUPS = ("tasks", "then", "else", "defaults", "errors", "finally")
 CASES = "cases"
 """The property of a Switch whose map has such a list at each name."""
 TASK_OF_ENTRY = "task"
 """In the `tasks` of a Dag, an entry has its task at this name."""
 
-_LISTS = {*OF_FLOW, *OF_GROUPS}
+_LISTS = {*LISTS_OF_FLOW, *LISTS_OF_GROUPS}
 
 
 def lists_of(names: Mapping[str, object]) -> Iterator[str]:
     """The names, of those that a map has, at which there may be children: it is that of a group if there are any."""
-    yield from (name for name in names if name in OF_GROUPS or name == CASES)
+    yield from (name for name in names if name in LISTS_OF_GROUPS or name == CASES)
 
 
 def paths_of_tasks(path: PropertyPath) -> Iterator[PropertyPath]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.errors import ManifestError
-from shared.manifest._children import OF_FLOW, TASK_OF_ENTRY, lists_of
+from shared.manifest._children import LISTS_OF_FLOW, TASK_OF_ENTRY, lists_of
 from shared.manifest._layout import Layout
 from shared.manifest._yaml import MAX_NODES, TEXT_OF_A_VALUE
 from shared.manifest.task_runner import RUNNER_TYPE, canonical_runner_type
@@ -54,7 +54,9 @@ def with_plugin_defaults(
     budget = _Budget(layout)
     moved: dict[PropertyPath, PropertyPath] = {}
     applied = {
-        name: _with_defaults_in(_placed(data[name], (name,)), defaults, budget) for name in OF_FLOW if name in data
+        name: _with_defaults_in(_placed(data[name], (name,)), defaults, budget)
+        for name in LISTS_OF_FLOW
+        if name in data
     }
     return {**data, **{name: _plain(value, (name,), moved) for name, value in applied.items()}}, moved
 

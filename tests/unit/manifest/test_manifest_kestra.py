@@ -48,13 +48,7 @@ def test_what_happens_anyway_is_not_noted(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        (
-            "errors: [{id: e}]",
-            "errors: not supported here: use a task with `dependsOn` on tasks that have `allowFailure`",
-        ),
-        ("finally: [{id: e}]", "finally: not supported here"),
-        ("afterExecution: [{id: e}]", "afterExecution: not supported here"),
-        ("listeners: [{id: e}]", "listeners: not supported here"),
+        ("listeners: [{id: e}]", "listeners: not supported here: write their tasks into `afterExecution`"),
         ("concurrency: {limit: 1}", "concurrency: not supported here: runs do not wait for each other"),
         ("sla: [{id: s}]", "sla: not supported here: use the flow's `timeout`"),
         ("checks: [{id: s}]", "checks: not supported here"),
