@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from shared.documents.names import STORED_FLOW
 from shared.manifest.app_tasks import APP_TASKS
-from shared.manifest.groups import FOR_EACH, PARALLEL, SEQUENTIAL, ForEach, Parallel, Sequential
+from shared.manifest.groups import GROUPS
 from shared.manifest.read import Flow, names_in_task_form
 from shared.manifest.request import RunRequest
+from shared.manifest.task_types import ALL_GROUP_TYPES
 from shared.manifest.types import Properties
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def _by_type(schema: Any) -> Any:  # noqa: ANN401 - JSON of any shape
     match schema:
         case {"oneOf": [{"$ref": "#/$defs/Task"}, *_]}:
             choice: Schema = {"$ref": "#/$defs/Task"}
-            groups: Mapping[str, type[Properties]] = {SEQUENTIAL: Sequential, PARALLEL: Parallel, FOR_EACH: ForEach}
+            groups: Mapping[str, type[Properties]] = dict(zip(ALL_GROUP_TYPES, GROUPS, strict=True))
             for group, model in {**groups, **APP_TASKS}.items():
                 is_group = {"properties": {"type": {"const": group}}, "required": ["type"]}
                 choice = {"if": is_group, "then": {"$ref": f"#/$defs/{model.__name__}"}, "else": choice}

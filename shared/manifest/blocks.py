@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 
 from shared.documents.states import Phase
 from shared.manifest.app_tasks import AppTask
-from shared.manifest.order import OrderEntry, start_of
 from shared.manifest.task import Task
 from shared.manifest.types import PropertyPath
 
@@ -40,11 +39,12 @@ class Each:
 
 @dataclass(frozen=True)
 class Branch:
-    """A direct child of a group that limits how many of them run at once."""
+    """A direct child of a group that limits how many of them run at once; `is_late` if it does not begin with it."""
 
     group: str
     index: int
     limit: int
+    is_late: bool = False
 
 
 @dataclass(frozen=True)
@@ -74,11 +74,18 @@ class Block:
 
 
 @dataclass(frozen=True)
+class OnFailure:
+    """What a task in `errors` runs for: at least one of these tasks has failed for good."""
+
+    tasks: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class PlacedTask:
     """A task with its path in the manifest, and what the blocks around it mean for it.
 
     `each` says how it runs for the values of its ForEach; `branches` are those that it is in, and `conditions` all that
-    must hold, the outermost first.
+    must hold, the outermost first. `on_failure_of` has an entry for each `errors` that it is in, the outermost first.
     """
 
     task: Task | AppTask
@@ -86,6 +93,7 @@ class PlacedTask:
     each: Each | None = None
     branches: tuple[Branch, ...] = ()
     conditions: tuple[Condition, ...] = ()
+    on_failure_of: tuple[OnFailure, ...] = ()
 
     @property
     def phase(self) -> Phase:
@@ -98,58 +106,51 @@ class PlacedTask:
         return self.each.path if self.each else (*self.path, "foreach")
 
 
-def placed_tasks(blocks: Sequence[Block]) -> Iterator[PlacedTask]:
-    """The tasks in blocks, in the order of the file."""
-    for block in blocks:
-        yield from _placed(block, (), (), is_disabled=False)
+def placed_tasks(flow: Block) -> Iterator[PlacedTask]:
+    """The tasks in the block of a flow, and in all blocks in it."""
+    yield from _placed(flow, _Around())
 
 
-def _placed(
-    block: Block, branches: tuple[Branch, ...], conditions: tuple[Condition, ...], *, is_disabled: bool
-) -> Iterator[PlacedTask]:
-    left_out, conditions = is_disabled or block.is_disabled, (*conditions, *block.conditions)
+@dataclass(frozen=True)
+class _Around:
+    """What the blocks around a block mean for it."""
+
+    is_disabled: bool = False
+    branches: tuple[Branch, ...] = ()
+    conditions: tuple[Condition, ...] = ()
+    on_failure_of: tuple[OnFailure, ...] = ()
+
+
+def _placed(block: Block, around: _Around) -> Iterator[PlacedTask]:
+    inside = replace(
+        around,
+        is_disabled=around.is_disabled or block.is_disabled,
+        conditions=(*around.conditions, *block.conditions),
+    )
     if block.task:
-        task = block.task.model_copy(update={"disabled": True}) if left_out else block.task
-        yield PlacedTask(task, block.path, block.each, branches, conditions)
+        task = block.task.model_copy(update={"disabled": True}) if inside.is_disabled else block.task
+        yield PlacedTask(task, block.path, block.each, inside.branches, inside.conditions, inside.on_failure_of)
     for index, inner in enumerate(block.blocks):
-        inside = (*branches, Branch(block.id, index, block.limit)) if block.limit else branches
-        yield from _placed(inner, inside, conditions, is_disabled=left_out)
+        branch = Branch(block.id, index, block.limit, is_late=index >= block.limit or bool(inner.waits_for))
+        branches = (*inside.branches, branch) if block.limit else inside.branches
+        yield from _placed(inner, replace(inside, branches=branches))
+    if block.errors:
+        failure = OnFailure(tuple(tasks_that_count(block.blocks)))
+        of_errors = replace(inside, on_failure_of=(*inside.on_failure_of, failure))
+        for inner in block.errors:
+            yield from _placed(inner, of_errors)
+    for inner in block.finally_:
+        yield from _placed(inner, inside)
 
 
-def order_entries(blocks: Sequence[Block]) -> Iterator[OrderEntry]:
-    """The entries of the blocks of a flow, which run one after the other."""
-    yield from _entries(Block("", (), blocks=tuple(blocks)), (), is_disabled=False)
+def tasks_that_count(blocks: Sequence[Block]) -> Iterator[str]:
+    """The ids of the tasks whose failure is one of the block that these blocks are in.
 
-
-def _entries(around: Block, start: tuple[str, ...], *, is_disabled: bool) -> Iterator[OrderEntry]:
-    """The entries of the blocks in a block. `start` is what the first of them waits for; if not ordered, each.
-
-    With a limit of *n*, each waits for the *n*-th before it, too.
+    Neither those that may fail, nor those in a block that may; nor those in errors or finally, whose states change that
+    of their block as little as in Kestra (`Execution.guessFinalState`).
     """
-    before = start
-    for index, block in enumerate(around.blocks):
-        limited_by = around.blocks[index - around.limit].id if around.limit and index >= around.limit else None
-        left_out = is_disabled or block.is_disabled
-        entry = OrderEntry(
-            block.id,
-            block.path,
-            before if block.waits_for is None else block.waits_for,
-            is_explicit=block.waits_for is not None,
-            is_run=block.task is not None and not left_out,
-            limited_by=limited_by,
-        )
-        if block.task:
-            yield entry
-        else:
-            start_id = start_of(block.id)
-            yield replace(entry, id=start_id)
-            inside = list(_entries(block, (start_id,), is_disabled=left_out))
-            yield from inside
-            yield OrderEntry(block.id, block.path, _last_of(inside), is_explicit=False, is_run=False)
-        before = (block.id,) if around.are_ordered else start
-
-
-def _last_of(entries: Sequence[OrderEntry]) -> tuple[str, ...]:
-    """The entries that no other one waits for: once they have ended, all have."""
-    waited_for = {other for entry in entries for other in entry.waits_for_all}
-    return tuple(entry.id for entry in entries if entry.id not in waited_for) or tuple(entry.id for entry in entries)
+    for block in blocks:
+        if block.task and not block.task.allow_failure:
+            yield block.id
+        elif not block.allows_failure:
+            yield from tasks_that_count(block.blocks)

@@ -8,12 +8,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
+from shared.manifest._block_order import order_entries
 from shared.manifest._major import major_of
 from shared.manifest.app_tasks import AppTask
-from shared.manifest.blocks import Block, PlacedTask, order_entries, placed_tasks
+from shared.manifest.blocks import Block, PlacedTask, placed_tasks
 from shared.manifest.concurrency import Concurrency
-from shared.manifest.groups import AFTERWARDS, TaskOrGroup, blocks_of
+from shared.manifest.groups import TaskOrGroup
 from shared.manifest.inputs import Input
+from shared.manifest.lowering import flow_block
 from shared.manifest.order import OrderEntry
 from shared.manifest.task import ON_POOL, Task
 from shared.manifest.types import Duration, NoEffect, Properties, Text, Unsupported
@@ -77,6 +79,13 @@ class Flow(Properties):
     """`{{ inputs.<id> }}`: values with a type."""
     items: Annotated[tuple[TaskOrGroup, ...], Field(alias="tasks", min_length=1)]
     """The tasks and groups to run, in this order; `dependsOn` makes them a graph. At most 1,000 tasks."""
+    errors: tuple[TaskOrGroup, ...] = ()
+    """What runs, one after the other, once a task has failed for good and the others have ended. What they end as
+    changes nothing: the run is FAILED."""
+    finally_: Annotated[tuple[TaskOrGroup, ...], Field(alias="finally")] = ()
+    """What runs at the end in any case, after `errors`."""
+    after_execution: tuple[TaskOrGroup, ...] = ()
+    """What runs after all that, once the state of the run is certain."""
     plugin_defaults: tuple[PluginDefault, ...] = ()
     """Default values for all tasks of a type, or for their task runners."""
     timeout: Annotated[Duration, AfterValidator(_not_too_long)] = LONGEST_FLOW
@@ -98,10 +107,7 @@ class Flow(Properties):
     outputs: Annotated[Any, NoEffect("the record holds the outputs of every task")] = None
     worker_group: Annotated[Any, ON_POOL] = None
     worker_selector: Annotated[Any, ON_POOL] = None
-    errors: Annotated[None, AFTERWARDS] = None
-    finally_: Annotated[None, AFTERWARDS] = Field(None, alias="finally")
-    after_execution: Annotated[None, AFTERWARDS] = None
-    listeners: Annotated[None, AFTERWARDS] = None
+    listeners: Annotated[None, Unsupported("write their tasks into `afterExecution`")] = None
     sla: Annotated[None, Unsupported("use the flow's `timeout`")] = None
     checks: Annotated[None, Unsupported("let the first task fail instead")] = None
     retry: Annotated[None, Unsupported("give the tasks a `retry`; a manifest that retries a run has no tasks")] = None
@@ -132,15 +138,15 @@ class Flow(Properties):
 
     @cached_property
     def placed_tasks(self) -> tuple[PlacedTask, ...]:
-        """All tasks and their paths in the manifest, in the order of the file."""
-        return tuple(placed_tasks(self.blocks))
+        """All tasks and their paths in the manifest: those of `tasks`, then those for errors and for the end."""
+        return tuple(placed_tasks(self.block))
 
     @cached_property
-    def blocks(self) -> tuple[Block, ...]:
-        """What its tasks and groups are lowered to."""
-        return blocks_of(self.items, ("tasks",))
+    def block(self) -> Block:
+        """What it is lowered to: its tasks, with what follows them, in a block with what follows its end."""
+        return flow_block(self.items, self.errors, self.finally_, self.after_execution)
 
     @cached_property
     def order(self) -> tuple[OrderEntry, ...]:
         """Which task waits for which: an entry for each task, and two for each group."""
-        return tuple(order_entries(self.blocks))
+        return tuple(order_entries(self.block))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import typing
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,22 +13,19 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 
 from shared.errors import Problem, did_you_mean, nearest
+from shared.manifest._children import CASES
 from shared.manifest._layout import Layout
 from shared.manifest._source import quoted
 from shared.manifest.flow import Flow
-from shared.manifest.groups import FOR_EACH, PARALLEL, SEQUENTIAL
 from shared.manifest.task import Task
 from shared.manifest.task_runner import RUNNER_TYPE, TaskRunner, canonical_runner_type
-from shared.manifest.task_types import APP_TASK_TYPES, all_types
+from shared.manifest.task_types import ALL_GROUP_TYPES, APP_TASK_TYPES, all_types
 from shared.manifest.types import CREDENTIALS, NoEffect, Properties, PropertyPath
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
-_KNOWN_TYPES = (
-    RUNNER_TYPE, SEQUENTIAL, PARALLEL, FOR_EACH,
-    *all_types(), *APP_TASK_TYPES,
-)  # fmt: skip
+_KNOWN_TYPES = (RUNNER_TYPE, *ALL_GROUP_TYPES, *APP_TASK_TYPES, *all_types())
 
 MAX_PROBLEMS = 50  # more than a person corrects at once
 
@@ -224,10 +222,10 @@ def _shown(value: object) -> str:
 def _names_at(model: type[BaseModel], path: Sequence[str | int]) -> list[str]:
     """The names of the properties that exist at a path, for suggestions."""
     models = [model]
-    for part in path:
+    for above, part in itertools.pairwise((None, *path)):
         if isinstance(part, str) and _is_tag(part):
             models = [each for each in models if f"<{each.__name__}>" == part]
-        elif isinstance(part, str):
+        elif isinstance(part, str) and above != CASES:
             fields = [field for each in models for field in each.model_fields.values() if field.alias == part]
             models = [each for field in fields for each in _models(field)]
     return _aliases(models)

@@ -104,7 +104,6 @@ def language_of(task_type: str) -> Language | None:
 
 _CORE = "io.kestra.plugin.core."
 _FOR_EACH = f"use `{_CORE}flow.ForEach`, or give the task a `foreach`"
-_IN_COMMANDS = """test the condition in the commands, or choose a text: `"{{ flow.id == 'a' ? 'b' : 'c' }}"`"""
 _PRINT = """print it, with `echo '::{"outputs":{"name":"value"}}::'` as a command"""
 _FETCH = "fetch it in the commands, or name its https:// address in `inputFiles`"
 _OUTSIDE = "let the commands of a script task do it"
@@ -112,12 +111,6 @@ _OUTSIDE = "let the commands of a script task do it"
 
 _INSTEAD: Mapping[str, str] = {
     "flow.WorkingDirectory": "put the commands of its tasks into one task, or pass files by `outputFiles`",
-    "flow.If": _IN_COMMANDS,
-    "flow.Switch": _IN_COMMANDS,
-    "flow.AllowFailure": "give its tasks `allowFailure: true`",
-    "flow.Dag": "write its tasks into `tasks` themselves, each with its `dependsOn`",
-    "flow.EachParallel": _FOR_EACH,
-    "flow.EachSequential": _FOR_EACH,
     "flow.ForEachItem": _FOR_EACH,
     "flow.LoopUntil": "loop in the commands",
     "flow.WaitFor": "loop in the commands",
@@ -159,13 +152,16 @@ def instead_of(task_type: str) -> str | None:
     return _INSTEAD.get(task_type.removeprefix(_CORE), _OUTSIDE) if task_type.startswith("io.kestra.") else None
 
 
-GROUP_TYPES = "io.kestra.plugin.core.flow.<Sequential|Parallel|ForEach>"
+_GROUPS = (
+    "Sequential", "Parallel", "Dag", "If", "Switch", "AllowFailure", "ForEach", "EachSequential", "EachParallel",
+)  # fmt: skip
+GROUP_TYPES = f"{_CORE}flow.<{'|'.join(_GROUPS)}>"
+ALL_GROUP_TYPES = tuple(f"{_CORE}flow.{name}" for name in _GROUPS)
 APP_TASK_TYPES = tuple(
     f"{_CORE}{name}"
     for name in ("log.Log", "debug.Return", "output.OutputValues", "execution.Fail", "execution.Assert")
 )
 """The types of tasks that need no node."""
-ALL_GROUP_TYPES = tuple(f"io.kestra.plugin.core.flow.{name}" for name in ("Sequential", "Parallel", "ForEach"))
 
 
 class _WrittenType(str):

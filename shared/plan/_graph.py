@@ -33,7 +33,7 @@ class FlowGraph:
         self._manifest = manifest
         self._indexes = {task.id: index for index, task in enumerate(manifest.flow.tasks)}
         self._values = values
-        self._upstream = {name: tasks_before(name, manifest.dependencies) for name in manifest.dependencies}
+        self._upstream = {name: tasks_before(name, manifest.comes_after) for name in manifest.dependencies}
         self._placed = {placed.task.id: placed for placed in manifest.flow.placed_tasks}
         self._in_branch = _by_branch(self._placed[name] for name in manifest.dependencies)
         self._branches = {name: self._limited_branches(name) for name in manifest.dependencies}
@@ -100,7 +100,7 @@ class FlowGraph:
 
     def _late_branches(self, name: str) -> tuple[Branch, ...]:
         waits_for = self._manifest.dependencies[name]
-        late = (branch for branch in self.branches(name) if branch.index >= branch.limit)
+        late = (branch for branch in self.branches(name) if branch.is_late)
         return tuple(branch for branch in late if not self._in_branch[branch].intersection(waits_for))
 
     def _task(self, name: str) -> Task | AppTask:

@@ -105,7 +105,7 @@ class _Earlier:
 
 
 def _before(manifest: Manifest, name: str) -> set[str]:
-    return tasks_before(name, manifest.dependencies)
+    return tasks_before(name, manifest.comes_after)
 
 
 def _check_names(manifest: Manifest, begin: Sequence[str]) -> None:

@@ -11,8 +11,11 @@ from shared.manifest.task_types import instead_of
     ("task_type", "instead"),
     [
         ("io.kestra.plugin.core.flow.WorkingDirectory", "put the commands of its tasks into one task"),
-        ("io.kestra.core.tasks.flows.Switch", "test the condition in the commands"),
-        ("io.kestra.plugin.core.flow.EachParallel", "use `io.kestra.plugin.core.flow.ForEach`"),
+        ("io.kestra.core.tasks.flows.Switch", "this is the old name of `io.kestra.plugin.core.flow.Switch`"),
+        (
+            "io.kestra.core.tasks.flows.EachParallel",
+            "this is the old name of `io.kestra.plugin.core.flow.EachParallel`",
+        ),
         ("io.kestra.core.tasks.flows.Parallel", "this is the old name of `io.kestra.plugin.core.flow.Parallel`"),
         ("io.kestra.core.tasks.scripts.Bash", "this is the old name of `io.kestra.plugin.scripts.shell.Commands`"),
         ("io.kestra.plugin.fs.http.Download", "fetch it in the commands"),
@@ -31,7 +34,7 @@ def test_what_may_be_mistyped_is_told_the_types_that_there_are(task_type: str) -
 def test_properties_of_a_thing_of_an_unknown_type_are_not_called_unknown() -> None:
     """They may be quite right; and what is wrong elsewhere is said with it."""
     text = (
-        "tasks:\n- {id: a, type: io.kestra.plugin.core.flow.If, condition: x, then: []}\n"
+        "tasks:\n- {id: a, type: io.kestra.plugin.core.flow.Unless, condition: x, then: []}\n"
         "- {id: b, commands: [x], taskRunner: {type: io.kestra.plugin.core.runner.Other, x: 1}}\n"
         "- {id: c, commands: [x], comands: [y]}\n"
     )

@@ -11,7 +11,21 @@ import pytest
 from shared.errors import ManifestError
 from shared.manifest.app_tasks import APP_TASKS, Assert, Fail, Log, OutputValues, Return
 from shared.manifest.flow import Label, PluginDefault
-from shared.manifest.groups import FOR_EACH, PARALLEL, SEQUENTIAL, ForEach, Parallel, Sequential
+from shared.manifest.groups import (
+    FOR_EACH,
+    PARALLEL,
+    SEQUENTIAL,
+    AllowFailure,
+    Dag,
+    DagTask,
+    EachParallel,
+    EachSequential,
+    ForEach,
+    If,
+    Parallel,
+    Sequential,
+    Switch,
+)
 from shared.manifest.inputs import Input
 from shared.manifest.read import Flow, Manifest, Task, read_manifest
 from shared.manifest.retry import Retry
@@ -47,6 +61,9 @@ UNSUPPORTED = Row(None, "x", "not supported here: ")
 DOCKER = "io.kestra.plugin.scripts.runner.docker.Docker"
 LOG, RETURN, OUTPUT_VALUES, FAIL, ASSERT = APP_TASKS
 ONE = [{"id": "one", "commands": ["x"]}]
+OTHERS = Row([{"id": "other", "commands": ["x"]}], "x", "expected a list, found 'x'")
+CORE = "io.kestra.plugin.core.flow"
+VALUES = Row([1, "a"], True, "expected a list, a whole number, an expression, or a map")
 TASK_OF_KESTRA = {
     "description": TEXT,
     "version": TEXT,
@@ -57,13 +74,14 @@ TASK_OF_KESTRA = {
     **dict.fromkeys(("runIf", "when"), TEXT),
     "pluginDefaultsRef": UNSUPPORTED,
 }
-GROUP = {
+GROUP_WITHOUT_TASKS = {
     **TASK_OF_KESTRA,
     "id": Row("g", "a b", "does not match"),
     "disabled": Row(False, "maybe", "expected true or false"),
     "dependsOn": Row([], ["nobody"], "there is no task 'nobody'"),
-    "tasks": Row(ONE, [], "expected at least 1 entry"),
-    **dict.fromkeys(("allowFailure", "timeout", "retry", "errors", "finally"), UNSUPPORTED),
+    "allowFailure": FLAG,
+    **dict.fromkeys(("errors", "finally"), OTHERS),
+    **dict.fromkeys(("timeout", "retry"), UNSUPPORTED),
 }
 APP_TASK = {
     **TASK_OF_KESTRA,
@@ -73,6 +91,7 @@ APP_TASK = {
     "allowFailure": FLAG,
     **dict.fromkeys(("timeout", "retry"), ANYTHING),
 }
+GROUP = {**GROUP_WITHOUT_TASKS, "tasks": Row(ONE, [], "expected at least 1 entry")}
 TABLE: Mapping[type[Properties], Mapping[str, Row]] = {
     Flow: {
         "id": Row("my.flow", "a b", "'a b' does not match"),
@@ -92,21 +111,8 @@ TABLE: Mapping[type[Properties], Mapping[str, Row]] = {
         "kestra": Row(2, 3, "expected 1 or 2, found"),
         "disabled": Row(False, True, "expected False, found True"),
         **dict.fromkeys(("updated", "triggers", "outputs", "workerGroup", "workerSelector"), ANYTHING),
-        **dict.fromkeys(
-            (
-                "errors",
-                "finally",
-                "afterExecution",
-                "listeners",
-                "concurrency",
-                "sla",
-                "checks",
-                "retry",
-                "flow",
-                "taskDefaults",
-            ),
-            UNSUPPORTED,
-        ),
+        **dict.fromkeys(("errors", "finally", "afterExecution"), OTHERS),
+        **dict.fromkeys(("listeners", "concurrency", "sla", "checks", "retry", "flow", "taskDefaults"), UNSUPPORTED),
     },
     Label: {"key": Row("a", {}, "the key of a label must be text"), "value": TEXT},
     Input: {
@@ -230,13 +236,40 @@ TABLE: Mapping[type[Properties], Mapping[str, Row]] = {
     },
     Sequential: {**GROUP, "type": Row(SEQUENTIAL)},
     Parallel: {**GROUP, "type": Row(PARALLEL), "concurrent": WHOLE_NUMBER, "failFast": FLAG},
+    AllowFailure: {**GROUP, "type": Row(f"{CORE}.AllowFailure")},
+    If: {
+        **GROUP_WITHOUT_TASKS,
+        "type": Row(f"{CORE}.If"),
+        "condition": TEXT,
+        "then": Row(ONE, [], "expected at least 1 entry"),
+        "else": OTHERS,
+    },
+    Switch: {
+        **GROUP_WITHOUT_TASKS,
+        "type": Row(f"{CORE}.Switch"),
+        "value": TEXT,
+        "cases": Row({"a": OTHERS.good}, {"a": "b"}, "expected a list, found 'b'"),
+        "defaults": OTHERS,
+    },
+    Dag: {
+        **GROUP_WITHOUT_TASKS,
+        "type": Row(f"{CORE}.Dag"),
+        "concurrent": WHOLE_NUMBER,
+        "tasks": Row([{"task": ONE[0]}], [], "expected at least 1 entry"),
+    },
+    DagTask: {
+        "task": Row(ONE[0], {"id": "a"}, "a task has either `commands` (a list) or `script` (text)"),
+        "dependsOn": Row(["zero"], ["nobody"], "there is no task 'nobody'"),
+    },
     ForEach: {
         **GROUP,
         "type": Row(FOR_EACH),
-        "values": Row([1, "a"], True, "expected a list, a whole number, an expression, or a map"),
+        "values": VALUES,
         "concurrencyLimit": WHOLE_NUMBER,
         "tasks": Row(ONE, [*ONE, {"id": "two", "commands": ["x"]}], "a ForEach has exactly one task here"),
     },
+    EachSequential: {**GROUP, "type": Row(f"{CORE}.EachSequential"), "value": VALUES},
+    EachParallel: {**GROUP, "type": Row(f"{CORE}.EachParallel"), "value": VALUES, "concurrent": WHOLE_NUMBER},
 }
 
 
@@ -259,7 +292,13 @@ def in_runner(*path: str) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
 
 def group(kind: str, needed: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
     """A flow of one group."""
-    return lambda properties: {"tasks": [{"id": "g", "type": kind, "tasks": ONE, **needed, **properties}]}
+    return lambda properties: {"tasks": [{"id": "g", "type": kind, **needed, **properties}]}
+
+
+def dag_task(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """A flow of one Dag of two tasks."""
+    tasks = [{"task": {"id": "zero", "commands": ["x"]}}, {"task": ONE[0], **properties}]
+    return {"tasks": [{"id": "g", "type": f"{CORE}.Dag", "tasks": tasks}]}
 
 
 def app_task(kind: str, needed: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
@@ -329,9 +368,16 @@ FLOWS: Mapping[type[Properties], Callable[[Mapping[str, Any]], dict[str, Any]]] 
     BlobStorage: in_runner("blobStorage"),
     Registry: in_runner("registry"),
     IdentityReference: in_runner("registry", "identityReference"),
-    Sequential: group(SEQUENTIAL, {}),
-    Parallel: group(PARALLEL, {}),
-    ForEach: group(FOR_EACH, {"values": [1]}),
+    Sequential: group(SEQUENTIAL, {"tasks": ONE}),
+    Parallel: group(PARALLEL, {"tasks": ONE}),
+    AllowFailure: group(f"{CORE}.AllowFailure", {"tasks": ONE}),
+    If: group(f"{CORE}.If", {"condition": "true", "then": ONE}),
+    Switch: group(f"{CORE}.Switch", {"value": "a", "cases": {"b": ONE}}),
+    Dag: group(f"{CORE}.Dag", {"tasks": [{"task": ONE[0]}]}),
+    DagTask: dag_task,
+    ForEach: group(FOR_EACH, {"tasks": ONE, "values": [1]}),
+    EachSequential: group(f"{CORE}.EachSequential", {"tasks": ONE, "value": [1]}),
+    EachParallel: group(f"{CORE}.EachParallel", {"tasks": ONE, "value": [1]}),
 }
 ROWS = [(model, name, row) for model, rows in TABLE.items() for name, row in rows.items()]
 GOOD = [

@@ -393,7 +393,7 @@ def test_the_values_of_a_for_each_with_several_tasks_are_told_once_where_they_st
          ['pluginDefaults[0].typ: unknown property; did you mean "type"?']),
         (f"tasks: [{{id: a, type: {FOR_EACH[:-7]}Paralel, concurrent: 2, tasks: [{{id: b, commands: [x]}}]}}]",
          [f"tasks[0].type: '{FOR_EACH[:-7]}Paralel' is not a known task type"]),
-        ((f"tasks:\n- {{id: e, type: {FOR_EACH[:-7]}If, condition: x, then: [{{id: a, commands: [x]}}]}}\n"
+        ((f"tasks:\n- {{id: e, type: {FOR_EACH[:-7]}Unless, condition: x, then: [{{id: a, commands: [x]}}]}}\n"
           "- {id: c, dependsOn: [a], commands: ['{{ outputs.a.vars.x }}']}"), ["tasks[0].type: "]),
         ("priority: " + "9" * 5_000 + "\ntimeout: " + "9" * 5_000 + "\ncommands: [x]",
          ["priority: a number of 5,000 characters", "timeout: a number of 5,000 characters"]),

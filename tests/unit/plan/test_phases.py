@@ -116,7 +116,7 @@ errors: [{{id: e, commands: [x]}}]
     assert plan(text, first="FAILED") == (["e"], [])
 
 
-def test_a_task_may_use_what_never_ran_if_it_says_what_else(plan, run_of, settings) -> None:
+def test_a_task_may_use_what_never_ran_if_it_says_what_else(run_of, settings) -> None:
     text = """
 tasks: [{id: a, commands: [x]}, {id: b, commands: [x]}]
 errors: [{id: e, commands: ["echo {{ outputs.b.vars.x ?? 'none' }} {{ outputs.a.exitCode }}"]}]
@@ -146,7 +146,8 @@ def test_the_tasks_of_the_flow_decide_its_state_as_in_kestra(run_of, settings, s
 
 
 def test_a_group_that_may_fail_is_a_warning(run_of) -> None:
-    text = f"tasks: [{{id: g, {PARALLEL}, allowFailure: true, tasks: [{{id: a, commands: [x]}}, {{id: b, commands: [x]}}]}}]"
+    inside = "[{id: a, commands: [x]}, {id: b, commands: [x]}]"
+    text = f"tasks: [{{id: g, {PARALLEL}, allowFailure: true, tasks: {inside}}}]"
     flow = manifest_of(run_of(text)).flow
     assert run_state(flow, ended({"a": "FAILED", "b": "SUCCESS"}).values(), cancelled=False) is State.WARNING
     assert run_state(flow, ended({"a": "SUCCESS", "b": "SUCCESS"}).values(), cancelled=False) is State.SUCCESS

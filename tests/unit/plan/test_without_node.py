@@ -58,8 +58,8 @@ def flow(*tasks: str) -> str:
         (f"{{id: x, type: {RETURN}}}", {"value": None}),
         (f"{{id: x, type: {RETURN}, format: ''}}", {"value": ""}),
         (
-            f"{{id: x, type: {VALUES}, values: {{n: '{{{{ vars.a }}}}', l: [1, '{{{{ vars.a }}}}', {{m: null}}], t: true}}}}",
-            {"values": {"n": "1", "l": [1, "1", {"m": None}], "t": True}},
+            f"{{id: x, type: {VALUES}, values: {{n: '{{{{ vars.a }}}}', l: [1, b, {{m: null}}], t: true}}}}",
+            {"values": {"n": "1", "l": [1, "b", {"m": None}], "t": True}},
         ),
     ],
 )
@@ -150,7 +150,7 @@ def test_nothing_begins_before_a_task_that_may_stop_the_flow(plan: Planning, kin
     assert [task.name for task in planned.tasks] == ["b"]
 
 
-def test_one_that_fails_keeps_what_waits_for_it_from_running(plan: Planning, run_of, settings) -> None:
+def test_one_that_fails_keeps_what_waits_for_it_from_running(plan: Planning) -> None:
     text = flow(f"{{id: stop, type: {FAIL}}}", "{id: b, commands: [x]}")
     planned = plan(text, stop=only(plan(text)).record)
     assert isinstance(planned, RoundPlan)
