@@ -39,4 +39,6 @@ def _of_block(block: Block, states: Mapping[str, State]) -> Iterator[State]:
         yield states.get(block.id, State.SKIPPED)
         return
     inside = {state for inner in block.blocks for state in _of_block(inner, states)}
-    yield from {State.WARNING} if block.allows_failure and inside & _ENDED_ILL else inside
+    if block.allows_failure and State.FAILED in inside and State.KILLED not in inside:
+        inside = {*(inside - _ENDED_ILL), State.WARNING}
+    yield from inside

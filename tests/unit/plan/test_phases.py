@@ -65,23 +65,21 @@ def test_what_follows_waits_for_the_end_of_what_is_before(plan) -> None:
 @pytest.mark.parametrize(
     ("states", "then"),
     [
-        ({"a": "SUCCESS", "b": "SUCCESS"}, (["f"], ["e", "e2"])),
-        ({"a": "SUCCESS", "b": "WARNING"}, (["f"], ["e", "e2"])),
-        ({"a": "FAILED"}, (["e", "e2"], [])),
-        ({"a": "SUCCESS", "b": "FAILED"}, (["e", "e2"], [])),
+        ({"a": "SUCCESS", "b": "SUCCESS"}, ([], ["e"])),
+        ({"a": "SUCCESS", "b": "WARNING", "e": "OUT"}, ([], ["e2"])),
+        ({"a": "SUCCESS", "b": "WARNING", "e": "OUT", "e2": "OUT"}, (["f"], [])),
+        ({"a": "FAILED"}, (["e"], [])),
+        ({"a": "SUCCESS", "b": "FAILED"}, (["e"], [])),
         ({"a": "FAILED", "e": "SUCCESS", "e2": "SUCCESS"}, (["f"], [])),
-        ({"a": "FAILED", "e": "FAILED"}, (["f"], [])),
+        ({"a": "FAILED", "e": "FAILED"}, (["e2"], [])),
+        ({"a": "FAILED", "e": "FAILED", "e2": "SUCCESS"}, (["f"], [])),
         ({"a": "FAILED", "e": "SUCCESS", "e2": "SUCCESS", "f": "FAILED"}, (["after"], [])),
         ({"a": "FAILED", "e": "SUCCESS", "e2": "SUCCESS", "f": "SUCCESS"}, (["after"], [])),
         ({"a": "FAILED", "e": "SUCCESS", "e2": "SUCCESS", "f": "SUCCESS", "after": "FAILED"}, ([], [])),
     ],
 )
 def test_errors_run_after_a_failure_and_the_rest_however_it_ended(plan, states: States, then: object) -> None:
-    found = plan(FLOW, **states)
-    if then == (["f"], ["e", "e2"]):
-        assert found in (then, ([], ["e", "e2"]))
-    else:
-        assert found == then
+    assert plan(FLOW, **states) == then
 
 
 def test_errors_of_a_group_run_and_then_those_of_the_flow(plan) -> None:
@@ -96,8 +94,8 @@ errors: [{{id: e, commands: [x]}}]
     assert plan(text, a="FAILED") == (["ge"], [])
     assert plan(text, a="FAILED", ge="SUCCESS") == (["gf"], [])
     assert plan(text, a="FAILED", ge="SUCCESS", gf="SUCCESS") == (["e"], [])
-    assert plan(text, a="SUCCESS", b="SUCCESS", ge="OUT") == (["gf", "c"], [])
-    assert plan(text, a="SUCCESS", b="SUCCESS", ge="OUT", gf="FAILED") == ([], [])
+    assert plan(text, a="SUCCESS", b="SUCCESS", ge="OUT") == (["gf"], [])
+    assert plan(text, a="SUCCESS", b="SUCCESS", ge="OUT", gf="FAILED") == (["c"], [])
 
 
 def test_what_waits_for_a_group_that_may_fail_runs_though_it_failed(plan) -> None:
@@ -183,7 +181,7 @@ def test_a_phase_that_cannot_continue_is_followed_by_the_next(run_of, plan) -> N
     assert later is not None
     assert later.body.early_end == EarlyEnd(phase=Phase.TASKS, cancelled=False, rejection=REJECTION)
     assert later.body.rejection is None
-    assert plan(FLOW, later.body.early_end, a="SUCCESS") == (["e", "e2"], [])
+    assert plan(FLOW, later.body.early_end, a="SUCCESS") == (["e"], [])
     again = with_later_phases(manifest, later.with_rejection(REJECTION))
     assert again is not None
     assert again.phase is Phase.FINALLY
