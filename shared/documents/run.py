@@ -146,10 +146,17 @@ class Run:
         end = self.body.early_end
         return end.phase.following if end and self.body.phase.is_up_to(end.phase) else self.body.phase
 
+    def is_cancelled(self, phase: Phase) -> bool:
+        """Whether the tasks of a phase were cancelled: in that phase, or before."""
+        end = self.body.early_end
+        if end and phase.is_up_to(end.phase):
+            return end.cancelled
+        return self.progress.cancelled and self.phase.is_up_to(phase)
+
     @property
     def was_cancelled(self) -> bool:
-        """Whether the run was cancelled, in this phase or before."""
-        return self.progress.cancelled or (self.body.early_end is not None and self.body.early_end.cancelled)
+        """Whether the tasks of the flow were cancelled, which makes the run KILLED; what follows them may run still."""
+        return self.is_cancelled(Phase.TASKS)
 
     @property
     def rejection(self) -> Rejection | None:
@@ -258,7 +265,9 @@ class Run:
 
     def with_early_end(self, last: Phase) -> Run:
         """The run that goes on with the phases after `last`, because it was cancelled or rejected before."""
-        end = EarlyEnd(phase=last, cancelled=self.was_cancelled, rejection=self.rejection)
+        end = EarlyEnd(
+            phase=last, cancelled=self.progress.cancelled or self.was_cancelled, rejection=self.rejection
+        )
         body = self.body.model_copy(update={"early_end": end, "rejection": None})
         return replace(self, body=body, progress=replace(self.progress, cancelled=False)).next_round()
 

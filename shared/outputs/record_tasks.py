@@ -28,7 +28,7 @@ from shared.documents.record import (
     Timings,
 )
 from shared.documents.run import Run
-from shared.documents.states import FailureCode, SkippedBy, State
+from shared.documents.states import FailureCode, Phase, SkippedBy, State
 from shared.documents.status import Status
 from shared.manifest.read import Flow, Manifest
 from shared.outputs.files import TaskFiles
@@ -247,9 +247,14 @@ def _all_tasks(run: Run, flow: Flow | None) -> tuple[TaskRecord, ...]:
     found = list(finished.values())
     if flow is not None and (finished or run.body.jobs):
         found = [finished.get(task.id) or TaskRecord(id=task.id, state=State.SKIPPED) for task in flow.tasks]
-    why = SkippedBy.CANCELLED if run.was_cancelled else SkippedBy.FAILURE
+    phases = {placed.task.id: placed.phase for placed in flow.placed_tasks} if flow else {}
+
+    def why(task: TaskRecord) -> SkippedBy:
+        is_cancelled = run.is_cancelled(phases.get(task.id, Phase.TASKS))
+        return SkippedBy.CANCELLED if is_cancelled else SkippedBy.FAILURE
+
     return tuple(
-        task.model_copy(update={"skipped": why}) if task.state is State.SKIPPED and task.skipped is None else task
+        task.model_copy(update={"skipped": why(task)}) if task.state is State.SKIPPED and task.skipped is None else task
         for task in found
     )
 
