@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING
 
 from docs.reference.expressions import expressions
@@ -89,14 +90,38 @@ blocks and Java's own classes (`\\p{InGreek}`, `\\p{javaLowerCase}`) and the fla
 def page() -> str:
     """The page: a chapter for each model, with a table of its properties."""
     schema = manifest_schema()
-    chapters = [line for model in _CHAPTERS for line in _chapter(model, schema["$defs"])]
+    of_groups = {
+        name for name in _fields(GROUPS[0]) if name != "type" and all(name in _fields(each) for each in GROUPS)
+    }
+    chapters = [
+        line
+        for model in _CHAPTERS
+        for line in (
+            *(_groups(schema["$defs"], of_groups) if model is GROUPS[0] else ()),
+            *_chapter(model, schema["$defs"], of_groups if model in GROUPS else frozenset()),
+        )
+    ]
     return "\n".join([_HEAD, *chapters, *_task_types(), _PATTERNS, *_container_options(), *expressions()]) + "\n"
 
 
-def _chapter(model: type[Properties], definitions: Schema) -> Iterator[str]:
-    properties = definitions[model.__name__]["properties"]
-    fields = {field.alias or name: field for name, field in model.model_fields.items()}
+def _groups(definitions: Schema, names: AbstractSet[str]) -> Iterator[str]:
+    """The chapter on what all groups have."""
+    yield "## Groups\n\nA group of tasks stands where a task does. All groups have these properties beside their own:\n"
+    yield from _table(GROUPS[0], definitions, names)
+
+
+def _chapter(model: type[Properties], definitions: Schema, left_out: AbstractSet[str]) -> Iterator[str]:
     yield f"## {model.__name__}\n\n{inspect.getdoc(model)}\n"
+    yield from _table(model, definitions, _fields(model).keys() - left_out)
+
+
+def _fields(model: type[Properties]) -> dict[str, FieldInfo]:
+    return {field.alias or name: field for name, field in model.model_fields.items()}
+
+
+def _table(model: type[Properties], definitions: Schema, names: AbstractSet[str]) -> Iterator[str]:
+    properties = definitions[model.__name__]["properties"]
+    fields = {name: field for name, field in _fields(model).items() if name in names}
     yield "| property | type | default | |\n| --- | --- | --- | --- |"
     for name, field in fields.items():
         if not _note(field):
@@ -134,6 +159,8 @@ def _default(schema: Schema) -> str:
 
 def _type(schema: Schema, definitions: Schema) -> str:
     match schema:
+        case {"$ref": "#/$defs/TaskOrGroup"}:
+            return "[Task](#task) or [group](#groups)"
         case {"$ref": str(ref)}:
             name = ref.rsplit("/", 1)[1]
             is_chapter = name in {model.__name__ for model in _CHAPTERS}
@@ -149,8 +176,6 @@ def _type(schema: Schema, definitions: Schema) -> str:
 
 def _simple_type(schema: Schema) -> str:
     match schema:
-        case {"if": {"properties": {"type": {"const": _}}}}:
-            return "[Task](#task) or group"
         case {"enum": list(values)} if len(values) < _MANY:
             return " or ".join(f"`{value}`" for value in values)
         case {"const": value}:

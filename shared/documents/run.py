@@ -265,9 +265,7 @@ class Run:
 
     def with_early_end(self, last: Phase) -> Run:
         """The run that goes on with the phases after `last`, because it was cancelled or rejected before."""
-        end = EarlyEnd(
-            phase=last, cancelled=self.progress.cancelled or self.was_cancelled, rejection=self.rejection
-        )
+        end = EarlyEnd(phase=last, cancelled=self.progress.cancelled or self.was_cancelled, rejection=self.rejection)
         body = self.body.model_copy(update={"early_end": end, "rejection": None})
         return replace(self, body=body, progress=replace(self.progress, cancelled=False)).next_round()
 

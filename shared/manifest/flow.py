@@ -9,13 +9,13 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
 from shared.manifest._block_order import order_entries
+from shared.manifest._lowering import flow_block
 from shared.manifest._major import major_of
 from shared.manifest.app_tasks import AppTask
 from shared.manifest.blocks import Block, PlacedTask, placed_tasks
 from shared.manifest.concurrency import Concurrency
 from shared.manifest.groups import TaskOrGroup
 from shared.manifest.inputs import Input
-from shared.manifest.lowering import flow_block
 from shared.manifest.order import OrderEntry
 from shared.manifest.task import ON_POOL, Task
 from shared.manifest.types import Duration, NoEffect, Properties, Text, Unsupported

@@ -1,4 +1,4 @@
-"""Groups of tasks: the language for them. `lowering.py` has what they mean."""
+"""Groups of tasks: the language for them. `_lowering.py` has what they mean."""
 
 from __future__ import annotations
 
