@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 
 from docs.reference.expressions import expressions
 from docs.reference.schemas import Schema, manifest_schema
+from shared.manifest.concurrency import Concurrency
 from shared.manifest.container_options import ALLOWED
 from shared.manifest.flow import PluginDefault
 from shared.manifest.groups import ForEach, Parallel, Sequential
 from shared.manifest.inputs import Input
+from shared.manifest.outputs import Output
 from shared.manifest.read import Flow, Task
 from shared.manifest.request import RunRequest
 from shared.manifest.retry import Retry
@@ -25,8 +27,8 @@ if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
 _CHAPTERS: tuple[type[Properties], ...] = (
-    Flow, Input, PluginDefault, Task, ForeachFile, FilesOfTask, NamespaceFiles, Retry, TaskRunner, BlobStorage,
-    Registry, IdentityReference, Sequential, Parallel, ForEach, RunRequest,
+    Flow, Input, Output, Concurrency, PluginDefault, Task, ForeachFile, FilesOfTask, NamespaceFiles, Retry, TaskRunner,
+    BlobStorage, Registry, IdentityReference, Sequential, Parallel, ForEach, RunRequest,
 )  # fmt: skip
 _MANY = 20  # values of an enumeration do not fit in a cell
 _NAMES = {"string": "text", "integer": "whole number", "boolean": "true or false", "object": "map"}

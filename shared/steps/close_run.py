@@ -27,6 +27,7 @@ from shared.plan.inputs import input_values
 from shared.plan.lookups import MissingData
 from shared.plan.planner import default_staging, staging_of, submitted_round
 from shared.plan.run_manifest import manifest_of
+from shared.steps._flow_outputs import with_outputs
 from shared.storage.copies import CopyMethod
 
 COPIED_THROUGH_APP = (
@@ -45,6 +46,8 @@ def finish(app: App, run: Run, state: State | None = None, failure: Failure | No
     if app.copies.method is CopyMethod.BLOCKS_THROUGH_APP:
         run = run.with_warnings([RunProblem(message=COPIED_THROUGH_APP)])
     record = build_record(run, manifest, _inputs(app, run, manifest), state, failure, now=app.now())
+    if manifest and state is None:
+        record = with_outputs(app, run, manifest, record)
     if items := separate_items(run):
         app.results.write_items(run, items)
     _write_report(app, run, record)
