@@ -106,6 +106,7 @@ class FailureCode(StrEnum):
     CANNOT_PLAN = "CannotPlan"
     TOO_MANY_ATTEMPTS = "TooManyAttempts"
     CONCURRENCY_LIMIT = "ConcurrencyLimit"
+    OUTPUTS_NOT_RENDERED = "OutputsNotRendered"
     ENDED_BY_HAND = "EndedByHand"
     NO_RESULT = "NoResult"
     NOT_RECORDED = "NotRecorded"

@@ -17,6 +17,7 @@ from shared.manifest.concurrency import Concurrency
 from shared.manifest.groups import TaskOrGroup
 from shared.manifest.inputs import Input
 from shared.manifest.order import OrderEntry
+from shared.manifest.outputs import Output
 from shared.manifest.task import ON_POOL, Task
 from shared.manifest.types import Duration, NoEffect, Properties, Text, Unsupported
 
@@ -77,6 +78,8 @@ class Flow(Properties):
     """`{{ vars.<name> }}`: values of any kind."""
     inputs: tuple[Input, ...] = ()
     """`{{ inputs.<id> }}`: values with a type."""
+    outputs: tuple[Output, ...] = ()
+    """Values that the flow publishes at its end."""
     items: Annotated[tuple[TaskOrGroup, ...], Field(alias="tasks", min_length=1)]
     """The tasks and groups to run, in this order; `dependsOn` makes them a graph. At most 1,000 tasks."""
     errors: tuple[TaskOrGroup, ...] = ()
@@ -104,7 +107,6 @@ class Flow(Properties):
     tenant_id: Annotated[str | None, NoEffect("there are no tenants")] = None
     deleted: Annotated[bool, NoEffect("every manifest in the inbox is run")] = False
     triggers: Annotated[Any, NoEffect("a run starts only when the manifest is dropped")] = None
-    outputs: Annotated[Any, NoEffect("the record holds the outputs of every task")] = None
     worker_group: Annotated[Any, ON_POOL] = None
     worker_selector: Annotated[Any, ON_POOL] = None
     listeners: Annotated[None, Unsupported("write their tasks into `afterExecution`")] = None
@@ -120,6 +122,14 @@ class Flow(Properties):
         if concurrency and info.data.get("id", "") is None:  # a wrong one is not there
             raise ValueError("a flow whose runs are counted needs an `id`")
         return concurrency
+
+    @field_validator("outputs")
+    @classmethod
+    def _differ(cls, outputs: tuple[Output, ...]) -> tuple[Output, ...]:
+        ids = [output.id for output in outputs]
+        if doubled := [each for each in ids if ids.count(each) > 1]:
+            raise ValueError(f"the ids of outputs must differ; there is more than one {doubled[0]!r}")
+        return outputs
 
     @cached_property
     def major(self) -> int:

@@ -19,6 +19,8 @@ from shared.manifest.types import texts_with_paths
 from shared.plan._names_used import names_used, texts_to_render
 from shared.plan._rounds import GraphTask
 
+AT_THE_END = ""
+"""In place of a task's id: what is rendered when all tasks have ended."""
 _READS = re.compile(r"\b(?:read|fileExists|fileSize|isFileEmpty)\s*\(")
 
 
@@ -34,6 +36,7 @@ class FlowGraph:
         self._indexes = {task.id: index for index, task in enumerate(manifest.flow.tasks)}
         self._values = values
         self._upstream = {name: tasks_before(name, manifest.comes_after) for name in manifest.dependencies}
+        self._upstream[AT_THE_END] = set(manifest.dependencies)
         self._placed = {placed.task.id: placed for placed in manifest.flow.placed_tasks}
         self._in_branch = _by_branch(self._placed[name] for name in manifest.dependencies)
         self._branches = {name: self._limited_branches(name) for name in manifest.dependencies}

@@ -55,6 +55,9 @@ ADVICE: Mapping[FailureCode, str] = {
         "the app."
     ),
     FailureCode.CONCURRENCY_LIMIT: "Use `behavior: QUEUE` for runs that wait, or a larger `limit`.",
+    FailureCode.OUTPUTS_NOT_RENDERED: (
+        "Correct `outputs`, or give those that may lack a value `required: false` or `?? …`; then drop it again."
+    ),
     FailureCode.ENDED_BY_HAND: "The manifest is not at fault: drop it again.",
     FailureCode.NO_RESULT: _BY_CATEGORY[FailureCategory.INFRASTRUCTURE],
     FailureCode.NOT_RECORDED: (

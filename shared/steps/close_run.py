@@ -29,6 +29,7 @@ from shared.plan.lookups import MissingData
 from shared.plan.plan_round import staging_of, submitted_round
 from shared.plan.planner import default_staging
 from shared.plan.run_manifest import manifest_of
+from shared.steps._flow_outputs import with_outputs
 from shared.storage.copies import CopyMethod
 
 COPIED_THROUGH_APP = (
@@ -52,6 +53,8 @@ def finish(app: App, run: Run, state: State | None = None, failure: Failure | No
     if app.copies.method is CopyMethod.BLOCKS_THROUGH_APP:
         run = run.with_warnings([RunProblem(message=COPIED_THROUGH_APP)])
     record = build_record(run, manifest, _inputs(app, run, manifest), state, failure, now=app.now())
+    if manifest and state is None:
+        record = with_outputs(app, run, manifest, record)
     if items := separate_items(run):
         app.results.write_items(run, items)
     _write_report(app, run, record)

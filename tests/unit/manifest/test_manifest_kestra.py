@@ -15,7 +15,6 @@ def warnings(text: str) -> list[str]:
     [
         ("revision: 3\ntasks: [{id: a, commands: [x]}]", "revision: without effect"),
         ("triggers: [{id: t}]\ntasks: [{id: a, commands: [x]}]", "triggers: without effect: a run starts only when"),
-        ("outputs: [{id: o}]\ntasks: [{id: a, commands: [x]}]", "outputs: without effect"),
         ("commands: [x]\nlogLevel: DEBUG", "logLevel: without effect: everything that a task prints is kept"),
         ("commands: [x]\nwarningOnStdErr: true", "warningOnStdErr: without effect"),
         ("commands: [x]\nworkerGroup: {key: gpu}", "workerGroup: without effect: tasks run on the pool"),
@@ -50,6 +49,18 @@ def test_what_happens_anyway_is_not_noted(text: str) -> None:
     [
         ("listeners: [{id: e}]", "listeners: not supported here: write their tasks into `afterExecution`"),
         ("concurrency: {limit: 1}", "concurrency: a flow whose runs are counted needs an `id`"),
+        ("concurrency: {limit: 0}", "concurrency.limit: input should be greater than or equal to 1"),
+        ("concurrency: {behavior: QUEUE}", "concurrency.limit: this property is missing"),
+        ("concurrency: {limit: 1, behavior: STOP}", "concurrency.behavior: expected 'QUEUE', 'CANCEL' or"),
+        ("concurrency: {limit: 1, behaviour: X}", 'concurrency.behaviour: unknown property; did you mean "behavior"?'),
+        ("outputs: [{id: o, type: INT}]", "outputs[0].value: this property is missing"),
+        ("outputs: [{id: o, value: x}]", "outputs[0].type: this property is missing"),
+        ("outputs: [{id: o, type: SECRET, value: x}]", "outputs[0].type: outputs of type SECRET are not supported"),
+        ("outputs: [{id: -o, type: INT, value: 1}]", "outputs[0].id: '-o' does not match"),
+        (
+            "outputs: [{id: o, type: INT, value: 1}, {id: o, type: INT, value: 1}]",
+            "outputs: the ids of outputs must differ; there is more than one 'o'",
+        ),
         ("sla: [{id: s}]", "sla: not supported here: use the flow's `timeout`"),
         ("checks: [{id: s}]", "checks: not supported here"),
         ("retry: {maxAttempts: 2}", "retry: not supported here: give the tasks a `retry`"),
