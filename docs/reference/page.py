@@ -11,7 +11,7 @@ from docs.reference.expressions import expressions
 from docs.reference.schemas import Schema, manifest_schema
 from shared.manifest.container_options import ALLOWED
 from shared.manifest.flow import PluginDefault
-from shared.manifest.groups import ForEach, Parallel, Sequential
+from shared.manifest.groups import ForEach, Parallel, Sequential, WorkingDirectory
 from shared.manifest.inputs import Input
 from shared.manifest.read import Flow, Task
 from shared.manifest.request import RunRequest
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _CHAPTERS: tuple[type[Properties], ...] = (
     Flow, Input, PluginDefault, Task, ForeachFile, FilesOfTask, NamespaceFiles, Retry, TaskRunner, BlobStorage,
-    Registry, IdentityReference, Sequential, Parallel, ForEach, RunRequest,
+    Registry, IdentityReference, Sequential, Parallel, ForEach, WorkingDirectory, RunRequest,
 )  # fmt: skip
 _MANY = 20  # values of an enumeration do not fit in a cell
 _NAMES = {"string": "text", "integer": "whole number", "boolean": "true or false", "object": "map"}

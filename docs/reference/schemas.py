@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shared.documents.names import STORED_FLOW
-from shared.manifest.groups import FOR_EACH, PARALLEL, SEQUENTIAL, ForEach, Parallel, Sequential
+from shared.manifest.groups import FOR_EACH, PARALLEL, SEQUENTIAL, ForEach, Parallel, Sequential, WorkingDirectory
 from shared.manifest.read import Flow, names_in_task_form
 from shared.manifest.request import RunRequest
+from shared.manifest.working_directory import WORKING_DIRECTORY
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -100,12 +101,20 @@ def _without_titles(schema: Any) -> Any:  # noqa: ANN401 - JSON of any shape
     return schema
 
 
+_GROUPS: dict[str, type[BaseModel]] = {
+    SEQUENTIAL: Sequential,
+    PARALLEL: Parallel,
+    FOR_EACH: ForEach,
+    WORKING_DIRECTORY: WorkingDirectory,
+}
+
+
 def _by_type(schema: Any) -> Any:  # noqa: ANN401 - JSON of any shape
     """Choose between task and group by `type`, so that the messages of editors are about the right one."""
     match schema:
         case {"oneOf": [{"$ref": "#/$defs/Task"}, *_]}:
             choice: Schema = {"$ref": "#/$defs/Task"}
-            for group, model in ((SEQUENTIAL, Sequential), (PARALLEL, Parallel), (FOR_EACH, ForEach)):
+            for group, model in _GROUPS.items():
                 is_group = {"properties": {"type": {"const": group}}, "required": ["type"]}
                 choice = {"if": is_group, "then": {"$ref": f"#/$defs/{model.__name__}"}, "else": choice}
             return choice

@@ -78,6 +78,8 @@ class FailureCode(StrEnum):
     INPUT_FILE_MISSING = "InputFileMissing"
     NO_ROOM_FOR_INPUTS = "NoRoomForInputs"
     PROGRAM_MISSING = "ProgramMissing"
+    TAR_MISSING = "TarMissing"
+    DIRECTORY_NOT_PASSED_ON = "DirectoryNotPassedOn"
     INVALID_MANIFEST = "InvalidManifest"
     CANNOT_PLAN = "CannotPlan"
     TOO_MANY_ATTEMPTS = "TooManyAttempts"

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from shared.manifest.order import OrderEntry, start_of
 from shared.manifest.task import Task
 from shared.manifest.types import PropertyPath
+from shared.manifest.working_directory import OF_DIRECTORY, Directory
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,8 @@ class Block:
 
     Once its blocks have ended, its `errors` run one after the other if one of them failed for good, and then its
     `finally_`, however they ended. If it `allows_failure`, what waits for it runs also if it failed.
+
+    The tasks in its `blocks` may share a `directory`.
     """
 
     id: str
@@ -69,6 +72,7 @@ class Block:
     errors: tuple[Block, ...] = ()
     finally_: tuple[Block, ...] = ()
     allows_failure: bool = False
+    directory: Directory | None = None
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,7 @@ class PlacedTask:
     """A task with its path in the manifest, and what the blocks around it mean for it.
 
     `each` says how it runs for the values of its ForEach; `branches` are those that it is in, and `conditions` all that
-    must hold, the outermost first.
+    must hold, the outermost first. It may share a `directory` with others.
     """
 
     task: Task
@@ -84,29 +88,44 @@ class PlacedTask:
     each: Each | None = None
     branches: tuple[Branch, ...] = ()
     conditions: tuple[Condition, ...] = ()
+    directory: Directory | None = None
 
     @property
     def foreach_path(self) -> PropertyPath:
         """The path of what its items are made of."""
         return self.each.path if self.each else (*self.path, "foreach")
 
+    def place_of(self, below: PropertyPath) -> PropertyPath:
+        """The path in the manifest of one of its properties, some of which are those of a group around it."""
+        match below:
+            case ("foreach", *rest):
+                return (*self.foreach_path, *rest)
+            case (first, *rest) if first == OF_DIRECTORY and self.directory:
+                return (*self.directory.path, *rest)
+        return (*self.path, *below)
+
 
 def placed_tasks(blocks: Sequence[Block]) -> Iterator[PlacedTask]:
     """The tasks in blocks, in the order of the file."""
     for block in blocks:
-        yield from _placed(block, (), (), is_disabled=False)
+        yield from _placed(block, (), (), None, is_disabled=False)
 
 
 def _placed(
-    block: Block, branches: tuple[Branch, ...], conditions: tuple[Condition, ...], *, is_disabled: bool
+    block: Block,
+    branches: tuple[Branch, ...],
+    conditions: tuple[Condition, ...],
+    directory: Directory | None,
+    *,
+    is_disabled: bool,
 ) -> Iterator[PlacedTask]:
     left_out, conditions = is_disabled or block.is_disabled, (*conditions, *block.conditions)
     if block.task:
         task = block.task.model_copy(update={"disabled": True}) if left_out else block.task
-        yield PlacedTask(task, block.path, block.each, branches, conditions)
+        yield PlacedTask(task, block.path, block.each, branches, conditions, directory)
     for index, inner in enumerate(block.blocks):
         inside = (*branches, Branch(block.id, index, block.limit)) if block.limit else branches
-        yield from _placed(inner, inside, conditions, is_disabled=left_out)
+        yield from _placed(inner, inside, conditions, directory or block.directory, is_disabled=left_out)
 
 
 def order_entries(blocks: Sequence[Block]) -> Iterator[OrderEntry]:

@@ -15,6 +15,7 @@ from shared.manifest.inputs import Input
 from shared.manifest.order import OrderEntry
 from shared.manifest.task import ON_POOL, Task
 from shared.manifest.types import Duration, NoEffect, Properties, Text, Unsupported
+from shared.manifest.working_directory import Directory
 
 _SLOTS = "the task slots of the pool limit how many tasks run at once"
 _VERSIONS = NoEffect("the versions of the blob are the versions of the flow")
@@ -119,6 +120,11 @@ class Flow(Properties):
     def placed_tasks(self) -> tuple[PlacedTask, ...]:
         """All tasks and their paths in the manifest, in the order of the file."""
         return tuple(placed_tasks(self.blocks))
+
+    @cached_property
+    def directories(self) -> dict[str, Directory]:
+        """The directories that tasks share, by the id of their group."""
+        return {placed.directory.group: placed.directory for placed in self.placed_tasks if placed.directory}
 
     @cached_property
     def blocks(self) -> tuple[Block, ...]:

@@ -11,6 +11,7 @@ from pydantic import Discriminator, Field, Tag, model_validator
 from shared.manifest.blocks import Block, Condition, Each
 from shared.manifest.task import Foreach, Task, TaskId, TaskProperties
 from shared.manifest.types import NoEffect, PropertyPath, Unsupported
+from shared.manifest.working_directory import WORKING_DIRECTORY, Directory, DirectoryProperties
 
 SEQUENTIAL, PARALLEL, FOR_EACH = (
     f"io.kestra.plugin.core.flow.{name}" for name in ("Sequential", "Parallel", "ForEach")
@@ -103,21 +104,44 @@ class ForEach(_Group):
         return task.model_copy(update={"foreach": self.values})
 
 
+class WorkingDirectory(_Group, DirectoryProperties):
+    """Tasks that run one after the other in one directory: each finds what those before it have left there.
+
+    Their images, pools and nodes may differ: between two tasks, the directory is packed with `tar`, which both images
+    must have, and passes through the staging container. The disk of a node holds the directory and two archives of it.
+    `{{ workingDir }}` is the same path for all of them.
+    """
+
+    type: Literal["io.kestra.plugin.core.flow.WorkingDirectory"]
+    tasks: Annotated[tuple[TaskOrGroup, ...], Field(min_length=1)]
+    """The tasks: neither groups nor fan-outs. Each waits for the one before it, and none has a `dependsOn`. What a task
+    leaves when it fails, and is allowed to, is there for the next one."""
+
+
 def _kind(value: object) -> str:
     task_type = value.get("type") if isinstance(value, dict) else getattr(value, "type", None)
-    return {SEQUENTIAL: "<Sequential>", PARALLEL: "<Parallel>", FOR_EACH: "<ForEach>"}.get(str(task_type), "<Task>")
+    return _KINDS.get(str(task_type), "<Task>")
+
+
+_KINDS = {
+    SEQUENTIAL: "<Sequential>",
+    PARALLEL: "<Parallel>",
+    FOR_EACH: "<ForEach>",
+    WORKING_DIRECTORY: "<WorkingDirectory>",
+}
 
 
 TaskOrGroup = Annotated[
     Annotated[Task, Tag("<Task>")]
     | Annotated[Sequential, Tag("<Sequential>")]
     | Annotated[Parallel, Tag("<Parallel>")]
-    | Annotated[ForEach, Tag("<ForEach>")],
+    | Annotated[ForEach, Tag("<ForEach>")]
+    | Annotated[WorkingDirectory, Tag("<WorkingDirectory>")],
     Discriminator(_kind),
 ]
 
 
-for _group in (Sequential, Parallel, ForEach):
+for _group in (Sequential, Parallel, ForEach, WorkingDirectory):
     _group.model_rebuild()
 
 
@@ -139,6 +163,8 @@ def _block_of(item: TaskOrGroup, path: PropertyPath) -> Block:
             return replace(block, blocks=blocks_of(item.tasks, inside), are_ordered=False, limit=item.concurrent)
         case Sequential():
             return replace(block, blocks=blocks_of(item.tasks, inside))
+        case WorkingDirectory():
+            return replace(block, blocks=blocks_of(item.tasks, inside), directory=Directory(item.id, path, item))
 
 
 def _conditions(item: TaskProperties, path: PropertyPath) -> tuple[Condition, ...]:

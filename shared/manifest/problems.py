@@ -21,13 +21,13 @@ from shared.manifest.task import Task
 from shared.manifest.task_runner import RUNNER_TYPE, TaskRunner, canonical_runner_type
 from shared.manifest.task_types import all_types
 from shared.manifest.types import CREDENTIALS, NoEffect, PropertyPath
+from shared.manifest.working_directory import WORKING_DIRECTORY
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 _KNOWN_TYPES = (
-    RUNNER_TYPE, SEQUENTIAL, PARALLEL, FOR_EACH,
-    *all_types(),
+    RUNNER_TYPE, SEQUENTIAL, PARALLEL, FOR_EACH, WORKING_DIRECTORY, *all_types(),
 )  # fmt: skip
 
 MAX_PROBLEMS = 50  # more than a person corrects at once

@@ -109,7 +109,6 @@ _OUTSIDE = "let the commands of a script task do it"
 
 
 _INSTEAD: Mapping[str, str] = {
-    "flow.WorkingDirectory": "put the commands of its tasks into one task, or pass files by `outputFiles`",
     "flow.If": _IN_COMMANDS,
     "flow.Switch": _IN_COMMANDS,
     "flow.AllowFailure": "give its tasks `allowFailure: true`",
@@ -162,8 +161,9 @@ def instead_of(task_type: str) -> str | None:
     return _INSTEAD.get(task_type.removeprefix(_CORE), _OUTSIDE) if task_type.startswith("io.kestra.") else None
 
 
-GROUP_TYPES = "io.kestra.plugin.core.flow.<Sequential|Parallel|ForEach>"
-ALL_GROUP_TYPES = tuple(f"io.kestra.plugin.core.flow.{name}" for name in ("Sequential", "Parallel", "ForEach"))
+_GROUPS = ("Sequential", "Parallel", "ForEach", "WorkingDirectory")
+GROUP_TYPES = f"io.kestra.plugin.core.flow.<{'|'.join(_GROUPS)}>"
+ALL_GROUP_TYPES = tuple(f"io.kestra.plugin.core.flow.{name}" for name in _GROUPS)
 
 
 class _WrittenType(str):

@@ -32,9 +32,17 @@ ADVICE: Mapping[FailureCode, str] = {
         "An earlier task did not make this file: compare the name with that task's `outputFiles`."
     ),
     FailureCode.NO_ROOM_FOR_INPUTS: (
-        "A `retry` needs room for a copy of the input files: use a pool whose nodes have larger disks, or leave it out."
+        "A `retry` and a WorkingDirectory need room for a copy of the input files: use a pool whose nodes have larger "
+        "disks, or do without."
     ),
     FailureCode.PROGRAM_MISSING: "Use an image that has this program.",
+    FailureCode.TAR_MISSING: (
+        "Use an image that has `tar`, which the tasks of a WorkingDirectory need, or put their commands into one task."
+    ),
+    FailureCode.DIRECTORY_NOT_PASSED_ON: (
+        "The disk of a node must hold the directory and two archives of it: use a pool whose nodes have larger disks, "
+        "or let the commands remove what the next task does not need."
+    ),
     FailureCode.INVALID_MANIFEST: _BY_CATEGORY[FailureCategory.USER],
     FailureCode.CANNOT_PLAN: (
         "This is a bug in the app. Report it with the manifest; another way to write it may work meanwhile."

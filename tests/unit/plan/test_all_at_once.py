@@ -13,7 +13,7 @@ from shared.plan.planner import plan_round
 from shared.plan.run_manifest import checked_manifest
 
 FOR_EACH = "io.kestra.plugin.core.flow.ForEach"
-WORKING_DIRECTORY = "io.kestra.plugin.core.flow.WorkingDirectory"
+LOOP_UNTIL = "io.kestra.plugin.core.flow.LoopUntil"
 PYTHON = "io.kestra.plugin.scripts.python"
 
 
@@ -110,7 +110,7 @@ tasks:
             ["tasks[0]: a ForEach has exactly one task here", "tasks[0].tasks[1].commands[0]: there is no function"],
         ),
         (
-            f"tasks:\n- {{id: a, type: {WORKING_DIRECTORY}, inputFiles: {{}}, tasks: [{{id: b, comands: [x]}}]}}",
+            f"tasks:\n- {{id: a, type: {LOOP_UNTIL}, inputFiles: {{}}, tasks: [{{id: b, comands: [x]}}]}}",
             ["tasks[0].type: ", 'tasks[0].tasks[0].comands: unknown property; did you mean "commands"?'],
         ),
         ("commands: [x]\nenv: {A: {{ vars.a }}, B: 1, B: 2}",
