@@ -60,10 +60,6 @@ class Marker(StrEnum):
     NOT_PASSED_ON = FailureCode.DIRECTORY_NOT_PASSED_ON
 
 
-_MARKERS = {marker.name.lower(): marker.value for marker in Marker}
-"""The placeholders of the scripts for them."""
-
-
 @dataclass(frozen=True)
 class Link:
     """A file that the script links into the working directory as `name`: the first of `sources` that exists.
@@ -156,6 +152,22 @@ NO_GATE = Gate()
 NO_FAILURE = "none"
 """In a folder of failures there is always this file, because a prefix that matches nothing may be an error."""
 
+_FIXED = {
+    **{marker.name.lower(): marker.value for marker in Marker},
+    "marker": MARKER,
+    "attempt_line": _ATTEMPT_LINE,
+    "skipped_exit_code": SKIPPED_EXIT_CODE,
+    "set_up_exit_code": SET_UP_EXIT_CODE,
+    "time_limit_exit_code": TIME_LIMIT_EXIT_CODE,
+    "grace": GRACE_SECONDS,
+    "begun": BEGUN,
+    "ended": ENDED,
+    "none": NO_FAILURE,
+    "archive": ARCHIVE,
+    "attempts_file": ATTEMPTS_FILE,
+}
+"""The placeholders that are the same in all scripts."""
+
 
 def build(
     paths: Paths,
@@ -177,28 +189,17 @@ def build(
     return _SCRIPT.substitute(
         task=paths.task,
         run=paths.run_id,
-        marker=MARKER,
-        skipped_exit_code=SKIPPED_EXIT_CODE,
-        set_up_exit_code=SET_UP_EXIT_CODE,
         gate=_gate(gate),
-        begun=BEGUN,
-        ended=ENDED,
-        none=NO_FAILURE,
-        time_limit_exit_code=TIME_LIMIT_EXIT_CODE,
         inputs=shlex.quote(paths.inputs.rstrip("/")),
         link=shlex.quote(replace(paths, item=None).link) + ("" if paths.item is None else '"-$item"'),
-        archive=ARCHIVE,
         keeps_inputs="yes" if first.attempts.are_several or handover.is_shared else "no",
         handover=_handover(handover),
         item_index="" if paths.item is None else ' ITEM_INDEX="$item"',
         variants=variants,
         seconds=math.ceil(first.time_limit.total_seconds()),
-        grace=GRACE_SECONDS,
         seed=_seed(paths),
-        attempts_file=ATTEMPTS_FILE,
-        attempt_line=_ATTEMPT_LINE,
         **first.attempts.shell_values(),
-        **_MARKERS,
+        **_FIXED,
     )
 
 
@@ -223,9 +224,7 @@ def _handover(handover: Handover) -> str:
     """The shell functions `furnish` and `pass_on`: what is done about a directory before and after the commands."""
     if not handover.is_shared:
         return "is_shared=no\nfurnish() { :; }\npass_on() { :; }"
-    text = _DIRECTORY.substitute(
-        set_up_exit_code=SET_UP_EXIT_CODE, own=shlex.join([f"./{HOME}", f"./{UPSTREAM}"]), **_MARKERS
-    )
+    text = _DIRECTORY.substitute(own=shlex.join([f"./{HOME}", f"./{UPSTREAM}"]), **_FIXED)
     otherwise = ":" if handover.may_be_first else "lacking"
     unpack = f"{shlex.join(['unpack', *handover.archives])} || {otherwise}"
     furnish = ["need_tar", *([unpack] if handover.archives else [])]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 GROUP = "type: io.kestra.plugin.core.flow.WorkingDirectory"
 
 

@@ -10,7 +10,7 @@ from shared.manifest.task_types import instead_of
 @pytest.mark.parametrize(
     ("task_type", "instead"),
     [
-        ("io.kestra.core.tasks.flows.WorkingDirectory", "this is the old name of `io.kestra.plugin.core.flow.WorkingDirectory`"),
+        ("io.kestra.core.tasks.flows.WorkingDirectory", "this is the old name of `io.kestra.plugin.core.flow."),
         ("io.kestra.core.tasks.flows.Switch", "test the condition in the commands"),
         ("io.kestra.plugin.core.flow.EachParallel", "use `io.kestra.plugin.core.flow.ForEach`"),
         ("io.kestra.core.tasks.flows.Parallel", "this is the old name of `io.kestra.plugin.core.flow.Parallel`"),
