@@ -128,7 +128,8 @@ class Scope:
             if not self._graph.members(name):
                 return outputs.of(name)
             last = self._last_of(name)
-            return {"outputFiles": self._checked_files(last, None, of_group=True) or UNKNOWN} if last else {}
+            files = self._checked_files(last, None, of_group=True) if last else None
+            return {"outputFiles": UNKNOWN if files is None else files} if last else {}
 
         return {**self._values(), **later, "outputs": _OutputsByTask(self._task.id, self._graph, outputs_of)}
 
