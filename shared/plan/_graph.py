@@ -54,8 +54,9 @@ class FlowGraph:
         return self._manifest.gaps.may_be_before(name, other, self._upstream[name])
 
     def has_known_outputs(self, name: str) -> bool:
-        """Whether there is a task, and nothing of it is taken out that its outputs depend on."""
-        return (name in self._indexes or name in self._members) and name not in self._manifest.gaps.outputs
+        """Whether there is a task, or group with outputs, of which nothing is taken out that these depend on."""
+        is_there, tasks = name in self._indexes or name in self._members, self._members.get(name, (name,))
+        return is_there and self._manifest.gaps.outputs.isdisjoint(tasks)
 
     def is_fan_out(self, name: str) -> bool:
         """Whether a task has `foreach`."""
