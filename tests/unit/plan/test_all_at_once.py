@@ -122,8 +122,10 @@ tasks:
             ["tasks[0].outputFiles: ", "tasks[1].commands[1]: there is no function"],
         ),
         (
-            f"tasks:\n- {{id: a b, type: {WORKING_DIRECTORY}, tasks: [{{id: a, commands: [x]}}]}}\n"
-            "- {id: b, commands: ['{{ outputs[\"a b\"].outputFiles.x }}', '{{ outputs.a.vars.x }}']}",
+            (
+                f"tasks:\n- {{id: a b, type: {WORKING_DIRECTORY}, tasks: [{{id: a, commands: [x]}}]}}\n"
+                "- {id: b, commands: ['{{ outputs[\"a b\"].outputFiles.x }}', '{{ outputs.a.vars.x }}']}"
+            ),
             ["tasks[0].id: "],
         ),
         ("commands: [x]\nenv: {A: {{ vars.a }}, B: 1, B: 2}",
