@@ -102,6 +102,8 @@ class FailureCode(StrEnum):
     FAIL_TASK = "FailTask"
     ASSERTION_FAILED = "AssertionFailed"
     DEPENDENCIES_NOT_INSTALLED = "DependenciesNotInstalled"
+    TAR_MISSING = "TarMissing"
+    DIRECTORY_NOT_PASSED_ON = "DirectoryNotPassedOn"
     INVALID_MANIFEST = "InvalidManifest"
     CANNOT_PLAN = "CannotPlan"
     TOO_MANY_ATTEMPTS = "TooManyAttempts"

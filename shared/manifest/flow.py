@@ -20,6 +20,7 @@ from shared.manifest.order import OrderEntry
 from shared.manifest.outputs import Output
 from shared.manifest.task import ON_POOL, Task
 from shared.manifest.types import Duration, NoEffect, Properties, Text, Unsupported
+from shared.manifest.working_directory import Directory
 
 _VERSIONS = NoEffect("the versions of the blob are the versions of the flow")
 LONGEST_FLOW = timedelta(days=6)
@@ -150,6 +151,11 @@ class Flow(Properties):
     def placed_tasks(self) -> tuple[PlacedTask, ...]:
         """All tasks and their paths in the manifest: those of `tasks`, then those for errors and for the end."""
         return tuple(placed_tasks(self.block))
+
+    @cached_property
+    def directories(self) -> dict[str, Directory]:
+        """The directories that tasks share, by the id of their group."""
+        return {placed.directory.group: placed.directory for placed in self.placed_tasks if placed.directory}
 
     @cached_property
     def block(self) -> Block:

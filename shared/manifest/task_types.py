@@ -110,7 +110,6 @@ _OUTSIDE = "let the commands of a script task do it"
 
 
 _INSTEAD: Mapping[str, str] = {
-    "flow.WorkingDirectory": "put the commands of its tasks into one task, or pass files by `outputFiles`",
     "flow.ForEachItem": _FOR_EACH,
     "flow.LoopUntil": "loop in the commands",
     "flow.WaitFor": "loop in the commands",
@@ -154,6 +153,7 @@ def instead_of(task_type: str) -> str | None:
 
 _GROUPS = (
     "Sequential", "Parallel", "Dag", "If", "Switch", "AllowFailure", "ForEach", "EachSequential", "EachParallel",
+    "WorkingDirectory",
 )  # fmt: skip
 GROUP_TYPES = f"{_CORE}flow.<{'|'.join(_GROUPS)}>"
 ALL_GROUP_TYPES = tuple(f"{_CORE}flow.{name}" for name in _GROUPS)

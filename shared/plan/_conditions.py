@@ -57,6 +57,10 @@ class Conditions:
             for others in self._graph.runs_on_failure_of(name)
         )
 
+    def are_known(self, name: str) -> bool:
+        """Whether it is known whether the conditions of a task hold."""
+        return self.is_left_out(name) or name in self._left_out
+
     def check(self, name: str) -> None:
         """Collect the problems of the conditions of a task, as far as they show now."""
         for condition in self._graph.conditions(name):

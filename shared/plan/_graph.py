@@ -16,6 +16,7 @@ from shared.manifest.order import tasks_before
 from shared.manifest.read import Manifest, Task
 from shared.manifest.task import ForeachFile
 from shared.manifest.types import texts_with_paths
+from shared.manifest.working_directory import OF_DIRECTORY, Directory
 from shared.plan._names_used import names_used, texts_to_render
 from shared.plan._rounds import GraphTask
 
@@ -41,20 +42,26 @@ class FlowGraph:
         self._in_branch = _by_branch(self._placed[name] for name in manifest.dependencies)
         self._branches = {name: self._limited_branches(name) for name in manifest.dependencies}
         self._begun = {name: self._late_branches(name) for name in manifest.dependencies}
+        self._members = _by_directory(self._placed[name] for name in manifest.dependencies)
         self.problems: list[Problem] = []
         self.tasks = {name: self._graph_task(name) for name in manifest.dependencies}
 
     def upstream_of(self, name: str) -> set[str]:
-        """All tasks that a task waits for, directly or through others."""
-        return self._upstream[name]
+        """All tasks that a task waits for, directly or through others; and the groups of theirs that have outputs."""
+        return self._upstream[name] | {group for group in self._members if self._is_before(group, name)}
+
+    def _is_before(self, group: str, name: str) -> bool:
+        """Whether a task waits for all tasks of a WorkingDirectory."""
+        return group in self._members and self._upstream[name].issuperset(self._members[group])
 
     def may_be_before(self, name: str, other: str) -> bool:
         """Whether another task may run before a task, though what is left of a broken manifest does not say so."""
         return self._manifest.gaps.may_be_before(name, other, self._upstream[name])
 
     def has_known_outputs(self, name: str) -> bool:
-        """Whether there is a task, and nothing of it is taken out that its outputs depend on."""
-        return name in self._indexes and name not in self._manifest.gaps.outputs
+        """Whether there is a task, or group with outputs, of which nothing is taken out that these depend on."""
+        is_there, tasks = name in self._indexes or name in self._members, self._members.get(name, (name,))
+        return is_there and self._manifest.gaps.outputs.isdisjoint(tasks)
 
     def is_fan_out(self, name: str) -> bool:
         """Whether a task has `foreach`."""
@@ -62,8 +69,8 @@ class FlowGraph:
         return isinstance(task, Task) and task.foreach is not None
 
     def app_task(self, name: str) -> AppTask | None:
-        """A task that the app evaluates; None if it runs on a node."""
-        task = self._task(name)
+        """A task that the app evaluates; None if it is no such task."""
+        task = self._task(name) if name in self._indexes else None
         return task if isinstance(task, AppTask) else None
 
     def each(self, name: str) -> Each | None:
@@ -74,6 +81,14 @@ class FlowGraph:
         """For how many items a fan-out runs at once; 0 for all."""
         each = self.each(name)
         return each.limit if each else 0
+
+    def directory(self, name: str) -> Directory | None:
+        """The directory that a task shares with others."""
+        return self._placed[name].directory
+
+    def members(self, group: str) -> tuple[str, ...]:
+        """The tasks that share the directory of a WorkingDirectory, in their order; none if it is another name."""
+        return self._members.get(group, ())
 
     def conditions(self, name: str) -> tuple[Condition, ...]:
         """What must hold for a task to run, the outermost first."""
@@ -114,7 +129,9 @@ class FlowGraph:
         used: set[str] = set()
         for place, text in self._texts(name):
             for path in sorted(names_used(text, "outputs")):
-                if path and path[0] not in upstream:
+                if path and self._is_before(path[0], name):
+                    used |= self._needed_of(path[0], text)
+                elif path and path[0] not in upstream:
                     is_told = (
                         path[0] not in self._manifest.gaps.ids
                         if path[0] not in self._indexes
@@ -139,6 +156,13 @@ class FlowGraph:
             stopped_by=frozenset(itertools.chain.from_iterable(map(self._tasks_beside, self.begun_branches(name)))),
         )
 
+    def _needed_of(self, group: str, text: str) -> set[str]:
+        """The tasks of a WorkingDirectory that must have ended before it is known where its output files are."""
+        members = self._members[group]
+        texts = [text for name in members for _, text in self._conditions_of(name)]
+        is_open = any(names_used(each, "outputs") for each in texts)
+        return set(members) if is_open or _READS.search(text) else set()
+
     def _tasks_beside(self, branch: Branch) -> Iterator[str]:
         """The tasks in the other branches of the group."""
         for other, names in self._in_branch.items():
@@ -149,14 +173,22 @@ class FlowGraph:
         """Every text that is rendered for a task, and what makes a problem with it; also those given to `render()`."""
         own = self._task(name).model_copy(update={"run_if": None, "when": None})
         at = ("tasks", self._indexes[name])
-        written = [(partial(self._manifest.problem, (*at, *path)), text) for path, text in texts_with_paths(own)]
-        written += [(partial(self._manifest.layout.problem, each.path), each.text) for each in self.conditions(name)]
+        written: list[tuple[Callable[[str], Problem], str]] = [
+            (partial(self._manifest.problem, (*at, *path)), text) for path, text in texts_with_paths(own)
+        ]
+        if directory := self.directory(name):
+            of_group = (((OF_DIRECTORY, *path), text) for path, text in directory.files.texts())
+            written += [(partial(self._manifest.problem, (*at, *path)), text) for path, text in of_group]
+        written += self._conditions_of(name)
         for place, text in written:
             yield from ((place, rendered) for rendered in texts_to_render(text, self._values))
 
+    def _conditions_of(self, name: str) -> list[tuple[Callable[[str], Problem], str]]:
+        return [(partial(self._manifest.layout.problem, each.path), each.text) for each in self.conditions(name)]
+
     def not_before(self, name: str) -> str:
         """The message for a use of the outputs of a task that does not run before."""
-        if name in self._indexes:
+        if name in self._indexes or name in self._members:
             return f"uses the outputs of {name!r}, which does not run before it"
         with_hyphen = [other for other in self._indexes if other.startswith(f"{name}-")]
         hint = f"; write `outputs['{with_hyphen[0]}']`" if with_hyphen else did_you_mean(name, self._indexes)
@@ -169,4 +201,13 @@ def _by_branch(tasks: Iterable[PlacedTask]) -> dict[Branch, set[str]]:
     for placed in tasks:
         for branch in placed.branches:
             found.setdefault(branch, set()).add(placed.task.id)
+    return found
+
+
+def _by_directory(tasks: Iterable[PlacedTask]) -> dict[str, tuple[str, ...]]:
+    """The tasks that share a directory, in their order, by their group."""
+    found: dict[str, tuple[str, ...]] = {}
+    for placed in tasks:
+        if placed.directory:
+            found[placed.directory.group] = (*found.get(placed.directory.group, ()), placed.task.id)
     return found

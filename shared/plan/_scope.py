@@ -16,6 +16,7 @@ from shared.manifest.app_tasks import AppTask
 from shared.manifest.read import Flow, Task
 from shared.plan._app_variables import app_variables, env_of, hidden_names
 from shared.plan._checked_outputs import CheckedOutputs
+from shared.plan._directories import last_of
 from shared.plan._graph import FlowGraph
 from shared.plan._rendering import NOT_KNOWN_YET, Bindings
 from shared.plan.lookups import BlobAddress, Lookups, NotKnownYet, WebAddress, namespace_file, read_address
@@ -96,7 +97,9 @@ class Scope:
         lookups: Lookups,
     ) -> None:
         self.used = UpstreamUse()
-        self.paths = Paths(context.run.id, task.id, item.index if item else None)
+        directory = graph.directory(task.id)
+        group = directory.group if directory else None
+        self.paths = Paths(context.run.id, task.id, item.index if item else None, directory=group)
         self._task = task
         self._item = item
         self._context = context
@@ -131,19 +134,32 @@ class Scope:
         later |= dict.fromkeys(hidden_names(self._settings), UNKNOWN)
 
         def outputs_of(name: str) -> object:
-            return self._values_of(task) if (task := self._graph.app_task(name)) else checked.of(name)
+            if app_task := self._graph.app_task(name):
+                return self._values_of(app_task)
+            if not self._graph.members(name):
+                return checked.of(name)
+            last = self._last_of(name)
+            files = self._checked_files(last, None, of_group=True) if last else None
+            return {"outputFiles": UNKNOWN if files is None else files} if last else {}
 
         return {**self._values(), **later, "outputs": _OutputsByTask(self._task.id, self._graph, outputs_of)}
+
+    def _last_of(self, group: str) -> str | None:
+        return last_of(group, self._graph, self._earlier.has_no_outputs, self._run.body.finished)
 
     def _known_items(self, name: str) -> tuple[Item, ...] | None:
         return self._earlier.items_of(name) if self._earlier.is_known(name) else None
 
-    def _checked_files(self, name: str, item: Item | None) -> UpstreamFiles | None:
+    def _checked_files(self, name: str, item: Item | None, *, of_group: bool = False) -> UpstreamFiles | None:
         """The files of an earlier task for a check: they are not used. None if the patterns are not known yet."""
-        patterns = self._earlier.patterns(name, item)
+        patterns = self._patterns(name, item, of_group=of_group)
         if any(pattern.pattern == NOT_KNOWN_YET for pattern in patterns):
             return None
         return UpstreamFiles("", Paths(self._run.id, name, item.index if item else None), patterns, UpstreamUse())
+
+    def _patterns(self, name: str, item: Item | None, *, of_group: bool = False) -> tuple[OutputPattern, ...]:
+        """The patterns of a task's own files, or of those of its group."""
+        return tuple(pattern for pattern in self._earlier.patterns(name, item) if pattern.of_group is of_group)
 
     def _file_functions(self) -> dict[str, Callable[[str], object]]:
         """The functions that read files. As in Kestra, a file that is not there has neither a size nor is it empty."""
@@ -176,6 +192,9 @@ class Scope:
         """The state of the run; that with which it ends is known only to what follows its end."""
         if self._graph.phase(self._task.id) is not Phase.AFTER_EXECUTION:
             return State.RUNNING
+        return self._final_state()
+
+    def _final_state(self) -> State:
         if self._run.rejection:
             return State.FAILED
         return run_state(self._flow, self._run.body.finished.values(), cancelled=self._run.was_cancelled)
@@ -183,6 +202,10 @@ class Scope:
     def _outputs(self, name: str) -> object:
         """The value of `outputs.<name>`."""
         folder = f"{self.paths.link}/{UPSTREAM}/{name}"
+        if self._graph.members(name):
+            last = self._last_of(name)
+            ended = self._run.body.finished.get(last) if last else None
+            return self._output_files(last, None, folder, ended, of_group=True) if last else {}
         if self._earlier.has_no_outputs(name):
             return {}
         if app_task := self._graph.app_task(name):
@@ -202,10 +225,13 @@ class Scope:
         ended = self._run.body.finished.get(task.id)
         return ended.outputs.vars if ended else Unknown(dict.fromkeys(task.outputs, UNKNOWN))
 
-    def _output_files(self, name: str, item: Item | None, folder: str, ended: TaskResult | None) -> dict[str, Any]:
+    def _output_files(
+        self, name: str, item: Item | None, folder: str, ended: TaskResult | None, *, of_group: bool = False
+    ) -> dict[str, Any]:
         taken = ended.outputs.output_files if ended and ended.taken_from else None
         paths = Paths(self._run.id, name, item.index if item else None, is_taken=taken is not None)
-        return {"outputFiles": UpstreamFiles(folder, paths, self._earlier.patterns(name, item), self.used, taken)}
+        patterns = self._patterns(name, item, of_group=of_group)
+        return {"outputFiles": UpstreamFiles(folder, paths, patterns, self.used, taken)}
 
     def _folder(self, name: str) -> UpstreamFolder:
         ended = self._lookups.items(name) if self._run.body.earlier else ()

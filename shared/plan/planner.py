@@ -13,6 +13,7 @@ from shared.manifest.problems import each_once
 from shared.manifest.read import Manifest
 from shared.manifest.types import PropertyPath
 from shared.plan._conditions import Conditions
+from shared.plan._directories import Directories
 from shared.plan._fan_out import items_of, limited, share_files, why_empty
 from shared.plan._graph import FlowGraph
 from shared.plan._limits import too_many_tasks
@@ -59,6 +60,7 @@ class Planner:
         ended = run.body.finished
         self._conditions = Conditions(manifest, self._graph, ended, lambda name: self._in_scope(name, None)[1])
         states = states_of(manifest, run)
+        self._directories = Directories(manifest, self._graph, self._conditions, ended)
         self.is_first = not states
         graph, is_first = self._graph.tasks, run.progress.round == 1
         self._never = never_run(graph, states)
@@ -169,8 +171,8 @@ class Planner:
     def _task(self, submitted: SubmittedTask) -> PlannedTask:
         name, item = submitted.name, submitted.item
         task, rendering, scope = self._tasks[name], self._rendering(name, item), self._scope(name, item)
-        planner = TaskPlanner(task, rendering, scope, self._lookups, self._settings, self._manifest.flow.namespace)
-        return planner.planned(submitted)
+        namespace, turn = self._manifest.flow.namespace, self._directories.turn(name)
+        return TaskPlanner(task, rendering, scope, self._lookups, self._settings, namespace, turn).planned(submitted)
 
     # --- fan-outs
 
@@ -247,8 +249,8 @@ class Planner:
         key = (name, item.index if item and any(map(depends_on_item, task.output_files)) else None)
         if key in self._patterns:
             return self._patterns[key]
-        globs = (*rendering.output_globs(("outputFiles",), task.output_files), *globs_of_options(task))
-        return self._patterns.setdefault(key, output_patterns(globs))
+        own = output_patterns((*rendering.output_globs(("outputFiles",), task.output_files), *globs_of_options(task)))
+        return self._patterns.setdefault(key, (*own, *self._directories.patterns(name, rendering, len(own))))
 
     def _rendering(self, name: str, item: Item | None = None) -> Rendering:
         key = (name, item.index if item else None)

@@ -10,7 +10,7 @@ from shared.manifest.task_types import instead_of
 @pytest.mark.parametrize(
     ("task_type", "instead"),
     [
-        ("io.kestra.plugin.core.flow.WorkingDirectory", "put the commands of its tasks into one task"),
+        ("io.kestra.core.tasks.flows.WorkingDirectory", "this is the old name of `io.kestra.plugin.core.flow."),
         ("io.kestra.core.tasks.flows.Switch", "this is the old name of `io.kestra.plugin.core.flow.Switch`"),
         (
             "io.kestra.core.tasks.flows.EachParallel",

@@ -14,6 +14,7 @@ from shared.plan.run_manifest import checked_manifest
 
 FOR_EACH = "io.kestra.plugin.core.flow.ForEach"
 WORKING_DIRECTORY = "io.kestra.plugin.core.flow.WorkingDirectory"
+LOOP_UNTIL = "io.kestra.plugin.core.flow.LoopUntil"
 PYTHON = "io.kestra.plugin.scripts.python"
 
 
@@ -110,8 +111,22 @@ tasks:
             ["tasks[0]: a ForEach has exactly one task here", "tasks[0].tasks[1].commands[0]: there is no function"],
         ),
         (
-            f"tasks:\n- {{id: a, type: {WORKING_DIRECTORY}, inputFiles: {{}}, tasks: [{{id: b, comands: [x]}}]}}",
+            f"tasks:\n- {{id: a, type: {LOOP_UNTIL}, inputFiles: {{}}, tasks: [{{id: b, comands: [x]}}]}}",
             ["tasks[0].type: ", 'tasks[0].tasks[0].comands: unknown property; did you mean "commands"?'],
+        ),
+        (
+            (
+                f"tasks:\n- {{id: wd, type: {WORKING_DIRECTORY}, outputFiles: x, tasks: [{{id: a, commands: [x]}}]}}\n"
+                "- {id: b, commands: ['{{ outputs.wd.outputFiles.x }}', '{{ nosuch() }}']}"
+            ),
+            ["tasks[0].outputFiles: ", "tasks[1].commands[1]: there is no function"],
+        ),
+        (
+            (
+                f"tasks:\n- {{id: a b, type: {WORKING_DIRECTORY}, tasks: [{{id: a, commands: [x]}}]}}\n"
+                "- {id: b, commands: ['{{ outputs[\"a b\"].outputFiles.x }}', '{{ outputs.a.vars.x }}']}"
+            ),
+            ["tasks[0].id: "],
         ),
         ("commands: [x]\nenv: {A: {{ vars.a }}, B: 1, B: 2}",
          ["env.A: an expression without quotes", "env.A: 'a' does not exist", "env.B: the property 'B' is set twice"]),
