@@ -101,7 +101,6 @@ def language_of(task_type: str) -> Language | None:
 
 
 _CORE = "io.kestra.plugin.core."
-_FOR_EACH = f"use `{_CORE}flow.ForEach`, or give the task a `foreach`"
 _PRINT = """print it, with `echo '::{"outputs":{"name":"value"}}::'` as a command"""
 _FETCH = "fetch it in the commands, or name its https:// address in `inputFiles`"
 _OUTSIDE = "let the commands of a script task do it"
@@ -109,12 +108,13 @@ _OUTSIDE = "let the commands of a script task do it"
 
 _INSTEAD: Mapping[str, str] = {
     "flow.WorkingDirectory": "put the commands of its tasks into one task, or pass files by `outputFiles`",
-    "flow.ForEachItem": _FOR_EACH,
+    "flow.ForEachItem": "split the file into parts in a task, and give the next one a `foreach` with its `files`",
     "flow.LoopUntil": "loop in the commands",
     "flow.WaitFor": "loop in the commands",
     "flow.Pause": "a run does not pause; use `sleep` in the commands, or drop the later tasks as their own manifest",
     "flow.Sleep": "use `sleep` in the commands",
-    "flow.Subflow": "drop the other flow as its own manifest",
+    "flow.Subflow": "drop the other flow as its own manifest, or put its tasks into a group of this one",
+    "flow.Template": "put its tasks into a group of this flow",
     "log.Log": "use a shell task, with `echo` as a command",
     "debug.Return": _PRINT,
     "debug.Echo": _PRINT,
@@ -122,6 +122,7 @@ _INSTEAD: Mapping[str, str] = {
     "execution.Fail": "use `exit 1` in the commands",
     "execution.Assert": "test the condition in the commands, with `exit 1` if it is false",
     "execution.Labels": "the labels are those of the flow",
+    **dict.fromkeys(("kv.Get", "kv.Set", "kv.Delete"), "there is no key-value store; use `variables`, or a file"),
     "storage.LocalFiles": "name the files in `inputFiles` and `outputFiles`",
     "storage.PurgeCurrentExecutionFiles": "leave it out; staging is emptied when the run is recorded",
     "http.Download": _FETCH,
