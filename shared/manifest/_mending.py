@@ -8,25 +8,33 @@ from typing import Any
 from shared.errors import nearest
 from shared.manifest._children import CASES, LISTS_OF_GROUPS, TASK_OF_ENTRY, lists_of
 from shared.manifest.groups import DAG, EACH_PARALLEL, EACH_SEQUENTIAL, FOR_EACH, GROUPS, IF, SEQUENTIAL, SWITCH
-from shared.manifest.task_types import ALL_GROUP_TYPES, all_types
-from shared.manifest.types import PropertyPath
+from shared.manifest.task import Task
+from shared.manifest.task_types import ALL_GROUP_TYPES, all_types, language_of
+from shared.manifest.types import Properties, PropertyPath
 
 StandIn = Callable[[], dict[str, Any]]
 """Makes a task that does nothing, with an id of its own."""
 
-_MODELS = dict(zip(ALL_GROUP_TYPES, GROUPS, strict=True))
+_MODELS: Mapping[str, type[Properties]] = dict(zip(ALL_GROUP_TYPES, GROUPS, strict=True))
 _EACH = {FOR_EACH: "values", EACH_SEQUENTIAL: "value", EACH_PARALLEL: "value"}
 _BY_PROPERTY = {"then": IF, CASES: SWITCH, "defaults": SWITCH}
 
 
-def mend_whole(task: dict[str, Any], stand_in: StandIn) -> dict[PropertyPath, PropertyPath]:
+def mend_whole(task: dict[str, Any], stand_in: StandIn, *, is_in_dag: bool) -> dict[PropertyPath, PropertyPath]:
     """Mend a task that is wrong as a whole: it has neither or both of commands and script, or is a wrong group.
 
-    Returns where values are now that were somewhere else in it.
+    Or it is an entry of a Dag that does not have its task at `task`, or `dependsOn` in it. Returns where values are now
+    that were somewhere else in it.
     """
     task_type = task.get("type")
     if isinstance(inner := task.get(TASK_OF_ENTRY), dict):
         inner.pop("dependsOn", None)
+    elif is_in_dag:
+        inner = dict(task)
+        inner.pop("dependsOn", None)
+        task.clear()
+        task[TASK_OF_ENTRY] = inner
+        return {(TASK_OF_ENTRY,): ()}
     elif task_type == SWITCH:
         task["defaults"] = [stand_in()]
     elif isinstance(task_type, str) and task_type in _EACH:
@@ -53,8 +61,13 @@ def _without_each(group: dict[str, Any], name: str) -> dict[PropertyPath, Proper
     return moved
 
 
-def mend_property(properties: dict[str, Any], below: PropertyPath, stand_in: StandIn) -> bool:
-    """Mend the property at a path below a task; false if it is to be removed."""
+def mend_property(properties: dict[str, Any], below: PropertyPath, stand_in: StandIn, *, is_unknown: bool) -> bool:
+    """Mend the property at a path below a task; false if it is to be removed.
+
+    One that is unknown beside a wrong type may be right beside the type that has taken its place.
+    """
+    if is_unknown and "type" in properties and _has(properties, str(below[0])) and len(below) == 1:
+        return True
     match below:
         case ("type",) if list(lists_of(properties)):
             properties["type"] = _group_like(properties)
@@ -68,7 +81,7 @@ def mend_property(properties: dict[str, Any], below: PropertyPath, stand_in: Sta
             properties[CASES][name] = [stand_in()]
         case ("outputDirectory",):
             properties["outputDirectory"] = True
-        case (str(name), *_) if name in REQUIRED and name != "tasks":
+        case (str(name), *_) if name in REQUIRED and _has(properties, name):
             add(properties, name, stand_in)
         case _:
             return False
@@ -97,13 +110,20 @@ def add(properties: dict[str, Any], name: str, stand_in: StandIn) -> None:
 def _mend_children(properties: dict[str, Any], name: str, stand_in: StandIn) -> bool:
     """Mend a list of tasks that is none, or is in something that cannot have it: a group of an unknown type can."""
     model = _MODELS.get(str(properties.get("type")))
-    if model and name not in {field.alias for field in model.model_fields.values()}:
+    is_task = "type" not in properties or language_of(str(properties["type"])) is not None
+    if not _has(properties, name) and (model or (is_task and name != "tasks")):
         return False
     if not properties[name] or not isinstance(properties[name], dict if name == CASES else list):
         properties[name] = {"": [stand_in()]} if name == CASES else [_entry(properties, name, stand_in)]
     if not model:
         properties["type"] = _group_like(properties)
     return True
+
+
+def _has(properties: Mapping[str, Any], name: str) -> bool:
+    """Whether a task or group of its type has a property."""
+    model = _MODELS.get(str(properties.get("type")), Task)
+    return name in {field.alias for field in model.model_fields.values()}
 
 
 def _entry(properties: Mapping[str, Any], name: str, stand_in: StandIn) -> dict[str, Any]:

@@ -171,7 +171,7 @@ class _Left:
         elif kind == "missing":
             self._add(path)
         elif task:
-            self._mend_property(task, path[len(task) :])
+            self._mend_property(task, path[len(task) :], is_unknown=kind == "extra_forbidden")
         elif path == ("tasks",):
             self.data["tasks"] = [self._stand_in()]
         else:
@@ -183,19 +183,19 @@ class _Left:
         if not isinstance(task, dict):
             self._set(path, {TASK_OF_ENTRY: self._stand_in()} if self._is_in_dag(path) else self._stand_in())
             return
-        moved = mend_whole(task, self._stand_in)
+        moved = mend_whole(task, self._stand_in, is_in_dag=self._is_in_dag(path))
         self.moved |= {(*path, *place): (*path, *before) for place, before in moved.items()}
 
     def _is_in_dag(self, path: PropertyPath) -> bool:
         group = self._at(path[:-2])
         return isinstance(group, dict) and group.get("type") == DAG
 
-    def _mend_property(self, task: PropertyPath, below: PropertyPath) -> None:
+    def _mend_property(self, task: PropertyPath, below: PropertyPath, *, is_unknown: bool) -> None:
         properties = self._at(task)
         if below == ("id",):
             self._ids.add(str(properties.get("id")))
             properties["id"] = self._new_id()
-        elif not mend_property(properties, below, self._stand_in):
+        elif not mend_property(properties, below, self._stand_in, is_unknown=is_unknown):
             self._ids |= set(ids_inside({"": self._at((*task, *below))}))
             self._remove((*task, *below))
 

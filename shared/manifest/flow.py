@@ -111,9 +111,12 @@ class Flow(Properties):
     worker_group: Annotated[Any, ON_POOL] = None
     worker_selector: Annotated[Any, ON_POOL] = None
     listeners: Annotated[None, Unsupported("write their tasks into `afterExecution`")] = None
-    sla: Annotated[None, Unsupported("use the flow's `timeout`")] = None
-    checks: Annotated[None, Unsupported("let the first task fail instead")] = None
+    sla: Annotated[
+        None, Unsupported("use the flow's `timeout` for a MAX_DURATION, and for an assertion a task that fails")
+    ] = None
+    checks: Annotated[None, Unsupported("let the first task fail instead, with `exit 1` in its commands")] = None
     retry: Annotated[None, Unsupported("give the tasks a `retry`; a manifest that retries a run has no tasks")] = None
+    policy_refs: Annotated[None, Unsupported("write what the policies add into the flow")] = None
     flow: Annotated[None, Unsupported("a run request has no tasks beside its `flow`: leave one of both out")] = None
     task_defaults: Annotated[None, Unsupported("this is the old name of `pluginDefaults`")] = None
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import typing
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
 
+from shared.manifest._children import TASK_OF_ENTRY
 from shared.manifest.app_tasks import APP_TASKS, Assert, Fail, Log, OutputValues, Return
 from shared.manifest.task import Foreach, Task, TaskId, TaskProperties
 from shared.manifest.task_types import ALL_GROUP_TYPES
@@ -94,6 +95,13 @@ class DagTask(Properties):
     """The task or group."""
     depends_on: tuple[str, ...] = ()
     """The ids of the tasks of this Dag that it waits for. Without any, it waits for none of them."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _task_in_entry(cls, data: Any) -> Any:  # noqa: ANN401 - whatever the manifest has here
+        if isinstance(data, dict) and TASK_OF_ENTRY not in data and {"id", "type"} & data.keys():
+            raise ValueError("an entry in the `tasks` of a Dag has its task at `task`, with `dependsOn` beside it")
+        return data
 
     @model_validator(mode="after")
     def _depends_on_beside_the_task(self) -> Self:

@@ -103,21 +103,22 @@ def language_of(task_type: str) -> Language | None:
 
 
 _CORE = "io.kestra.plugin.core."
-_FOR_EACH = f"use `{_CORE}flow.ForEach`, or give the task a `foreach`"
 _PRINT = """print it, with `echo '::{"outputs":{"name":"value"}}::'` as a command"""
 _FETCH = "fetch it in the commands, or name its https:// address in `inputFiles`"
 _OUTSIDE = "let the commands of a script task do it"
 
 
 _INSTEAD: Mapping[str, str] = {
-    "flow.ForEachItem": _FOR_EACH,
+    "flow.ForEachItem": "split the file into parts in a task, and give the next one a `foreach` with its `files`",
     "flow.LoopUntil": "loop in the commands",
     "flow.WaitFor": "loop in the commands",
     "flow.Pause": "a run does not pause; use `sleep` in the commands, or drop the later tasks as their own manifest",
     "flow.Sleep": "use `sleep` in the commands",
-    "flow.Subflow": "drop the other flow as its own manifest",
+    "flow.Subflow": "drop the other flow as its own manifest, or put its tasks into a group of this one",
+    "flow.Template": "put its tasks into a group of this flow",
     "debug.Echo": _PRINT,
     "execution.Labels": "the labels are those of the flow",
+    **dict.fromkeys(("kv.Get", "kv.Set", "kv.Delete"), "there is no key-value store; use `variables`, or a file"),
     "storage.LocalFiles": "name the files in `inputFiles` and `outputFiles`",
     "storage.PurgeCurrentExecutionFiles": "leave it out; staging is emptied when the run is recorded",
     "http.Download": _FETCH,

@@ -22,6 +22,7 @@ from shared.plan._rounds import GraphTask
 
 AT_THE_END = ""
 """In place of a task's id: what is rendered when all tasks have ended."""
+_INSTEAD_OF_OUTPUTS = "use those of its tasks, or write its condition or value again"
 _READS = re.compile(r"\b(?:read|fileExists|fileSize|isFileEmpty)\s*\(")
 
 
@@ -190,6 +191,8 @@ class FlowGraph:
         """The message for a use of the outputs of a task that does not run before."""
         if name in self._indexes or name in self._members:
             return f"uses the outputs of {name!r}, which does not run before it"
+        if any(entry.id == name for entry in self._manifest.flow.order):
+            return f"uses the outputs of the group {name!r}, which has none here: {_INSTEAD_OF_OUTPUTS}"
         with_hyphen = [other for other in self._indexes if other.startswith(f"{name}-")]
         hint = f"; write `outputs['{with_hyphen[0]}']`" if with_hyphen else did_you_mean(name, self._indexes)
         return f"there is no task {name!r}{hint}"

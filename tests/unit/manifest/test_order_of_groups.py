@@ -176,7 +176,7 @@ def test_those_of_a_dag_that_begin_later_do_not_begin_once_one_has_failed() -> N
             "{task: {id: a, commands: [x], dependsOn: [b]}}, {task: {id: b, commands: [x]}}",
             "tasks[1].tasks[0]: in a Dag, `dependsOn` stands beside `task`, not in it",
         ),
-        ("{id: a, commands: [x]}", "tasks[1].tasks[0].task: this property is missing"),
+        ("{id: a, commands: [x]}", "tasks[1].tasks[0]: an entry in the `tasks` of a Dag has its task at `task`"),
         (
             "{task: {id: a, commands: [x]}}, {task: {id: a, commands: [x]}}",
             "tasks[1].tasks[1].task.id: task ids must differ; there is more than one 'a'",
