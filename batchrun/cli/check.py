@@ -161,7 +161,7 @@ def _planned(manifest: Manifest, run: Run, drop: Drop, settings: Settings, pools
     later = tuple(Later(name, reason) for name, reason in Planner(manifest, run, settings).later().items())
     if isinstance(plan, MissingData) or not plan.tasks:
         return Checked((), later=later, not_known=tuple(not_known))
-    if pools.slots_per_node is None:
+    if pools.slots_per_node is None or MASK in plan.pool_id:
         not_known.append(_unknown_pool(plan.pool_id, pools.hidden))
     else:
         check_pool(manifest, plan, pools.slots_per_node)
@@ -176,7 +176,7 @@ def _planned(manifest: Manifest, run: Run, drop: Drop, settings: Settings, pools
 
 
 def _unknown_pool(pool: str, why: str) -> str:
-    which = "which pool is the app's default" if pool == MASK else f"whether there is a pool {pool!r}"
+    which = "which pool it is" if MASK in pool else f"whether there is a pool {pool!r}"
     return f"{which}, and whether its nodes have as many task slots" + (f". {why}" if why else "")
 
 

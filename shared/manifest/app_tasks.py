@@ -47,6 +47,8 @@ class AppTask(TaskProperties):
 
     id: TaskId
     """Its name: in `dependsOn`, in expressions, and in the results."""
+    type: str
+    """Kestra's type."""
     disabled: bool = False
     """Leave the task out. Tasks that depend on it wait for the tasks that it depends on instead."""
     depends_on: tuple[str, ...] | None = None

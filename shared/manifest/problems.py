@@ -53,7 +53,8 @@ def problems_of(errors: Sequence[ErrorDetails], layout: Layout, model: type[Base
         and details["type"] not in ("extra_forbidden", "missing")
         and not nearest(str(details["input"]), all_types())
     }
-    meant = set(_meant_names(errors, layout, model))
+    lacks = any(details["type"] == "missing" for details in errors)
+    meant = set(_meant_names(errors, layout, model) if lacks else ())  # to compare names takes long
     causes = [
         details
         for details in errors

@@ -85,7 +85,7 @@ class FlowGraph:
 
     def directory(self, name: str) -> Directory | None:
         """The directory that a task shares with others."""
-        return self._placed[name].directory
+        return self._placed[name].directory if name in self._placed else None
 
     def members(self, group: str) -> tuple[str, ...]:
         """The tasks that share the directory of a WorkingDirectory, in their order; none if it is another name."""

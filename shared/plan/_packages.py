@@ -10,9 +10,9 @@ from shared.plan._rendering import Rendering
 from shared.script.packages import Installer, Packages
 
 _PATH = ("dependencies",)
-_IMPORTS_KESTRA = re.compile(
-    r"""(?:^|[;"'])[ \t]*(?:from[ \t]+kestra\b|import[ \t]+(?:[\w. \t]+,)*[ \t]*kestra\b)""", re.MULTILINE
-)
+_IMPORT = r"[ \t]*(?:from[ \t]+kestra\b|import[ \t]+(?:[\w. \t]+,)*[ \t]*kestra\b)"
+_IN_A_PROGRAM = re.compile(rf"(?:^|;){_IMPORT}", re.MULTILINE)
+_IN_COMMANDS = re.compile(rf"""(?:^|[;"']){_IMPORT}""", re.MULTILINE)  # as in `python -c "import kestra"`
 _INSTALLS = re.compile(r"\b(?:install|add)\b")
 _KESTRA = re.compile(r"\bkestra\b|\s-r|\s--requirement|\s\.(?:/|\s|$)")  # or what may contain it
 
@@ -38,9 +38,10 @@ def _imports_kestra(task: Task) -> bool:
     commands = "\n".join((*task.before_commands, *(task.commands or ())))
     if any(_INSTALLS.search(line) and _KESTRA.search(line) for line in commands.splitlines()):
         return False
-    return any(_IMPORTS_KESTRA.search(text) for text in (commands, task.script or "", *_programs(task)))
+    return bool(_IN_COMMANDS.search(commands)) or any(map(_IN_A_PROGRAM.search, _programs(task)))
 
 
 def _programs(task: Task) -> Iterator[str]:
+    yield task.script or ""
     if isinstance(task.input_files, dict):
         yield from (text for name, text in task.input_files.items() if name.endswith(".py"))

@@ -10,8 +10,8 @@ from shared.documents.names import UPSTREAM, Paths
 from shared.documents.record import Item, TaskResult
 from shared.documents.run import Run
 from shared.documents.states import Phase, State
-from shared.expressions.functions import from_json, now_of
-from shared.expressions.values import UNKNOWN, Budget, ExpressionError, LazyValue, Unknown, text_of
+from shared.expressions.functions import OTHER_PARTS, from_json, now_of
+from shared.expressions.values import UNKNOWN, Advised, Budget, ExpressionError, LazyValue, Unknown, text_of
 from shared.manifest.app_tasks import AppTask
 from shared.manifest.read import Flow, Task
 from shared.plan._app_variables import app_variables, env_of, hidden_names
@@ -44,8 +44,8 @@ class Context:
             "vars": self.flow.variables,
             "inputs": self.inputs,
             "labels": self.flow.labels,
-            "flow": {"id": self.flow.id, "namespace": self.flow.namespace},
-            "execution": {"id": self.run.id, "startDate": self.run.body.accepted},
+            "flow": Advised({"id": self.flow.id, "namespace": self.flow.namespace}, OTHER_PARTS["flow"]),
+            "execution": Advised({"id": self.run.id, "startDate": self.run.body.accepted}, OTHER_PARTS["execution"]),
             **app_variables(self.settings),
         }
 
@@ -129,7 +129,8 @@ class Scope:
 
     def _checked_values(self, unknown: frozenset[str]) -> dict[str, Any]:
         """The values for texts that are only checked: those not known yet have the parts that they will have."""
-        later = {name: _TASKRUN if name == "taskrun" else UNKNOWN for name in unknown - {"inputs"}}
+        taskrun = Unknown(dict.fromkeys((*self._taskrun(), "value", "iteration"), UNKNOWN))
+        later = {name: taskrun if name == "taskrun" else UNKNOWN for name in unknown - {"inputs"}}
         checked = CheckedOutputs(self._run, self._graph.is_fan_out, self._known_items, self._checked_files)
         later |= dict.fromkeys(hidden_names(self._settings), UNKNOWN)
 
@@ -181,10 +182,11 @@ class Scope:
         return {
             **self._context.values(),
             "execution": {**self._context.values()["execution"], "state": self._execution_state()},
-            "task": {"id": self._task.id},
+            "task": {"id": self._task.id, "type": self._task.type},
             "workingDir": self.paths.link,
             **({"outputDir": self.paths.output_directory} if self._has_output_directory else {}),
-            **({"item": item.value, "taskrun": _taskrun(item)} if item else {}),
+            **({"item": item.value} if item else {}),
+            "taskrun": Advised(self._taskrun(), OTHER_PARTS["taskrun"]),
             "outputs": _OutputsByTask(self._task.id, self._graph, self._outputs),
         }
 
@@ -198,6 +200,20 @@ class Scope:
         if self._run.rejection:
             return State.FAILED
         return run_state(self._flow, self._run.body.finished.values(), cancelled=self._run.was_cancelled)
+
+    def _taskrun(self) -> dict[str, Any]:
+        """`taskrun`: its value is a text, as in Kestra; lists and maps stay as they are, as their texts equal Kestra's.
+
+        `attemptsCount` is 0 in a first attempt, as in `RunVariables` of Kestra, so that it is known without a retry.
+        """
+        item = self._item
+        of_item = {"value": item.value if isinstance(item.value, list | dict) else text_of(item.value)} if item else {}
+        return {
+            "id": self.paths.link.rpartition("/")[2],
+            **({} if self._task.retry else {"attemptsCount": 0}),
+            **of_item,
+            **({"iteration": item.index} if item else {}),
+        }
 
     def _outputs(self, name: str) -> object:
         """The value of `outputs.<name>`."""
@@ -280,19 +296,8 @@ class Scope:
         return address
 
 
-def _taskrun(item: Item) -> dict[str, Any]:
-    """`taskrun`: its value is a text, as in Kestra; lists and maps stay as they are, and their texts equal Kestra's."""
-    return {
-        "value": item.value if isinstance(item.value, list | dict) else text_of(item.value),
-        "iteration": item.index,
-    }
-
-
 def _results(ended: TaskResult) -> dict[str, Any]:
     return {"vars": ended.outputs.vars, "exitCode": ended.exit_code}
-
-
-_TASKRUN = Unknown({"value": UNKNOWN, "iteration": UNKNOWN})
 
 
 class _OutputsByTask(LazyValue, Mapping[str, object]):

@@ -15,8 +15,9 @@ from shared.manifest.types import PropertyPath
 from shared.manifest.working_directory import OF_DIRECTORY
 from shared.masking import MASK
 from shared.plan._directories import Turn
+from shared.plan._environment import LONGEST_ARGUMENT, environment
 from shared.plan._packages import packages_of
-from shared.plan._rendering import LONGEST_ARGUMENT, NOT_KNOWN_YET, Rendering
+from shared.plan._rendering import NOT_KNOWN_YET, Rendering
 from shared.plan._scope import Scope
 from shared.plan.lookups import (
     BlobAddress,
@@ -191,7 +192,7 @@ def commands_of(task: Task, rendering: Rendering) -> Commands:
     return Commands(
         interpreter=rendering.texts(("interpreter",), task.interpreter),
         text=text,
-        env={**dict(task.language.env), **rendering.env(("env",), task.env)},
+        env={**dict(task.language.env), **environment(rendering, ("env",), task.env)},
         time_limit=task.time_limit,
         has_output_directory=task.has_output_directory,
         attempts=task.retry.attempts if task.retry else ONE_ATTEMPT,

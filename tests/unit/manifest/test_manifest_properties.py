@@ -10,6 +10,7 @@ import pytest
 
 from shared.errors import ManifestError
 from shared.manifest.app_tasks import APP_TASKS, Assert, Fail, Log, OutputValues, Return
+from shared.manifest.docker import Docker
 from shared.manifest.flow import Label, PluginDefault
 from shared.manifest.groups import (
     FOR_EACH,
@@ -167,10 +168,22 @@ TABLE: Mapping[type[Properties], Mapping[str, Row]] = {
         "taskRunner": Row({}, "batch", "expected a map (name: value), found 'batch'"),
         "warningOnStdErr": FLAG,
         "targetOS": Row("LINUX", "WINDOWS", "expected 'AUTO' or 'LINUX', found 'WINDOWS'"),
-        "pythonVersion": TEXT,
-        "packageManager": TEXT,
-        "dependencyCacheEnabled": FLAG,
-        **dict.fromkeys(("dependencies", "docker", "runner"), UNSUPPORTED),
+        "dependencies": TEXTS,
+        **dict.fromkeys(("pythonVersion", "uvInstallerVersion", "uvInstallerSha256"), TEXT),
+        "packageManager": Row("PIP", "conda", "expected 'UV' or 'PIP', found 'conda'"),
+        **dict.fromkeys(("dependencyCacheEnabled", "uvAutoInstallEnabled"), FLAG),
+        "docker": Row({"image": "a"}, "a", "expected a map (name: value), found 'a'"),
+        "runner": Row("PROCESS", "ssh", "expected 'DOCKER' or 'PROCESS', found 'ssh'"),
+    },
+    Docker: {
+        "image": TEXT,
+        **dict.fromkeys(
+            (
+                *("host", "dockerHost", "config", "dockerConfig", "credentials", "user", "entryPoint", "extraHosts"),
+                *("networkMode", "volumes", "pullPolicy", "deviceRequests", "cpu", "memory", "shmSize", "privileged"),
+            ),
+            ANYTHING,
+        ),
     },
     ForeachFile: {
         "namespaceFiles": Row("data/*.csv", {}, "expected text, found a map"),
@@ -309,8 +322,9 @@ def app_task(kind: str, needed: Mapping[str, Any]) -> Callable[[Mapping[str, Any
 
 
 def task_form(properties: Mapping[str, Any]) -> dict[str, Any]:
-    """Properties of a task at top level, beside the commands that it needs."""
-    return {**({} if "script" in properties else {"commands": ["x"]}), **properties}
+    """Properties of a task at top level, beside the commands, or the type, that it needs."""
+    of_python = {"type": "io.kestra.plugin.scripts.python.Commands"} if "dependencies" in properties else {}
+    return {**({} if "script" in properties else {"commands": ["x"]}), **of_python, **properties}
 
 
 def foreach_files(properties: Mapping[str, Any]) -> dict[str, Any]:
@@ -359,6 +373,7 @@ FLOWS: Mapping[type[Properties], Callable[[Mapping[str, Any]], dict[str, Any]]] 
     ForeachFile: in_task("foreach", {}),
     FilesOfTask: foreach_files,
     NamespaceFiles: in_task("namespaceFiles", {}),
+    Docker: in_task("docker", {}),
     Retry: retry,
     TaskRunner: in_runner(),
     OtherTaskRunner: lambda properties: in_runner()({"type": DOCKER, **properties}),

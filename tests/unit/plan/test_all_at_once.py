@@ -248,10 +248,36 @@ def test_texts_of_tasks_whose_items_are_not_known_are_checked(told) -> None:
 @pytest.mark.parametrize(
     "task", ["commands: [{}]", "foreach: [1]\ncommands: [{}]", "foreach: 2\nenv: {{N: {}}}\ncommands: [x]"]
 )
-def test_the_number_of_the_attempt_is_known_to_the_commands_only(told, task: str) -> None:
+def test_the_number_of_the_attempt_is_known_to_the_commands_only_if_there_may_be_several(told, task: str) -> None:
     """Kestra renders a task again for each attempt: K2 core/src/main/java/io/kestra/core/runners/RunVariables.java."""
-    [problem] = told(task.format("'{{ taskrun.attemptsCount }}'"))
+    text = task.format("'{{ taskrun.attemptsCount }}'")
+    assert told(text) == []
+    [problem] = told(f"{text}\nretry: {{maxAttempts: 2}}")
     assert "the environment variable ATTEMPT is the number of the attempt, 1 in the first" in problem
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("flow.revision", "flows have no revisions; `execution.id` tells which version of a manifest is run"),
+        ("flow.tenantId", "there are no tenants"),
+        ("execution.originalId", "use `execution.id`; the record of a retry names the run before it"),
+        ("execution.state", "the record has it"),
+        ("taskrun.startDate", "only the node knows it; use `execution.startDate`, or `date` in the commands"),
+        ("taskrun.parentId", "use `taskrun.id`, or the id of the group"),
+        ("taskrun.value", "it exists only for a task in a ForEach or with `foreach`"),
+        ("taskrun.iteration", "it exists only for a task in a ForEach or with `foreach`"),
+    ],
+)
+def test_what_only_kestra_knows_is_named_with_what_there_is_instead(told, name: str, advice: str) -> None:
+    [problem] = told(f"commands: ['{{{{ {name} }}}}']")
+    assert f"'{name.partition('.')[2]}' does not exist: {advice}" in problem
+
+
+@pytest.mark.parametrize("name", ["stdOutLineCount", "stdErrLineCount"])
+def test_counts_of_lines_are_refused_before_anything_runs(told, name: str) -> None:
+    [problem] = told(f"{BEFORE}- {{id: b, commands: ['{{{{ outputs.a.{name} }}}}']}}")
+    assert f"'{name}' does not exist: count the lines in the commands, and print the number" in problem
 
 
 def test_credentials_that_have_no_effect_are_checked_and_need_no_secret(told) -> None:
@@ -497,9 +523,9 @@ inputs:
   - {{id: j, type: INT, defaults: "{{{{ inputs.i + 1 }}}}"}}
 tasks:
   - {{id: t, foreach: "{{{{ inputs.i }}}}", commands: ["{{{{ inputs.i * 2 }}}} {{{{ inputs.j | number }}}}"]}}
-  - {{id: u, commands: ["{{{{ taskrun }}}}"], inputFiles: {{a: "{{{{ read(inputs.i) }}}}"}}}}
+  - {{id: u, commands: ["{{{{ item }}}}"], inputFiles: {{a: "{{{{ read(inputs.i) }}}}"}}}}
 """
-    begins(told(text), problem, "tasks[1].commands[0]: 'taskrun' does not exist")
+    begins(told(text), problem, "tasks[1].commands[0]: 'item' does not exist")
 
 
 @pytest.mark.parametrize(
