@@ -34,7 +34,7 @@ _STAND_INS: Mapping[object, Mapping[str, object]] = {
 _CONSEQUENCES = ("too_short", "default_factory_not_called")  # of a mistake inside
 _OF_ITEMS = frozenset({"foreach", "values", "value", "type", "tasks"})
 _OF_ORDER = frozenset({"dependsOn", "id", "disabled", "type", CASES, *LISTS_OF_GROUPS})
-_OF_OUTPUTS = frozenset({"outputFiles", "outputDirectory", "taskRunner", "id", *_OF_ITEMS})
+_OF_OUTPUTS = frozenset({"format", "outputFiles", "outputDirectory", "taskRunner", "id", *_OF_ITEMS})
 _OF_COMMANDS = (("type",), ("commands",), ("script",))
 
 

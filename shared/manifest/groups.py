@@ -238,7 +238,7 @@ class WorkingDirectory(_Group, DirectoryProperties):
 
 def _kind(value: object) -> str:
     task_type = value.get("type") if isinstance(value, dict) else getattr(value, "type", None)
-    if task_type in APP_TASKS or task_type in ALL_GROUP_TYPES:
+    if str(task_type) in APP_TASKS or task_type in ALL_GROUP_TYPES:
         return f"<{str(task_type).rpartition('.')[2]}>"
     return "<Task>"
 

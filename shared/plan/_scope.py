@@ -45,7 +45,7 @@ class Context:
             "inputs": self.inputs,
             "labels": self.flow.labels,
             "flow": Advised({"id": self.flow.id, "namespace": self.flow.namespace}, OTHER_PARTS["flow"]),
-            "execution": Advised({"id": self.run.id, "startDate": self.run.body.accepted}, OTHER_PARTS["execution"]),
+            "execution": {"id": self.run.id, "startDate": self.run.body.accepted, "state": State.RUNNING},
             **app_variables(self.settings),
         }
 
@@ -181,7 +181,9 @@ class Scope:
         item = self._item
         return {
             **self._context.values(),
-            "execution": {**self._context.values()["execution"], "state": self._execution_state()},
+            "execution": Advised(
+                {**self._context.values()["execution"], "state": self._execution_state()}, OTHER_PARTS["execution"]
+            ),
             "task": {"id": self._task.id, "type": self._task.type},
             "workingDir": self.paths.link,
             **({"outputDir": self.paths.output_directory} if self._has_output_directory else {}),

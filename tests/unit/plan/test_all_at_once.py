@@ -262,7 +262,6 @@ def test_the_number_of_the_attempt_is_known_to_the_commands_only_if_there_may_be
         ("flow.revision", "flows have no revisions; `execution.id` tells which version of a manifest is run"),
         ("flow.tenantId", "there are no tenants"),
         ("execution.originalId", "use `execution.id`; the record of a retry names the run before it"),
-        ("execution.state", "the record has it"),
         ("taskrun.startDate", "only the node knows it; use `execution.startDate`, or `date` in the commands"),
         ("taskrun.parentId", "use `taskrun.id`, or the id of the group"),
         ("taskrun.value", "it exists only for a task in a ForEach or with `foreach`"),

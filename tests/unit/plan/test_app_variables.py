@@ -10,7 +10,8 @@ import pytest
 from shared.documents.states import JobReason
 from shared.errors import ManifestError
 from shared.masking import MASK
-from shared.plan.planner import Planner, plan_round
+from shared.plan.plan_round import plan_round
+from shared.plan.planner import Planner
 from shared.plan.run_manifest import checked_manifest
 from shared.settings import Settings
 

@@ -10,7 +10,7 @@ from shared import batch_job
 from shared.documents.record import Failure, Outputs, TaskRecord
 from shared.documents.states import FailureCategory, SkippedBy, State
 from shared.errors import ManifestError
-from shared.plan.planner import plan_round
+from shared.plan.plan_round import plan_round
 from shared.plan.round_plan import PlannedTask, RoundPlan, StagingAccess
 from shared.plan.run_manifest import checked_manifest, manifest_of
 

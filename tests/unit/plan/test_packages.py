@@ -7,7 +7,7 @@ import json
 import pytest
 
 from shared.errors import ManifestError
-from shared.plan.planner import plan_round
+from shared.plan.plan_round import plan_round
 from shared.plan.run_manifest import manifest_of
 from shared.script.packages import Installer, Packages
 
