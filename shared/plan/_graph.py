@@ -16,9 +16,11 @@ from shared.manifest.task import ForeachFile
 from shared.manifest.types import texts_with_paths
 from shared.plan._names_used import names_used, texts_to_render
 from shared.plan._rounds import GraphTask
+from shared.plan._states import FUNCTIONS_OF_ENDED
 
 AT_THE_END = ""
 """In place of a task's id: what is rendered when all tasks have ended."""
+OUTPUTS, STATE = "outputs", "state"
 _READS = re.compile(r"\b(?:read|fileExists|fileSize|isFileEmpty)\s*\(")
 
 
@@ -97,7 +99,7 @@ class FlowGraph:
         task, upstream = self._task(name), self._upstream[name]
         used: set[str] = set()
         for place, text in self._texts(name):
-            for path in sorted(names_used(text, "outputs")):
+            for what, path in _of_other_tasks(text):
                 if path and path[0] not in upstream:
                     is_told = (
                         path[0] not in self._manifest.gaps.ids
@@ -105,8 +107,8 @@ class FlowGraph:
                         else not self.may_be_before(name, path[0])
                     )
                     if is_told:
-                        self.problems.append(place(self.not_before(path[0])))
-                elif not path or path[1:2] != ("outputFiles",) or _READS.search(text):
+                        self.problems.append(place(self.not_before(path[0], what)))
+                elif what == STATE or not path or path[1:2] != ("outputFiles",) or _READS.search(text):
                     used |= {path[0]} if path else upstream
         if isinstance(task.foreach, ForeachFile) and task.foreach.files and task.foreach.files.task in upstream:
             used.add(task.foreach.files.task)
@@ -134,13 +136,22 @@ class FlowGraph:
         for place, text in written:
             yield from ((place, rendered) for rendered in texts_to_render(text, self._values))
 
-    def not_before(self, name: str) -> str:
-        """The message for a use of the outputs of a task that does not run before."""
+    def not_before(self, name: str, what: str = OUTPUTS) -> str:
+        """The message for a use of what is not known of a task, because it does not run before."""
         if name in self._indexes:
-            return f"uses the outputs of {name!r}, which does not run before it"
+            return f"uses the {what} of {name!r}, which does not run before it"
         with_hyphen = [other for other in self._indexes if other.startswith(f"{name}-")]
-        hint = f"; write `outputs['{with_hyphen[0]}']`" if with_hyphen else did_you_mean(name, self._indexes)
+        value = "outputs" if what == OUTPUTS else "tasks"
+        hint = f"; write `{value}['{with_hyphen[0]}']`" if with_hyphen else did_you_mean(name, self._indexes)
         return f"there is no task {name!r}{hint}"
+
+
+def _of_other_tasks(text: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Of which tasks a text uses the outputs or the state: their paths, empty for all tasks."""
+    for value, what in (("outputs", OUTPUTS), ("tasks", STATE)):
+        yield from ((what, path) for path in sorted(names_used(text, value)))
+    if any(names_used(text, function) for function in FUNCTIONS_OF_ENDED):
+        yield STATE, ()
 
 
 def _by_branch(tasks: Iterable[PlacedTask]) -> dict[Branch, set[str]]:

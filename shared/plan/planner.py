@@ -21,7 +21,7 @@ from shared.plan._output_globs import globs_of_options, output_patterns
 from shared.plan._places import pool_of, staging_container
 from shared.plan._rendering import Bindings, Rendering
 from shared.plan._rounds import split, waits_in_round, why_not_earlier
-from shared.plan._scope import Context, Scope
+from shared.plan._scope import VALUES_OF_ENDED, Context, Scope
 from shared.plan._taken_files import taken_files
 from shared.plan._tasks import TaskPlanner
 from shared.plan._ties import tied
@@ -230,7 +230,7 @@ class Planner:
             unknown |= {"item", "taskrun"}
         used = {other for other in self._graph.tasks[name].uses_values_of if not self.is_left_out(other)}
         if self._manifest.gaps.is_any or not used <= self._run.body.finished.keys():
-            unknown.add("outputs")
+            unknown |= VALUES_OF_ENDED
         return scope, scope.bindings(unknown)
 
     def _scope(self, name: str, item: Item | None) -> Scope:
