@@ -63,7 +63,16 @@ FUNCTIONS: Mapping[str, tuple[str, str]] = {
     "fileExists": ("whether there is such a file, of those that read() can read", "fileExists('config/names.json')"),
     "fileSize": ("the number of bytes of a file that read() can read", "fileSize('config/names.json')"),
     "isFileEmpty": ("whether a file that read() can read is empty", "isFileEmpty('config/names.json')"),
-    "render": ("the text, rendered again with the same values", "render(vars.greeting)"),
+    "render": ("the text, rendered with the same values until nothing changes any more", "render(vars.greeting)"),
+    "renderOnce": ("the text, rendered once with the same values", "renderOnce(vars.greeting)"),
+    "tasksWithState": (
+        "the tasks before this one that ended in a state, each a map of `taskId`, `state` and, of a fan-out, `value`",
+        "tasksWithState('FAILED')[0].taskId",
+    ),
+    "errorLogs": (
+        "why tasks before this one failed, each a map of `taskId`, `message`, `timestamp`, `attemptNumber` and others",
+        "errorLogs()[0].message",
+    ),
     "uuid": ("a UUID, the same whenever this text is rendered in a run; not a secret", "uuid()"),
     "id": ("the same in letters and digits", "id()"),
     "nanoId": ("a text of some length, of the letters of an alphabet", "nanoId(10, 'abcdef01')"),
@@ -86,13 +95,10 @@ OTHER_FUNCTIONS: Mapping[str, str] = {
     "printContext": "print in the commands what is of interest",
     "fetchContext": "print in the commands what is of interest",
     "subflow": "drop the other flow as its own manifest",
-    "tasksWithState": "the record has the state of every task",
     "fileURI": "read the file, as in `read('a.txt')`",
-    "renderOnce": "use `render`, which renders once",
     "isPublicHoliday": "there are no calendars of holidays here; list the days, and write `'2026-12-25' in vars.list`",
     "kv": "there is no key-value store; use `variables`, or `secret('NAME')`",
     "http": "fetch it in the commands",
-    "errorLogs": "the logs are in the results",
     "currentEachOutput": "name an item of the fan-out, as in `outputs.each[0].vars`",
     "ksuid": "use `uuid()`, or make it in the commands",
 }
@@ -167,7 +173,6 @@ OTHER_PARTS: Mapping[str, Mapping[str, str]] = {
     },
     "execution": {
         "originalId": "use `execution.id`; the record of a retry names the run before it",
-        "state": "the record has it",
     },
     "taskrun": {
         "attemptsCount": f"a task with a `retry` is rendered once, before its first attempt; {_ATTEMPT}",

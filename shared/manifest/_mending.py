@@ -51,7 +51,7 @@ def mend_whole(task: dict[str, Any], stand_in: StandIn, *, is_in_dag: bool) -> d
 
 def _as_task(app_task: dict[str, Any]) -> None:
     """Make a task that needs no node one that does nothing, at its place."""
-    kept = {name: app_task[name] for name in ("id", "dependsOn", "disabled") if name in app_task}
+    kept: dict[str, Any] = {name: app_task[name] for name in ("id", "dependsOn", "disabled") if name in app_task}
     app_task.clear()
     app_task.update(kept, commands=["true"])
 

@@ -19,10 +19,12 @@ from shared.manifest.types import texts_with_paths
 from shared.manifest.working_directory import OF_DIRECTORY, Directory
 from shared.plan._names_used import names_used, texts_to_render
 from shared.plan._rounds import GraphTask
+from shared.plan._states import FUNCTIONS_OF_ENDED
 
 AT_THE_END = ""
 """In place of a task's id: what is rendered when all tasks have ended."""
 _INSTEAD_OF_OUTPUTS = "use those of its tasks, or write its condition or value again"
+OUTPUTS, STATE = "outputs", "state"
 _READS = re.compile(r"\b(?:read|fileExists|fileSize|isFileEmpty)\s*\(")
 
 
@@ -129,8 +131,8 @@ class FlowGraph:
         task, upstream = self._task(name), self._upstream[name]
         used: set[str] = set()
         for place, text in self._texts(name):
-            for path in sorted(names_used(text, "outputs")):
-                if path and self._is_before(path[0], name):
+            for what, path in _of_other_tasks(text):
+                if path and what == OUTPUTS and self._is_before(path[0], name):
                     used |= self._needed_of(path[0], text)
                 elif path and path[0] not in upstream:
                     is_told = (
@@ -139,8 +141,8 @@ class FlowGraph:
                         else not self.may_be_before(name, path[0])
                     )
                     if is_told:
-                        self.problems.append(place(self.not_before(path[0])))
-                elif not path or path[1:2] != ("outputFiles",) or _READS.search(text):
+                        self.problems.append(place(self.not_before(path[0], what)))
+                elif what == STATE or not path or path[1:2] != ("outputFiles",) or _READS.search(text):
                     used |= {path[0]} if path else upstream
         files = task.foreach.files if isinstance(task, Task) and isinstance(task.foreach, ForeachFile) else None
         if files and files.task in upstream:
@@ -187,15 +189,24 @@ class FlowGraph:
     def _conditions_of(self, name: str) -> list[tuple[Callable[[str], Problem], str]]:
         return [(partial(self._manifest.layout.problem, each.path), each.text) for each in self.conditions(name)]
 
-    def not_before(self, name: str) -> str:
-        """The message for a use of the outputs of a task that does not run before."""
+    def not_before(self, name: str, what: str = OUTPUTS) -> str:
+        """The message for a use of what is not known of a task, because it does not run before."""
         if name in self._indexes or name in self._members:
-            return f"uses the outputs of {name!r}, which does not run before it"
+            return f"uses the {what} of {name!r}, which does not run before it"
         if any(entry.id == name for entry in self._manifest.flow.order):
-            return f"uses the outputs of the group {name!r}, which has none here: {_INSTEAD_OF_OUTPUTS}"
+            return f"uses the {what} of the group {name!r}, which has none here: {_INSTEAD_OF_OUTPUTS}"
         with_hyphen = [other for other in self._indexes if other.startswith(f"{name}-")]
-        hint = f"; write `outputs['{with_hyphen[0]}']`" if with_hyphen else did_you_mean(name, self._indexes)
+        value = "outputs" if what == OUTPUTS else "tasks"
+        hint = f"; write `{value}['{with_hyphen[0]}']`" if with_hyphen else did_you_mean(name, self._indexes)
         return f"there is no task {name!r}{hint}"
+
+
+def _of_other_tasks(text: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Of which tasks a text uses the outputs or the state: their paths, empty for all tasks."""
+    for value, what in (("outputs", OUTPUTS), ("tasks", STATE)):
+        yield from ((what, path) for path in sorted(names_used(text, value)))
+    if any(names_used(text, function) for function in FUNCTIONS_OF_ENDED):
+        yield STATE, ()
 
 
 def _by_branch(tasks: Iterable[PlacedTask]) -> dict[Branch, set[str]]:

@@ -17,12 +17,16 @@ from shared.manifest.read import Flow, Task
 from shared.plan._app_variables import app_variables, env_of, hidden_names
 from shared.plan._checked_outputs import CheckedOutputs
 from shared.plan._directories import last_of
-from shared.plan._graph import FlowGraph
+from shared.plan._graph import STATE, FlowGraph
 from shared.plan._rendering import NOT_KNOWN_YET, Bindings
+from shared.plan._states import FUNCTIONS_OF_ENDED, CheckedStates, TaskStates
 from shared.plan.lookups import BlobAddress, Lookups, NotKnownYet, WebAddress, namespace_file, read_address
 from shared.plan.run_state import run_state
 from shared.plan.upstream import TAKEN, FanOutOutputs, OutputPattern, UpstreamFiles, UpstreamFolder, UpstreamUse
 from shared.settings import Settings
+
+VALUES_OF_ENDED = frozenset({"outputs", "tasks", *FUNCTIONS_OF_ENDED})
+"""The names whose values are known only once the tasks have ended that they are about."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +116,7 @@ class Scope:
 
     def bindings(self, unknown: Iterable[str]) -> Bindings:
         """The values and functions for expressions; the values of the `unknown` names are not known yet."""
-        functions = {**self._context.functions(), **self._file_functions()}
+        functions = {**self._context.functions(), **self._file_functions(), **self._states().functions()}
         names = frozenset(unknown)
         return Bindings(
             self._values(),
@@ -120,7 +124,7 @@ class Scope:
             self._context.budget,
             names,
             lambda: self._checked_values(names),
-            dict.fromkeys(self._file_functions(), self._read_later),
+            dict.fromkeys(self._file_functions(), self._read_later) | _KNOWN_LATER,
             checks_unknown=not self._run.body.finished,
             major=self._flow.major,
             hidden=hidden_names(self._settings),
@@ -130,9 +134,11 @@ class Scope:
     def _checked_values(self, unknown: frozenset[str]) -> dict[str, Any]:
         """The values for texts that are only checked: those not known yet have the parts that they will have."""
         taskrun = Unknown(dict.fromkeys((*self._taskrun(), "value", "iteration"), UNKNOWN))
-        later = {name: taskrun if name == "taskrun" else UNKNOWN for name in unknown - {"inputs"}}
+        later: dict[str, LazyValue] = {name: taskrun if name == "taskrun" else UNKNOWN for name in unknown - {"inputs"}}
         checked = CheckedOutputs(self._run, self._graph.is_fan_out, self._known_items, self._checked_files)
         later |= dict.fromkeys(hidden_names(self._settings), UNKNOWN)
+        if "tasks" in unknown:
+            later["tasks"] = CheckedStates(self._may_be_before, self._no_state)
 
         def outputs_of(name: str) -> object:
             if app_task := self._graph.app_task(name):
@@ -190,6 +196,7 @@ class Scope:
             **({"item": item.value} if item else {}),
             "taskrun": Advised(self._taskrun(), OTHER_PARTS["taskrun"]),
             "outputs": _OutputsByTask(self._task.id, self._graph, self._outputs),
+            "tasks": self._states(),
         }
 
     def _execution_state(self) -> State:
@@ -216,6 +223,16 @@ class Scope:
             **of_item,
             **({"iteration": item.index} if item else {}),
         }
+
+    def _states(self) -> TaskStates:
+        before = self._graph.upstream_of(self._task.id)
+        return TaskStates(before, self._run, self._flow, self._lookups, self._no_state)
+
+    def _may_be_before(self, name: str) -> bool:
+        return name in self._graph.upstream_of(self._task.id) or self._graph.may_be_before(self._task.id, name)
+
+    def _no_state(self, name: str) -> str:
+        return self._graph.not_before(name, STATE)
 
     def _outputs(self, name: str) -> object:
         """The value of `outputs.<name>`."""
@@ -300,6 +317,12 @@ class Scope:
 
 def _results(ended: TaskResult) -> dict[str, Any]:
     return {"vars": ended.outputs.vars, "exitCode": ended.exit_code}
+
+
+_KNOWN_LATER: dict[str, Callable[..., Unknown]] = {
+    "tasksWithState": lambda state="": UNKNOWN,  # noqa: ARG005 - only to be checked
+    "errorLogs": lambda: UNKNOWN,
+}
 
 
 class _OutputsByTask(LazyValue, Mapping[str, object]):

@@ -22,7 +22,7 @@ from shared.manifest.read import Manifest, Task
 from shared.manifest.types import PropertyPath
 from shared.plan._graph import AT_THE_END, FlowGraph
 from shared.plan._rendering import Bindings, Rendering
-from shared.plan._scope import Context, Scope
+from shared.plan._scope import VALUES_OF_ENDED, Context, Scope
 from shared.plan.inputs import with_inputs
 from shared.plan.lookups import BlobAddress, Lookups, MissingData, NotKnownYet
 from shared.plan.planner import Planner
@@ -50,7 +50,7 @@ def problems_of_outputs(manifest: Manifest, run: Run, settings: Settings) -> lis
     if not any(output.required for output in manifest.flow.outputs):
         return []
     scope, wrong_inputs = _scope(manifest, run, settings, Lookups(run))
-    bindings = scope.bindings({"outputs", *manifest.gaps.values, *(["inputs"] if wrong_inputs else [])})
+    bindings = scope.bindings({*VALUES_OF_ENDED, *manifest.gaps.values, *(["inputs"] if wrong_inputs else [])})
     renderings = [
         _checked(manifest, index, output.value, bindings)
         for index, output in enumerate(manifest.flow.outputs)

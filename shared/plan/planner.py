@@ -23,7 +23,7 @@ from shared.plan._phases import states_of
 from shared.plan._places import pool_of, staging_container
 from shared.plan._rendering import Bindings, Rendering
 from shared.plan._rounds import never_run, split, waits_in_round, why_not_earlier
-from shared.plan._scope import Context, Scope
+from shared.plan._scope import VALUES_OF_ENDED, Context, Scope
 from shared.plan._tasks import TaskPlanner
 from shared.plan._ties import tied
 from shared.plan._without_node import evaluated, left_out, without_items, wrong
@@ -271,7 +271,7 @@ class Planner:
             unknown |= {"item", "taskrun"}
         used = {other for other in self._graph.tasks[name].uses_values_of if not self.has_no_outputs(other)}
         if self._manifest.gaps.is_any or not used <= self._run.body.finished.keys():
-            unknown.add("outputs")
+            unknown |= VALUES_OF_ENDED
         return scope, scope.bindings(unknown)
 
     def _scope(self, name: str, item: Item | None) -> Scope:

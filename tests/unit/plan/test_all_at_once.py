@@ -445,7 +445,7 @@ def test_the_values_of_a_for_each_with_several_tasks_are_told_once_where_they_st
         (("variables: [1]\ninputs: [{id: a, type: x}, {id: b, defaults: '{{ vars.x }} {{ inputs.z }} {{ nosuch() }}'}]"
           "\ncommands: [x]"), ["variables: ", "inputs[0].type: ", "inputs[1].defaults: there is no function 'nosuch'"]),
         ("variables: {t: '{{ render(vars.t) }}'}\ncommands: ['{{ render(vars.t) }}']",
-         ["commands[0]: a text that render() renders cannot call render() itself"]),
+         ["commands[0]: texts that render() renders call it themselves, 16 deep"]),
         ("commands: [x]\ntaskRunner: {accessKey: '{{ secret(NAME) }}'}",
          ["taskRunner.accessKey: 'NAME' does not exist"]),
         ("commands: ['{{ \"x\" | date }}']", ["commands[0]: 'x' is not a date of ISO 8601"]),

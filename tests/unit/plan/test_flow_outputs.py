@@ -81,6 +81,7 @@ def published(ended, settings) -> Callable[..., FlowOutputs]:
         ("type: JSON, value: '{{ outputs.a.outputFiles }}'", {"é b.txt": ADDRESS}),
         ("type: STRING, value: \"{{ outputs.b.vars.n ?? 'none' }}\"", "none"),
         ("type: STRING, value: ''", ""),
+        ("type: STRING, value: '{{ tasks.b.state }} {{ tasks.c.q.state }}'", "SKIPPED SUCCESS"),
     ],
 )
 def test_a_value_is_rendered_with_all_results_and_is_of_its_type(published, type_and_value: str, expected) -> None:
@@ -130,6 +131,16 @@ def test_a_task_that_never_ran_has_no_outputs(published) -> None:
     tasks = (TaskRecord(id="a", state=State.SKIPPED, skipped=SkippedBy.FAILURE),)
     assert published("- {id: o, type: STRING, value: '{{ outputs.a.exitCode }}'}", tasks).problems
     assert published("- {id: o, type: STRING, value: '{{ outputs.c[0].exitCode }}'}", tasks).problems
+    assert (
+        "'a' has not run"
+        in published("- {id: o, type: STRING, value: '{{ tasks.a.state }}'}", tasks).problems[0].message
+    )
+    told = published(
+        "- {id: o, type: STRING, value: \"{{ tasks.a.state ?? 'none' }}\"}\n"
+        "- {id: n, type: INT, value: \"{{ tasksWithState('SKIPPED') | length }}\"}",
+        tasks,
+    )
+    assert told == FlowOutputs({"o": "none", "n": 0})
 
 
 @pytest.mark.parametrize(
@@ -139,6 +150,7 @@ def test_a_task_that_never_ran_has_no_outputs(published) -> None:
         ("- {id: o, type: INT, value: ['{{ 1 + }}']}", ["outputs[0].value[0]: "]),
         ("- {id: o, type: INT, value: '{{ nosuch() }}'}", ["outputs[0].value: there is no function 'nosuch'"]),
         ("- {id: o, type: INT, value: '{{ outputs.a.stdOut }}'}", ["outputs[0].value: 'stdOut' does not exist"]),
+        ("- {id: o, type: INT, value: '{{ tasks.nope.state }}'}", ["outputs[0].value: there is no task 'nope'"]),
         ("- {id: o, type: INT, value: '{{ inputs.nope }}'}", ["outputs[0].value: 'nope' does not exist"]),
         ("- {id: o, type: INT, value: '{{ outputs.nope.n }}', required: false}", []),
         ("- {id: o, type: INT, value: '{{ outputs.c[0].vars.n }} {{ outputs.b.vars.x }}'}", []),
