@@ -32,6 +32,11 @@ NOT_ADVICE = {
     "a if condition else b",
     "<<",
     "SECRET_<name>",  # in tables of the documentation
+    "ENV_<NAME>",
+    "attemptNumber",  # in the results of functions
+    "state",
+    "taskId",
+    "recursive",  # an argument
     "blob://…",
     "*name",  # an alias, whose anchor is elsewhere
 }
