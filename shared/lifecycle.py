@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from shared.documents.flow_limit import Behavior
 from shared.documents.progress import ListedRun
 from shared.documents.states import State
 
@@ -21,6 +24,7 @@ class Action(StrEnum):
     NOTHING = "nothing"
     SUBMIT = "submit"
     REJECT = "reject"
+    REFUSE = "refuse because of other runs of its flow"
     ANNOUNCE = "announce"
     ANNOUNCE_LAST = "announce the last time"
     TERMINATE = "terminate"
@@ -43,12 +47,46 @@ def next_action(  # noqa: PLR0911 - one return a row of the table
             return Action.REJECT
         return Action.SUBMIT if progress.waiting or unchanged_for >= pause(progress.attempts) else Action.NOTHING
     if job_is_alive:
-        return Action.TERMINATE if now - run.accepted > LONGEST_RUN else Action.NOTHING
+        return Action.TERMINATE if now - run.begun > LONGEST_RUN else Action.NOTHING
     if progress.announced == 0:
         return Action.ANNOUNCE
     if unchanged_for < pause(progress.announced - 1):
         return Action.NOTHING
     return Action.ANNOUNCE if progress.announced < MAX_ANNOUNCEMENTS else Action.ANNOUNCE_LAST
+
+
+def queued_actions(runs: Sequence[ListedRun], now: datetime) -> list[tuple[ListedRun, Action]]:
+    """The queued runs with which a tick must do something: those to refuse, then the others, the oldest first."""
+    over = over_limit(runs)
+    actions = [
+        (run, over.get(run.id) or next_action(run, job_is_alive=False, now=now))
+        for run in runs
+        if run.progress.state is State.QUEUED
+    ]
+    due = [(run, action) for run, action in actions if action is not Action.NOTHING]
+    return sorted(due, key=lambda run_and_action: run_and_action[1] is not Action.REFUSE)
+
+
+def over_limit(runs: Sequence[ListedRun]) -> dict[str, Action]:
+    """What is done with the runs that may not begin, by id: as many others of their flow are under way as may be.
+
+    `runs` are all open runs, the oldest first. As in Kestra, what counts is the latest limit of the flow, those that
+    wait do not count, and nobody overtakes those:
+    https://github.com/kestra-io/kestra/blob/develop/executor/src/main/java/io/kestra/executor/ExecutorService.java
+    (`processExecutionRunning`).
+    """
+    limited = [(run, run.progress.limit) for run in runs if run.progress.limit]
+    limits = {limit.flow: limit.limit for _, limit in limited}
+    under_way = Counter(limit.flow for run, limit in limited if run.progress.admitted)
+    over = {}
+    for run, limit in limited:
+        if run.progress.admitted:
+            continue
+        if under_way[limit.flow] < limits[limit.flow]:
+            under_way[limit.flow] += 1
+        else:
+            over[run.id] = Action.NOTHING if limit.behavior is Behavior.QUEUE else Action.REFUSE
+    return over
 
 
 def pause(attempts: int) -> timedelta:

@@ -3,7 +3,8 @@
 1. List the inbox: cancel the runs that requests name, accept manifests whose event never came.
 2. List the open runs with their progress.
 3. If any is RUNNING, list the live jobs; publish JobEnded for every run whose job is not among them, all in one call.
-4. Submit QUEUED runs, the oldest first, until the quota of active jobs is reached.
+4. Submit QUEUED runs, the oldest first, until the quota of active jobs is reached; those of flows with `concurrency`
+   only as far as that allows. Ticks never overlap, and nobody else admits a run: so counting them needs no lock.
 5. Report why runs wait that have waited for long (`steps/report_waiting.py`).
 
 2 comes before 3: a run that is submitted in between is not in the list of runs, so it is not mistaken for ended. A tick
@@ -23,9 +24,10 @@ from shared.documents.names import run_of_job
 from shared.documents.progress import ListedRun
 from shared.documents.states import FailureCode, State, WaitReason
 from shared.events import JobEnded
-from shared.lifecycle import Action, next_action
+from shared.lifecycle import Action, next_action, queued_actions
 from shared.log import Stage, log_event
 from shared.parallel import AT_ONCE, in_parallel
+from shared.steps.close_run import finish_refused
 from shared.steps.report_waiting import report_waiting
 from shared.submit_run import accept, cancel_run, give_up, submit
 
@@ -105,14 +107,14 @@ def remove_orphans(app: App, live: LiveJobs, open_runs: set[str]) -> None:
 def submit_queued(app: App, runs: list[ListedRun], now: datetime, deadline: datetime) -> None:
     """Submit queued runs, the oldest first. When Batch makes one of them wait, the runs after it wait too.
 
+    A run that waits for others of its flow keeps nobody waiting.
+
     One run first, then each time twice as many in parallel, as long as Batch accepts them: if the quota is used up, a
     tick makes only one request to Batch.
     """
-    queued = [run for run in runs if run.progress.state is State.QUEUED]
-    if any(run.progress.retry_at and run.progress.retry_at > now for run in queued):
-        return
-    actions = [(run, next_action(run, job_is_alive=False, now=now)) for run in queued]
-    due = [(run, action) for run, action in actions if action is not Action.NOTHING]
+    due = queued_actions(runs, now)
+    if any(run.progress.retry_at and run.progress.retry_at > now for run in runs):
+        due = [(run, action) for run, action in due if action is Action.REFUSE]
     at_once = 1
     while due and app.now() < deadline:
         if any(in_parallel(lambda run_and_action: _try_again_isolated(app, *run_and_action), due[:at_once])):
@@ -128,16 +130,17 @@ def _try_again_isolated(app: App, run: ListedRun, action: Action) -> WaitReason 
 
 
 def _try_again(app: App, listed: ListedRun, action: Action) -> WaitReason | None:
-    """Count the attempt, and submit or reject the run. Returns why the run still waits, if it does."""
-    if action is Action.SUBMIT:
-        attempt = replace(listed.progress, attempts=listed.progress.attempts + 1, waiting=None, retry_at=None)
-        if app.runs.set_progress(listed, attempt) is None:
-            return None
+    """Count the attempt, and submit, reject or refuse the run. Returns why the run still waits, if it does."""
+    if action is Action.SUBMIT and app.runs.set_progress(listed, listed.progress.attempted(app.now())) is None:
+        return None
     run = app.runs.load(listed.id)
     if run is None:
         return None
     if action is Action.REJECT:
         message = f"the run could not be submitted to Azure Batch in {listed.progress.attempts} attempts"
         give_up(app, run, FailureCode.TOO_MANY_ATTEMPTS, message)
+        return None
+    if action is Action.REFUSE:
+        finish_refused(app, run)
         return None
     return submit(app, run)

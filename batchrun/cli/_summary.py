@@ -51,6 +51,7 @@ def summary_lines(record: Record, manifest: Path | str, folder: Path | str, fail
         *_section("", aligned([_task_row(task) for task in record.tasks])),
         *_section("", [_failure(record.failure)] if record.failure else []),
         *_section("", [_failed(task, task.failure) for task in record.tasks if task.failure]),
+        *_section("outputs", aligned([(name, _shown(value)) for name, value in record.outputs.items()])),
         *_section("values", aligned(list(_value_rows(record.tasks)))),
         *_section("metrics", _metrics(record.tasks)),
         *_section("warnings", [_problem(manifest, folder, problem) for problem in record.warnings]),
@@ -100,7 +101,12 @@ def _failure(failure: Failure) -> str:
 def _value_rows(tasks: Sequence[TaskRecord]) -> Iterator[tuple[str, ...]]:
     for task in tasks:
         for name, value in task.outputs.vars.items():
-            yield f"{task.id}.{name}", shortened(plain(value), LONGEST_VALUE)
+            yield f"{task.id}.{name}", _shown(value)
+
+
+def _shown(value: object) -> str:
+    """A value in a row."""
+    return shortened(plain(value), LONGEST_VALUE)
 
 
 def _metrics(tasks: Sequence[TaskRecord]) -> list[str]:

@@ -27,6 +27,7 @@ STYLES = {
 COLLECTING = "its tasks have ended, their results are being collected"
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"))
 _REASONS = {
+    WaitReason.FLOW: "waits for other runs of its flow",
     WaitReason.QUOTA: "waits for the account's quota of active jobs",
     WaitReason.BUSY: "waits: Azure Batch is busy",
     WaitReason.POOL: "waits for its pool",

@@ -10,15 +10,18 @@ from typing import TYPE_CHECKING
 
 from docs.reference.expressions import expressions
 from docs.reference.schemas import Schema, manifest_schema
+from shared.manifest.app_tasks import APP_TASKS
+from shared.manifest.concurrency import Concurrency
 from shared.manifest.container_options import ALLOWED
 from shared.manifest.flow import PluginDefault
 from shared.manifest.groups import GROUPS, DagTask
 from shared.manifest.inputs import Input
+from shared.manifest.outputs import Output
 from shared.manifest.read import Flow, Task
 from shared.manifest.request import RunRequest
 from shared.manifest.retry import Retry
 from shared.manifest.task import FilesOfTask, ForeachFile, NamespaceFiles
-from shared.manifest.task_runner import BlobStorage, IdentityReference, Registry, TaskRunner
+from shared.manifest.task_runner import BlobStorage, IdentityReference, OtherTaskRunner, Registry, TaskRunner
 from shared.manifest.task_types import LANGUAGES, SCRIPTS
 from shared.manifest.types import NoEffect, Properties, Unsupported
 
@@ -26,8 +29,8 @@ if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
 _CHAPTERS: tuple[type[Properties], ...] = (
-    Flow, Input, PluginDefault, Task, ForeachFile, FilesOfTask, NamespaceFiles, Retry, TaskRunner, BlobStorage,
-    Registry, IdentityReference, *GROUPS, DagTask, RunRequest,
+    Flow, Input, Output, Concurrency, PluginDefault, Task, ForeachFile, FilesOfTask, NamespaceFiles, Retry, TaskRunner,
+    BlobStorage, Registry, IdentityReference, OtherTaskRunner, *GROUPS, DagTask, *APP_TASKS.values(), RunRequest,
 )  # fmt: skip
 _MANY = 20  # values of an enumeration do not fit in a cell
 _NAMES = {"string": "text", "integer": "whole number", "boolean": "true or false", "object": "map"}

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from shared.documents.names import STORED_FLOW
+from shared.manifest.app_tasks import APP_TASKS
 from shared.manifest.groups import GROUPS
 from shared.manifest.read import Flow, names_in_task_form
 from shared.manifest.request import RunRequest
 from shared.manifest.task_types import ALL_GROUP_TYPES
+from shared.manifest.types import Properties
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -123,7 +126,8 @@ def _by_type(schema: Any) -> Any:  # noqa: ANN401 - JSON of any shape
 def _task_or_group() -> Schema:
     """Choose between task and group by `type`, so that the messages of editors are about the right one."""
     choice: Schema = {"$ref": "#/$defs/Task"}
-    for group, model in zip(ALL_GROUP_TYPES, GROUPS, strict=True):
+    groups: Mapping[str, type[Properties]] = dict(zip(ALL_GROUP_TYPES, GROUPS, strict=True))
+    for group, model in {**groups, **APP_TASKS}.items():
         is_group = {"properties": {"type": {"const": group}}, "required": ["type"]}
         choice = {"if": is_group, "then": {"$ref": f"#/$defs/{model.__name__}"}, "else": choice}
     return choice

@@ -5,10 +5,11 @@ It is stored in the metadata of the run document, which a listing returns at no 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
+from shared.documents.flow_limit import FlowLimit
 from shared.documents.names import dropped_at, job_id
 from shared.documents.states import State, WaitReason
 
@@ -23,7 +24,7 @@ class Progress:
     have had no effect yet. The tasks of the round leave so many `markers` of their ends; with 0, a tick finds the end.
     A queued run that is `waiting` is tried again from `retry_at` on; if it `is_staged`, its files are in place. A
     running run uses `pool`. The time when it was `accepted` is that in the body; documents of before version 0.3 do not
-    have it here.
+    have it here. A run of a flow with `concurrency` has its `limit`, and is not submitted before it is `admitted`.
     """
 
     state: Literal[State.QUEUED, State.RUNNING] = State.QUEUED
@@ -37,12 +38,19 @@ class Progress:
     pool: str = ""
     markers: int = 0
     accepted: datetime | None = None
+    limit: FlowLimit | None = None
+    admitted: datetime | None = None
     schema_version: str = SCHEMA_VERSION
 
     @property
     def is_readable(self) -> bool:
         """Whether this version of the app can read the document; if not, a newer version has written it."""
         return self.schema_version == SCHEMA_VERSION
+
+    def attempted(self, now: datetime) -> Progress:
+        """The progress once a tick begins to submit the run, which admits it if its flow has a limit."""
+        admitted = self.admitted or (now if self.limit else None)
+        return replace(self, attempts=self.attempts + 1, waiting=None, retry_at=None, admitted=admitted)
 
     def to_metadata(self) -> dict[str, str]:
         """The progress as blob metadata: names are C# identifiers, values are text."""
@@ -59,6 +67,8 @@ class Progress:
             "pool": self.pool,
             "markers": str(self.markers),
             "accepted": self.accepted.isoformat() if self.accepted else "",
+            "flowLimit": self.limit.to_text() if self.limit else "",
+            "admitted": self.admitted.isoformat() if self.admitted else "",
         }
 
     @classmethod
@@ -84,6 +94,8 @@ class Progress:
             pool=metadata.get("pool", ""),
             markers=int(metadata.get("markers") or 0),
             accepted=datetime.fromisoformat(metadata["accepted"]) if metadata.get("accepted") else None,
+            limit=FlowLimit.from_text(metadata["flowLimit"]) if metadata.get("flowLimit") else None,
+            admitted=datetime.fromisoformat(metadata["admitted"]) if metadata.get("admitted") else None,
             schema_version=metadata["schema"],
         )
 
@@ -106,6 +118,11 @@ class ListedRun:
     def accepted(self) -> datetime:
         """When the run was accepted. Its id has the time of the drop, which may be days earlier."""
         return self.progress.accepted or dropped_at(self.id)
+
+    @property
+    def begun(self) -> datetime:
+        """When it could begin: the time that it waited for other runs of its flow does not count as its own."""
+        return self.progress.admitted or self.accepted
 
     @property
     def oldest_first(self) -> tuple[datetime, str]:

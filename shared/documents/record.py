@@ -275,10 +275,9 @@ class Items(Document):
 class Record(Document):
     """`record.json`: written once, as the last document; if it exists, the run is complete.
 
-    `seed` is what the values by chance of its expressions are made of; the run's id in records without it.
-    `inputs` are the values of the flow's inputs. Those that hold a secret are left out; of these, `maskedInputs` names
-    the ones that the run was given. `takenFrom` of a task or an item is the id of the earlier run in which it ran, if a
-    retry has taken it over. If it is `masked`, secrets are masked in its values.
+    `seed` is what its values by chance are made of; without it, the run's id is. `outputs` are what the flow publishes,
+    `inputs` the values of its inputs, without those that hold a secret: `maskedInputs` names what the run was given of
+    these. `takenFrom` is the earlier run in which a task or item ran, if it was taken over. If `masked`, it has masks.
     """
 
     schema_version: Literal["1"] = "1"
@@ -289,6 +288,7 @@ class Record(Document):
     labels: dict[str, str] = Field(default_factory=dict)
     inputs: dict[str, Any] = Field(default_factory=dict)
     masked_inputs: tuple[str, ...] = ()
+    outputs: dict[str, Any] = Field(default_factory=dict)
     default_pool: str | None = None
     seed: str | None = None
     retry_of: RetryRef | None = None

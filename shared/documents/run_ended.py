@@ -1,22 +1,26 @@
 """RunEnded: what the app tells others of a run that has ended. Pure: a record → the data of the event.
 
-Nothing in it comes from what tasks printed, so that it may be sent to places that must not see that: of failures whose
-message quotes a task's log, or the values of earlier tasks, it has words of its own.
+Nothing in it comes from what tasks printed, but the outputs that the author of the flow chose to publish. So it may be
+sent to places that must not see the rest: of failures whose message quotes a task's log, or the values of earlier
+tasks, it has words of its own.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import Field
 
 from shared.documents.record import Document, Failure, FlowRef, Record, TaskRecord, Timings
 from shared.documents.states import FailureCategory, FailureCode, State
 
+_Value = TypeVar("_Value")
 MAX_MESSAGE = 1_000
 MAX_LABELS_BYTES = 32 * 1024
+MAX_OUTPUTS_BYTES = 24 * 1024
 """Event Grid bills events by 64 KiB, and takes 1 MiB: https://learn.microsoft.com/azure/event-grid/quotas-limits"""
 
 _IN_OTHER_WORDS: Mapping[str, str] = {
@@ -24,8 +28,15 @@ _IN_OTHER_WORDS: Mapping[str, str] = {
     FailureCode.WORKING_DIRECTORY_NOT_WRITABLE: "the working directory cannot be written by the user of the image",
     FailureCode.TMP_NOT_WRITABLE: "the folder for temporary files cannot be written in the image",
     FailureCode.INPUT_FILE_MISSING: "a file was not made by the earlier task",
-    FailureCode.NO_ROOM_FOR_INPUTS: "the inputs cannot be copied for the attempts",
+    FailureCode.NO_ROOM_FOR_INPUTS: "the inputs cannot be copied for the attempts, or into the shared directory",
     FailureCode.PROGRAM_MISSING: "the image lacks a program that the attempts need",
+    FailureCode.DEPENDENCIES_NOT_INSTALLED: "packages cannot be installed in the task's container",
+    FailureCode.OUTPUTS_NOT_RENDERED: "the outputs of the flow cannot be rendered",
+    FailureCode.INVALID_EXPRESSION: "an expression cannot be evaluated",
+    FailureCode.FAIL_TASK: "a task is there to make the flow fail",
+    FailureCode.ASSERTION_FAILED: "a condition that the flow asserts does not hold",
+    FailureCode.TAR_MISSING: "the image lacks tar, with which a shared directory is passed on",
+    FailureCode.DIRECTORY_NOT_PASSED_ON: "the shared directory cannot be packed, or is not there to be unpacked",
     FailureCode.CANNOT_PLAN: "a round could not be planned",
 }
 """By failure code: those whose message comes from a task's log, or may quote values."""
@@ -63,6 +74,8 @@ class RunEnded(Document):
     flow: FlowRef = FlowRef()
     labels: dict[str, str] = Field(default_factory=dict)
     """The labels of the flow; those left out that exceed 32 KiB together."""
+    outputs: dict[str, Any] = Field(default_factory=dict)
+    """The outputs of the flow; those left out that exceed 24 KiB together as JSON, which the record has."""
     times: EndedTimes
     failure: EndedFailure | None = None
     record: str
@@ -78,7 +91,8 @@ def run_ended(record: Record, folder_url: str) -> RunEnded:
         state=record.state,
         manifest=record.manifest.name,
         flow=record.flow.ref,
-        labels=_first_labels(record.labels),
+        labels=_first(record.labels, MAX_LABELS_BYTES),
+        outputs=_first(record.outputs, MAX_OUTPUTS_BYTES),
         times=ended_times(record.timings),
         failure=first_failure(record),
         record=f"{folder_url}/record.json",
@@ -96,10 +110,11 @@ def ended_times(timings: Timings) -> EndedTimes:
     return EndedTimes.model_validate(timings.model_dump(exclude={"detected"}))
 
 
-def _first_labels(labels: Mapping[str, str]) -> dict[str, str]:
-    left, kept = MAX_LABELS_BYTES, {}
-    for name, value in labels.items():
-        left -= len(name.encode()) + len(value.encode())
+def _first(values: Mapping[str, _Value], most_bytes: int) -> dict[str, _Value]:
+    """The first of some values, as many as fit into so many bytes of JSON."""
+    left, kept = most_bytes, {}
+    for name, value in values.items():
+        left -= len(json.dumps({name: value}))
         if left < 0:
             break
         kept[name] = value

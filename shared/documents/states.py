@@ -27,11 +27,12 @@ class FailureCategory(StrEnum):
 
 
 class WaitReason(StrEnum):
-    """Why a run waits: for the quota of active jobs, because Batch is busy, or for nodes of its pool."""
+    """Why a run waits: for the quota of active jobs, because Batch is busy, for nodes, or for runs of its flow."""
 
     QUOTA = "quota"
     BUSY = "busy"
     POOL = "pool"
+    FLOW = "flow"
 
 
 class SkippedBy(StrEnum):
@@ -52,6 +53,25 @@ _WHY = {
     SkippedBy.FAILURE: "a task before it did not end well",
     SkippedBy.CANCELLED: "the run was cancelled",
 }
+
+
+class Phase(StrEnum):
+    """The parts of a flow, in the order in which they run; each by the name of the property that has its tasks."""
+
+    TASKS = "tasks"
+    ERRORS = "errors"
+    FINALLY = "finally"
+    AFTER_EXECUTION = "afterExecution"
+
+    def is_up_to(self, last: Phase) -> bool:
+        """Whether it is another phase, or one before it."""
+        order = list(Phase)
+        return order.index(self) <= order.index(last)
+
+    @property
+    def following(self) -> Phase:
+        """The phase after it; of the last one, itself."""
+        return next((phase for phase in Phase if not phase.is_up_to(self)), self)
 
 
 class JobReason(StrEnum):
@@ -78,9 +98,17 @@ class FailureCode(StrEnum):
     INPUT_FILE_MISSING = "InputFileMissing"
     NO_ROOM_FOR_INPUTS = "NoRoomForInputs"
     PROGRAM_MISSING = "ProgramMissing"
+    INVALID_EXPRESSION = "InvalidExpression"
+    FAIL_TASK = "FailTask"
+    ASSERTION_FAILED = "AssertionFailed"
+    DEPENDENCIES_NOT_INSTALLED = "DependenciesNotInstalled"
+    TAR_MISSING = "TarMissing"
+    DIRECTORY_NOT_PASSED_ON = "DirectoryNotPassedOn"
     INVALID_MANIFEST = "InvalidManifest"
     CANNOT_PLAN = "CannotPlan"
     TOO_MANY_ATTEMPTS = "TooManyAttempts"
+    CONCURRENCY_LIMIT = "ConcurrencyLimit"
+    OUTPUTS_NOT_RENDERED = "OutputsNotRendered"
     ENDED_BY_HAND = "EndedByHand"
     NO_RESULT = "NoResult"
     NOT_RECORDED = "NotRecorded"

@@ -12,7 +12,8 @@ from shared.documents.states import State
 class Status(Document):
     """`status.json`: the state of an open run; removed when the run is closed.
 
-    `waiting` is `quota`, `busy` or `pool`; `message` explains it, and `position` is the run's place in the queue.
+    `waiting` is `quota`, `busy`, `pool` or `flow`; `message` explains it, and `position` is the run's place in the
+    queue: of `flow`, among the runs of the same flow.
     """
 
     schema_version: Literal["1"] = "1"

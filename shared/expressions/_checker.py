@@ -11,11 +11,11 @@ from shared.expressions._evaluate import (
     APPLY,
     WORK_OF_RENDER,
     Evaluator,
+    check_recursive,
     fits,
     misuse_of_filter,
     misuse_of_function,
     part_of,
-    render_not_again,
 )
 from shared.expressions._nodes import TOO_DEEP, explained
 from shared.expressions._operators import CALCULATING, COALESCING, OPERATORS, truth
@@ -42,11 +42,18 @@ _Check = Callable[[str, Mapping[str, Any], Mapping[str, Callable[..., Any]]], It
 class Checker(Evaluator):
     """Evaluates a tree some of whose values are not known, and collects its `problems`."""
 
-    def __init__(self, values: Mapping[str, Any], functions: Mapping[str, Callable[..., Any]], check: _Check) -> None:
-        super().__init__(Scopes(values), {"render": self._render, **functions})
+    def __init__(
+        self,
+        values: Mapping[str, Any],
+        functions: Mapping[str, Callable[..., Any]],
+        check: _Check,
+        rendered: set[str],
+    ) -> None:
+        super().__init__(Scopes(values), {"render": self._render, "renderOnce": self._render_once, **functions})
         self._check_again = check
+        self._rendered = rendered  # the texts given to `render()` so far, by this text and those around it
         self._unsure = 0  # how many of the branches and loops around may not be gone through
-        self._others = {"render": render_not_again, **functions}
+        self._others = functions
         self.problems: list[str] = []
         self._missing: set[str] = set()  # those of the problems that tell of a name that does not exist
 
@@ -251,21 +258,24 @@ class Checker(Evaluator):
         pairs = [(self._value(each.key), self._value(each.value)) for each in node.items]
         return UNKNOWN if any(isinstance(each, Unknown) for pair in pairs for each in pair) else dict(pairs)
 
-    def _render(self, template: Any, *, recursive: bool = False) -> Any:  # noqa: ANN401
-        """`render()`: checks the text, too; what it renders to is not known."""
+    def _render(self, toRender: Any, recursive: Any = True) -> Any:  # noqa: ANN401, N803 - as Kestra's
+        """`render()`: checks the text, too, each text once; what it renders to is not known."""
+        check_recursive(recursive)
+        return self._render_once(toRender)
+
+    def _render_once(self, toRender: Any) -> Any:  # noqa: ANN401, N803 - as Kestra's
         spend(WORK_OF_RENDER)  # also of each entry: lists may contain each other many times
-        if recursive:
-            raise ExpressionError("render() renders once; to render the result again write render(render(…))")
-        match template:
-            case str():
-                self.problems += self._check_again(template, self._scopes.visible(), self._others)
+        match toRender:
+            case str() if toRender not in self._rendered:
+                self._rendered.add(toRender)
+                self.problems += self._check_again(toRender, self._scopes.visible(), self._others)
             case list():
-                for each in template:
-                    self._render(each)
+                for each in toRender:
+                    self._render_once(each)
             case dict():
-                for each in template.values():
-                    self._render(each)
-        return template if isinstance(template, Missing) else UNKNOWN
+                for each in (*toRender, *toRender.values()):
+                    self._render_once(each)
+        return toRender if isinstance(toRender, Missing) else UNKNOWN
 
     _EVALUATE: ClassVar[Mapping[type[nodes.Node], Callable[..., Any]]] = {
         **Evaluator._EVALUATE,  # noqa: SLF001 - of the class that this one extends

@@ -33,6 +33,8 @@ from shared.expressions.values import (
 _WORK_OF_RESULT = 5  # of a filter or an operator; it is kept in memory, perhaps in a list with many others
 _WORK_OF_ROUND = 100  # of a loop, for each node in its body
 WORK_OF_RENDER = 1_000  # of the function, for each text, list and map
+MOST_RENDERS_INSIDE = 16  # VariableConfiguration.DEFAULT_MAX_RENDER_DEPTH of Kestra
+RENDERS_ITSELF = f"texts that render() renders call it themselves, {MOST_RENDERS_INSIDE} deep: does one render itself?"
 
 
 class Evaluator:
@@ -167,9 +169,10 @@ def _size(body: list[nodes.Node]) -> int:
     return count
 
 
-def render_not_again(*_: Any, **__: Any) -> str:  # noqa: ANN401 - whatever it is called with
-    """The function `render()` in a text that `render()` renders: it fails, so that rendering ends."""
-    raise ExpressionError("a text that render() renders cannot call render() itself; write render(render(…))")
+def check_recursive(recursive: object) -> None:
+    """Raise ExpressionError if the argument `recursive` of `render()` is something else than true or false."""
+    if not (recursive is None or isinstance(recursive, bool)):
+        raise ExpressionError("the argument `recursive` of render() is true or false")
 
 
 APPLY: Mapping[str, Callable[..., Any]] = {**OPERATORS, **{name: known.apply for name, known in FILTERS.items()}}

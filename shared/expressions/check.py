@@ -18,7 +18,7 @@ from shared.expressions._checker import Checker
 from shared.expressions._nodes import TOO_DEEP, all_nodes, explained, foreign_problems, node_problems
 from shared.expressions._syntax import parse
 from shared.expressions.functions import PURE_FUNCTIONS
-from shared.expressions.values import UNKNOWN, Budget, ExpressionError, spend
+from shared.expressions.values import Budget, ExpressionError, spend
 
 _PIECE = re.compile(r"\{\{(?:[^{}'\"]|'[^']*'|\"[^\"]*\"|\{[^{}]*\})*\}\}")
 _SETS_NAMES = re.compile(r"\{%-?\s*(?:for|set)\b")
@@ -52,8 +52,13 @@ def problems_in(  # noqa: PLR0913, PLR0917 - as those of `render`, and what was 
 
 
 def _problems(
-    text: str, values: Mapping[str, Any], functions: Mapping[str, Callable[..., Any]], major: int
+    text: str,
+    values: Mapping[str, Any],
+    functions: Mapping[str, Callable[..., Any]],
+    major: int,
+    rendered: set[str] | None = None,
 ) -> Iterator[str]:
+    rendered = set() if rendered is None else rendered
     spend(_WORK + len(text))
     try:
         tree = parse(text, major)
@@ -69,9 +74,8 @@ def _problems(
         yield explained(str(error))
         return
     functions = {**PURE_FUNCTIONS, **functions}
-    known = {"render": lambda *_, **__: UNKNOWN, **functions}
-    yield from node_problems(found, known.keys())
-    checker = Checker(values, functions, functools.partial(_problems, major=major))
+    yield from node_problems(found, {"render", "renderOnce", *functions})
+    checker = Checker(values, functions, functools.partial(_problems, major=major, rendered=rendered), rendered)
     checker.check(tree.body)
     yield from checker.problems
 

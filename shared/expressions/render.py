@@ -26,7 +26,13 @@ from typing import Any
 
 from jinja2 import TemplateSyntaxError, nodes
 
-from shared.expressions._evaluate import WORK_OF_RENDER, Evaluator, render_not_again
+from shared.expressions._evaluate import (
+    MOST_RENDERS_INSIDE,
+    RENDERS_ITSELF,
+    WORK_OF_RENDER,
+    Evaluator,
+    check_recursive,
+)
 from shared.expressions._nodes import TOO_DEEP, all_nodes, explained, foreign_problems, node_problems
 from shared.expressions._scopes import Scopes
 from shared.expressions._syntax import parse
@@ -39,7 +45,9 @@ _LONGEST_KEPT = 20_000
 _WORK_OF_TEXT, _WORK_OF_NODE = 20_000, 2_000  # of parsing them, in units of the budget
 _WORK_OF_EVALUATION = 10  # of one node, whether or not its branch is taken
 
+_MOST_ROUNDS = 100  # VariableRenderer.MAX_RENDERING_AMOUNT
 _TAG = re.compile(r"\{[{%#]")
+_RAW = re.compile(r"(\{%-*\s*raw\s*-*%}(.*?)\{%-*\s*endraw\s*-*%})")  # VariableRenderer.RAW_PATTERN
 
 
 def render(
@@ -58,45 +66,69 @@ def render(
     if not _TAG.search(text):
         return text
     with (budget or Budget()).charged():
-        return _rendered(text, values, functions, _Render, major)
+        return _rendered(text, values, functions, major)
 
 
 class _Render:
-    """The function `render()`: renders a text, or the texts in a list or a map, with the values of the text around it.
+    """The functions `render()` and `renderOnce()`: a text, or those in a list or a map, rendered with the same values.
 
-    The texts that it renders cannot call `render()` themselves, so that rendering ends.
+    As RenderFunction.java and VariableRenderer.java of Kestra: the result is rendered again until nothing changes; what
+    stands between `{% raw %}` and `{% endraw %}` stays as it is. Rendering ends because both the rounds and the depth
+    of calls are limited.
     """
 
-    def __init__(self, scopes: Scopes, functions: Mapping[str, Callable[..., Any]], major: int) -> None:
+    def __init__(self, scopes: Scopes, functions: Mapping[str, Callable[..., Any]], major: int, depth: int) -> None:
         self._major = major
         self._scopes = scopes
         self._functions = functions
+        self._depth = depth
 
-    def __call__(self, template: Any, *, recursive: bool = False) -> Any:  # noqa: ANN401 - values of any type
-        if recursive:
-            raise ExpressionError("render() renders once; to render the result again write render(render(…))")
+    def until_unchanged(self, toRender: Any, recursive: Any = True) -> Any:  # noqa: ANN401, N803 - as Kestra's
+        """The function `render()`."""
+        check_recursive(recursive)
+        return self._all(toRender, self._once if recursive is False else self._repeated)
+
+    def once(self, toRender: Any) -> Any:  # noqa: ANN401, N803 - as Kestra's
+        """The function `renderOnce()`."""
+        return self._all(toRender, self._once)
+
+    def _all(self, template: Any, rendered: Callable[[str], str]) -> Any:  # noqa: ANN401 - values of any type
         spend(WORK_OF_RENDER)  # also of each entry: lists may contain each other many times
         match template:
             case str() if _TAG.search(template):
-                return _rendered(
-                    template, self._scopes.visible(), self._functions, lambda *_: render_not_again, self._major
-                )
+                return rendered(template)
             case list():
-                return [self(item) for item in template]
+                return [self._all(item, rendered) for item in template]
             case dict():
-                return {name: self(item) for name, item in template.items()}
+                return {self._all(name, rendered): self._all(item, rendered) for name, item in template.items()}
         return template
+
+    def _once(self, template: str) -> str:
+        if self._depth >= MOST_RENDERS_INSIDE:
+            raise ExpressionError(RENDERS_ITSELF)
+        return _rendered(template, self._scopes.visible(), self._functions, self._major, self._depth + 1)
+
+    def _repeated(self, template: str) -> str:
+        text = template
+        for _ in range(_MOST_ROUNDS):
+            raw = dict(enumerate(_RAW.findall(text)))
+            numbers = iter(raw)
+            rendered = self._once(_RAW.sub(lambda _, numbers=numbers: f"\0{next(numbers)}\0", text))  # type: ignore[misc]
+            for number, (section, _) in raw.items():
+                rendered = rendered.replace(f"\0{number}\0", section)
+            if rendered == text or not _TAG.search(rendered):
+                return _RAW.sub(r"\2", rendered)
+            text = rendered
+        raise ExpressionError(f"render() has rendered the text {_MOST_ROUNDS} times, and it still changes")
 
 
 def _rendered(
-    text: str,
-    values: Mapping[str, Any],
-    functions: Mapping[str, Callable[..., Any]],
-    render_of: Callable[[Scopes, Mapping[str, Callable[..., Any]], int], Callable[..., Any]],
-    major: int,
+    text: str, values: Mapping[str, Any], functions: Mapping[str, Callable[..., Any]], major: int, depth: int = 0
 ) -> str:
     scopes = Scopes(values)
-    functions_here = {**PURE_FUNCTIONS, "render": render_of(scopes, functions, major), **functions}
+    again = _Render(scopes, functions, major, depth)
+    renders = {"render": again.until_unchanged, "renderOnce": again.once}
+    functions_here = {**PURE_FUNCTIONS, **renders, **functions}
     try:
         tree = _tree_of(text, frozenset(functions_here), major)
         spend(tree.work)

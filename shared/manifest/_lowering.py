@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from shared.manifest._children import TASK_OF_ENTRY
+from shared.manifest.app_tasks import AppTask
 from shared.manifest.blocks import Block, Condition, Each
 from shared.manifest.groups import (
     AllowFailure,
@@ -20,9 +21,11 @@ from shared.manifest.groups import (
     Sequential,
     Switch,
     TaskOrGroup,
+    WorkingDirectory,
 )
 from shared.manifest.task import Task, TaskProperties
 from shared.manifest.types import PropertyPath
+from shared.manifest.working_directory import Directory
 
 _FLOW = " flow"
 
@@ -51,7 +54,7 @@ def _blocks_of(items: Sequence[TaskOrGroup], path: PropertyPath) -> tuple[Block,
 
 def _block_of(item: TaskOrGroup, path: PropertyPath) -> Block:
     block = Block(item.id, path, item.depends_on, item.disabled, _conditions(item, path))
-    if isinstance(item, Task):
+    if isinstance(item, Task | AppTask):
         return replace(block, task=item)
     return replace(
         block,
@@ -61,6 +64,7 @@ def _block_of(item: TaskOrGroup, path: PropertyPath) -> Block:
         errors=_blocks_of(item.errors, (*path, "errors")),
         finally_=_blocks_of(item.finally_, (*path, "finally")),
         allows_failure=item.allow_failure or isinstance(item, AllowFailure),
+        directory=Directory(item.id, path, item) if isinstance(item, WorkingDirectory) else None,
     )
 
 
@@ -78,7 +82,7 @@ def _blocks_in(group: Group, path: PropertyPath) -> tuple[Block, ...]:
             return _of_for_each(group, inside, (*path, "values"))
         case EachSequential() | EachParallel():
             return _of_for_each(group.for_each, inside, (*path, "value"))
-        case Sequential() | Parallel() | AllowFailure():
+        case Sequential() | Parallel() | AllowFailure() | WorkingDirectory():
             return _blocks_of(group.tasks, inside)
 
 

@@ -9,7 +9,7 @@ from shared.errors import nearest
 from shared.manifest._children import CASES, LISTS_OF_GROUPS, TASK_OF_ENTRY, lists_of
 from shared.manifest.groups import DAG, EACH_PARALLEL, EACH_SEQUENTIAL, FOR_EACH, GROUPS, IF, SEQUENTIAL, SWITCH
 from shared.manifest.task import Task
-from shared.manifest.task_types import ALL_GROUP_TYPES, all_types, language_of
+from shared.manifest.task_types import ALL_GROUP_TYPES, APP_TASK_TYPES, all_types, language_of
 from shared.manifest.types import Properties, PropertyPath
 
 StandIn = Callable[[], dict[str, Any]]
@@ -39,12 +39,21 @@ def mend_whole(task: dict[str, Any], stand_in: StandIn, *, is_in_dag: bool) -> d
         task["defaults"] = [stand_in()]
     elif isinstance(task_type, str) and task_type in _EACH:
         return _without_each(task, _EACH[task_type])
+    elif task_type in APP_TASK_TYPES:
+        _as_task(task)
     elif "commands" in task and "script" in task:
         del task["script"]
     else:
         task.pop("script", None)
         task["commands"] = ["true"]
     return {}
+
+
+def _as_task(app_task: dict[str, Any]) -> None:
+    """Make a task that needs no node one that does nothing, at its place."""
+    kept: dict[str, Any] = {name: app_task[name] for name in ("id", "dependsOn", "disabled") if name in app_task}
+    app_task.clear()
+    app_task.update(kept, commands=["true"])
 
 
 def _without_each(group: dict[str, Any], name: str) -> dict[PropertyPath, PropertyPath]:
@@ -67,6 +76,9 @@ def mend_property(properties: dict[str, Any], below: PropertyPath, stand_in: Sta
     One that is unknown beside a wrong type may be right beside the type that has taken its place.
     """
     if is_unknown and "type" in properties and _has(properties, str(below[0])) and len(below) == 1:
+        return True
+    if properties.get("type") in APP_TASK_TYPES and not is_unknown and below[0] not in ("id", "dependsOn", "disabled"):
+        _as_task(properties)
         return True
     match below:
         case ("type",) if list(lists_of(properties)):

@@ -27,10 +27,14 @@ if TYPE_CHECKING:
 
 _MOST_ATTEMPTS = 20
 _ROOTS = {"variables": "vars", "inputs": "inputs", "labels": "labels", "id": "flow", "namespace": "flow"}
+_STAND_INS: Mapping[object, Mapping[str, object]] = {
+    "inputs": {"required": False},
+    "outputs": {"type": "STRING", "value": ""},
+}
 _CONSEQUENCES = ("too_short", "default_factory_not_called")  # of a mistake inside
 _OF_ITEMS = frozenset({"foreach", "values", "value", "type", "tasks"})
 _OF_ORDER = frozenset({"dependsOn", "id", "disabled", "type", CASES, *LISTS_OF_GROUPS})
-_OF_OUTPUTS = frozenset({"outputFiles", "outputDirectory", "taskRunner", "id", *_OF_ITEMS})
+_OF_OUTPUTS = frozenset({"format", "outputFiles", "outputDirectory", "taskRunner", "id", *_OF_ITEMS})
 _OF_COMMANDS = (("type",), ("commands",), ("script",))
 
 
@@ -206,8 +210,8 @@ class _Left:
                 self._take_out(path[:-1], "")
 
     def _remove(self, path: PropertyPath) -> None:
-        if path[:1] == ("inputs",) and len(path) > 1:
-            self._set(path[:2], {"id": self._new_id(), "required": False})
+        if path and path[0] in _STAND_INS and len(path) > 1:
+            self._set(path[:2], {"id": self._new_id(), **_STAND_INS[path[0]]})
             return
         whole = self._at(path[:-1])
         if isinstance(whole, dict) and path:

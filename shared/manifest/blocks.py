@@ -8,8 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from shared.documents.states import Phase
+from shared.manifest.app_tasks import AppTask
 from shared.manifest.task import Task
 from shared.manifest.types import PropertyPath
+from shared.manifest.working_directory import OF_DIRECTORY, Directory
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,8 @@ class Block:
 
     Once its blocks have ended, its `errors` run one after the other if one of them failed for good, and then its
     `finally_`, however they ended. If it `allows_failure`, what waits for it runs also if it failed.
+
+    The tasks in its `blocks` may share a `directory`.
     """
 
     id: str
@@ -61,7 +66,7 @@ class Block:
     waits_for: tuple[str, ...] | None = None
     is_disabled: bool = False
     conditions: tuple[Condition, ...] = ()
-    task: Task | None = None
+    task: Task | AppTask | None = None
     each: Each | None = None
     blocks: tuple[Block, ...] = ()
     are_ordered: bool = True
@@ -69,6 +74,7 @@ class Block:
     errors: tuple[Block, ...] = ()
     finally_: tuple[Block, ...] = ()
     allows_failure: bool = False
+    directory: Directory | None = None
 
 
 @dataclass(frozen=True)
@@ -84,19 +90,35 @@ class PlacedTask:
 
     `each` says how it runs for the values of its ForEach; `branches` are those that it is in, and `conditions` all that
     must hold, the outermost first. `on_failure_of` has an entry for each `errors` that it is in, the outermost first.
+    It may share a `directory` with others.
     """
 
-    task: Task
+    task: Task | AppTask
     path: PropertyPath
     each: Each | None = None
     branches: tuple[Branch, ...] = ()
     conditions: tuple[Condition, ...] = ()
     on_failure_of: tuple[OnFailure, ...] = ()
+    directory: Directory | None = None
+
+    @property
+    def phase(self) -> Phase:
+        """The part of the flow that it is in."""
+        return Phase(str(self.path[0]))
 
     @property
     def foreach_path(self) -> PropertyPath:
         """The path of what its items are made of."""
         return self.each.path if self.each else (*self.path, "foreach")
+
+    def place_of(self, below: PropertyPath) -> PropertyPath:
+        """The path in the manifest of one of its properties, some of which are those of a group around it."""
+        match below:
+            case ("foreach", *rest):
+                return (*self.foreach_path, *rest)
+            case (first, *rest) if first == OF_DIRECTORY and self.directory:
+                return (*self.directory.path, *rest)
+        return (*self.path, *below)
 
 
 def placed_tasks(flow: Block) -> Iterator[PlacedTask]:
@@ -112,6 +134,7 @@ class _Around:
     branches: tuple[Branch, ...] = ()
     conditions: tuple[Condition, ...] = ()
     on_failure_of: tuple[OnFailure, ...] = ()
+    directory: Directory | None = None
 
 
 def _placed(block: Block, around: _Around) -> Iterator[PlacedTask]:
@@ -119,14 +142,24 @@ def _placed(block: Block, around: _Around) -> Iterator[PlacedTask]:
         around,
         is_disabled=around.is_disabled or block.is_disabled,
         conditions=(*around.conditions, *block.conditions),
+        directory=around.directory or block.directory,
     )
     if block.task:
         task = block.task.model_copy(update={"disabled": True}) if inside.is_disabled else block.task
-        yield PlacedTask(task, block.path, block.each, inside.branches, inside.conditions, inside.on_failure_of)
+        yield PlacedTask(
+            task,
+            block.path,
+            block.each,
+            inside.branches,
+            inside.conditions,
+            inside.on_failure_of,
+            inside.directory if isinstance(task, Task) else None,
+        )
     for index, inner in enumerate(block.blocks):
         branch = Branch(block.id, index, block.limit, is_late=index >= block.limit or bool(inner.waits_for))
         branches = (*inside.branches, branch) if block.limit else inside.branches
         yield from _placed(inner, replace(inside, branches=branches))
+    inside = replace(inside, directory=around.directory)
     if block.errors:
         failure = OnFailure(tuple(tasks_that_count(block.blocks)))
         of_errors = replace(inside, on_failure_of=(*inside.on_failure_of, failure))

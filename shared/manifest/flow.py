@@ -6,19 +6,22 @@ from datetime import timedelta
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
 from shared.manifest._block_order import order_entries
 from shared.manifest._lowering import flow_block
 from shared.manifest._major import major_of
+from shared.manifest.app_tasks import AppTask
 from shared.manifest.blocks import Block, PlacedTask, placed_tasks
+from shared.manifest.concurrency import Concurrency
 from shared.manifest.groups import TaskOrGroup
 from shared.manifest.inputs import Input
 from shared.manifest.order import OrderEntry
+from shared.manifest.outputs import Output
 from shared.manifest.task import ON_POOL, Task
 from shared.manifest.types import Duration, NoEffect, Properties, Text, Unsupported
+from shared.manifest.working_directory import Directory
 
-_SLOTS = "the task slots of the pool limit how many tasks run at once"
 _VERSIONS = NoEffect("the versions of the blob are the versions of the flow")
 LONGEST_FLOW = timedelta(days=6)
 MAX_TASKS = 1000
@@ -76,6 +79,8 @@ class Flow(Properties):
     """`{{ vars.<name> }}`: values of any kind."""
     inputs: tuple[Input, ...] = ()
     """`{{ inputs.<id> }}`: values with a type."""
+    outputs: tuple[Output, ...] = ()
+    """Values that the flow publishes at its end."""
     items: Annotated[tuple[TaskOrGroup, ...], Field(alias="tasks", min_length=1)]
     """The tasks and groups to run, in this order; `dependsOn` makes them a graph. At most 1,000 tasks."""
     errors: tuple[TaskOrGroup, ...] = ()
@@ -88,9 +93,12 @@ class Flow(Properties):
     plugin_defaults: tuple[PluginDefault, ...] = ()
     """Default values for all tasks of a type, or for their task runners."""
     timeout: Annotated[Duration, AfterValidator(_not_too_long)] = LONGEST_FLOW
-    """How long the whole run may take from its acceptance, including the time that it waits."""
+    """How long the whole run may take from its acceptance, including the time that it waits; the time that it waits for
+    other runs of its flow (`concurrency`) does not count."""
     priority: Annotated[int, Field(ge=-1000, le=1000)] = 0
     """Azure Batch's priority of the run's jobs: those of higher priority are scheduled first."""
+    concurrency: Concurrency | None = None
+    """How many runs of the flow may be under way at once."""
     kestra: Literal[1, 2] | None = None
     """The major version of Kestra that the flow is written for, for expressions that are not read the same by both."""
     disabled: Literal[False] = False
@@ -100,11 +108,9 @@ class Flow(Properties):
     tenant_id: Annotated[str | None, NoEffect("there are no tenants")] = None
     deleted: Annotated[bool, NoEffect("every manifest in the inbox is run")] = False
     triggers: Annotated[Any, NoEffect("a run starts only when the manifest is dropped")] = None
-    outputs: Annotated[Any, NoEffect("the record holds the outputs of every task")] = None
     worker_group: Annotated[Any, ON_POOL] = None
     worker_selector: Annotated[Any, ON_POOL] = None
     listeners: Annotated[None, Unsupported("write their tasks into `afterExecution`")] = None
-    concurrency: Annotated[None, Unsupported(f"runs do not wait for each other; {_SLOTS}")] = None
     sla: Annotated[
         None, Unsupported("use the flow's `timeout` for a MAX_DURATION, and for an assertion a task that fails")
     ] = None
@@ -114,20 +120,45 @@ class Flow(Properties):
     flow: Annotated[None, Unsupported("a run request has no tasks beside its `flow`: leave one of both out")] = None
     task_defaults: Annotated[None, Unsupported("this is the old name of `pluginDefaults`")] = None
 
+    @field_validator("concurrency")
+    @classmethod
+    def _has_a_name(cls, concurrency: Concurrency | None, info: ValidationInfo) -> Concurrency | None:
+        if concurrency and info.data.get("id", "") is None:  # a wrong one is not there
+            raise ValueError("a flow whose runs are counted needs an `id`")
+        return concurrency
+
+    @field_validator("outputs")
+    @classmethod
+    def _differ(cls, outputs: tuple[Output, ...]) -> tuple[Output, ...]:
+        ids = [output.id for output in outputs]
+        if doubled := [each for each in ids if ids.count(each) > 1]:
+            raise ValueError(f"the ids of outputs must differ; there is more than one {doubled[0]!r}")
+        return outputs
+
     @cached_property
     def major(self) -> int:
         """The major version of Kestra whose expressions it has: as it says, or told by what it uses."""
         return self.kestra or major_of(self)
 
     @cached_property
-    def tasks(self) -> tuple[Task, ...]:
+    def tasks(self) -> tuple[Task | AppTask, ...]:
         """All tasks in the order of the file, including those in groups."""
         return tuple(placed.task for placed in self.placed_tasks)
+
+    @property
+    def node_tasks(self) -> tuple[Task, ...]:
+        """Those of them that run on a node."""
+        return tuple(task for task in self.tasks if isinstance(task, Task))
 
     @cached_property
     def placed_tasks(self) -> tuple[PlacedTask, ...]:
         """All tasks and their paths in the manifest: those of `tasks`, then those for errors and for the end."""
         return tuple(placed_tasks(self.block))
+
+    @cached_property
+    def directories(self) -> dict[str, Directory]:
+        """The directories that tasks share, by the id of their group."""
+        return {placed.directory.group: placed.directory for placed in self.placed_tasks if placed.directory}
 
     @cached_property
     def block(self) -> Block:

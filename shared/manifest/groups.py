@@ -8,11 +8,13 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
 
 from shared.manifest._children import TASK_OF_ENTRY
+from shared.manifest.app_tasks import APP_TASKS, Assert, Fail, Log, OutputValues, Return
 from shared.manifest.task import Foreach, Task, TaskId, TaskProperties
 from shared.manifest.task_types import ALL_GROUP_TYPES
 from shared.manifest.types import NoEffect, Properties, Text, Unsupported
+from shared.manifest.working_directory import DirectoryProperties
 
-SEQUENTIAL, PARALLEL, DAG, IF, SWITCH, ALLOW_FAILURE, FOR_EACH, EACH_SEQUENTIAL, EACH_PARALLEL = ALL_GROUP_TYPES
+SEQUENTIAL, PARALLEL, DAG, IF, SWITCH, ALLOW_FAILURE, FOR_EACH, EACH_SEQUENTIAL, EACH_PARALLEL, _ = ALL_GROUP_TYPES
 
 MANY_VALUES = 5
 
@@ -220,12 +222,39 @@ class EachParallel(_OldEach):
         return self.concurrent
 
 
+class WorkingDirectory(_Group, DirectoryProperties):
+    """Tasks that run one after the other in one directory: each finds what those before it have left there.
+
+    Their images, pools and nodes may differ: between two tasks, the directory is packed with `tar`, which both images
+    must have, and passes through the staging container. The disk of a node holds the directory and two archives of it.
+    `{{ workingDir }}` is the same path for all of them.
+    """
+
+    type: Literal["io.kestra.plugin.core.flow.WorkingDirectory"]
+    tasks: Annotated[tuple[TaskOrGroup, ...], Field(min_length=1)]
+    """The tasks: neither groups nor fan-outs. Each waits for the one before it, and none has a `dependsOn`. What a task
+    leaves when it fails, and is allowed to, is there for the next one."""
+
+
 def _kind(value: object) -> str:
     task_type = value.get("type") if isinstance(value, dict) else getattr(value, "type", None)
-    return f"<{str(task_type).rpartition('.')[2]}>" if task_type in ALL_GROUP_TYPES else "<Task>"
+    if str(task_type) in APP_TASKS or task_type in ALL_GROUP_TYPES:
+        return f"<{str(task_type).rpartition('.')[2]}>"
+    return "<Task>"
 
 
-Group = Sequential | Parallel | Dag | If | Switch | AllowFailure | ForEach | EachSequential | EachParallel
+Group = (
+    Sequential
+    | Parallel
+    | Dag
+    | If
+    | Switch
+    | AllowFailure
+    | ForEach
+    | EachSequential
+    | EachParallel
+    | WorkingDirectory
+)
 GROUPS: tuple[type[Group], ...] = typing.get_args(Group)
 """The models of all groups, in the order of their types. Each has the name of its type."""
 
@@ -239,7 +268,13 @@ TaskOrGroup = Annotated[
     | Annotated[AllowFailure, Tag("<AllowFailure>")]
     | Annotated[ForEach, Tag("<ForEach>")]
     | Annotated[EachSequential, Tag("<EachSequential>")]
-    | Annotated[EachParallel, Tag("<EachParallel>")],
+    | Annotated[EachParallel, Tag("<EachParallel>")]
+    | Annotated[WorkingDirectory, Tag("<WorkingDirectory>")]
+    | Annotated[Log, Tag("<Log>")]
+    | Annotated[Return, Tag("<Return>")]
+    | Annotated[OutputValues, Tag("<OutputValues>")]
+    | Annotated[Fail, Tag("<Fail>")]
+    | Annotated[Assert, Tag("<Assert>")],
     Discriminator(_kind),
 ]
 

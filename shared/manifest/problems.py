@@ -15,15 +15,15 @@ from shared.manifest._layout import Layout
 from shared.manifest._names import is_tag, names_beside, unknown_property
 from shared.manifest._source import quoted
 from shared.manifest.flow import Flow
-from shared.manifest.retry import Retry
+from shared.manifest.task import Task
 from shared.manifest.task_runner import RUNNER_TYPE, canonical_runner_type
-from shared.manifest.task_types import ALL_GROUP_TYPES, all_types
-from shared.manifest.types import CREDENTIALS, NoEffect, PropertyPath
+from shared.manifest.task_types import ALL_GROUP_TYPES, APP_TASK_TYPES, all_types
+from shared.manifest.types import CREDENTIALS, NoEffect, Properties, PropertyPath
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
-_KNOWN_TYPES = (RUNNER_TYPE, *ALL_GROUP_TYPES, *all_types())
+_KNOWN_TYPES = (RUNNER_TYPE, *ALL_GROUP_TYPES, *APP_TASK_TYPES, *all_types())
 
 MAX_PROBLEMS = 50  # more than a person corrects at once
 
@@ -53,7 +53,8 @@ def problems_of(errors: Sequence[ErrorDetails], layout: Layout, model: type[Base
         and details["type"] not in ("extra_forbidden", "missing")
         and not nearest(str(details["input"]), all_types())
     }
-    meant = set(_meant_names(errors, layout, model))
+    lacks = any(details["type"] == "missing" for details in errors)
+    meant = set(_meant_names(errors, layout, model) if lacks else ())  # to compare names takes long
     causes = [
         details
         for details in errors
@@ -208,7 +209,7 @@ _LOCAL_PATH = re.compile(r"(?:\.{1,2}/|~/|/(?!/)|[A-Za-z]:\\)[^\s{}]+")
 def _texts_that_look_like_files(flow: Flow) -> Iterator[tuple[PropertyPath, str]]:
     """Every input file whose text is nothing but the path of a local file, which is not read."""
     for placed in flow.placed_tasks:
-        files = placed.task.input_files
+        files = placed.task.input_files if isinstance(placed.task, Task) else None
         for name, text in files.items() if isinstance(files, dict) else ():
             ending = PurePosixPath(name).suffix
             looks_alike = ending and PurePosixPath(text).suffix == ending and not re.search(r"[\s{}:]", text)
@@ -224,10 +225,11 @@ def _warnings(value: object, path: PropertyPath) -> Iterator[tuple[PropertyPath,
         for index, item in enumerate(value):
             yield from _warnings(item, (*path, index))
     elif isinstance(value, BaseModel):
-        if isinstance(value, Retry):
-            yield from ((path, warning) for warning in value.warnings())
-        for name in value.model_fields_set:
-            field = type(value).model_fields[name]
+        if isinstance(value, Properties):
+            yield from (((*path, *below), warning) for below, warning in value.warnings())
+        for name, field in type(value).model_fields.items():
+            if name not in value.model_fields_set:
+                continue
             here = (*path, field.alias or name)
             item = getattr(value, name)
             reasons = [note.reason for note in field.metadata if isinstance(note, NoEffect)]

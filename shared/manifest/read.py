@@ -70,13 +70,13 @@ class Manifest:
         """
         match path:
             case ("tasks", int(index), *below):
-                placed = self.flow.placed_tasks[index]
-                is_foreach = below[:1] == ["foreach"]
-                path = (*placed.foreach_path, *below[1:]) if is_foreach else (*placed.path, *below)
+                path = self.flow.placed_tasks[index].place_of(tuple(below))
         return self.layout.problem(path, message, at_key=at_key)
 
     def problem_of_task(self, name: str, path: PropertyPath, message: str) -> Problem:
-        """A problem with the property at `path` of the task with the id `name`."""
+        """A problem with the property at `path` of the task, or the WorkingDirectory, with the id `name`."""
+        if directory := self.flow.directories.get(name):
+            return self.layout.problem((*directory.path, *path), message)
         index = next(index for index, task in enumerate(self.flow.tasks) if task.id == name)
         return self.problem(("tasks", index, *path), message)
 
@@ -148,7 +148,8 @@ def _read_flow(source: Source, root: PropertyPath, given: Given) -> Manifest:
         moved = {path: layout.as_written(place) for path, place in salvaged.moved.items()}
         layout = Layout(source, {**layout.moved, **moved}, root)
     manifest = _manifest(flow, layout, gaps, given) if flow else None
-    problems += _problems_of_items(manifest) if manifest else ()
+    if manifest:
+        problems += [*_problems_of_items(manifest), *_problems_of_directories(manifest)]
     if problems:
         raise BrokenManifest(first_problems(each_once(causes(problems, source))), manifest)
     assert manifest is not None  # noqa: S101 - there is no problem
@@ -179,12 +180,39 @@ def _manifest(flow: Flow, layout: Layout, gaps: Gaps, given: Given) -> Manifest:
 def _problems_of_items(manifest: Manifest) -> Iterator[Problem]:
     """A problem for each fan-out over the files of a task that does not run before it."""
     for index, task in enumerate(manifest.flow.tasks):
-        if isinstance(task.foreach, ForeachFile) and task.foreach.files and task.id in manifest.dependencies:
+        if (
+            isinstance(task, Task)
+            and isinstance(task.foreach, ForeachFile)
+            and task.foreach.files
+            and task.id in manifest.dependencies
+        ):
             other = task.foreach.files.task
             before = tasks_before(task.id, manifest.comes_after)
             if other not in before and not manifest.gaps.may_be_before(task.id, other, before):
                 path = ("tasks", index, "foreach", "files", "task")
                 yield manifest.problem(path, f"{other!r} is not a task that runs before this one")
+
+
+def _problems_of_directories(manifest: Manifest) -> Iterator[Problem]:
+    """A problem for each task of a WorkingDirectory that cannot be one.
+
+    Kestra's WorkingDirectoryTaskValidator: "Only runnable tasks are allowed as children of a WorkingDirectory task".
+    """
+    told: set[PropertyPath] = set()
+    for placed in manifest.flow.placed_tasks:
+        if placed.directory is None:
+            continue
+        child = placed.path[: len(placed.directory.path) + 2]
+        if child != placed.path:
+            message = "the tasks of a WorkingDirectory are tasks, not groups, as in Kestra; put its tasks in its place"
+            yield from () if child in told else [manifest.layout.problem(child, message)]
+            told.add(child)
+        elif isinstance(placed.task, Task) and placed.task.foreach is not None:
+            message = "a task of a WorkingDirectory runs once: give the items to its commands, in a loop"
+            yield manifest.layout.problem(placed.foreach_path, message)
+        elif placed.task.depends_on is not None:
+            message = "each task of a WorkingDirectory waits for the one before it: leave this out"
+            yield manifest.layout.problem((*placed.path, "dependsOn"), message)
 
 
 def _is_task_form(data: dict[str, Any]) -> bool:

@@ -11,7 +11,7 @@ from shared.expressions.chance import ASKS
 from shared.expressions.render import references
 from shared.manifest.types import texts_with_paths
 
-_RENDERS = re.compile(r"\brender\s*\(")
+_RENDERS = re.compile(r"\brender(?:Once)?\s*\(")
 _NAMES_OF_ITEM = ("item", "taskrun", "workingDir", "outputDir", "outputs")
 
 
@@ -22,12 +22,15 @@ def names_used(text: str, name: str) -> frozenset[tuple[str, ...]]:
 
 
 def texts_to_render(text: str, values: Mapping[str, Any]) -> Iterator[str]:
-    """A text, and the texts of the variables and inputs that it passes to `render()`."""
-    yield text
-    if _RENDERS.search(text):
-        for name in ("vars", "inputs"):
-            for path in names_used(text, name):
-                yield from (nested for _, nested in texts_with_paths(_value_at(values[name], path)))
+    """A text, and the texts of the variables and inputs that it passes to `render()`, and those that these name."""
+    todo, seen = [text], {text}
+    while todo:
+        yield (rendered := todo.pop(0))
+        for name in ("vars", "inputs") if _RENDERS.search(text) else ():
+            for path in names_used(rendered, name):
+                found = {nested for _, nested in texts_with_paths(_value_at(values[name], path))} - seen
+                todo += sorted(found)
+                seen |= found
 
 
 def _value_at(value: Any, path: tuple[str, ...]) -> Any:  # noqa: ANN401 - values of any type

@@ -9,6 +9,7 @@ from shared.errors import ManifestError, Problem
 from shared.manifest.problems import each_once, first_problems
 from shared.manifest.read import BrokenManifest, Manifest, is_json, read_manifest
 from shared.manifest.request import FLOW, RETRY, read_request
+from shared.plan.flow_outputs import problems_of_outputs
 from shared.plan.planner import Planner
 from shared.settings import Settings
 
@@ -20,12 +21,16 @@ def checked_manifest(run: Run, settings: Settings) -> Manifest:
     parts that can be read.
     """
     try:
-        return manifest_of(run)
+        manifest = manifest_of(run)
     except BrokenManifest as broken:
         if broken.rest is None:
             raise
-        found = each_once([*broken.problems, *_problems_of_plan(broken.rest, run, settings)])
+        of_outputs = problems_of_outputs(broken.rest, run, settings)
+        found = each_once([*broken.problems, *of_outputs, *_problems_of_plan(broken.rest, run, settings)])
         raise ManifestError(first_problems(found)) from broken
+    if not run.body.finished and (of_outputs := problems_of_outputs(manifest, run, settings)):
+        raise ManifestError(first_problems(each_once([*of_outputs, *_problems_of_plan(manifest, run, settings)])))
+    return manifest
 
 
 def _problems_of_plan(manifest: Manifest, run: Run, settings: Settings) -> list[Problem]:

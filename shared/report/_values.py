@@ -48,6 +48,19 @@ def inputs(record: Record) -> Inputs:
 
 
 @dataclass(frozen=True)
+class Outputs:
+    """The outputs of the flow that are shown, and how many more there are."""
+
+    values: tuple[tuple[str, Any], ...]
+    left_out: int
+
+
+def outputs(record: Record) -> Outputs:
+    """The outputs of a run's flow."""
+    return Outputs(tuple(record.outputs.items())[:MAX_VALUES], max(0, len(record.outputs) - MAX_VALUES))
+
+
+@dataclass(frozen=True)
 class Series:
     """Numbers of the same name: those that a task printed one after another, or those of a fan-out's items.
 

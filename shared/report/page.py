@@ -20,7 +20,7 @@ from shared.report._files import files
 from shared.report._gantt import gantt, time_of
 from shared.report._overview import events, figures, headline, phases
 from shared.report._tasks import tasks
-from shared.report._values import inputs, values
+from shared.report._values import inputs, outputs, values
 from shared.report.earlier import earlier
 from shared.report.listing import KeptText, listings
 from shared.report.log_ends import LogEnd, LogText, log_text
@@ -76,6 +76,7 @@ class Report:
                 log_anchors=_anchors(logs),
                 earlier=earlier(record, items),
                 inputs=inputs(record),
+                outputs=outputs(record),
                 printed=values(record, items),
                 files=files(record, items),
                 texts=texts,

@@ -11,12 +11,14 @@ import logging
 from pydantic import ValidationError
 
 from shared.app import App
+from shared.documents.early_end import Rejection
+from shared.documents.flow_limit import Behavior
 from shared.documents.ledger import recorded_line
 from shared.documents.names import job_id
 from shared.documents.record import Failure, Record, RunProblem
-from shared.documents.run import Rejection, Run
+from shared.documents.run import Run
 from shared.documents.run_ended import run_ended
-from shared.documents.states import FailureCategory, State
+from shared.documents.states import FailureCategory, FailureCode, State
 from shared.log import Stage, log_event, log_exception
 from shared.manifest.read import Manifest
 from shared.masking import Masker
@@ -24,8 +26,10 @@ from shared.outputs.record_tasks import build_record, separate_items, with_unfin
 from shared.outputs.recorded_inputs import RecordedInputs
 from shared.plan.inputs import input_values
 from shared.plan.lookups import MissingData
-from shared.plan.planner import default_staging, staging_of, submitted_round
+from shared.plan.plan_round import staging_of, submitted_round
+from shared.plan.planner import default_staging
 from shared.plan.run_manifest import manifest_of
+from shared.steps._flow_outputs import with_outputs
 from shared.storage.copies import CopyMethod
 
 COPIED_THROUGH_APP = (
@@ -35,7 +39,12 @@ COPIED_THROUGH_APP = (
 
 
 def finish(app: App, run: Run, state: State | None = None, failure: Failure | None = None) -> None:
-    """Write report and record, once, and close the run. Without a `state`, those of its tasks decide."""
+    """Write report and record, once, and close the run. Without a `state`, those of its tasks decide.
+
+    A phase of the flow that could not continue is the failure of the run, whatever came after it.
+    """
+    if failure is None and run.body.early_end and run.body.early_end.rejection:
+        state, failure = State.FAILED, run.body.early_end.rejection.failure
     manifest = _readable_manifest(run)
     if run.body.is_partly_unfinished or any(task.items for task in run.body.finished.values()):
         run = run.with_items(app.parts.items(run.id))
@@ -44,6 +53,8 @@ def finish(app: App, run: Run, state: State | None = None, failure: Failure | No
     if app.copies.method is CopyMethod.BLOCKS_THROUGH_APP:
         run = run.with_warnings([RunProblem(message=COPIED_THROUGH_APP)])
     record = build_record(run, manifest, _inputs(app, run, manifest), state, failure, now=app.now())
+    if manifest and state is None:
+        record = with_outputs(app, run, manifest, record)
     if items := separate_items(run):
         app.results.write_items(run, items)
     _write_report(app, run, record)
@@ -122,13 +133,26 @@ def finish_rejected(app: App, run: Run, rejection: Rejection) -> None:
     if rejection.category is FailureCategory.USER and not run.body.jobs:
         finish(app, run, State.REJECTED)
         return
-    message = "; ".join(error.message for error in rejection.errors)
-    finish(app, run, State.FAILED, Failure(category=rejection.category, code=rejection.code, message=message))
+    finish(app, run, State.FAILED, rejection.failure)
 
 
 def finish_cancelled(app: App, run: Run) -> None:
     """Record a run that was cancelled while it was queued."""
     finish(app, run, State.KILLED)
+
+
+def finish_refused(app: App, run: Run) -> None:
+    """Record a run that its flow does not let wait: KILLED or FAILED, as the flow's `concurrency` says."""
+    limit = run.progress.limit
+    if limit is None:
+        return  # another invocation has written the document
+    state = State.KILLED if limit.behavior is Behavior.CANCEL else State.FAILED
+    message = (
+        f"as many runs of the flow {limit.flow} were under way as its `concurrency` allows; drop the manifest again"
+        " when they have ended"
+    )
+    failure = Failure(category=FailureCategory.USER, code=FailureCode.CONCURRENCY_LIMIT, message=message)
+    finish(app, run, state, failure)
 
 
 def close(app: App, run: Run) -> None:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from shared.app import App
-from shared.documents.external_data import ExternalData, TextRead
+from shared.documents.external_data import ExternalData
 from shared.documents.record import RunProblem
 from shared.documents.run import Run
 from shared.errors import CannotPlan, ManifestError, Problem, RunnerError
@@ -16,23 +16,28 @@ from shared.manifest.read import Manifest
 from shared.manifest.task import IfExists
 from shared.parallel import in_parallel
 from shared.plan.lookups import ChosenFiles, MissingData, Selection
-from shared.plan.planner import plan_round, submitted_round
-from shared.plan.round_plan import RoundPlan, SubmittedRound
+from shared.plan.plan_round import plan_round, submitted_round
+from shared.plan.round_plan import EndedInPlanning, RoundPlan, SubmittedRound
 from shared.settings import Settings
+from shared.steps._external_data import MAX_READINGS, read_blobs
 
 Plan = TypeVar("Plan")
-
-MAX_READINGS = 10
-MAX_TEXT_BYTES = 128 * 1024
-MAX_TEXTS_BYTES = 1024 * 1024
 
 
 def prepare_round(app: App, run: Run, manifest: Manifest) -> tuple[Run, RoundPlan]:
     """Plan the run's current round. Returns the run as it is stored now, with the data that was read, and the plan.
 
+    Tasks that need no node end meanwhile, so that others can be planned; at every turn at least one.
     Raises ManifestError, RunChanged, or CannotPlan.
     """
-    return _plan_with_readings(app, run, manifest, plan_round)
+    plan: RoundPlan | EndedInPlanning
+    while True:
+        run, plan = _plan_with_readings(app, run, manifest, plan_round)
+        if isinstance(plan, RoundPlan):
+            return run, plan
+        for task in plan.tasks:
+            app.results.write_log(run, task.record.logs.stdout, task.log)
+        run = app.runs.save(run.with_finished((task.record for task in plan.tasks), run.body.detected))
 
 
 def load_submitted_round(app: App, run: Run, manifest: Manifest) -> tuple[Run, SubmittedRound]:
@@ -78,15 +83,12 @@ def _read(app: App, run: Run, manifest: Manifest, missing: MissingData) -> Run:
         raise ManifestError(problems)
     warnings = [*_duplicates(manifest, missing.namespace_files, chosen, IfExists.WARN), *_unmatched(manifest, chosen)]
     items = {task: selection.choose(listed) for task, selection in missing.namespace_items.items()}
-    etags = in_parallel(app.sources.etag, missing.etags.values())
-    texts = in_parallel(lambda address: app.sources.text(address, MAX_TEXT_BYTES), missing.texts.values())
     known = run.body.outside
-    outside = ExternalData(
+    of_namespaces = ExternalData(
         namespace_files={task: choice.files for task, choice in chosen.items()},
         namespace_items={task: tuple(sorted(file.path for file in choice.files)) for task, choice in items.items()},
-        etags=dict(zip(missing.etags, etags, strict=True)),
-        texts=_bounded(dict(zip(missing.texts, texts, strict=True)), known),
     )
+    outside = of_namespaces.joined(read_blobs(app, missing, known))
     return app.runs.save(
         run.with_external_data(known.joined(outside), [RunProblem.of(warning) for warning in warnings])
     )
@@ -109,13 +111,3 @@ def _unmatched(manifest: Manifest, chosen: Mapping[str, ChosenFiles]) -> Iterato
         for place, pattern in choice.unmatched.items():
             message = f"no file of the namespace matches {pattern!r}"
             yield manifest.problem_of_task(task, ("namespaceFiles", *place), message)
-
-
-def _bounded(texts: dict[str, TextRead], known: ExternalData) -> dict[str, TextRead]:
-    """The texts, with a problem in place of those that exceed the size that the run document can hold."""
-    size = sum(len(read.text) for read in known.texts.values())
-    for name, read in texts.items():
-        size += len(read.text)
-        if size > MAX_TEXTS_BYTES:
-            texts[name] = TextRead(problem=f"a flow can read at most {MAX_TEXTS_BYTES >> 20} MiB in total")
-    return texts

@@ -1,4 +1,4 @@
-"""Writes into `status.json` why a run waits: its place in the queue for the quota, or what its pool lacks.
+"""Writes into `status.json` why a run waits: its place in a queue (of the quota, of its flow), or what its pool lacks.
 
 It costs one listing of nodes a tick, and only if a running run has waited for long. A tick writes at most twenty
 statuses. What a run waits for is kept in its metadata, so that a status is written only when it changes.
@@ -6,6 +6,7 @@ statuses. What a run waits for is kept in its metadata, so that a status is writ
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -14,6 +15,7 @@ from shared.app import App, isolate_failures
 from shared.batch.pools import why_tasks_wait
 from shared.documents.progress import ListedRun
 from shared.documents.states import State, WaitReason
+from shared.lifecycle import over_limit
 from shared.log import Stage
 from shared.outputs.record_tasks import status_of
 
@@ -35,7 +37,7 @@ class WaitNotice:
 
 def report_waiting(app: App, runs: Sequence[ListedRun], now: datetime, deadline: datetime) -> None:
     """Write the statuses that have changed; those that were written longest ago come first."""
-    notices = [*queue_places(runs, now), *_pools(app, runs, now)]
+    notices = [*queue_places(runs, now), *flow_places(runs, now), *_pools(app, runs, now)]
     for notice in sorted(notices, key=lambda notice: notice.run.last_write)[:MAX_NOTICES]:
         if app.now() >= deadline:
             return
@@ -45,7 +47,9 @@ def report_waiting(app: App, runs: Sequence[ListedRun], now: datetime, deadline:
 
 def queue_places(runs: Sequence[ListedRun], now: datetime) -> list[WaitNotice]:
     """The places of the runs behind one that waits for the quota, if they have not been reported for a minute."""
+    over = over_limit(runs)
     queue = [run for run in runs if run.progress.state is State.QUEUED and run.progress.is_readable]
+    queue = [run for run in queue if run.id not in over]
     if not any(run.progress.waiting is WaitReason.QUOTA for run in queue):
         return []
     return [
@@ -53,6 +57,21 @@ def queue_places(runs: Sequence[ListedRun], now: datetime) -> list[WaitNotice]:
         for place, run in enumerate(queue, start=1)
         if now - run.last_write >= PLACE_REPORTED_AGAIN_AFTER
     ]
+
+
+def flow_places(runs: Sequence[ListedRun], now: datetime) -> list[WaitNotice]:
+    """The places of the runs that wait for others of their flow, each in the queue of its own flow."""
+    over = over_limit(runs)
+    places: Counter[str] = Counter()
+    notices = []
+    for run in runs:
+        limit = run.progress.limit
+        if limit is None or run.id not in over:
+            continue
+        places[limit.flow] += 1
+        if now - run.last_write >= PLACE_REPORTED_AGAIN_AFTER:
+            notices.append(WaitNotice(run, WaitReason.FLOW, position=places[limit.flow]))
+    return notices
 
 
 def _pools(app: App, runs: Sequence[ListedRun], now: datetime) -> list[WaitNotice]:

@@ -101,6 +101,10 @@ def summary(of: Record) -> list[str]:
             record(tasks=(TaskRecord(id="a", state=State.SUCCESS, metrics=METRICS[:1] * 22),)),
             ["", "  SUCCESS  a", "", "  metrics", *["    a.rows  1,234,567  table=b"] * 20, "    … and 2 more"],
         ),
+        (
+            record(outputs={"rows": 7, "longer": ["x"]}),
+            ["", "  outputs", "    rows    7", '    longer  ["x"]'],
+        ),
         (record(State.FAILED, failure=FAILURE), ["", "  it failed (user: CommandsFailed)"]),
         (
             record(State.REJECTED, errors=(RunProblem(message="no", path="tasks.a", line=3, column=5),)),
@@ -165,6 +169,7 @@ def summary(of: Record) -> list[str]:
         "values",
         "metrics",
         "many metrics",
+        "outputs",
         "failure",
         "errors",
         "errors in two files",

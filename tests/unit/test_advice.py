@@ -20,7 +20,7 @@ from shared.expressions.filters import FILTERS, TESTS
 from shared.expressions.functions import FUNCTIONS
 from shared.manifest.groups import FOR_EACH
 from shared.manifest.request import RunRequest
-from shared.plan.planner import plan_round
+from shared.plan.plan_round import plan_round
 from shared.plan.run_manifest import checked_manifest
 from tests.unit.manifest.test_manifest_fixtures import models
 

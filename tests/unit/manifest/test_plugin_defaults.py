@@ -125,7 +125,7 @@ def test_later_problems_stand_in_the_default_too() -> None:
 
 
 def test_a_default_for_nothing_is_a_warning() -> None:
-    [warning] = read({}, {"type": "io.kestra.plugin.core.log.Log", "values": {}}).warnings
+    [warning] = read({}, {"type": "io.kestra.plugin.core.kv.Set", "values": {}}).warnings
     assert str(warning).startswith("pluginDefaults[0].type: without effect: there is no task")
 
 

@@ -9,11 +9,12 @@ from collections.abc import Callable
 import pytest
 
 from shared.errors import ManifestError
-from shared.plan.planner import plan_round
+from shared.plan.plan_round import plan_round
 from shared.plan.run_manifest import checked_manifest
 
 FOR_EACH = "io.kestra.plugin.core.flow.ForEach"
 WORKING_DIRECTORY = "io.kestra.plugin.core.flow.WorkingDirectory"
+LOOP_UNTIL = "io.kestra.plugin.core.flow.LoopUntil"
 PYTHON = "io.kestra.plugin.scripts.python"
 
 
@@ -110,8 +111,22 @@ tasks:
             ["tasks[0]: a ForEach has exactly one task here", "tasks[0].tasks[1].commands[0]: there is no function"],
         ),
         (
-            f"tasks:\n- {{id: a, type: {WORKING_DIRECTORY}, inputFiles: {{}}, tasks: [{{id: b, comands: [x]}}]}}",
+            f"tasks:\n- {{id: a, type: {LOOP_UNTIL}, inputFiles: {{}}, tasks: [{{id: b, comands: [x]}}]}}",
             ["tasks[0].type: ", 'tasks[0].tasks[0].comands: unknown property; did you mean "commands"?'],
+        ),
+        (
+            (
+                f"tasks:\n- {{id: wd, type: {WORKING_DIRECTORY}, outputFiles: x, tasks: [{{id: a, commands: [x]}}]}}\n"
+                "- {id: b, commands: ['{{ outputs.wd.outputFiles.x }}', '{{ nosuch() }}']}"
+            ),
+            ["tasks[0].outputFiles: ", "tasks[1].commands[1]: there is no function"],
+        ),
+        (
+            (
+                f"tasks:\n- {{id: a b, type: {WORKING_DIRECTORY}, tasks: [{{id: a, commands: [x]}}]}}\n"
+                "- {id: b, commands: ['{{ outputs[\"a b\"].outputFiles.x }}', '{{ outputs.a.vars.x }}']}"
+            ),
+            ["tasks[0].id: "],
         ),
         ("commands: [x]\nenv: {A: {{ vars.a }}, B: 1, B: 2}",
          ["env.A: an expression without quotes", "env.A: 'a' does not exist", "env.B: the property 'B' is set twice"]),
@@ -233,10 +248,35 @@ def test_texts_of_tasks_whose_items_are_not_known_are_checked(told) -> None:
 @pytest.mark.parametrize(
     "task", ["commands: [{}]", "foreach: [1]\ncommands: [{}]", "foreach: 2\nenv: {{N: {}}}\ncommands: [x]"]
 )
-def test_the_number_of_the_attempt_is_known_to_the_commands_only(told, task: str) -> None:
+def test_the_number_of_the_attempt_is_known_to_the_commands_only_if_there_may_be_several(told, task: str) -> None:
     """Kestra renders a task again for each attempt: K2 core/src/main/java/io/kestra/core/runners/RunVariables.java."""
-    [problem] = told(task.format("'{{ taskrun.attemptsCount }}'"))
+    text = task.format("'{{ taskrun.attemptsCount }}'")
+    assert told(text) == []
+    [problem] = told(f"{text}\nretry: {{maxAttempts: 2}}")
     assert "the environment variable ATTEMPT is the number of the attempt, 1 in the first" in problem
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("flow.revision", "flows have no revisions; `execution.id` tells which version of a manifest is run"),
+        ("flow.tenantId", "there are no tenants"),
+        ("execution.originalId", "use `execution.id`; the record of a retry names the run before it"),
+        ("taskrun.startDate", "only the node knows it; use `execution.startDate`, or `date` in the commands"),
+        ("taskrun.parentId", "use `taskrun.id`, or the id of the group"),
+        ("taskrun.value", "it exists only for a task in a ForEach or with `foreach`"),
+        ("taskrun.iteration", "it exists only for a task in a ForEach or with `foreach`"),
+    ],
+)
+def test_what_only_kestra_knows_is_named_with_what_there_is_instead(told, name: str, advice: str) -> None:
+    [problem] = told(f"commands: ['{{{{ {name} }}}}']")
+    assert f"'{name.partition('.')[2]}' does not exist: {advice}" in problem
+
+
+@pytest.mark.parametrize("name", ["stdOutLineCount", "stdErrLineCount"])
+def test_counts_of_lines_are_refused_before_anything_runs(told, name: str) -> None:
+    [problem] = told(f"{BEFORE}- {{id: b, commands: ['{{{{ outputs.a.{name} }}}}']}}")
+    assert f"'{name}' does not exist: count the lines in the commands, and print the number" in problem
 
 
 def test_credentials_that_have_no_effect_are_checked_and_need_no_secret(told) -> None:
@@ -405,7 +445,7 @@ def test_the_values_of_a_for_each_with_several_tasks_are_told_once_where_they_st
         (("variables: [1]\ninputs: [{id: a, type: x}, {id: b, defaults: '{{ vars.x }} {{ inputs.z }} {{ nosuch() }}'}]"
           "\ncommands: [x]"), ["variables: ", "inputs[0].type: ", "inputs[1].defaults: there is no function 'nosuch'"]),
         ("variables: {t: '{{ render(vars.t) }}'}\ncommands: ['{{ render(vars.t) }}']",
-         ["commands[0]: a text that render() renders cannot call render() itself"]),
+         ["commands[0]: texts that render() renders call it themselves, 16 deep"]),
         ("commands: [x]\ntaskRunner: {accessKey: '{{ secret(NAME) }}'}",
          ["taskRunner.accessKey: 'NAME' does not exist"]),
         ("commands: ['{{ \"x\" | date }}']", ["commands[0]: 'x' is not a date of ISO 8601"]),
@@ -482,9 +522,9 @@ inputs:
   - {{id: j, type: INT, defaults: "{{{{ inputs.i + 1 }}}}"}}
 tasks:
   - {{id: t, foreach: "{{{{ inputs.i }}}}", commands: ["{{{{ inputs.i * 2 }}}} {{{{ inputs.j | number }}}}"]}}
-  - {{id: u, commands: ["{{{{ taskrun }}}}"], inputFiles: {{a: "{{{{ read(inputs.i) }}}}"}}}}
+  - {{id: u, commands: ["{{{{ item }}}}"], inputFiles: {{a: "{{{{ read(inputs.i) }}}}"}}}}
 """
-    begins(told(text), problem, "tasks[1].commands[0]: 'taskrun' does not exist")
+    begins(told(text), problem, "tasks[1].commands[0]: 'item' does not exist")
 
 
 @pytest.mark.parametrize(

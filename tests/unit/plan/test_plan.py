@@ -11,7 +11,7 @@ from shared.documents.run import EarlierRun
 from shared.documents.states import State
 from shared.errors import ManifestError
 from shared.plan.lookups import MissingData
-from shared.plan.planner import plan_round
+from shared.plan.plan_round import plan_round
 from shared.plan.round_plan import RoundPlan
 from shared.plan.run_manifest import manifest_of
 
@@ -201,9 +201,42 @@ def test_output_directory(plan) -> None:
     assert (first, second) == (("output/**/*", "output/"), ("output/**/.[!_]*", "output/"))
 
 
-def test_output_dir_is_not_there_unless_it_is_asked_for(plan) -> None:
-    with pytest.raises(ManifestError, match="'outputDir' does not exist"):
-        plan("commands: ['{{ outputDir }}']")
+@pytest.mark.parametrize(
+    "text",
+    [
+        "commands: ['{{ outputDir }}']",
+        "commands: ['{{ outputDir ~ \"/a\" }}']",
+        "beforeCommands: ['{{ outputDir }}']\ncommands: [x]",
+        "env: {A: '{{ outputDir }}'}\ncommands: [x]",
+        "inputFiles: {a.py: '{{ outputDir }}'}\ncommands: [x]",
+        "script: '{{ outputDir }}'",
+        "runner: DOCKER\ncommands: [x]",
+        "outputDirectory: true\ncommands: [x]",
+    ],
+)
+def test_the_output_directory_comes_back_if_anything_uses_it(plan, text: str) -> None:
+    """An old `runner` has it too: CommandsWrapper.getEnableOutputDirectory of Kestra 1.x."""
+    [task] = plan(text).tasks
+    assert task.commands.has_output_directory
+    assert "output/" in {pattern.base for pattern in task.output_patterns}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "commands: [x]",
+        "commands: ['$outputDir {# outputDir #}']",
+        "runner: DOCKER\noutputDirectory: false\ncommands: [x]",
+    ],
+)
+def test_there_is_no_output_directory_unless_it_is_used(plan, text: str) -> None:
+    [task] = plan(text).tasks
+    assert (task.commands.has_output_directory, task.output_patterns) == (False, ())
+
+
+def test_an_output_directory_that_is_refused_does_not_exist(plan) -> None:
+    with pytest.raises(ManifestError, match="'outputDir' does not exist: .* not with `outputDirectory: false`"):
+        plan("commands: ['{{ outputDir }}']\noutputDirectory: false")
 
 
 @pytest.mark.parametrize(
@@ -294,7 +327,7 @@ def test_values_of_an_earlier_task_are_known_in_the_next_round(plan) -> None:
 def test_values_of_an_earlier_task_may_stand_in_a_variable_that_is_rendered(plan) -> None:
     """But a variable that is not asked for makes nobody wait."""
     text = (
-        "variables: {x: {y: ['{{ outputs.a.vars.n }}']}, other: '{{ outputs.c.vars.n }}'}\n"
+        "variables: {x: {y: ['{{ vars.of_a }}']}, of_a: '{{ outputs.a.vars.n }}', other: '{{ outputs.c.vars.n }}'}\n"
         "tasks:\n- {id: a, commands: [x]}\n- {id: b, commands: ['echo {{ render(vars.x.y[0]) }}']}\n"
     )
     assert [task.name for task in plan(text).tasks] == ["a"]
@@ -314,6 +347,9 @@ def test_what_is_wrong_with_a_task_of_a_later_round_is_said_at_once(plan) -> Non
         ("outputs.c.vars.x", "uses the outputs of 'c', which does not run before it"),
         ("outputs.a.vars.x", "uses the outputs of 'a', which does not run before it"),
         ("render(vars.of_c)", "uses the outputs of 'c', which does not run before it"),
+        ("render(vars.leads_to_c)", "uses the outputs of 'c', which does not run before it"),
+        ("tasks.c.state", "uses the state of 'c', which does not run before it"),
+        ("tasks.last-one.state", "there is no task 'last'; write `tasks['last-one']`"),
         ("outputs.d.vars.x", "there is no task 'd'"),
         ("outputs.frist.vars.x", "there is no task 'frist'; did you mean \"first\"?"),
         ("outputs.last-one.vars.x", "there is no task 'last'; write `outputs['last-one']`"),
@@ -323,7 +359,7 @@ def test_only_tasks_that_run_before_can_be_used(plan, expression: str, message: 
     others = "".join(f"\n- {{id: {name}, commands: [x]}}" for name in ("c", "first", "last-one"))
     with pytest.raises(ManifestError) as caught:
         plan(
-            "variables: {of_c: '{{ outputs.c.vars.x }}'}\ntasks:\n"
+            "variables: {of_c: '{{ outputs.c.vars.x }}', leads_to_c: '{{ vars.of_c }}'}\ntasks:\n"
             f"- {{id: a, commands: [x], env: {{E: '{{{{ {expression} }}}}'}}}}{others}"
         )
     assert str(caught.value) == f"tasks[0].env.E: {message} at line 3, column 35"

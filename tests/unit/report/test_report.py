@@ -271,6 +271,11 @@ def test_inputs_are_shown_with_their_values_or_why_not() -> None:
     assert "Inputs" not in page(several_rounds()).text
 
 
+def test_the_outputs_of_the_flow_are_shown() -> None:
+    assert 'Outputs published by the flow Name Value rows 12000 table ["a", "b"]' in words(retry())
+    assert "Outputs" not in page(several_rounds()).text
+
+
 def test_many_and_long_inputs_make_a_page_of_bounded_size() -> None:
     whole = html(Report(record(inputs={f"i{n}": "x" * 10_000 for n in range(1_000)}), **manifest("id: x\n")))
     assert len(whole) < 300_000
