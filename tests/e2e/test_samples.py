@@ -130,6 +130,17 @@ def test_a_printed_list_decides_the_fan_out(run_of):
     assert values(record, "summary") == {"invoices": 3}
 
 
+def test_tasks_share_a_directory(run_of):
+    run = run_of("working-directory.yaml")
+    record = run.record()
+
+    assert [sorted(task["outputs"]["outputFiles"]) for task in record["tasks"]] == [
+        [], [], ["site/cities.txt", "site/index.txt"], [],
+    ]  # fmt: skip
+    assert run.read("logs/publish/stdout.txt") == "Lagos: 88 F\nLima: 66 F\nOslo: 25 F\n"
+    assert run.read("outputs/count/site/cities.txt") == "3\n"
+
+
 def test_namespace_files_are_found(run_of):
     items = run_of("namespace-files.yaml").record()["tasks"][0]["items"]["records"]
 
