@@ -134,6 +134,24 @@ NO_FAILURE = "none"
 """In a folder of failures there is always this file, because a prefix that matches nothing may be an error."""
 
 
+_NAMES: Mapping[str, str | int] = {
+    **{each.name.lower(): each.value for each in Marker},
+    "marker": MARKER,
+    "skipped_exit_code": SKIPPED_EXIT_CODE,
+    "set_up_exit_code": SET_UP_EXIT_CODE,
+    "time_limit_exit_code": TIME_LIMIT_EXIT_CODE,
+    "begun": BEGUN,
+    "ended": ENDED,
+    "none": NO_FAILURE,
+    "grace": GRACE_SECONDS,
+    "attempts_file": ATTEMPTS_FILE,
+    "attempt_line": _ATTEMPT_LINE,
+    "requirements": REQUIREMENTS,
+    "finds_kestra": FINDS_KESTRA,
+}
+"""What is the same in all scripts."""
+
+
 def build(paths: Paths, commands: Commands | Mapping[int, Commands], gate: Gate = NO_GATE) -> str:
     """The text of the script.
 
@@ -147,36 +165,17 @@ def build(paths: Paths, commands: Commands | Mapping[int, Commands], gate: Gate 
         cases = "\n".join(f"{index})\n{_functions(each)}\n;;" for index, each in commands.items())
         variants, first = f"case $item in\n{cases}\nesac", next(iter(commands.values()))
     return _SCRIPT.substitute(
+        **_NAMES,
         task=paths.task,
         run=paths.run_id,
-        marker=MARKER,
-        skipped_exit_code=SKIPPED_EXIT_CODE,
-        set_up_exit_code=SET_UP_EXIT_CODE,
         gate=_gate(gate),
-        begun=BEGUN,
-        ended=ENDED,
-        none=NO_FAILURE,
-        skipped=Marker.SKIPPED.value,
-        time_limit_exit_code=TIME_LIMIT_EXIT_CODE,
         inputs=shlex.quote(paths.inputs.rstrip("/")),
         link=shlex.quote(Paths(paths.run_id, paths.task).link) + ("" if paths.item is None else '"-$item"'),
         item_index="" if paths.item is None else ' ITEM_INDEX="$item"',
         variants=variants,
         seconds=math.ceil(first.time_limit.total_seconds()),
-        grace=GRACE_SECONDS,
         seed=_seed(paths),
-        attempts_file=ATTEMPTS_FILE,
-        attempt_line=_ATTEMPT_LINE,
         **first.attempts.shell_values(),
-        time_limit=Marker.TIME_LIMIT.value,
-        working_directory=Marker.WORKING_DIRECTORY.value,
-        tmp=Marker.TMP.value,
-        missing_input=Marker.MISSING_INPUT.value,
-        no_room=Marker.NO_ROOM.value,
-        no_program=Marker.NO_PROGRAM.value,
-        not_installed=Marker.NOT_INSTALLED.value,
-        requirements=REQUIREMENTS,
-        finds_kestra=FINDS_KESTRA,
     )
 
 

@@ -163,9 +163,8 @@ def test_secrets_that_only_the_app_knows_do_not_keep_a_manifest_from_being_dropp
     assert capsys.readouterr().err.endswith("Nothing has been dropped.\n")
 
 
-def test_variables_that_only_the_app_knows_are_not_missing(
-    deployed: Deployed, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.mark.usefixtures("deployed")
+def test_variables_that_only_the_app_knows_are_not_missing(capsys: pytest.CaptureFixture[str]) -> None:
     """A manifest that uses them is checked as far as it goes, and dropped."""
     text = "commands: ['echo {{ envs.name | upper }}']\ntaskRunner: {poolId: '{{ globals.pool }}'}"
     Path("m.yaml").write_text(text)

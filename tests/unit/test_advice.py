@@ -31,7 +31,8 @@ NOT_ADVICE = {
     "#{…}",  # what is refused
     "a if condition else b",
     "<<",
-    "SECRET_<name>",  # in tables of the documentation
+    "SECRET_<name>",
+    "ENV_<name>",  # in tables of the documentation
     "blob://…",
     "*name",  # an alias, whose anchor is elsewhere
 }
