@@ -193,6 +193,7 @@ def build(
         cases = "\n".join(f"{index})\n{_functions(each)}\n;;" for index, each in commands.items())
         variants, first = f"case $item in\n{cases}\nesac", next(iter(commands.values()))
     return _SCRIPT.substitute(
+        **_FIXED,
         task=paths.task,
         run=paths.run_id,
         gate=_gate(gate),
@@ -205,7 +206,6 @@ def build(
         seconds=math.ceil(first.time_limit.total_seconds()),
         seed=_seed(paths),
         **first.attempts.shell_values(),
-        **_FIXED,
     )
 
 

@@ -17,7 +17,9 @@ from tests.e2e.conftest import DroppedRun
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 MANIFESTS = sorted(path for path in SAMPLES.iterdir() if path.suffix in (".yaml", ".json"))
-ROW = re.compile(r"\| \[(?P<name>[^]]+)\]\((?P=name)\) \| .+ \| (?:`(?P<state>[A-Z]+)`|needs that registry) \|")
+ROW = re.compile(
+    r"\| \[(?P<name>[^]]+)\]\((?P=name)\) \| .+ \| (?:`(?P<state>[A-Z]+)`|needs (?:that registry|PyPI)) \|"
+)
 IN_README = {row["name"]: row["state"] for row in ROW.finditer((SAMPLES / "README.md").read_text())}
 RUNNABLE = {name: state for name, state in IN_README.items() if state}
 

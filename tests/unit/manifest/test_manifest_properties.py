@@ -115,9 +115,7 @@ TABLE: Mapping[type[Properties], Mapping[str, Row]] = {
         "disabled": Row(False, True, "expected False, found True"),
         **dict.fromkeys(("updated", "triggers", "workerGroup", "workerSelector"), ANYTHING),
         **dict.fromkeys(("errors", "finally", "afterExecution"), OTHERS),
-        **dict.fromkeys(
-            ("listeners", "sla", "checks", "retry", "policyRefs", "flow", "taskDefaults"), UNSUPPORTED
-        ),
+        **dict.fromkeys(("listeners", "sla", "checks", "retry", "policyRefs", "flow", "taskDefaults"), UNSUPPORTED),
     },
     Label: {"key": Row("a", {}, "the key of a label must be text"), "value": TEXT},
     Input: {
