@@ -200,7 +200,7 @@ class TaskResult(Document):
     @property
     def is_allowed_failure(self) -> bool:
         """Whether it failed, or items of it did, and the manifest allows that."""
-        return self.failure is not None and self.state is State.WARNING
+        return self.failure is not None and self.state in {State.WARNING, State.SUCCESS}
 
     @property
     def reason(self) -> str:

@@ -63,6 +63,7 @@ def _block_of(item: TaskOrGroup, path: PropertyPath) -> Block:
         limit=_limit_of(item),
         errors=_blocks_of(item.errors, (*path, "errors")),
         finally_=_blocks_of(item.finally_, (*path, "finally")),
+        allows_warning=item.allow_warning,
         allows_failure=item.allow_failure or isinstance(item, AllowFailure),
         directory=Directory(item.id, path, item) if isinstance(item, WorkingDirectory) else None,
     )

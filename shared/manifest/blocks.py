@@ -57,6 +57,7 @@ class Block:
 
     Once its blocks have ended, its `errors` run one after the other if one of them failed for good, and then its
     `finally_`, however they ended. If it `allows_failure`, what waits for it runs also if it failed.
+    If it `allows_warning`, a warning in it is none of its own.
 
     The tasks in its `blocks` may share a `directory`.
     """
@@ -74,6 +75,7 @@ class Block:
     errors: tuple[Block, ...] = ()
     finally_: tuple[Block, ...] = ()
     allows_failure: bool = False
+    allows_warning: bool = False
     directory: Directory | None = None
 
 

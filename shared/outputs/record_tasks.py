@@ -51,7 +51,7 @@ def task_record(
 
     Its state is WARNING if the task succeeded but did not make a file that `outputFiles` names, made one that cannot be
     kept under its name, or succeeded only after it had failed and `warningOnRetry` asks for that; and if it failed and
-    was allowed to.
+    was allowed to. With `allowWarning`, it is SUCCESS in all of these cases.
     """
     warns_of_retries = task.warns_of_retries and outcome.state is State.SUCCESS and outcome.retries > 0
     logs = {name: file.destination for name, file in files.logs.items()}
@@ -82,7 +82,7 @@ def task_record(
 
 def _task_state(task: SubmittedTask, state: State, *, has_warning: bool) -> State:
     if (state is State.SUCCESS and has_warning) or (state is State.FAILED and task.allow_failure):
-        return State.WARNING
+        return State.SUCCESS if task.allows_warnings else State.WARNING
     return state
 
 

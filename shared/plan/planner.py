@@ -137,6 +137,7 @@ class Planner:
             name=name,
             item=item,
             allow_failure=task.allow_failure,
+            allows_warnings=task.allow_warning,
             warns_of_retries=task.retry is not None and task.retry.warning_on_retry,
             output_patterns=self.patterns(name, item),
             paths=self._scope(name, item).paths,
@@ -226,8 +227,9 @@ class Planner:
         """The tasks whose turn it is, but whose expressions turn out wrong: they have failed."""
         now = {*self.split.ready, *self.split.empty, *self.split.turn}
         found = {name: problems for name, problems in self._problems_of_tasks().items() if name in now and problems}
-        allowed = {task.id for task in self._manifest.flow.tasks if task.allow_failure}
-        return tuple(wrong(name, problems, allow_failure=name in allowed) for name, problems in found.items())
+        return tuple(
+            wrong(self._manifest.flow.tasks[self._indexes[name]], problems) for name, problems in found.items()
+        )
 
     # --- pool and staging container
 
