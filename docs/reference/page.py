@@ -13,6 +13,7 @@ from docs.reference.schemas import Schema, manifest_schema
 from shared.manifest.app_tasks import APP_TASKS
 from shared.manifest.concurrency import Concurrency
 from shared.manifest.container_options import ALLOWED
+from shared.manifest.docker import Docker
 from shared.manifest.flow import PluginDefault
 from shared.manifest.groups import GROUPS, DagTask
 from shared.manifest.inputs import Input
@@ -24,13 +25,15 @@ from shared.manifest.task import FilesOfTask, ForeachFile, NamespaceFiles
 from shared.manifest.task_runner import BlobStorage, IdentityReference, OtherTaskRunner, Registry, TaskRunner
 from shared.manifest.task_types import LANGUAGES, SCRIPTS
 from shared.manifest.types import NoEffect, Properties, Unsupported
+from shared.script.packages import REQUIREMENTS
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
 _CHAPTERS: tuple[type[Properties], ...] = (
     Flow, Input, Output, Concurrency, PluginDefault, Task, ForeachFile, FilesOfTask, NamespaceFiles, Retry, TaskRunner,
-    BlobStorage, Registry, IdentityReference, OtherTaskRunner, *GROUPS, DagTask, *APP_TASKS.values(), RunRequest,
+    BlobStorage, Registry, IdentityReference, OtherTaskRunner, Docker, *GROUPS, DagTask, *APP_TASKS.values(),
+    RunRequest,
 )  # fmt: skip
 _MANY = 20  # values of an enumeration do not fit in a cell
 _NAMES = {"string": "text", "integer": "whole number", "boolean": "true or false", "object": "map"}
@@ -56,6 +59,27 @@ contain [expressions](#expressions) (`{{ … }}`); where text is expected, numbe
 written. Durations are in ISO 8601: `PT30M`, `PT2H`, `P1D`.
 """
 
+_PACKAGES = f"""\
+## Packages
+
+What `dependencies` name is installed by the task's script, in its container, before `beforeCommands` and the commands;
+what the installer prints is in `stderr.txt`. As in Kestra that is a part of the attempt: it counts against `timeout`,
+and what has failed is tried again with a `retry`. Once installed, the packages are there for all later attempts. They
+are in a folder outside the working directory, so they are never among the output files; PYTHONPATH names it, before
+what `env` says of PYTHONPATH, and for Node NODE_PATH.
+
+- **Python**: an entry is a line of a requirements file, `{REQUIREMENTS}` in the working directory, to which paths and
+  `-r other.txt` are relative. `uv pip install` is used if the image has uv, `python -m pip install` otherwise or with
+  `packageManager: PIP`. They have the variables of `env`: `PIP_INDEX_URL`, `UV_INDEX_URL` and the like name another
+  index than PyPI.
+- **kestra**: a Python task whose `script`, commands or texts of `inputFiles` (`.py`) import `kestra` gets this package
+  too, unless its image has it, or the commands install it. Files of namespaces are not looked at: name `kestra` in
+  `dependencies` where only these import it.
+- **Node**: an entry is a package as `npm install` takes it, such as `axios@1`. Kestra has no `dependencies` for Node.
+
+A package that cannot be had fails the task as `DependenciesNotInstalled`, with exit code 125; the commands do not run.
+"""
+
 _PATTERNS = """\
 ## Patterns of files
 
@@ -79,9 +103,9 @@ The patterns of one task's `outputFiles` may be 64 once their groups are written
 directory; Azure Batch expands `$`, so it cannot be part of one. Of the folders on a path that wildcards stand for, at
 most two may begin with a dot, and none with two dots; a name with an extension, such as `results.d`, needs a slash to
 bring files of folders that begin with a dot. Names that begin with `._` are those of the app's own files, which are not
-brought: the file of a `script`, files of earlier tasks, and `._home`, the home directory of the commands. A file whose
-name has a tab, a line break, a backslash or another character that cannot be kept is left out; a warning names it, and
-the task's state is `WARNING`.
+brought: the file of a `script`, files of earlier tasks, `._requirements.txt` and `._home`, the home directory of the
+commands. A file whose name has a tab, a line break, a backslash or another character that cannot be kept is left out; a
+warning names it, and the task's state is `WARNING`.
 
 Regular expressions, also those of `split`, are Java's, as far as they can be matched in bounded time: back references,
 look-ahead and look-behind, atomic groups, possessive quantifiers, classes in classes, `&&`, `\\G`, `\\R`, `\\X`, `\\Z`,
@@ -103,7 +127,8 @@ def page() -> str:
             *_chapter(model, schema["$defs"], of_groups if model in GROUPS else frozenset()),
         )
     ]
-    return "\n".join([_HEAD, *chapters, *_task_types(), _PATTERNS, *_container_options(), *expressions()]) + "\n"
+    types, options = _task_types(), _container_options()
+    return "\n".join([_HEAD, *chapters, *types, _PACKAGES, _PATTERNS, *options, *expressions()]) + "\n"
 
 
 def _groups(definitions: Schema, names: AbstractSet[str]) -> Iterator[str]:

@@ -49,7 +49,7 @@ PURE_FUNCTIONS: Mapping[str, Callable[..., Any]] = {name: function for name, (fu
 
 FUNCTIONS: Mapping[str, tuple[str, str]] = {
     "secret": ("the app setting `SECRET_<name>`", "secret('API_TOKEN')"),
-    "env": ("the app setting `ENV_<NAME>`, or a default; the name is in lower case", "env('region', 'westeurope')"),
+    "env": ("the app setting `ENV_<name>`, or a default; the name is in lower case", "env('region', 'westeurope')"),
     "now": (
         "the time when the run was accepted; takes the arguments of `date`",
         "now('yyyy-MM-dd', timeZone='Europe/Paris')",

@@ -29,7 +29,10 @@ class Runner(StrEnum):
 
 
 class Docker(Properties):
-    """The container of old flows, of which only the image counts."""
+    """`docker` of old flows, of which only the image counts.
+
+    Logins that stand in it are cut out of the copy of the manifest in the results.
+    """
 
     image: Annotated[Text | None, Field(examples=["python:3.13-slim"])] = None
     """The image of the container; it wins over `containerImage`, as in Kestra. Beside a `taskRunner` it has no effect,

@@ -226,8 +226,11 @@ class WorkingDirectory(_Group, DirectoryProperties):
     """Tasks that run one after the other in one directory: each finds what those before it have left there.
 
     Their images, pools and nodes may differ: between two tasks, the directory is packed with `tar`, which both images
-    must have, and passes through the staging container. The disk of a node holds the directory and two archives of it.
-    `{{ workingDir }}` is the same path for all of them.
+    must have, and passes through the staging container as a whole. So it pays to have few tasks and small files; the
+    disk of a node holds the directory and two archives of it. `{{ workingDir }}` is the same path for all of them.
+    Links and modes stay as they are; every file belongs to the user of the task. The home directory of the commands,
+    `._home`, and `{{ outputDir }}` are not passed on. Each task has its own entry, logs and output files in the record.
+    In a retry of the run, all tasks of the group run again if one of them does.
     """
 
     type: Literal["io.kestra.plugin.core.flow.WorkingDirectory"]

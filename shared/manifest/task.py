@@ -19,8 +19,8 @@ from pydantic import (
 )
 
 from shared.expressions.render import references
+from shared.manifest._dependencies import BY_THE_IMAGE, NO_CACHE, NO_UV, Dependencies
 from shared.manifest.container_options import check_container_run_options
-from shared.manifest.dependencies import BY_THE_IMAGE, NO_CACHE, NO_UV, Dependencies
 from shared.manifest.docker import Docker, Runner
 from shared.manifest.retry import Retry
 from shared.manifest.task_runner import AnyTaskRunner, TaskRunner

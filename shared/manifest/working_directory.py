@@ -32,8 +32,8 @@ class DirectoryProperties(Properties):
     """Files of namespaces that are in the directory before its first task; `inputFiles` of the same name win."""
     output_files: Annotated[tuple[Text, ...], Field(examples=[["report.html", "data/**/*.csv"]])] = ()
     """The files to keep as they are after the last task that ran, also if it failed: names of files and folders, or
-    globs. They are in the results of that task. In a later task,
-    `{{ outputs.<id of the group>.outputFiles['report.html'] }}` is one of them."""
+    globs. They are in the results of that task; where printed values decide whether another one follows, in those of
+    both. In a later task, `{{ outputs.<id of the group>.outputFiles['report.html'] }}` is one of them."""
     cache: Annotated[Any, NoEffect("files are not kept from run to run; every run begins with an empty directory")] = (
         None
     )

@@ -46,12 +46,17 @@ class FlowGraph:
         self._branches = {name: self._limited_branches(name) for name in manifest.dependencies}
         self._begun = {name: self._late_branches(name) for name in manifest.dependencies}
         self._members = _by_directory(self._placed[name] for name in manifest.dependencies)
+        self._with_outputs = {name: self._outputs_before(name) for name in manifest.dependencies}
         self.problems: list[Problem] = []
         self.tasks = {name: self._graph_task(name) for name in manifest.dependencies}
 
     def upstream_of(self, name: str) -> set[str]:
         """All tasks that a task waits for, directly or through others; and the groups of theirs that have outputs."""
-        return self._upstream[name] | {group for group in self._members if self._is_before(group, name)}
+        return self._with_outputs[name]
+
+    def _outputs_before(self, name: str) -> set[str]:
+        groups = {group for group in self._members if self._is_before(group, name)}
+        return self._upstream[name] | groups if groups else self._upstream[name]
 
     def _is_before(self, group: str, name: str) -> bool:
         """Whether a task waits for all tasks of a WorkingDirectory."""

@@ -193,19 +193,19 @@ def build(
         cases = "\n".join(f"{index})\n{_functions(each)}\n;;" for index, each in commands.items())
         variants, first = f"case $item in\n{cases}\nesac", next(iter(commands.values()))
     return _SCRIPT.substitute(
+        **_FIXED,
         task=paths.task,
         run=paths.run_id,
         gate=_gate(gate),
         inputs=shlex.quote(paths.inputs.rstrip("/")),
         link=shlex.quote(replace(paths, item=None).link) + ("" if paths.item is None else '"-$item"'),
         keeps_inputs="yes" if first.attempts.are_several or handover.is_shared else "no",
-        handover=_handover(handover),
+        handover=_handover(handover, first),
         item_index="" if paths.item is None else ' ITEM_INDEX="$item"',
         variants=variants,
         seconds=math.ceil(first.time_limit.total_seconds()),
         seed=_seed(paths),
         **first.attempts.shell_values(),
-        **_FIXED,
     )
 
 
@@ -226,11 +226,12 @@ def _gate(gate: Gate) -> str:
     return "\n".join(["gate() { :", *lines, "}"])
 
 
-def _handover(handover: Handover) -> str:
+def _handover(handover: Handover, commands: Commands) -> str:
     """The shell functions `furnish` and `pass_on`: what is done about a directory before and after the commands."""
     if not handover.is_shared:
         return "is_shared=no\nfurnish() { :; }\npass_on() { :; }"
-    text = _DIRECTORY.substitute(own=shlex.join([f"./{HOME}", f"./{UPSTREAM}"]), **_FIXED)
+    own = [f"./{name}" for name in (HOME, UPSTREAM, *([OUTPUT_DIRECTORY] if commands.has_output_directory else []))]
+    text = _DIRECTORY.substitute(own=shlex.join(own), **_FIXED)
     otherwise = ":" if handover.may_be_first else "lacking"
     unpack = f"{shlex.join(['unpack', *handover.archives])} || {otherwise}"
     furnish = ["need_tar", *([unpack] if handover.archives else [])]

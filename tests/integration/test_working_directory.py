@@ -178,6 +178,12 @@ def test_it_is_that_of_the_last_task_that_ran_where_printed_values_decide(world,
     assert (ended.log("use"), last in ended.kept()) == (found, True)
 
 
+def test_the_text_of_such_a_file_can_be_read(world) -> None:
+    text = group(task("a", "true"), task("b", "echo text >x"), outputFiles="[x]")
+    ended = end(world, text + "- {id: use, commands: [\"echo {{ read(outputs.wd.outputFiles['x']) }}\"]}\n")
+    assert (ended.reasons, ended.log("use")) == (["first", "values"], "text\n")
+
+
 def test_groups_side_by_side_have_directories_of_their_own(world) -> None:
     two = "\n".join(
         f"  - id: {name}\n    {TYPE}\n    tasks:\n"

@@ -31,7 +31,13 @@ NOT_ADVICE = {
     "#{…}",  # what is refused
     "a if condition else b",
     "<<",
-    "SECRET_<name>",  # in tables of the documentation
+    "ENV_<NAME>",
+    "attemptNumber",  # in the results of functions
+    "state",
+    "taskId",
+    "recursive",  # an argument
+    "SECRET_<name>",
+    "ENV_<name>",  # in tables of the documentation
     "blob://…",
     "*name",  # an alias, whose anchor is elsewhere
 }

@@ -104,6 +104,8 @@ TABLE: Mapping[type[Properties], Mapping[str, Row]] = {
         "inputs": Row([{"id": "a", "defaults": "b"}], {}, "expected a list, found a map"),
         "tasks": Row(ONE, [], "expected at least 1 entry"),
         "pluginDefaults": Row([], {}, "expected a list, found a map"),
+        "concurrency": Row({"limit": 1}, 1, "expected a map (name: value), found '1'"),
+        "outputs": Row([{"id": "o", "type": "STRING", "value": "x"}], {}, "expected a list, found a map"),
         "timeout": Row("P6D", "P7D", "a flow may take at most P6D"),
         "priority": Row(-1000, 1001, "less than or equal to 1000"),
         "revision": WHOLE_NUMBER,
@@ -111,11 +113,9 @@ TABLE: Mapping[type[Properties], Mapping[str, Row]] = {
         "deleted": FLAG,
         "kestra": Row(2, 3, "expected 1 or 2, found"),
         "disabled": Row(False, True, "expected False, found True"),
-        **dict.fromkeys(("updated", "triggers", "outputs", "workerGroup", "workerSelector"), ANYTHING),
+        **dict.fromkeys(("updated", "triggers", "workerGroup", "workerSelector"), ANYTHING),
         **dict.fromkeys(("errors", "finally", "afterExecution"), OTHERS),
-        **dict.fromkeys(
-            ("listeners", "concurrency", "sla", "checks", "retry", "policyRefs", "flow", "taskDefaults"), UNSUPPORTED
-        ),
+        **dict.fromkeys(("listeners", "sla", "checks", "retry", "policyRefs", "flow", "taskDefaults"), UNSUPPORTED),
     },
     Label: {"key": Row("a", {}, "the key of a label must be text"), "value": TEXT},
     Input: {
@@ -362,7 +362,7 @@ def flow_with_input(properties: Mapping[str, Any]) -> dict[str, Any]:
 
 
 FLOWS: Mapping[type[Properties], Callable[[Mapping[str, Any]], dict[str, Any]]] = {
-    Flow: lambda properties: {"tasks": ONE, **properties},
+    Flow: lambda properties: {"id": "f", "tasks": ONE, **properties},
     Label: lambda properties: {"tasks": ONE, "labels": [{"key": "a", "value": "b", **properties}]},
     Input: flow_with_input,
     PluginDefault: lambda properties: {

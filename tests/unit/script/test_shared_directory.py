@@ -187,6 +187,16 @@ def test_what_is_only_for_one_task_is_not_passed_on(nodes: Nodes) -> None:
     assert nodes.logs["t2"] == f"{HOME}\n"
 
 
+def test_the_output_directory_of_a_task_is_not_that_of_the_next(nodes: Nodes) -> None:
+    """Kestra gives each a folder of its own (CommandsWrapper.java); a folder of that name is one like any other."""
+    nodes.run("t1", 'echo >"$OUTPUT_DIR/x"', has_output_directory=True)
+    nodes.run("t2", 'ls "$OUTPUT_DIR"', "t1", has_output_directory=True)
+    assert (nodes.logs["t2"], nodes.errors["t2"]) == ("", "")
+    nodes.run("t3", "mkdir output; echo >output/own", "t2")
+    nodes.run("t4", "ls output", "t3", passes_on=False)
+    assert nodes.logs["t4"] == "own\n"
+
+
 def test_what_a_task_brings_lies_over_what_is_there(nodes: Nodes) -> None:
     """A file of an earlier task, too: the next task finds a file, not a link into a node that it never sees."""
     nodes.run("t1", "echo old >a; echo old >b; mkdir s; echo old >s/c; echo old >d")
