@@ -138,7 +138,7 @@ class FlowGraph:
         for place, text in self._texts(name):
             for what, path in _of_other_tasks(text):
                 if path and what == OUTPUTS and self._is_before(path[0], name):
-                    used |= self._needed_of(path[0], text)
+                    used |= set(self._members[path[0]]) if _READS.search(text) else set()
                 elif path and path[0] not in upstream:
                     is_told = (
                         path[0] not in self._manifest.gaps.ids
@@ -164,13 +164,6 @@ class FlowGraph:
             stopped_by=frozenset(itertools.chain.from_iterable(map(self._tasks_beside, self.begun_branches(name)))),
         )
 
-    def _needed_of(self, group: str, text: str) -> set[str]:
-        """The tasks of a WorkingDirectory that must have ended before it is known where its output files are."""
-        members = self._members[group]
-        texts = [text for name in members for _, text in self._conditions_of(name)]
-        is_open = any(names_used(each, "outputs") for each in texts)
-        return set(members) if is_open or _READS.search(text) else set()
-
     def _tasks_beside(self, branch: Branch) -> Iterator[str]:
         """The tasks in the other branches of the group."""
         for other, names in self._in_branch.items():
@@ -187,12 +180,9 @@ class FlowGraph:
         if directory := self.directory(name):
             of_group = (((OF_DIRECTORY, *path), text) for path, text in directory.files.texts())
             written += [(partial(self._manifest.problem, (*at, *path)), text) for path, text in of_group]
-        written += self._conditions_of(name)
+        written += [(partial(self._manifest.layout.problem, each.path), each.text) for each in self.conditions(name)]
         for place, text in written:
             yield from ((place, rendered) for rendered in texts_to_render(text, self._values))
-
-    def _conditions_of(self, name: str) -> list[tuple[Callable[[str], Problem], str]]:
-        return [(partial(self._manifest.layout.problem, each.path), each.text) for each in self.conditions(name)]
 
     def not_before(self, name: str, what: str = OUTPUTS) -> str:
         """The message for a use of what is not known of a task, because it does not run before."""

@@ -46,8 +46,8 @@ class SubmittedTask:
     """One Batch task, with only what recording it needs.
 
     `number` is its Batch id; `name` is the id of the task in the manifest; `item` is one item if the task is a fan-out.
-    If it `warns_of_retries`, a success that needed several attempts is a warning. If it `allows_warnings`, what would be
-    a warning is a success.
+    If it `warns_of_retries`, a success that needed several attempts is a warning. If it `allows_warnings`, what would
+    be a warning is a success.
     `depends_on` are the tasks of the round that must end well before it. `branches` are those of groups with a limit
     that it is in. It `begins` some of them: it does not run once another branch of the group has failed.
     """
