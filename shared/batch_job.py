@@ -10,7 +10,7 @@ from typing import overload
 
 from azure.batch import models
 
-from shared.documents.names import BEGUN, ENDED, LOG_NAMES
+from shared.documents.names import ARCHIVE, BEGUN, ENDED, LOG_NAMES
 from shared.documents.run import Run
 from shared.plan.round_plan import Image, MarkerOf, PlannedTask, RoundPlan, StagingAccess
 from shared.plan.upstream import OutputPattern
@@ -19,6 +19,7 @@ MAX_CHUNK_TASKS = 100
 MAX_CHUNK_BYTES = 1_000_000
 SAFETY = 1.25
 BACKSTOP = timedelta(minutes=10)
+PACKING = timedelta(hours=1)  # to unpack and to pack a directory that several tasks share
 RETENTION = timedelta(hours=1)
 _UPLOADED = {
     MarkerOf.END: models.OutputFileUploadConfiguration(
@@ -84,7 +85,8 @@ class Tasks(Sequence[models.BatchTaskCreateOptions]):
 
 def _wall_clock(planned: PlannedTask, time_left: timedelta) -> timedelta:
     """When Batch stops a task whose script does not end it: after all attempts, and never later than the flow."""
-    seconds = planned.attempts.seconds(planned.time_limit) + BACKSTOP.total_seconds()
+    more = BACKSTOP + PACKING if planned.handover.is_shared else BACKSTOP
+    seconds = planned.attempts.seconds(planned.time_limit) + more.total_seconds()
     return timedelta(seconds=min(seconds, time_left.total_seconds()))
 
 
@@ -187,8 +189,14 @@ def _output_files(planned: PlannedTask, access: StagingAccess) -> list[models.Ou
     logs = [(f"../{name}", f"{paths.logs}{name}") for name in LOG_NAMES]
     if planned.attempts.are_several:
         logs.append((planned.attempts_file, paths.attempts))
+    if planned.handover.passes_on:
+        logs.append((planned.system_folder + ARCHIVE, paths.archive))
     outputs = [
-        (paths.inputs + pattern.pattern, _destination(paths.outputs(pattern.index), pattern))
+        (
+            paths.inputs + pattern.pattern,
+            _destination(paths.outputs(pattern.index), pattern),
+            MarkerOf.FAILURE if pattern.if_failed else MarkerOf.END,
+        )
         for pattern in planned.output_patterns
     ]
     begun, ended = planned.system_folder + BEGUN, planned.system_folder + ENDED
@@ -198,8 +206,8 @@ def _output_files(planned: PlannedTask, access: StagingAccess) -> list[models.Ou
         *((ended, path, end) for path, end in ties.end_markers.items()),
     ]
     return [
-        *(_output_file(pattern, path, access, _UPLOADED[MarkerOf.END]) for pattern, path in [*logs, *outputs]),
-        *(_output_file(file, path, access, _UPLOADED[end]) for file, path, end in markers),
+        *(_output_file(file, path, access, _UPLOADED[MarkerOf.END]) for file, path in logs),
+        *(_output_file(pattern, path, access, _UPLOADED[end]) for pattern, path, end in [*outputs, *markers]),
     ]
 
 

@@ -24,14 +24,14 @@ from shared.manifest.read import Manifest
 from shared.outputs.judgement import items_to_repeat, judge, warnings_of_repeats
 from shared.outputs.outcome import failure_of_skipped
 from shared.outputs.record_tasks import NOT_RECORDED_MESSAGE, fan_out_record, record_of_nothing
-from shared.plan.planner import has_next_round
+from shared.plan.plan_round import has_next_round
 from shared.plan.round_plan import SubmittedRound
 from shared.plan.run_manifest import manifest_of
 from shared.steps.await_end import await_end
 from shared.steps.close_run import finish, finish_rejected, follow_record
 from shared.steps.collect_outputs import EndedRound, collect
 from shared.steps.prepare_round import load_submitted_round
-from shared.submit_run import submit
+from shared.submit_run import go_on, submit
 
 BUDGET_SECONDS = 20.0
 
@@ -67,7 +67,7 @@ def _record_round(app: App, run: Run, tasks: Mapping[str, EndedTask], deadline: 
     if not tasks and follow_record(app, run):  # closing the run, which begins with the job, was interrupted
         return
     if run.body.rejection is not None and not tasks:
-        if app.batch.has_ended(run.job_id):
+        if app.batch.has_ended(run.job_id) and not go_on(app, run):
             finish_rejected(app, run, run.body.rejection)
         return
     manifest = manifest_of(run)
@@ -114,7 +114,8 @@ def _finish_round(app: App, ended: EndedRound, manifest: Manifest, part: Part, d
         job, count = ended.run.job_id, len(again)
         log_event(Stage.RECORD, "tasks-repeated", level=logging.WARNING, run=run.id, job=job, tasks=count)
     elif run.progress.cancelled or run.body.rejection is not None or not has_next_round(manifest, run, app.settings):
-        finish(app, run, failure=_failure_of_run(app, run))
+        if not go_on(app, run):
+            finish(app, run, failure=_failure_of_run(app, run))
         return
     submit(app, app.runs.save(run.next_round()))
 
@@ -123,7 +124,7 @@ def _failure_of_run(app: App, run: Run) -> Failure | None:
     """Why tasks were skipped, if neither a task's failure nor a rejection nor a cancel explains it."""
     records = run.body.finished.values()
     skipped = [task.id for task in records if task.state is State.SKIPPED and not task.is_left_out]
-    if not skipped or run.progress.cancelled or run.body.rejection or any(task.failure for task in records):
+    if not skipped or run.was_cancelled or run.rejection or any(task.failure for task in records):
         return None
     return failure_of_skipped(skipped, run.job_id, ran_out_of_time=app.batch.ran_out_of_time(run.job_id))
 

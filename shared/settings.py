@@ -15,6 +15,7 @@ from enum import StrEnum
 from shared.errors import SettingsError
 
 SECRET_PREFIX = "SECRET_"  # noqa: S105 - the prefix of setting names, not a secret
+ENV_PREFIX, GLOBAL_PREFIX = "ENV_", "GLOBAL_"
 DEFAULT_SCHEDULE = "*/15 * * * * *"
 MANAGED_IDENTITY = "managedidentity"
 PORTAL = "https://portal.azure.com"
@@ -113,7 +114,10 @@ class Containers:
 
 @dataclass(frozen=True)
 class Settings:
-    """All settings of the app, checked."""
+    """All settings of the app, checked.
+
+    `envs` and `globals` are what all flows can use, by names in lower case; None where only the app itself knows them.
+    """
 
     storage: StorageSettings
     identity: IdentitySettings
@@ -124,6 +128,8 @@ class Settings:
     node_identity: str | None
     staging_identity: str | None
     secrets: Mapping[str, str] = field(repr=False)
+    envs: Mapping[str, str] | None = field(default_factory=dict, repr=False)
+    globals: Mapping[str, str] | None = field(default_factory=dict, repr=False)
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -140,11 +146,9 @@ class Settings:
             allowed_containers=tuple(filter(None, environ.get("ALLOWED_CONTAINERS", "").replace(",", " ").split())),
             node_identity=environ.get("NODE_IDENTITY_RESOURCE_ID") or None,
             staging_identity=_staging_identity(environ),
-            secrets={
-                name.removeprefix(SECRET_PREFIX): value
-                for name, value in environ.items()
-                if name.startswith(SECRET_PREFIX)
-            },
+            secrets=_with_prefix(environ, SECRET_PREFIX),
+            envs={name.lower(): value for name, value in _with_prefix(environ, ENV_PREFIX).items()},
+            globals={name.lower(): value for name, value in _with_prefix(environ, GLOBAL_PREFIX).items()},
         )
 
     @property
@@ -167,6 +171,11 @@ class Settings:
     def _is_allowed_by_glob(self, container: str) -> bool:
         globs = () if self.container_is_own(container) else self.allowed_containers
         return any(fnmatch.fnmatchcase(container, glob) for glob in globs)
+
+
+def _with_prefix(environ: Mapping[str, str], prefix: str) -> dict[str, str]:
+    """The settings whose names begin with a prefix, by what is after it."""
+    return {name.removeprefix(prefix): value for name, value in environ.items() if name.startswith(prefix)}
 
 
 def _required(environ: Mapping[str, str], name: str, meaning: str) -> str:

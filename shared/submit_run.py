@@ -18,16 +18,18 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import suppress
 from datetime import timedelta
 
 from shared import batch_job
 from shared.app import App, isolate_failures
 from shared.batch.errors import ENDED, GONE
+from shared.documents.early_end import Rejection
 from shared.documents.ledger import accepted_line
 from shared.documents.names import is_cancel, is_manifest, run_id, run_to_cancel
 from shared.documents.progress import Progress
 from shared.documents.record import JobRecord, RunProblem
-from shared.documents.run import Rejection, Run, RunBody
+from shared.documents.run import Run, RunBody
 from shared.documents.states import FailureCategory, FailureCode, State, WaitReason
 from shared.errors import (
     BatchRefused,
@@ -43,11 +45,12 @@ from shared.errors import (
     TryLater,
 )
 from shared.log import Stage, log_event, milliseconds_since
-from shared.outputs.record_tasks import record_of_nothing, status_of
+from shared.outputs.record_tasks import status_of
 from shared.plan.admission import limit_to_wait_for
+from shared.plan.phases import time_limit, with_later_phases
 from shared.plan.pool_check import check_pool
 from shared.plan.round_plan import RoundPlan
-from shared.plan.run_manifest import checked_manifest
+from shared.plan.run_manifest import checked_manifest, manifest_of
 from shared.steps.close_run import close, finish, finish_cancelled, finish_rejected, follow_record
 from shared.steps.prepare_round import planning_errors, prepare_round
 from shared.steps.resolve_request import resolve_request
@@ -174,10 +177,23 @@ def end_unsubmitted(app: App, run: Run) -> None:
     """End a queued run that is cancelled or rejected. If it has a job, the run is recorded once that has ended."""
     if app.batch.terminate(run.job_id):
         app.runs.save(run.as_ending())
+    elif go_on(app, run):
+        pass
     elif run.body.rejection is not None:
         finish_rejected(app, run, run.body.rejection)
     else:
         finish_cancelled(app, run)
+
+
+def go_on(app: App, run: Run) -> bool:
+    """Go on with later phases of the flow of a run that was cancelled or rejected; whether there are any."""
+    if not (run.body.jobs and (run.progress.cancelled or run.body.rejection)):
+        return False
+    with suppress(ManifestError):  # of a newer version of the app, which reads it otherwise
+        if later := with_later_phases(manifest_of(run), run):
+            submit(app, app.runs.save(later))
+            return True
+    return False
 
 
 def cancel_run(app: App, request: InboxBlob) -> None:
@@ -228,7 +244,12 @@ def _submit_round(app: App, run: Run) -> None:
     if limit := limit_to_wait_for(manifest, run, app.settings):
         _save_with_status(app, run.waiting_for_flow(limit))
         return
-    time_left = manifest.flow.timeout - (app.now() - run.begun)
+    run = take_over(app, run, manifest)
+    run, plan = prepare_round(app, run, manifest)
+    if not plan.tasks:
+        finish(app, run)
+        return
+    time_left = time_limit(plan.phase, manifest.flow.timeout - (app.now() - run.begun))
     if time_left <= timedelta(0):
         give_up(
             app,
@@ -236,11 +257,6 @@ def _submit_round(app: App, run: Run) -> None:
             FailureCode.FLOW_TIMEOUT,
             f"the flow's timeout of {manifest.flow.timeout} was exceeded before Azure Batch accepted the run",
         )
-        return
-    run = take_over(app, run, manifest)
-    run, plan = prepare_round(app, run, manifest)
-    if not plan.tasks:
-        finish(app, run.with_finished(map(record_of_nothing, plan.empty), None))
         return
     pools = app.batch.pools(at_least=plan.pool_id)
     check_pool(manifest, plan, {pool.id: pool.slots_per_node for pool in pools.values()})
@@ -285,7 +301,7 @@ def _add_tasks(app: App, run: Run, plan: RoundPlan, time_left: timedelta, starte
         reason=plan.reason,
         submitted=submitted,
     )
-    running = run.with_job(job, plan.staging, submitted, keep_jobs=plan.keep_job, has_parts=plan.has_parts)
+    running = run.with_job(job, plan.staging, plan.phase, keep_jobs=plan.keep_job, has_parts=plan.has_parts)
     _save_with_status(app, running.awaiting(plan.end_marker_count))
     ms = milliseconds_since(started)
     log_event(Stage.SUBMIT, "submitted", run=run.id, job=run.job_id, tasks=len(plan.tasks), ms=ms)

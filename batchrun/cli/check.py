@@ -34,7 +34,8 @@ from shared.manifest.kestra_2 import refused_by_2
 from shared.manifest.read import BrokenManifest, Manifest
 from shared.masking import MASK, Masker
 from shared.plan.lookups import MissingData
-from shared.plan.planner import Planner, plan_round
+from shared.plan.plan_round import plan_with_ended
+from shared.plan.planner import Planner
 from shared.plan.pool_check import check_pool
 from shared.plan.round_plan import Image, RoundPlan, StagingAccess
 from shared.plan.run_manifest import checked_manifest, manifest_of
@@ -177,16 +178,15 @@ def _problems(problems: Iterable[Problem], drop: Drop, settings: Settings) -> tu
 
 def _planned(manifest: Manifest, run: Run, drop: Drop, settings: Settings, pools: Pools) -> Checked:
     not_known: list[str] = []
-    plan = plan_round(manifest, run, settings)
+    run, plan = plan_with_ended(manifest, run, settings)
     if isinstance(plan, MissingData):
         not_known += _lacking(plan, drop)
         if not plan.texts and not plan.namespace_items:
-            run = run.with_external_data(_empty_answers(plan))
-            plan = plan_round(manifest, run, settings)
+            run, plan = plan_with_ended(manifest, run.with_external_data(_empty_answers(plan)), settings)
     later = tuple(Later(name, reason) for name, reason in Planner(manifest, run, settings).later().items())
     if isinstance(plan, MissingData) or not plan.tasks:
         return Checked((), later=later, not_known=tuple(not_known))
-    if pools.slots_per_node is None:
+    if pools.slots_per_node is None or MASK in plan.pool_id:
         not_known.append(_unknown_pool(plan.pool_id, pools.hidden))
     else:
         check_pool(manifest, plan, pools.slots_per_node)
@@ -201,7 +201,7 @@ def _planned(manifest: Manifest, run: Run, drop: Drop, settings: Settings, pools
 
 
 def _unknown_pool(pool: str, why: str) -> str:
-    which = "which pool is the app's default" if pool == MASK else f"whether there is a pool {pool!r}"
+    which = "which pool it is" if MASK in pool else f"whether there is a pool {pool!r}"
     return f"{which}, and whether its nodes have as many task slots" + (f". {why}" if why else "")
 
 

@@ -100,7 +100,7 @@ class App:
             settings = Settings.from_environ({**_NOT_ON_THE_CARD, **self.settings})
         except SettingsError as error:
             raise UsageError(str(error)) from error
-        return replace(settings, secrets=UnknownSecrets(), allowed_containers=("*",))
+        return replace(settings, secrets=UnknownSecrets(), envs=None, globals=None, allowed_containers=("*",))
 
 
 def command_line(program: str, data_dir: Path, verb: str, *arguments: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from shared.expressions.date_patterns import NAMES
 from shared.expressions.dates import UNITS
 from shared.expressions.filters import FILTERS, OTHER_FILTERS, TESTS
-from shared.expressions.functions import FUNCTIONS, OTHER_FUNCTIONS, OTHER_NAMES
+from shared.expressions.functions import FUNCTIONS, OTHER_FUNCTIONS, OTHER_NAMES, OTHER_PARTS
 
 _HEAD = """\
 ## Expressions
@@ -68,6 +68,9 @@ def expressions() -> Iterator[str]:
     yield "\nNot supported, though Kestra has it:\n\n| name | instead |\n| --- | --- |"
     for name, reason in OTHER_NAMES.items():
         yield f"| `{name}` | {reason} |"
+    for name, parts in OTHER_PARTS.items():
+        for part, reason in parts.items():
+            yield f"| `{name}.{part}` | {reason} |"
     for name, reason in OTHER_FUNCTIONS.items():
         yield f"| `{name}()` | {reason} |"
     for name, reason in OTHER_FILTERS.items():

@@ -5,30 +5,35 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING
 
 from docs.reference.expressions import expressions
 from docs.reference.schemas import Schema, manifest_schema
+from shared.manifest.app_tasks import APP_TASKS
 from shared.manifest.concurrency import Concurrency
 from shared.manifest.container_options import ALLOWED
+from shared.manifest.docker import Docker
 from shared.manifest.flow import PluginDefault
-from shared.manifest.groups import ForEach, Parallel, Sequential
+from shared.manifest.groups import GROUPS, DagTask
 from shared.manifest.inputs import Input
 from shared.manifest.outputs import Output
 from shared.manifest.read import Flow, Task
 from shared.manifest.request import RunRequest
 from shared.manifest.retry import Retry
 from shared.manifest.task import FilesOfTask, ForeachFile, NamespaceFiles
-from shared.manifest.task_runner import BlobStorage, IdentityReference, Registry, TaskRunner
+from shared.manifest.task_runner import BlobStorage, IdentityReference, OtherTaskRunner, Registry, TaskRunner
 from shared.manifest.task_types import LANGUAGES, SCRIPTS
 from shared.manifest.types import NoEffect, Properties, Unsupported
+from shared.script.packages import REQUIREMENTS
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
 _CHAPTERS: tuple[type[Properties], ...] = (
     Flow, Input, Output, Concurrency, PluginDefault, Task, ForeachFile, FilesOfTask, NamespaceFiles, Retry, TaskRunner,
-    BlobStorage, Registry, IdentityReference, Sequential, Parallel, ForEach, RunRequest,
+    BlobStorage, Registry, IdentityReference, OtherTaskRunner, Docker, *GROUPS, DagTask, *APP_TASKS.values(),
+    RunRequest,
 )  # fmt: skip
 _MANY = 20  # values of an enumeration do not fit in a cell
 _NAMES = {"string": "text", "integer": "whole number", "boolean": "true or false", "object": "map"}
@@ -54,6 +59,27 @@ contain [expressions](#expressions) (`{{ … }}`); where text is expected, numbe
 written. Durations are in ISO 8601: `PT30M`, `PT2H`, `P1D`.
 """
 
+_PACKAGES = f"""\
+## Packages
+
+What `dependencies` name is installed by the task's script, in its container, before `beforeCommands` and the commands;
+what the installer prints is in `stderr.txt`. As in Kestra that is a part of the attempt: it counts against `timeout`,
+and what has failed is tried again with a `retry`. Once installed, the packages are there for all later attempts. They
+are in a folder outside the working directory, so they are never among the output files; PYTHONPATH names it, before
+what `env` says of PYTHONPATH, and for Node NODE_PATH.
+
+- **Python**: an entry is a line of a requirements file, `{REQUIREMENTS}` in the working directory, to which paths and
+  `-r other.txt` are relative. `uv pip install` is used if the image has uv, `python -m pip install` otherwise or with
+  `packageManager: PIP`. They have the variables of `env`: `PIP_INDEX_URL`, `UV_INDEX_URL` and the like name another
+  index than PyPI.
+- **kestra**: a Python task whose `script`, commands or texts of `inputFiles` (`.py`) import `kestra` gets this package
+  too, unless its image has it, or the commands install it. Files of namespaces are not looked at: name `kestra` in
+  `dependencies` where only these import it.
+- **Node**: an entry is a package as `npm install` takes it, such as `axios@1`. Kestra has no `dependencies` for Node.
+
+A package that cannot be had fails the task as `DependenciesNotInstalled`, with exit code 125; the commands do not run.
+"""
+
 _PATTERNS = """\
 ## Patterns of files
 
@@ -77,9 +103,9 @@ The patterns of one task's `outputFiles` may be 64 once their groups are written
 directory; Azure Batch expands `$`, so it cannot be part of one. Of the folders on a path that wildcards stand for, at
 most two may begin with a dot, and none with two dots; a name with an extension, such as `results.d`, needs a slash to
 bring files of folders that begin with a dot. Names that begin with `._` are those of the app's own files, which are not
-brought: the file of a `script`, files of earlier tasks, and `._home`, the home directory of the commands. A file whose
-name has a tab, a line break, a backslash or another character that cannot be kept is left out; a warning names it, and
-the task's state is `WARNING`.
+brought: the file of a `script`, files of earlier tasks, `._requirements.txt` and `._home`, the home directory of the
+commands. A file whose name has a tab, a line break, a backslash or another character that cannot be kept is left out; a
+warning names it, and the task's state is `WARNING`.
 
 Regular expressions, also those of `split`, are Java's, as far as they can be matched in bounded time: back references,
 look-ahead and look-behind, atomic groups, possessive quantifiers, classes in classes, `&&`, `\\G`, `\\R`, `\\X`, `\\Z`,
@@ -90,14 +116,39 @@ blocks and Java's own classes (`\\p{InGreek}`, `\\p{javaLowerCase}`) and the fla
 def page() -> str:
     """The page: a chapter for each model, with a table of its properties."""
     schema = manifest_schema()
-    chapters = [line for model in _CHAPTERS for line in _chapter(model, schema["$defs"])]
-    return "\n".join([_HEAD, *chapters, *_task_types(), _PATTERNS, *_container_options(), *expressions()]) + "\n"
+    of_groups = {
+        name for name in _fields(GROUPS[0]) if name != "type" and all(name in _fields(each) for each in GROUPS)
+    }
+    chapters = [
+        line
+        for model in _CHAPTERS
+        for line in (
+            *(_groups(schema["$defs"], of_groups) if model is GROUPS[0] else ()),
+            *_chapter(model, schema["$defs"], of_groups if model in GROUPS else frozenset()),
+        )
+    ]
+    types, options = _task_types(), _container_options()
+    return "\n".join([_HEAD, *chapters, *types, _PACKAGES, _PATTERNS, *options, *expressions()]) + "\n"
 
 
-def _chapter(model: type[Properties], definitions: Schema) -> Iterator[str]:
-    properties = definitions[model.__name__]["properties"]
-    fields = {field.alias or name: field for name, field in model.model_fields.items()}
+def _groups(definitions: Schema, names: AbstractSet[str]) -> Iterator[str]:
+    """The chapter on what all groups have."""
+    yield "## Groups\n\nA group of tasks stands where a task does. All groups have these properties beside their own:\n"
+    yield from _table(GROUPS[0], definitions, names)
+
+
+def _chapter(model: type[Properties], definitions: Schema, left_out: AbstractSet[str]) -> Iterator[str]:
     yield f"## {model.__name__}\n\n{inspect.getdoc(model)}\n"
+    yield from _table(model, definitions, _fields(model).keys() - left_out)
+
+
+def _fields(model: type[Properties]) -> dict[str, FieldInfo]:
+    return {field.alias or name: field for name, field in model.model_fields.items()}
+
+
+def _table(model: type[Properties], definitions: Schema, names: AbstractSet[str]) -> Iterator[str]:
+    properties = definitions[model.__name__]["properties"]
+    fields = {name: field for name, field in _fields(model).items() if name in names}
     yield "| property | type | default | |\n| --- | --- | --- | --- |"
     for name, field in fields.items():
         if not _note(field):
@@ -135,6 +186,8 @@ def _default(schema: Schema) -> str:
 
 def _type(schema: Schema, definitions: Schema) -> str:
     match schema:
+        case {"$ref": "#/$defs/TaskOrGroup"}:
+            return "[Task](#task) or [group](#groups)"
         case {"$ref": str(ref)}:
             name = ref.rsplit("/", 1)[1]
             is_chapter = name in {model.__name__ for model in _CHAPTERS}
@@ -150,8 +203,6 @@ def _type(schema: Schema, definitions: Schema) -> str:
 
 def _simple_type(schema: Schema) -> str:
     match schema:
-        case {"if": {"properties": {"type": {"const": _}}}}:
-            return "[Task](#task) or group"
         case {"enum": list(values)} if len(values) < _MANY:
             return " or ".join(f"`{value}`" for value in values)
         case {"const": value}:

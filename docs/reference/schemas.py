@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from shared.documents.names import STORED_FLOW
-from shared.manifest.groups import FOR_EACH, PARALLEL, SEQUENTIAL, ForEach, Parallel, Sequential
+from shared.manifest.app_tasks import APP_TASKS
+from shared.manifest.groups import GROUPS
 from shared.manifest.read import Flow, names_in_task_form
 from shared.manifest.request import RunRequest
+from shared.manifest.task_types import ALL_GROUP_TYPES
+from shared.manifest.types import Properties
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -22,7 +26,12 @@ def manifest_schema() -> Schema:
     flow = schema_of(Flow, "validation")
     dialect = flow.pop("$schema")
     definitions = {name: _by_type(definition) for name, definition in flow.pop("$defs").items()}
-    own = {"Flow": _by_type(flow), "TaskForm": _task_form(flow, definitions["Task"]), "RunRequest": _run_request()}
+    own = {
+        "Flow": _by_type(flow),
+        "TaskForm": _task_form(flow, definitions["Task"]),
+        "RunRequest": _run_request(),
+        "TaskOrGroup": _task_or_group(),
+    }
     return {
         "$schema": dialect,
         "title": "Manifest",
@@ -101,16 +110,24 @@ def _without_titles(schema: Any) -> Any:  # noqa: ANN401 - JSON of any shape
 
 
 def _by_type(schema: Any) -> Any:  # noqa: ANN401 - JSON of any shape
-    """Choose between task and group by `type`, so that the messages of editors are about the right one."""
+    """The schema with one definition of what is a task or a group, instead of a choice at each place."""
     match schema:
         case {"oneOf": [{"$ref": "#/$defs/Task"}, *_]}:
-            choice: Schema = {"$ref": "#/$defs/Task"}
-            for group, model in ((SEQUENTIAL, Sequential), (PARALLEL, Parallel), (FOR_EACH, ForEach)):
-                is_group = {"properties": {"type": {"const": group}}, "required": ["type"]}
-                choice = {"if": is_group, "then": {"$ref": f"#/$defs/{model.__name__}"}, "else": choice}
-            return choice
+            return {name: item for name, item in schema.items() if name == "description"} | {
+                "$ref": "#/$defs/TaskOrGroup"
+            }
         case dict():
             return {name: _by_type(item) for name, item in schema.items()}
         case list():
             return [_by_type(item) for item in schema]
     return schema
+
+
+def _task_or_group() -> Schema:
+    """Choose between task and group by `type`, so that the messages of editors are about the right one."""
+    choice: Schema = {"$ref": "#/$defs/Task"}
+    groups: Mapping[str, type[Properties]] = dict(zip(ALL_GROUP_TYPES, GROUPS, strict=True))
+    for group, model in {**groups, **APP_TASKS}.items():
+        is_group = {"properties": {"type": {"const": group}}, "required": ["type"]}
+        choice = {"if": is_group, "then": {"$ref": f"#/$defs/{model.__name__}"}, "else": choice}
+    return choice

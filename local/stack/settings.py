@@ -9,6 +9,7 @@ from local.batch.api.auth import ACCOUNT_KEY, ACCOUNT_NAME
 from local.stack.azurite import AzuriteEndpoints
 from local.stack.options import StackOptions
 from local.stack.ports import Ports
+from shared.settings import ENV_PREFIX, GLOBAL_PREFIX, SECRET_PREFIX
 
 PASSED_THROUGH = frozenset(
     {
@@ -23,8 +24,10 @@ PASSED_THROUGH = frozenset(
         "NODE_IDENTITY_RESOURCE_ID",
     }
 )
-"""Settings that the stack takes from the environment, besides `SECRET_…`. It never takes the endpoints of services from
-there: a shell that is set up for Azure must not make a local stack use Azure."""
+"""Settings that the stack takes from the environment, besides those with `_PREFIXES`. It never takes the endpoints of
+services from there: a shell that is set up for Azure must not make a local stack use Azure."""
+
+_PREFIXES = (SECRET_PREFIX, ENV_PREFIX, GLOBAL_PREFIX)
 
 
 def azurite_endpoints(ports: Ports) -> AzuriteEndpoints:
@@ -40,7 +43,7 @@ def batch_endpoint(ports: Ports) -> str:
 def stack_settings(ports: Ports, options: StackOptions) -> dict[str, str]:
     """All app settings of a stack, by name."""
     storage = azurite_endpoints(ports).connection_string
-    passed = {n: v for n, v in options.environ.items() if n in PASSED_THROUGH or n.startswith("SECRET_")}
+    passed = {n: v for n, v in options.environ.items() if n in PASSED_THROUGH or n.startswith(_PREFIXES)}
     return passed | {
         "AzureWebJobsStorage": storage,
         "RunStorage": storage,

@@ -189,6 +189,9 @@ ATTEMPTS_FILE = "attempts.txt"  # what the script notes of each attempt; beside 
 BEGUN = "begun"
 """A file beside the script, made once nothing keeps the task from running; uploaded as a marker for other tasks."""
 
+ARCHIVE = "directory.tar"
+"""A file beside the script: the working directory as the task has left it, for the next task that shares it."""
+
 ENDED = "ended"
 """A file beside the script, which it makes last; uploaded as a marker that tells the app of the task's end."""
 
@@ -199,13 +202,15 @@ class Paths:
 
     The paths are names in the staging container and paths on the node alike: Batch keeps a blob's full name below the
     task's working directory. The items of a fan-out share input files and scripts. Files of a task that a retry has
-    taken over have a prefix of their own: they are not recorded again.
+    taken over have a prefix of their own: they are not recorded again. The tasks of a WorkingDirectory have the id of
+    the group as `directory`.
     """
 
     run_id: str
     task: str
     item: int | None = None
     is_taken: bool = False
+    directory: str | None = None
 
     @property
     def inputs(self) -> str:
@@ -259,6 +264,16 @@ class Paths:
         return f"{self.logs}{round_number}/{name}"
 
     @property
+    def archive(self) -> str:
+        """The blob of the directory as the task has left it, for the next task that shares it."""
+        return f"{self.all_archives}{self.task}/{ARCHIVE}"
+
+    @property
+    def all_archives(self) -> str:
+        """The prefix of the archives of all tasks that share a directory."""
+        return f"{self.run_id}/dir/{self.directory}/"
+
+    @property
     def attempts(self) -> str:
         """The blob to which the script's notes of the attempts are uploaded."""
         return f"{self.logs}{ATTEMPTS_FILE}"
@@ -276,7 +291,8 @@ class Paths:
     def link(self) -> str:
         """`{{ workingDir }}`: an absolute path that is known before the task has a node."""
         item = "" if self.item is None else f"-{self.item}"
-        return f"/tmp/{self.run_id}-{self.task}{item}"  # noqa: S108 - in the task's container, and unique to the task
+        name = self.directory or self.task
+        return f"/tmp/{self.run_id}-{name}{item}"  # noqa: S108 - in the task's container, and unique to the task
 
     @property
     def output_directory(self) -> str:

@@ -19,22 +19,15 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from shared.documents.early_end import EarlyEnd, Rejection
 from shared.documents.external_data import ExternalData
 from shared.documents.flow_limit import FlowLimit
 from shared.documents.manifest_blob import ManifestBlob
 from shared.documents.names import job_id, results_folder
 from shared.documents.progress import Progress
 from shared.documents.record import Document, ItemRecord, JobRecord, RetryRef, RunProblem, TaskRecord
-from shared.documents.states import FailureCategory, State, WaitReason
+from shared.documents.states import Phase, State, WaitReason
 from shared.errors import RunUnreadable
-
-
-class Rejection(Document):
-    """Why a run, or its current round, can never be submitted. The run only has to be recorded and closed."""
-
-    category: FailureCategory
-    code: str
-    errors: tuple[RunProblem, ...]
 
 
 class EarlierRun(RetryRef):
@@ -60,6 +53,7 @@ class RunBody(Document):
     `repeated_rounds` are the rounds that repeat tasks which failed before their commands began.
     A retry has `finished` tasks from its beginning on, once it `has_taken_over` them from the earlier run; `item_lists`
     are the items of fan-outs that the earlier run had.
+    `phase` is that of the last job. An `early_end` is that of the first phase that ended so.
     """
 
     schema_version: Literal["1"] = "1"
@@ -85,6 +79,8 @@ class RunBody(Document):
     repeated_rounds: tuple[int, ...] = ()
     has_taken_over: bool = False
     item_lists: dict[str, tuple[Any, ...]] = Field(default_factory=dict)
+    phase: Phase = Phase.TASKS
+    early_end: EarlyEnd | None = None
 
     @property
     def seed(self) -> str:
@@ -145,6 +141,29 @@ class Run:
         return job_id(self.id, self.progress.round)
 
     @property
+    def phase(self) -> Phase:
+        """The part of the flow that runs, or is about to."""
+        end = self.body.early_end
+        return end.phase.following if end and self.body.phase.is_up_to(end.phase) else self.body.phase
+
+    def is_cancelled(self, phase: Phase) -> bool:
+        """Whether the tasks of a phase were cancelled: in that phase, or before."""
+        end = self.body.early_end
+        if end and phase.is_up_to(end.phase):
+            return end.cancelled
+        return self.progress.cancelled and self.phase.is_up_to(phase)
+
+    @property
+    def was_cancelled(self) -> bool:
+        """Whether the tasks of the flow were cancelled, which makes the run KILLED; what follows them may run still."""
+        return self.is_cancelled(Phase.TASKS)
+
+    @property
+    def rejection(self) -> Rejection | None:
+        """Why the run, or a phase before, could not continue."""
+        return self.body.rejection or (self.body.early_end.rejection if self.body.early_end else None)
+
+    @property
     def results(self) -> str:
         """The run's folder in the results container."""
         return results_folder(self.body.manifest.name, self.id)
@@ -167,12 +186,13 @@ class Run:
         """Whether the given round is the current one and all of its tasks are in Batch."""
         return self.progress.state is State.RUNNING and self.progress.round == round_number
 
-    def with_job(self, job: JobRecord, staging: str, at: datetime, *, keep_jobs: bool, has_parts: bool) -> Run:
+    def with_job(self, job: JobRecord, staging: str, phase: Phase, *, keep_jobs: bool, has_parts: bool) -> Run:
         """The run with all tasks of the round in Batch, and with what closing needs. The job will end by itself."""
         update = {
             "jobs": (*self.body.jobs, job),
-            "submitted": self.body.submitted or at,
+            "submitted": self.body.submitted or job.submitted,
             "staging": staging,
+            "phase": phase,
             "keep_jobs": keep_jobs,
             "has_parts": self.body.has_parts or has_parts,
         }
@@ -242,6 +262,12 @@ class Run:
     def with_rejection(self, rejection: Rejection) -> Run:
         """The run, rejected: it cannot continue."""
         return replace(self, body=self.body.model_copy(update={"rejection": rejection}))
+
+    def with_early_end(self, last: Phase) -> Run:
+        """The run that goes on with the phases after `last`, because it was cancelled or rejected before."""
+        end = EarlyEnd(phase=last, cancelled=self.progress.cancelled or self.was_cancelled, rejection=self.rejection)
+        body = self.body.model_copy(update={"early_end": end, "rejection": None})
+        return replace(self, body=body, progress=replace(self.progress, cancelled=False)).next_round()
 
     def with_cancellation(self) -> Run:
         """The run, cancelled by the user."""

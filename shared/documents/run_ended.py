@@ -28,9 +28,15 @@ _IN_OTHER_WORDS: Mapping[str, str] = {
     FailureCode.WORKING_DIRECTORY_NOT_WRITABLE: "the working directory cannot be written by the user of the image",
     FailureCode.TMP_NOT_WRITABLE: "the folder for temporary files cannot be written in the image",
     FailureCode.INPUT_FILE_MISSING: "a file was not made by the earlier task",
-    FailureCode.NO_ROOM_FOR_INPUTS: "the inputs cannot be copied for the attempts",
+    FailureCode.NO_ROOM_FOR_INPUTS: "the inputs cannot be copied for the attempts, or into the shared directory",
     FailureCode.PROGRAM_MISSING: "the image lacks a program that the attempts need",
+    FailureCode.DEPENDENCIES_NOT_INSTALLED: "packages cannot be installed in the task's container",
     FailureCode.OUTPUTS_NOT_RENDERED: "the outputs of the flow cannot be rendered",
+    FailureCode.INVALID_EXPRESSION: "an expression cannot be evaluated",
+    FailureCode.FAIL_TASK: "a task is there to make the flow fail",
+    FailureCode.ASSERTION_FAILED: "a condition that the flow asserts does not hold",
+    FailureCode.TAR_MISSING: "the image lacks tar, with which a shared directory is passed on",
+    FailureCode.DIRECTORY_NOT_PASSED_ON: "the shared directory cannot be packed, or is not there to be unpacked",
     FailureCode.CANNOT_PLAN: "a round could not be planned",
 }
 """By failure code: those whose message comes from a task's log, or may quote values."""

@@ -55,6 +55,25 @@ _WHY = {
 }
 
 
+class Phase(StrEnum):
+    """The parts of a flow, in the order in which they run; each by the name of the property that has its tasks."""
+
+    TASKS = "tasks"
+    ERRORS = "errors"
+    FINALLY = "finally"
+    AFTER_EXECUTION = "afterExecution"
+
+    def is_up_to(self, last: Phase) -> bool:
+        """Whether it is another phase, or one before it."""
+        order = list(Phase)
+        return order.index(self) <= order.index(last)
+
+    @property
+    def following(self) -> Phase:
+        """The phase after it; of the last one, itself."""
+        return next((phase for phase in Phase if not phase.is_up_to(self)), self)
+
+
 class JobReason(StrEnum):
     """Why a round needed a job of its own."""
 
@@ -79,6 +98,12 @@ class FailureCode(StrEnum):
     INPUT_FILE_MISSING = "InputFileMissing"
     NO_ROOM_FOR_INPUTS = "NoRoomForInputs"
     PROGRAM_MISSING = "ProgramMissing"
+    INVALID_EXPRESSION = "InvalidExpression"
+    FAIL_TASK = "FailTask"
+    ASSERTION_FAILED = "AssertionFailed"
+    DEPENDENCIES_NOT_INSTALLED = "DependenciesNotInstalled"
+    TAR_MISSING = "TarMissing"
+    DIRECTORY_NOT_PASSED_ON = "DirectoryNotPassedOn"
     INVALID_MANIFEST = "InvalidManifest"
     CANNOT_PLAN = "CannotPlan"
     TOO_MANY_ATTEMPTS = "TooManyAttempts"

@@ -17,7 +17,7 @@ from shared.errors import did_you_mean
 from shared.expressions._calendar import CALENDAR
 from shared.expressions._operators import is_number, list_between
 from shared.expressions.dates import date_filter
-from shared.expressions.values import ExpressionError, check_exist, check_size, spend, text_of
+from shared.expressions.values import Advised, ExpressionError, check_exist, check_size, spend, text_of
 
 
 def _extreme(compare: Callable[[Any, Any], bool]) -> Callable[..., Any]:
@@ -49,6 +49,7 @@ PURE_FUNCTIONS: Mapping[str, Callable[..., Any]] = {name: function for name, (fu
 
 FUNCTIONS: Mapping[str, tuple[str, str]] = {
     "secret": ("the app setting `SECRET_<name>`", "secret('API_TOKEN')"),
+    "env": ("the app setting `ENV_<name>`, or a default; the name is in lower case", "env('region', 'westeurope')"),
     "now": (
         "the time when the run was accepted; takes the arguments of `date`",
         "now('yyyy-MM-dd', timeZone='Europe/Paris')",
@@ -89,7 +90,6 @@ OTHER_FUNCTIONS: Mapping[str, str] = {
     "fromIon": "use JSON, and `fromJson`",
     "loopOutputs": "name an item of the fan-out, as in `outputs.each[0].vars`",
     "iterationOutput": "name an item of the fan-out, as in `outputs.each[0].vars`",
-    "env": "write `secret('NAME')`, which is the app setting SECRET_NAME",
     "encrypt": "do it in the commands",
     "decrypt": "do it in the commands",
     "printContext": "print in the commands what is of interest",
@@ -151,16 +151,14 @@ _ATTEMPT = "in the commands, the environment variable ATTEMPT is the number of t
 
 OTHER_NAMES: Mapping[str, str] = {
     "trigger": "a run starts when the manifest is dropped; give another value, as in `trigger.date ?? now()`",
-    "outputDir": "the task needs `outputDirectory: true`",
+    "outputDir": "it exists only for tasks, and not with `outputDirectory: false`",
     "bucketPath": "pass files with `inputFiles` and `outputFiles`",
     "outputFiles": "write the file into the working directory, and name it in the task's `outputFiles`",
-    "taskrun": f"{_OF_A_FAN_OUT}; {_ATTEMPT}",
+    "taskrun": "it exists only for tasks",
     "item": _OF_A_FAN_OUT,
     "parent": "use `taskrun.value`",
     "parents": "use `taskrun.value`",
     "secrets": "write `secret('NAME')`",
-    "envs": "write `secret('NAME')`, which is the app setting SECRET_NAME",
-    "globals": "use `variables`",
     "namespace": "use `variables`",
     "kestra": "there is no Kestra server",
 }
@@ -168,9 +166,24 @@ OTHER_NAMES: Mapping[str, str] = {
 """Names of Kestra that do not exist here, and what to use instead. They are the first in a chain of names."""
 
 
-OTHER_PARTS: Mapping[str, str] = {"attemptsCount": f"expressions are replaced before a task runs; {_ATTEMPT}"}
+OTHER_PARTS: Mapping[str, Mapping[str, str]] = {
+    "flow": {
+        "revision": "flows have no revisions; `execution.id` tells which version of a manifest is run",
+        "tenantId": "there are no tenants",
+    },
+    "execution": {
+        "originalId": "use `execution.id`; the record of a retry names the run before it",
+    },
+    "taskrun": {
+        "attemptsCount": f"a task with a `retry` is rendered once, before its first attempt; {_ATTEMPT}",
+        "startDate": "only the node knows it; use `execution.startDate`, or `date` in the commands",
+        "parentId": "use `taskrun.id`, or the id of the group",
+        "value": _OF_A_FAN_OUT,
+        "iteration": _OF_A_FAN_OUT,
+    },
+}
 
-"""Parts of `taskrun` in Kestra that do not exist here, and what to use instead."""
+"""Parts of values in Kestra that do not exist here, or not for every task, and what to use instead."""
 
 
 OTHER_OUTPUTS: Mapping[str, str] = {
@@ -196,8 +209,8 @@ def part_advice(name: str, whole: object) -> str:
         return ""
     if name in OTHER_OUTPUTS and "outputFiles" in whole:
         return f": {OTHER_OUTPUTS[name]}"
-    if name in OTHER_PARTS and "iteration" in whole:
-        return f": {OTHER_PARTS[name]}"
+    if isinstance(whole, Advised) and name in whole.advice:
+        return f": {whole.advice[name]}"
     known = [str(each) for each in whole]
     listed = f"; there is {', '.join(known)}" if 0 < len(known) <= _MOST_SHOWN else ""
     return did_you_mean(name, known) or listed

@@ -81,6 +81,14 @@ class Parts(LazyValue):
         return self.parts[name]  # type: ignore[index] # no other name is in it
 
 
+class Advised(dict[str, Any]):
+    """A map with `advice` on what to use instead of the names that it has in Kestra, but not here."""
+
+    def __init__(self, values: Mapping[str, Any], advice: Mapping[str, str]) -> None:
+        super().__init__(values)
+        self.advice = advice
+
+
 class Missing:
     """The value of a name that does not exist.
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.errors import ManifestError
+from shared.manifest._children import LISTS_OF_FLOW, TASK_OF_ENTRY, lists_of
 from shared.manifest._layout import Layout
 from shared.manifest._yaml import MAX_NODES, TEXT_OF_A_VALUE
 from shared.manifest.task_runner import RUNNER_TYPE, canonical_runner_type
@@ -48,16 +49,16 @@ def with_plugin_defaults(
     ManifestError if the flow becomes too large.
     """
     defaults = list(_defaults(data))
-    tasks = data.get("tasks")
-    if not defaults or not isinstance(tasks, list):
+    if not defaults:
         return data, {}
     budget = _Budget(layout)
-    applied = [
-        _with_defaults_in_task(_placed(task, ("tasks", index)), defaults, budget) for index, task in enumerate(tasks)
-    ]
     moved: dict[PropertyPath, PropertyPath] = {}
-    plain = [_plain(task, ("tasks", index), moved) for index, task in enumerate(applied)]
-    return {**data, "tasks": plain}, moved
+    applied = {
+        name: _with_defaults_in(_placed(data[name], (name,)), defaults, budget)
+        for name in LISTS_OF_FLOW
+        if name in data
+    }
+    return {**data, **{name: _plain(value, (name,), moved) for name, value in applied.items()}}, moved
 
 
 def _defaults(data: dict[str, Any]) -> Iterator[_Default]:
@@ -83,17 +84,29 @@ class _Budget:
             raise ManifestError([self._layout.problem((_PROPERTY,), message)])
 
 
+def _with_defaults_in(children: _Value, defaults: list[_Default], budget: _Budget) -> _Value:
+    """A list of tasks and groups, or a map of such lists, with the defaults of their types."""
+    match children.content:
+        case list() as tasks:
+            return _Value([_with_defaults_in_task(task, defaults, budget) for task in tasks], children.path)
+        case dict() as cases:
+            lists = {name: _with_defaults_in(each, defaults, budget) for name, each in cases.items()}
+            return _Value(lists, children.path)
+    return children
+
+
 def _with_defaults_in_task(task: _Value, defaults: list[_Default], budget: _Budget) -> _Value:
     """A task with its task runner, or a group with its tasks, with the defaults of their types."""
     if not isinstance(task.content, dict):
         return task
+    if (in_entry := task.content.get(TASK_OF_ENTRY)) is not None:
+        return _Value({**task.content, TASK_OF_ENTRY: _with_defaults_in_task(in_entry, defaults, budget)}, task.path)
     task = _merged(task, _type_of(task, DEFAULT_TYPE), defaults, budget)
     content = dict(task.content)
-    inside = content.get("tasks")
-    if inside is not None and isinstance(inside.content, list):
-        tasks = [_with_defaults_in_task(each, defaults, budget) for each in inside.content]
-        content["tasks"] = _Value(tasks, inside.path)
-    else:
+    names = list(lists_of(content))
+    for name in names:
+        content[name] = _with_defaults_in(content[name], defaults, budget)
+    if not names:
         runner = content.get("taskRunner", _Value({}, (*task.path, "taskRunner")))
         if isinstance(runner.content, dict):
             runner = _merged(runner, _type_of(runner, RUNNER_TYPE), defaults, budget)

@@ -7,19 +7,19 @@ flow are its gaps: a text must not look wrong because of a value that was taken 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from shared.errors import nearest
+from shared.manifest._children import CASES, LISTS_OF_GROUPS, TASK_OF_ENTRY, path_of_task, paths_of_tasks
 from shared.manifest._gaps import WITHOUT_GAPS, Gaps
+from shared.manifest._mending import REQUIRED, add, ids_inside, mend_property, mend_whole
 from shared.manifest.flow import MAX_TASKS, Flow
-from shared.manifest.groups import FOR_EACH, SEQUENTIAL
+from shared.manifest.groups import DAG
 from shared.manifest.order import OrderProblem, problems_of_order
 from shared.manifest.problems import MAX_PROBLEMS, path_in_flow
-from shared.manifest.task_types import all_types
 from shared.manifest.types import PropertyPath
 
 if TYPE_CHECKING:
@@ -32,9 +32,9 @@ _STAND_INS: Mapping[object, Mapping[str, object]] = {
     "outputs": {"type": "STRING", "value": ""},
 }
 _CONSEQUENCES = ("too_short", "default_factory_not_called")  # of a mistake inside
-_OF_ITEMS = frozenset({"foreach", "values", "type", "tasks"})
-_OF_ORDER = frozenset({"dependsOn", "id", "disabled", "type", "tasks"})
-_OF_OUTPUTS = frozenset({"outputFiles", "outputDirectory", "taskRunner", "id", *_OF_ITEMS})
+_OF_ITEMS = frozenset({"foreach", "values", "value", "type", "tasks"})
+_OF_ORDER = frozenset({"dependsOn", "id", "disabled", "type", CASES, *LISTS_OF_GROUPS})
+_OF_OUTPUTS = frozenset({"format", "outputFiles", "outputDirectory", "taskRunner", "id", *_OF_ITEMS})
 _OF_COMMANDS = (("type",), ("commands",), ("script",))
 
 
@@ -99,10 +99,10 @@ class _Left:
         new = [details for details in causes if not self._follows(path_in_flow(details), details["type"])]
         for details in causes:
             path, kind = path_in_flow(details), details["type"]
-            task = _task_path(path)
+            task = path_of_task(path)
             self._touched.add(path)
             if path[len(task) :] == ("type",):
-                self._ids |= set(_ids_inside(self._at(task)))
+                self._ids |= set(ids_inside(self._at(task)))
             self._around |= {path[:length] for length in range(len(task) + 1, len(path))}
             if task and (kind == "extra_forbidden" or path[len(task) :] in _OF_COMMANDS):
                 self._of_commands.add(task)
@@ -111,7 +111,7 @@ class _Left:
 
     def _follows(self, path: PropertyPath, kind: str) -> bool:
         """Whether a mistake follows from what was taken out before: at its place, or of the commands of its task."""
-        task = _task_path(path)
+        task = path_of_task(path)
         if task in self._of_commands and (
             len(path) == len(task) or ((*task, "type") in self._touched and kind == "extra_forbidden")
         ):
@@ -127,12 +127,19 @@ class _Left:
             self._touched.add(problem.path)
             match problem.path:
                 case (*above, "dependsOn", int(index)):
-                    self._at(tuple(above))["dependsOn"][index] = stand_in["id"]
+                    self._at(tuple(above))["dependsOn"][index] = self._waited_for(tuple(above), stand_in)
                 case (*above, "id"):
                     self._at(tuple(above))["id"] = self._new_id()
                 case _:  # every task is disabled
                     self._at(problem.path).pop("disabled", None)
         self.data["tasks"].append(stand_in)
+
+    def _waited_for(self, path: PropertyPath, stand_in: dict[str, Any]) -> str:
+        """The id of a task that one in a flow, or in a Dag, may wait for."""
+        if self._is_in_dag(path):
+            stand_in = self._stand_in()
+            self._at(path[:-1]).append({TASK_OF_ENTRY: stand_in})
+        return str(stand_in["id"])
 
     def is_of_replaced_id(self, path: PropertyPath) -> bool:
         """Whether the id at a path of `dependsOn` is one that was replaced."""
@@ -141,7 +148,7 @@ class _Left:
 
     def gaps(self, flow: Flow) -> Gaps:
         """What is not known of the flow that is left."""
-        touched = {path[: len(_task_path(path)) + 1] for path in self._touched}
+        touched = {path[: len(path_of_task(path)) + 1] for path in self._touched}
 
         def tasks_with(names: frozenset[str]) -> frozenset[str]:
             return frozenset(placed.task.id for placed in flow.placed_tasks if _is_touched(placed.path, names, touched))
@@ -158,67 +165,47 @@ class _Left:
     def _take_out(self, path: PropertyPath, kind: str) -> None:
         if path[:1] and path[0] in _ROOTS:
             self._values.add(_ROOTS[str(path[0])])
-        task = _task_path(path)
+        task = path_of_task(path)
         if task and len(path) == len(task):
             self._mend_task(task)
         elif kind == "missing":
             self._add(path)
         elif task:
-            self._mend_property(task, path[len(task) :])
+            self._mend_property(task, path[len(task) :], is_unknown=kind == "extra_forbidden")
         elif path == ("tasks",):
             self.data["tasks"] = [self._stand_in()]
         else:
             self._remove(path if path[:1] != ("pluginDefaults",) else path[:1])
 
     def _mend_task(self, path: PropertyPath) -> None:
-        """A task as a whole is wrong: it is no map, has neither or both of commands and script, or is a ForEach."""
+        """Mend a task that is wrong as a whole: it is no map, or what it has does not go together."""
         task = self._at(path)
         if not isinstance(task, dict):
-            self._set(path, self._stand_in())
-        elif task.get("type") == FOR_EACH:
-            values = task.pop("values", [""])
-            task["type"] = SEQUENTIAL
-            task.pop("concurrencyLimit", None)
-            for index, each in enumerate(task["tasks"]):
-                if "tasks" not in each and "foreach" not in each:
-                    each["foreach"] = values
-                    self.moved[*path, "tasks", index, "foreach"] = (*path, "values")
-        elif "commands" in task and "script" in task:
-            del task["script"]
-        else:
-            task.pop("script", None)
-            task["commands"] = ["true"]
+            self._set(path, {TASK_OF_ENTRY: self._stand_in()} if self._is_in_dag(path) else self._stand_in())
+            return
+        moved = mend_whole(task, self._stand_in, is_in_dag=self._is_in_dag(path))
+        self.moved |= {(*path, *place): (*path, *before) for place, before in moved.items()}
 
-    def _mend_property(self, task: PropertyPath, below: PropertyPath) -> None:
+    def _is_in_dag(self, path: PropertyPath) -> bool:
+        group = self._at(path[:-2])
+        return isinstance(group, dict) and group.get("type") == DAG
+
+    def _mend_property(self, task: PropertyPath, below: PropertyPath, *, is_unknown: bool) -> None:
         properties = self._at(task)
-        match below:
-            case ("id",):
-                self._ids.add(str(properties.get("id")))
-                properties["id"] = self._new_id()
-            case ("type",) if isinstance(properties.get("tasks"), list):
-                properties["type"] = SEQUENTIAL
-            case ("type",) if near := nearest(str(properties["type"]), all_types()):
-                properties["type"] = near
-            case ("commands" | "script",) if "type" in properties:
-                del properties["type"]
-            case ("tasks",) if isinstance(properties.get("tasks"), list) and properties["tasks"]:
-                properties["type"] = SEQUENTIAL  # of a group that does not exist here
-            case ("tasks",):
-                properties["tasks"] = [self._stand_in()]
-            case ("outputDirectory",):
-                properties["outputDirectory"] = True
-            case ("foreach" | "values" as name, *_):
-                properties[name] = [""]
-            case _:
-                self._remove((*task, *below))
+        if below == ("id",):
+            self._ids.add(str(properties.get("id")))
+            properties["id"] = self._new_id()
+        elif not mend_property(properties, below, self._stand_in, is_unknown=is_unknown):
+            self._ids |= set(ids_inside({"": self._at((*task, *below))}))
+            self._remove((*task, *below))
 
     def _add(self, path: PropertyPath) -> None:
         """Add a property that is missing; or take out what lacks it."""
         match path:
             case (*above, "id"):
                 self._at(tuple(above))["id"] = self._new_id()
-            case (*above, "tasks"):
-                self._at(tuple(above))["tasks"] = [self._stand_in()]
+            case (*above, str(name)) if name in REQUIRED and name != "values":
+                add(self._at(tuple(above)), name, self._stand_in)
             case _:
                 self._take_out(path[:-1], "")
 
@@ -248,8 +235,7 @@ class _Left:
 
     def _set(self, path: PropertyPath, value: object) -> None:
         whole = self._at(path[:-1])
-        if isinstance(whole, list) and isinstance(path[-1], int):
-            whole[path[-1]] = value
+        whole[path[-1]] = value
 
     def _stand_in(self) -> dict[str, Any]:
         return {"id": self._new_id(), "commands": ["true"]}
@@ -260,29 +246,8 @@ class _Left:
 
 def _is_touched(task: PropertyPath, names: frozenset[str], touched: set[PropertyPath]) -> bool:
     """Whether one of these properties was taken out of a task, or of a group around it, or one of these as a whole."""
-    around = [task[:length] for length in range(2, len(task) + 1, 2)]
+    around = paths_of_tasks(task)
     return any(path in touched or any((*path, name) in touched for name in names) for path in around)
-
-
-def _task_path(path: PropertyPath) -> PropertyPath:
-    """The path of the task or group that a path is in; empty if it is in none."""
-    length = 0
-    while path[length : length + 1] == ("tasks",) and isinstance(next(iter(path[length + 1 : length + 2]), None), int):
-        length += 2
-    return path[:length]
-
-
-def _ids_inside(task: object) -> Iterator[str]:
-    """The ids of the tasks in a task of a type that does not exist here, wherever it has them."""
-    todo = list(task.values()) if isinstance(task, dict) else []
-    while todo:
-        match todo.pop():
-            case dict() as value:
-                todo.extend(value.values())
-                if isinstance(value.get("id"), str):
-                    yield value["id"]
-            case list() as value:
-                todo.extend(value)
 
 
 def _copied(value: Any) -> Any:  # noqa: ANN401 - plain data of any shape

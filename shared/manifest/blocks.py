@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from shared.manifest.order import OrderEntry, start_of
+from shared.documents.states import Phase
+from shared.manifest.app_tasks import AppTask
 from shared.manifest.task import Task
 from shared.manifest.types import PropertyPath
+from shared.manifest.working_directory import OF_DIRECTORY, Directory
 
 
 @dataclass(frozen=True)
@@ -38,11 +40,12 @@ class Each:
 
 @dataclass(frozen=True)
 class Branch:
-    """A direct child of a group that limits how many of them run at once."""
+    """A direct child of a group that limits how many of them run at once; `is_late` if it does not begin with it."""
 
     group: str
     index: int
     limit: int
+    is_late: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,8 @@ class Block:
 
     Once its blocks have ended, its `errors` run one after the other if one of them failed for good, and then its
     `finally_`, however they ended. If it `allows_failure`, what waits for it runs also if it failed.
+
+    The tasks in its `blocks` may share a `directory`.
     """
 
     id: str
@@ -61,7 +66,7 @@ class Block:
     waits_for: tuple[str, ...] | None = None
     is_disabled: bool = False
     conditions: tuple[Condition, ...] = ()
-    task: Task | None = None
+    task: Task | AppTask | None = None
     each: Each | None = None
     blocks: tuple[Block, ...] = ()
     are_ordered: bool = True
@@ -69,6 +74,14 @@ class Block:
     errors: tuple[Block, ...] = ()
     finally_: tuple[Block, ...] = ()
     allows_failure: bool = False
+    directory: Directory | None = None
+
+
+@dataclass(frozen=True)
+class OnFailure:
+    """What a task in `errors` runs for: at least one of these tasks has failed for good."""
+
+    tasks: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -76,73 +89,94 @@ class PlacedTask:
     """A task with its path in the manifest, and what the blocks around it mean for it.
 
     `each` says how it runs for the values of its ForEach; `branches` are those that it is in, and `conditions` all that
-    must hold, the outermost first.
+    must hold, the outermost first. `on_failure_of` has an entry for each `errors` that it is in, the outermost first.
+    It may share a `directory` with others.
     """
 
-    task: Task
+    task: Task | AppTask
     path: PropertyPath
     each: Each | None = None
     branches: tuple[Branch, ...] = ()
     conditions: tuple[Condition, ...] = ()
+    on_failure_of: tuple[OnFailure, ...] = ()
+    directory: Directory | None = None
+
+    @property
+    def phase(self) -> Phase:
+        """The part of the flow that it is in."""
+        return Phase(str(self.path[0]))
 
     @property
     def foreach_path(self) -> PropertyPath:
         """The path of what its items are made of."""
         return self.each.path if self.each else (*self.path, "foreach")
 
+    def place_of(self, below: PropertyPath) -> PropertyPath:
+        """The path in the manifest of one of its properties, some of which are those of a group around it."""
+        match below:
+            case ("foreach", *rest):
+                return (*self.foreach_path, *rest)
+            case (first, *rest) if first == OF_DIRECTORY and self.directory:
+                return (*self.directory.path, *rest)
+        return (*self.path, *below)
 
-def placed_tasks(blocks: Sequence[Block]) -> Iterator[PlacedTask]:
-    """The tasks in blocks, in the order of the file."""
-    for block in blocks:
-        yield from _placed(block, (), (), is_disabled=False)
+
+def placed_tasks(flow: Block) -> Iterator[PlacedTask]:
+    """The tasks in the block of a flow, and in all blocks in it."""
+    yield from _placed(flow, _Around())
 
 
-def _placed(
-    block: Block, branches: tuple[Branch, ...], conditions: tuple[Condition, ...], *, is_disabled: bool
-) -> Iterator[PlacedTask]:
-    left_out, conditions = is_disabled or block.is_disabled, (*conditions, *block.conditions)
+@dataclass(frozen=True)
+class _Around:
+    """What the blocks around a block mean for it."""
+
+    is_disabled: bool = False
+    branches: tuple[Branch, ...] = ()
+    conditions: tuple[Condition, ...] = ()
+    on_failure_of: tuple[OnFailure, ...] = ()
+    directory: Directory | None = None
+
+
+def _placed(block: Block, around: _Around) -> Iterator[PlacedTask]:
+    inside = replace(
+        around,
+        is_disabled=around.is_disabled or block.is_disabled,
+        conditions=(*around.conditions, *block.conditions),
+        directory=around.directory or block.directory,
+    )
     if block.task:
-        task = block.task.model_copy(update={"disabled": True}) if left_out else block.task
-        yield PlacedTask(task, block.path, block.each, branches, conditions)
-    for index, inner in enumerate(block.blocks):
-        inside = (*branches, Branch(block.id, index, block.limit)) if block.limit else branches
-        yield from _placed(inner, inside, conditions, is_disabled=left_out)
-
-
-def order_entries(blocks: Sequence[Block]) -> Iterator[OrderEntry]:
-    """The entries of the blocks of a flow, which run one after the other."""
-    yield from _entries(Block("", (), blocks=tuple(blocks)), (), is_disabled=False)
-
-
-def _entries(around: Block, start: tuple[str, ...], *, is_disabled: bool) -> Iterator[OrderEntry]:
-    """The entries of the blocks in a block. `start` is what the first of them waits for; if not ordered, each.
-
-    With a limit of *n*, each waits for the *n*-th before it, too.
-    """
-    before = start
-    for index, block in enumerate(around.blocks):
-        limited_by = around.blocks[index - around.limit].id if around.limit and index >= around.limit else None
-        left_out = is_disabled or block.is_disabled
-        entry = OrderEntry(
-            block.id,
+        task = block.task.model_copy(update={"disabled": True}) if inside.is_disabled else block.task
+        yield PlacedTask(
+            task,
             block.path,
-            before if block.waits_for is None else block.waits_for,
-            is_explicit=block.waits_for is not None,
-            is_run=block.task is not None and not left_out,
-            limited_by=limited_by,
+            block.each,
+            inside.branches,
+            inside.conditions,
+            inside.on_failure_of,
+            inside.directory if isinstance(task, Task) else None,
         )
-        if block.task:
-            yield entry
-        else:
-            start_id = start_of(block.id)
-            yield replace(entry, id=start_id)
-            inside = list(_entries(block, (start_id,), is_disabled=left_out))
-            yield from inside
-            yield OrderEntry(block.id, block.path, _last_of(inside), is_explicit=False, is_run=False)
-        before = (block.id,) if around.are_ordered else start
+    for index, inner in enumerate(block.blocks):
+        branch = Branch(block.id, index, block.limit, is_late=index >= block.limit or bool(inner.waits_for))
+        branches = (*inside.branches, branch) if block.limit else inside.branches
+        yield from _placed(inner, replace(inside, branches=branches))
+    inside = replace(inside, directory=around.directory)
+    if block.errors:
+        failure = OnFailure(tuple(tasks_that_count(block.blocks)))
+        of_errors = replace(inside, on_failure_of=(*inside.on_failure_of, failure))
+        for inner in block.errors:
+            yield from _placed(inner, of_errors)
+    for inner in block.finally_:
+        yield from _placed(inner, inside)
 
 
-def _last_of(entries: Sequence[OrderEntry]) -> tuple[str, ...]:
-    """The entries that no other one waits for: once they have ended, all have."""
-    waited_for = {other for entry in entries for other in entry.waits_for_all}
-    return tuple(entry.id for entry in entries if entry.id not in waited_for) or tuple(entry.id for entry in entries)
+def tasks_that_count(blocks: Sequence[Block]) -> Iterator[str]:
+    """The ids of the tasks whose failure is one of the block that these blocks are in.
+
+    Neither those that may fail, nor those in a block that may; nor those in errors or finally, whose states change that
+    of their block as little as in Kestra (`Execution.guessFinalState`).
+    """
+    for block in blocks:
+        if block.task and not block.task.allow_failure:
+            yield block.id
+        elif not block.allows_failure:
+            yield from tasks_that_count(block.blocks)

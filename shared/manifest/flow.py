@@ -8,15 +8,19 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
+from shared.manifest._block_order import order_entries
+from shared.manifest._lowering import flow_block
 from shared.manifest._major import major_of
-from shared.manifest.blocks import Block, PlacedTask, order_entries, placed_tasks
+from shared.manifest.app_tasks import AppTask
+from shared.manifest.blocks import Block, PlacedTask, placed_tasks
 from shared.manifest.concurrency import Concurrency
-from shared.manifest.groups import AFTERWARDS, TaskOrGroup, blocks_of
+from shared.manifest.groups import TaskOrGroup
 from shared.manifest.inputs import Input
 from shared.manifest.order import OrderEntry
 from shared.manifest.outputs import Output
 from shared.manifest.task import ON_POOL, Task
 from shared.manifest.types import Duration, NoEffect, Properties, Text, Unsupported
+from shared.manifest.working_directory import Directory
 
 _VERSIONS = NoEffect("the versions of the blob are the versions of the flow")
 LONGEST_FLOW = timedelta(days=6)
@@ -79,6 +83,13 @@ class Flow(Properties):
     """Values that the flow publishes at its end."""
     items: Annotated[tuple[TaskOrGroup, ...], Field(alias="tasks", min_length=1)]
     """The tasks and groups to run, in this order; `dependsOn` makes them a graph. At most 1,000 tasks."""
+    errors: tuple[TaskOrGroup, ...] = ()
+    """What runs, one after the other, once a task has failed for good and the others have ended. What they end as
+    changes nothing: the run is FAILED."""
+    finally_: Annotated[tuple[TaskOrGroup, ...], Field(alias="finally")] = ()
+    """What runs at the end in any case, after `errors`."""
+    after_execution: tuple[TaskOrGroup, ...] = ()
+    """What runs after all that, once the state of the run is certain."""
     plugin_defaults: tuple[PluginDefault, ...] = ()
     """Default values for all tasks of a type, or for their task runners."""
     timeout: Annotated[Duration, AfterValidator(_not_too_long)] = LONGEST_FLOW
@@ -99,13 +110,13 @@ class Flow(Properties):
     triggers: Annotated[Any, NoEffect("a run starts only when the manifest is dropped")] = None
     worker_group: Annotated[Any, ON_POOL] = None
     worker_selector: Annotated[Any, ON_POOL] = None
-    errors: Annotated[None, AFTERWARDS] = None
-    finally_: Annotated[None, AFTERWARDS] = Field(None, alias="finally")
-    after_execution: Annotated[None, AFTERWARDS] = None
-    listeners: Annotated[None, AFTERWARDS] = None
-    sla: Annotated[None, Unsupported("use the flow's `timeout`")] = None
-    checks: Annotated[None, Unsupported("let the first task fail instead")] = None
+    listeners: Annotated[None, Unsupported("write their tasks into `afterExecution`")] = None
+    sla: Annotated[
+        None, Unsupported("use the flow's `timeout` for a MAX_DURATION, and for an assertion a task that fails")
+    ] = None
+    checks: Annotated[None, Unsupported("let the first task fail instead, with `exit 1` in its commands")] = None
     retry: Annotated[None, Unsupported("give the tasks a `retry`; a manifest that retries a run has no tasks")] = None
+    policy_refs: Annotated[None, Unsupported("write what the policies add into the flow")] = None
     flow: Annotated[None, Unsupported("a run request has no tasks beside its `flow`: leave one of both out")] = None
     task_defaults: Annotated[None, Unsupported("this is the old name of `pluginDefaults`")] = None
 
@@ -130,21 +141,31 @@ class Flow(Properties):
         return self.kestra or major_of(self)
 
     @cached_property
-    def tasks(self) -> tuple[Task, ...]:
+    def tasks(self) -> tuple[Task | AppTask, ...]:
         """All tasks in the order of the file, including those in groups."""
         return tuple(placed.task for placed in self.placed_tasks)
 
-    @cached_property
-    def placed_tasks(self) -> tuple[PlacedTask, ...]:
-        """All tasks and their paths in the manifest, in the order of the file."""
-        return tuple(placed_tasks(self.blocks))
+    @property
+    def node_tasks(self) -> tuple[Task, ...]:
+        """Those of them that run on a node."""
+        return tuple(task for task in self.tasks if isinstance(task, Task))
 
     @cached_property
-    def blocks(self) -> tuple[Block, ...]:
-        """What its tasks and groups are lowered to."""
-        return blocks_of(self.items, ("tasks",))
+    def placed_tasks(self) -> tuple[PlacedTask, ...]:
+        """All tasks and their paths in the manifest: those of `tasks`, then those for errors and for the end."""
+        return tuple(placed_tasks(self.block))
+
+    @cached_property
+    def directories(self) -> dict[str, Directory]:
+        """The directories that tasks share, by the id of their group."""
+        return {placed.directory.group: placed.directory for placed in self.placed_tasks if placed.directory}
+
+    @cached_property
+    def block(self) -> Block:
+        """What it is lowered to: its tasks, with what follows them, in a block with what follows its end."""
+        return flow_block(self.items, self.errors, self.finally_, self.after_execution)
 
     @cached_property
     def order(self) -> tuple[OrderEntry, ...]:
         """Which task waits for which: an entry for each task, and two for each group."""
-        return tuple(order_entries(self.blocks))
+        return tuple(order_entries(self.block))

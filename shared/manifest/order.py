@@ -1,29 +1,34 @@
-"""Which tasks a task waits for: from the order of the flow, `dependsOn`, groups and disabled tasks to a graph."""
+"""Which tasks a task waits for: from the order of the flow, `dependsOn`, groups and disabled tasks to a graph.
+
+A task waits for tasks that must end well, and follows others, which must only have ended.
+"""
 
 from __future__ import annotations
 
 import graphlib
 import itertools
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from shared.errors import did_you_mean
+from shared.manifest._children import TASK_OF_ENTRY
 from shared.manifest.types import PropertyPath
 
-_START = " (start)"  # no id of a task has a space
+_START, _ERRORS, _FINALLY = " (start)", " (errors)", " (finally)"  # no id of a task has a space
 
 
 @dataclass(frozen=True)
 class OrderEntry:
-    """An entry in the order of a flow: a task, or the start or the end of a group.
+    """An entry in the order of a flow: a task, the start or the end of a group, or the start of its errors or finally.
 
     The tasks of a group wait for its start, and its end, which has the group's id, waits for them. Only tasks that are
     not disabled are run: other entries just pass the order on.
 
-    `path` is its place in the manifest. `waits_for` are the ids of other entries; they are explicit if they come from
-    `dependsOn` and not from the order of the flow. `limited_by` is one more: it has to end because the group limits how
-    many run at once.
+    `path` is its place in the manifest. `waits_for` are the ids of other entries that must end well; they are explicit
+    if they come from `dependsOn` and not from the order of the flow. `limited_by` is one more: it has to end because
+    the group limits how many run at once. `within` is the entry of the list of errors or finally that it is in: what is
+    explicit does not get around waiting for that. `follows` are entries that must have ended, well or not.
     """
 
     id: str
@@ -32,21 +37,49 @@ class OrderEntry:
     is_explicit: bool
     is_run: bool
     limited_by: str | None = None
+    follows: tuple[str, ...] = ()
+    within: str | None = None
 
     @property
     def waits_for_all(self) -> tuple[str, ...]:
         """Every entry that it waits for, for whatever reason."""
-        return (*self.waits_for, self.limited_by) if self.limited_by else self.waits_for
+        others = (self.limited_by, self.within if self.is_explicit else None)
+        return (*self.waits_for, *(other for other in others if other))
+
+    @property
+    def comes_after(self) -> tuple[str, ...]:
+        """Every entry that must have ended before it, well or not."""
+        return (*self.waits_for_all, *self.follows)
 
     @property
     def name(self) -> str:
-        """The id in the manifest."""
-        return self.id.removesuffix(_START)
+        """The id in the manifest; empty for what has none."""
+        return self.id.partition(" ")[0]
+
+    @property
+    def order_path(self) -> PropertyPath:
+        """The path of its `dependsOn`: that of a task in a Dag stands beside the task."""
+        return (*(self.path[:-1] if self.is_in_dag else self.path), "dependsOn")
+
+    @property
+    def is_in_dag(self) -> bool:
+        """Whether it is a task of a Dag, which can wait only for others of the same Dag."""
+        return self.path[-1:] == (TASK_OF_ENTRY,)
 
 
 def start_of(group: str) -> str:
     """The id of the entry for the start of a group."""
     return group + _START
+
+
+def errors_of(group: str) -> str:
+    """The id of the entry for the start of the `errors` of a group."""
+    return group + _ERRORS
+
+
+def finally_of(group: str) -> str:
+    """The id of the entry for the start of the `finally` of a group."""
+    return group + _FINALLY
 
 
 @dataclass(frozen=True)
@@ -75,44 +108,48 @@ def _repeated(entries: Sequence[OrderEntry]) -> Iterator[OrderProblem]:
     seen: Counter[str] = Counter()
     for entry in entries:
         seen[entry.id] += 1
-        if seen[entry.id] > 1 and not entry.id.endswith(_START):
+        if seen[entry.id] > 1 and entry.id == entry.name:
             message = f"task ids must differ; there is more than one {entry.id!r}"
             yield OrderProblem((*entry.path, "id"), message)
 
 
 def _own_or_unknown(entries: Sequence[OrderEntry]) -> Iterator[OrderProblem]:
-    ids = {entry.id for entry in entries}
-    names = [entry.name for entry in entries]
+    by_id = {entry.id: entry for entry in entries if entry.id == entry.name}
     for entry in (entry for entry in entries if entry.is_explicit):
-        for index, other in enumerate(entry.waits_for):
-            path = (*entry.path, "dependsOn", index)
-            if other == entry.name:
+        for index, name in enumerate(entry.waits_for):
+            path, other = (*entry.order_path, index), by_id.get(name)
+            if name == entry.name:
                 yield OrderProblem(path, "a task cannot wait for itself")
-            elif other not in ids or other.endswith(_START):
-                yield OrderProblem(path, f"there is no task {other!r}{did_you_mean(other, names)}")
+            elif other is None:
+                yield OrderProblem(path, f"there is no task {name!r}{did_you_mean(name, by_id)}")
+            elif entry.is_in_dag and other.path[:-2] != entry.path[:-2]:
+                yield OrderProblem(
+                    path, f"{name!r} is not a task of this Dag, whose tasks can only wait for each other"
+                )
 
 
 def _cycle(entries: Sequence[OrderEntry]) -> Iterator[OrderProblem]:
     by_id = {entry.id: entry for entry in entries}
     try:
-        graphlib.TopologicalSorter({entry.id: entry.waits_for_all for entry in entries}).prepare()
+        graphlib.TopologicalSorter({entry.id: entry.comes_after for entry in entries}).prepare()
     except graphlib.CycleError as error:
         circle: list[str] = error.args[1]
         edges = list(itertools.pairwise(circle))
         is_limited = any(before == by_id[after].limited_by for before, after in edges)
         hint = "; with `concurrent`, a task of the group also waits for one before it" if is_limited else ""
-        names = " → ".join(dict.fromkeys(by_id[entry_id].name for entry_id in reversed(circle)))
+        names = list(dict.fromkeys(name for entry_id in reversed(circle) if (name := by_id[entry_id].name)))
+        message = f"tasks cannot wait for each other: {' → '.join((*names, names[0]))}{hint}"
         for before, after in edges:
             entry = by_id[after]
             if entry.is_explicit and before in entry.waits_for:
-                path = (*entry.path, "dependsOn", entry.waits_for.index(before))
-                yield OrderProblem(path, f"tasks cannot wait for each other: {names} → {by_id[circle[-1]].name}{hint}")
+                yield OrderProblem((*entry.order_path, entry.waits_for.index(before)), message)
                 return
 
 
 def _nothing_to_run(entries: Sequence[OrderEntry]) -> Iterator[OrderProblem]:
-    if not any(entry.is_run for entry in entries):
-        yield OrderProblem(entries[0].path, "every task is disabled; there is nothing to run")
+    tasks = [entry for entry in entries if entry.path[:1] == ("tasks",)]
+    if not any(entry.is_run for entry in tasks):
+        yield OrderProblem(tasks[0].path, "every task is disabled; there is nothing to run")
 
 
 def dependencies_of(entries: Sequence[OrderEntry]) -> Mapping[str, tuple[str, ...]]:
@@ -122,12 +159,39 @@ def dependencies_of(entries: Sequence[OrderEntry]) -> Mapping[str, tuple[str, ..
     """
     by_id = {entry.id: entry for entry in entries}
     behind: dict[str, tuple[str, ...]] = {}
-    for entry_id in graphlib.TopologicalSorter({entry.id: entry.waits_for_all for entry in entries}).static_order():
+    for entry_id in _in_order(entries):
         found: dict[str, None] = {}
         for other in by_id[entry_id].waits_for_all:
             found |= dict.fromkeys([other] if by_id[other].is_run else behind[other])
         behind[entry_id] = tuple(found)
     return {entry.id: behind[entry.id] for entry in entries if entry.is_run}
+
+
+def followed_tasks(entries: Sequence[OrderEntry]) -> Mapping[str, tuple[str, ...]]:
+    """The tasks that each task that is run follows, directly or through other entries: they must have ended before it.
+
+    These are beside its dependencies. The entries must have no problems.
+    """
+    by_id = {entry.id: entry for entry in entries}
+    waits_for: dict[str, dict[str, None]] = {}
+    follows: dict[str, dict[str, None]] = {}
+    for entry_id in _in_order(entries):
+        entry, waits_for[entry_id], follows[entry_id] = by_id[entry_id], {}, {}
+        for other in entry.waits_for_all:
+            is_run = by_id[other].is_run
+            waits_for[entry_id] |= {other: None} if is_run else waits_for[other]
+            follows[entry_id] |= {} if is_run else follows[other]
+        for other in entry.follows:
+            follows[entry_id] |= {other: None} if by_id[other].is_run else {**waits_for[other], **follows[other]}
+    return {
+        entry.id: tuple(name for name in follows[entry.id] if name not in waits_for[entry.id])
+        for entry in entries
+        if entry.is_run
+    }
+
+
+def _in_order(entries: Sequence[OrderEntry]) -> Iterable[str]:
+    return graphlib.TopologicalSorter({entry.id: entry.comes_after for entry in entries}).static_order()
 
 
 def tasks_before(task: str, dependencies: Mapping[str, tuple[str, ...]]) -> set[str]:

@@ -3,32 +3,27 @@
 from __future__ import annotations
 
 import re
-import typing
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
 
-from shared.errors import Problem, did_you_mean, nearest
+from shared.errors import Problem, nearest
 from shared.manifest._layout import Layout
+from shared.manifest._names import is_tag, names_beside, unknown_property
 from shared.manifest._source import quoted
 from shared.manifest.flow import Flow
-from shared.manifest.groups import FOR_EACH, PARALLEL, SEQUENTIAL
-from shared.manifest.retry import Retry
 from shared.manifest.task import Task
-from shared.manifest.task_runner import RUNNER_TYPE, TaskRunner, canonical_runner_type
-from shared.manifest.task_types import all_types
-from shared.manifest.types import CREDENTIALS, NoEffect, PropertyPath
+from shared.manifest.task_runner import RUNNER_TYPE, canonical_runner_type
+from shared.manifest.task_types import ALL_GROUP_TYPES, APP_TASK_TYPES, all_types
+from shared.manifest.types import CREDENTIALS, NoEffect, Properties, PropertyPath
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
-_KNOWN_TYPES = (
-    RUNNER_TYPE, SEQUENTIAL, PARALLEL, FOR_EACH,
-    *all_types(),
-)  # fmt: skip
+_KNOWN_TYPES = (RUNNER_TYPE, *ALL_GROUP_TYPES, *APP_TASK_TYPES, *all_types())
 
 MAX_PROBLEMS = 50  # more than a person corrects at once
 
@@ -58,7 +53,8 @@ def problems_of(errors: Sequence[ErrorDetails], layout: Layout, model: type[Base
         and details["type"] not in ("extra_forbidden", "missing")
         and not nearest(str(details["input"]), all_types())
     }
-    meant = set(_meant_names(errors, layout, model))
+    lacks = any(details["type"] == "missing" for details in errors)
+    meant = set(_meant_names(errors, layout, model) if lacks else ())  # to compare names takes long
     causes = [
         details
         for details in errors
@@ -112,16 +108,11 @@ def _is_consequence(
 
 def path_in_flow(details: ErrorDetails) -> PropertyPath:
     """The path of what is wrong in the flow."""
-    return tuple(part for part in details["loc"] if not _is_tag(part))
+    return tuple(part for part in details["loc"] if not is_tag(part))
 
 
 def _problem(details: ErrorDetails, layout: Layout, message: str) -> Problem:
     return layout.problem(path_in_flow(details), message, at_key=details["type"] in ("extra_forbidden", "unsupported"))
-
-
-def _is_tag(part: str | int) -> bool:
-    """Whether a part of pydantic's path is not in the file: the tag of an alternative, or the mark of a name."""
-    return isinstance(part, str) and (part == "[key]" or (part.startswith("<") and part.endswith(">")))
 
 
 def _message(  # noqa: PLR0911 - one return for each kind of error
@@ -130,7 +121,7 @@ def _message(  # noqa: PLR0911 - one return for each kind of error
     context = details.get("ctx", {})
     match details["type"]:
         case "extra_forbidden":
-            return _unknown_property(details["loc"], layout, model)
+            return unknown_property(details["loc"], layout, model)
         case "missing" if details["loc"] == ("tasks",):
             return "a manifest has `tasks`, or for one task `commands` or `script` at top level; this has none of them"
         case "missing":
@@ -165,34 +156,6 @@ def _meant_as_text(details: ErrorDetails, layout: Layout) -> str:
     return ""
 
 
-_OWNERS = ((Task, "a task"), (TaskRunner, "`taskRunner`"), (Flow, "the flow"))
-
-
-def _unknown_property(path: PropertyPath, layout: Layout, model: type[BaseModel]) -> str:
-    name = str(path[-1])
-    if path in (("commands",), ("script",)):
-        return f"a manifest has `tasks`, or for one task `{name}` at top level; this has both: give `{name}` to a task"
-    known = _names_beside(path, layout, model)
-    if near := did_you_mean(name, known):
-        return f"unknown property{near}"
-    owners = [where for model, where in _OWNERS if name in _aliases([model])]
-    return f"unknown property here; it is one of {owners[0]}" if len(owners) == 1 else "unknown property"
-
-
-def _names_beside(path: PropertyPath, layout: Layout, model: type[BaseModel]) -> list[str]:
-    """The names that a property may have had in mind: at top level those of the flow, and of a task if it has one."""
-    known = _names_at(model, path[:-1])
-    is_task_form = len(path) > 1 and layout.as_written(tuple(part for part in path if not _is_tag(part))[:-1]) == ()
-    return (
-        [*known, *_aliases([Flow if is_task_form else Task])] if is_task_form or _lacks_tasks(path, layout) else known
-    )
-
-
-def _lacks_tasks(path: PropertyPath, layout: Layout) -> bool:
-    flow = layout.written
-    return len(path) == 1 and isinstance(flow, dict) and "tasks" not in flow
-
-
 def _meant_names(errors: Iterable[ErrorDetails], layout: Layout, model: type[BaseModel]) -> Iterator[PropertyPath]:
     """The places of properties that stand there under a wrong or an old name: they are not missing."""
     for details in errors:
@@ -200,7 +163,7 @@ def _meant_names(errors: Iterable[ErrorDetails], layout: Layout, model: type[Bas
         if details["type"] == "unsupported" and (old := _OLD_NAME.search(str(details["ctx"]["reason"]))):
             yield (*above, old[1])
         elif details["type"] == "extra_forbidden" and (
-            near := nearest(str(name), _names_beside(details["loc"], layout, model))
+            near := nearest(str(name), names_beside(details["loc"], layout, model))
         ):
             yield (*above, near)
             if near in ("commands", "script"):
@@ -220,30 +183,6 @@ def _shown(value: object) -> str:
             return "nothing"
     text = repr(getattr(value, "text", value))
     return text if len(text) <= 60 else f"{text[:57]}…"  # noqa: PLR2004 - what fits in a line
-
-
-def _names_at(model: type[BaseModel], path: Sequence[str | int]) -> list[str]:
-    """The names of the properties that exist at a path, for suggestions."""
-    models = [model]
-    for part in path:
-        if isinstance(part, str) and _is_tag(part):
-            models = [each for each in models if f"<{each.__name__}>" == part]
-        elif isinstance(part, str):
-            fields = [field for each in models for field in each.model_fields.values() if field.alias == part]
-            models = [each for field in fields for each in _models(field)]
-    return _aliases(models)
-
-
-def _aliases(models: Iterable[type[BaseModel]]) -> list[str]:
-    return [field.alias for each in models for field in each.model_fields.values() if field.alias]
-
-
-def _models(annotation: Any) -> Iterator[type[BaseModel]]:  # noqa: ANN401 - a type expression
-    annotation = getattr(annotation, "annotation", annotation)
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for argument in typing.get_args(annotation):
-        yield from _models(argument)
 
 
 _SERIAL = (
@@ -270,7 +209,7 @@ _LOCAL_PATH = re.compile(r"(?:\.{1,2}/|~/|/(?!/)|[A-Za-z]:\\)[^\s{}]+")
 def _texts_that_look_like_files(flow: Flow) -> Iterator[tuple[PropertyPath, str]]:
     """Every input file whose text is nothing but the path of a local file, which is not read."""
     for placed in flow.placed_tasks:
-        files = placed.task.input_files
+        files = placed.task.input_files if isinstance(placed.task, Task) else None
         for name, text in files.items() if isinstance(files, dict) else ():
             ending = PurePosixPath(name).suffix
             looks_alike = ending and PurePosixPath(text).suffix == ending and not re.search(r"[\s{}:]", text)
@@ -286,10 +225,11 @@ def _warnings(value: object, path: PropertyPath) -> Iterator[tuple[PropertyPath,
         for index, item in enumerate(value):
             yield from _warnings(item, (*path, index))
     elif isinstance(value, BaseModel):
-        if isinstance(value, Retry):
-            yield from ((path, warning) for warning in value.warnings())
-        for name in value.model_fields_set:
-            field = type(value).model_fields[name]
+        if isinstance(value, Properties):
+            yield from (((*path, *below), warning) for below, warning in value.warnings())
+        for name, field in type(value).model_fields.items():
+            if name not in value.model_fields_set:
+                continue
             here = (*path, field.alias or name)
             item = getattr(value, name)
             reasons = [note.reason for note in field.metadata if isinstance(note, NoEffect)]

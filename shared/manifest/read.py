@@ -6,7 +6,7 @@ rendered when a round is planned, never here.
 
     request.py      a run request
     flow.py         the flow, which is the root
-    groups.py       groups of tasks: Sequential, Parallel, ForEach
+    groups.py       groups of tasks, and _lowering.py what they mean
     inputs.py       its inputs
     task.py         a task
     task_runner.py  its task runner
@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from pydantic import ValidationError
@@ -30,7 +31,7 @@ from shared.manifest._major import readings
 from shared.manifest._salvage import Salvaged, salvage
 from shared.manifest._source import Source, read_source
 from shared.manifest.flow import MAX_TASKS, Flow
-from shared.manifest.order import dependencies_of, problems_of_order, tasks_before
+from shared.manifest.order import dependencies_of, followed_tasks, problems_of_order, tasks_before
 from shared.manifest.problems import each_once, first_problems, problems_of, warnings_of
 from shared.manifest.request import FLOW, NOTHING_GIVEN, Given, is_request, request_in
 from shared.manifest.task import ForeachFile, Task
@@ -43,17 +44,24 @@ __all__ = ["Flow", "Manifest", "Task", "names_in_task_form", "read_manifest"]
 class Manifest:
     """A manifest that was read: the flow, and the layout of its text, so that later problems can name their place.
 
-    `dependencies` has the ids of the tasks that are run, each with the ids of the tasks that it waits for. `warnings`
-    say which properties have no effect. `gaps` is what is not known of the rest of a broken manifest. `given` are the
-    values that the run's request has for the flow's inputs.
+    `dependencies` has the ids of the tasks that are run, each with the ids of the tasks that it waits for; `follows`
+    has those that must have ended before each, well or not. `warnings` say which properties have no effect. `gaps` is
+    what is not known of the rest of a broken manifest. `given` are the values that the run's request has for the flow's
+    inputs.
     """
 
     flow: Flow
     dependencies: Mapping[str, tuple[str, ...]]
+    follows: Mapping[str, tuple[str, ...]]
     warnings: tuple[Problem, ...]
     layout: Layout
     gaps: Gaps = WITHOUT_GAPS
     given: Given = NOTHING_GIVEN
+
+    @cached_property
+    def comes_after(self) -> Mapping[str, tuple[str, ...]]:
+        """For each task that is run, all that it waits for or follows."""
+        return {name: (*names, *self.follows[name]) for name, names in self.dependencies.items()}
 
     def problem(self, path: PropertyPath, message: str, *, at_key: bool = False) -> Problem:
         """A problem with the property at `path` (counted from the flow: `("tasks", 0, "commands", 1)`).
@@ -62,13 +70,13 @@ class Manifest:
         """
         match path:
             case ("tasks", int(index), *below):
-                placed = self.flow.placed_tasks[index]
-                is_foreach = below[:1] == ["foreach"]
-                path = (*placed.foreach_path, *below[1:]) if is_foreach else (*placed.path, *below)
+                path = self.flow.placed_tasks[index].place_of(tuple(below))
         return self.layout.problem(path, message, at_key=at_key)
 
     def problem_of_task(self, name: str, path: PropertyPath, message: str) -> Problem:
-        """A problem with the property at `path` of the task with the id `name`."""
+        """A problem with the property at `path` of the task, or the WorkingDirectory, with the id `name`."""
+        if directory := self.flow.directories.get(name):
+            return self.layout.problem((*directory.path, *path), message)
         index = next(index for index, task in enumerate(self.flow.tasks) if task.id == name)
         return self.problem(("tasks", index, *path), message)
 
@@ -140,7 +148,8 @@ def _read_flow(source: Source, root: PropertyPath, given: Given) -> Manifest:
         moved = {path: layout.as_written(place) for path, place in salvaged.moved.items()}
         layout = Layout(source, {**layout.moved, **moved}, root)
     manifest = _manifest(flow, layout, gaps, given) if flow else None
-    problems += _problems_of_items(manifest) if manifest else ()
+    if manifest:
+        problems += [*_problems_of_items(manifest), *_problems_of_directories(manifest)]
     if problems:
         raise BrokenManifest(first_problems(each_once(causes(problems, source))), manifest)
     assert manifest is not None  # noqa: S101 - there is no problem
@@ -164,18 +173,46 @@ def _manifest(flow: Flow, layout: Layout, gaps: Gaps, given: Given) -> Manifest:
     different = readings(flow, flow.major) if flow.kestra is None else ()
     notes = [layout.problem(path, message, at_key=True) for path, message in (*warnings_of(flow), *different)]
     labelled = flow.model_copy(update={"labels": {**flow.labels, **given.labels}}) if given.labels else flow
-    return Manifest(labelled, dependencies_of(flow.order), tuple(each_once(notes)), layout, gaps, given)
+    waits_for, follows = dependencies_of(flow.order), followed_tasks(flow.order)
+    return Manifest(labelled, waits_for, follows, tuple(each_once(notes)), layout, gaps, given)
 
 
 def _problems_of_items(manifest: Manifest) -> Iterator[Problem]:
     """A problem for each fan-out over the files of a task that does not run before it."""
     for index, task in enumerate(manifest.flow.tasks):
-        if isinstance(task.foreach, ForeachFile) and task.foreach.files and task.id in manifest.dependencies:
+        if (
+            isinstance(task, Task)
+            and isinstance(task.foreach, ForeachFile)
+            and task.foreach.files
+            and task.id in manifest.dependencies
+        ):
             other = task.foreach.files.task
-            before = tasks_before(task.id, manifest.dependencies)
+            before = tasks_before(task.id, manifest.comes_after)
             if other not in before and not manifest.gaps.may_be_before(task.id, other, before):
                 path = ("tasks", index, "foreach", "files", "task")
                 yield manifest.problem(path, f"{other!r} is not a task that runs before this one")
+
+
+def _problems_of_directories(manifest: Manifest) -> Iterator[Problem]:
+    """A problem for each task of a WorkingDirectory that cannot be one.
+
+    Kestra's WorkingDirectoryTaskValidator: "Only runnable tasks are allowed as children of a WorkingDirectory task".
+    """
+    told: set[PropertyPath] = set()
+    for placed in manifest.flow.placed_tasks:
+        if placed.directory is None:
+            continue
+        child = placed.path[: len(placed.directory.path) + 2]
+        if child != placed.path:
+            message = "the tasks of a WorkingDirectory are tasks, not groups, as in Kestra; put its tasks in its place"
+            yield from () if child in told else [manifest.layout.problem(child, message)]
+            told.add(child)
+        elif isinstance(placed.task, Task) and placed.task.foreach is not None:
+            message = "a task of a WorkingDirectory runs once: give the items to its commands, in a loop"
+            yield manifest.layout.problem(placed.foreach_path, message)
+        elif placed.task.depends_on is not None:
+            message = "each task of a WorkingDirectory waits for the one before it: leave this out"
+            yield manifest.layout.problem((*placed.path, "dependsOn"), message)
 
 
 def _is_task_form(data: dict[str, Any]) -> bool:

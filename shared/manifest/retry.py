@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from shared.manifest.types import Duration, Properties
+from shared.manifest.types import Duration, Properties, PropertyPath
 from shared.script.attempts import Attempts
 
 MAX_ATTEMPTS = 100
@@ -123,9 +123,9 @@ class Retry(Properties):
             is_random=self.type == "random",
         )
 
-    def warnings(self) -> Iterator[str]:
-        """What the author may not be aware of."""
+    def warnings(self) -> Iterator[tuple[PropertyPath, str]]:
+        """That the pauses take long, if they do."""
         seconds = self.attempts.pause_seconds
         if seconds > PAUSES_TO_WARN_OF.total_seconds():
             minutes = math.ceil(seconds / 60)
-            yield f"the pauses take up to {minutes:,} minutes, in which the task occupies its slot on the node"
+            yield (), f"the pauses take up to {minutes:,} minutes, in which the task occupies its slot on the node"

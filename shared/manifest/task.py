@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from enum import StrEnum
+from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -16,11 +18,14 @@ from pydantic import (
     model_validator,
 )
 
+from shared.expressions.render import references
+from shared.manifest._dependencies import BY_THE_IMAGE, NO_CACHE, NO_UV, Dependencies
 from shared.manifest.container_options import check_container_run_options
+from shared.manifest.docker import Docker, Runner
 from shared.manifest.retry import Retry
-from shared.manifest.task_runner import TaskRunner
+from shared.manifest.task_runner import AnyTaskRunner, TaskRunner
 from shared.manifest.task_types import DEFAULT_TYPE, SHELL, Language, all_types, checked_type, language_of, of_form
-from shared.manifest.types import Duration, NoEffect, Properties, Text, Unsupported
+from shared.manifest.types import Duration, NoEffect, Properties, PropertyPath, Text, Unsupported, texts_with_paths
 
 MAX_ITEMS = 10_000
 
@@ -154,9 +159,6 @@ class TaskProperties(Properties):
     plugin_defaults_ref: Annotated[None, Unsupported("`pluginDefaults` apply by type")] = None
 
 
-_FOR_DEPENDENCIES = NoEffect("only `dependencies` would use it")
-
-
 class Task(TaskProperties):
     """One container: its image, its commands, the files it gets and the files it makes."""
 
@@ -217,7 +219,8 @@ class Task(TaskProperties):
     """The files to keep, also if the task fails: names of files and folders, or globs, relative to the working
     directory. A name that was not made is a warning."""
     output_directory: bool = False
-    """Keep everything that the commands write to the folder `{{ outputDir }}`, files with a leading dot included."""
+    """Keep everything that the commands write to the folder `{{ outputDir }}`, files with a leading dot included; a
+    text that uses `{{ outputDir }}` implies it."""
     fail_fast: bool = True
     """Stop at the first command that fails, as `set -e` does."""
     timeout: Annotated[Duration | None, Field(examples=["PT30M"])] = None
@@ -233,17 +236,27 @@ class Task(TaskProperties):
         Field(examples=["--memory=4g --shm-size=1g"]),
     ] = None
     """Options of `docker create` for the container's share of its node's resources; expressions are not rendered."""
-    task_runner: TaskRunner = TaskRunner()
+    task_runner: AnyTaskRunner = TaskRunner()
     """Which account, pool and storage the task uses."""
     target_os: Annotated[Literal["AUTO", "LINUX"], Field(alias="targetOS")] = "AUTO"
     """The system of the containers, which is always Linux."""
     warning_on_std_err: Annotated[bool, NoEffect("what is printed on stderr does not change a task's state")] = False
-    python_version: Annotated[Text | None, NoEffect("the image decides the version of Python")] = None
-    package_manager: Annotated[str | None, _FOR_DEPENDENCIES] = None
-    dependency_cache_enabled: Annotated[bool | None, _FOR_DEPENDENCIES] = None
-    dependencies: Annotated[None, Unsupported("install them in `beforeCommands`: `pip install pandas`")] = None
-    docker: Annotated[None, Unsupported("name the image in `containerImage`")] = None
-    runner: Annotated[None, Unsupported("tasks run on Azure Batch; leave it out, or use `taskRunner`")] = None
+    dependencies: Dependencies | None = None
+    """Packages that are installed in the container before anything else runs there, in the time of the first attempt:
+    of Python, as the lines of a requirements file, or of Node, by their names in npm. The indexes are those of pip, uv
+    and npm, or those that `env` names, as in PIP_INDEX_URL. A package that cannot be had fails the task as
+    `DependenciesNotInstalled`. A Python task whose own texts import `kestra` gets this package too, unless its image
+    has it."""
+    package_manager: Literal["UV", "PIP"] = "UV"
+    """What installs `dependencies` of Python: `UV` stands for pip where the image has no uv."""
+    python_version: Annotated[Text | None, BY_THE_IMAGE] = None
+    dependency_cache_enabled: Annotated[bool, NO_CACHE] = False
+    uv_auto_install_enabled: Annotated[bool, NO_UV] = True
+    uv_installer_version: Annotated[Text | None, NO_UV] = None
+    uv_installer_sha256: Annotated[Text | None, NO_UV] = None
+    docker: Docker | None = None
+    """The container of old flows, of which only the image counts."""
+    runner: Annotated[Runner | None, NoEffect("every task runs in a container of its image, on Azure Batch")] = None
 
     _commands_of_commands = field_validator("commands", mode="after")(of_form("commands", "Commands", "Script"))
     _script_of_script = field_validator("script", mode="after")(of_form("script", "Script", "Commands"))
@@ -260,6 +273,24 @@ class Task(TaskProperties):
         language = language_of(self.type)
         assert language is not None  # noqa: S101 - the type was validated
         return language
+
+    @cached_property
+    def has_output_directory(self) -> bool:
+        """Whether it has an `outputDirectory`. A `runner` implies it (`CommandsWrapper.getEnableOutputDirectory`)."""
+        if "output_directory" in self.model_fields_set:
+            return self.output_directory
+        return self.runner is not None or any(references(text, "outputDir") for _, text in texts_with_paths(self))
+
+    @property
+    def old_image(self) -> str | None:
+        """The image of `docker`, unless `taskRunner` is set alone, which then decides, as in Kestra."""
+        is_ignored = self.runner is None and "task_runner" in self.model_fields_set
+        return self.docker.image if self.docker and not is_ignored else None
+
+    def warnings(self) -> Iterator[tuple[PropertyPath, str]]:
+        """That the image of `docker` has no effect, if so."""
+        if self.docker and self.docker.image and not self.old_image:
+            yield ("docker", "image"), "without effect beside `taskRunner`, as in Kestra: write `containerImage`"
 
     @property
     def time_limit(self) -> timedelta:

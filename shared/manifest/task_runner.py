@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, ConfigDict, Discriminator, Field, Tag
 
-from shared.manifest.types import Credential, Duration, NoEffect, Properties, Text, Unsupported
+from shared.errors import did_you_mean
+from shared.manifest.types import Credential, Duration, NoEffect, Properties, PropertyPath, Text, Unsupported
 
 RUNNER_TYPE = "io.kestra.plugin.ee.azure.runner.Batch"
 _OLD_TYPES = (
@@ -17,6 +19,20 @@ _OLD_TYPES = (
 )
 
 
+OTHER_TYPES = (
+    "io.kestra.plugin.core.runner.Process",
+    "io.kestra.plugin.scripts.runner.docker.Docker",
+    "io.kestra.plugin.scripts.runner.docker.DockerTaskRunner",
+    "io.kestra.core.models.tasks.runners.types.ProcessTaskRunner",
+    *(
+        f"io.kestra.plugin.{edition}{cloud}"
+        for edition in ("", "ee.")
+        for cloud in ("kubernetes.runner.Kubernetes", "aws.runner.Batch", "gcp.runner.Batch", "gcp.runner.CloudRun")
+    ),
+)
+"""Kestra's other task runners. They do the same elsewhere, so a task that names one runs on Azure Batch."""
+
+
 def canonical_runner_type(value: str) -> str:
     """The task runner's type for any of the names that it has had in Kestra; other values stay as they are."""
     return RUNNER_TYPE if value in _OLD_TYPES else value
@@ -24,8 +40,10 @@ def canonical_runner_type(value: str) -> str:
 
 def _runner_type(value: str) -> str:
     if canonical_runner_type(value) != RUNNER_TYPE:
+        near = did_you_mean(value, (RUNNER_TYPE, *_OLD_TYPES, *OTHER_TYPES))
         raise ValueError(
-            f"tasks run on Azure Batch, not on {value!r}: leave `taskRunner` out, or set its type to {RUNNER_TYPE}"
+            f"tasks run on Azure Batch, and {value!r} is no task runner of Kestra's: leave `taskRunner` out, "
+            f"or set its type to {RUNNER_TYPE}{near}"
         )
     return RUNNER_TYPE
 
@@ -98,3 +116,30 @@ class TaskRunner(Properties):
     stream_logs: Annotated[bool, NoEffect("logs are stored once the task has ended")] = False
     resume: Annotated[bool, NoEffect("a run is always resumed, never started twice")] = True
     plugin_defaults_ref: Annotated[None, Unsupported("`pluginDefaults` apply by type")] = None
+
+
+class OtherTaskRunner(TaskRunner):
+    """Another task runner of Kestra's, in whose place Azure Batch runs the task."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: Annotated[str, Field(json_schema_extra={"enum": list(OTHER_TYPES)})]
+    """Kestra's type."""
+
+    def warnings(self) -> Iterator[tuple[PropertyPath, str]]:
+        """What is not done of it."""
+        runner = self.type.rpartition(".")[2]
+        ignored = ", ".join(f"`{name}`" for name in self.model_extra or ())
+        message = f"the task runs on Azure Batch, in its `containerImage`, and not on {runner}"
+        yield (), f"{message}; without effect: {ignored}" if ignored else message
+
+
+def _runner_kind(value: object) -> str:
+    runner_type = value.get("type") if isinstance(value, dict) else getattr(value, "type", None)
+    return "<OtherTaskRunner>" if runner_type in OTHER_TYPES else "<TaskRunner>"
+
+
+AnyTaskRunner = Annotated[
+    Annotated[TaskRunner, Tag("<TaskRunner>")] | Annotated[OtherTaskRunner, Tag("<OtherTaskRunner>")],
+    Discriminator(_runner_kind),
+]

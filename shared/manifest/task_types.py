@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shared.errors import did_you_mean
+from shared.script.packages import Installer
 
 if TYPE_CHECKING:
     from pydantic import ValidationInfo
@@ -28,7 +29,7 @@ class Language:
     """The defaults of the task types of one language.
 
     `script_runner` is the command that runs the file of a Script, followed by the file's name; `fail_fast` is the
-    command that makes the interpreter stop at the first command that fails.
+    command that makes the interpreter stop at the first command that fails; `installer` installs `dependencies`.
     """
 
     image: str
@@ -37,6 +38,7 @@ class Language:
     env: tuple[tuple[str, str], ...] = ()
     interpreter: tuple[str, ...] = SHELL
     fail_fast: str = "set -e"
+    installer: Installer | None = None
 
 
 _DOTNET_IMAGE = "mcr.microsoft.com/dotnet/sdk:10.0"
@@ -59,7 +61,7 @@ LANGUAGES = {
     "jbang": Language("jbangdev/jbang-action", "jbang --quiet", ".java"),
     "julia": Language("julia", "julia", ".jl"),
     "lua": Language("nickblah/lua", "lua", ".lua"),
-    "node": Language("node", "node", ".js"),
+    "node": Language("node", "node", ".js", installer=Installer.NPM),
     "perl": Language("perl", "perl", ".pl"),
     "php": Language("php", "php", ".php"),
     "powershell": Language(
@@ -69,12 +71,12 @@ LANGUAGES = {
         interpreter=(*_POWERSHELL, "-Command"),
         fail_fast="$ErrorActionPreference = 'Stop'",
     ),
-    # Kestra's newest default is python:3.13-slim, into which Kestra puts its own package; this image has it.
     "python": Language(
-        "ghcr.io/kestra-io/kestrapy:latest",
+        "python:3.13-slim",
         "python",
         ".py",
         env=(("PYTHONUNBUFFERED", "true"), ("PIP_ROOT_USER_ACTION", "ignore"), ("PIP_DISABLE_PIP_VERSION_CHECK", "1")),
+        installer=Installer.UV,
     ),
     "r": Language("r-base", "Rscript", ".R"),
     "ruby": Language("ruby", "ruby", ".rb"),
@@ -101,34 +103,22 @@ def language_of(task_type: str) -> Language | None:
 
 
 _CORE = "io.kestra.plugin.core."
-_FOR_EACH = f"use `{_CORE}flow.ForEach`, or give the task a `foreach`"
-_IN_COMMANDS = """test the condition in the commands, or choose a text: `"{{ flow.id == 'a' ? 'b' : 'c' }}"`"""
 _PRINT = """print it, with `echo '::{"outputs":{"name":"value"}}::'` as a command"""
 _FETCH = "fetch it in the commands, or name its https:// address in `inputFiles`"
 _OUTSIDE = "let the commands of a script task do it"
 
 
 _INSTEAD: Mapping[str, str] = {
-    "flow.WorkingDirectory": "put the commands of its tasks into one task, or pass files by `outputFiles`",
-    "flow.If": _IN_COMMANDS,
-    "flow.Switch": _IN_COMMANDS,
-    "flow.AllowFailure": "give its tasks `allowFailure: true`",
-    "flow.Dag": "write its tasks into `tasks` themselves, each with its `dependsOn`",
-    "flow.EachParallel": _FOR_EACH,
-    "flow.EachSequential": _FOR_EACH,
-    "flow.ForEachItem": _FOR_EACH,
+    "flow.ForEachItem": "split the file into parts in a task, and give the next one a `foreach` with its `files`",
     "flow.LoopUntil": "loop in the commands",
     "flow.WaitFor": "loop in the commands",
     "flow.Pause": "a run does not pause; use `sleep` in the commands, or drop the later tasks as their own manifest",
     "flow.Sleep": "use `sleep` in the commands",
-    "flow.Subflow": "drop the other flow as its own manifest",
-    "log.Log": "use a shell task, with `echo` as a command",
-    "debug.Return": _PRINT,
+    "flow.Subflow": "drop the other flow as its own manifest, or put its tasks into a group of this one",
+    "flow.Template": "put its tasks into a group of this flow",
     "debug.Echo": _PRINT,
-    "output.OutputValues": _PRINT,
-    "execution.Fail": "use `exit 1` in the commands",
-    "execution.Assert": "test the condition in the commands, with `exit 1` if it is false",
     "execution.Labels": "the labels are those of the flow",
+    **dict.fromkeys(("kv.Get", "kv.Set", "kv.Delete"), "there is no key-value store; use `variables`, or a file"),
     "storage.LocalFiles": "name the files in `inputFiles` and `outputFiles`",
     "storage.PurgeCurrentExecutionFiles": "leave it out; staging is emptied when the run is recorded",
     "http.Download": _FETCH,
@@ -162,8 +152,17 @@ def instead_of(task_type: str) -> str | None:
     return _INSTEAD.get(task_type.removeprefix(_CORE), _OUTSIDE) if task_type.startswith("io.kestra.") else None
 
 
-GROUP_TYPES = "io.kestra.plugin.core.flow.<Sequential|Parallel|ForEach>"
-ALL_GROUP_TYPES = tuple(f"io.kestra.plugin.core.flow.{name}" for name in ("Sequential", "Parallel", "ForEach"))
+_GROUPS = (
+    "Sequential", "Parallel", "Dag", "If", "Switch", "AllowFailure", "ForEach", "EachSequential", "EachParallel",
+    "WorkingDirectory",
+)  # fmt: skip
+GROUP_TYPES = f"{_CORE}flow.<{'|'.join(_GROUPS)}>"
+ALL_GROUP_TYPES = tuple(f"{_CORE}flow.{name}" for name in _GROUPS)
+APP_TASK_TYPES = tuple(
+    f"{_CORE}{name}"
+    for name in ("log.Log", "debug.Return", "output.OutputValues", "execution.Fail", "execution.Assert")
+)
+"""The types of tasks that need no node."""
 
 
 class _WrittenType(str):
@@ -175,7 +174,7 @@ class _WrittenType(str):
 def checked_type(value: str) -> str:
     """The type of a task. Raises ValueError for one that cannot be run, with what to do instead."""
     if language_of(value) is None:
-        near = did_you_mean(value, (*all_types(), *ALL_GROUP_TYPES))
+        near = did_you_mean(value, (*all_types(), *ALL_GROUP_TYPES, *APP_TASK_TYPES))
         if (instead := instead_of(value)) and (not near or instead != _OUTSIDE):
             raise ValueError(f"the task type {value!r} is not supported here: {instead}")
         raise ValueError(

@@ -29,7 +29,7 @@ PropertyPath = tuple[str | int, ...]
 """Where a property is in a manifest: `("tasks", 0, "commands", 1)`."""
 
 
-CREDENTIALS = ("accessKey", "connectionString", "password", "sharedKeyAccountAccessKey")
+CREDENTIALS = ("accessKey", "connectionString", "password", "secretKeyId", "sessionToken", "sharedKeyAccountAccessKey")
 """The names of properties whose literal values are repeated nowhere."""
 
 
@@ -48,6 +48,10 @@ class Properties(BaseModel):
             return data
         known = {field.alias for field in cls.model_fields.values()}
         return {name: value for name, value in data.items() if value is not None or name not in known}
+
+    def warnings(self) -> Iterator[tuple[PropertyPath, str]]:
+        """What the author may not be aware of, and where: the path of a property of this."""
+        yield from ()
 
 
 def texts_with_paths(value: object, path: PropertyPath = ()) -> Iterator[tuple[PropertyPath, str]]:

@@ -28,7 +28,7 @@ from shared.documents.record import (
     Timings,
 )
 from shared.documents.run import Run
-from shared.documents.states import FailureCode, SkippedBy, State
+from shared.documents.states import FailureCode, Phase, SkippedBy, State
 from shared.documents.status import Status
 from shared.manifest.read import Flow, Manifest
 from shared.outputs.files import TaskFiles
@@ -36,6 +36,7 @@ from shared.outputs.outcome import Outcome
 from shared.outputs.printed import MAX_WARNINGS, Printed
 from shared.outputs.recorded_inputs import RecordedInputs
 from shared.plan.round_plan import NothingToRun, SubmittedRound, SubmittedTask
+from shared.plan.run_state import run_state
 
 NOT_RECORDED_MESSAGE = (
     "the job ended, but its results could not be collected; they are not in the results. "
@@ -161,16 +162,12 @@ def with_unfinished_fan_outs(run: Run, plan: SubmittedRound) -> Run:
     return run.with_finished(records, run.body.detected).with_items(items)
 
 
-def record_of_nothing(empty: NothingToRun, state: State = State.SUCCESS) -> TaskRecord:
-    """The record of a task with nothing to run. `state` is SKIPPED if a task before it did not end well.
-
-    What a condition leaves out is SKIPPED, too; a fan-out without items has succeeded.
-    """
-    if empty.is_left_out:
-        skipped = SkippedBy.CONDITION if state is State.SUCCESS else None
-        return TaskRecord(id=empty.name, state=State.SKIPPED, skipped=skipped)
-    warnings = (empty.warning,) if empty.warning and state is State.SUCCESS else ()
-    return TaskRecord(id=empty.name, state=state, warnings=warnings, items=ItemsSummary(count=0, states={}))
+def record_of_nothing(empty: NothingToRun, state: State) -> TaskRecord:
+    """The record of a task with nothing to run. `state` is SKIPPED if a task before it did not end well."""
+    if state is State.SUCCESS:
+        return empty.record
+    items = ItemsSummary(count=0, states={}) if empty.record.items else None
+    return TaskRecord(id=empty.name, state=state, items=items)
 
 
 def separate_items(run: Run) -> Items | None:
@@ -197,10 +194,10 @@ def build_record(  # noqa: PLR0913 - all that a record is made of
     flow = manifest.flow if manifest else None
     is_collected = failure is None or failure.code != FailureCode.NOT_RECORDED
     tasks = _all_tasks(run, flow if is_collected else None)
-    rejection = run.body.rejection
+    rejection = run.rejection
     return Record(
         run_id=run.id,
-        state=state or run_state(_enabled_tasks(tasks, manifest), cancelled=run.progress.cancelled),
+        state=state or run_state(flow, tasks, cancelled=run.was_cancelled),
         manifest=ManifestRef.model_validate(run.body.manifest.model_dump(exclude={"text"})),
         flow=_flow_ref(run, flow),
         labels=flow.labels if flow else {},
@@ -250,16 +247,16 @@ def _all_tasks(run: Run, flow: Flow | None) -> tuple[TaskRecord, ...]:
     found = list(finished.values())
     if flow is not None and (finished or run.body.jobs):
         found = [finished.get(task.id) or TaskRecord(id=task.id, state=State.SKIPPED) for task in flow.tasks]
-    why = SkippedBy.CANCELLED if run.progress.cancelled else SkippedBy.FAILURE
+    phases = {placed.task.id: placed.phase for placed in flow.placed_tasks} if flow else {}
+
+    def why(task: TaskRecord) -> SkippedBy:
+        is_cancelled = run.is_cancelled(phases.get(task.id, Phase.TASKS))
+        return SkippedBy.CANCELLED if is_cancelled else SkippedBy.FAILURE
+
     return tuple(
-        task.model_copy(update={"skipped": why}) if task.state is State.SKIPPED and task.skipped is None else task
+        task.model_copy(update={"skipped": why(task)}) if task.state is State.SKIPPED and task.skipped is None else task
         for task in found
     )
-
-
-def _enabled_tasks(tasks: Sequence[TaskRecord], manifest: Manifest | None) -> Sequence[TaskRecord]:
-    """The tasks that decide the run's state: all but those that are `disabled` in the manifest."""
-    return [task for task in tasks if manifest is None or task.id in manifest.dependencies]
 
 
 def _with_items(task: TaskRecord, run: Run) -> TaskRecord:
@@ -269,16 +266,6 @@ def _with_items(task: TaskRecord, run: Run) -> TaskRecord:
     where: dict[str, object] = {"blob": ITEMS_BLOB} if separate_items(run) else {"records": items}
     taken = sum(item.taken_from is not None for item in items)
     return task.model_copy(update={"items": task.items.model_copy(update={**where, "taken_over": taken})})
-
-
-def run_state(tasks: Sequence[TaskRecord], *, cancelled: bool) -> State:
-    """The state of a run by the states of its tasks; a cancelled run is KILLED only if a task did not end by itself."""
-    found = {task.state for task in tasks if not task.is_left_out}
-    if cancelled and found & {State.KILLED, State.SKIPPED}:
-        return State.KILLED
-    if found & {State.FAILED, State.KILLED, State.SKIPPED}:
-        return State.FAILED
-    return State.WARNING if State.WARNING in found else State.SUCCESS
 
 
 def status_of(run: Run, *, now: datetime, position: int | None = None, message: str | None = None) -> Status:

@@ -1,6 +1,6 @@
 """Whether the conditions of tasks hold: `runIf` of the task itself, and of the groups that it is in.
 
-A task whose conditions do not hold is left out, and what waits for it runs, as in Kestra: see `_is_true`.
+A task whose conditions do not hold is left out, and what waits for it runs, as in Kestra: see `is_true`.
 """
 
 from __future__ import annotations
@@ -8,18 +8,22 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from shared.documents.record import TaskRecord
-from shared.errors import Problem
+from shared.documents.states import State
 from shared.manifest.blocks import Condition
 from shared.manifest.read import Manifest
 from shared.plan._graph import FlowGraph
 from shared.plan._rendering import Bindings, Rendering
 from shared.plan.lookups import NotKnownYet
 
+_FAILED = frozenset({State.FAILED, State.KILLED})
 _FALSE = frozenset({"", "false", "0", "-0"})
 
 
 class Conditions:
-    """The conditions of the tasks of a run; `ended` are those that have ended, `bindings_of` what a task can use."""
+    """The conditions of the tasks of a run; `ended` are those that have ended, `bindings_of` what a task can use.
+
+    Its `renderings`, by task, have the problems of the conditions that were looked at.
+    """
 
     def __init__(
         self,
@@ -31,22 +35,31 @@ class Conditions:
         self._place = manifest.layout.problem
         self._graph = graph
         self._bindings_of = bindings_of
-        self._renderings: dict[str, Rendering] = {}
+        self.renderings: dict[str, Rendering] = {}
+        self._ended = ended
         self._left_out = {name: task.is_left_out for name, task in ended.items()}
-
-    @property
-    def problems(self) -> list[Problem]:
-        """What is wrong with the conditions that were looked at."""
-        return [problem for rendering in self._renderings.values() for problem in rendering.problems]
 
     def is_left_out(self, name: str) -> bool:
         """Whether a condition of a task does not hold; false as long as that is not known."""
+        if self._is_not_called_for(name):
+            return True
         if name not in self._left_out:
             try:
                 self._left_out[name] = not self._hold(name)
             except NotKnownYet:
                 return False
         return self._left_out[name]
+
+    def _is_not_called_for(self, name: str) -> bool:
+        """Whether a task in `errors` has nothing to do: what it is there for has ended, and nothing of it failed."""
+        return any(
+            all(other in self._ended and self._ended[other].state not in _FAILED for other in others)
+            for others in self._graph.runs_on_failure_of(name)
+        )
+
+    def are_known(self, name: str) -> bool:
+        """Whether it is known whether the conditions of a task hold."""
+        return self.is_left_out(name) or name in self._left_out
 
     def check(self, name: str) -> None:
         """Collect the problems of the conditions of a task, as far as they show now."""
@@ -61,17 +74,17 @@ class Conditions:
         )
 
     def _rendering(self, name: str) -> Rendering:
-        if name not in self._renderings:
-            self._renderings[name] = Rendering(self._place, self._bindings_of(name))
-        return self._renderings[name]
+        if name not in self.renderings:
+            self.renderings[name] = Rendering(self._place, self._bindings_of(name))
+        return self.renderings[name]
 
 
 def _holds(condition: Condition, rendered: str) -> bool:
     """Whether a condition holds. The keys of a Switch are compared as they are, as `FlowableUtils` does."""
-    holds = rendered in condition.values if condition.values else _is_true(rendered)
+    holds = rendered in condition.values if condition.values else is_true(rendered)
     return holds is not condition.is_negated
 
 
-def _is_true(text: str) -> bool:
+def is_true(text: str) -> bool:
     """Whether a rendered condition holds, as `io.kestra.core.utils.TruthUtils` has it."""
     return text.strip() not in _FALSE

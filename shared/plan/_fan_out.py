@@ -15,6 +15,7 @@ from shared.expressions.values import Budget, ExpressionError, text_of
 from shared.manifest.blocks import Branch
 from shared.manifest.read import Task
 from shared.manifest.task import MAX_ITEMS, FilesOfTask, ForeachFile, IfExists
+from shared.masking import MASK
 from shared.patterns import matches_output
 from shared.plan._rendering import Rendering
 from shared.plan.lookups import Lookups, NotKnownYet, Selection
@@ -189,7 +190,9 @@ def _values(task: Task, rendering: Rendering, run: Run, lookups: Lookups) -> Seq
         case int(count):
             return range(count)
         case str(expression):
-            return _parse_items(rendering.known_text(_FOREACH, expression))
+            if (text := rendering.known_text(_FOREACH, expression)) == MASK:  # a client that checks does not know it
+                raise NotKnownYet
+            return _parse_items(text)
         case ForeachFile(namespace_files=str(glob)):
             return _namespace_items(task, rendering, glob, lookups)
         case ForeachFile(files=files) if files is not None:

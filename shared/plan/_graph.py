@@ -8,18 +8,22 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
+from shared.documents.states import Phase
 from shared.errors import Problem, did_you_mean
+from shared.manifest.app_tasks import AppTask
 from shared.manifest.blocks import Branch, Condition, Each, PlacedTask
 from shared.manifest.order import tasks_before
 from shared.manifest.read import Manifest, Task
 from shared.manifest.task import ForeachFile
 from shared.manifest.types import texts_with_paths
+from shared.manifest.working_directory import OF_DIRECTORY, Directory
 from shared.plan._names_used import names_used, texts_to_render
 from shared.plan._rounds import GraphTask
 from shared.plan._states import FUNCTIONS_OF_ENDED
 
 AT_THE_END = ""
 """In place of a task's id: what is rendered when all tasks have ended."""
+_INSTEAD_OF_OUTPUTS = "use those of its tasks, or write its condition or value again"
 OUTPUTS, STATE = "outputs", "state"
 _READS = re.compile(r"\b(?:read|fileExists|fileSize|isFileEmpty)\s*\(")
 
@@ -35,30 +39,47 @@ class FlowGraph:
         self._manifest = manifest
         self._indexes = {task.id: index for index, task in enumerate(manifest.flow.tasks)}
         self._values = values
-        self._upstream = {name: tasks_before(name, manifest.dependencies) for name in manifest.dependencies}
+        self._upstream = {name: tasks_before(name, manifest.comes_after) for name in manifest.dependencies}
         self._upstream[AT_THE_END] = set(manifest.dependencies)
         self._placed = {placed.task.id: placed for placed in manifest.flow.placed_tasks}
         self._in_branch = _by_branch(self._placed[name] for name in manifest.dependencies)
         self._branches = {name: self._limited_branches(name) for name in manifest.dependencies}
         self._begun = {name: self._late_branches(name) for name in manifest.dependencies}
+        self._members = _by_directory(self._placed[name] for name in manifest.dependencies)
+        self._with_outputs = {name: self._outputs_before(name) for name in manifest.dependencies}
         self.problems: list[Problem] = []
         self.tasks = {name: self._graph_task(name) for name in manifest.dependencies}
 
     def upstream_of(self, name: str) -> set[str]:
-        """All tasks that a task waits for, directly or through others."""
-        return self._upstream[name]
+        """All tasks that a task waits for, directly or through others; and the groups of theirs that have outputs."""
+        return self._with_outputs[name]
+
+    def _outputs_before(self, name: str) -> set[str]:
+        groups = {group for group in self._members if self._is_before(group, name)}
+        return self._upstream[name] | groups if groups else self._upstream[name]
+
+    def _is_before(self, group: str, name: str) -> bool:
+        """Whether a task waits for all tasks of a WorkingDirectory."""
+        return group in self._members and self._upstream[name].issuperset(self._members[group])
 
     def may_be_before(self, name: str, other: str) -> bool:
         """Whether another task may run before a task, though what is left of a broken manifest does not say so."""
         return self._manifest.gaps.may_be_before(name, other, self._upstream[name])
 
     def has_known_outputs(self, name: str) -> bool:
-        """Whether there is a task, and nothing of it is taken out that its outputs depend on."""
-        return name in self._indexes and name not in self._manifest.gaps.outputs
+        """Whether there is a task, or group with outputs, of which nothing is taken out that these depend on."""
+        is_there, tasks = name in self._indexes or name in self._members, self._members.get(name, (name,))
+        return is_there and self._manifest.gaps.outputs.isdisjoint(tasks)
 
     def is_fan_out(self, name: str) -> bool:
         """Whether a task has `foreach`."""
-        return self._task(name).foreach is not None
+        task = self._task(name)
+        return isinstance(task, Task) and task.foreach is not None
+
+    def app_task(self, name: str) -> AppTask | None:
+        """A task that the app evaluates; None if it is no such task."""
+        task = self._task(name) if name in self._indexes else None
+        return task if isinstance(task, AppTask) else None
 
     def each(self, name: str) -> Each | None:
         """How a task runs for the values of its ForEach, if it is in one."""
@@ -69,9 +90,25 @@ class FlowGraph:
         each = self.each(name)
         return each.limit if each else 0
 
+    def directory(self, name: str) -> Directory | None:
+        """The directory that a task shares with others."""
+        return self._placed[name].directory if name in self._placed else None
+
+    def members(self, group: str) -> tuple[str, ...]:
+        """The tasks that share the directory of a WorkingDirectory, in their order; none if it is another name."""
+        return self._members.get(group, ())
+
     def conditions(self, name: str) -> tuple[Condition, ...]:
         """What must hold for a task to run, the outermost first."""
         return self._placed[name].conditions
+
+    def runs_on_failure_of(self, name: str) -> tuple[tuple[str, ...], ...]:
+        """The tasks of which one must have failed for a task in `errors` to run; for each `errors` around it."""
+        return tuple(failure.tasks for failure in self._placed[name].on_failure_of)
+
+    def phase(self, name: str) -> Phase:
+        """The part of the flow that a task is in."""
+        return self._placed[name].phase
 
     def branches(self, name: str) -> tuple[Branch, ...]:
         """The branches that a task is in: once it has failed, no other branch of their groups begins.
@@ -89,10 +126,10 @@ class FlowGraph:
 
     def _late_branches(self, name: str) -> tuple[Branch, ...]:
         waits_for = self._manifest.dependencies[name]
-        late = (branch for branch in self.branches(name) if branch.index >= branch.limit)
+        late = (branch for branch in self.branches(name) if branch.is_late)
         return tuple(branch for branch in late if not self._in_branch[branch].intersection(waits_for))
 
-    def _task(self, name: str) -> Task:
+    def _task(self, name: str) -> Task | AppTask:
         return self._manifest.flow.tasks[self._indexes[name]]
 
     def _graph_task(self, name: str) -> GraphTask:
@@ -100,7 +137,9 @@ class FlowGraph:
         used: set[str] = set()
         for place, text in self._texts(name):
             for what, path in _of_other_tasks(text):
-                if path and path[0] not in upstream:
+                if path and what == OUTPUTS and self._is_before(path[0], name):
+                    used |= self._needed_of(path[0], text)
+                elif path and path[0] not in upstream:
                     is_told = (
                         path[0] not in self._manifest.gaps.ids
                         if path[0] not in self._indexes
@@ -110,16 +149,27 @@ class FlowGraph:
                         self.problems.append(place(self.not_before(path[0], what)))
                 elif what == STATE or not path or path[1:2] != ("outputFiles",) or _READS.search(text):
                     used |= {path[0]} if path else upstream
-        if isinstance(task.foreach, ForeachFile) and task.foreach.files and task.foreach.files.task in upstream:
-            used.add(task.foreach.files.task)
+        files = task.foreach.files if isinstance(task, Task) and isinstance(task.foreach, ForeachFile) else None
+        if files and files.task in upstream:
+            used.add(files.task)
         return GraphTask(
             name,
             self._manifest.dependencies[name],
             frozenset(other for other in used if not self.is_fan_out(other)),
             is_fan_out=self.is_fan_out(name),
             is_serial=self.limit(name) == 1,
+            needs_node=isinstance(task, Task),
+            follows=frozenset(self._manifest.follows.get(name, ())),
+            may_stop=isinstance(task, Task) or (task.may_stop and not task.allow_failure),
             stopped_by=frozenset(itertools.chain.from_iterable(map(self._tasks_beside, self.begun_branches(name)))),
         )
+
+    def _needed_of(self, group: str, text: str) -> set[str]:
+        """The tasks of a WorkingDirectory that must have ended before it is known where its output files are."""
+        members = self._members[group]
+        texts = [text for name in members for _, text in self._conditions_of(name)]
+        is_open = any(names_used(each, "outputs") for each in texts)
+        return set(members) if is_open or _READS.search(text) else set()
 
     def _tasks_beside(self, branch: Branch) -> Iterator[str]:
         """The tasks in the other branches of the group."""
@@ -131,15 +181,25 @@ class FlowGraph:
         """Every text that is rendered for a task, and what makes a problem with it; also those given to `render()`."""
         own = self._task(name).model_copy(update={"run_if": None, "when": None})
         at = ("tasks", self._indexes[name])
-        written = [(partial(self._manifest.problem, (*at, *path)), text) for path, text in texts_with_paths(own)]
-        written += [(partial(self._manifest.layout.problem, each.path), each.text) for each in self.conditions(name)]
+        written: list[tuple[Callable[[str], Problem], str]] = [
+            (partial(self._manifest.problem, (*at, *path)), text) for path, text in texts_with_paths(own)
+        ]
+        if directory := self.directory(name):
+            of_group = (((OF_DIRECTORY, *path), text) for path, text in directory.files.texts())
+            written += [(partial(self._manifest.problem, (*at, *path)), text) for path, text in of_group]
+        written += self._conditions_of(name)
         for place, text in written:
             yield from ((place, rendered) for rendered in texts_to_render(text, self._values))
 
+    def _conditions_of(self, name: str) -> list[tuple[Callable[[str], Problem], str]]:
+        return [(partial(self._manifest.layout.problem, each.path), each.text) for each in self.conditions(name)]
+
     def not_before(self, name: str, what: str = OUTPUTS) -> str:
         """The message for a use of what is not known of a task, because it does not run before."""
-        if name in self._indexes:
+        if name in self._indexes or name in self._members:
             return f"uses the {what} of {name!r}, which does not run before it"
+        if any(entry.id == name for entry in self._manifest.flow.order):
+            return f"uses the {what} of the group {name!r}, which has none here: {_INSTEAD_OF_OUTPUTS}"
         with_hyphen = [other for other in self._indexes if other.startswith(f"{name}-")]
         value = "outputs" if what == OUTPUTS else "tasks"
         hint = f"; write `{value}['{with_hyphen[0]}']`" if with_hyphen else did_you_mean(name, self._indexes)
@@ -160,4 +220,13 @@ def _by_branch(tasks: Iterable[PlacedTask]) -> dict[Branch, set[str]]:
     for placed in tasks:
         for branch in placed.branches:
             found.setdefault(branch, set()).add(placed.task.id)
+    return found
+
+
+def _by_directory(tasks: Iterable[PlacedTask]) -> dict[str, tuple[str, ...]]:
+    """The tasks that share a directory, in their order, by their group."""
+    found: dict[str, tuple[str, ...]] = {}
+    for placed in tasks:
+        if placed.directory:
+            found[placed.directory.group] = (*found.get(placed.directory.group, ()), placed.task.id)
     return found

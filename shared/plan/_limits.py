@@ -2,7 +2,7 @@
 
 https://learn.microsoft.com/azure/batch/batch-quota-limit, and the references of `resourceFiles` and `taskIds`. Other
 sizes are limited elsewhere: ids (`documents/names.py`, `TaskId`), paths (`names.LONGEST_PATH`), the commands
-(`_rendering.LONGEST_ARGUMENT`), the manifest (`documents/manifest_blob.py`, `manifest/_source.py`).
+(`_environment.LONGEST_ARGUMENT`), the manifest (`documents/manifest_blob.py`, `manifest/_source.py`).
 """
 
 from __future__ import annotations

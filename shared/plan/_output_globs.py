@@ -77,7 +77,7 @@ def output_glob(entry: str, base: str = "") -> OutputGlob:
 
 def globs_of_options(task: Task) -> Iterator[OutputGlob]:
     """What a task brings back beside its `outputFiles`."""
-    if task.output_directory:
+    if task.has_output_directory:
         yield output_glob(f"{OUTPUT_DIRECTORY}/**", f"{OUTPUT_DIRECTORY}/")
     if task.task_runner.sync_working_directory:
         yield output_glob("**")

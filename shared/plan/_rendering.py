@@ -5,6 +5,7 @@ A `Rendering` collects problems instead of raising them, so that the user sees a
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -18,21 +19,13 @@ from shared.expressions.check import problems_in
 from shared.expressions.render import render
 from shared.expressions.values import UNKNOWN, Budget, ExpressionError
 from shared.manifest.types import PropertyPath
+from shared.masking import MASK
 from shared.patterns import GLOB, MAX_PATTERNS, REGEX, PatternError, check
 from shared.plan._names_used import depends_on_item, names_used, texts_to_render
 from shared.plan._output_globs import OutputGlob, output_glob
 from shared.plan.lookups import NotKnownYet
 
-_ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 NOT_KNOWN_YET = "not-known-yet"
-_IN_A_FILE = "put the text into a file, by `inputFiles`"
-
-# Linux takes 128 KiB for one argument or variable, and 2 MiB (a quarter of the stack, 8 MiB) for all of them with their
-# pointers: https://man7.org/linux/man-pages/man2/execve.2.html, "Limits on size of arguments and environment". What is
-# left is for the commands and for the variables of Batch and of the image.
-LONGEST_ARGUMENT = 120 * 1024
-LONGEST_ENVIRONMENT = 1792 * 1024
-_OF_A_VARIABLE = 10  # its pointer, `=` and the final NUL
 _NO_REGEX = (
     "Azure Batch, which brings the files, has no regular expressions; use a glob such as `**/*.{csv,json}`, "
     "or let the commands put the files into `{{ outputDir }}` with `outputDirectory: true`"
@@ -48,6 +41,7 @@ class Bindings:
     `checked_values` and `checked_functions` take their place when a text is only checked: nothing is noted as used.
     Texts with unknown values are checked if `checks_unknown`: when the run begins, as nothing has run yet. They are
     read as by a `major` version of Kestra. `seed` is that of the run, with the task and the item: see `chance.py`.
+    Texts that use `hidden` names, whose values only the app knows, are checked; a mask stands for what they render to.
     """
 
     values: Mapping[str, Any]
@@ -59,6 +53,7 @@ class Bindings:
     checks_unknown: bool = True
     major: int = 1
     seed: str = ""
+    hidden: frozenset[str] = frozenset()
 
     def problems_in(self, text: str, unknown_functions: Iterable[str] = (), known: Iterable[str] = ()) -> list[str]:
         """Every mistake in a text that can be found before all values are known; `known` are those found before."""
@@ -126,12 +121,11 @@ class Rendering:
 
     def _rendered(self, path: PropertyPath, value: str) -> str:
         try:
-            if self._uses_unknown(value):
+            if self._uses(value, self._bindings.unknown):
                 raise NotKnownYet  # noqa: TRY301 - as `read()` raises it
-            bindings = self._bindings
-            by_chance = chance(f"{bindings.seed}/{path}") if ASKS.search(value) or "render" in value else _BY_CHANCE
-            functions = {**by_chance, **bindings.functions}
-            return self._usable(path, render(value, bindings.values, functions, bindings.budget, bindings.major))
+            if self._uses(value, self._bindings.hidden):
+                return self._hidden(path, value)
+            return self._usable(path, self._render(path, value))
         except NotKnownYet:
             if self._bindings.checks_unknown:
                 self._check(path, value)
@@ -140,13 +134,25 @@ class Rendering:
             self._check(path, value, str(error))
             return ""
 
+    def _render(self, path: PropertyPath, value: str) -> str:
+        bindings = self._bindings
+        by_chance = chance(f"{bindings.seed}/{path}") if ASKS.search(value) or "render" in value else _BY_CHANCE
+        return render(value, bindings.values, {**by_chance, **bindings.functions}, bindings.budget, bindings.major)
+
+    def _hidden(self, path: PropertyPath, value: str) -> str:
+        """A mask for a text with hidden values, of which is noted what it uses. Raises NotKnownYet."""
+        with contextlib.suppress(ExpressionError):
+            self._render(path, value)
+        self._check(path, value)
+        return MASK
+
     def is_broken(self, path: PropertyPath) -> bool:
         """Whether a text at a path could not be rendered, so that nothing is known of it."""
         return path in self._broken or (self._fan_out is not None and self._fan_out.is_broken(path))
 
-    def _uses_unknown(self, value: str) -> bool:
-        texts = texts_to_render(value, self._bindings.values) if self._bindings.unknown else ()
-        return any(names_used(text, name) for text in texts for name in self._bindings.unknown)
+    def _uses(self, value: str, names: frozenset[str]) -> bool:
+        texts = texts_to_render(value, self._bindings.values) if names else ()
+        return any(names_used(text, name) for text in texts for name in names)
 
     def _check(self, path: PropertyPath, value: str, *known: str) -> None:
         """Add every problem of a text, not only the first: the `known` one, and those that a check finds."""
@@ -176,23 +182,6 @@ class Rendering:
         """Render a list of texts."""
         return tuple(self.text((*path, index), value) for index, value in enumerate(values))
 
-    def env(self, path: PropertyPath, values: Mapping[str, str]) -> dict[str, str]:
-        """Render the values of environment variables, and check their names."""
-        for name in values:
-            if not _ENV_NAME.fullmatch(name):
-                self.fail((*path, name), "not a valid name of an environment variable: expected letters, digits and _")
-        rendered = {name: self.text((*path, name), value) for name, value in values.items()}
-        sizes = {name: len(name) + len(value.encode()) for name, value in rendered.items()}
-        for name, size in sizes.items():
-            if size > LONGEST_ARGUMENT:
-                message = f"longer than {LONGEST_ARGUMENT >> 10} KiB, the limit for one variable; {_IN_A_FILE}"
-                self.fail((*path, name), message)
-        total = sum(sizes.values()) + _OF_A_VARIABLE * len(sizes)
-        if total > LONGEST_ENVIRONMENT and max(sizes.values()) <= LONGEST_ARGUMENT:
-            message = f"together {total >> 10} KiB, but the limit is {LONGEST_ENVIRONMENT >> 10} KiB; {_IN_A_FILE}"
-            self.fail(path, message)
-        return rendered
-
     def files(self, path: PropertyPath, values: Mapping[str, str]) -> dict[str, str]:
         """Render the names and contents of files; the result is by relative path."""
         rendered = [
@@ -205,12 +194,13 @@ class Rendering:
         """Files by relative path, from a text that renders to a JSON map; its entries are not rendered again."""
         problems_before = len(self.problems)
         try:
-            files = json.loads(self.known_text(path, value))
+            text = self.known_text(path, value)
+            files = json.loads(text)
         except NotKnownYet:
             return {}
         except (ValueError, RecursionError):
             files = None
-        if len(self.problems) > problems_before:
+        if len(self.problems) > problems_before or text == MASK:
             return {}
         if not isinstance(files, dict) or not all(isinstance(text, str) for text in files.values()):
             self.fail(path, "expected a map of names and texts, or a text that renders to such a map in JSON")

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from shared.documents.external_data import SourceFile
 from shared.documents.names import OWN
 from shared.manifest.addresses import is_address
 from shared.manifest.read import Task
-from shared.manifest.task import RunAs
+from shared.manifest.task import NamespaceFiles, RunAs
+from shared.manifest.types import PropertyPath
+from shared.manifest.working_directory import OF_DIRECTORY
 from shared.masking import MASK
-from shared.plan._rendering import LONGEST_ARGUMENT, NOT_KNOWN_YET, Rendering
+from shared.plan._directories import Turn
+from shared.plan._environment import LONGEST_ARGUMENT, environment
+from shared.plan._packages import packages_of
+from shared.plan._rendering import NOT_KNOWN_YET, Rendering
 from shared.plan._scope import Scope
 from shared.plan.lookups import (
     BlobAddress,
@@ -23,8 +29,10 @@ from shared.plan.lookups import (
 )
 from shared.plan.round_plan import Image, PlannedTask, SubmittedTask
 from shared.script.attempts import ONE_ATTEMPT
-from shared.script.build import Commands
+from shared.script.build import NO_HANDOVER, Commands, Link
 from shared.settings import Settings, connection_parts
+
+File = TypeVar("File")
 
 
 @dataclass(frozen=True)
@@ -37,17 +45,20 @@ class TaskPlanner:
     lookups: Lookups
     settings: Settings
     namespace: str | None
+    turn: Turn | None = None
 
     def planned(self, submitted: SubmittedTask) -> PlannedTask:
         """The task with all properties rendered."""
         task, rendering, used = self.task, self.rendering, self.scope.used
         check_accounts(task, rendering, self.settings)
-        files = input_files(task, rendering)
-        addressed = addressed_files(files, rendering, self.namespace, self.settings)
+        own_files = {**texts_of(task.input_files, rendering), **script_files(task, rendering)}
+        brought = self._brought(own_files, task.id, task.namespace_files)
+        if self.turn and self.turn.may_be_first:
+            directory, at = self.turn.directory, (OF_DIRECTORY,)
+            files = texts_of(directory.files.input_files, rendering, at)
+            brought = brought.over(self._brought(files, directory.group, directory.files.namespace_files, at))
         commands = commands_of(task, rendering)
-        from_upstream = {path: used.files[text] for path, text in files.items() if text in used.files}
-        links = (*(file.link(path) for path, file in from_upstream.items()), *used.links(self.scope.paths.link))
-        from_namespaces = {file.path: file for file in namespace_files(task, rendering, self.lookups)}
+        links = (*brought.links.values(), *used.links(self.scope.paths.link))
         return PlannedTask(
             **vars(submitted),
             image=image(task, rendering, self.settings.node_identity),
@@ -56,12 +67,52 @@ class TaskPlanner:
             slots=task.required_slots,
             commands=replace(commands, links=links, gatherings=tuple(used.gatherings())),
             script=self.scope.paths.script(),
-            input_files={
-                path: text for path, text in files.items() if path not in from_upstream and path not in addressed
-            },
-            source_files=from_namespaces | source_files(addressed, rendering, self.lookups),
-            fetched_files=fetched_files(addressed),
+            input_files=brought.texts,
+            source_files=brought.sources,
+            fetched_files=brought.fetched,
             uses=used,
+            handover=self.turn.handover(self.scope.paths) if self.turn else NO_HANDOVER,
+        )
+
+    def _brought(
+        self, files: Mapping[str, str], name: str, of_namespaces: NamespaceFiles, at: PropertyPath = ()
+    ) -> Brought:
+        """What `inputFiles` and `namespaceFiles` bring, of the task or at another place; `name` is the owner's id."""
+        rendering, known = self.rendering, self.scope.used.files
+        addressed = addressed_files(files, rendering, self.namespace, self.settings, at)
+        found = {file.path: file for file in namespace_files(name, of_namespaces, rendering, self.lookups, at)}
+        return Brought(
+            texts={path: text for path, text in files.items() if text not in known and path not in addressed},
+            links={path: known[text].link(path) for path, text in files.items() if text in known},
+            sources=found | source_files(addressed, rendering, self.lookups, at),
+            fetched=fetched_files(addressed),
+        )
+
+
+@dataclass(frozen=True)
+class Brought:
+    """The files that are brought into the working directory, by path.
+
+    They are texts, links to files of earlier tasks, blobs, and the URLs of what the node fetches.
+    """
+
+    texts: Mapping[str, str]
+    links: Mapping[str, Link]
+    sources: Mapping[str, SourceFile]
+    fetched: Mapping[str, str]
+
+    def over(self, below: Brought) -> Brought:
+        """Both; of two files with the same path, the one of this."""
+        own = {*self.texts, *self.links, *self.sources, *self.fetched}
+
+        def both(above: Mapping[str, File], other: Mapping[str, File]) -> dict[str, File]:
+            return {**{path: file for path, file in other.items() if path not in own}, **above}
+
+        return Brought(
+            texts=both(self.texts, below.texts),
+            links=both(self.links, below.links),
+            sources=both(self.sources, below.sources),
+            fetched=both(self.fetched, below.fetched),
         )
 
 
@@ -99,11 +150,12 @@ def check_accounts(task: Task, rendering: Rendering, settings: Settings) -> None
 
 
 def image(task: Task, rendering: Rendering, node_identity: str | None) -> Image:
-    """The container image and its registry; by default the image of the task's type.
+    """The container image and its registry; by default the image of the task's type. An old `docker` wins.
 
     A registry without any credential is reached by the identity of the nodes, if they have one.
     """
-    name = rendering.optional(("containerImage",), task.container_image) or task.language.image
+    name = rendering.optional(("docker", "image"), task.old_image)
+    name = name or rendering.optional(("containerImage",), task.container_image) or task.language.image
     registry = task.task_runner.registry
     if registry is None:
         return Image(name)
@@ -140,26 +192,34 @@ def commands_of(task: Task, rendering: Rendering) -> Commands:
     return Commands(
         interpreter=rendering.texts(("interpreter",), task.interpreter),
         text=text,
-        env={**dict(task.language.env), **rendering.env(("env",), task.env)},
+        env={**dict(task.language.env), **environment(rendering, ("env",), task.env)},
         time_limit=task.time_limit,
-        has_output_directory=task.output_directory,
+        has_output_directory=task.has_output_directory,
         attempts=task.retry.attempts if task.retry else ONE_ATTEMPT,
+        packages=packages_of(task, rendering),
     )
 
 
-def input_files(task: Task, rendering: Rendering) -> dict[str, str]:
+def texts_of(input_files: str | Mapping[str, str], rendering: Rendering, at: PropertyPath = ()) -> dict[str, str]:
     """The texts of the input files, or the addresses of files, by path in the working directory."""
-    if isinstance(task.input_files, str):
-        files = rendering.files_of_json(("inputFiles",), task.input_files)
-    else:
-        files = rendering.files(("inputFiles",), task.input_files)
-    if task.script is not None and task.language.script_runner:
-        files[_script_file(task)] = rendering.text(("script",), task.script)
-    return files
+    if isinstance(input_files, str):
+        return rendering.files_of_json((*at, "inputFiles"), input_files)
+    return rendering.files((*at, "inputFiles"), input_files)
+
+
+def script_files(task: Task, rendering: Rendering) -> dict[str, str]:
+    """The file of a script that is run from one, by its path in the working directory."""
+    if task.script is None or not task.language.script_runner:
+        return {}
+    return {_script_file(task): rendering.text(("script",), task.script)}
 
 
 def addressed_files(
-    files: Mapping[str, str], rendering: Rendering, namespace: str | None, settings: Settings
+    files: Mapping[str, str],
+    rendering: Rendering,
+    namespace: str | None,
+    settings: Settings,
+    at: PropertyPath = (),
 ) -> dict[str, BlobAddress | WebAddress]:
     """The input files that are given by an address; by path in the working directory."""
     found: dict[str, BlobAddress | WebAddress] = {}
@@ -168,12 +228,12 @@ def addressed_files(
             try:
                 found[path] = read_address(text, namespace, settings)
             except ValueError as error:
-                rendering.fail(("inputFiles", path), str(error))
+                rendering.fail((*at, "inputFiles", path), str(error))
     return found
 
 
 def source_files(
-    addressed: Mapping[str, BlobAddress | WebAddress], rendering: Rendering, lookups: Lookups
+    addressed: Mapping[str, BlobAddress | WebAddress], rendering: Rendering, lookups: Lookups, at: PropertyPath = ()
 ) -> dict[str, SourceFile]:
     """The input files that are blobs, in the version that was found when the round was planned."""
     found: dict[str, SourceFile] = {}
@@ -185,9 +245,8 @@ def source_files(
         except NotKnownYet:
             continue
         if etag is None:
-            rendering.fail(
-                ("inputFiles", path), f"there is no blob {address.name!r} in the container {address.container!r}"
-            )
+            message = f"there is no blob {address.name!r} in the container {address.container!r}"
+            rendering.fail((*at, "inputFiles", path), message)
         else:
             found[path] = SourceFile(container=address.container, blob=address.name, etag=etag, path=path)
     return found
@@ -198,27 +257,28 @@ def fetched_files(addressed: Mapping[str, BlobAddress | WebAddress]) -> dict[str
     return {path: address.url for path, address in addressed.items() if isinstance(address, WebAddress)}
 
 
-def namespace_files(task: Task, rendering: Rendering, lookups: Lookups) -> tuple[SourceFile, ...]:
-    """The task's namespace files; none as long as they are not known yet."""
-    if not task.namespace_files.enabled:
+def namespace_files(
+    name: str, files: NamespaceFiles, rendering: Rendering, lookups: Lookups, at: PropertyPath = ()
+) -> tuple[SourceFile, ...]:
+    """The namespace files of a task or WorkingDirectory of that id; none as long as they are not known yet."""
+    if not files.enabled:
         return ()
     try:
-        return lookups.namespace_files(task.id, lambda: _selection(task, rendering))
+        return lookups.namespace_files(name, lambda: _selection(files, rendering, (*at, "namespaceFiles")))
     except NotKnownYet:
         return ()
 
 
-def _selection(task: Task, rendering: Rendering) -> Selection:
-    """The task's `namespaceFiles`, rendered."""
-    files = task.namespace_files
-    path = ("namespaceFiles", "namespaces")
-    namespaces = tuple(rendering.known_text((*path, i), text) for i, text in enumerate(files.namespaces))
+def _selection(files: NamespaceFiles, rendering: Rendering, path: PropertyPath) -> Selection:
+    """`namespaceFiles`, rendered."""
+    texts = enumerate(files.namespaces)
+    namespaces = tuple(rendering.known_text((*path, "namespaces", index), text) for index, text in texts)
     if not all(namespaces):
-        rendering.fail(("namespaceFiles",), "the flow has no `namespace` to take files from")
+        rendering.fail(path, "the flow has no `namespace` to take files from")
     return Selection(
         namespaces=namespaces,
-        include=rendering.patterns(("namespaceFiles", "include"), files.include),
-        exclude=rendering.patterns(("namespaceFiles", "exclude"), files.exclude),
+        include=rendering.patterns((*path, "include"), files.include),
+        exclude=rendering.patterns((*path, "exclude"), files.exclude),
         if_exists=files.if_exists,
         folder_per_namespace=files.folder_per_namespace,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from shared.documents.flow_limit import FlowLimit
 from shared.documents.run import Run
 from shared.manifest.read import Manifest
-from shared.plan.planner import plan_round
+from shared.plan.plan_round import plan_round
 from shared.settings import Settings
 
 NO_NAMESPACE = "-"  # no namespace can be called so

@@ -136,12 +136,25 @@ class _Scope(Scope):
     def _checked_values(self, unknown: frozenset[str]) -> dict[str, Any]:
         return super()._checked_values(unknown) if unknown else self._values()
 
+    def _execution_state(self) -> State:
+        return self._final_state()
+
     def _outputs(self, name: str) -> object:
+        if self._graph.members(name):
+            return super()._outputs(name)
         ended = self._run.body.finished.get(name)
         has_run = ended is not None and (ended.state is not State.SKIPPED or ended.skipped is SkippedBy.CONDITION)
         return super()._outputs(name) if has_run else {}
 
-    def _output_files(self, name: str, item: Item | None, folder: str, ended: TaskResult | None) -> dict[str, Any]:  # noqa: ARG002 - as a task's
+    def _output_files(
+        self,
+        name: str,  # noqa: ARG002 - as a task's
+        item: Item | None,  # noqa: ARG002
+        folder: str,  # noqa: ARG002
+        ended: TaskResult | None,
+        *,
+        of_group: bool = False,  # noqa: ARG002
+    ) -> dict[str, Any]:
         files = ended.outputs.output_files.items() if ended else ()
         return {"outputFiles": {path: self._root + quote(file.blob, safe="~/") for path, file in files}}
 

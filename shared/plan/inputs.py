@@ -15,6 +15,8 @@ from shared.manifest.inputs import Input, InputType
 from shared.manifest.read import Manifest
 from shared.manifest.request import Given
 from shared.manifest.types import PropertyPath
+from shared.masking import MASK
+from shared.plan._app_variables import hidden_names
 from shared.plan._rendering import Bindings, Rendering
 from shared.plan._scope import Context
 from shared.plan.lookups import NotKnownYet, read_address
@@ -118,10 +120,17 @@ def _given_value(declared: Input, value: object, given: Given, context: Context)
 def _bindings(context: Context, unknown: frozenset[str]) -> Bindings:
     """What defaults may use; the values of the `unknown` names are not known because of mistakes elsewhere."""
     values = context.values()
-    checked = {**values, **dict.fromkeys(unknown - {"inputs"}, UNKNOWN)}
-    seed = f"{context.run.body.seed}/inputs"
+    hidden = hidden_names(context.settings)
+    checked = {**values, **dict.fromkeys((unknown | hidden) - {"inputs"}, UNKNOWN)}
     return Bindings(
-        values, context.functions(), context.budget, unknown, lambda: checked, major=context.flow.major, seed=seed
+        values,
+        context.functions(),
+        context.budget,
+        unknown,
+        lambda: checked,
+        major=context.flow.major,
+        seed=f"{context.run.body.seed}/inputs",
+        hidden=hidden,
     )
 
 
@@ -150,8 +159,8 @@ def _default(declared: Input, rendering: Rendering, context: Context) -> object:
     rendered = _rendered(("defaults",), declared.defaults, rendering)
     if len(rendering.problems) > problems_before:
         return UNKNOWN
-    if rendered is None:
-        return None
+    if rendered in (None, MASK):
+        return rendered
     try:
         value = rendered if rendered == declared.defaults else declared.value_of(rendered)
         return _checked(declared, value, context)

@@ -7,27 +7,29 @@ from functools import partial
 
 from shared.documents.record import Item
 from shared.documents.run import Run
-from shared.documents.states import JobReason, State
-from shared.errors import ManifestError, Problem
-from shared.manifest.problems import each_once, first_problems
+from shared.documents.states import JobReason, Phase
+from shared.errors import Problem
+from shared.manifest.problems import each_once
 from shared.manifest.read import Manifest
 from shared.manifest.types import PropertyPath
 from shared.plan._conditions import Conditions
+from shared.plan._directories import Directories
 from shared.plan._fan_out import items_of, limited, share_files, why_empty
 from shared.plan._graph import FlowGraph
-from shared.plan._limits import too_large, too_many_tasks
+from shared.plan._limits import too_many_tasks
 from shared.plan._names_used import depends_on_item
 from shared.plan._output_globs import globs_of_options, output_patterns
+from shared.plan._phases import states_of
 from shared.plan._places import pool_of, staging_container
 from shared.plan._rendering import Bindings, Rendering
-from shared.plan._rounds import split, waits_in_round, why_not_earlier
+from shared.plan._rounds import never_run, split, waits_in_round, why_not_earlier
 from shared.plan._scope import VALUES_OF_ENDED, Context, Scope
-from shared.plan._taken_files import taken_files
 from shared.plan._tasks import TaskPlanner
 from shared.plan._ties import tied
+from shared.plan._without_node import evaluated, left_out, without_items, wrong
 from shared.plan.inputs import with_inputs
 from shared.plan.lookups import Lookups, MissingData
-from shared.plan.round_plan import NothingToRun, PlannedTask, RoundPlan, SubmittedRound, SubmittedTask
+from shared.plan.round_plan import NothingToRun, PlannedTask, SubmittedTask
 from shared.plan.upstream import OutputPattern
 from shared.settings import Settings
 
@@ -48,7 +50,8 @@ class Planner:
         self._settings = settings
         self._lookups = Lookups(run)
         self._context, self._input_problems = with_inputs(Context(manifest.flow, run, settings), manifest)
-        self._tasks = {task.id: (index, task) for index, task in enumerate(manifest.flow.tasks)}
+        self._indexes = {task.id: index for index, task in enumerate(manifest.flow.tasks)}
+        self._tasks = {task.id: task for task in manifest.flow.node_tasks}
         self._renderings: dict[tuple[str, int | None], Rendering] = {}
         self._scopes: dict[tuple[str, int | None], Scope] = {}
         self._items: dict[str, tuple[Item, ...] | None] = {}
@@ -56,9 +59,12 @@ class Planner:
         self._graph = FlowGraph(manifest, self._context.values())
         ended = run.body.finished
         self._conditions = Conditions(manifest, self._graph, ended, lambda name: self._in_scope(name, None)[1])
-        states = {name: State.SUCCESS if task.is_left_out else task.state for name, task in ended.items()}
-        self._is_first = not states
+        states = states_of(manifest, run)
+        self._directories = Directories(manifest, self._graph, self._conditions, ended)
+        self.is_first = not states
         graph, is_first = self._graph.tasks, run.progress.round == 1
+        self._never = never_run(graph, states)
+        self._over = states.keys() | self._never
         self.split = split(graph, states, self.pool_id, self.is_empty, is_left_out=self.is_left_out, is_first=is_first)
         self._waits_in_round = waits_in_round(graph, self.split)
         self._numbers: dict[str, int] = {}
@@ -75,8 +81,14 @@ class Planner:
 
     def problems(self) -> list[Problem]:
         """All problems found so far, in the order of the file."""
-        of_tasks = [problem for rendering in self._renderings.values() for problem in rendering.problems]
-        return each_once([*self._input_problems, *self._graph.problems, *self._conditions.problems, *of_tasks])
+        of_tasks = itertools.chain.from_iterable(self._problems_of_tasks().values())
+        return each_once([*self._input_problems, *self._graph.problems, *of_tasks])
+
+    def _problems_of_tasks(self) -> dict[str, list[Problem]]:
+        found = {name: list(rendering.problems) for name, rendering in self._conditions.renderings.items()}
+        for (name, _), rendering in self._renderings.items():
+            found.setdefault(name, []).extend(rendering.problems)
+        return {name: each_once(problems) for name, problems in found.items()}
 
     def incomplete(self) -> list[str]:
         """The tasks of the round that have a skipped text: none, unless the order of the rounds is wrong."""
@@ -119,7 +131,7 @@ class Planner:
     def _submitted(
         self, name: str, item: Item | None, number: int = 0, depends_on: tuple[int, ...] = ()
     ) -> SubmittedTask:
-        task = self._tasks[name][1]
+        task = self._tasks[name]
         return SubmittedTask(
             number=number,
             name=name,
@@ -135,10 +147,13 @@ class Planner:
 
     def check_later(self) -> None:
         """Collect the problems of the tasks of later rounds, as far as they show now."""
-        for name in (*self.split.later, *(self.split.empty if self._is_first else ())):
+        for name in (*self.split.later, *self.split.passed, *(self.split.empty if self.is_first else ())):
             if self.is_left_out(name):
                 continue  # its condition may be there to keep its expressions from being rendered
             self._conditions.check(name)
+            if app_task := self._graph.app_task(name):
+                evaluated(app_task, self._rendering(name))
+                continue
             items = self._items_to_run(name) if self.is_known(name) else ()
             self._task(self._submitted(name, items[0] if items else UNKNOWN_ITEM))
 
@@ -155,9 +170,9 @@ class Planner:
 
     def _task(self, submitted: SubmittedTask) -> PlannedTask:
         name, item = submitted.name, submitted.item
-        task, rendering, scope = self._tasks[name][1], self._rendering(name, item), self._scope(name, item)
-        planner = TaskPlanner(task, rendering, scope, self._lookups, self._settings, self._manifest.flow.namespace)
-        return planner.planned(submitted)
+        task, rendering, scope = self._tasks[name], self._rendering(name, item), self._scope(name, item)
+        namespace, turn = self._manifest.flow.namespace, self._directories.turn(name)
+        return TaskPlanner(task, rendering, scope, self._lookups, self._settings, namespace, turn).planned(submitted)
 
     # --- fan-outs
 
@@ -168,7 +183,7 @@ class Planner:
         if name not in self._items:
             is_distinct = self._graph.each(name) is not None
             found = items_of(
-                self._tasks[name][1], self._rendering(name), self._run, self._lookups, is_distinct=is_distinct
+                self._tasks[name], self._rendering(name), self._run, self._lookups, is_distinct=is_distinct
             )
             self._items[name] = found
         return self._items[name] or ()
@@ -178,45 +193,69 @@ class Planner:
         return self._graph.is_fan_out(name) and not self.items_of(name) and self.is_known(name)
 
     def is_left_out(self, name: str) -> bool:
-        """Whether a task is left out by a condition."""
-        return self._conditions.is_left_out(name)
+        """Whether a task is left out by a condition, which is not asked before what the task follows has ended."""
+        return self._graph.tasks[name].follows <= self._over and self._conditions.is_left_out(name)
+
+    def has_no_outputs(self, name: str) -> bool:
+        """Whether a task is left out, or can never run, so that it has no outputs."""
+        return name in self._never or self.is_left_out(name)
+
+    @property
+    def phase(self) -> Phase:
+        """The part of the flow that the tasks of the round are in."""
+        return self._graph.phase(self.split.ready[0]) if self.split.ready else Phase.TASKS
 
     def empty(self) -> tuple[NothingToRun, ...]:
         """The tasks with nothing to run whose turn it is; called after the tasks of the round have their numbers."""
         return tuple(map(self._nothing_to_run, self.split.empty))
 
     def _nothing_to_run(self, name: str) -> NothingToRun:
-        if self.is_left_out(name):
-            return NothingToRun(name, self.waits_for(name), is_left_out=True)
-        return NothingToRun(name, self.waits_for(name), why_empty(self._tasks[name][1], self._rendering(name)))
+        record = (
+            left_out(name)
+            if self.is_left_out(name)
+            else without_items(name, why_empty(self._tasks[name], self._rendering(name)))
+        )
+        return NothingToRun(record, self.waits_for(name))
+
+    def turn(self) -> tuple[NothingToRun, ...]:
+        """The tasks that the app can evaluate now."""
+        app_tasks = filter(None, map(self._graph.app_task, self.split.turn))
+        return tuple(evaluated(task, self._rendering(task.id)) for task in app_tasks)
+
+    def wrong(self) -> tuple[NothingToRun, ...]:
+        """The tasks whose turn it is, but whose expressions turn out wrong: they have failed."""
+        now = {*self.split.ready, *self.split.empty, *self.split.turn}
+        found = {name: problems for name, problems in self._problems_of_tasks().items() if name in now and problems}
+        allowed = {task.id for task in self._manifest.flow.tasks if task.allow_failure}
+        return tuple(wrong(name, problems, allow_failure=name in allowed) for name, problems in found.items())
 
     # --- pool and staging container
 
     def pool_id(self, name: str) -> str:
         """The pool of a task."""
         default = self._run.body.default_pool or self._settings.batch.pool_id
-        return pool_of(self._tasks[name][1], self._rendering(name), default)
+        return pool_of(self._tasks[name], self._rendering(name), default)
 
     def staging(self) -> str:
         """The staging container of all tasks: their files pass through it to and from the nodes."""
-        tasks = ((self._tasks[name][1], self._rendering(name)) for name in self._graph.tasks)
+        tasks = ((self._tasks[name], self._rendering(name)) for name in self._graph.tasks if name in self._tasks)
         return staging_container(tasks, default_staging(self._run, self._settings), self._settings)
 
     # --- expressions
 
     def patterns(self, name: str, item: Item | None) -> tuple[OutputPattern, ...]:
         """The patterns of the files that a task, or a fan-out's task for one item, uploads."""
-        task, rendering = self._tasks[name][1], self._rendering(name, item)
+        task, rendering = self._tasks[name], self._rendering(name, item)
         key = (name, item.index if item and any(map(depends_on_item, task.output_files)) else None)
         if key in self._patterns:
             return self._patterns[key]
-        globs = (*rendering.output_globs(("outputFiles",), task.output_files), *globs_of_options(task))
-        return self._patterns.setdefault(key, output_patterns(globs))
+        own = output_patterns((*rendering.output_globs(("outputFiles",), task.output_files), *globs_of_options(task)))
+        return self._patterns.setdefault(key, (*own, *self._directories.patterns(name, rendering, len(own))))
 
     def _rendering(self, name: str, item: Item | None = None) -> Rendering:
         key = (name, item.index if item else None)
         if key not in self._renderings:
-            index = self._tasks[name][0]
+            index = self._indexes[name]
             self._scopes[key], bindings = self._in_scope(name, item)
             fan_out = self._rendering(name) if item else None
             self._renderings[key] = Rendering(partial(_problem, self._manifest, index), bindings, fan_out)
@@ -224,11 +263,13 @@ class Planner:
 
     def _in_scope(self, name: str, item: Item | None) -> tuple[Scope, Bindings]:
         """What a task, or a fan-out's task for one item, can use."""
-        scope = Scope(self._tasks[name][1], item, self._context, self._graph, self, self._lookups)
+        scope = Scope(
+            self._manifest.flow.tasks[self._indexes[name]], item, self._context, self._graph, self, self._lookups
+        )
         unknown = {*self._manifest.gaps.values, *(["inputs"] if self._input_problems else [])}
         if item is UNKNOWN_ITEM or name in self._manifest.gaps.items:
             unknown |= {"item", "taskrun"}
-        used = {other for other in self._graph.tasks[name].uses_values_of if not self.is_left_out(other)}
+        used = {other for other in self._graph.tasks[name].uses_values_of if not self.has_no_outputs(other)}
         if self._manifest.gaps.is_any or not used <= self._run.body.finished.keys():
             unknown |= VALUES_OF_ENDED
         return scope, scope.bindings(unknown)
@@ -240,60 +281,3 @@ class Planner:
 
 def _problem(manifest: Manifest, index: int, path: PropertyPath, message: str) -> Problem:
     return manifest.problem(("tasks", index, *path), message)
-
-
-def plan_round(manifest: Manifest, run: Run, settings: Settings) -> RoundPlan | MissingData:
-    """The plan of the run's current round, without tasks if none can run; or the data that must be read first.
-
-    Raises ManifestError with all problems that rendering finds, also in tasks of later rounds.
-    """
-    planner = Planner(manifest, run, settings)
-    tasks = planner.tasks()
-    pool_id = planner.pool_id(tasks[0].name) if tasks else ""
-    staging = planner.staging()
-    planner.check_later()
-    if problems := planner.problems():
-        raise ManifestError(first_problems(problems))
-    if planner.missing:
-        return planner.missing
-    if incomplete := planner.incomplete():
-        raise RuntimeError(f"{incomplete} are ready, but what their expressions use is not known")
-    plan = RoundPlan(
-        pool_id=pool_id,
-        staging=staging,
-        priority=manifest.flow.priority,
-        keep_job=not all(task.task_runner.delete for task in manifest.flow.tasks),
-        reason=JobReason.INFRASTRUCTURE if run.progress.round in run.body.repeated_rounds else planner.split.reason,
-        tasks=tasks,
-        empty=planner.empty(),
-        taken_files=taken_files(run, (task.uses for task in tasks)),
-    )
-    if limits := list(too_large(plan, settings)):
-        raise ManifestError([manifest.problem_of_task(limit.task, limit.path, limit.message) for limit in limits])
-    return plan
-
-
-def has_next_round(manifest: Manifest, run: Run, settings: Settings) -> bool:
-    """Whether any task is left that can run. Its problems and missing data are found when it is submitted."""
-    try:
-        split = Planner(manifest, run, settings).split
-    except ManifestError:
-        return True
-    return bool(split.ready or split.empty)
-
-
-def submitted_round(manifest: Manifest, run: Run, settings: Settings) -> SubmittedRound | MissingData:
-    """The tasks that were submitted as the run's current round; or, as missing data, the items of fan-outs.
-
-    Problems are ignored: a setting that has changed since must not prevent the recording of results.
-    """
-    planner = Planner(manifest, run, settings)
-    tasks = planner.submitted_tasks()
-    if planner.missing.items_of_fan_outs:
-        return planner.missing
-    return SubmittedRound(run.body.staging or planner.staging(), tasks, planner.empty())
-
-
-def staging_of(manifest: Manifest, run: Run, settings: Settings) -> str:
-    """The run's staging container."""
-    return Planner(manifest, run, settings).staging()

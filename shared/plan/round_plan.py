@@ -8,16 +8,17 @@ from datetime import timedelta
 from enum import StrEnum
 
 from shared.documents.external_data import SourceFile
-from shared.documents.names import ATTEMPTS_FILE, SCRIPT, Paths
-from shared.documents.record import Item
-from shared.documents.states import JobReason
+from shared.documents.names import ARCHIVE, ATTEMPTS_FILE, SCRIPT, Paths
+from shared.documents.record import Item, TaskRecord
+from shared.documents.states import JobReason, Phase
 from shared.manifest.blocks import Branch
 from shared.plan.upstream import OutputPattern, UpstreamUse
 from shared.script import build as task_script
 from shared.script.attempts import Attempts
-from shared.script.build import NO_FAILURE, NO_GATE, Commands, Gate
+from shared.script.build import NO_FAILURE, NO_GATE, NO_HANDOVER, Commands, Gate, Handover
 
 PART_TASKS = 100
+MAX_NAMED_ARCHIVES = 4  # for more, those of all tasks of the directory are downloaded: prefixes are limited
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,7 @@ class PlannedTask(SubmittedTask):
     Besides its script it gets: `input_files` (texts, by path) and `source_files` (blobs, by path) in its working
     directory, in a fan-out the same for all items; `item_files` (blobs, by number), which are copied for some items and
     linked by the script; `fetched_files` (URLs, by path), which the node fetches; and what it `uses` of earlier tasks.
+    The `handover` says how it shares its working directory with other tasks.
     """
 
     image: Image
@@ -118,6 +120,7 @@ class PlannedTask(SubmittedTask):
     uses: UpstreamUse
     item_files: Mapping[int, SourceFile] = field(default_factory=dict)
     ties: Ties = field(default_factory=Ties)
+    handover: Handover = NO_HANDOVER
 
     @property
     def command_line(self) -> str:
@@ -153,7 +156,13 @@ class PlannedTask(SubmittedTask):
         """
         inputs = [self.paths.inputs] if self.input_files or self.source_files else []
         item_folders = [self.paths.source_folder(number) for number in self.item_files]
-        return [self.system_folder, *self.ties.prefixes, *inputs, *item_folders, *self.uses.prefixes()]
+        uses = self.uses.prefixes()
+        return [self.system_folder, *self.ties.prefixes, *self._archives(), *inputs, *item_folders, *uses]
+
+    def _archives(self) -> list[str]:
+        """The prefixes of the archives in which tasks before it may have left the directory."""
+        folders = [archive.removesuffix(ARCHIVE) for archive in self.handover.archives]
+        return folders if len(folders) <= MAX_NAMED_ARCHIVES else [self.paths.all_archives]
 
     @property
     def copies(self) -> dict[str, SourceFile]:
@@ -167,16 +176,27 @@ class PlannedTask(SubmittedTask):
 
 @dataclass(frozen=True)
 class NothingToRun:
-    """A task that needs no node: it `is_left_out` by a condition, or is a fan-out without items.
+    """A task that needs no node: it is left out by a condition, is a fan-out without items, or the app evaluates it.
 
-    `warning` says why it has no items, if that may be a mistake. `waits_for` are the numbers of the tasks of the round
-    that must end well before it.
+    `record` is what is recorded of it if the tasks of the round with the numbers `waits_for` end well. `log` is what it
+    says, line by line.
     """
 
-    name: str
+    record: TaskRecord
     waits_for: tuple[int, ...] = ()
-    warning: str | None = None
-    is_left_out: bool = False
+    log: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The id of the task in the manifest."""
+        return self.record.id
+
+
+@dataclass(frozen=True)
+class EndedInPlanning:
+    """Tasks that need no node and whose turn it is: they end before anything else is planned."""
+
+    tasks: tuple[NothingToRun, ...]
 
 
 @dataclass(frozen=True)
@@ -205,7 +225,8 @@ class RoundPlan:
     """One Batch job: all tasks that can run now.
 
     `empty` are the tasks with nothing to run whose turn it is: they need no task. `taken_files` are blobs in the run's
-    folder in the results, by their name in staging: files of an earlier run that the tasks use.
+    folder in the results, by their name in staging: files of an earlier run that the tasks use. All tasks are in the
+    same `phase` of the flow.
     """
 
     pool_id: str
@@ -214,6 +235,7 @@ class RoundPlan:
     keep_job: bool
     reason: JobReason
     tasks: tuple[PlannedTask, ...]
+    phase: Phase = Phase.TASKS
     empty: tuple[NothingToRun, ...] = ()
     taken_files: Mapping[str, str] = field(default_factory=dict)
 
@@ -248,6 +270,6 @@ class RoundPlan:
 def _script(tasks: list[PlannedTask]) -> str:
     first = tasks[0]
     if all(task.commands == first.commands for task in tasks):
-        return task_script.build(first.paths, first.commands, first.ties.gate)
+        return task_script.build(first.paths, first.commands, first.ties.gate, first.handover)
     commands = {task.item.index: task.commands for task in tasks if task.item}
     return task_script.build(first.paths, commands, first.ties.gate)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -42,13 +43,14 @@ def taken_over(
     """What a retry takes over from the run of this record, with these items of its fan-outs.
 
     What ended well is taken over; so are, of a fan-out, the items. Everything else runs again, with all that depends on
-    it: also the tasks where the retry is to `begin`, and those in whose values secrets are masked. Raises ManifestError
-    if there is nothing to run, or no task of such a name.
+    it: also the tasks where the retry is to `begin`, those in whose values secrets are masked, and all tasks that share
+    a directory with one that runs again. Raises ManifestError if there is nothing to run, or no task of such a name.
     """
     _check_names(manifest, begin)
     ended = {task.id: _Earlier(task, items.get(task.id, ())) for task in record.tasks}
     _check_items(manifest, ended, begin)
     whole = {name for name in manifest.dependencies if name in begin or name not in ended or ended[name].is_lost}
+    whole |= _sharing_a_directory(manifest, whole)
     parts = {name for name in manifest.dependencies if name in ended and ended[name].unfinished} - whole
     follows = {name for name in manifest.dependencies if _before(manifest, name) & (whole | parts)}
     again = whole | follows
@@ -105,7 +107,14 @@ class _Earlier:
 
 
 def _before(manifest: Manifest, name: str) -> set[str]:
-    return tasks_before(name, manifest.dependencies)
+    return tasks_before(name, manifest.comes_after)
+
+
+def _sharing_a_directory(manifest: Manifest, again: AbstractSet[str]) -> set[str]:
+    """All tasks of a WorkingDirectory of which one runs again: the directory itself is not in the results."""
+    tasks = [each for each in manifest.flow.placed_tasks if each.directory and each.task.id in manifest.dependencies]
+    groups = {each.directory.group for each in tasks if each.directory and each.task.id in again}
+    return {each.task.id for each in tasks if each.directory and each.directory.group in groups}
 
 
 def _check_names(manifest: Manifest, begin: Sequence[str]) -> None:

@@ -31,6 +31,7 @@ class OutputPattern:
     The paths of the files that it matches are given relative to `base`: a folder ending in a slash, or empty. `entry`
     is the entry of `outputFiles` that it is for, and `name` what that names without wildcards, if it does: a file, or a
     folder with a slash at its end. A pattern that `finds_backslashes` is for no entry, but tells which files have one.
+    A pattern `of_group` is one of the WorkingDirectory that the task is in; it may bring files only `if_failed`.
     """
 
     index: int
@@ -39,6 +40,8 @@ class OutputPattern:
     entry: str = ""
     name: str | None = None
     finds_backslashes: bool = False
+    of_group: bool = False
+    if_failed: bool = False
 
     @property
     def is_literal(self) -> bool:

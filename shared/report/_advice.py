@@ -32,9 +32,28 @@ ADVICE: Mapping[FailureCode, str] = {
         "An earlier task did not make this file: compare the name with that task's `outputFiles`."
     ),
     FailureCode.NO_ROOM_FOR_INPUTS: (
-        "A `retry` needs room for a copy of the input files: use a pool whose nodes have larger disks, or leave it out."
+        "A `retry` and a WorkingDirectory need room for a copy of the input files: use a pool whose nodes have larger "
+        "disks, or do without."
     ),
     FailureCode.PROGRAM_MISSING: "Use an image that has this program.",
+    FailureCode.INVALID_EXPRESSION: (
+        "Fix this expression: it uses a value that is not there, or is not of the kind that it needs. "
+        "`??` gives a value where there is none."
+    ),
+    FailureCode.FAIL_TASK: "The flow fails here on purpose: its message says why.",
+    FailureCode.ASSERTION_FAILED: "Look at the values that the condition uses, and at the tasks that made them.",
+    FailureCode.DEPENDENCIES_NOT_INSTALLED: (
+        "The end of its log below says which package cannot be had: correct its name or version in `dependencies`, "
+        "let the pool's nodes reach the index of packages (`env` may name another: PIP_INDEX_URL), or use an image "
+        "that has the packages."
+    ),
+    FailureCode.TAR_MISSING: (
+        "Use an image that has `tar`, which the tasks of a WorkingDirectory need, or put their commands into one task."
+    ),
+    FailureCode.DIRECTORY_NOT_PASSED_ON: (
+        "The disk of a node must hold the directory and two archives of it: use a pool whose nodes have larger disks, "
+        "or let the commands remove what the next task does not need."
+    ),
     FailureCode.INVALID_MANIFEST: _BY_CATEGORY[FailureCategory.USER],
     FailureCode.CANNOT_PLAN: (
         "This is a bug in the app. Report it with the manifest; another way to write it may work meanwhile."

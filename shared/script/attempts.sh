@@ -27,7 +27,8 @@ keep_inputs() {
   : >"$kept.complete"
 }
 
-# put_back: empty the working directory, and copy what the first attempt found into it
+# put_back: empty the working directory, and put into it what the first attempt found: in a directory that is shared, what
+# the task before has left there, and over that what this task brings
 put_back() {
   enter
   empty
@@ -36,6 +37,7 @@ put_back() {
     report @working_directory "the working directory cannot be emptied for another attempt: $remaining is left"
     exit @set_up_exit_code
   fi
+  furnish
   copy "$kept" "$files"
 }
 

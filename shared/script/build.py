@@ -1,9 +1,9 @@
 """Builds the shell script that a task runs: it sets up the working directory, runs the commands, and tries them again.
 
 The script is plain POSIX shell, as an image may have no other. Its fixed text is in `functions.sh` (the files that the
-commands find), `attempts.sh` (one attempt, and what comes before the next one) and `main.sh` (the steps). It is staged
-as a file, so that commands and environment are not part of the Batch task, where everyone who can read the Batch
-account would see them.
+commands find), `packages.sh` (what they import), `attempts.sh` (one attempt, and what comes before the next one),
+`directory.sh` (a directory that tasks share) and `main.sh` (the steps). It is staged as a file, so that commands and
+environment are not part of the Batch task, where everyone who can read the Batch account would see them.
 
 Where the script itself ends a task, it says so with an exit code and with one line on stderr (`read_marker`).
 """
@@ -16,14 +16,15 @@ import re
 import shlex
 import string
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 
-from shared.documents.names import ATTEMPTS_FILE, BEGUN, ENDED, HOME, OUTPUT_DIRECTORY, UPSTREAM, Paths
+from shared.documents.names import ARCHIVE, ATTEMPTS_FILE, BEGUN, ENDED, HOME, OUTPUT_DIRECTORY, UPSTREAM, Paths
 from shared.documents.states import FailureCode
 from shared.script.attempts import ONE_ATTEMPT, Attempts
+from shared.script.packages import FINDS_KESTRA, REQUIREMENTS, Packages
 
 SKIPPED_EXIT_CODE = 122
 TIME_LIMIT_EXIT_CODE = 124
@@ -40,8 +41,10 @@ class _Template(string.Template):
     delimiter = "@"
 
 
-_PARTS = (Path(__file__).with_name(name).read_text("utf-8") for name in ("functions.sh", "attempts.sh", "main.sh"))
+_FILES = ("functions.sh", "packages.sh", "attempts.sh", "main.sh")
+_PARTS = (Path(__file__).with_name(name).read_text("utf-8") for name in _FILES)
 _SCRIPT = _Template("\n".join(_PARTS))
+_DIRECTORY = _Template(Path(__file__).with_name("directory.sh").read_text("utf-8"))
 
 
 class Marker(StrEnum):
@@ -55,6 +58,9 @@ class Marker(StrEnum):
     MISSING_INPUT = FailureCode.INPUT_FILE_MISSING
     NO_ROOM = FailureCode.NO_ROOM_FOR_INPUTS
     NO_PROGRAM = FailureCode.PROGRAM_MISSING
+    NOT_INSTALLED = FailureCode.DEPENDENCIES_NOT_INSTALLED
+    NO_TAR = FailureCode.TAR_MISSING
+    NOT_PASSED_ON = FailureCode.DIRECTORY_NOT_PASSED_ON
 
 
 @dataclass(frozen=True)
@@ -89,7 +95,7 @@ class Commands:
     """What the script runs: `interpreter`, with `text` as its last argument, in the working directory.
 
     `time_limit` is that of one attempt. `links`, `gatherings` and `files` (texts by relative path) are the files that
-    the script puts there.
+    the script puts there, `packages` what it installs.
     """
 
     interpreter: tuple[str, ...]
@@ -101,6 +107,7 @@ class Commands:
     files: Mapping[str, str] = field(default_factory=dict)
     has_output_directory: bool = False
     attempts: Attempts = ONE_ATTEMPT
+    packages: Packages | None = None
 
 
 @dataclass(frozen=True)
@@ -125,12 +132,55 @@ class Gate:
         return (*(folder for folder, _ in self.stops), *filter(None, (self.stop,)))
 
 
+@dataclass(frozen=True)
+class Handover:
+    """How a task shares its working directory with others, which run before and after it.
+
+    The directory as they have left it is in the first of `archives` that there is; names are relative to the task's
+    directory on the node. If it `may_be_first`, there may be none. If another task follows, it `passes_on` the
+    directory.
+    """
+
+    archives: tuple[str, ...] = ()
+    may_be_first: bool = True
+    passes_on: bool = False
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether there is anything to pass on."""
+        return bool(self.archives) or self.passes_on or not self.may_be_first
+
+
+NO_HANDOVER = Handover()
 NO_GATE = Gate()
 NO_FAILURE = "none"
 """In a folder of failures there is always this file, because a prefix that matches nothing may be an error."""
 
+_FIXED = {
+    **{marker.name.lower(): marker.value for marker in Marker},
+    "marker": MARKER,
+    "attempt_line": _ATTEMPT_LINE,
+    "skipped_exit_code": SKIPPED_EXIT_CODE,
+    "set_up_exit_code": SET_UP_EXIT_CODE,
+    "time_limit_exit_code": TIME_LIMIT_EXIT_CODE,
+    "grace": GRACE_SECONDS,
+    "begun": BEGUN,
+    "ended": ENDED,
+    "none": NO_FAILURE,
+    "archive": ARCHIVE,
+    "attempts_file": ATTEMPTS_FILE,
+    "requirements": REQUIREMENTS,
+    "finds_kestra": FINDS_KESTRA,
+}
+"""The placeholders that are the same in all scripts."""
 
-def build(paths: Paths, commands: Commands | Mapping[int, Commands], gate: Gate = NO_GATE) -> str:
+
+def build(
+    paths: Paths,
+    commands: Commands | Mapping[int, Commands],
+    gate: Gate = NO_GATE,
+    handover: Handover = NO_HANDOVER,
+) -> str:
     """The text of the script.
 
     It exits with the commands' exit code, or 122 (the task does not run), 124 (time limit) or 125 (set-up failed).
@@ -143,33 +193,19 @@ def build(paths: Paths, commands: Commands | Mapping[int, Commands], gate: Gate 
         cases = "\n".join(f"{index})\n{_functions(each)}\n;;" for index, each in commands.items())
         variants, first = f"case $item in\n{cases}\nesac", next(iter(commands.values()))
     return _SCRIPT.substitute(
+        **_FIXED,
         task=paths.task,
         run=paths.run_id,
-        marker=MARKER,
-        skipped_exit_code=SKIPPED_EXIT_CODE,
-        set_up_exit_code=SET_UP_EXIT_CODE,
         gate=_gate(gate),
-        begun=BEGUN,
-        ended=ENDED,
-        none=NO_FAILURE,
-        skipped=Marker.SKIPPED.value,
-        time_limit_exit_code=TIME_LIMIT_EXIT_CODE,
         inputs=shlex.quote(paths.inputs.rstrip("/")),
-        link=shlex.quote(Paths(paths.run_id, paths.task).link) + ("" if paths.item is None else '"-$item"'),
+        link=shlex.quote(replace(paths, item=None).link) + ("" if paths.item is None else '"-$item"'),
+        keeps_inputs="yes" if first.attempts.are_several or handover.is_shared else "no",
+        handover=_handover(handover, first),
         item_index="" if paths.item is None else ' ITEM_INDEX="$item"',
         variants=variants,
         seconds=math.ceil(first.time_limit.total_seconds()),
-        grace=GRACE_SECONDS,
         seed=_seed(paths),
-        attempts_file=ATTEMPTS_FILE,
-        attempt_line=_ATTEMPT_LINE,
         **first.attempts.shell_values(),
-        time_limit=Marker.TIME_LIMIT.value,
-        working_directory=Marker.WORKING_DIRECTORY.value,
-        tmp=Marker.TMP.value,
-        missing_input=Marker.MISSING_INPUT.value,
-        no_room=Marker.NO_ROOM.value,
-        no_program=Marker.NO_PROGRAM.value,
     )
 
 
@@ -190,6 +226,19 @@ def _gate(gate: Gate) -> str:
     return "\n".join(["gate() { :", *lines, "}"])
 
 
+def _handover(handover: Handover, commands: Commands) -> str:
+    """The shell functions `furnish` and `pass_on`: what is done about a directory before and after the commands."""
+    if not handover.is_shared:
+        return "is_shared=no\nfurnish() { :; }\npass_on() { :; }"
+    own = [f"./{name}" for name in (HOME, UPSTREAM, *([OUTPUT_DIRECTORY] if commands.has_output_directory else []))]
+    text = _DIRECTORY.substitute(own=shlex.join(own), **_FIXED)
+    otherwise = ":" if handover.may_be_first else "lacking"
+    unpack = f"{shlex.join(['unpack', *handover.archives])} || {otherwise}"
+    furnish = ["need_tar", *([unpack] if handover.archives else [])]
+    pass_on = ["pack"] if handover.passes_on else []
+    return "\n".join(["is_shared=yes", text, "furnish() { :", *furnish, "}", "pass_on() { :", *pass_on, "}"])
+
+
 def _functions(commands: Commands) -> str:
     """The shell functions `prepare` and `run`: the part of the script that can differ between items of a fan-out."""
     prepare = [
@@ -202,7 +251,9 @@ def _functions(commands: Commands) -> str:
     run = [
         f'mkdir -p {HOME}; export HOME="$link/{HOME}"',
         *([output_directory] if commands.has_output_directory else []),
+        *(['set -- "$packages" "$task_dir"'] if commands.packages else []),
         *(f"export {name}={shlex.quote(value)}" for name, value in commands.env.items()),
+        *(commands.packages.shell_lines() if commands.packages else []),
         f"exec {shlex.join([*commands.interpreter, commands.text])}",
     ]
     return f"prepare() {{ :\n{chr(10).join(prepare)}\n}}\nrun() {{\n{chr(10).join(run)}\n}}"

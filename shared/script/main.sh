@@ -5,22 +5,26 @@ task_dir=$PWD
 files="$PWD"/@inputs
 notes="$PWD/${0%/*}"
 begun=$notes/@begun ended=$notes/@ended
-expired=$notes/expired stopped=$notes/stopped kept=$notes/inputs
+expired=$notes/expired stopped=$notes/stopped kept=$notes/inputs packages=$notes/packages
 most=@most longest=@longest lowest=@lowest highest=@highest millionths=@millionths is_random=@is_random
 seed=$((@seed + ${item:-0}))
+archive=$notes/@archive
+keeps_inputs=@keeps_inputs
 @gate
+@handover
 @variants
 trap end EXIT
 gate
 { mkdir -p "$files" && rm -f "$expired" "$stopped" "$notes/@attempts_file"; } || unwritable "$files"
 running='' ending=TERM
 trap stop TERM INT
-if [ "$most" -ne 1 ] && [ -e "$kept.complete" ]; then
+if [ "$keeps_inputs" = yes ] && [ -e "$kept.complete" ]; then
   put_back # this node has begun the task before
 else
   enter
   prepare
-  if [ "$most" -ne 1 ]; then keep_inputs; fi
+  if [ "$keeps_inputs" = yes ]; then keep_inputs; fi
+  if [ "$is_shared" = yes ]; then put_back; fi
 fi
 
 # --- attempts
@@ -40,4 +44,5 @@ while :; do
 done
 
 # --- end
+pass_on
 exit "$code"

@@ -11,11 +11,12 @@ import logging
 from pydantic import ValidationError
 
 from shared.app import App
+from shared.documents.early_end import Rejection
 from shared.documents.flow_limit import Behavior
 from shared.documents.ledger import recorded_line
 from shared.documents.names import job_id
 from shared.documents.record import Failure, Record, RunProblem
-from shared.documents.run import Rejection, Run
+from shared.documents.run import Run
 from shared.documents.run_ended import run_ended
 from shared.documents.states import FailureCategory, FailureCode, State
 from shared.log import Stage, log_event, log_exception
@@ -25,7 +26,8 @@ from shared.outputs.record_tasks import build_record, separate_items, with_unfin
 from shared.outputs.recorded_inputs import RecordedInputs
 from shared.plan.inputs import input_values
 from shared.plan.lookups import MissingData
-from shared.plan.planner import default_staging, staging_of, submitted_round
+from shared.plan.plan_round import staging_of, submitted_round
+from shared.plan.planner import default_staging
 from shared.plan.run_manifest import manifest_of
 from shared.steps._flow_outputs import with_outputs
 from shared.storage.copies import CopyMethod
@@ -37,7 +39,12 @@ COPIED_THROUGH_APP = (
 
 
 def finish(app: App, run: Run, state: State | None = None, failure: Failure | None = None) -> None:
-    """Write report and record, once, and close the run. Without a `state`, those of its tasks decide."""
+    """Write report and record, once, and close the run. Without a `state`, those of its tasks decide.
+
+    A phase of the flow that could not continue is the failure of the run, whatever came after it.
+    """
+    if failure is None and run.body.early_end and run.body.early_end.rejection:
+        state, failure = State.FAILED, run.body.early_end.rejection.failure
     manifest = _readable_manifest(run)
     if run.body.is_partly_unfinished or any(task.items for task in run.body.finished.values()):
         run = run.with_items(app.parts.items(run.id))
@@ -126,8 +133,7 @@ def finish_rejected(app: App, run: Run, rejection: Rejection) -> None:
     if rejection.category is FailureCategory.USER and not run.body.jobs:
         finish(app, run, State.REJECTED)
         return
-    message = "; ".join(error.message for error in rejection.errors)
-    finish(app, run, State.FAILED, Failure(category=rejection.category, code=rejection.code, message=message))
+    finish(app, run, State.FAILED, rejection.failure)
 
 
 def finish_cancelled(app: App, run: Run) -> None:

@@ -16,8 +16,8 @@ from shared.manifest.read import Manifest
 from shared.manifest.task import IfExists
 from shared.parallel import in_parallel
 from shared.plan.lookups import ChosenFiles, MissingData, Selection
-from shared.plan.planner import plan_round, submitted_round
-from shared.plan.round_plan import RoundPlan, SubmittedRound
+from shared.plan.plan_round import plan_round, submitted_round
+from shared.plan.round_plan import EndedInPlanning, RoundPlan, SubmittedRound
 from shared.settings import Settings
 from shared.steps._external_data import MAX_READINGS, read_blobs
 
@@ -27,9 +27,17 @@ Plan = TypeVar("Plan")
 def prepare_round(app: App, run: Run, manifest: Manifest) -> tuple[Run, RoundPlan]:
     """Plan the run's current round. Returns the run as it is stored now, with the data that was read, and the plan.
 
+    Tasks that need no node end meanwhile, so that others can be planned; at every turn at least one.
     Raises ManifestError, RunChanged, or CannotPlan.
     """
-    return _plan_with_readings(app, run, manifest, plan_round)
+    plan: RoundPlan | EndedInPlanning
+    while True:
+        run, plan = _plan_with_readings(app, run, manifest, plan_round)
+        if isinstance(plan, RoundPlan):
+            return run, plan
+        for task in plan.tasks:
+            app.results.write_log(run, task.record.logs.stdout, task.log)
+        run = app.runs.save(run.with_finished((task.record for task in plan.tasks), run.body.detected))
 
 
 def load_submitted_round(app: App, run: Run, manifest: Manifest) -> tuple[Run, SubmittedRound]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import codecs
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceModifiedError, ResourceNotFoundError
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 _JSON = ContentSettings(content_type="application/json")
 _HTML = ContentSettings(content_type="text/html; charset=utf-8")
+_TEXT = ContentSettings(content_type="text/plain; charset=utf-8")
 _YAML = ContentSettings(content_type="text/yaml; charset=utf-8")
 COPIED = "success"
 _REFUSED = (400, 404, 412)
@@ -193,6 +194,13 @@ class Results:
         if create_once(self._container, name, self._json(record), content_settings=_JSON):
             return record
         return self.record(run) or record
+
+    def write_log(self, run: Run, name: str | None, lines: Sequence[str]) -> None:
+        """Write the log of a task that ran nowhere, with this name below the run's folder; None if it has none."""
+        if name:
+            text = self._masker.mask("".join(f"{line}\n" for line in lines))
+            blob = self._container.get_blob_client(f"{run.results}/{name}")
+            blob.upload_blob(text.encode(), overwrite=True, content_settings=_TEXT)
 
     def masks(self, value: JsonValue) -> bool:
         """Whether a value cannot be stored as it is, because secrets are masked in it."""

@@ -87,7 +87,7 @@ def test_a_manifest_can_be_checked_where_no_app_is(where, capsys) -> None:
     first, *rest = printed.err.splitlines()
     assert first.startswith("No app is reached, so that nothing of its settings is known. (No ")
     assert rest[:2] == [
-        f"{NOT_KNOWN}which pool is the app's default, and whether its nodes have as many task slots",
+        f"{NOT_KNOWN}which pool it is, and whether its nodes have as many task slots",
         "m.yaml: no errors found",
     ]
     assert json.loads(printed.out)[1]["job"]["poolInfo"] == {"poolId": "big"}

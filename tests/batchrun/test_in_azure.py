@@ -163,6 +163,20 @@ def test_secrets_that_only_the_app_knows_do_not_keep_a_manifest_from_being_dropp
     assert capsys.readouterr().err.endswith("Nothing has been dropped.\n")
 
 
+@pytest.mark.usefixtures("deployed")
+def test_variables_that_only_the_app_knows_are_not_missing(capsys: pytest.CaptureFixture[str]) -> None:
+    """A manifest that uses them is checked as far as it goes, and dropped."""
+    text = "commands: ['echo {{ envs.name | upper }}']\ntaskRunner: {poolId: '{{ globals.pool }}'}"
+    Path("m.yaml").write_text(text)
+    Path("wrong.yaml").write_text("commands: ['{{ envs.name | nosuch }}']")
+    assert main(["check", "m.yaml"]) == 0
+    assert "not known before it runs: which pool it is, and whether its nodes" in capsys.readouterr().err
+    assert main(["check", "wrong.yaml"]) == 1
+    assert "there is no filter 'nosuch'" in capsys.readouterr().err
+    assert main(["run", "m.yaml", "--no-wait"]) == 0
+    assert main(["run", "wrong.yaml", "--no-wait"]) == 1
+
+
 @pytest.mark.usefixtures("azure")
 @pytest.mark.parametrize("verb", [["ls"], ["run", "m.yaml"], ["logs", "x"], ["cancel", "x"], ["doctor"]])
 def test_storage_that_refuses_names_the_role(

@@ -19,7 +19,7 @@ from shared.documents.manifest_blob import ManifestBlob
 from shared.documents.progress import Progress
 from shared.documents.run import Run, RunBody
 from shared.parallel import AT_ONCE, in_parallel
-from shared.plan.planner import plan_round
+from shared.plan.plan_round import plan_round
 from shared.plan.round_plan import RoundPlan
 from shared.plan.run_manifest import manifest_of
 from tests.benchmarks.bare import Bare

@@ -97,6 +97,27 @@ commands:
     assert first.startswith("._home\ngiven.txt\n")
 
 
+def test_a_directory_is_passed_on_between_containers_of_different_users(drop) -> None:
+    """Whoever owned a file in one container: in the next it belongs to the user of that one."""
+    text = """
+tasks:
+  - id: wd
+    type: io.kestra.plugin.core.flow.WorkingDirectory
+    outputFiles: [x]
+    tasks:
+      - id: root
+        containerImage: IMAGE
+        commands: [mkdir -m 700 d, echo root >d/x, echo root >x, chmod 600 x, 'echo "$PWD/x" >where', sleep 600 &]
+      - {id: user, containerImage: IMAGE, runAs: user, commands: [echo user >>d/x, 'echo user >>"$(cat where)"']}
+      - {id: again, containerImage: IMAGE, commands: [cat d/x "$(cat where)", 'stat -c %u . d x | sort -u']}
+"""
+    run = drop("directory.yaml", text)
+    record = run.record()
+    assert record["state"] == "SUCCESS", record
+    assert run.read("logs/again/stdout.txt") == "root\nuser\nroot\nuser\n0\n"
+    assert run.read("outputs/again/x") == "root\nuser\n"
+
+
 def test_only_the_task_s_directory_is_seen_of_the_node(drop) -> None:
     text = "id: t\ncontainerImage: IMAGE\ncommands: ['test ! -e $AZ_BATCH_NODE_SHARED_DIR && ls $AZ_BATCH_TASK_DIR']"
     assert drop("node.yaml", text).record()["state"] == "SUCCESS"

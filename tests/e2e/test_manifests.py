@@ -31,6 +31,7 @@ from tests.support.waiting import wait_for
 ROOT = Path(__file__).parents[2]
 STORAGE = ROOT / "tests" / "fixtures" / "storage"
 RECORD_SCHEMA = Draft202012Validator(json.loads((ROOT / "docs" / "record.schema.json").read_text()))
+VARIABLES = {"ENV_REGION": "eu", "GLOBAL_DATA_URL": "https://data"}
 SECRETS = {"SECRET_TOKEN": "a-t0ken-that-nobody-may-see"}
 
 
@@ -47,7 +48,7 @@ def stack() -> Iterator[Stack]:
             data_dir=Path(folder),
             ports=AUTO,
             pools=("local:1:16", "second"),
-            environ={"ALLOWED_CONTAINERS": "shared-data", **SECRETS},
+            environ={"ALLOWED_CONTAINERS": "shared-data", **SECRETS, **VARIABLES},
         )
         with Stack(options) as running:
             _put_files(BlobServiceClient.from_connection_string(running.settings["RunStorage"]))

@@ -17,7 +17,9 @@ from tests.e2e.conftest import DroppedRun
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 MANIFESTS = sorted(path for path in SAMPLES.iterdir() if path.suffix in (".yaml", ".json"))
-ROW = re.compile(r"\| \[(?P<name>[^]]+)\]\((?P=name)\) \| .+ \| (?:`(?P<state>[A-Z]+)`|needs that registry) \|")
+ROW = re.compile(
+    r"\| \[(?P<name>[^]]+)\]\((?P=name)\) \| .+ \| (?:`(?P<state>[A-Z]+)`|needs (?:that registry|PyPI)) \|"
+)
 IN_README = {row["name"]: row["state"] for row in ROW.finditer((SAMPLES / "README.md").read_text())}
 RUNNABLE = {name: state for name, state in IN_README.items() if state}
 
@@ -128,6 +130,17 @@ def test_a_printed_list_decides_the_fan_out(run_of):
 
     assert [job["reason"] for job in record["jobs"]] == ["first", "values", "fan-out"]
     assert values(record, "summary") == {"invoices": 3}
+
+
+def test_tasks_share_a_directory(run_of):
+    run = run_of("working-directory.yaml")
+    record = run.record()
+
+    assert [sorted(task["outputs"]["outputFiles"]) for task in record["tasks"]] == [
+        [], [], ["site/cities.txt", "site/index.txt"], [],
+    ]  # fmt: skip
+    assert run.read("logs/publish/stdout.txt") == "Lagos: 88 F\nLima: 66 F\nOslo: 25 F\n"
+    assert run.read("outputs/count/site/cities.txt") == "3\n"
 
 
 def test_namespace_files_are_found(run_of):

@@ -20,7 +20,7 @@ import pytest
 import yaml
 
 from shared.documents.run import Run
-from shared.plan.planner import plan_round
+from shared.plan.plan_round import plan_round
 from shared.plan.round_plan import RoundPlan
 from shared.plan.run_manifest import manifest_of
 from shared.settings import Containers, Settings

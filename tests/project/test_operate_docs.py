@@ -26,7 +26,7 @@ def test_the_table_has_every_setting() -> None:
         for row in table.splitlines()
         for name in re.findall(r"`([\w<>]+)`", row.split("|")[1] if "|" in row else "")
     }
-    assert names == {*names_read(), "SECRET_<NAME>"}
+    assert names == {*names_read(), "SECRET_<NAME>", "ENV_<NAME>", "GLOBAL_<NAME>"}
 
 
 def test_queries_look_for_what_the_app_logs() -> None:

@@ -16,7 +16,7 @@ NAMESPACE_FILES = {"a.txt": "a", "data/b.txt": "b", "names.json": '["x", "y"]'}
 """What the flows expect in their namespace; they ask for `none.txt` too, which is not there."""
 
 FLOW_NAMES, TASK_NAMES = (sorted(names) for names in names_in_task_form())
-GROUP_NAMES = ["tasks", "values"]
+GROUP_NAMES = ["tasks", "values", "value", "condition", "then", "else", "cases", "defaults", "task", "type"]
 VARIABLES = {
     "n": 2,
     "list": ["p", "q"],

@@ -20,7 +20,7 @@ from shared.expressions.filters import FILTERS, TESTS
 from shared.expressions.functions import FUNCTIONS
 from shared.manifest.groups import FOR_EACH
 from shared.manifest.request import RunRequest
-from shared.plan.planner import plan_round
+from shared.plan.plan_round import plan_round
 from shared.plan.run_manifest import checked_manifest
 from tests.unit.manifest.test_manifest_fixtures import models
 
@@ -31,7 +31,13 @@ NOT_ADVICE = {
     "#{…}",  # what is refused
     "a if condition else b",
     "<<",
-    "SECRET_<name>",  # in tables of the documentation
+    "ENV_<NAME>",
+    "attemptNumber",  # in the results of functions
+    "state",
+    "taskId",
+    "recursive",  # an argument
+    "SECRET_<name>",
+    "ENV_<name>",  # in tables of the documentation
     "blob://…",
     "*name",  # an alias, whose anchor is elsewhere
 }

@@ -148,3 +148,9 @@ def test_no_two_containers_are_the_same(environ, name: str, other: str) -> None:
 def test_triggers_need_no_setting() -> None:
     triggers = TriggerSettings.from_environ({})
     assert (triggers.inbox, triggers.source.value, triggers.schedule) == ("inbox", "EventGrid", "*/15 * * * * *")
+
+
+def test_variables_of_all_flows_have_names_in_lower_case(environ) -> None:
+    """As in Kestra's RunContextCache."""
+    settings = Settings.from_environ({**environ, "ENV_Region_1": "eu", "GLOBAL_URL": "u", "ENVIRONMENT": "x"})
+    assert (settings.envs, settings.globals) == ({"region_1": "eu"}, {"url": "u"})

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from shared import batch_job
-from shared.plan.planner import plan_round
+from shared.plan.plan_round import plan_round
 from shared.plan.run_manifest import manifest_of
 
 ACCESS = batch_job.StagingAccess("https://s/staging?read", "https://s/staging?write", None)

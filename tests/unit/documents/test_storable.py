@@ -10,7 +10,7 @@ from shared.documents.record import Item
 from shared.documents.storable import MAX_DEPTH, check_storable
 from shared.errors import ManifestError
 from shared.manifest.inputs import Input
-from shared.plan.planner import plan_round
+from shared.plan.plan_round import plan_round
 from shared.plan.run_manifest import manifest_of
 
 

@@ -80,8 +80,8 @@ def test_all_problems_are_told_at_once_in_the_order_of_the_file() -> None:
         ("tasks: [{id: a}]", "tasks[0]: a task has either `commands` (a list) or `script` (text)"),
         ("commands: [a]\nscript: b", "a task has either"),
         (
-            "commands: [a]\ntype: io.kestra.plugin.core.log.Log",
-            "type: the task type 'io.kestra.plugin.core.log.Log' is not",
+            "commands: [a]\ntype: io.kestra.plugin.core.kv.Set",
+            "type: the task type 'io.kestra.plugin.core.kv.Set' is not",
         ),
         (
             "commands: [a]\ntype: io.kestra.plugin.scripts.python.Command",
@@ -102,7 +102,7 @@ def test_all_problems_are_told_at_once_in_the_order_of_the_file() -> None:
         (f"id: {'a' * 101}\ncommands: [x]", "id: string should have at most 100 characters"),
         (
             "commands: [a]\ntaskRunner: {type: docker}",
-            "taskRunner.type: tasks run on Azure Batch, not on 'docker': leave",
+            "taskRunner.type: tasks run on Azure Batch, and 'docker' is no task runner of Kestra's: leave",
         ),
         (
             "commands: [a]\ntaskRunner: {accessKey: abc}",

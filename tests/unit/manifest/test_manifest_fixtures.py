@@ -9,9 +9,9 @@ import pytest
 
 from shared.documents.states import JobReason, State
 from shared.errors import ManifestError
+from shared.manifest._names import models_in
 from shared.manifest._source import parse
 from shared.manifest.flow import Flow
-from shared.manifest.problems import _models
 from tests.support.expected import expected_of, manifest_of, manifests
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def models() -> set[type[BaseModel]]:
     while todo:
         if (model := todo.pop()) not in found:
             found.add(model)
-            todo += [inner for field in model.model_fields.values() for inner in _models(field)]
+            todo += [inner for field in model.model_fields.values() for inner in models_in(field)]
     return found
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from shared.errors import ManifestError
 from shared.manifest.flow import Flow
-from shared.manifest.groups import FOR_EACH, PARALLEL, SEQUENTIAL
+from shared.manifest.groups import ALLOW_FAILURE, DAG, FOR_EACH, IF, PARALLEL, SEQUENTIAL, SWITCH
 from shared.manifest.read import Manifest, read_manifest
 from shared.manifest.redaction import redacted
 from shared.manifest.task_types import all_types
@@ -57,17 +57,38 @@ def tasks(draw: st.DrawFn, task_ids: list[str]) -> dict[str, object]:
 
 
 @st.composite
+def grouped(draw: st.DrawFn, task: dict[str, object]) -> dict[str, object]:
+    """The task, or a group that has it somewhere."""
+    group: dict[str, object] = {"id": f"g_{task['id']}"}
+    other = [{"id": f"o_{task['id']}", "commands": ["x"]}]
+    in_dag = {"task": {name: value for name, value in task.items() if name != "dependsOn"}}
+    forms: list[dict[str, object]] = [
+        {"type": SEQUENTIAL, "tasks": [task]},
+        {"type": PARALLEL, "tasks": [task], "allowFailure": True},
+        {"type": ALLOW_FAILURE, "tasks": other, "errors": [task]},
+        {"type": SEQUENTIAL, "tasks": other, "finally": [task]},
+        {"type": IF, "condition": "{{ 1 }}", "then": [task]},
+        {"type": IF, "condition": "{{ 1 }}", "then": other, "else": [task]},
+        {"type": SWITCH, "value": "a", "cases": {"a": [task], "b": other}},
+        {"type": SWITCH, "value": "a", "cases": {"a": other}, "defaults": [task]},
+        {"type": DAG, "tasks": [{"task": other[0]}, {**in_dag, "dependsOn": [other[0]["id"]]}]},
+    ]
+    return draw(st.just(task) | st.sampled_from([group | form for form in forms]))
+
+
+@st.composite
 def flows(draw: st.DrawFn) -> dict[str, object]:
     """A valid flow: tasks wait for earlier ones only; some are in groups."""
     task_ids = [f"t{number}" for number in range(draw(st.integers(1, 6)))]
     listed: list[dict[str, object]] = []
     while task_ids:
         task = draw(tasks(task_ids))
-        group = draw(st.sampled_from([None, None, SEQUENTIAL, PARALLEL]))
-        listed.append({"id": f"g_{task['id']}", "type": group, "tasks": [task]} if group else task)
+        listed.append(draw(grouped(task)))
+    others = {name: [draw(tasks([name[0]]))] for name in draw(st.sampled_from([[], ["errors"], ["errors", "finally"]]))}
     return {
         "id": "f",
         "tasks": listed[::-1],
+        **others,
         "variables": draw(st.dictionaries(st.text(max_size=5), scalars, max_size=2)),
     }
 
@@ -90,7 +111,8 @@ def test_a_valid_flow_is_read_and_every_task_waits_for_others_only(flow: dict[st
     manifest = read(json.dumps(flow), "x.json")
     assert manifest
     assert set(manifest.dependencies) == {task.id for task in manifest.flow.tasks}
-    assert all(other in manifest.dependencies for waits_for in manifest.dependencies.values() for other in waits_for)
+    assert all(other in manifest.dependencies for names in manifest.comes_after.values() for other in names)
+    assert manifest.comes_after.keys() == manifest.dependencies.keys()
 
 
 @EXAMPLES

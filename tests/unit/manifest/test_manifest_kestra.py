@@ -10,6 +10,9 @@ def warnings(text: str) -> list[str]:
     return [str(warning) for warning in read_manifest(text, "x.yaml").warnings]
 
 
+PYTHON = "type: io.kestra.plugin.scripts.python.Commands\ncommands: [x]\n"
+
+
 @pytest.mark.parametrize(
     ("text", "warning"),
     [
@@ -24,6 +27,24 @@ def warnings(text: str) -> list[str]:
         ("commands: [x]\ntaskRunner: {resume: false}", "taskRunner.resume: without effect"),
         ("inputs: [{id: i, defaults: x, prefill: y}]\ncommands: [x]", "inputs[0].prefill: without effect"),
         ("inputs: [{id: i, defaults: x, expression: y}]\ncommands: [x]", "inputs[0].expression: without effect"),
+        ("commands: [x]\nrunner: DOCKER", "runner: without effect: every task runs in a container of its image"),
+        ("commands: [x]\nrunner: PROCESS", "runner: without effect: every task runs in a container of its image"),
+        ("commands: [x]\ndocker: {pullPolicy: NEVER}", "docker.pullPolicy: without effect: a node pulls the images"),
+        ("commands: [x]\ndocker: {entryPoint: ['']}", "docker.entryPoint: without effect"),
+        ("commands: [x]\ndocker: {volumes: ['/a:/b']}", "docker.volumes: without effect: nothing is mounted"),
+        (
+            "commands: [x]\ndocker: {cpu: {cpus: 2}}",
+            "docker.cpu: without effect: write `containerRunOptions: --cpus",
+        ),
+        ("commands: [x]\ndocker: {config: a}", "docker.config: without effect: the login to a registry is that of"),
+        (
+            "commands: [x]\ntaskRunner: {}\ndocker: {image: a}",
+            "docker.image: without effect beside `taskRunner`, as in Kestra: write `containerImage`",
+        ),
+        (f"{PYTHON}pythonVersion: '3.12'", "pythonVersion: without effect: the packages are those for the Python of"),
+        (f"{PYTHON}dependencyCacheEnabled: true", "dependencyCacheEnabled: without effect: each task installs its"),
+        (f"{PYTHON}uvAutoInstallEnabled: false", "uvAutoInstallEnabled: without effect: uv is used where the image"),
+        (f"{PYTHON}uvInstallerVersion: 0.11.26", "uvInstallerVersion: without effect: uv is used where the image"),
     ],
 )
 def test_what_changes_nothing_is_noted_with_its_place(text: str, warning: str) -> None:
@@ -38,6 +59,8 @@ def test_what_changes_nothing_is_noted_with_its_place(text: str, warning: str) -
         "commands: [x]\nwarningOnStdErr: false\nallowWarning: false\ntargetOS: LINUX",
         "commands: [x]\ntaskRunner: {streamLogs: false, resume: true}",
         "disabled: false\ntriggers:\ntasks: [{id: a, commands: [x]}]",
+        "commands: [x]\ndocker: {image: a}",
+        f"{PYTHON}dependencies: [a]\npackageManager: PIP\ndependencyCacheEnabled: false\nuvAutoInstallEnabled: true",
     ],
 )
 def test_what_happens_anyway_is_not_noted(text: str) -> None:
@@ -47,13 +70,7 @@ def test_what_happens_anyway_is_not_noted(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        (
-            "errors: [{id: e}]",
-            "errors: not supported here: use a task with `dependsOn` on tasks that have `allowFailure`",
-        ),
-        ("finally: [{id: e}]", "finally: not supported here"),
-        ("afterExecution: [{id: e}]", "afterExecution: not supported here"),
-        ("listeners: [{id: e}]", "listeners: not supported here"),
+        ("listeners: [{id: e}]", "listeners: not supported here: write their tasks into `afterExecution`"),
         ("concurrency: {limit: 1}", "concurrency: a flow whose runs are counted needs an `id`"),
         ("concurrency: {limit: 0}", "concurrency.limit: input should be greater than or equal to 1"),
         ("concurrency: {behavior: QUEUE}", "concurrency.limit: this property is missing"),
@@ -68,7 +85,8 @@ def test_what_happens_anyway_is_not_noted(text: str) -> None:
             "outputs: the ids of outputs must differ; there is more than one 'o'",
         ),
         ("sla: [{id: s}]", "sla: not supported here: use the flow's `timeout`"),
-        ("checks: [{id: s}]", "checks: not supported here"),
+        ("checks: [{id: s}]", "checks: not supported here: let the first task fail instead"),
+        ("policyRefs: [a]", "policyRefs: not supported here: write what the policies add into the flow"),
         ("retry: {maxAttempts: 2}", "retry: not supported here: give the tasks a `retry`"),
         ("taskDefaults: []", "taskDefaults: not supported here: this is the old name of `pluginDefaults`"),
         ("disabled: true", "disabled: expected False, found True"),
@@ -85,9 +103,16 @@ def test_what_would_change_the_result_of_a_flow_is_an_error(text: str, problem: 
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("docker: {image: a}", "docker: not supported here: name the image in `containerImage`"),
-        ("runner: DOCKER", "runner: not supported here: tasks run on Azure Batch"),
-        ("dependencies: [pandas]", "dependencies: not supported here: install them in `beforeCommands`"),
+        (
+            "dependencies: [pandas]",
+            "dependencies: only tasks of `io.kestra.plugin.scripts.node` and `io.kestra.plugin.scripts.python` have",
+        ),
+        (
+            "type: io.kestra.plugin.scripts.ruby.Commands\ndependencies: [pg]",
+            "dependencies: only tasks of `io.kestra.plugin.scripts.node` and `io.kestra.plugin.scripts.python` have",
+        ),
+        ("docker: {imag: a}", 'docker.imag: unknown property; did you mean "image"?'),
+        ("runner: KUBERNETES", "runner: expected 'DOCKER' or 'PROCESS', found 'KUBERNETES'"),
         ("taskRunner: {pluginDefaultsRef: a}", "taskRunner.pluginDefaultsRef: not supported here"),
     ],
 )
@@ -95,3 +120,13 @@ def test_what_would_change_the_result_of_a_task_is_an_error(text: str, problem: 
     with pytest.raises(ManifestError) as caught:
         read_manifest(f"commands: [x]\n{text}", "x.yaml")
     assert str(caught.value).startswith(problem)
+
+
+LOGINS = """docker: {image: a, config: '{"auths": {"r": {"auth": "hunter2"}}}', credentials: {password: hunter2}}"""
+
+
+def test_credentials_of_docker_are_not_repeated() -> None:
+    assert "hunter2" not in str(warnings(f"commands: [x]\n{LOGINS}"))
+    with pytest.raises(ManifestError) as caught:
+        read_manifest(f"commands: [x]\ncommandz: [x]\n{LOGINS}", "x.yaml")
+    assert "hunter2" not in str(caught.value)

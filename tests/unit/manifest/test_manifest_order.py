@@ -145,10 +145,7 @@ def test_a_disabled_group_leaves_out_its_tasks() -> None:
             "a ForEach has exactly one task here, neither a group",
         ),
         ("{id: g, type: ForEach, values: [1], tasks: [{id: a, commands: [x], foreach: 2}]}", "`foreach` of its own"),
-        (
-            "{id: g, type: Dag, tasks: []}",
-            "the task type 'io.kestra.plugin.core.flow.Dag' is not supported here: write its tasks",
-        ),
+        ("{id: g, type: Dag, tasks: []}", "tasks[0].tasks: expected at least 1 entry"),
     ],
 )
 def test_problems_of_groups(task: str, message: str) -> None:

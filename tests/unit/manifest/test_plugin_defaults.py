@@ -61,6 +61,45 @@ def test_tasks_in_groups_have_defaults_too() -> None:
     assert read_manifest(json.dumps(flow), "x.json").flow.tasks[0].run_as == "user"
 
 
+CORE = "io.kestra.plugin.core.flow"
+A = [{"id": "a", "commands": ["x"]}]
+B = [{"id": "b", "commands": ["x"]}]
+
+
+@pytest.mark.parametrize(
+    ("flow", "path"),
+    [
+        ({"tasks": [{"id": "g", "type": f"{CORE}.If", "condition": "x", "then": A}]}, "tasks[0].then[0]"),
+        ({"tasks": [{"id": "g", "type": f"{CORE}.If", "condition": "x", "then": B, "else": A}]}, "tasks[0].else[0]"),
+        ({"tasks": [{"id": "g", "type": f"{CORE}.Switch", "value": "x", "cases": {"x": A}}]}, "tasks[0].cases.x[0]"),
+        ({"tasks": [{"id": "g", "type": f"{CORE}.Switch", "value": "x", "defaults": A}]}, "tasks[0].defaults[0]"),
+        ({"tasks": [{"id": "g", "type": f"{CORE}.Dag", "tasks": [{"task": A[0]}]}]}, "tasks[0].tasks[0].task"),
+        ({"tasks": [{"id": "g", "type": f"{CORE}.AllowFailure", "tasks": A}]}, "tasks[0].tasks[0]"),
+        ({"tasks": [{"id": "g", "type": f"{CORE}.Parallel", "tasks": B, "errors": A}]}, "tasks[0].errors[0]"),
+        ({"tasks": [{"id": "g", "type": f"{CORE}.Parallel", "tasks": B, "finally": A}]}, "tasks[0].finally[0]"),
+        ({"tasks": B, "errors": A}, "errors[0]"),
+        ({"tasks": B, "finally": A}, "finally[0]"),
+        ({"tasks": B, "afterExecution": A}, "afterExecution[0]"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_tasks_have_defaults_wherever_they_stand(flow: dict[str, object], path: str) -> None:
+    """Also those of their task runners; and a wrong value of a task itself is told there."""
+    defaults = [{"type": SHELL, "values": {"runAs": "user"}}, {"type": RUNNER, "values": {"poolId": "big"}}]
+    text = json.dumps({"pluginDefaults": defaults, **flow})
+    tasks = {task.id: task for task in read_manifest(text, "x.json").flow.tasks}
+    assert {(task.run_as, task.task_runner.pool_id) for task in tasks.values()} == {("user", "big")}
+    with pytest.raises(ManifestError) as caught:
+        read_manifest(text.replace('"a", "commands": ["x"]', '"a", "commands": [{}]'), "x.json")
+    assert [problem.path for problem in caught.value.problems] == [f"{path}.commands[0]"]
+
+
+def test_a_default_of_a_group_is_for_the_group_and_not_for_its_tasks() -> None:
+    default = {"type": f"{CORE}.If", "values": {"condition": "true", "else": B}}
+    flow = {"pluginDefaults": [default], "tasks": [{"id": "g", "type": f"{CORE}.If", "then": A}]}
+    assert [task.id for task in read_manifest(json.dumps(flow), "x.json").flow.tasks] == ["a", "b"]
+
+
 def test_the_task_form_has_defaults_too() -> None:
     text = f"commands: [x]\npluginDefaults:\n  - type: {SHELL}\n    values: {{runAs: nobody}}\n"
     with pytest.raises(ManifestError, match=r"pluginDefaults\[0\].values.runAs: .* at line 4, column 21"):
@@ -86,7 +125,7 @@ def test_later_problems_stand_in_the_default_too() -> None:
 
 
 def test_a_default_for_nothing_is_a_warning() -> None:
-    [warning] = read({}, {"type": "io.kestra.plugin.core.log.Log", "values": {}}).warnings
+    [warning] = read({}, {"type": "io.kestra.plugin.core.kv.Set", "values": {}}).warnings
     assert str(warning).startswith("pluginDefaults[0].type: without effect: there is no task")
 
 

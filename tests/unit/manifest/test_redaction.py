@@ -1,6 +1,7 @@
 """Literal credentials are cut out of the manifest that is kept."""
 
 import pytest
+import yaml
 
 from shared.errors import ManifestError
 from shared.manifest.read import read_manifest
@@ -64,3 +65,40 @@ def test_json() -> None:
 
 def test_large_hostile_values_take_linear_time() -> None:
     assert "secret(" not in redacted('password: "{{ ' + "secret(" * 40_000 + '"')
+
+
+AUTHS = '{"auths": {"r.io": {"auth": "aHVudGVyMg=="}}}'
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        f"config: '{AUTHS}'",
+        f"config: |\n      {AUTHS}\n",
+        f"config: {AUTHS}",
+        f"dockerConfig: {AUTHS}",
+        "credentials: {registry: r.io, username: me, password: aHVudGVyMg==}",
+        "credentials: {auth: aHVudGVyMg==}",
+        "credentials:\n      registryToken: aHVudGVyMg==\n      identityToken: aHVudGVyMg==",
+        "credentials: &c {auth: aHVudGVyMg==}\n  broken: [",
+        f"config: '{AUTHS}'\n  broken: [",
+    ],
+)
+def test_logins_of_an_old_docker_are_cut_out(written: str) -> None:
+    text = f"commands: [ls]\ndocker:\n    image: a\n    {written}\n"
+    assert "aHVudGVyMg" not in redacted(text)
+    assert "image: a" in redacted(text)
+
+
+def test_a_login_is_cut_out_wherever_its_anchor_is_used() -> None:
+    text = "x: &d {image: a, credentials: {password: hunter2, auth: hunter2}}\ntasks:\n  - {id: a, docker: *d}\n"
+    assert "hunter2" not in redacted(text)
+    assert yaml.safe_load(redacted(text))["tasks"][0]["docker"]["image"] == "a"
+
+
+def test_names_and_secrets_of_logins_stay() -> None:
+    """So that the copy of a flow without literal credentials is the flow."""
+    login = "{registry: r.io, username: me, password: \"{{ secret('P') }}\"}"
+    text = f"commands: [ls]\ndocker: {{image: a, credentials: {login}, config: \"{{{{ secret('C') }}}}\"}}\n"
+    assert redacted(text) == text
+    assert redacted("env: {config: a, auth: b}\ncommands: [x]\n") == "env: {config: a, auth: b}\ncommands: [x]\n"

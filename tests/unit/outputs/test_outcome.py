@@ -7,7 +7,7 @@ from shared.documents.record import Attempt, TaskRecord
 from shared.documents.states import FailureCategory, State
 from shared.outputs.attempts import Tried
 from shared.outputs.outcome import SKIPPED, outcome_of
-from shared.outputs.record_tasks import run_state
+from shared.plan.run_state import run_state
 from shared.script.build import Marker, ScriptReport
 
 
@@ -133,4 +133,4 @@ def test_tasks_that_did_not_complete_in_an_ended_job(given, state: State) -> Non
 def test_state_of_the_run(states: list[str], cancelled: bool, state: str) -> None:
     """A cancelled run is KILLED only if the cancel left something undone."""
     tasks = [TaskRecord(id="t", state=State(name)) for name in states]
-    assert run_state(tasks, cancelled=cancelled) is State(state)
+    assert run_state(None, tasks, cancelled=cancelled) is State(state)

@@ -9,7 +9,7 @@ from shared.outputs.outcome import Outcome
 from shared.outputs.printed import Printed
 from shared.outputs.record_tasks import task_record
 from shared.plan._output_globs import output_glob
-from shared.plan.planner import plan_round, submitted_round
+from shared.plan.plan_round import plan_round, submitted_round
 from shared.plan.run_manifest import manifest_of
 
 RUN = "env-20261122t121314-3f9a1c2b"

@@ -13,7 +13,7 @@ from shared.outputs.files import TaskFiles
 from shared.outputs.outcome import Outcome
 from shared.outputs.printed import Printed
 from shared.outputs.record_tasks import task_record
-from shared.plan.planner import plan_round
+from shared.plan.plan_round import plan_round
 from shared.plan.run_manifest import manifest_of
 from shared.script.build import attempt_line
 

@@ -9,11 +9,12 @@ from collections.abc import Callable
 import pytest
 
 from shared.errors import ManifestError
-from shared.plan.planner import plan_round
+from shared.plan.plan_round import plan_round
 from shared.plan.run_manifest import checked_manifest
 
 FOR_EACH = "io.kestra.plugin.core.flow.ForEach"
 WORKING_DIRECTORY = "io.kestra.plugin.core.flow.WorkingDirectory"
+LOOP_UNTIL = "io.kestra.plugin.core.flow.LoopUntil"
 PYTHON = "io.kestra.plugin.scripts.python"
 
 
@@ -110,8 +111,22 @@ tasks:
             ["tasks[0]: a ForEach has exactly one task here", "tasks[0].tasks[1].commands[0]: there is no function"],
         ),
         (
-            f"tasks:\n- {{id: a, type: {WORKING_DIRECTORY}, inputFiles: {{}}, tasks: [{{id: b, comands: [x]}}]}}",
+            f"tasks:\n- {{id: a, type: {LOOP_UNTIL}, inputFiles: {{}}, tasks: [{{id: b, comands: [x]}}]}}",
             ["tasks[0].type: ", 'tasks[0].tasks[0].comands: unknown property; did you mean "commands"?'],
+        ),
+        (
+            (
+                f"tasks:\n- {{id: wd, type: {WORKING_DIRECTORY}, outputFiles: x, tasks: [{{id: a, commands: [x]}}]}}\n"
+                "- {id: b, commands: ['{{ outputs.wd.outputFiles.x }}', '{{ nosuch() }}']}"
+            ),
+            ["tasks[0].outputFiles: ", "tasks[1].commands[1]: there is no function"],
+        ),
+        (
+            (
+                f"tasks:\n- {{id: a b, type: {WORKING_DIRECTORY}, tasks: [{{id: a, commands: [x]}}]}}\n"
+                "- {id: b, commands: ['{{ outputs[\"a b\"].outputFiles.x }}', '{{ outputs.a.vars.x }}']}"
+            ),
+            ["tasks[0].id: "],
         ),
         ("commands: [x]\nenv: {A: {{ vars.a }}, B: 1, B: 2}",
          ["env.A: an expression without quotes", "env.A: 'a' does not exist", "env.B: the property 'B' is set twice"]),
@@ -233,10 +248,35 @@ def test_texts_of_tasks_whose_items_are_not_known_are_checked(told) -> None:
 @pytest.mark.parametrize(
     "task", ["commands: [{}]", "foreach: [1]\ncommands: [{}]", "foreach: 2\nenv: {{N: {}}}\ncommands: [x]"]
 )
-def test_the_number_of_the_attempt_is_known_to_the_commands_only(told, task: str) -> None:
+def test_the_number_of_the_attempt_is_known_to_the_commands_only_if_there_may_be_several(told, task: str) -> None:
     """Kestra renders a task again for each attempt: K2 core/src/main/java/io/kestra/core/runners/RunVariables.java."""
-    [problem] = told(task.format("'{{ taskrun.attemptsCount }}'"))
+    text = task.format("'{{ taskrun.attemptsCount }}'")
+    assert told(text) == []
+    [problem] = told(f"{text}\nretry: {{maxAttempts: 2}}")
     assert "the environment variable ATTEMPT is the number of the attempt, 1 in the first" in problem
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("flow.revision", "flows have no revisions; `execution.id` tells which version of a manifest is run"),
+        ("flow.tenantId", "there are no tenants"),
+        ("execution.originalId", "use `execution.id`; the record of a retry names the run before it"),
+        ("taskrun.startDate", "only the node knows it; use `execution.startDate`, or `date` in the commands"),
+        ("taskrun.parentId", "use `taskrun.id`, or the id of the group"),
+        ("taskrun.value", "it exists only for a task in a ForEach or with `foreach`"),
+        ("taskrun.iteration", "it exists only for a task in a ForEach or with `foreach`"),
+    ],
+)
+def test_what_only_kestra_knows_is_named_with_what_there_is_instead(told, name: str, advice: str) -> None:
+    [problem] = told(f"commands: ['{{{{ {name} }}}}']")
+    assert f"'{name.partition('.')[2]}' does not exist: {advice}" in problem
+
+
+@pytest.mark.parametrize("name", ["stdOutLineCount", "stdErrLineCount"])
+def test_counts_of_lines_are_refused_before_anything_runs(told, name: str) -> None:
+    [problem] = told(f"{BEFORE}- {{id: b, commands: ['{{{{ outputs.a.{name} }}}}']}}")
+    assert f"'{name}' does not exist: count the lines in the commands, and print the number" in problem
 
 
 def test_credentials_that_have_no_effect_are_checked_and_need_no_secret(told) -> None:
@@ -393,7 +433,7 @@ def test_the_values_of_a_for_each_with_several_tasks_are_told_once_where_they_st
          ['pluginDefaults[0].typ: unknown property; did you mean "type"?']),
         (f"tasks: [{{id: a, type: {FOR_EACH[:-7]}Paralel, concurrent: 2, tasks: [{{id: b, commands: [x]}}]}}]",
          [f"tasks[0].type: '{FOR_EACH[:-7]}Paralel' is not a known task type"]),
-        ((f"tasks:\n- {{id: e, type: {FOR_EACH[:-7]}If, condition: x, then: [{{id: a, commands: [x]}}]}}\n"
+        ((f"tasks:\n- {{id: e, type: {FOR_EACH[:-7]}Unless, condition: x, then: [{{id: a, commands: [x]}}]}}\n"
           "- {id: c, dependsOn: [a], commands: ['{{ outputs.a.vars.x }}']}"), ["tasks[0].type: "]),
         ("priority: " + "9" * 5_000 + "\ntimeout: " + "9" * 5_000 + "\ncommands: [x]",
          ["priority: a number of 5,000 characters", "timeout: a number of 5,000 characters"]),
@@ -482,9 +522,9 @@ inputs:
   - {{id: j, type: INT, defaults: "{{{{ inputs.i + 1 }}}}"}}
 tasks:
   - {{id: t, foreach: "{{{{ inputs.i }}}}", commands: ["{{{{ inputs.i * 2 }}}} {{{{ inputs.j | number }}}}"]}}
-  - {{id: u, commands: ["{{{{ taskrun }}}}"], inputFiles: {{a: "{{{{ read(inputs.i) }}}}"}}}}
+  - {{id: u, commands: ["{{{{ item }}}}"], inputFiles: {{a: "{{{{ read(inputs.i) }}}}"}}}}
 """
-    begins(told(text), problem, "tasks[1].commands[0]: 'taskrun' does not exist")
+    begins(told(text), problem, "tasks[1].commands[0]: 'item' does not exist")
 
 
 @pytest.mark.parametrize(
@@ -510,3 +550,95 @@ def test_of_an_input_without_a_known_value_only_the_value_is_unknown(told, input
 def test_inputs_that_cannot_be_read_may_be_any(told) -> None:
     text = "id: f\ninputs: [{id: n, type: nothing}]\ncommands: ['{{ inputs.n }} {{ inputs.other }}']\n"
     begins(told(text), "inputs[0].type: expected 'STRING'")
+
+
+FLOW = "io.kestra.plugin.core.flow"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            ("tasks:\n- {id: g, type: flow.If, condition: x, then: [{id: a, comands: [x]}, {id: b, commands: y}],"
+             " else: [{id: c d, commands: [x]}]}\n- {id: l, commands: ['{{ nosuch() }}']}"),
+            ['tasks[0].then[0].comands: unknown property; did you mean "commands"?', "tasks[0].then[1].commands: exp",
+             "tasks[0].else[0].id: 'c d' does not", "tasks[1].commands[0]: there is no function 'nosuch'"],
+        ),
+        (
+            ("tasks:\n- id: g\n  type: flow.Switch\n  value: one\n  cases:\n"
+             "    one: [{id: a, commands: [x], timeot: 1}, {id: b, commands: ['{{ nosuch() }}']}]\n"
+             "    tasks: [{id: c, commands: [x], retry: 3}]\n    two: x\n  defaults: {id: d}"),
+            ['tasks[0].cases.one[0].timeot: unknown property; did you mean "timeout"?',
+             "tasks[0].cases.one[1].commands[0]: there is no function 'nosuch'", "tasks[0].cases.tasks[0].retry: expec",
+             "tasks[0].cases.two: expected a list, found 'x'", "tasks[0].defaults: expected a list, found a map"],
+        ),
+        (
+            ("tasks:\n- id: g\n  type: flow.Dag\n  tasks:\n  - {task: {id: a, commands: [x]}, dependOn: [b]}\n"
+             "  - {id: c, commands: [x], dependsOn: [a]}\n  - {task: x}\n  - x\n"
+             "  - {task: {id: e, commands: ['{{ nosuch() }}']}, dependsOn: [c, nobody]}\n"
+             "  - {task: {id: f, commands: ['{{ outputs.c.vars.x ~ outputs.b.vars.x }}']}, dependsOn: [e]}"),
+            ['tasks[0].tasks[0].dependOn: unknown property; did you mean "dependsOn"?',
+             "tasks[0].tasks[1]: an entry in the `tasks` of a Dag has its task at `task`",
+             "tasks[0].tasks[2].task: expected a map (name: value), found 'x'", "tasks[0].tasks[3]: expected a map",
+             "tasks[0].tasks[4].task.commands[0]: there is no function", "tasks[0].tasks[4].dependsOn[1]: there is no",
+             "tasks[0].tasks[5].task.commands[0]: there is no task 'b'"],
+        ),
+        (
+            ("tasks: [{id: a, commands: [x]}]\nerrors: [{id: e, comands: [x]}, {id: k, commands: ['{{ nosuch() }}']}]\n"
+             "finally: {id: f}\nafterExecution:\n- id: g\n  type: flow.Sequential\n"
+             "  tasks: [{id: h, commands: ['{{ vars.x }}']}]\n  finaly: [{id: i, commands: [x]}]"),
+            ['errors[0].comands: unknown property; did you mean "commands"?', "errors[1].commands[0]: there is no fun",
+             "finally: expected a list, found a map", "afterExecution[0].tasks[0].commands[0]: 'x' does not exist",
+             'afterExecution[0].finaly: unknown property; did you mean "finally"?'],
+        ),
+        (
+            ("tasks:\n- {id: g, type: flow.If, conditon: x, then: [{id: a, commands: [x]}]}\n"
+             "- {id: h, type: flow.Swtch, value: x, cases: {x: [{id: b, commands: ['{{ nosuch() }}']}]}}\n"
+             "- {id: i, type: flow.Unless, condition: x, then: [{id: c, commands: ['{{ nosuch() }}']}]}\n"
+             "- {id: j, type: flow.If, condition: x, tasks: [{id: d, commands: [x]}]}\n"
+             "- {id: k, type: flow.Switch, value: x}\n"
+             "- {id: l, commands: ['{{ [outputs.a.vars.x, outputs.b.vars.x, outputs.c.vars.x, outputs.d.vars.x] }}']}"),
+            ['tasks[0].conditon: unknown property; did you mean "condition"?', "tasks[1].type: ",
+             "tasks[1].cases.x[0].commands[0]: there is no function", "tasks[2].type: ",
+             "tasks[2].then[0].commands[0]: there is no function", "tasks[3].then: this property is missing",
+             "tasks[3].tasks: unknown property here; it is one of groups such as Sequential",
+             "tasks[4]: a Switch has `cases`, `defaults`, or both"],
+        ),
+        (
+            ("tasks:\n- {id: g, commands: [x], errors: [{id: a, commands: [x]}]}\n"
+             "- {id: h, commands: [x], then: [{id: b, commands: [x]}]}\n"
+             "- {id: i, type: flow.EachParallel, values: [1], tasks: [{id: c, commands: [x]}]}\n"
+             "- {id: j, type: flow.LoopUntil, condition: x, tasks: [{id: d, commands: ['{{ nosuch() }}']}]}\n"
+             "- {id: l, commands: ['{{ [outputs.a.vars.x, outputs.b.vars.x, outputs.c.vars.x, outputs.d.vars.x] }}']}"),
+            ["tasks[0].errors: unknown property here; it is one of groups",
+             "tasks[1].then: unknown property here; it is one of If",
+             'tasks[2].values: unknown property; did you mean "value"?', "tasks[3].type: ",
+             "tasks[3].tasks[0].commands[0]: there is no function"],
+        ),
+        (
+            ("tasks:\n- {id: g, type: flow.EachSequential, value: true, tasks: [{id: a, comands: [x]}]}\n"
+             "- {id: h, type: flow.EachParallel, value: [1], tasks: [{id: b, commands: ['{{ no() }}'], foreach: 2}]}"),
+            ["tasks[0].value: expected a list, a whole number", "tasks[0].tasks[0].comands: unknown property; did you",
+             "tasks[1]: the task in a ForEach cannot have a `foreach`", "tasks[1].tasks[0].commands[0]: there is no"],
+        ),
+        (
+            ("tasks:\n- {id: g, type: flow.If, condition: x, then: [{id: a, commands: [x]}]}\n"
+             "- {id: b, commands: ['{{ outputs.g.evaluationResult }}']}"),
+            ["tasks[1].commands[0]: uses the outputs of the group 'g', which has none here: use those of its tasks"],
+        ),
+        (
+            ("tasks:\n- {id: g, type: flow.If, condition: x, then: [{id: a, commands: [x]}],"
+             " else: [{id: b, commands: ['{{ outputs.a.vars.x }}']}]}"),
+            ["tasks[0].else[0].commands[0]: uses the outputs of 'a', which does not run before it"],
+        ),
+        (
+            ("tasks: [{id: a, commands: ['{{ outputs.f.vars.x }}']}]\n"
+             "finally: [{id: f, commands: ['{{ outputs.a.vars.x ?? 1 }}']}]"),
+            ["tasks[0].commands[0]: uses the outputs of 'f', which does not run before it"],
+        ),
+    ],
+)  # fmt: skip
+def test_mistakes_in_what_groups_and_flows_have_beside_tasks_are_told_at_their_place_with_all_others(
+    told, text: str, expected: list[str]
+) -> None:
+    begins(told(text.replace("type: flow.", f"type: {FLOW}.")), *expected)

@@ -7,7 +7,7 @@ import pytest
 from shared.documents.record import Outputs, TaskRecord
 from shared.documents.states import JobReason, SkippedBy, State
 from shared.errors import ManifestError
-from shared.plan.planner import has_next_round, plan_round
+from shared.plan.plan_round import has_next_round, plan_round
 from shared.plan.round_plan import RoundPlan
 from shared.plan.run_manifest import checked_manifest, manifest_of
 
@@ -72,7 +72,7 @@ def test_what_waits_for_a_task_that_is_left_out_waits_for_what_that_waits_for(pl
     text = "tasks: [{id: a, commands: [x]}, {id: b, runIf: false, commands: [x]}, {id: c, commands: [x]}]"
     planned = plan(text)
     assert [(task.name, task.depends_on) for task in planned.tasks] == [("a", ()), ("c", (1,))]
-    assert [(each.name, each.waits_for, each.is_left_out) for each in planned.empty] == [("b", (1,), True)]
+    assert [(each.name, each.waits_for, each.record.is_left_out) for each in planned.empty] == [("b", (1,), True)]
 
 
 def test_a_condition_over_a_printed_value_begins_a_round_and_any_other_none(plan, run_of, settings) -> None:
@@ -152,8 +152,8 @@ def test_a_fan_out_that_is_left_out_has_no_items_and_no_outputs(plan) -> None:
             "tasks[1].runIf: there is no filter 'uper'",
         ),
         (
-            f"{{id: e, type: {FOR_EACH}, values: [1], tasks: [{{id: a, runIf: '{{{{ taskrun }}}}', commands: [x]}}]}}",
-            "tasks[0].tasks[0].runIf: 'taskrun' does not exist",
+            f"{{id: e, type: {FOR_EACH}, values: [1], tasks: [{{id: a, runIf: '{{{{ item.x }}}}', commands: [x]}}]}}",
+            "tasks[0].tasks[0].runIf: 'item' does not exist",
         ),
         ("{id: a, runIff: 'x', commands: [x]}", 'tasks[0].runIff: unknown property; did you mean "runIf"?'),
     ],

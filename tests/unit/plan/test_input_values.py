@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from shared.errors import ManifestError
-from shared.plan.planner import plan_round
+from shared.plan.plan_round import plan_round
 from shared.plan.run_manifest import manifest_of
 
 

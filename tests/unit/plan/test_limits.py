@@ -18,7 +18,7 @@ from shared.plan._limits import (
     too_large,
     too_many_tasks,
 )
-from shared.plan.planner import plan_round
+from shared.plan.plan_round import plan_round
 from shared.plan.round_plan import RoundPlan
 from shared.plan.run_manifest import manifest_of
 from shared.storage.copies import Copies

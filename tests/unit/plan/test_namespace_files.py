@@ -6,7 +6,7 @@ from shared.documents.external_data import SourceFile
 from shared.errors import ManifestError
 from shared.manifest.task import IfExists
 from shared.plan.lookups import Selection
-from shared.plan.planner import plan_round
+from shared.plan.plan_round import plan_round
 from shared.plan.round_plan import RoundPlan
 from shared.plan.run_manifest import manifest_of
 

@@ -11,7 +11,7 @@ from shared.documents.names import is_own
 from shared.errors import ManifestError
 from shared.patterns import globs_of, regex_of
 from shared.plan._output_globs import output_glob
-from shared.plan.planner import plan_round, submitted_round
+from shared.plan.plan_round import plan_round, submitted_round
 from shared.plan.run_manifest import manifest_of
 from shared.regexes import engine
 

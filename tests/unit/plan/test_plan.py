@@ -11,7 +11,7 @@ from shared.documents.run import EarlierRun
 from shared.documents.states import State
 from shared.errors import ManifestError
 from shared.plan.lookups import MissingData
-from shared.plan.planner import plan_round
+from shared.plan.plan_round import plan_round
 from shared.plan.round_plan import RoundPlan
 from shared.plan.run_manifest import manifest_of
 
@@ -201,9 +201,42 @@ def test_output_directory(plan) -> None:
     assert (first, second) == (("output/**/*", "output/"), ("output/**/.[!_]*", "output/"))
 
 
-def test_output_dir_is_not_there_unless_it_is_asked_for(plan) -> None:
-    with pytest.raises(ManifestError, match="'outputDir' does not exist"):
-        plan("commands: ['{{ outputDir }}']")
+@pytest.mark.parametrize(
+    "text",
+    [
+        "commands: ['{{ outputDir }}']",
+        "commands: ['{{ outputDir ~ \"/a\" }}']",
+        "beforeCommands: ['{{ outputDir }}']\ncommands: [x]",
+        "env: {A: '{{ outputDir }}'}\ncommands: [x]",
+        "inputFiles: {a.py: '{{ outputDir }}'}\ncommands: [x]",
+        "script: '{{ outputDir }}'",
+        "runner: DOCKER\ncommands: [x]",
+        "outputDirectory: true\ncommands: [x]",
+    ],
+)
+def test_the_output_directory_comes_back_if_anything_uses_it(plan, text: str) -> None:
+    """An old `runner` has it too: CommandsWrapper.getEnableOutputDirectory of Kestra 1.x."""
+    [task] = plan(text).tasks
+    assert task.commands.has_output_directory
+    assert "output/" in {pattern.base for pattern in task.output_patterns}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "commands: [x]",
+        "commands: ['$outputDir {# outputDir #}']",
+        "runner: DOCKER\noutputDirectory: false\ncommands: [x]",
+    ],
+)
+def test_there_is_no_output_directory_unless_it_is_used(plan, text: str) -> None:
+    [task] = plan(text).tasks
+    assert (task.commands.has_output_directory, task.output_patterns) == (False, ())
+
+
+def test_an_output_directory_that_is_refused_does_not_exist(plan) -> None:
+    with pytest.raises(ManifestError, match="'outputDir' does not exist: .* not with `outputDirectory: false`"):
+        plan("commands: ['{{ outputDir }}']\noutputDirectory: false")
 
 
 @pytest.mark.parametrize(

@@ -16,10 +16,10 @@ from shared.documents.run import Run
 from shared.documents.states import State
 from shared.errors import ManifestError
 from shared.manifest.read import Manifest
-from shared.outputs.record_tasks import fan_out_record, record_of_nothing
+from shared.outputs.record_tasks import fan_out_record
 from shared.plan._rendering import NOT_KNOWN_YET
 from shared.plan.lookups import MissingData
-from shared.plan.planner import plan_round
+from shared.plan.plan_round import plan_with_ended
 from shared.plan.round_plan import PlannedTask, RoundPlan
 from shared.plan.run_manifest import checked_manifest
 from shared.steps.prepare_round import MAX_READINGS
@@ -41,7 +41,7 @@ ends = st.sampled_from([State.SUCCESS, State.SUCCESS, State.WARNING, State.FAILE
 def planned(run: Run, manifest: Manifest, app_settings) -> tuple[Run, RoundPlan]:
     """The plan of the round; what it needs is read from the namespace of generated manifests."""
     for _ in range(MAX_READINGS):
-        plan = plan_round(manifest, run, app_settings)
+        run, plan = plan_with_ended(manifest, run, app_settings)
         if isinstance(plan, RoundPlan):
             return run, plan
         run = answered(run, plan)
@@ -85,7 +85,7 @@ def ended(run: Run, plan: RoundPlan, data: st.DataObject) -> Run:
                 for task, each in zip(tasks, results, strict=True)
             )
             records.append(fan_out_record(name, items[name]))
-    return run.with_items(items).with_finished([*records, *map(record_of_nothing, plan.empty)], None).next_round()
+    return run.with_items(items).with_finished([*records, *(each.record for each in plan.empty)], None).next_round()
 
 
 def result(task: PlannedTask, data: st.DataObject) -> dict[str, object]:

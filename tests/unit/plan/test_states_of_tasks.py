@@ -10,7 +10,7 @@ from shared.documents.record import Failure, ItemRecord, ItemsSummary, TaskRecor
 from shared.documents.states import FailureCategory, SkippedBy, State
 from shared.errors import ManifestError
 from shared.plan.lookups import MissingData
-from shared.plan.planner import plan_round
+from shared.plan.plan_round import plan_round
 from shared.plan.round_plan import RoundPlan
 from shared.plan.run_manifest import manifest_of
 

@@ -14,7 +14,7 @@ from shared.documents.record import ItemRecord, OutputFile, Outputs
 from shared.documents.run import EarlierRun, Run
 from shared.documents.states import State
 from shared.outputs.record_tasks import fan_out_record
-from shared.plan.planner import plan_round
+from shared.plan.plan_round import plan_round
 from shared.plan.round_plan import RoundPlan
 from shared.plan.run_manifest import manifest_of
 

@@ -51,7 +51,8 @@ class Node:
 
     def start(self, text: str, attempts: Attempts = AT_ONCE, seconds: float = 3600, **more) -> subprocess.Popen[bytes]:
         """Start the script of some commands."""
-        commands = Commands(("/bin/sh", "-c"), text, {}, timedelta(seconds=seconds), attempts=attempts, **more)
+        limit = timedelta(seconds=seconds)
+        commands = Commands(("/bin/sh", "-c"), text, more.pop("env", {}), limit, attempts=attempts, **more)
         script = self.task / "wd" / self.paths.script()
         script.parent.mkdir(parents=True, exist_ok=True)
         script.write_text(build(self.paths, commands))

@@ -20,6 +20,7 @@ from shared.script.build import (
     Commands,
     Gate,
     Gathering,
+    Handover,
     Link,
     Marker,
     build,
@@ -264,10 +265,14 @@ WITH_FILES = replace(
 GATE = Gate(
     ("my-run/ok/1/a/done",), (("my-run/stop/g/1/", 2),), "my-run/ok/1/t/", "my-run/stop/t/1/", leaves_marker=True
 )
+OF_A_DIRECTORY = Paths("my-run", "t", directory="wd")
+ARCHIVES = ("my-run/dir/wd/b/directory.tar", "my-run/dir/wd/a/directory.tar")
+HANDOVER = Handover(ARCHIVES, may_be_first=False, passes_on=True)
 SCRIPTS = {
     "one_task": build(Paths("my-run", "t"), PLAIN),
     "with_files": build(Paths("my-run", "my_task"), WITH_FILES),
     "fan_out": build(Paths("my-run", "each", 0), PLAIN),
+    "in_a_directory": build(OF_A_DIRECTORY, PLAIN, handover=HANDOVER),
     "gated": build(Paths("my-run", "t", 0), PLAIN, GATE),
     "items_that_differ": build(
         Paths("my-run", "each", 0), {0: WITH_FILES, 3: replace(PLAIN, time_limit=timedelta(seconds=5.5))}

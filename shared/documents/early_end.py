@@ -1,0 +1,31 @@
+"""Why a run, or a phase of its flow, ends before all of its tasks have ended."""
+
+from __future__ import annotations
+
+from shared.documents.record import Document, Failure, RunProblem
+from shared.documents.states import FailureCategory, Phase
+
+
+class Rejection(Document):
+    """Why a run, or its current round, can never be submitted. The run only has to be recorded and closed."""
+
+    category: FailureCategory
+    code: str
+    errors: tuple[RunProblem, ...]
+
+    @property
+    def failure(self) -> Failure:
+        """The failure of a run that has begun."""
+        message = "; ".join(error.message for error in self.errors)
+        return Failure(category=self.category, code=self.code, message=message)
+
+
+class EarlyEnd(Document):
+    """The end of a phase of the flow, and of those before it, before all of their tasks ended; later phases still run.
+
+    The run was `cancelled`, or could not continue because of the `rejection`.
+    """
+
+    phase: Phase
+    cancelled: bool
+    rejection: Rejection | None = None

@@ -1,0 +1,145 @@
+"""What tasks and groups mean: the blocks that they are lowered to."""
+
+from __future__ import annotations
+
+import graphlib
+from collections.abc import Sequence
+from dataclasses import replace
+
+from shared.manifest._children import TASK_OF_ENTRY
+from shared.manifest.app_tasks import AppTask
+from shared.manifest.blocks import Block, Condition, Each
+from shared.manifest.groups import (
+    AllowFailure,
+    Dag,
+    EachParallel,
+    EachSequential,
+    ForEach,
+    Group,
+    If,
+    Parallel,
+    Sequential,
+    Switch,
+    TaskOrGroup,
+    WorkingDirectory,
+)
+from shared.manifest.task import Task, TaskProperties
+from shared.manifest.types import PropertyPath
+from shared.manifest.working_directory import Directory
+
+_FLOW = " flow"
+
+
+def flow_block(
+    tasks: Sequence[TaskOrGroup],
+    errors: Sequence[TaskOrGroup],
+    finally_: Sequence[TaskOrGroup],
+    after_execution: Sequence[TaskOrGroup],
+) -> Block:
+    """The block of a flow: its tasks with their errors and finally, in a block whose finally is `afterExecution`."""
+    main = Block(
+        _FLOW,
+        (),
+        blocks=_blocks_of(tasks, ("tasks",)),
+        errors=_blocks_of(errors, ("errors",)),
+        finally_=_blocks_of(finally_, ("finally",)),
+    )
+    return Block("", (), blocks=(main,), finally_=_blocks_of(after_execution, ("afterExecution",)))
+
+
+def _blocks_of(items: Sequence[TaskOrGroup], path: PropertyPath) -> tuple[Block, ...]:
+    """The blocks that tasks and groups are lowered to; `path` is that of the list."""
+    return tuple(_block_of(item, (*path, index)) for index, item in enumerate(items))
+
+
+def _block_of(item: TaskOrGroup, path: PropertyPath) -> Block:
+    block = Block(item.id, path, item.depends_on, item.disabled, _conditions(item, path))
+    if isinstance(item, Task | AppTask):
+        return replace(block, task=item)
+    return replace(
+        block,
+        blocks=_blocks_in(item, path),
+        are_ordered=not isinstance(item, Parallel | Dag | If | Switch),
+        limit=_limit_of(item),
+        errors=_blocks_of(item.errors, (*path, "errors")),
+        finally_=_blocks_of(item.finally_, (*path, "finally")),
+        allows_failure=item.allow_failure or isinstance(item, AllowFailure),
+        directory=Directory(item.id, path, item) if isinstance(item, WorkingDirectory) else None,
+    )
+
+
+def _blocks_in(group: Group, path: PropertyPath) -> tuple[Block, ...]:
+    """The blocks in a group, but errors and finally."""
+    inside = (*path, "tasks")
+    match group:
+        case Dag():
+            return _of_dag(group, inside)
+        case If():
+            return _of_if(group, path)
+        case Switch():
+            return _of_switch(group, path)
+        case ForEach():
+            return _of_for_each(group, inside, (*path, "values"))
+        case EachSequential() | EachParallel():
+            return _of_for_each(group.for_each, inside, (*path, "value"))
+        case Sequential() | Parallel() | AllowFailure() | WorkingDirectory():
+            return _blocks_of(group.tasks, inside)
+
+
+def _limit_of(group: Group) -> int:
+    """How many of its blocks run at once. A Dag always has a limit: once one has failed, none begins any more.
+
+    As in `FlowableUtils.resolveParallelNexts`, which looks for those of a Dag too.
+    """
+    match group:
+        case Parallel():
+            return group.concurrent
+        case Dag():
+            return group.concurrent or len(group.tasks)
+    return 0
+
+
+def _conditions(item: TaskProperties, path: PropertyPath) -> tuple[Condition, ...]:
+    texts = (("runIf", item.run_if), ("when", item.when))
+    return tuple(Condition((*path, name), text) for name, text in texts if text is not None)
+
+
+def _of_for_each(item: ForEach, path: PropertyPath, values: PropertyPath) -> tuple[Block, ...]:
+    each = Each(values, item.concurrency_limit, item.is_serial_by_default)
+    return (replace(_block_of(item.task, (*path, 0)), each=each),)
+
+
+def _of_if(item: If, path: PropertyPath) -> tuple[Block, ...]:
+    condition = Condition((*path, "condition"), item.condition)
+    then = _branch(item.then, item.id, (*path, "then"), condition)
+    return then + _branch(item.else_, item.id, (*path, "else"), replace(condition, is_negated=True))
+
+
+def _of_switch(item: Switch, path: PropertyPath) -> tuple[Block, ...]:
+    found: tuple[Block, ...] = ()
+    for name, tasks in item.cases.items():
+        condition = Condition((*path, "value"), item.value, (name,))
+        found += _branch(tasks, item.id, (*path, "cases", name), condition)
+    other = Condition((*path, "value"), item.value, tuple(item.cases), is_negated=True)
+    return found + _branch(item.defaults, item.id, (*path, "defaults"), *([other] if item.cases else []))
+
+
+def _branch(tasks: Sequence[TaskOrGroup], group: str, path: PropertyPath, *conditions: Condition) -> tuple[Block, ...]:
+    """The block of tasks that run one after the other under conditions; none without tasks."""
+    name = f"{group} {path[-2]}.{path[-1]}"  # no id of a task has a space
+    return (Block(name, path, conditions=conditions, blocks=_blocks_of(tasks, path)),) if tasks else ()
+
+
+def _of_dag(item: Dag, path: PropertyPath) -> tuple[Block, ...]:
+    """The tasks of a Dag; with a limit, in an order that can be kept: each after those that it waits for."""
+    lowered = [_block_of(entry.task, (*path, index, TASK_OF_ENTRY)) for index, entry in enumerate(item.tasks)]
+    indexes = {block.id: index for index, block in enumerate(lowered)}
+    waits_for = [entry.depends_on for entry in item.tasks]
+    blocks = [replace(block, waits_for=names or None) for block, names in zip(lowered, waits_for, strict=True)]
+    if not item.concurrent:
+        return tuple(blocks)
+    graph = {index: [indexes[name] for name in names if name in indexes] for index, names in enumerate(waits_for)}
+    try:
+        return tuple(blocks[index] for index in graphlib.TopologicalSorter(graph).static_order())
+    except graphlib.CycleError:  # which the order of the flow tells
+        return tuple(blocks)
