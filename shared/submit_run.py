@@ -42,11 +42,12 @@ from shared.errors import (
     TryLater,
 )
 from shared.log import Stage, log_event, milliseconds_since
-from shared.outputs.record_tasks import record_of_nothing, status_of
+from shared.outputs.record_tasks import status_of
 from shared.plan.pool_check import check_pool
 from shared.plan.round_plan import RoundPlan
 from shared.plan.run_manifest import checked_manifest
 from shared.steps.close_run import close, finish, finish_cancelled, finish_rejected, follow_record
+from shared.steps.record_nothing import with_nothing
 from shared.steps.prepare_round import planning_errors, prepare_round
 from shared.steps.resolve_request import resolve_request
 from shared.steps.take_over import take_over
@@ -235,7 +236,7 @@ def _submit_round(app: App, run: Run) -> None:
     run = take_over(app, run, manifest)
     run, plan = prepare_round(app, run, manifest)
     if not plan.tasks:
-        finish(app, run.with_finished(map(record_of_nothing, plan.empty), None))
+        finish(app, with_nothing(app, run, plan.empty))
         return
     pools = app.batch.pools(at_least=plan.pool_id)
     check_pool(manifest, plan, {pool.id: pool.slots_per_node for pool in pools.values()})

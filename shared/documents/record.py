@@ -157,11 +157,32 @@ class Logs(Document):
     stderr: str | None = None
 
 
+def _is_none(value: object) -> bool:
+    return value is None
+
+
 class Item(Document):
-    """One item of a fan-out: its place in the list, from 0, and its value."""
+    """One item of a fan-out: its place in the list of all its items, from 0, and its value.
+
+    In a loop over a map it has a `key`. In a loop inside of another, `parent` is the item of that one, and `iteration`
+    is the place among those with the same parent; they are there only then.
+    """
 
     index: int
     value: Any
+    key: str | None = Field(None, exclude_if=_is_none)
+    iteration: int | None = Field(None, exclude_if=_is_none)
+    parent: Item | None = Field(None, exclude_if=_is_none)
+
+    @property
+    def place(self) -> int:
+        """Its place in its own loop, from 0."""
+        return self.index if self.iteration is None else self.iteration
+
+    @property
+    def lineage(self) -> tuple[Item, ...]:
+        """The items of all loops that it is in, the outermost first, and itself."""
+        return (*self.parent.lineage, self) if self.parent else (self,)
 
 
 class TaskRef(Document):
@@ -212,7 +233,19 @@ class TaskResult(Document):
 
 
 class ItemRecord(TaskResult, Item):
-    """One item of a fan-out."""
+    """One item of a fan-out; if it was `skipped`, that says why, where that is another reason than that of the task."""
+
+    skipped: SkippedBy | None = Field(None, exclude_if=_is_none)
+
+    @property
+    def is_left_out(self) -> bool:
+        """Whether a condition kept it from running."""
+        return self.skipped is SkippedBy.CONDITION
+
+    @property
+    def item(self) -> Item:
+        """The item alone."""
+        return Item(index=self.index, value=self.value, key=self.key, iteration=self.iteration, parent=self.parent)
 
 
 class ItemsSummary(Document):

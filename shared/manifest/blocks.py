@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from shared.manifest.order import OrderEntry, start_of
 from shared.manifest.task import Task
@@ -14,35 +15,56 @@ from shared.manifest.types import PropertyPath
 
 
 @dataclass(frozen=True)
+class LoopOutput:
+    """A value that a Loop makes of each item: a text to render in the scope of the item, of an input's `type`."""
+
+    id: str
+    path: PropertyPath
+    type: str
+    text: str
+
+
+@dataclass(frozen=True)
 class Condition:
     """A text whose rendering decides whether a block runs, and its path in the manifest.
 
     It holds if the rendered text is one of the `values`; without any, if it is true as in Kestra. If it `is_negated`,
-    it holds where it would not.
+    it holds where it would not. `depth` is the number of loops that it is in.
     """
 
     path: PropertyPath
     text: str
     values: tuple[str, ...] = ()
     is_negated: bool = False
+    depth: int = 0
 
 
 @dataclass(frozen=True)
 class Each:
-    """How the task of a ForEach runs for its values: for how many at once, 0 for all; and the path of the values."""
+    """A loop: the blocks in it run for each of its `values`, for so many at once, or for all if the limit is 0.
 
+    `path` is that of the values. A Loop of Kestra 2 `is_isolated`: its expressions see `item`, and the outputs of the
+    same item; those of a ForEach of Kestra 1 see `taskrun.value`, and the outputs of all items by their values.
+    `outputs` are what a Loop makes of the outputs of each item, for the tasks after it.
+    """
+
+    id: str
     path: PropertyPath
+    values: Any
     limit: int
     is_serial_by_default: bool
+    is_isolated: bool = False
+    outputs: tuple[LoopOutput, ...] = ()
 
 
 @dataclass(frozen=True)
 class Branch:
-    """A direct child of a group that limits how many of them run at once."""
+    """A direct child of a group that limits how many of them run at once; `depth` is the number of loops around it."""
 
     group: str
     index: int
     limit: int
+    depth: int = 0
 
 
 @dataclass(frozen=True)
@@ -75,38 +97,58 @@ class Block:
 class PlacedTask:
     """A task with its path in the manifest, and what the blocks around it mean for it.
 
-    `each` says how it runs for the values of its ForEach; `branches` are those that it is in, and `conditions` all that
-    must hold, the outermost first.
+    `loops` are those that it is in, `branches` those of groups, and `conditions` all that must hold, the outermost
+    first. It may be in a loop itself, or in a group that is in the innermost loop.
     """
 
     task: Task
     path: PropertyPath
-    each: Each | None = None
+    loops: tuple[Each, ...] = ()
     branches: tuple[Branch, ...] = ()
     conditions: tuple[Condition, ...] = ()
+    is_in_group: bool = False
 
     @property
     def foreach_path(self) -> PropertyPath:
         """The path of what its items are made of."""
-        return self.each.path if self.each else (*self.path, "foreach")
+        return self.loops[-1].path if self.loops else (*self.path, "foreach")
 
 
 def placed_tasks(blocks: Sequence[Block]) -> Iterator[PlacedTask]:
     """The tasks in blocks, in the order of the file."""
     for block in blocks:
-        yield from _placed(block, (), (), is_disabled=False)
+        yield from _placed(block, _Around())
 
 
-def _placed(
-    block: Block, branches: tuple[Branch, ...], conditions: tuple[Condition, ...], *, is_disabled: bool
-) -> Iterator[PlacedTask]:
-    left_out, conditions = is_disabled or block.is_disabled, (*conditions, *block.conditions)
+@dataclass(frozen=True)
+class _Around:
+    """What the blocks around a block mean for the tasks in it."""
+
+    loops: tuple[Each, ...] = ()
+    branches: tuple[Branch, ...] = ()
+    conditions: tuple[Condition, ...] = ()
+    is_in_group: bool = False
+    is_disabled: bool = False
+
+
+def _placed(block: Block, around: _Around) -> Iterator[PlacedTask]:
+    depth = len(around.loops)
+    inside = replace(
+        around,
+        loops=(*around.loops, block.each) if block.each else around.loops,
+        conditions=(*around.conditions, *(replace(each, depth=depth) for each in block.conditions)),
+        is_in_group=around.is_in_group if block.task else block.each is None,
+        is_disabled=around.is_disabled or block.is_disabled,
+    )
     if block.task:
-        task = block.task.model_copy(update={"disabled": True}) if left_out else block.task
-        yield PlacedTask(task, block.path, block.each, branches, conditions)
+        changed: dict[str, Any] = {"disabled": True} if inside.is_disabled else {}
+        if inside.loops:
+            changed["foreach"] = inside.loops[-1].values
+        task = block.task.model_copy(update=changed) if changed else block.task
+        yield PlacedTask(task, block.path, inside.loops, inside.branches, inside.conditions, inside.is_in_group)
     for index, inner in enumerate(block.blocks):
-        inside = (*branches, Branch(block.id, index, block.limit)) if block.limit else branches
-        yield from _placed(inner, inside, conditions, is_disabled=left_out)
+        branch = (Branch(block.id, index, block.limit, len(inside.loops)),) if block.limit else ()
+        yield from _placed(inner, replace(inside, branches=(*inside.branches, *branch)))
 
 
 def order_entries(blocks: Sequence[Block]) -> Iterator[OrderEntry]:

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag
 
-from shared.manifest.blocks import Block, Condition, Each
-from shared.manifest.task import Foreach, Task, TaskId, TaskProperties
+from shared.manifest.blocks import Block, Condition
+from shared.manifest.loops import ForEachProperties, no_foreach
+from shared.manifest.task import Task, TaskId, TaskProperties
 from shared.manifest.types import NoEffect, PropertyPath, Unsupported
 
 SEQUENTIAL, PARALLEL, FOR_EACH = (
     f"io.kestra.plugin.core.flow.{name}" for name in ("Sequential", "Parallel", "ForEach")
 )
-
-MANY_VALUES = 5
 
 _ON_TASKS = Unsupported("give it to the tasks in the group")
 AFTERWARDS = Unsupported("use a task with `dependsOn` on tasks that have `allowFailure`: it runs also if they fail")
@@ -56,51 +55,16 @@ class Parallel(_Group):
     """The tasks; they do not wait for each other."""
 
 
-class ForEach(_Group):
-    """A task that runs once for each value, as in Kestra 1.x; `foreach` of a task is for all values side by side."""
+class ForEach(ForEachProperties, _Group):
+    """Tasks that run for each value, as in Kestra 1.x; `foreach` of a task is for all values side by side.
+
+    For each value the tasks run one after the other, whatever becomes of those of the other values. They may be groups
+    and loops.
+    """
 
     type: Literal["io.kestra.plugin.core.flow.ForEach"]
-    values: Foreach
-    """As `foreach` of a task. `{{ taskrun.value }}` is the value, with numbers and booleans as text; the parts of
-    a map can be named, as in `{{ taskrun.value.name }}`, where Kestra has only their JSON. In a later task,
-    `{{ outputs.<task>['<value>'].vars.x }}` is what was printed for it. Values that are the same as text run once; null
-    is an error."""
-    concurrency_limit: Annotated[int, Field(ge=0)] = 1
-    """For how many values the task runs at once at most; 0 for all. With 1 they run one after the other, and nothing
-    else of the run meanwhile. With a limit of *n*, a value begins once the *n*-th before it has ended. None begins any
-    more once the task has failed for one, unless it may fail (`allowFailure`). With 0, a failure stops none."""
-    tasks: Annotated[tuple[TaskOrGroup, ...], Field(min_length=1)]
-    """One task. To run several for each value, put their commands into one task, or give each task a `foreach`."""
-
-    @model_validator(mode="after")
-    def _one_task_without_foreach(self) -> Self:
-        if len(self.tasks) > 1 or not isinstance(self.tasks[0], Task):
-            raise ValueError(
-                "a ForEach has exactly one task here, neither a group nor several tasks: "
-                "put their commands into one task, or give each task a `foreach`"
-            )
-        if self.tasks[0].foreach is not None:
-            raise ValueError("the task in a ForEach cannot have a `foreach` of its own")
-        return self
-
-    @property
-    def is_serial_by_default(self) -> bool:
-        """Whether many values, or nobody knows how many, run one after the other without anybody having said so."""
-        match self.values:
-            case tuple() as values:
-                count = len(values)
-            case int(number):
-                count = number
-            case _:
-                count = MANY_VALUES
-        return "concurrency_limit" not in self.model_fields_set and count >= MANY_VALUES
-
-    @property
-    def task(self) -> Task:
-        """The task that is run for each value."""
-        task = self.tasks[0]
-        assert isinstance(task, Task)  # noqa: S101 - this was validated
-        return task.model_copy(update={"foreach": self.values})
+    tasks: Annotated[tuple[TaskOrGroup, ...], Field(min_length=1), AfterValidator(no_foreach)]
+    """The tasks for each value; each waits for the one before it for the same value."""
 
 
 def _kind(value: object) -> str:
@@ -133,8 +97,7 @@ def _block_of(item: TaskOrGroup, path: PropertyPath) -> Block:
         case Task():
             return replace(block, task=item)
         case ForEach():
-            each = Each((*path, "values"), item.concurrency_limit, item.is_serial_by_default)
-            return replace(block, blocks=(replace(_block_of(item.task, (*inside, 0)), each=each),))
+            return replace(block, blocks=blocks_of(item.tasks, inside), each=item.each(item.id, path))
         case Parallel():
             return replace(block, blocks=blocks_of(item.tasks, inside), are_ordered=False, limit=item.concurrent)
         case Sequential():

@@ -7,31 +7,35 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from shared.documents.record import TaskRecord
+from shared.documents.record import Item, TaskRecord
 from shared.errors import Problem
 from shared.manifest.blocks import Condition
 from shared.manifest.read import Manifest
 from shared.plan._graph import FlowGraph
 from shared.plan._rendering import Bindings, Rendering
 from shared.plan.lookups import NotKnownYet
+from shared.plan.round_plan import UNKNOWN_ITEM
 
 _FALSE = frozenset({"", "false", "0", "-0"})
 
 
 class Conditions:
-    """The conditions of the tasks of a run; `ended` are those that have ended, `bindings_of` what a task can use."""
+    """The conditions of the tasks of a run; `ended` are those that have ended, `bindings_of` what a task can use.
+
+    Those inside of a loop are asked for each item of it; what they can use is that of the item.
+    """
 
     def __init__(
         self,
         manifest: Manifest,
         graph: FlowGraph,
         ended: Mapping[str, TaskRecord],
-        bindings_of: Callable[[str], Bindings],
+        bindings_of: Callable[[str, Item | None], Bindings],
     ) -> None:
         self._place = manifest.layout.problem
         self._graph = graph
         self._bindings_of = bindings_of
-        self._renderings: dict[str, Rendering] = {}
+        self._renderings: dict[tuple[str, int, int], Rendering] = {}
         self._left_out = {name: task.is_left_out for name, task in ended.items()}
 
     @property
@@ -48,22 +52,33 @@ class Conditions:
                 return False
         return self._left_out[name]
 
+    def is_left_out_for(self, name: str, item: Item) -> bool:
+        """Whether a condition inside of a loop does not hold for an item of a task; false as long as it is not known."""
+        try:
+            return not self._hold(name, item)
+        except NotKnownYet:
+            return False
+
     def check(self, name: str) -> None:
         """Collect the problems of the conditions of a task, as far as they show now."""
         for condition in self._graph.conditions(name):
-            self._rendering(name).text(condition.path, condition.text)
+            self._rendering(name, UNKNOWN_ITEM if condition.depth else None).text(condition.path, condition.text)
 
-    def _hold(self, name: str) -> bool:
+    def _hold(self, name: str, item: Item | None = None) -> bool:
         """The outermost is asked first: where it does not hold, nothing inside is rendered."""
-        rendering = self._rendering
-        return all(
-            _holds(each, rendering(name).known_text(each.path, each.text)) for each in self._graph.conditions(name)
-        )
+        lineage = item.lineage if item else ()
+        conditions = (each for each in self._graph.conditions(name) if bool(each.depth) == bool(item))
+        return all(_holds(each, self._text(name, each, lineage)) for each in conditions)
 
-    def _rendering(self, name: str) -> Rendering:
-        if name not in self._renderings:
-            self._renderings[name] = Rendering(self._place, self._bindings_of(name))
-        return self._renderings[name]
+    def _text(self, name: str, condition: Condition, lineage: tuple[Item, ...]) -> str:
+        item = lineage[condition.depth - 1] if condition.depth else None
+        return self._rendering(name, item, condition.depth).known_text(condition.path, condition.text)
+
+    def _rendering(self, name: str, item: Item | None, depth: int = 0) -> Rendering:
+        key = (name, depth, item.index if item else -1)
+        if key not in self._renderings:
+            self._renderings[key] = Rendering(self._place, self._bindings_of(name, item))
+        return self._renderings[key]
 
 
 def _holds(condition: Condition, rendered: str) -> bool:

@@ -14,7 +14,7 @@ from shared.manifest.order import tasks_before
 from shared.manifest.read import Manifest, Task
 from shared.manifest.task import ForeachFile
 from shared.manifest.types import texts_with_paths
-from shared.plan._names_used import names_used, texts_to_render
+from shared.plan._names_used import paths_used, texts_to_render
 from shared.plan._rounds import GraphTask
 
 _READS = re.compile(r"\b(?:read|fileExists|fileSize|isFileEmpty)\s*\(")
@@ -31,8 +31,12 @@ class FlowGraph:
         self._manifest = manifest
         self._indexes = {task.id: index for index, task in enumerate(manifest.flow.tasks)}
         self._values = values
+        self._in_loop: dict[str, tuple[str, ...]] = {}
         self._upstream = {name: tasks_before(name, manifest.dependencies) for name in manifest.dependencies}
         self._placed = {placed.task.id: placed for placed in manifest.flow.placed_tasks}
+        for name in manifest.dependencies:
+            for each in self.loops(name):
+                self._in_loop[each.id] = (*self._in_loop.get(each.id, ()), name)
         self._in_branch = _by_branch(self._placed[name] for name in manifest.dependencies)
         self._branches = {name: self._limited_branches(name) for name in manifest.dependencies}
         self._begun = {name: self._late_branches(name) for name in manifest.dependencies}
@@ -55,14 +59,21 @@ class FlowGraph:
         """Whether a task has `foreach`."""
         return self._task(name).foreach is not None
 
-    def each(self, name: str) -> Each | None:
-        """How a task runs for the values of its ForEach, if it is in one."""
-        return self._placed[name].each
+    def loops(self, name: str) -> tuple[Each, ...]:
+        """The loops that a task is in, the outermost first."""
+        return self._placed[name].loops
 
-    def limit(self, name: str) -> int:
-        """For how many items a fan-out runs at once; 0 for all."""
-        each = self.each(name)
-        return each.limit if each else 0
+    def placed(self, name: str) -> PlacedTask:
+        """A task with what the blocks around it mean for it."""
+        return self._placed[name]
+
+    def tasks_in(self, loop: str) -> tuple[str, ...]:
+        """The tasks in a loop, also in loops inside of it."""
+        return self._in_loop.get(loop, ())
+
+    def can_fail(self, loop: str) -> bool:
+        """Whether a failure of a task in a loop stops others."""
+        return not all(self._task(name).allow_failure for name in self.tasks_in(loop))
 
     def conditions(self, name: str) -> tuple[Condition, ...]:
         """What must hold for a task to run, the outermost first."""
@@ -94,8 +105,8 @@ class FlowGraph:
         task, upstream = self._task(name), self._upstream[name]
         used: set[str] = set()
         for place, text in self._texts(name):
-            for path in sorted(names_used(text, "outputs")):
-                if path and path[0] not in upstream:
+            for path in sorted(paths_used(text, "outputs")):
+                if path and path[0] != "*" and path[0] not in upstream:
                     is_told = (
                         path[0] not in self._manifest.gaps.ids
                         if path[0] not in self._indexes
@@ -103,18 +114,32 @@ class FlowGraph:
                     )
                     if is_told:
                         self.problems.append(place(self.not_before(path[0])))
-                elif not path or path[1:2] != ("outputFiles",) or _READS.search(text):
-                    used |= {path[0]} if path else upstream
+                elif _READS.search(text) or not self._is_of_files(name, path):
+                    used |= {path[0]} if path and path[0] != "*" else upstream
         if isinstance(task.foreach, ForeachFile) and task.foreach.files and task.foreach.files.task in upstream:
             used.add(task.foreach.files.task)
         return GraphTask(
             name,
             self._manifest.dependencies[name],
-            frozenset(other for other in used if not self.is_fan_out(other)),
+            frozenset(other for other in used if not self.is_fan_out(other) or self.shares_loop(name, other)),
             is_fan_out=self.is_fan_out(name),
-            is_serial=self.limit(name) == 1,
+            is_serial=any(each.limit == 1 for each in self.loops(name)[:1]),
             stopped_by=frozenset(itertools.chain.from_iterable(map(self._tasks_beside, self.begun_branches(name)))),
+            loops=tuple(each.id for each in self.loops(name)),
         )
+
+    def _is_of_files(self, name: str, path: tuple[str, ...]) -> bool:
+        """Whether what an expression uses of another task are only files, whose paths are known before it has ended."""
+        is_sibling = bool(path) and self.is_known(path[0]) and self.shares_loop(name, path[0])
+        return "outputFiles" in (path[1:] if is_sibling else path[1:2])
+
+    def is_known(self, name: str) -> bool:
+        """Whether there is a task of this id that is run."""
+        return name in self._manifest.dependencies
+
+    def shares_loop(self, name: str, other: str) -> bool:
+        """Whether two tasks are in the same outermost loop."""
+        return self.loops(name)[:1] == self.loops(other)[:1] != ()
 
     def _tasks_beside(self, branch: Branch) -> Iterator[str]:
         """The tasks in the other branches of the group."""
@@ -128,6 +153,9 @@ class FlowGraph:
         at = ("tasks", self._indexes[name])
         written = [(partial(self._manifest.problem, (*at, *path)), text) for path, text in texts_with_paths(own)]
         written += [(partial(self._manifest.layout.problem, each.path), each.text) for each in self.conditions(name)]
+        for each in self.loops(name)[:-1]:
+            of_loop = texts_with_paths(each.values, each.path)
+            written += [(partial(self._manifest.layout.problem, path), text) for path, text in of_loop]
         for place, text in written:
             yield from ((place, rendered) for rendered in texts_to_render(text, self._values))
 

@@ -17,6 +17,7 @@ from enum import Enum
 
 from shared.documents.states import JobReason, State
 from shared.manifest.order import tasks_before
+from shared.plan._units import Outside
 
 _SUCCESSFUL_STATES = frozenset({State.SUCCESS, State.WARNING})
 _FAILED_STATES = frozenset({State.FAILED, State.KILLED})
@@ -27,7 +28,8 @@ class GraphTask:
     """A task and its dependencies.
 
     `waits_for` are the tasks that must end well before it; `uses_values_of` are those whose results its expressions
-    need; `stopped_by` are those after whose failure it does not begin, although it does not wait for them.
+    need; `stopped_by` are those after whose failure it does not begin, although it does not wait for them. `loops` are
+    those that it is in, the outermost first.
     """
 
     id: str
@@ -36,6 +38,11 @@ class GraphTask:
     is_fan_out: bool
     is_serial: bool = False
     stopped_by: frozenset[str] = frozenset()
+    loops: tuple[str, ...] = ()
+
+    def shares_loop(self, other: GraphTask) -> bool:
+        """Whether both are in the same outermost loop."""
+        return self.loops[:1] == other.loops[:1] != ()
 
 
 @dataclass(frozen=True)
@@ -53,7 +60,9 @@ class Split:
     empty: tuple[str, ...] = ()
 
 
-class _Placement(Enum):
+class Placement(Enum):
+    """What becomes of a task in a round."""
+
     DONE = "succeeded"
     EMPTY = "nothing to run"
     READY = "in this round"
@@ -61,7 +70,10 @@ class _Placement(Enum):
     NEVER = "a task that it waits for did not succeed"
 
 
-_SUCCEEDED = frozenset({_Placement.DONE, _Placement.EMPTY})
+PlaceLoop = Callable[[Mapping[str, Outside], Callable[[str], bool]], Mapping[str, Placement]]
+"""Places the tasks that share an outermost loop: by what each waits for outside, and whether the round admits it."""
+
+_SUCCEEDED = frozenset({Placement.DONE, Placement.EMPTY})
 
 
 def split(  # noqa: PLR0913 - what it decides by
@@ -71,40 +83,79 @@ def split(  # noqa: PLR0913 - what it decides by
     is_empty: Callable[[str], bool],
     *,
     is_left_out: Callable[[str], bool] = lambda _: False,
+    place_loop: PlaceLoop = lambda _, __: {},
     is_first: bool = False,
 ) -> Split:
     """Split the tasks that have not ended by when they can run; `ended` are the results of the earlier rounds.
 
     `is_left_out` says whether a condition that is known does not hold. `pool_of` and `is_empty` (whether a task is a
-    fan-out without items) are called only for tasks whose expressions use known values only. The first round of a retry
-    has tasks that have ended already.
+    fan-out without items) are called only for tasks whose expressions use known values only. `place_loop` is asked once
+    for all tasks in a loop. The first round of a retry has tasks that have ended already.
     """
-    placements: dict[str, _Placement] = {}
+    placements: dict[str, Placement] = {}
+    in_loops: dict[str, Placement] = {}
     pool: str | None = None
+
+    def admits(name: str) -> bool:
+        nonlocal pool
+        pool = pool if pool is not None else pool_of(name)
+        return pool_of(name) == pool
+
     for task in in_dependency_order(graph):
         if task.id in ended:
             placements[task.id] = _placement_of_ended(ended[task.id])
             continue
-        is_stopped = any(ended.get(name) in _FAILED_STATES for name in task.stopped_by)
-        placement = _Placement.NEVER if is_stopped else _placement(task, graph, placements, is_left_out)
-        if placement is _Placement.READY and is_empty(task.id):
-            placement = _Placement.EMPTY
-        if placement is _Placement.READY:
-            pool = pool if pool is not None else pool_of(task.id)
-            placement = placement if pool_of(task.id) == pool else _Placement.LATER
+        if task.loops and not is_left_out(task.id):
+            if task.id not in in_loops:
+                in_loops |= place_loop(_outside(task, graph, placements, ended), admits)
+            placements[task.id] = in_loops[task.id]
+            continue
+        placement = _placement(task, graph, placements, is_left_out)
+        placement = Placement.NEVER if _is_stopped(task, ended) else placement
+        if placement is Placement.READY and is_empty(task.id):
+            placement = Placement.EMPTY
+        if placement is Placement.READY and not admits(task.id):
+            placement = Placement.LATER
         placements[task.id] = placement
-    for name in _not_alone(graph, [name for name, placement in placements.items() if placement is _Placement.READY]):
-        placements[name] = _Placement.LATER
+    for name in _not_alone(graph, [name for name, placement in placements.items() if placement is Placement.READY]):
+        placements[name] = Placement.LATER
     open_tasks = [(name, placement) for name, placement in placements.items() if name not in ended]
-    ready = tuple(name for name, placement in open_tasks if placement is _Placement.READY)
-    empty = tuple(name for name, placement in open_tasks if placement is _Placement.EMPTY)
+    ready = tuple(name for name, placement in open_tasks if placement is Placement.READY)
+    empty = tuple(name for name, placement in open_tasks if placement is Placement.EMPTY)
     return Split(
         ready=ready,
-        later=tuple(name for name, placement in open_tasks if placement is _Placement.LATER),
-        never=tuple(name for name, placement in open_tasks if placement is _Placement.NEVER),
+        later=tuple(name for name, placement in open_tasks if placement is Placement.LATER),
+        never=tuple(name for name, placement in open_tasks if placement is Placement.NEVER),
         empty=empty,
         reason=_reason(ready, empty, graph) if ended and not is_first else JobReason.FIRST,
     )
+
+
+def _is_stopped(task: GraphTask, ended: Mapping[str, State]) -> bool:
+    return any(ended.get(name) in _FAILED_STATES for name in task.stopped_by)
+
+
+def _outside(
+    member: GraphTask, graph: Mapping[str, GraphTask], placements: Mapping[str, Placement], ended: Mapping[str, State]
+) -> dict[str, Outside]:
+    """What the tasks that share the outermost loop with `member` wait for outside of it."""
+    tasks = [task for task in graph.values() if task.shares_loop(member)]
+    own = {task.id for task in tasks}
+    found: dict[str, Outside] = {}
+    for task in tasks:
+        outer = replace(
+            task,
+            waits_for=tuple(name for name in task.waits_for if name not in own),
+            uses_values_of=task.uses_values_of - own,
+            stopped_by=task.stopped_by - own,
+        )
+        placement = _placement(outer, graph, placements, lambda _: False)
+        found[task.id] = Outside(
+            is_never=placement is Placement.NEVER or _is_stopped(outer, ended),
+            is_later=placement is Placement.LATER,
+            is_beside=any(placements[name] in {Placement.READY, Placement.EMPTY} for name in outer.waits_for),
+        )
+    return found
 
 
 def _reason(ready: Iterable[str], empty: Iterable[str], graph: Mapping[str, GraphTask]) -> JobReason:
@@ -113,35 +164,37 @@ def _reason(ready: Iterable[str], empty: Iterable[str], graph: Mapping[str, Grap
     return why_not_earlier((replace(graph[name], waits_for=waits[name]) for name in ready), graph)
 
 
-def _placement_of_ended(state: State) -> _Placement:
-    return _Placement.DONE if state in _SUCCESSFUL_STATES else _Placement.NEVER
+def _placement_of_ended(state: State) -> Placement:
+    return Placement.DONE if state in _SUCCESSFUL_STATES else Placement.NEVER
 
 
 def _placement(
     task: GraphTask,
     graph: Mapping[str, GraphTask],
-    placements: Mapping[str, _Placement],
+    placements: Mapping[str, Placement],
     is_left_out: Callable[[str], bool],
-) -> _Placement:
+) -> Placement:
     before = [(name, placements[name]) for name in task.waits_for]
-    if any(placement is _Placement.NEVER for _, placement in before):
-        return _Placement.NEVER
+    if any(placement is Placement.NEVER for _, placement in before):
+        return Placement.NEVER
     has_task = not is_left_out(task.id)
     if has_task and any(placements[name] not in _SUCCEEDED for name in task.uses_values_of):
-        return _Placement.LATER  # the used task may be one that it waits for only through others
+        return Placement.LATER  # the used task may be one that it waits for only through others
     for name, placement in before:
-        in_this_round = placement is _Placement.READY and not graph[name].is_fan_out
+        in_this_round = placement is Placement.READY and not graph[name].is_fan_out
         if placement not in _SUCCEEDED and not in_this_round:
-            return _Placement.LATER
-    return _Placement.READY if has_task else _Placement.EMPTY
+            return Placement.LATER
+    return Placement.READY if has_task else Placement.EMPTY
 
 
 def _not_alone(graph: Mapping[str, GraphTask], ready: Sequence[str]) -> list[str]:
     """The serial fan-outs that must leave the round, because it holds tasks that they do not wait for."""
     left = set(ready)
     for name in reversed(ready):
-        if graph[name].is_serial and not left <= {name, *_all_before(name, graph)}:
-            left.remove(name)
+        if name in left and graph[name].is_serial:
+            own = {name, *(other for other in left if graph[name].shares_loop(graph[other]))}
+            if not left <= own.union(*(_all_before(each, graph) for each in own)):
+                left -= own
     return [name for name in ready if name not in left]
 
 
@@ -175,9 +228,18 @@ def why_not_earlier(tasks: Iterable[GraphTask], graph: Mapping[str, GraphTask]) 
 
 
 def in_dependency_order(graph: Mapping[str, GraphTask]) -> Iterator[GraphTask]:
-    """All tasks, each after the tasks that it waits for; otherwise in the order of the flow."""
+    """All tasks, each after the tasks that it waits for; otherwise in the order of the flow.
+
+    A task in loops comes after all that any task in the same outermost loop waits for outside of it.
+    """
     positions = {name: position for position, name in enumerate(graph)}
-    sorter = graphlib.TopologicalSorter({name: task.waits_for for name, task in graph.items()})
+    outside: dict[str, set[str]] = {}
+    for task in (each for each in graph.values() if each.loops):
+        others = (name for name in task.waits_for if not task.shares_loop(graph[name]))
+        outside.setdefault(task.loops[0], set()).update(others)
+    sorter = graphlib.TopologicalSorter(
+        {name: {*task.waits_for, *outside.get(task.loops[0] if task.loops else "", ())} for name, task in graph.items()}
+    )
     sorter.prepare()
     while sorter.is_active():
         for name in sorted(sorter.get_ready(), key=positions.__getitem__):

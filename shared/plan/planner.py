@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
+from collections.abc import Iterator
 from functools import partial
 
 from shared.documents.record import Item
@@ -13,8 +13,9 @@ from shared.manifest.problems import each_once, first_problems
 from shared.manifest.read import Manifest
 from shared.manifest.types import PropertyPath
 from shared.plan._conditions import Conditions
-from shared.plan._fan_out import items_of, limited, share_files, why_empty
+from shared.plan._fan_out import ItemSource, items_of, share_files, why_empty
 from shared.plan._graph import FlowGraph
+from shared.plan._loops import Loops
 from shared.plan._limits import too_large, too_many_tasks
 from shared.plan._names_used import depends_on_item
 from shared.plan._output_globs import globs_of_options, output_patterns
@@ -25,13 +26,12 @@ from shared.plan._scope import Context, Scope
 from shared.plan._taken_files import taken_files
 from shared.plan._tasks import TaskPlanner
 from shared.plan._ties import tied
+from shared.plan._units import Late, Unit, Wait
 from shared.plan.inputs import with_inputs
 from shared.plan.lookups import Lookups, MissingData
-from shared.plan.round_plan import NothingToRun, PlannedTask, RoundPlan, SubmittedRound, SubmittedTask
+from shared.plan.round_plan import UNKNOWN_ITEM, NothingToRun, PlannedTask, RoundPlan, SubmittedRound, SubmittedTask
 from shared.plan.upstream import OutputPattern
 from shared.settings import Settings
-
-UNKNOWN_ITEM = Item(index=-1, value=None)  # stands for the items of a fan-out that are not known yet
 
 
 def default_staging(run: Run, settings: Settings) -> str:
@@ -55,13 +55,24 @@ class Planner:
         self._patterns: dict[tuple[str, int | None], tuple[OutputPattern, ...]] = {}
         self._graph = FlowGraph(manifest, self._context.values())
         ended = run.body.finished
-        self._conditions = Conditions(manifest, self._graph, ended, lambda name: self._in_scope(name, None)[1])
+        self._conditions = Conditions(manifest, self._graph, ended, lambda name, item: self._in_scope(name, item)[1])
+        self._loops = Loops(
+            manifest, self._graph, run, self._lookups, lambda name, item: self._in_scope(name, item)[1], self._conditions.is_left_out_for
+        )
         states = {name: State.SUCCESS if task.is_left_out else task.state for name, task in ended.items()}
         self._is_first = not states
         graph, is_first = self._graph.tasks, run.progress.round == 1
-        self.split = split(graph, states, self.pool_id, self.is_empty, is_left_out=self.is_left_out, is_first=is_first)
+        self.split = split(
+            graph,
+            states,
+            self.pool_id,
+            self.is_empty,
+            is_left_out=self.is_left_out,
+            place_loop=self._loops.place,
+            is_first=is_first,
+        )
         self._waits_in_round = waits_in_round(graph, self.split)
-        self._numbers: dict[str, int] = {}
+        self._numbers: dict[Unit, int] = {}
 
     @property
     def missing(self) -> MissingData:
@@ -76,7 +87,7 @@ class Planner:
     def problems(self) -> list[Problem]:
         """All problems found so far, in the order of the file."""
         of_tasks = [problem for rendering in self._renderings.values() for problem in rendering.problems]
-        return each_once([*self._input_problems, *self._graph.problems, *self._conditions.problems, *of_tasks])
+        return each_once([*self._input_problems, *self._graph.problems, *self._conditions.problems, *self._loops.problems, *of_tasks])
 
     def incomplete(self) -> list[str]:
         """The tasks of the round that have a skipped text: none, unless the order of the rounds is wrong."""
@@ -85,41 +96,60 @@ class Planner:
 
     def tasks(self) -> tuple[PlannedTask, ...]:
         """The tasks of the round, numbered from 1 in the order in which they can run."""
-        planned: list[PlannedTask] = []
         if not self._has_few_enough_tasks():
             return ()
-        for name, group in itertools.groupby(self.submitted_tasks(), key=lambda task: task.name):
-            tasks = [self._task(task) for task in group]
-            planned += share_files(tasks) if self._graph.is_fan_out(name) else tasks
-        return tied(planned, self._run.progress.round)
+        by_name: dict[str, list[PlannedTask]] = {}
+        for task in self.submitted_tasks():
+            by_name.setdefault(task.name, []).append(self._task(task))
+        planned = [share_files(tasks) if self._graph.is_fan_out(name) else tasks for name, tasks in by_name.items()]
+        in_order = sorted((task for tasks in planned for task in tasks), key=lambda task: task.number)
+        return tied(in_order, self._run.progress.round)
 
     def _has_few_enough_tasks(self) -> bool:
-        count = 0
-        for name in self.split.ready:
-            count += len(self._items_to_run(name))
+        for count, (name, _) in enumerate(self._units(), start=1):
             if message := too_many_tasks(count):
                 self._rendering(name).fail(("foreach",), message)
                 return False
         return True
 
+    def _units(self) -> Iterator[tuple[str, Item | None]]:
+        """The tasks of the round with their items, each after those that it waits for."""
+        ready, in_loops = self.split.ready, set[str]()
+        for name in ready:
+            if not self._graph.loops(name):
+                yield from ((name, item) for item in self._items_to_run(name))
+            elif name not in in_loops:
+                for unit in self._loops.ready_with(name, ready):
+                    in_loops.add(unit.task)
+                    yield unit.task, self._loops.known_items_of(unit.task)[unit.item]
+
     def submitted_tasks(self) -> tuple[SubmittedTask, ...]:
         """The tasks of the round, with only what recording them needs."""
         submitted: list[SubmittedTask] = []
-        for name in self.split.ready:
-            self._numbers[name] = len(submitted) + 1
-            items = enumerate(self._items_to_run(name), start=self._numbers[name])
-            tasks = [self._submitted(name, item, number, self.waits_for(name)) for number, item in items]
-            submitted += limited(tasks, self._graph.limit(name))
+        for name, item in self._units():
+            number = len(submitted) + 1
+            self._numbers[Unit(name, item.index if item else -1)] = number
+            submitted.append(self._submitted(name, item, number))
         return tuple(submitted)
 
     def waits_for(self, name: str) -> tuple[int, ...]:
-        """The numbers of the tasks of the round that must end well before a task that is ready, or an empty fan-out."""
-        return tuple(self._numbers[other] for other in self._waits_in_round[name])
+        """The numbers of the tasks of the round that must end well before a task that is ready, or an empty fan-out.
 
-    def _submitted(
-        self, name: str, item: Item | None, number: int = 0, depends_on: tuple[int, ...] = ()
-    ) -> SubmittedTask:
-        task = self._tasks[name][1]
+        Those in the same loops do not count: for them it waits item by item.
+        """
+        before = self._waits_in_round.get(name, ())
+        others = (other for other in before if not self._graph.shares_loop(name, other))
+        return tuple(self._numbers[Unit(other, -1)] for other in others)
+
+    def _waits_of(self, waits: tuple[Wait, ...]) -> tuple[int, ...]:
+        """The numbers of units, and of what tasks wait for outside of their loops."""
+        found: dict[int, None] = {}
+        for wait in waits:
+            found |= dict.fromkeys(self.waits_for(wait) if isinstance(wait, str) else (self._numbers[wait],))
+        return tuple(found)
+
+    def _submitted(self, name: str, item: Item | None, number: int = 0) -> SubmittedTask:
+        task, is_in_loop = self._tasks[name][1], bool(self._graph.loops(name)) and number > 0
         return SubmittedTask(
             number=number,
             name=name,
@@ -128,10 +158,15 @@ class Planner:
             warns_of_retries=task.retry is not None and task.retry.warning_on_retry,
             output_patterns=self.patterns(name, item),
             paths=self._scope(name, item).paths,
-            depends_on=depends_on,
-            branches=self._graph.branches(name),
-            begins=self._graph.begun_branches(name),
+            depends_on=self._depends_on(name, item) if number else (),
+            branches=self._loops.branches(name, item) if item and is_in_loop else self._graph.branches(name),
+            begins=self._loops.begins(name, item) if item and is_in_loop else self._graph.begun_branches(name),
         )
+
+    def _depends_on(self, name: str, item: Item | None) -> tuple[int, ...]:
+        if item is None or not self._graph.loops(name):
+            return self.waits_for(name)
+        return self._waits_of(self._loops.waits(Unit(name, item.index)))
 
     def check_later(self) -> None:
         """Collect the problems of the tasks of later rounds, as far as they show now."""
@@ -165,12 +200,11 @@ class Planner:
         """The items of a fan-out; none if they are not known yet, or it is left out."""
         if self.is_left_out(name):
             return ()
-        if name not in self._items:
-            is_distinct = self._graph.each(name) is not None
-            found = items_of(
-                self._tasks[name][1], self._rendering(name), self._run, self._lookups, is_distinct=is_distinct
-            )
-            self._items[name] = found
+        if self._graph.loops(name):
+            self._items[name] = self._loops.items_of(name)
+        elif name not in self._items:
+            source = ItemSource(name, self._tasks[name][1].foreach)
+            self._items[name] = items_of(source, self._rendering(name), self._run, self._lookups)
         return self._items[name] or ()
 
     def is_empty(self, name: str) -> bool:
@@ -183,12 +217,25 @@ class Planner:
 
     def empty(self) -> tuple[NothingToRun, ...]:
         """The tasks with nothing to run whose turn it is; called after the tasks of the round have their numbers."""
-        return tuple(map(self._nothing_to_run, self.split.empty))
+        found: list[NothingToRun] = []
+        for name in self._graph.tasks:
+            late = self._loops.nothing(name) if name in (*self.split.ready, *self.split.empty) else ()
+            found += (self._nothing_for_item(name, each) for each in late)
+            if name in self.split.empty and not late:
+                found.append(self._nothing_to_run(name))
+        return tuple(found)
+
+    def _nothing_for_item(self, name: str, late: Late) -> NothingToRun:
+        return NothingToRun(name, self._waits_of(late.waits), is_left_out=late.is_left_out, item=late.item)
 
     def _nothing_to_run(self, name: str) -> NothingToRun:
         if self.is_left_out(name):
             return NothingToRun(name, self.waits_for(name), is_left_out=True)
         return NothingToRun(name, self.waits_for(name), why_empty(self._tasks[name][1], self._rendering(name)))
+
+    def left_for_later(self) -> dict[str, tuple[Item, ...]]:
+        """The items of loops that run in later rounds, by task."""
+        return self._loops.left_for_later(self.split.ready)
 
     # --- pool and staging container
 
@@ -227,9 +274,10 @@ class Planner:
         scope = Scope(self._tasks[name][1], item, self._context, self._graph, self, self._lookups)
         unknown = {*self._manifest.gaps.values, *(["inputs"] if self._input_problems else [])}
         if item is UNKNOWN_ITEM or name in self._manifest.gaps.items:
-            unknown |= {"item", "taskrun"}
+            unknown |= {"item", "taskrun", "parent", "parents"}
         used = {other for other in self._graph.tasks[name].uses_values_of if not self.is_left_out(other)}
-        if self._manifest.gaps.is_any or not used <= self._run.body.finished.keys():
+        open_ = used - self._run.body.finished.keys()
+        if self._manifest.gaps.is_any or not all(self._loops.has_ended(name, other, item) for other in open_):
             unknown.add("outputs")
         return scope, scope.bindings(unknown)
 
@@ -248,6 +296,8 @@ def plan_round(manifest: Manifest, run: Run, settings: Settings) -> RoundPlan | 
     Raises ManifestError with all problems that rendering finds, also in tasks of later rounds.
     """
     planner = Planner(manifest, run, settings)
+    if planner.missing.items_of_fan_outs:
+        return planner.missing
     tasks = planner.tasks()
     pool_id = planner.pool_id(tasks[0].name) if tasks else ""
     staging = planner.staging()
@@ -276,10 +326,10 @@ def plan_round(manifest: Manifest, run: Run, settings: Settings) -> RoundPlan | 
 def has_next_round(manifest: Manifest, run: Run, settings: Settings) -> bool:
     """Whether any task is left that can run. Its problems and missing data are found when it is submitted."""
     try:
-        split = Planner(manifest, run, settings).split
+        planner = Planner(manifest, run, settings)
     except ManifestError:
         return True
-    return bool(split.ready or split.empty)
+    return bool(planner.split.ready or planner.split.empty or planner.missing.items_of_fan_outs)
 
 
 def submitted_round(manifest: Manifest, run: Run, settings: Settings) -> SubmittedRound | MissingData:
@@ -288,10 +338,11 @@ def submitted_round(manifest: Manifest, run: Run, settings: Settings) -> Submitt
     Problems are ignored: a setting that has changed since must not prevent the recording of results.
     """
     planner = Planner(manifest, run, settings)
-    tasks = planner.submitted_tasks()
+    tasks = () if planner.missing.items_of_fan_outs else planner.submitted_tasks()
     if planner.missing.items_of_fan_outs:
         return planner.missing
-    return SubmittedRound(run.body.staging or planner.staging(), tasks, planner.empty())
+    staging = run.body.staging or planner.staging()
+    return SubmittedRound(staging, tasks, planner.empty(), planner.left_for_later())
 
 
 def staging_of(manifest: Manifest, run: Run, settings: Settings) -> str:

@@ -18,6 +18,8 @@ from shared.script.attempts import Attempts
 from shared.script.build import NO_FAILURE, NO_GATE, Commands, Gate
 
 PART_TASKS = 100
+UNKNOWN_ITEM = Item(index=-1, value=None)
+"""Stands for the items of a fan-out that are not known yet."""
 
 
 @dataclass(frozen=True)
@@ -83,14 +85,15 @@ class MarkerOf(StrEnum):
 class Ties:
     """What ties a task to the others of its round.
 
-    `gate` is what its script checks first, with the files of `prefixes`; `item_before` is the index of the item that
-    must have ended before this one. `markers` are the blobs that the task leaves for others, `end_markers` those by
+    `gate` is what its script checks first, with the files of `prefixes`, and with the `words` that it is given. The
+    folders of failures among these are `stops`. `markers` are the blobs that the task leaves for others, `end_markers` those by
     which the app learns of the end. A failure `ends_job` where no other task can be running that would end with it.
     """
 
     gate: Gate = NO_GATE
     prefixes: tuple[str, ...] = ()
-    item_before: int | None = None
+    words: tuple[str, ...] = ()
+    stops: tuple[str, ...] = ()
     markers: Mapping[str, MarkerOf] = field(default_factory=dict)
     end_markers: Mapping[str, MarkerOf] = field(default_factory=dict)
     is_depended_on: bool = False
@@ -121,9 +124,9 @@ class PlannedTask(SubmittedTask):
 
     @property
     def command_line(self) -> str:
-        """The path of the script; in a fan-out, the item's index, and that of the item which must have ended before."""
-        arguments = [] if self.item is None else [self.item.index, self.ties.item_before]
-        return " ".join([self.script, *(str(each) for each in arguments if each is not None)])
+        """The path of the script; in a fan-out, the item's index, and what the gate of the script is to look for."""
+        arguments = [] if self.item is None else [str(self.item.index), *self.ties.words]
+        return " ".join([self.script, *arguments])
 
     @property
     def system_folder(self) -> str:
@@ -170,34 +173,38 @@ class NothingToRun:
     """A task that needs no node: it `is_left_out` by a condition, or is a fan-out without items.
 
     `warning` says why it has no items, if that may be a mistake. `waits_for` are the numbers of the tasks of the round
-    that must end well before it.
+    that must end well before it. If it is only one `item` of a task in a loop, it is left out, or does not run because
+    something before it did not end well.
     """
 
     name: str
     waits_for: tuple[int, ...] = ()
     warning: str | None = None
     is_left_out: bool = False
+    item: Item | None = None
 
 
 @dataclass(frozen=True)
 class SubmittedRound:
     """One Batch job, with only what recording it needs.
 
-    `empty` are the tasks with nothing to run whose turn it was.
+    `empty` are the tasks with nothing to run whose turn it was; `later` are items of loops that run in later rounds, by
+    task.
     """
 
     staging: str
     tasks: tuple[SubmittedTask, ...]
     empty: tuple[NothingToRun, ...] = ()
+    later: Mapping[str, tuple[Item, ...]] = field(default_factory=dict)
 
     @property
     def has_parts(self) -> bool:
         """Whether the results of the tasks are stored in parts, because the run document is too small for them."""
-        return _has_parts(self.tasks)
+        return _has_parts(self.tasks, self.empty)
 
 
-def _has_parts(tasks: Sequence[SubmittedTask]) -> bool:
-    return len(tasks) > PART_TASKS or any(task.item is not None for task in tasks)
+def _has_parts(tasks: Sequence[SubmittedTask], empty: Sequence[NothingToRun]) -> bool:
+    return len(tasks) > PART_TASKS or any(task.item is not None for task in (*tasks, *empty))
 
 
 @dataclass(frozen=True)
@@ -220,7 +227,7 @@ class RoundPlan:
     @property
     def has_parts(self) -> bool:
         """Whether the results of the tasks are stored in parts, because the run document is too small for them."""
-        return _has_parts(self.tasks)
+        return _has_parts(self.tasks, self.empty)
 
     @property
     def end_marker_count(self) -> int:
@@ -237,7 +244,7 @@ class RoundPlan:
     def texts(self) -> dict[str, str]:
         """The texts of all input files, by name in the staging container; and a file in each folder of failures."""
         inputs = {task.paths.inputs + path: text for task in self.tasks for path, text in task.input_files.items()}
-        folders = {folder for task in self.tasks for folder in task.ties.gate.failures}
+        folders = {folder for task in self.tasks for folder in task.ties.stops}
         return {**inputs, **{folder + NO_FAILURE: NO_FAILURE for folder in sorted(folders)}}
 
     def copies(self) -> dict[str, SourceFile]:

@@ -1,5 +1,5 @@
 # --- set-up: whether the task runs at all, the working directory, and what the first attempt finds in it
-item=$1 before=$2
+item=$1
 link=@link
 task_dir=$PWD
 files="$PWD"/@inputs
@@ -11,7 +11,7 @@ seed=$((@seed + ${item:-0}))
 @gate
 @variants
 trap end EXIT
-gate
+gate "$@@"
 { mkdir -p "$files" && rm -f "$expired" "$stopped" "$notes/@attempts_file"; } || unwritable "$files"
 running='' ending=TERM
 trap stop TERM INT

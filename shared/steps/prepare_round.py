@@ -69,7 +69,7 @@ def planning_errors(run: Run) -> Iterator[None]:
 def _read(app: App, run: Run, manifest: Manifest, missing: MissingData) -> Run:
     """Read the missing data and write it into the run document; not the items of fan-outs, which never change."""
     if missing.items_of_fan_outs:
-        return run.with_items(app.parts.items(run.id))
+        return run.with_items(app.parts.items(run.id, before=run.progress.round))
     selections = {**missing.namespace_files, **missing.namespace_items}
     namespaces = sorted({namespace for selection in selections.values() for namespace in selection.namespaces})
     listed = dict(zip(namespaces, in_parallel(app.sources.namespace_files, namespaces), strict=True))
