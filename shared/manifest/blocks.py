@@ -29,7 +29,8 @@ class Condition:
     """A text whose rendering decides whether a block runs, and its path in the manifest.
 
     It holds if the rendered text is one of the `values`; without any, if it is true as in Kestra. If it `is_negated`,
-    it holds where it would not. `depth` is the number of loops that it is in.
+    it holds where it would not. `depth` is the number of loops that it is in; what it is of may be in the innermost one
+    itself, or in a group that is in it.
     """
 
     path: PropertyPath
@@ -37,6 +38,7 @@ class Condition:
     values: tuple[str, ...] = ()
     is_negated: bool = False
     depth: int = 0
+    is_in_group: bool = False
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,8 @@ class Each:
 
     `path` is that of the values. A Loop of Kestra 2 `is_isolated`: its expressions see `item`, and the outputs of the
     same item; those of a ForEach of Kestra 1 see `taskrun.value`, and the outputs of all items by their values.
-    `outputs` are what a Loop makes of the outputs of each item, for the tasks after it.
+    `outputs` are what a Loop makes of the outputs of each item, for the tasks after it. A loop in a loop may be in that
+    itself, or in a group that is in it.
     """
 
     id: str
@@ -55,6 +58,7 @@ class Each:
     is_serial_by_default: bool
     is_isolated: bool = False
     outputs: tuple[LoopOutput, ...] = ()
+    is_in_group: bool = False
 
 
 @dataclass(frozen=True)
@@ -132,11 +136,12 @@ class _Around:
 
 
 def _placed(block: Block, around: _Around) -> Iterator[PlacedTask]:
-    depth = len(around.loops)
+    place: dict[str, Any] = {"depth": len(around.loops), "is_in_group": around.is_in_group}
+    loop = (replace(block.each, is_in_group=around.is_in_group),) if block.each else ()
     inside = replace(
         around,
-        loops=(*around.loops, block.each) if block.each else around.loops,
-        conditions=(*around.conditions, *(replace(each, depth=depth) for each in block.conditions)),
+        loops=(*around.loops, *loop),
+        conditions=(*around.conditions, *(replace(each, **place) for each in block.conditions)),
         is_in_group=around.is_in_group if block.task else block.each is None,
         is_disabled=around.is_disabled or block.is_disabled,
     )

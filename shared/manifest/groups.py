@@ -9,12 +9,12 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Discriminator, Field, Tag
 
 from shared.manifest.blocks import Block, Condition
-from shared.manifest.loops import ForEachProperties, no_foreach
+from shared.manifest.loops import ForEachProperties, LoopProperties, no_foreach
 from shared.manifest.task import Task, TaskId, TaskProperties
 from shared.manifest.types import NoEffect, PropertyPath, Unsupported
 
-SEQUENTIAL, PARALLEL, FOR_EACH = (
-    f"io.kestra.plugin.core.flow.{name}" for name in ("Sequential", "Parallel", "ForEach")
+SEQUENTIAL, PARALLEL, FOR_EACH, LOOP = (
+    f"io.kestra.plugin.core.flow.{name}" for name in ("Sequential", "Parallel", "ForEach", "Loop")
 )
 
 _ON_TASKS = Unsupported("give it to the tasks in the group")
@@ -67,21 +67,35 @@ class ForEach(ForEachProperties, _Group):
     """The tasks for each value; each waits for the one before it for the same value."""
 
 
+class Loop(LoopProperties, _Group):
+    """Tasks that run for each value, as in Kestra 2.x; a ForEach is that of 1.x.
+
+    For each value the tasks run one after the other. They may be groups and loops. Inside, `{{ outputs.<task>.vars.x }}`
+    is what an earlier task printed for the same value; after the loop, later tasks can use its `outputs`.
+    """
+
+    type: Literal["io.kestra.plugin.core.flow.Loop"]
+    tasks: Annotated[tuple[TaskOrGroup, ...], Field(min_length=1), AfterValidator(no_foreach)]
+    """The tasks for each value; each waits for the one before it for the same value."""
+
+
 def _kind(value: object) -> str:
     task_type = value.get("type") if isinstance(value, dict) else getattr(value, "type", None)
-    return {SEQUENTIAL: "<Sequential>", PARALLEL: "<Parallel>", FOR_EACH: "<ForEach>"}.get(str(task_type), "<Task>")
+    groups = {SEQUENTIAL: "<Sequential>", PARALLEL: "<Parallel>", FOR_EACH: "<ForEach>", LOOP: "<Loop>"}
+    return groups.get(str(task_type), "<Task>")
 
 
 TaskOrGroup = Annotated[
     Annotated[Task, Tag("<Task>")]
     | Annotated[Sequential, Tag("<Sequential>")]
     | Annotated[Parallel, Tag("<Parallel>")]
-    | Annotated[ForEach, Tag("<ForEach>")],
+    | Annotated[ForEach, Tag("<ForEach>")]
+    | Annotated[Loop, Tag("<Loop>")],
     Discriminator(_kind),
 ]
 
 
-for _group in (Sequential, Parallel, ForEach):
+for _group in (Sequential, Parallel, ForEach, Loop):
     _group.model_rebuild()
 
 
@@ -96,7 +110,7 @@ def _block_of(item: TaskOrGroup, path: PropertyPath) -> Block:
     match item:
         case Task():
             return replace(block, task=item)
-        case ForEach():
+        case ForEach() | Loop():
             return replace(block, blocks=blocks_of(item.tasks, inside), each=item.each(item.id, path))
         case Parallel():
             return replace(block, blocks=blocks_of(item.tasks, inside), are_ordered=False, limit=item.concurrent)

@@ -3,15 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Discriminator, Field, Tag
 
-from shared.manifest.blocks import Each
-from shared.manifest.task import Foreach
-from shared.manifest.types import Properties, PropertyPath
+from shared.manifest.blocks import Each, LoopOutput
+from shared.manifest.task import MAX_ITEMS, Foreach
+from shared.manifest.types import NoEffect, Properties, PropertyPath, Text
 
 MANY_VALUES = 5
+
+
+def _kind_of_values(value: object) -> str | None:
+    match value:
+        case dict():
+            return "<map>"
+        case list() | tuple():
+            return "<list>"
+        case str():
+            return "<text>"
+    return None
+
+
+def _is_transmitted(value: object) -> object:
+    if value is False:
+        raise ValueError("a failure in an iteration is one of the loop; if the loop is to go on, give its tasks `allowFailure`")
+    return value
 
 
 class ForEachProperties(Properties):
@@ -39,6 +56,65 @@ class ForEachProperties(Properties):
     def each(self, name: str, path: PropertyPath) -> Each:
         """The loop of this name, whose group is at `path`."""
         return Each(name, (*path, "values"), self.values, self.concurrency_limit, self.is_serial_by_default)
+
+
+class OutputOfLoop(Properties):
+    """A value of each iteration of a Loop."""
+
+    id: str
+    """Its name."""
+    type: str = "STRING"
+    """The type of the value, as that of an input: `STRING`, `INT`, `FLOAT`, `BOOL`, `JSON`, `ARRAY` and so on."""
+    value: Text
+    """A text with expressions, rendered where the value is used, as if in the iteration: `{{ outputs.<task>.vars.x }}`
+    is that of the same iteration."""
+    description: str | None = None
+    """For readers."""
+    display_name: Annotated[str | None, NoEffect("a value has its `id` as its name")] = None
+    required: Annotated[bool, NoEffect("a value that cannot be rendered is an error where it is used")] = True
+
+
+class LoopProperties(Properties):
+    """The properties of a Loop."""
+
+    values: Annotated[
+        Annotated[tuple[Any, ...], Field(max_length=MAX_ITEMS), Tag("<list>")]
+        | Annotated[dict[str, Any], Field(max_length=MAX_ITEMS), Tag("<map>")]
+        | Annotated[str, Tag("<text>")],
+        Discriminator(
+            _kind_of_values,
+            custom_error_type="foreach",
+            custom_error_message="expected a list, a map, or an expression that renders to one of them in JSON",
+        ),
+    ]
+    """A list, a map, or a text that renders to one of them in JSON. `{{ item.value }}` is the value as text, maps and
+    lists as JSON (`{{ fromJson(item.value).name }}`), `{{ item.index }}` its place, from 0, and `{{ item.key }}` its key
+    in a map. In a loop in a loop, `item.parent` is that of the loop around it, and `item.parents` are those of all loops
+    around it, the outermost first. Values of a list that are the same as text run once; null is an error."""
+    concurrency_limit: Annotated[int, Field(ge=0)] = 1
+    """As that of a ForEach: for how many values the tasks run at once at most; 0 for all."""
+    transmit_failed: Annotated[Literal[True], BeforeValidator(_is_transmitted)] = True
+    """A failure in an iteration is one of the loop: `false` is an error."""
+    outputs: tuple[OutputOfLoop, ...] = ()
+    """What later tasks can use of each iteration: `{{ outputs.<loop>.outputs[0].outputs.<id> }}`, with the value and the
+    key in `{{ outputs.<loop>.outputs[0].item.value }}`; `{{ loopOutputs(outputs.<loop>.outputs, '<id>') }}` is the list
+    of all. `{{ outputs.<loop>.iterationCount }}` is how many there were."""
+    fetch_type: Literal["AUTO", "FETCH"] = "AUTO"
+    """Where these are kept, which is always where expressions find them."""
+
+    @property
+    def is_serial_by_default(self) -> bool:
+        """Whether many values, or nobody knows how many, run one after the other without anybody having said so."""
+        return "concurrency_limit" not in self.model_fields_set and _count(self.values) >= MANY_VALUES
+
+    def each(self, name: str, path: PropertyPath) -> Each:
+        """The loop of this name, whose group is at `path`."""
+        outputs = tuple(
+            LoopOutput(each.id, (*path, "outputs", index, "value"), each.type, each.value)
+            for index, each in enumerate(self.outputs)
+        )
+        serial = self.is_serial_by_default
+        return Each(name, (*path, "values"), self.values, self.concurrency_limit, serial, True, outputs)
 
 
 def _count(values: object) -> int:

@@ -15,7 +15,7 @@ from shared.errors import Problem, did_you_mean, nearest
 from shared.manifest._layout import Layout
 from shared.manifest._source import quoted
 from shared.manifest.flow import Flow
-from shared.manifest.groups import FOR_EACH, PARALLEL, SEQUENTIAL
+from shared.manifest.groups import FOR_EACH, LOOP, PARALLEL, SEQUENTIAL
 from shared.manifest.retry import Retry
 from shared.manifest.task import Task
 from shared.manifest.task_runner import RUNNER_TYPE, TaskRunner, canonical_runner_type
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 _KNOWN_TYPES = (
-    RUNNER_TYPE, SEQUENTIAL, PARALLEL, FOR_EACH,
+    RUNNER_TYPE, SEQUENTIAL, PARALLEL, FOR_EACH, LOOP,
     *all_types(),
 )  # fmt: skip
 

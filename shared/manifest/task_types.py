@@ -162,8 +162,8 @@ def instead_of(task_type: str) -> str | None:
     return _INSTEAD.get(task_type.removeprefix(_CORE), _OUTSIDE) if task_type.startswith("io.kestra.") else None
 
 
-GROUP_TYPES = "io.kestra.plugin.core.flow.<Sequential|Parallel|ForEach>"
-ALL_GROUP_TYPES = tuple(f"io.kestra.plugin.core.flow.{name}" for name in ("Sequential", "Parallel", "ForEach"))
+GROUP_TYPES = "io.kestra.plugin.core.flow.<Sequential|Parallel|ForEach|Loop>"
+ALL_GROUP_TYPES = tuple(f"io.kestra.plugin.core.flow.{name}" for name in ("Sequential", "Parallel", "ForEach", "Loop"))
 
 
 class _WrittenType(str):

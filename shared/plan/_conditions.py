@@ -30,12 +30,12 @@ class Conditions:
         manifest: Manifest,
         graph: FlowGraph,
         ended: Mapping[str, TaskRecord],
-        bindings_of: Callable[[str, Item | None], Bindings],
+        bindings_of: Callable[[str, Item | None, bool], Bindings],
     ) -> None:
         self._place = manifest.layout.problem
         self._graph = graph
         self._bindings_of = bindings_of
-        self._renderings: dict[tuple[str, int, int], Rendering] = {}
+        self._renderings: dict[tuple[str, int, bool, int | None], Rendering] = {}
         self._left_out = {name: task.is_left_out for name, task in ended.items()}
 
     @property
@@ -62,7 +62,8 @@ class Conditions:
     def check(self, name: str) -> None:
         """Collect the problems of the conditions of a task, as far as they show now."""
         for condition in self._graph.conditions(name):
-            self._rendering(name, UNKNOWN_ITEM if condition.depth else None).text(condition.path, condition.text)
+            item = UNKNOWN_ITEM if condition.depth else None
+            self._rendering(name, condition, item).text(condition.path, condition.text)
 
     def _hold(self, name: str, item: Item | None = None) -> bool:
         """The outermost is asked first: where it does not hold, nothing inside is rendered."""
@@ -72,12 +73,12 @@ class Conditions:
 
     def _text(self, name: str, condition: Condition, lineage: tuple[Item, ...]) -> str:
         item = lineage[condition.depth - 1] if condition.depth else None
-        return self._rendering(name, item, condition.depth).known_text(condition.path, condition.text)
+        return self._rendering(name, condition, item).known_text(condition.path, condition.text)
 
-    def _rendering(self, name: str, item: Item | None, depth: int = 0) -> Rendering:
-        key = (name, depth, item.index if item else -1)
+    def _rendering(self, name: str, condition: Condition, item: Item | None) -> Rendering:
+        key = (name, condition.depth, condition.is_in_group, item.index if item else None)
         if key not in self._renderings:
-            self._renderings[key] = Rendering(self._place, self._bindings_of(name, item))
+            self._renderings[key] = Rendering(self._place, self._bindings_of(name, item, condition.is_in_group))
         return self._renderings[key]
 
 

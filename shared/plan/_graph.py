@@ -32,11 +32,13 @@ class FlowGraph:
         self._indexes = {task.id: index for index, task in enumerate(manifest.flow.tasks)}
         self._values = values
         self._in_loop: dict[str, tuple[str, ...]] = {}
+        self._loops_by_id: dict[str, Each] = {}
         self._upstream = {name: tasks_before(name, manifest.dependencies) for name in manifest.dependencies}
         self._placed = {placed.task.id: placed for placed in manifest.flow.placed_tasks}
         for name in manifest.dependencies:
             for each in self.loops(name):
                 self._in_loop[each.id] = (*self._in_loop.get(each.id, ()), name)
+                self._loops_by_id[each.id] = each
         self._in_branch = _by_branch(self._placed[name] for name in manifest.dependencies)
         self._branches = {name: self._limited_branches(name) for name in manifest.dependencies}
         self._begun = {name: self._late_branches(name) for name in manifest.dependencies}
@@ -70,6 +72,19 @@ class FlowGraph:
     def tasks_in(self, loop: str) -> tuple[str, ...]:
         """The tasks in a loop, also in loops inside of it."""
         return self._in_loop.get(loop, ())
+
+    def loops_before(self, name: str) -> frozenset[str]:
+        """The Loops of Kestra 2 that have ended before a task begins: their outputs are those of the loop."""
+        own, upstream = {each.id for each in self.loops(name)}, self._upstream[name]
+        return frozenset(
+            loop
+            for loop, tasks in self._in_loop.items()
+            if loop not in own and self._loops_by_id[loop].is_isolated and upstream.issuperset(tasks)
+        )
+
+    def loop(self, name: str) -> Each:
+        """The loop of this name."""
+        return self._loops_by_id[name]
 
     def can_fail(self, loop: str) -> bool:
         """Whether a failure of a task in a loop stops others."""
@@ -106,7 +121,9 @@ class FlowGraph:
         used: set[str] = set()
         for place, text in self._texts(name):
             for path in sorted(paths_used(text, "outputs")):
-                if path and path[0] != "*" and path[0] not in upstream:
+                if path and path[0] in self.loops_before(name):
+                    used |= set(self.tasks_in(path[0]))
+                elif path and path[0] != "*" and path[0] not in upstream:
                     is_told = (
                         path[0] not in self._manifest.gaps.ids
                         if path[0] not in self._indexes

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 
 from shared.documents.names import UPSTREAM, Paths
-from shared.documents.record import Item, TaskResult
+from shared.documents.record import Item, ItemRecord, TaskResult
 from shared.documents.run import Run
 from shared.expressions.functions import from_json, now_of
 from shared.expressions.values import UNKNOWN, Budget, ExpressionError, LazyValue, Unknown, text_of
 from shared.manifest.read import Flow, Task
 from shared.plan._checked_outputs import CheckedOutputs
 from shared.plan._graph import FlowGraph
+from shared.plan._loop_values import OutputsByValue, OutputsOfLoop, loop_outputs, values_of_item
 from shared.plan._rendering import NOT_KNOWN_YET, Bindings
 from shared.plan.lookups import BlobAddress, Lookups, NotKnownYet, WebAddress, namespace_file, read_address
 from shared.plan.upstream import TAKEN, FanOutOutputs, OutputPattern, UpstreamFiles, UpstreamFolder, UpstreamUse
@@ -45,7 +47,13 @@ class Context:
 
     def functions(self) -> dict[str, Callable[..., Any]]:
         """The functions that every expression can call."""
-        return {"secret": self._secret, "now": now_of(self.run.body.accepted), "fromJson": from_json, "json": from_json}
+        return {
+            "secret": self._secret,
+            "now": now_of(self.run.body.accepted),
+            "fromJson": from_json,
+            "json": from_json,
+            "loopOutputs": loop_outputs,
+        }
 
     def _secret(self, key: str) -> str:
         value = self.settings.secrets.get(key)
@@ -69,6 +77,21 @@ class EarlierTasks(Protocol):
     def is_left_out(self, name: str) -> bool:
         """Whether a task is left out by a condition, so that it has no outputs."""
 
+    def sibling(self, name: str, item: Item) -> ItemRecord | Item | None:
+        """How a task in loops ended for what an item of these belongs to; only the item as long as it has not."""
+
+    def lines(self, name: str) -> Mapping[tuple[str, ...], int]:
+        """The texts of the values of the items of a task in loops, and their places."""
+
+    def ended_items(self, name: str) -> Mapping[int, ItemRecord]:
+        """How the items of a task ended, by their indexes; those of a task in the same loops may not all have."""
+
+    def iterations(self, loop: str, item: Item | None) -> tuple[Item, ...]:
+        """The items of a loop that has ended, of those that belong to an item of a loop around it."""
+
+    def value_of(self, loop: str, item: Item) -> dict[str, Any]:
+        """What a loop makes of the outputs for an item."""
+
     def patterns(self, name: str, item: Item | None) -> tuple[OutputPattern, ...]:
         """The patterns of the files that a task, or a fan-out's task for one item, uploads."""
 
@@ -76,7 +99,7 @@ class EarlierTasks(Protocol):
 class Scope:
     """What the expressions of a task, or of a fan-out's task for one item, can use.
 
-    `used` collects what they use of earlier tasks. An expression that uses a value not known yet raises NotKnownYet.
+    Those of the outputs of a `loop` see all tasks in it. `used` collects what they use of earlier tasks. An expression that uses a value not known yet raises NotKnownYet.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - each is another source of what expressions see
@@ -87,6 +110,9 @@ class Scope:
         graph: FlowGraph,
         earlier: EarlierTasks,
         lookups: Lookups,
+        *,
+        is_in_group: bool = False,
+        loop: str | None = None,
     ) -> None:
         self.used = UpstreamUse()
         self.paths = Paths(context.run.id, task.id, item.index if item else None)
@@ -99,6 +125,8 @@ class Scope:
         self._graph = graph
         self._earlier = earlier
         self._lookups = lookups
+        self._is_in_group = is_in_group
+        self._loop = loop
 
     def bindings(self, unknown: Iterable[str]) -> Bindings:
         """The values and functions for expressions; the values of the `unknown` names are not known yet."""
@@ -120,7 +148,19 @@ class Scope:
         """The values for texts that are only checked: those not known yet have the parts that they will have."""
         later = {name: _TASKRUN if name == "taskrun" else UNKNOWN for name in unknown - {"inputs"}}
         outputs = CheckedOutputs(self._run, self._graph.is_fan_out, self._known_items, self._checked_files)
-        return {**self._values(), **later, "outputs": _OutputsByTask(self._task.id, self._graph, outputs.of)}
+
+        def of(name: str) -> object:
+            is_of_loops = not self._graph.is_known(name) or len(self._graph.loops(name)) > 1 or self._is_sibling(name)
+            return UNKNOWN if is_of_loops else outputs.of(name)
+
+        return {**self._values(), **later, "outputs": self._outputs_by_task(of)}
+
+    def _outputs_by_task(self, outputs_of: Callable[[str], object]) -> _OutputsByTask:
+        more = self._graph.tasks_in(self._loop) if self._loop else ()
+        return _OutputsByTask(self._task.id, self._graph, outputs_of, more)
+
+    def _is_sibling(self, name: str) -> bool:
+        return self._item is not None and self._graph.shares_loop(self._task.id, name)
 
     def _known_items(self, name: str) -> tuple[Item, ...] | None:
         return self._earlier.items_of(name) if self._earlier.is_known(name) else None
@@ -154,20 +194,66 @@ class Scope:
             "task": {"id": self._task.id},
             "workingDir": self.paths.link,
             **({"outputDir": self.paths.output_directory} if self._task.output_directory else {}),
-            **({"item": item.value, "taskrun": _taskrun(item)} if item else {}),
-            "outputs": _OutputsByTask(self._task.id, self._graph, self._outputs),
+            **(self._of_item(item) if item else {}),
+            "outputs": self._outputs_by_task(self._outputs),
         }
+
+    def _of_item(self, item: Item) -> dict[str, Any]:
+        return values_of_item(self._graph.loops(self._task.id), item, is_in_group=self._is_in_group)
 
     def _outputs(self, name: str) -> object:
         """The value of `outputs.<name>`."""
         folder = f"{self.paths.link}/{UPSTREAM}/{name}"
+        if not self._graph.is_known(name):
+            return OutputsOfLoop(
+                name, lambda: self._earlier.iterations(name, self._item), partial(self._earlier.value_of, name)
+            )
         if self._earlier.is_left_out(name):
             return {}
+        if self._item is not None and self._is_sibling(name):
+            return self._of_sibling(name, self._item)
+        if len(self._graph.loops(name)) > 1:
+            return self._by_value(name)
         if self._graph.is_fan_out(name):
             return FanOutOutputs(name, folder, lambda: self._folder(name), lambda: self._items(name, folder), self.used)
         ended = self._run.body.finished.get(name)
         outputs = self._output_files(name, None, folder, ended)
         return {**outputs, **_results(ended)} if ended else outputs
+
+    def _of_sibling(self, name: str, item: Item) -> object:
+        """The outputs of a task in the same loops: in a Loop those for the same item, in a ForEach by its value."""
+        loops = self._graph.loops(name)
+        if not loops[-1].is_isolated:
+            return self._by_value(name, item)
+        found = self._earlier.sibling(name, item)
+        if found is None:
+            loop = loops[-1].id
+            raise ExpressionError(f"{name!r} is in the loop {loop!r}; what is used after it is one of its `outputs`")
+        return self._of_one(name, found)
+
+    def _by_value(self, name: str, item: Item | None = None) -> OutputsByValue:
+        lines = self._earlier.lines(name)
+        if item is None and name not in self._run.body.finished:
+            raise NotKnownYet
+        items = self._earlier.items_of(name)
+        return OutputsByValue(name, lines, lambda place: self._at(name, items[place], item))
+
+    def _at(self, name: str, of: Item, item: Item | None) -> object:
+        if (ended := self._earlier.ended_items(name).get(of.index)) is not None:
+            return self._of_one(name, ended)
+        if item is not None and of in item.lineage:
+            return self._of_one(name, of)
+        raise ExpressionError(f"{name!r} has not run for {text_of(of.value)!r} before")
+
+    def _of_one(self, name: str, item: ItemRecord | Item) -> dict[str, Any]:
+        """The outputs of a task for one item; only its files as long as it has not ended."""
+        ended = item if isinstance(item, ItemRecord) else None
+        if ended and ended.is_left_out:
+            return {}
+        folder = f"{self.paths.link}/{UPSTREAM}/{name}/{item.index}"
+        plain = ended.item if ended else item
+        files = self._output_files(name, plain, folder, ended)
+        return {"index": item.place, "value": item.value, **files, **(_results(ended) if ended else {})}
 
     def _output_files(self, name: str, item: Item | None, folder: str, ended: TaskResult | None) -> dict[str, Any]:
         taken = ended.outputs.output_files if ended and ended.taken_from else None
@@ -221,14 +307,6 @@ class Scope:
         return address
 
 
-def _taskrun(item: Item) -> dict[str, Any]:
-    """`taskrun`: its value is a text, as in Kestra; lists and maps stay as they are, and their texts equal Kestra's."""
-    return {
-        "value": item.value if isinstance(item.value, list | dict) else text_of(item.value),
-        "iteration": item.index,
-    }
-
-
 def _results(ended: TaskResult) -> dict[str, Any]:
     return {"vars": ended.outputs.vars, "exitCode": ended.exit_code}
 
@@ -239,9 +317,11 @@ _TASKRUN = Unknown({"value": UNKNOWN, "iteration": UNKNOWN})
 class _OutputsByTask(LazyValue, Mapping[str, object]):
     """`outputs` for a task: the outputs of the tasks before it, each made when it is first used."""
 
-    def __init__(self, task: str, graph: FlowGraph, outputs_of: Callable[[str], object]) -> None:
+    def __init__(
+        self, task: str, graph: FlowGraph, outputs_of: Callable[[str], object], more: Iterable[str] = ()
+    ) -> None:
         self._task = task
-        self._names = graph.upstream_of(task)
+        self._names = {*graph.upstream_of(task), *graph.loops_before(task), *more}
         self._graph = graph
         self._outputs_of = outputs_of
 
@@ -264,7 +344,8 @@ class _OutputsByTask(LazyValue, Mapping[str, object]):
         """The outputs of a task. Raises KeyError if it does not run before."""
         other = str(name)
         if other in self._names or self._graph.may_be_before(self._task, other):
-            return self._outputs_of(other) if self._graph.has_known_outputs(other) else UNKNOWN
+            is_known = self._graph.has_known_outputs(other) or not self._graph.is_known(other)
+            return self._outputs_of(other) if is_known else UNKNOWN
         raise KeyError(other)
 
     def missing(self, name: str) -> str:

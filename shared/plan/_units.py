@@ -282,7 +282,7 @@ class _Units:
         found: list[_State] = []
         for place, item in enumerate(items):
             before = found[place - limit] if limit and place >= limit else None
-            is_stopped = has_failed and (loop.id, item.index) not in self._begun
+            is_stopped = has_failed and place >= limit and (loop.id, item.index) not in self._begun
             self._frames.append(_Frame(loop, item, limit, before, is_stopped))
             for each in loop.inside:
                 if isinstance(each, str):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
+from typing import Any
 
-from shared.documents.record import Item
+from shared.documents.record import Item, ItemRecord
 from shared.documents.run import Run
 from shared.documents.states import JobReason, State
+from shared.expressions.render import render
 from shared.errors import ManifestError, Problem
 from shared.manifest.problems import each_once, first_problems
 from shared.manifest.read import Manifest
@@ -15,6 +17,7 @@ from shared.manifest.types import PropertyPath
 from shared.plan._conditions import Conditions
 from shared.plan._fan_out import ItemSource, items_of, share_files, why_empty
 from shared.plan._graph import FlowGraph
+from shared.plan._loop_values import typed
 from shared.plan._loops import Loops
 from shared.plan._limits import too_large, too_many_tasks
 from shared.plan._names_used import depends_on_item
@@ -55,9 +58,9 @@ class Planner:
         self._patterns: dict[tuple[str, int | None], tuple[OutputPattern, ...]] = {}
         self._graph = FlowGraph(manifest, self._context.values())
         ended = run.body.finished
-        self._conditions = Conditions(manifest, self._graph, ended, lambda name, item: self._in_scope(name, item)[1])
+        self._conditions = Conditions(manifest, self._graph, ended, self._bindings_of)
         self._loops = Loops(
-            manifest, self._graph, run, self._lookups, lambda name, item: self._in_scope(name, item)[1], self._conditions.is_left_out_for
+            manifest, self._graph, run, self._lookups, self._bindings_of, self._conditions.is_left_out_for
         )
         states = {name: State.SUCCESS if task.is_left_out else task.state for name, task in ended.items()}
         self._is_first = not states
@@ -237,6 +240,34 @@ class Planner:
         """The items of loops that run in later rounds, by task."""
         return self._loops.left_for_later(self.split.ready)
 
+    # --- what expressions see of loops
+
+    def sibling(self, name: str, item: Item) -> ItemRecord | Item | None:
+        """How a task in loops ended for what an item of these belongs to; only the item as long as it has not."""
+        return self._loops.sibling(name, item)
+
+    def lines(self, name: str) -> Mapping[tuple[str, ...], int]:
+        """The texts of the values of the items of a task in loops, and their places."""
+        return self._loops.lines(name)
+
+    def ended_items(self, name: str) -> Mapping[int, ItemRecord]:
+        """How the items of a task ended, by their indexes."""
+        return self._loops.ended_items(name)
+
+    def iterations(self, loop: str, item: Item | None) -> tuple[Item, ...]:
+        """The items of a loop that has ended, of those that belong to an item of a loop around it."""
+        return self._loops.iterations(loop, item)
+
+    def value_of(self, loop: str, item: Item) -> dict[str, Any]:
+        """What a loop makes of the outputs for an item. Raises ExpressionError."""
+        each, name = self._graph.loop(loop), self._graph.tasks_in(loop)[-1]
+        _, bindings = self._in_scope(name, item, is_in_group=False, loop=loop)
+        found: dict[str, Any] = {}
+        for output in each.outputs:
+            text = render(output.text, bindings.values, bindings.functions, bindings.budget, bindings.major)
+            found[output.id] = typed(output, text)
+        return found
+
     # --- pool and staging container
 
     def pool_id(self, name: str) -> str:
@@ -264,14 +295,22 @@ class Planner:
         key = (name, item.index if item else None)
         if key not in self._renderings:
             index = self._tasks[name][0]
-            self._scopes[key], bindings = self._in_scope(name, item)
+            self._scopes[key], bindings = self._in_scope(name, item, is_in_group=self._graph.placed(name).is_in_group)
             fan_out = self._rendering(name) if item else None
             self._renderings[key] = Rendering(partial(_problem, self._manifest, index), bindings, fan_out)
         return self._renderings[key]
 
-    def _in_scope(self, name: str, item: Item | None) -> tuple[Scope, Bindings]:
+    def _bindings_of(self, name: str, item: Item | None, is_in_group: bool) -> Bindings:  # noqa: FBT001
+        return self._in_scope(name, item, is_in_group=is_in_group)[1]
+
+    def _in_scope(
+        self, name: str, item: Item | None, *, is_in_group: bool, loop: str | None = None
+    ) -> tuple[Scope, Bindings]:
         """What a task, or a fan-out's task for one item, can use."""
-        scope = Scope(self._tasks[name][1], item, self._context, self._graph, self, self._lookups)
+        task = self._tasks[name][1]
+        scope = Scope(
+            task, item, self._context, self._graph, self, self._lookups, is_in_group=is_in_group, loop=loop
+        )
         unknown = {*self._manifest.gaps.values, *(["inputs"] if self._input_problems else [])}
         if item is UNKNOWN_ITEM or name in self._manifest.gaps.items:
             unknown |= {"item", "taskrun", "parent", "parents"}

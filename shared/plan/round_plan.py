@@ -204,7 +204,8 @@ class SubmittedRound:
 
 
 def _has_parts(tasks: Sequence[SubmittedTask], empty: Sequence[NothingToRun]) -> bool:
-    return len(tasks) > PART_TASKS or any(task.item is not None for task in (*tasks, *empty))
+    has_items = any(task.item for task in tasks) or any(each.item for each in empty)
+    return len(tasks) > PART_TASKS or has_items
 
 
 @dataclass(frozen=True)
