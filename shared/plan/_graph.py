@@ -166,15 +166,19 @@ class FlowGraph:
 
     def _texts(self, name: str) -> Iterator[tuple[Callable[[str], Problem], str]]:
         """Every text that is rendered for a task, and what makes a problem with it; also those given to `render()`."""
-        own = self._task(name).model_copy(update={"run_if": None, "when": None})
+        own = self._task(name).model_copy(update={"run_if": None, "when": None, **self._without_values(name)})
         at = ("tasks", self._indexes[name])
         written = [(partial(self._manifest.problem, (*at, *path)), text) for path, text in texts_with_paths(own)]
         written += [(partial(self._manifest.layout.problem, each.path), each.text) for each in self.conditions(name)]
-        for each in self.loops(name)[:-1]:
+        for each in self.loops(name):
             of_loop = texts_with_paths(each.values, each.path)
             written += [(partial(self._manifest.layout.problem, path), text) for path, text in of_loop]
         for place, text in written:
             yield from ((place, rendered) for rendered in texts_to_render(text, self._values))
+
+    def _without_values(self, name: str) -> dict[str, None]:
+        """What a task in a loop has of its values: they are those of the loop."""
+        return {"foreach": None} if self.loops(name) else {}
 
     def not_before(self, name: str) -> str:
         """The message for a use of the outputs of a task that does not run before."""

@@ -79,8 +79,11 @@ class Loops:
             return Placement.NEVER
         if is_ready:
             return Placement.READY
-        is_known = plan.incomplete.isdisjoint(task.loops)
-        return Placement.EMPTY if is_known and task.id not in plan.later else Placement.LATER
+        if task.id in plan.later or not plan.incomplete.isdisjoint(task.loops):
+            return Placement.LATER
+        is_well = all(self.ended(task.id).is_well.values())
+        is_spoiled = not is_well or not all(each.is_left_out for each in plan.nothing.get(task.id, ()))
+        return Placement.SPOILED if is_spoiled else Placement.EMPTY
 
     def _never_begins(self, plan: UnitPlan) -> bool:
         """Whether nothing in the loops has run, nor is left out, so that there is nothing to tell of their items."""
@@ -162,7 +165,7 @@ class Loops:
     def ended_items(self, name: str) -> dict[int, ItemRecord]:
         """How the items of a task ended in earlier rounds, by their indexes."""
         if name not in self._by_index:
-            self._by_index[name] = {record.index: record for record in self._records(name)}
+            self._by_index[name] = {record.index: record for record in self._lookups.items(name)}
         return self._by_index[name]
 
     def lines(self, name: str) -> dict[tuple[str, ...], int]:
@@ -215,7 +218,7 @@ class Loops:
         """The items of a task in loops; None if not all are known yet."""
         loops, plan = self._graph.loops(name), self.plan_of(name)
         if len(loops) > 1 and name in self._run.body.finished:
-            return tuple(record.item for record in self._records(name))
+            return tuple(record.item for record in self._lookups.items(name))
         if plan is None:
             return self._items_of_outermost(loops[0].id) if len(loops) == 1 else None
         if not plan.incomplete.isdisjoint(each.id for each in loops):
@@ -272,19 +275,16 @@ class Loops:
         body = self._run.body
         if task not in body.finished and task not in body.unfinished:
             return EndedUnits()
-        records = self._records(task)
+        try:
+            records = self._lookups.items(task)
+        except NotKnownYet:
+            records = ()  # they are read before anything is planned with them
         ended = body.finished.get(task)
         return EndedUnits(
             {record.index: record.is_left_out or record.state in _WELL for record in records},
             {record.index: tuple(item.index for item in record.item.lineage) for record in records},
             None if ended is None else ended.is_left_out or ended.state in _WELL,
         )
-
-    def _records(self, task: str) -> tuple[ItemRecord, ...]:
-        try:
-            return self._lookups.items(task)
-        except NotKnownYet:
-            return ()
 
 
 def _of_item(branch: Branch, item: Item) -> Branch:

@@ -65,6 +65,7 @@ class Placement(Enum):
 
     DONE = "succeeded"
     EMPTY = "nothing to run"
+    SPOILED = "nothing to run any more, and some of its items did not end well"
     READY = "in this round"
     LATER = "in a later round"
     NEVER = "a task that it waits for did not succeed"
@@ -121,7 +122,7 @@ def split(  # noqa: PLR0913 - what it decides by
         placements[name] = Placement.LATER
     open_tasks = [(name, placement) for name, placement in placements.items() if name not in ended]
     ready = tuple(name for name, placement in open_tasks if placement is Placement.READY)
-    empty = tuple(name for name, placement in open_tasks if placement is Placement.EMPTY)
+    empty = tuple(name for name, placement in open_tasks if placement in {Placement.EMPTY, Placement.SPOILED})
     return Split(
         ready=ready,
         later=tuple(name for name, placement in open_tasks if placement is Placement.LATER),
@@ -175,7 +176,7 @@ def _placement(
     is_left_out: Callable[[str], bool],
 ) -> Placement:
     before = [(name, placements[name]) for name in task.waits_for]
-    if any(placement is Placement.NEVER for _, placement in before):
+    if any(placement in {Placement.NEVER, Placement.SPOILED} for _, placement in before):
         return Placement.NEVER
     has_task = not is_left_out(task.id)
     if has_task and any(placements[name] not in _SUCCEEDED for name in task.uses_values_of):

@@ -396,7 +396,7 @@ def test_a_cancelled_run_tells_of_every_item(flow: Flow) -> None:
         )
     )
     flow.await_told("sa")
-    flow.world.cancel(flow.run)
+    flow.world.put("inbox", f"{flow.run}.cancel")
     record = flow.record()
     assert record["state"] == "KILLED"
     assert items(record, 0) == ["KILLED", "SKIPPED", "SKIPPED"]
