@@ -47,8 +47,8 @@ from shared.plan.pool_check import check_pool
 from shared.plan.round_plan import RoundPlan
 from shared.plan.run_manifest import checked_manifest
 from shared.steps.close_run import close, finish, finish_cancelled, finish_rejected, follow_record
-from shared.steps.record_nothing import with_nothing
 from shared.steps.prepare_round import planning_errors, prepare_round
+from shared.steps.record_nothing import with_nothing
 from shared.steps.resolve_request import resolve_request
 from shared.steps.take_over import take_over
 from shared.storage.inbox import Drop, InboxBlob

@@ -6,21 +6,12 @@ import json
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
-from pydantic.alias_generators import to_camel
+from pydantic import BeforeValidator, Field
 
+from shared.documents.document import Document
+from shared.documents.items import Item, is_none
 from shared.documents.states import FailureCategory, FailureCode, JobReason, SkippedBy, State
 from shared.errors import Problem
-
-
-class Document(BaseModel):
-    """A frozen model, camelCase in JSON. Unknown fields are ignored: a newer version may have added some."""
-
-    model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True, extra="ignore")
-
-    def to_json(self) -> str:
-        """The document as indented JSON; times are ISO 8601 in UTC."""
-        return self.model_dump_json(by_alias=True, indent=2)
 
 
 def _as_text(tag: object) -> object:
@@ -157,34 +148,6 @@ class Logs(Document):
     stderr: str | None = None
 
 
-def _is_none(value: object) -> bool:
-    return value is None
-
-
-class Item(Document):
-    """One item of a fan-out: its place in the list of all its items, from 0, and its value.
-
-    In a loop over a map it has a `key`. In a loop inside of another, `parent` is the item of that one, and `iteration`
-    is the place among those with the same parent; they are there only then.
-    """
-
-    index: int
-    value: Any
-    key: str | None = Field(None, exclude_if=_is_none)
-    iteration: int | None = Field(None, exclude_if=_is_none)
-    parent: Item | None = Field(None, exclude_if=_is_none)
-
-    @property
-    def place(self) -> int:
-        """Its place in its own loop, from 0."""
-        return self.index if self.iteration is None else self.iteration
-
-    @property
-    def lineage(self) -> tuple[Item, ...]:
-        """The items of all loops that it is in, the outermost first, and itself."""
-        return (*self.parent.lineage, self) if self.parent else (self,)
-
-
 class TaskRef(Document):
     """A task of the manifest."""
 
@@ -235,7 +198,7 @@ class TaskResult(Document):
 class ItemRecord(TaskResult, Item):
     """One item of a fan-out; if it was `skipped`, that says why, where that is another reason than that of the task."""
 
-    skipped: SkippedBy | None = Field(None, exclude_if=_is_none)
+    skipped: SkippedBy | None = Field(None, exclude_if=is_none)
 
     @property
     def is_left_out(self) -> bool:

@@ -19,11 +19,12 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from shared.documents.document import Document
 from shared.documents.external_data import ExternalData
 from shared.documents.manifest_blob import ManifestBlob
 from shared.documents.names import job_id, results_folder
 from shared.documents.progress import Progress
-from shared.documents.record import Document, ItemRecord, JobRecord, RetryRef, RunProblem, TaskRecord
+from shared.documents.record import ItemRecord, JobRecord, RetryRef, RunProblem, TaskRecord
 from shared.documents.states import FailureCategory, State, WaitReason
 from shared.errors import RunUnreadable
 

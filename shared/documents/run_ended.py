@@ -12,7 +12,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from shared.documents.record import Document, Failure, FlowRef, Record, TaskRecord, Timings
+from shared.documents.document import Document
+from shared.documents.record import Failure, FlowRef, Record, TaskRecord, Timings
 from shared.documents.states import FailureCategory, FailureCode, State
 
 MAX_MESSAGE = 1_000

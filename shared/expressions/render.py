@@ -129,9 +129,7 @@ def references(text: str, name: str, unknown: str | None = None) -> set[tuple[st
     return {path for path in paths if path is not None}
 
 
-def _path_of(
-    node: nodes.Node, name: str, inner: set[nodes.Node], unknown: str | None
-) -> tuple[str, ...] | None:
+def _path_of(node: nodes.Node, name: str, inner: set[nodes.Node], unknown: str | None) -> tuple[str, ...] | None:
     """The names after `name` in a chain of dots and brackets; the chain's own nodes are added to `inner`."""
     parts: list[str] = []
     while isinstance(node, nodes.Getattr | nodes.Getitem):

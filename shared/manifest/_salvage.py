@@ -7,8 +7,8 @@ flow are its gaps: a text must not look wrong because of a value that was taken 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from shared.errors import nearest
 from shared.manifest._gaps import WITHOUT_GAPS, Gaps
 from shared.manifest.flow import MAX_TASKS, Flow
-from shared.manifest.groups import FOR_EACH, SEQUENTIAL
+from shared.manifest.groups import FOR_EACH, LOOP, SEQUENTIAL
 from shared.manifest.order import OrderProblem, problems_of_order
 from shared.manifest.problems import MAX_PROBLEMS, path_in_flow
 from shared.manifest.task_types import all_types
@@ -38,8 +38,7 @@ _OF_COMMANDS = (("type",), ("commands",), ("script",))
 class Salvaged:
     """What is left of a flow (None if nothing is), with its gaps; and all of its mistakes of form and of order.
 
-    `too_many` is the number of its tasks if there are more than a flow may have. `moved` are the places of values that
-    were put elsewhere.
+    `too_many` is the number of its tasks if there are more than a flow may have.
     """
 
     flow: Flow | None
@@ -47,7 +46,6 @@ class Salvaged:
     form: tuple[tuple[ErrorDetails, ...], ...]
     order: tuple[OrderProblem, ...]
     too_many: int = 0
-    moved: Mapping[PropertyPath, PropertyPath] = field(default_factory=dict)
 
 
 def salvage(data: dict[str, Any]) -> Salvaged:
@@ -67,7 +65,7 @@ def salvage(data: dict[str, Any]) -> Salvaged:
             return Salvaged(None, WITHOUT_GAPS, tuple(form), tuple(order), len(flow.tasks))
         wrong = list(itertools.islice(problems_of_order(flow.order), MAX_PROBLEMS + 1))
         if not wrong:
-            return Salvaged(flow, left.gaps(flow), tuple(form), tuple(order), moved=left.moved)
+            return Salvaged(flow, left.gaps(flow), tuple(form), tuple(order))
         order += (problem for problem in wrong if not left.is_of_replaced_id(problem.path))
         if len(wrong) > MAX_PROBLEMS:
             break
@@ -80,7 +78,6 @@ class _Left:
 
     def __init__(self, data: dict[str, Any]) -> None:
         self.data: dict[str, Any] = _copied(data)
-        self.moved: dict[PropertyPath, PropertyPath] = {}
         self._numbers = itertools.count(1)
         self._values: set[str] = set()
         self._ids: set[str] = set()
@@ -167,18 +164,10 @@ class _Left:
             self._remove(path if path[:1] != ("pluginDefaults",) else path[:1])
 
     def _mend_task(self, path: PropertyPath) -> None:
-        """A task as a whole is wrong: it is no map, has neither or both of commands and script, or is a ForEach."""
+        """A task as a whole is wrong: it is no map, or has neither or both of commands and script."""
         task = self._at(path)
         if not isinstance(task, dict):
             self._set(path, self._stand_in())
-        elif task.get("type") == FOR_EACH:
-            values = task.pop("values", [""])
-            task["type"] = SEQUENTIAL
-            task.pop("concurrencyLimit", None)
-            for index, each in enumerate(task["tasks"]):
-                if "tasks" not in each and "foreach" not in each:
-                    each["foreach"] = values
-                    self.moved[*path, "tasks", index, "foreach"] = (*path, "values")
         elif "commands" in task and "script" in task:
             del task["script"]
         else:
@@ -197,6 +186,8 @@ class _Left:
                 properties["type"] = near
             case ("commands" | "script",) if "type" in properties:
                 del properties["type"]
+            case ("tasks",) if properties.get("type") in {FOR_EACH, LOOP} and properties.get("tasks"):
+                _without_foreach(properties["tasks"])
             case ("tasks",) if isinstance(properties.get("tasks"), list) and properties["tasks"]:
                 properties["type"] = SEQUENTIAL  # of a group that does not exist here
             case ("tasks",):
@@ -215,6 +206,8 @@ class _Left:
                 self._at(tuple(above))["id"] = self._new_id()
             case (*above, "tasks"):
                 self._at(tuple(above))["tasks"] = [self._stand_in()]
+            case (*above, "values" | "value" as name):
+                self._at(tuple(above))[name] = [""] if name == "values" else ""
             case _:
                 self._take_out(path[:-1], "")
 
@@ -279,6 +272,14 @@ def _ids_inside(task: object) -> Iterator[str]:
                     yield value["id"]
             case list() as value:
                 todo.extend(value)
+
+
+def _without_foreach(tasks: Any) -> None:  # noqa: ANN401 - plain data of any shape
+    """Take `foreach` off the tasks of a loop, and off those in groups of them."""
+    for task in tasks if isinstance(tasks, list) else ():
+        if isinstance(task, dict):
+            task.pop("foreach", None)
+            _without_foreach(task.get("tasks"))
 
 
 def _copied(value: Any) -> Any:  # noqa: ANN401 - plain data of any shape

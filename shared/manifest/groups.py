@@ -70,8 +70,9 @@ class ForEach(ForEachProperties, _Group):
 class Loop(LoopProperties, _Group):
     """Tasks that run for each value, as in Kestra 2.x; a ForEach is that of 1.x.
 
-    For each value the tasks run one after the other. They may be groups and loops. Inside, `{{ outputs.<task>.vars.x }}`
-    is what an earlier task printed for the same value; after the loop, later tasks can use its `outputs`.
+    For each value the tasks run one after the other. They may be groups and loops. Inside,
+    `{{ outputs.<task>.vars.x }}` is what an earlier task printed for the same value; after the loop, later tasks can
+    use its `outputs`.
     """
 
     type: Literal["io.kestra.plugin.core.flow.Loop"]

@@ -27,7 +27,9 @@ def _kind_of_values(value: object) -> str | None:
 
 def _is_transmitted(value: object) -> object:
     if value is False:
-        raise ValueError("a failure in an iteration is one of the loop; if the loop is to go on, give its tasks `allowFailure`")
+        raise ValueError(
+            "a failure in an iteration is one of the loop; for the loop to go on, use `allowFailure` on tasks"
+        )
     return value
 
 
@@ -39,9 +41,9 @@ class ForEachProperties(Properties):
     a map can be named, as in `{{ taskrun.value.name }}`, where Kestra has only their JSON. `{{ taskrun.iteration }}`
     counts the values from 0. In a group inside, Kestra calls it `{{ parent.taskrun.value }}`; in a loop inside, that is
     the value of the loop around it, and `{{ parents[1].taskrun.value }}` that of the next one.
-    `{{ outputs.<task>[taskrun.value].vars.x }}` is what an earlier task printed for the same value; for a loop in a loop,
-    `{{ outputs.<task>['<outer value>']['<value>'].vars.x }}`. Values that are the same as text run once; null is an
-    error."""
+    `{{ outputs.<task>[taskrun.value].vars.x }}` is what an earlier task printed for the same value; for a loop in a
+    loop, `{{ outputs.<task>['<outer value>']['<value>'].vars.x }}`. Values that are the same as text run once; null is
+    an error."""
     concurrency_limit: Annotated[int, Field(ge=0)] = 1
     """For how many values the tasks run at once at most; 0 for all. With 1 they run one value after the other, and
     nothing else of the run meanwhile. With a limit of *n*, a value begins once the tasks of the *n*-th before it have
@@ -88,17 +90,17 @@ class LoopProperties(Properties):
         ),
     ]
     """A list, a map, or a text that renders to one of them in JSON. `{{ item.value }}` is the value as text, maps and
-    lists as JSON (`{{ fromJson(item.value).name }}`), `{{ item.index }}` its place, from 0, and `{{ item.key }}` its key
-    in a map. In a loop in a loop, `item.parent` is that of the loop around it, and `item.parents` are those of all loops
-    around it, the outermost first. Values of a list that are the same as text run once; null is an error."""
+    lists as JSON (`{{ fromJson(item.value).name }}`), `{{ item.index }}` its place, from 0, and `{{ item.key }}` its
+    key in a map. In a loop in a loop, `item.parent` is that of the loop around it, and `item.parents` are those of all
+    loops around it, the outermost first. Values of a list that are the same as text run once; null is an error."""
     concurrency_limit: Annotated[int, Field(ge=0)] = 1
     """As that of a ForEach: for how many values the tasks run at once at most; 0 for all."""
     transmit_failed: Annotated[Literal[True], BeforeValidator(_is_transmitted)] = True
     """A failure in an iteration is one of the loop: `false` is an error."""
     outputs: tuple[OutputOfLoop, ...] = ()
-    """What later tasks can use of each iteration: `{{ outputs.<loop>.outputs[0].outputs.<id> }}`, with the value and the
-    key in `{{ outputs.<loop>.outputs[0].item.value }}`; `{{ loopOutputs(outputs.<loop>.outputs, '<id>') }}` is the list
-    of all. `{{ outputs.<loop>.iterationCount }}` is how many there were."""
+    """What later tasks can use of each iteration: `{{ outputs.<loop>.outputs[0].outputs.<id> }}`, with the value in
+    `{{ outputs.<loop>.outputs[0].item.value }}`; `{{ loopOutputs(outputs.<loop>.outputs, '<id>') }}` is the list of
+    all. `{{ outputs.<loop>.iterationCount }}` is how many there were."""
     fetch_type: Literal["AUTO", "FETCH"] = "AUTO"
     """Where these are kept, which is always where expressions find them."""
 

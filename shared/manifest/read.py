@@ -137,8 +137,6 @@ def _read_flow(source: Source, root: PropertyPath, given: Given) -> Manifest:
         salvaged = salvage(data)
         flow, gaps = salvaged.flow, salvaged.gaps
         problems += _problems_of(salvaged, layout)
-        moved = {path: layout.as_written(place) for path, place in salvaged.moved.items()}
-        layout = Layout(source, {**layout.moved, **moved}, root)
     manifest = _manifest(flow, layout, gaps, given) if flow else None
     problems += _problems_of_items(manifest) if manifest else ()
     if problems:

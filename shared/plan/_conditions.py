@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from shared.documents.record import Item, TaskRecord
+from shared.documents.items import Item
+from shared.documents.record import TaskRecord
 from shared.errors import Problem
 from shared.manifest.blocks import Condition
 from shared.manifest.read import Manifest
 from shared.plan._graph import FlowGraph
+from shared.plan._loop_values import PlaceInLoop
 from shared.plan._rendering import Bindings, Rendering
 from shared.plan.lookups import NotKnownYet
 from shared.plan.round_plan import UNKNOWN_ITEM
@@ -30,7 +32,7 @@ class Conditions:
         manifest: Manifest,
         graph: FlowGraph,
         ended: Mapping[str, TaskRecord],
-        bindings_of: Callable[[str, Item | None, bool], Bindings],
+        bindings_of: Callable[[str, Item | None, PlaceInLoop], Bindings],
     ) -> None:
         self._place = manifest.layout.problem
         self._graph = graph
@@ -53,7 +55,7 @@ class Conditions:
         return self._left_out[name]
 
     def is_left_out_for(self, name: str, item: Item) -> bool:
-        """Whether a condition inside of a loop does not hold for an item of a task; false as long as it is not known."""
+        """Whether a condition inside of a loop does not hold for an item; false as long as that is not known."""
         try:
             return not self._hold(name, item)
         except NotKnownYet:
@@ -78,7 +80,8 @@ class Conditions:
     def _rendering(self, name: str, condition: Condition, item: Item | None) -> Rendering:
         key = (name, condition.depth, condition.is_in_group, item.index if item else None)
         if key not in self._renderings:
-            self._renderings[key] = Rendering(self._place, self._bindings_of(name, item, condition.is_in_group))
+            bindings = self._bindings_of(name, item, PlaceInLoop(condition.is_in_group))
+            self._renderings[key] = Rendering(self._place, bindings)
         return self._renderings[key]
 
 

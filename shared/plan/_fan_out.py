@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from shared.documents.external_data import SourceFile
-from shared.documents.record import Item, ItemRecord, TaskRecord
+from shared.documents.items import Item
+from shared.documents.record import ItemRecord, TaskRecord
 from shared.documents.run import Run
 from shared.documents.storable import check_storable
 from shared.expressions.values import Budget, ExpressionError, text_of
@@ -141,7 +142,7 @@ class ItemSource:
     is_isolated: bool = False
 
 
-def items_of(
+def items_of(  # noqa: PLR0913, PLR0917 - what items are made of
     source: ItemSource, rendering: Rendering, run: Run, lookups: Lookups, parent: Item | None = None, first: int = 0
 ) -> tuple[Item, ...] | None:
     """The items of a fan-out; None if they are not known yet or `foreach` has a problem, which `rendering` then has.
@@ -215,10 +216,9 @@ def _values(source: ItemSource, rendering: Rendering, run: Run, lookups: Lookups
     match source.values:
         case int(count):
             return range(count)
-        case str(expression) if source.is_isolated:
-            return _parse_list_or_map(rendering.known_text(_FOREACH, expression))
         case str(expression):
-            return _parse_items(rendering.known_text(_FOREACH, expression))
+            parse = _parse_list_or_map if source.is_isolated else _parse_items
+            return parse(rendering.known_text(_FOREACH, expression))
         case ForeachFile(namespace_files=str(glob)):
             return _namespace_items(source.name, rendering, glob, lookups)
         case ForeachFile(files=files) if files is not None:

@@ -73,6 +73,10 @@ class FlowGraph:
         """The tasks in a loop, also in loops inside of it."""
         return self._in_loop.get(loop, ())
 
+    def is_nested(self, name: str) -> bool:
+        """Whether this is a loop, or a task in loops inside of each other."""
+        return not self.is_known(name) or len(self.loops(name)) > 1
+
     def loops_before(self, name: str) -> frozenset[str]:
         """The Loops of Kestra 2 that have ended before a task begins: their outputs are those of the loop."""
         own, upstream = {each.id for each in self.loops(name)}, self._upstream[name]

@@ -4,20 +4,32 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from shared.documents.record import Item
+from shared.documents.items import Item
 from shared.expressions.values import ExpressionError, LazyValue, text_of
 from shared.manifest.blocks import Each, LoopOutput
 from shared.plan.upstream import missing_item
 
 
-def values_of_item(loops: Sequence[Each], item: Item, *, is_in_group: bool) -> dict[str, Any]:
+@dataclass(frozen=True)
+class PlaceInLoop:
+    """Where in a loop an expression stands: in the loop itself, or in a group that is in it.
+
+    The `outputs_of` a Loop are rendered as if after all of its tasks.
+    """
+
+    is_in_group: bool = False
+    outputs_of: str | None = None
+
+
+def values_of_item(loops: Sequence[Each], item: Item, at: PlaceInLoop) -> dict[str, Any]:
     """The names for an item of loops, the outermost first; none for one of the `foreach` of a task.
 
     That of a ForEach is `taskrun`, and `item`, too. The `parents` are the values of the groups around it that are
-    children of a ForEach, the nearest first: `Execution.parents` in Kestra 1.x leaves out those without a value. That of
-    a Loop is `item`, whose `parents` begin with the outermost: `RunVariables.of(LoopRun)` in Kestra 2.x.
+    children of a ForEach, the nearest first: `Execution.parents` in Kestra 1.x leaves out those without a value. That
+    of a Loop is `item`, whose `parents` begin with the outermost: `RunVariables.of(LoopRun)` in Kestra 2.x.
     https://github.com/kestra-io/kestra: core/src/main/java/io/kestra/core
     """
     levels = list(zip(loops, item.lineage, strict=False))
@@ -25,7 +37,8 @@ def values_of_item(loops: Sequence[Each], item: Item, *, is_in_group: bool) -> d
     if levels and levels[-1][0].is_isolated:
         return {"item": _with_parents(isolated)}
     around = [part for each, part in levels if not each.is_isolated]
-    parents = [{"taskrun": {"value": _text_or_parts(part)}} for part in reversed(around if is_in_group else around[:-1])]
+    nearest = reversed(around if at.is_in_group else around[:-1])
+    parents = [{"taskrun": {"value": _text_or_parts(part)}} for part in nearest]
     names = {"item": _with_parents(isolated) if isolated else item.value, "taskrun": _taskrun(item)}
     if not loops:
         return names
@@ -82,7 +95,9 @@ class OutputsByValue(LazyValue):
         if line not in self._lines:
             raise KeyError(name)
         place = self._lines[line]
-        return self._outputs_of(place) if place >= 0 else OutputsByValue(self._name, self._lines, self._outputs_of, line)
+        return (
+            self._outputs_of(place) if place >= 0 else OutputsByValue(self._name, self._lines, self._outputs_of, line)
+        )
 
     def missing(self, name: str) -> str:
         """What to write instead of a value that there is not."""
@@ -90,7 +105,7 @@ class OutputsByValue(LazyValue):
 
 
 def lines_of(items: Sequence[Item]) -> dict[tuple[str, ...], int]:
-    """The texts of the values of items, with those of the loops around: by their places; -1 for those of outer loops."""
+    """The places of items by the texts of their values, with those of the loops around; -1 for those of outer loops."""
     found: dict[tuple[str, ...], int] = {}
     for place, item in enumerate(items):
         line = tuple(text_of(part.value) for part in item.lineage)
@@ -110,7 +125,7 @@ class OutputsOfLoop(LazyValue):
 
     def as_text(self) -> str:
         """Raise ExpressionError: only the parts have a text."""
-        raise ExpressionError(f"name one of its values: `outputs['{self._name}'].outputs`, or `.iterationCount`")
+        raise ExpressionError(f"name one of the values of the loop {self._name!r}: outputs, iterationCount")
 
     def part(self, name: object) -> object:
         """One of the two. Raises KeyError for any other name."""
@@ -128,7 +143,9 @@ class OutputsOfLoop(LazyValue):
                 yield {"item": own, "outputs": outputs}
 
 
-_AS_TEXT = frozenset({"STRING", "SELECT", "ENUM", "DATE", "DATETIME", "TIME", "DURATION", "URI", "EMAIL", "FILE", "SECRET"})
+_AS_TEXT = frozenset(
+    {"STRING", "SELECT", "ENUM", "DATE", "DATETIME", "TIME", "DURATION", "URI", "EMAIL", "FILE", "SECRET"}
+)
 
 
 def typed(output: LoopOutput, text: str) -> object:
@@ -147,5 +164,5 @@ def loop_outputs(outputs: object, name: object) -> list[Any]:
     `LoopOutputsFunction` in Kestra 2.x: core/src/main/java/io/kestra/core/runners/pebble/functions
     """
     if not isinstance(outputs, list) or not isinstance(name, str):
-        raise ExpressionError("loopOutputs() takes the outputs of a Loop and a name: `loopOutputs(outputs.loop.outputs, 'id')`")
+        raise ExpressionError("loopOutputs() takes what a Loop has as its outputs, and the name of one of them")
     return [(each.get("outputs") or {}).get(name) if isinstance(each, dict) else None for each in outputs]

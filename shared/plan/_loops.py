@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
-from shared.documents.record import Item, ItemRecord
+from shared.documents.items import Item
 from shared.documents.run import Run
 from shared.documents.states import State
 from shared.errors import Problem
@@ -16,10 +16,11 @@ from shared.manifest.read import Manifest
 from shared.manifest.types import PropertyPath
 from shared.plan._fan_out import ItemSource, items_of
 from shared.plan._graph import FlowGraph
-from shared.plan._loop_values import lines_of
+from shared.plan._loop_values import PlaceInLoop
 from shared.plan._rendering import Bindings, Rendering
 from shared.plan._rounds import Placement
-from shared.plan._units import EndedUnits, Late, LoopTask, Outside, Unit, UnitPlan, Wait, item_as_branch, plan_units
+from shared.plan._unit_plan import EndedUnits, Late, LoopTask, Outside, Unit, UnitPlan, Wait, item_as_branch
+from shared.plan._units import plan_units
 from shared.plan.lookups import Lookups, NotKnownYet
 
 MAX_ROUNDS = 100
@@ -38,7 +39,7 @@ class Loops:
         graph: FlowGraph,
         run: Run,
         lookups: Lookups,
-        bindings_of: Callable[[str, Item | None, bool], Bindings],
+        bindings_of: Callable[[str, Item | None, PlaceInLoop], Bindings],
         is_left_out: Callable[[str, Item], bool],
     ) -> None:
         self._place = manifest.layout.problem
@@ -52,8 +53,6 @@ class Loops:
         self._outermost: dict[str, tuple[Item, ...] | None] = {}
         self._plans: dict[str, UnitPlan] = {}
         self._ended: dict[str, EndedUnits] = {}
-        self._by_index: dict[str, dict[int, ItemRecord]] = {}
-        self._lines: dict[str, tuple[int, dict[tuple[str, ...], int]]] = {}
         self._admits: Callable[[str], bool] = lambda _: True
 
     @property
@@ -152,44 +151,6 @@ class Loops:
         pairs = zip(self._graph.loops(name)[: len(item.lineage)], self._graph.loops(other), strict=False)
         return sum(1 for _ in itertools.takewhile(lambda pair: pair[0].id == pair[1].id, pairs))
 
-    # --- what expressions see
-
-    def sibling(self, name: str, item: Item) -> ItemRecord | Item | None:
-        """How a task ended for what an item belongs to; the item alone if it has not, None if that are several."""
-        loops = self._graph.loops(name)
-        if len(loops) > len(item.lineage):
-            return None
-        own = item.lineage[len(loops) - 1]
-        return self.ended_items(name).get(own.index, own)
-
-    def ended_items(self, name: str) -> dict[int, ItemRecord]:
-        """How the items of a task ended in earlier rounds, by their indexes."""
-        if name not in self._by_index:
-            self._by_index[name] = {record.index: record for record in self._lookups.items(name)}
-        return self._by_index[name]
-
-    def lines(self, name: str) -> dict[tuple[str, ...], int]:
-        """The texts of the values of the items of a task, and their places."""
-        loop = self._graph.loops(name)[-1].id
-        known = self.known_items_of(name)
-        if loop not in self._lines or self._lines[loop][0] != len(known):
-            self._lines[loop] = (len(known), lines_of(known))
-        return self._lines[loop][1]
-
-    def iterations(self, loop: str, item: Item | None) -> tuple[Item, ...]:
-        """The items of a loop that has ended, of those that belong to an item. Raises NotKnownYet."""
-        tasks = [name for name in self._graph.tasks_in(loop) if self._graph.loops(name)[-1].id == loop]
-        around = self._graph.loops(self._graph.tasks_in(loop)[0])
-        depth = [each.id for each in around].index(loop)
-        own = item.lineage[depth - 1].index if item and depth else None
-        names = tasks or self._graph.tasks_in(loop)
-        listed = {part.index: part for name in names for each in self.known_items_of(name) for part in each.lineage[depth : depth + 1]}
-        found = tuple(each for each in listed.values() if own is None or (each.parent and each.parent.index == own))
-        is_open = any(name not in self._run.body.finished for name in names)
-        if is_open and (own is None or not all(each.index in self.ended_items(name) for name in tasks for each in found)):
-            raise NotKnownYet
-        return found
-
     # --- branches of groups with a limit
 
     def branches(self, name: str, item: Item) -> tuple[Branch, ...]:
@@ -216,19 +177,25 @@ class Loops:
 
     def items_of(self, name: str) -> tuple[Item, ...] | None:
         """The items of a task in loops; None if not all are known yet."""
+        plan = self.plan_of(name)
+        if plan and not plan.incomplete.isdisjoint(each.id for each in self._graph.loops(name)):
+            return None
+        try:
+            return self._known_items_of(name)
+        except NotKnownYet:
+            return None
+
+    def known_items_of(self, name: str) -> Sequence[Item]:
+        """The items of a task in loops, as far as they are known. Raises NotKnownYet if they must first be read."""
+        return self._known_items_of(name) or ()
+
+    def _known_items_of(self, name: str) -> tuple[Item, ...] | None:
         loops, plan = self._graph.loops(name), self.plan_of(name)
+        if plan:
+            return plan.listed(loops[-1].id)
         if len(loops) > 1 and name in self._run.body.finished:
             return tuple(record.item for record in self._lookups.items(name))
-        if plan is None:
-            return self._items_of_outermost(loops[0].id) if len(loops) == 1 else None
-        if not plan.incomplete.isdisjoint(each.id for each in loops):
-            return None
-        return tuple(plan.items.get(loops[-1].id, ()))
-
-    def known_items_of(self, name: str) -> tuple[Item, ...]:
-        """The items of a task in loops, as far as they are known."""
-        plan = self.plan_of(name)
-        return tuple(plan.items.get(self._graph.loops(name)[-1].id, ())) if plan else self.items_of(name) or ()
+        return self._items_of_outermost(loops[0].id) if len(loops) == 1 else None
 
     def _items_of_outermost(self, loop: str) -> tuple[Item, ...] | None:
         if loop not in self._outermost:
@@ -243,8 +210,8 @@ class Loops:
     def _rendering(self, loop: str, parent: Item | None) -> Rendering:
         key = (loop, parent.index if parent else -1)
         if key not in self._renderings:
-            is_in_group = self._each[loop].is_in_group
-            bindings = self._bindings_of(self._graph.tasks_in(loop)[0], parent, is_in_group)
+            place = PlaceInLoop(self._each[loop].is_in_group)
+            bindings = self._bindings_of(self._graph.tasks_in(loop)[0], parent, place)
             self._renderings[key] = Rendering(partial(self._at, self._each[loop]), bindings)
         return self._renderings[key]
 

@@ -17,7 +17,7 @@ from enum import Enum
 
 from shared.documents.states import JobReason, State
 from shared.manifest.order import tasks_before
-from shared.plan._units import Outside
+from shared.plan._unit_plan import Outside
 
 _SUCCESSFUL_STATES = frozenset({State.SUCCESS, State.WARNING})
 _FAILED_STATES = frozenset({State.FAILED, State.KILLED})

@@ -7,15 +7,18 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
 
+from shared.documents.items import Item
 from shared.documents.names import UPSTREAM, Paths
-from shared.documents.record import Item, ItemRecord, TaskResult
+from shared.documents.record import ItemRecord, TaskResult
 from shared.documents.run import Run
 from shared.expressions.functions import from_json, now_of
-from shared.expressions.values import UNKNOWN, Budget, ExpressionError, LazyValue, Unknown, text_of
+from shared.expressions.values import UNKNOWN, Budget, ExpressionError, Unknown, text_of
 from shared.manifest.read import Flow, Task
 from shared.plan._checked_outputs import CheckedOutputs
 from shared.plan._graph import FlowGraph
-from shared.plan._loop_values import OutputsByValue, OutputsOfLoop, loop_outputs, values_of_item
+from shared.plan._loop_outputs import LoopOutputs
+from shared.plan._loop_values import OutputsByValue, OutputsOfLoop, PlaceInLoop, loop_outputs, values_of_item
+from shared.plan._outputs_by_task import OutputsByTask
 from shared.plan._rendering import NOT_KNOWN_YET, Bindings
 from shared.plan.lookups import BlobAddress, Lookups, NotKnownYet, WebAddress, namespace_file, read_address
 from shared.plan.upstream import TAKEN, FanOutOutputs, OutputPattern, UpstreamFiles, UpstreamFolder, UpstreamUse
@@ -63,7 +66,9 @@ class Context:
 
 
 class EarlierTasks(Protocol):
-    """What a scope needs to know from the planner about earlier tasks."""
+    """What a scope needs to know from the planner about earlier tasks, and about their `loop_outputs`."""
+
+    loop_outputs: LoopOutputs
 
     def items_of(self, name: str) -> tuple[Item, ...]:
         """The items of a fan-out."""
@@ -77,21 +82,6 @@ class EarlierTasks(Protocol):
     def is_left_out(self, name: str) -> bool:
         """Whether a task is left out by a condition, so that it has no outputs."""
 
-    def sibling(self, name: str, item: Item) -> ItemRecord | Item | None:
-        """How a task in loops ended for what an item of these belongs to; only the item as long as it has not."""
-
-    def lines(self, name: str) -> Mapping[tuple[str, ...], int]:
-        """The texts of the values of the items of a task in loops, and their places."""
-
-    def ended_items(self, name: str) -> Mapping[int, ItemRecord]:
-        """How the items of a task ended, by their indexes; those of a task in the same loops may not all have."""
-
-    def iterations(self, loop: str, item: Item | None) -> tuple[Item, ...]:
-        """The items of a loop that has ended, of those that belong to an item of a loop around it."""
-
-    def value_of(self, loop: str, item: Item) -> dict[str, Any]:
-        """What a loop makes of the outputs for an item."""
-
     def patterns(self, name: str, item: Item | None) -> tuple[OutputPattern, ...]:
         """The patterns of the files that a task, or a fan-out's task for one item, uploads."""
 
@@ -99,7 +89,7 @@ class EarlierTasks(Protocol):
 class Scope:
     """What the expressions of a task, or of a fan-out's task for one item, can use.
 
-    Those of the outputs of a `loop` see all tasks in it. `used` collects what they use of earlier tasks. An expression that uses a value not known yet raises NotKnownYet.
+    `used` collects what they use of earlier tasks. An expression that uses a value not known yet raises NotKnownYet.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - each is another source of what expressions see
@@ -110,9 +100,7 @@ class Scope:
         graph: FlowGraph,
         earlier: EarlierTasks,
         lookups: Lookups,
-        *,
-        is_in_group: bool = False,
-        loop: str | None = None,
+        place: PlaceInLoop,
     ) -> None:
         self.used = UpstreamUse()
         self.paths = Paths(context.run.id, task.id, item.index if item else None)
@@ -125,8 +113,7 @@ class Scope:
         self._graph = graph
         self._earlier = earlier
         self._lookups = lookups
-        self._is_in_group = is_in_group
-        self._loop = loop
+        self._place = place
 
     def bindings(self, unknown: Iterable[str]) -> Bindings:
         """The values and functions for expressions; the values of the `unknown` names are not known yet."""
@@ -150,14 +137,13 @@ class Scope:
         outputs = CheckedOutputs(self._run, self._graph.is_fan_out, self._known_items, self._checked_files)
 
         def of(name: str) -> object:
-            is_of_loops = not self._graph.is_known(name) or len(self._graph.loops(name)) > 1 or self._is_sibling(name)
-            return UNKNOWN if is_of_loops else outputs.of(name)
+            return UNKNOWN if self._graph.is_nested(name) or self._is_sibling(name) else outputs.of(name)
 
         return {**self._values(), **later, "outputs": self._outputs_by_task(of)}
 
-    def _outputs_by_task(self, outputs_of: Callable[[str], object]) -> _OutputsByTask:
-        more = self._graph.tasks_in(self._loop) if self._loop else ()
-        return _OutputsByTask(self._task.id, self._graph, outputs_of, more)
+    def _outputs_by_task(self, outputs_of: Callable[[str], object]) -> OutputsByTask:
+        more = self._graph.tasks_in(self._place.outputs_of) if self._place.outputs_of else ()
+        return OutputsByTask(self._task.id, self._graph, outputs_of, more)
 
     def _is_sibling(self, name: str) -> bool:
         return self._item is not None and self._graph.shares_loop(self._task.id, name)
@@ -194,25 +180,24 @@ class Scope:
             "task": {"id": self._task.id},
             "workingDir": self.paths.link,
             **({"outputDir": self.paths.output_directory} if self._task.output_directory else {}),
-            **(self._of_item(item) if item else {}),
+            **(values_of_item(self._graph.loops(self._task.id), item, self._place) if item else {}),
             "outputs": self._outputs_by_task(self._outputs),
         }
-
-    def _of_item(self, item: Item) -> dict[str, Any]:
-        return values_of_item(self._graph.loops(self._task.id), item, is_in_group=self._is_in_group)
 
     def _outputs(self, name: str) -> object:
         """The value of `outputs.<name>`."""
         folder = f"{self.paths.link}/{UPSTREAM}/{name}"
         if not self._graph.is_known(name):
             return OutputsOfLoop(
-                name, lambda: self._earlier.iterations(name, self._item), partial(self._earlier.value_of, name)
+                name,
+                lambda: self._earlier.loop_outputs.iterations(name, self._item),
+                partial(self._earlier.loop_outputs.value_of, name),
             )
         if self._earlier.is_left_out(name):
             return {}
         if self._item is not None and self._is_sibling(name):
             return self._of_sibling(name, self._item)
-        if len(self._graph.loops(name)) > 1:
+        if self._graph.is_nested(name):
             return self._by_value(name)
         if self._graph.is_fan_out(name):
             return FanOutOutputs(name, folder, lambda: self._folder(name), lambda: self._items(name, folder), self.used)
@@ -225,21 +210,21 @@ class Scope:
         loops = self._graph.loops(name)
         if not loops[-1].is_isolated:
             return self._by_value(name, item)
-        found = self._earlier.sibling(name, item)
+        found = self._earlier.loop_outputs.sibling(name, item)
         if found is None:
             loop = loops[-1].id
             raise ExpressionError(f"{name!r} is in the loop {loop!r}; what is used after it is one of its `outputs`")
         return self._of_one(name, found)
 
     def _by_value(self, name: str, item: Item | None = None) -> OutputsByValue:
-        lines = self._earlier.lines(name)
+        lines = self._earlier.loop_outputs.lines(name)
         if item is None and name not in self._run.body.finished:
             raise NotKnownYet
         items = self._earlier.items_of(name)
         return OutputsByValue(name, lines, lambda place: self._at(name, items[place], item))
 
     def _at(self, name: str, of: Item, item: Item | None) -> object:
-        if (ended := self._earlier.ended_items(name).get(of.index)) is not None:
+        if (ended := self._earlier.loop_outputs.ended_items(name).get(of.index)) is not None:
             return self._of_one(name, ended)
         if item is not None and of in item.lineage:
             return self._of_one(name, of)
@@ -312,42 +297,3 @@ def _results(ended: TaskResult) -> dict[str, Any]:
 
 
 _TASKRUN = Unknown({"value": UNKNOWN, "iteration": UNKNOWN})
-
-
-class _OutputsByTask(LazyValue, Mapping[str, object]):
-    """`outputs` for a task: the outputs of the tasks before it, each made when it is first used."""
-
-    def __init__(
-        self, task: str, graph: FlowGraph, outputs_of: Callable[[str], object], more: Iterable[str] = ()
-    ) -> None:
-        self._task = task
-        self._names = {*graph.upstream_of(task), *graph.loops_before(task), *more}
-        self._graph = graph
-        self._outputs_of = outputs_of
-
-    def __getitem__(self, name: str) -> object:
-        if name not in self._names:
-            raise KeyError(name)
-        return self._outputs_of(name)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(sorted(self._names))
-
-    def __len__(self) -> int:
-        return len(self._names)
-
-    def as_text(self) -> str:
-        """Raise ExpressionError: there is no text of all outputs."""
-        raise ExpressionError(f"name one of its values: {', '.join(self) or 'it has none'}")
-
-    def part(self, name: object) -> object:
-        """The outputs of a task. Raises KeyError if it does not run before."""
-        other = str(name)
-        if other in self._names or self._graph.may_be_before(self._task, other):
-            is_known = self._graph.has_known_outputs(other) or not self._graph.is_known(other)
-            return self._outputs_of(other) if is_known else UNKNOWN
-        raise KeyError(other)
-
-    def missing(self, name: str) -> str:
-        """Why a task has no outputs here."""
-        return self._graph.not_before(name)

@@ -83,7 +83,10 @@ class _Round:
             gate=gate,
             prefixes=tuple(self._prefixes(task, gate, needed, stops)),
             words=(*map(_word, needed), *(f"{STOP}{group}/{index}" for group, index in stops)),
-            stops=(*(folder for folder, _ in gate.stops), *(task.paths.failures(group, self._number) for group, _ in stops)),
+            stops=(
+                *(folder for folder, _ in gate.stops),
+                *(task.paths.failures(group, self._number) for group, _ in stops),
+            ),
             markers=self._markers(task),
             end_markers=self._end_markers(task),
             is_depended_on=task.number in self._depended_on,

@@ -7,110 +7,26 @@ comes last for the *n*-th item before it, and does not run any more once somethi
 
 from __future__ import annotations
 
-import graphlib
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
 
-from shared.documents.record import Item
-from shared.manifest.blocks import Branch
+from shared.documents.items import Item
+from shared.plan._unit_plan import (
+    Known,
+    Late,
+    Loop,
+    LoopTask,
+    Outside,
+    Unit,
+    UnitPlan,
+    Wait,
+    item_as_branch,
+    loop_tree,
+    loops_in,
+)
 
 MAX_FAN_IN = 16  # the units of a round for whose ends another unit of it can look: each takes a prefix of its own
-
-
-class Unit(NamedTuple):
-    """A task for one item, by its index."""
-
-    task: str
-    item: int
-
-
-Wait = Unit | str
-"""A unit that must end well before another one; or a task, for all that it waits for outside of its loops."""
-
-
-@dataclass(frozen=True)
-class LoopTask:
-    """A task in `loops`, the outermost first; `waits_for` and `uses_values_of` name only tasks in the same loops."""
-
-    id: str
-    loops: tuple[str, ...]
-    waits_for: tuple[str, ...]
-    uses_values_of: tuple[str, ...] = ()
-    stopped_by: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Outside:
-    """What a task waits for outside of its loops: whether it did not end well, or ends in this or in a later round."""
-
-    is_never: bool = False
-    is_later: bool = False
-    is_beside: bool = False
-
-
-@dataclass(frozen=True)
-class EndedUnits:
-    """How the units of a task ended in earlier rounds: by their indexes, whether well, and the items they belong to.
-
-    `others` is how those ended of which nothing is recorded; None if they have not.
-    """
-
-    is_well: Mapping[int, bool] = field(default_factory=dict)
-    lineages: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
-    others: bool | None = None
-
-    def state(self, index: int) -> bool | None:
-        """Whether a unit ended well; None if it has not ended."""
-        return self.is_well.get(index, self.others)
-
-
-class Known(Protocol):
-    """What is known of the items of loops, and of how their units ended in earlier rounds."""
-
-    def limit(self, loop: str) -> int:
-        """For how many items a loop runs at once; 0 for all."""
-
-    def items(self, loop: str, parent: Item | None, first: int) -> Sequence[Item] | None:
-        """The items of a loop for an item of the loop around it, the indexes from `first`; None if not known yet."""
-
-    def ended(self, task: str) -> EndedUnits:
-        """How the units of a task ended in earlier rounds."""
-
-    def is_left_out(self, task: str, item: Item) -> bool:
-        """Whether a condition that is known does not hold."""
-
-    def admits(self, task: str) -> bool:
-        """Whether the round may have the task: it wants the same pool."""
-
-
-@dataclass(frozen=True)
-class Late:
-    """A unit that runs in no round any more, or needs no node; once what it waits for has ended."""
-
-    item: Item
-    waits: tuple[Wait, ...]
-    is_left_out: bool
-
-
-@dataclass
-class UnitPlan:
-    """The units of the tasks that share an outermost loop.
-
-    `ready` are those of this round, each after those that it waits for; `later` the indexes of those of later rounds,
-    by task. `nothing` are those without a task in Batch, by task. `begins` are the branches of limited loops that a
-    unit begins. `rounds` is how many rounds there are left to come, as far as items are known.
-    """
-
-    ready: list[Unit] = field(default_factory=list)
-    waits: dict[Unit, tuple[Wait, ...]] = field(default_factory=dict)
-    begins: dict[Unit, tuple[Branch, ...]] = field(default_factory=dict)
-    later: dict[str, list[int]] = field(default_factory=dict)
-    nothing: dict[str, list[Late]] = field(default_factory=dict)
-    items: dict[str, list[Item]] = field(default_factory=dict)
-    incomplete: set[str] = field(default_factory=set)
-    rounds: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,42 +59,6 @@ def _joined(states: Iterable[_State]) -> _State:
     )
 
 
-@dataclass(frozen=True)
-class _Loop:
-    """A loop, with the tasks and loops in it in the order in which they can run."""
-
-    id: str
-    inside: tuple[_Loop | str, ...]
-    tasks: tuple[str, ...]
-
-
-def loop_tree(tasks: Mapping[str, LoopTask]) -> _Loop:
-    """The loops of tasks that share the outermost one. Raises ValueError if a loop waits for itself."""
-    [outermost] = {task.loops[0] for task in tasks.values()}
-    return _tree(outermost, tasks, tuple(tasks), 1)
-
-
-def _tree(loop: str, tasks: Mapping[str, LoopTask], names: tuple[str, ...], depth: int) -> _Loop:
-    node_of = {name: (f"{tasks[name].loops[depth]} (loop)" if len(tasks[name].loops) > depth else name) for name in names}
-    before: dict[str, dict[str, None]] = {node: {} for node in node_of.values()}
-    for name in names:
-        for other in tasks[name].waits_for:
-            if node_of.get(other, node_of[name]) != node_of[name]:
-                before[node_of[name]][node_of[other]] = None
-    try:
-        order = list(graphlib.TopologicalSorter(before).static_order())
-    except graphlib.CycleError as error:
-        raise ValueError(" → ".join(map(str, error.args[1]))) from error
-    members: dict[str, tuple[str, ...]] = {node: () for node in order}
-    for name in names:
-        members[node_of[name]] += (name,)
-    inside = (
-        each if each in tasks else _tree(tasks[members[each][0]].loops[depth], tasks, members[each], depth + 1)
-        for each in order
-    )
-    return _Loop(loop, tuple(inside), names)
-
-
 def plan_units(tasks: Mapping[str, LoopTask], outside: Mapping[str, Outside], known: Known) -> UnitPlan:
     """Plan the units of the tasks that share an outermost loop; `outside` is by task."""
     found = _Units(tasks, outside, known)
@@ -190,7 +70,7 @@ def plan_units(tasks: Mapping[str, LoopTask], outside: Mapping[str, Outside], kn
 class _Frame:
     """The item of a loop whose units are looked at. `before` is what the limit of the loop lets it wait for."""
 
-    loop: _Loop
+    loop: Loop
     item: Item
     limit: int
     before: _State | None
@@ -204,9 +84,7 @@ class _Frame:
             self.exits.pop(wait, None)
         self.exits |= dict.fromkeys(state.stands)
         own = self.state
-        self.state = _State(
-            own.is_never or state.is_never, own.is_done and state.is_done, max(own.round, state.round)
-        )
+        self.state = _State(own.is_never or state.is_never, own.is_done and state.is_done, max(own.round, state.round))
 
     @property
     def ended(self) -> _State:
@@ -235,18 +113,18 @@ class _Units:
         self._loops: dict[tuple[str, int], _State] = {}
         self._frames: list[_Frame] = []
 
-    def run(self, loop: _Loop) -> None:
+    def run(self, loop: Loop) -> None:
         """Plan the units of the outermost loop."""
         self._loop(loop, None)
 
     # --- loops
 
-    def _loop(self, loop: _Loop, parent: Item | None) -> None:
+    def _loop(self, loop: Loop, parent: Item | None) -> None:
         """The units of a loop for one item of the loop around it."""
         before = self._before_loop(loop, parent)
-        items = () if before.is_never else self._items(loop, parent, before)
+        items = () if before.is_never else self._items(loop, parent)
         if items is None:
-            self.plan.incomplete.update(_loops_in(loop))
+            self.plan.incomplete.update(loops_in(loop))
             self.plan.rounds = max(self.plan.rounds, before.round + 2)
             state = _State(is_done=False, round=before.round + 1)
         elif not items:
@@ -258,7 +136,7 @@ class _Units:
             for frame in self._frames:
                 frame.add(_State(state.is_never, state.is_done, state.round))
 
-    def _before_loop(self, loop: _Loop, parent: Item | None) -> _State:
+    def _before_loop(self, loop: Loop, parent: Item | None) -> _State:
         """What a loop inside another one waits for there."""
         if parent is None:
             return _DONE
@@ -268,7 +146,7 @@ class _Units:
         stopped = [_NEVER] if frame.is_stopped else []
         return _joined([*waits, *stopped, *([frame.before] if frame.before and not waits else [])])
 
-    def _items(self, loop: _Loop, parent: Item | None, before: _State) -> Sequence[Item] | None:
+    def _items(self, loop: Loop, parent: Item | None) -> Sequence[Item] | None:
         listed = self.plan.items.setdefault(loop.id, [])
         if loop.id in self.plan.incomplete:
             return None
@@ -276,7 +154,7 @@ class _Units:
         listed += found or ()
         return found
 
-    def _items_of(self, loop: _Loop, items: Sequence[Item]) -> _State:
+    def _items_of(self, loop: Loop, items: Sequence[Item]) -> _State:
         limit = self._known.limit(loop.id)
         has_failed = bool(limit) and any((loop.id, item.index) in self._failed for item in items)
         found: list[_State] = []
@@ -309,7 +187,12 @@ class _Units:
         return self._states[Unit(other, lineage[len(loops) - 1].index)]
 
     def _common(self, other: str, task: LoopTask) -> int:
-        return sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], zip(self._tasks[other].loops, task.loops, strict=False)))
+        return sum(
+            1
+            for _ in itertools.takewhile(
+                lambda pair: pair[0] == pair[1], zip(self._tasks[other].loops, task.loops, strict=False)
+            )
+        )
 
     def _unit(self, task: LoopTask, item: Item) -> None:
         unit = Unit(task.id, item.index)
@@ -360,7 +243,7 @@ class _Units:
         return any((other, items[: self._common(other, task)]) in self._failed_tasks for other in task.stopped_by)
 
     def _limiting(self, depth: int) -> _Frame | None:
-        """The innermost loop whose limit a unit has to wait for, as it waits for nothing else of the same item there."""
+        """The innermost loop whose limit a unit waits for, as it waits for nothing else of the same item there."""
         return next((frame for frame in reversed(self._frames[depth:]) if frame.before), None)
 
     def _round(self, task: LoopTask, lineage: tuple[Item, ...], before: _State, outside: Outside) -> int:
@@ -372,15 +255,3 @@ class _Units:
         if found == 0 and (outside.is_later or not self._known.admits(task.id)):
             return 1
         return found
-
-
-def item_as_branch(loop: str, item: Item, limit: int) -> Branch:
-    """The item of a loop as a branch of it; of a loop in a loop, as a branch of the loop for one item of the outer."""
-    return Branch(f"{loop}.{item.parent.index}" if item.parent else loop, item.index, limit)
-
-
-def _loops_in(loop: _Loop) -> Iterable[str]:
-    yield loop.id
-    for each in loop.inside:
-        if isinstance(each, _Loop):
-            yield from _loops_in(each)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from functools import partial
-from typing import Any
 
-from shared.documents.record import Item, ItemRecord
+from shared.documents.items import Item
 from shared.documents.run import Run
 from shared.documents.states import JobReason, State
-from shared.expressions.render import render
 from shared.errors import ManifestError, Problem
 from shared.manifest.problems import each_once, first_problems
 from shared.manifest.read import Manifest
@@ -17,19 +14,20 @@ from shared.manifest.types import PropertyPath
 from shared.plan._conditions import Conditions
 from shared.plan._fan_out import ItemSource, items_of, share_files, why_empty
 from shared.plan._graph import FlowGraph
-from shared.plan._loop_values import typed
-from shared.plan._loops import Loops
 from shared.plan._limits import too_large, too_many_tasks
+from shared.plan._loop_outputs import LoopOutputs
+from shared.plan._loop_values import PlaceInLoop
+from shared.plan._loops import Loops
 from shared.plan._names_used import depends_on_item
 from shared.plan._output_globs import globs_of_options, output_patterns
 from shared.plan._places import pool_of, staging_container
 from shared.plan._rendering import Bindings, Rendering
-from shared.plan._rounds import split, waits_in_round, why_not_earlier
+from shared.plan._round_order import RoundOrder
+from shared.plan._rounds import split, why_not_earlier
 from shared.plan._scope import Context, Scope
 from shared.plan._taken_files import taken_files
 from shared.plan._tasks import TaskPlanner
 from shared.plan._ties import tied
-from shared.plan._units import Late, Unit, Wait
 from shared.plan.inputs import with_inputs
 from shared.plan.lookups import Lookups, MissingData
 from shared.plan.round_plan import UNKNOWN_ITEM, NothingToRun, PlannedTask, RoundPlan, SubmittedRound, SubmittedTask
@@ -59,23 +57,16 @@ class Planner:
         self._graph = FlowGraph(manifest, self._context.values())
         ended = run.body.finished
         self._conditions = Conditions(manifest, self._graph, ended, self._bindings_of)
-        self._loops = Loops(
+        self.loops = Loops(
             manifest, self._graph, run, self._lookups, self._bindings_of, self._conditions.is_left_out_for
         )
+        self.loop_outputs = LoopOutputs(self._graph, run, self._lookups, self.loops, self._bindings_of)
         states = {name: State.SUCCESS if task.is_left_out else task.state for name, task in ended.items()}
         self._is_first = not states
         graph, is_first = self._graph.tasks, run.progress.round == 1
-        self.split = split(
-            graph,
-            states,
-            self.pool_id,
-            self.is_empty,
-            is_left_out=self.is_left_out,
-            place_loop=self._loops.place,
-            is_first=is_first,
-        )
-        self._waits_in_round = waits_in_round(graph, self.split)
-        self._numbers: dict[Unit, int] = {}
+        pools, are_empty, are_out, loops = self.pool_id, self.is_empty, self.is_left_out, self.loops.place
+        self.split = split(graph, states, pools, are_empty, is_left_out=are_out, place_loop=loops, is_first=is_first)
+        self._order = RoundOrder(self._graph, self.loops, self.split, self._items_to_run)
 
     @property
     def missing(self) -> MissingData:
@@ -90,7 +81,9 @@ class Planner:
     def problems(self) -> list[Problem]:
         """All problems found so far, in the order of the file."""
         of_tasks = [problem for rendering in self._renderings.values() for problem in rendering.problems]
-        return each_once([*self._input_problems, *self._graph.problems, *self._conditions.problems, *self._loops.problems, *of_tasks])
+        return each_once(
+            [*self._input_problems, *self._graph.problems, *self._conditions.problems, *self.loops.problems, *of_tasks]
+        )
 
     def incomplete(self) -> list[str]:
         """The tasks of the round that have a skipped text: none, unless the order of the rounds is wrong."""
@@ -109,47 +102,17 @@ class Planner:
         return tied(in_order, self._run.progress.round)
 
     def _has_few_enough_tasks(self) -> bool:
-        for count, (name, _) in enumerate(self._units(), start=1):
+        count = 0
+        for name, items in self._order.counts().items():
+            count += items
             if message := too_many_tasks(count):
                 self._rendering(name).fail(("foreach",), message)
                 return False
         return True
 
-    def _units(self) -> Iterator[tuple[str, Item | None]]:
-        """The tasks of the round with their items, each after those that it waits for."""
-        ready, in_loops = self.split.ready, set[str]()
-        for name in ready:
-            if not self._graph.loops(name):
-                yield from ((name, item) for item in self._items_to_run(name))
-            elif name not in in_loops:
-                for unit in self._loops.ready_with(name, ready):
-                    in_loops.add(unit.task)
-                    yield unit.task, self._loops.known_items_of(unit.task)[unit.item]
-
     def submitted_tasks(self) -> tuple[SubmittedTask, ...]:
         """The tasks of the round, with only what recording them needs."""
-        submitted: list[SubmittedTask] = []
-        for name, item in self._units():
-            number = len(submitted) + 1
-            self._numbers[Unit(name, item.index if item else -1)] = number
-            submitted.append(self._submitted(name, item, number))
-        return tuple(submitted)
-
-    def waits_for(self, name: str) -> tuple[int, ...]:
-        """The numbers of the tasks of the round that must end well before a task that is ready, or an empty fan-out.
-
-        Those in the same loops do not count: for them it waits item by item.
-        """
-        before = self._waits_in_round.get(name, ())
-        others = (other for other in before if not self._graph.shares_loop(name, other))
-        return tuple(self._numbers[Unit(other, -1)] for other in others)
-
-    def _waits_of(self, waits: tuple[Wait, ...]) -> tuple[int, ...]:
-        """The numbers of units, and of what tasks wait for outside of their loops."""
-        found: dict[int, None] = {}
-        for wait in waits:
-            found |= dict.fromkeys(self.waits_for(wait) if isinstance(wait, str) else (self._numbers[wait],))
-        return tuple(found)
+        return tuple(self._submitted(name, item, number) for number, (name, item) in self._order.numbered())
 
     def _submitted(self, name: str, item: Item | None, number: int = 0) -> SubmittedTask:
         task, is_in_loop = self._tasks[name][1], bool(self._graph.loops(name)) and number > 0
@@ -161,15 +124,10 @@ class Planner:
             warns_of_retries=task.retry is not None and task.retry.warning_on_retry,
             output_patterns=self.patterns(name, item),
             paths=self._scope(name, item).paths,
-            depends_on=self._depends_on(name, item) if number else (),
-            branches=self._loops.branches(name, item) if item and is_in_loop else self._graph.branches(name),
-            begins=self._loops.begins(name, item) if item and is_in_loop else self._graph.begun_branches(name),
+            depends_on=self._order.depends_on(name, item) if number else (),
+            branches=self.loops.branches(name, item) if item and is_in_loop else self._graph.branches(name),
+            begins=self.loops.begins(name, item) if item and is_in_loop else self._graph.begun_branches(name),
         )
-
-    def _depends_on(self, name: str, item: Item | None) -> tuple[int, ...]:
-        if item is None or not self._graph.loops(name):
-            return self.waits_for(name)
-        return self._waits_of(self._loops.waits(Unit(name, item.index)))
 
     def check_later(self) -> None:
         """Collect the problems of the tasks of later rounds, as far as they show now."""
@@ -204,7 +162,7 @@ class Planner:
         if self.is_left_out(name):
             return ()
         if self._graph.loops(name):
-            self._items[name] = self._loops.items_of(name)
+            self._items[name] = self.loops.items_of(name)
         elif name not in self._items:
             source = ItemSource(name, self._tasks[name][1].foreach)
             self._items[name] = items_of(source, self._rendering(name), self._run, self._lookups)
@@ -220,53 +178,10 @@ class Planner:
 
     def empty(self) -> tuple[NothingToRun, ...]:
         """The tasks with nothing to run whose turn it is; called after the tasks of the round have their numbers."""
-        found: list[NothingToRun] = []
-        for name in self._graph.tasks:
-            late = self._loops.nothing(name) if name in (*self.split.ready, *self.split.empty) else ()
-            found += (self._nothing_for_item(name, each) for each in late)
-            if name in self.split.empty and not late:
-                found.append(self._nothing_to_run(name))
-        return tuple(found)
+        return tuple(self._order.empty(self.is_left_out, self._why_empty))
 
-    def _nothing_for_item(self, name: str, late: Late) -> NothingToRun:
-        return NothingToRun(name, self._waits_of(late.waits), is_left_out=late.is_left_out, item=late.item)
-
-    def _nothing_to_run(self, name: str) -> NothingToRun:
-        if self.is_left_out(name):
-            return NothingToRun(name, self.waits_for(name), is_left_out=True)
-        return NothingToRun(name, self.waits_for(name), why_empty(self._tasks[name][1], self._rendering(name)))
-
-    def left_for_later(self) -> dict[str, tuple[Item, ...]]:
-        """The items of loops that run in later rounds, by task."""
-        return self._loops.left_for_later(self.split.ready)
-
-    # --- what expressions see of loops
-
-    def sibling(self, name: str, item: Item) -> ItemRecord | Item | None:
-        """How a task in loops ended for what an item of these belongs to; only the item as long as it has not."""
-        return self._loops.sibling(name, item)
-
-    def lines(self, name: str) -> Mapping[tuple[str, ...], int]:
-        """The texts of the values of the items of a task in loops, and their places."""
-        return self._loops.lines(name)
-
-    def ended_items(self, name: str) -> Mapping[int, ItemRecord]:
-        """How the items of a task ended, by their indexes."""
-        return self._loops.ended_items(name)
-
-    def iterations(self, loop: str, item: Item | None) -> tuple[Item, ...]:
-        """The items of a loop that has ended, of those that belong to an item of a loop around it."""
-        return self._loops.iterations(loop, item)
-
-    def value_of(self, loop: str, item: Item) -> dict[str, Any]:
-        """What a loop makes of the outputs for an item. Raises ExpressionError."""
-        each, name = self._graph.loop(loop), self._graph.tasks_in(loop)[-1]
-        _, bindings = self._in_scope(name, item, is_in_group=False, loop=loop)
-        found: dict[str, Any] = {}
-        for output in each.outputs:
-            text = render(output.text, bindings.values, bindings.functions, bindings.budget, bindings.major)
-            found[output.id] = typed(output, text)
-        return found
+    def _why_empty(self, name: str) -> str | None:
+        return why_empty(self._tasks[name][1], self._rendering(name))
 
     # --- pool and staging container
 
@@ -295,28 +210,23 @@ class Planner:
         key = (name, item.index if item else None)
         if key not in self._renderings:
             index = self._tasks[name][0]
-            self._scopes[key], bindings = self._in_scope(name, item, is_in_group=self._graph.placed(name).is_in_group)
+            self._scopes[key], bindings = self._in_scope(name, item, PlaceInLoop(self._graph.placed(name).is_in_group))
             fan_out = self._rendering(name) if item else None
             self._renderings[key] = Rendering(partial(_problem, self._manifest, index), bindings, fan_out)
         return self._renderings[key]
 
-    def _bindings_of(self, name: str, item: Item | None, is_in_group: bool) -> Bindings:  # noqa: FBT001
-        return self._in_scope(name, item, is_in_group=is_in_group)[1]
+    def _bindings_of(self, name: str, item: Item | None, place: PlaceInLoop) -> Bindings:
+        return self._in_scope(name, item, place)[1]
 
-    def _in_scope(
-        self, name: str, item: Item | None, *, is_in_group: bool, loop: str | None = None
-    ) -> tuple[Scope, Bindings]:
+    def _in_scope(self, name: str, item: Item | None, place: PlaceInLoop) -> tuple[Scope, Bindings]:
         """What a task, or a fan-out's task for one item, can use."""
-        task = self._tasks[name][1]
-        scope = Scope(
-            task, item, self._context, self._graph, self, self._lookups, is_in_group=is_in_group, loop=loop
-        )
+        scope = Scope(self._tasks[name][1], item, self._context, self._graph, self, self._lookups, place)
         unknown = {*self._manifest.gaps.values, *(["inputs"] if self._input_problems else [])}
         if item is UNKNOWN_ITEM or name in self._manifest.gaps.items:
             unknown |= {"item", "taskrun", "parent", "parents"}
         used = {other for other in self._graph.tasks[name].uses_values_of if not self.is_left_out(other)}
         open_ = used - self._run.body.finished.keys()
-        if self._manifest.gaps.is_any or not all(self._loops.has_ended(name, other, item) for other in open_):
+        if self._manifest.gaps.is_any or not all(self.loops.has_ended(name, other, item) for other in open_):
             unknown.add("outputs")
         return scope, scope.bindings(unknown)
 
@@ -381,7 +291,7 @@ def submitted_round(manifest: Manifest, run: Run, settings: Settings) -> Submitt
     if planner.missing.items_of_fan_outs:
         return planner.missing
     staging = run.body.staging or planner.staging()
-    return SubmittedRound(staging, tasks, planner.empty(), planner.left_for_later())
+    return SubmittedRound(staging, tasks, planner.empty(), planner.loops.left_for_later(planner.split.ready))
 
 
 def staging_of(manifest: Manifest, run: Run, settings: Settings) -> str:

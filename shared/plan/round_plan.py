@@ -8,8 +8,8 @@ from datetime import timedelta
 from enum import StrEnum
 
 from shared.documents.external_data import SourceFile
+from shared.documents.items import Item
 from shared.documents.names import ATTEMPTS_FILE, SCRIPT, Paths
-from shared.documents.record import Item
 from shared.documents.states import JobReason
 from shared.manifest.blocks import Branch
 from shared.plan.upstream import OutputPattern, UpstreamUse
@@ -86,8 +86,9 @@ class Ties:
     """What ties a task to the others of its round.
 
     `gate` is what its script checks first, with the files of `prefixes`, and with the `words` that it is given. The
-    folders of failures among these are `stops`. `markers` are the blobs that the task leaves for others, `end_markers` those by
-    which the app learns of the end. A failure `ends_job` where no other task can be running that would end with it.
+    folders of failures among these are `stops`. `markers` are the blobs that the task leaves for others, `end_markers`
+    those by which the app learns of the end. A failure `ends_job` where no other task can be running that would end
+    with it.
     """
 
     gate: Gate = NO_GATE

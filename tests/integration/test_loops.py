@@ -18,7 +18,11 @@ LOOP = "type: io.kestra.plugin.core.flow.Loop"
 def for_each(values: str, *tasks: str, more: str = "concurrencyLimit: 0", name: str = "e", kind: str = FOR_EACH) -> str:
     """A ForEach as one entry of `tasks`."""
     inside = "".join(f"  - {task}\n" for task in tasks)
-    return f"- id: {name}\n  {kind}\n  values: {values}\n" + "".join(f"  {line}\n" for line in more.splitlines()) + f"  tasks:\n{inside}"
+    return (
+        f"- id: {name}\n  {kind}\n  values: {values}\n"
+        + "".join(f"  {line}\n" for line in more.splitlines())
+        + f"  tasks:\n{inside}"
+    )
 
 
 def order(told: list[str], *lines: str) -> bool:
@@ -35,7 +39,7 @@ def reasons(record: dict[str, Any]) -> list[str]:
 
 
 def test_each_value_has_a_chain_of_its_own_in_one_job(flow: Flow) -> None:
-    """b's second task runs while a's first one still does."""
+    """B's second task runs while a's first one still does."""
     flow.start(
         "tasks:\n"
         + for_each(
@@ -86,7 +90,11 @@ def test_what_may_fail_does_not_stop_its_chain(flow: Flow) -> None:
     )
     record = flow.record()
     assert sorted(flow.told()) == ["1a", "1b", "2a", "2b", "3a"]
-    assert [items(record, task) for task in range(3)] == [["WARNING"] * 2, ["SUCCESS", "FAILED"], ["SUCCESS", "SKIPPED"]]
+    assert [items(record, task) for task in range(3)] == [
+        ["WARNING"] * 2,
+        ["SUCCESS", "FAILED"],
+        ["SUCCESS", "SKIPPED"],
+    ]
 
 
 def test_groups_in_a_loop_are_groups_for_each_value(flow: Flow) -> None:
@@ -237,7 +245,9 @@ def test_a_loop_in_a_loop_runs_for_every_pair(flow: Flow) -> None:
     )
     flow.start(
         "tasks:\n"
-        + for_each("[a, b]", "{id: one, commands: ['TELL 1{{ item }}']}", inner, "{id: end, commands: ['TELL e{{ item }}']}")
+        + for_each(
+            "[a, b]", "{id: one, commands: ['TELL 1{{ item }}']}", inner, "{id: end, commands: ['TELL e{{ item }}']}"
+        )
         + "- {id: last, commands: [\"TELL {{ outputs.pair['a']['y'].vars.v }}\"]}"
     )
     record, told = flow.record(), flow.told()
@@ -254,7 +264,13 @@ def test_loops_with_their_defaults_run_strictly_one_after_the_other_in_one_job(f
     inner = f"{{id: inner, {FOR_EACH}, values: [x, y], tasks: [{{id: pair, commands: ['TELL {{{{ parent.taskrun.value }}}}{{{{ item }}}}']}}]}}"
     flow.start(
         "tasks:\n"
-        + for_each("[a, b]", "{id: one, commands: ['TELL 1{{ item }}']}", inner, "{id: end, commands: ['TELL e{{ item }}']}", more="concurrencyLimit: 1")
+        + for_each(
+            "[a, b]",
+            "{id: one, commands: ['TELL 1{{ item }}']}",
+            inner,
+            "{id: end, commands: ['TELL e{{ item }}']}",
+            more="concurrencyLimit: 1",
+        )
     )
     record = flow.record()
     assert flow.told() == ["1a", "ax", "ay", "ea", "1b", "bx", "by", "eb"]
@@ -297,7 +313,7 @@ def test_a_loop_of_kestra_2_sees_its_item_and_the_outputs_of_the_same_iteration(
             kind=LOOP,
         )
         + "- {id: last, commands: ['TELL {{ outputs.loop.iterationCount }}{{ outputs.loop.outputs[1].outputs.doubled }}"
-        "{{ outputs.loop.outputs[0].item.key }}{{ loopOutputs(outputs.loop.outputs, \"n\") | join(\"-\") }}']}"
+        '{{ outputs.loop.outputs[0].item.key }}{{ loopOutputs(outputs.loop.outputs, "n") | join("-") }}\']}'
     )
     record = flow.record()
     assert sorted(flow.told()) == ["0k1aa", "1k2bb", "2bbk10-1"]
@@ -308,7 +324,14 @@ def test_a_loop_of_kestra_2_sees_its_item_and_the_outputs_of_the_same_iteration(
 def test_loops_in_loops_of_kestra_2_see_their_parents_the_outermost_first(flow: Flow) -> None:
     deepest = f"{{id: l3, {LOOP}, values: [p], tasks: [{{id: t, commands: ['TELL {{{{ item.parents[0].value }}}}{{{{ item.parents[1].value }}}}{{{{ item.parent.value }}}}{{{{ item.value }}}}']}}]}}"
     flow.start(
-        "tasks:\n" + for_each("[a, b]", f"{{id: l2, {LOOP}, values: [x, y], tasks: [{deepest}]}}", more="concurrencyLimit: 1", name="l1", kind=LOOP)
+        "tasks:\n"
+        + for_each(
+            "[a, b]",
+            f"{{id: l2, {LOOP}, values: [x, y], tasks: [{deepest}]}}",
+            more="concurrencyLimit: 1",
+            name="l1",
+            kind=LOOP,
+        )
     )
     record = flow.record()
     assert flow.told() == ["axxp", "ayyp", "bxxp", "byyp"]

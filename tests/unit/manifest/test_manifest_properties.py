@@ -10,8 +10,9 @@ import pytest
 
 from shared.errors import ManifestError
 from shared.manifest.flow import Label, PluginDefault
-from shared.manifest.groups import FOR_EACH, PARALLEL, SEQUENTIAL, ForEach, Parallel, Sequential
+from shared.manifest.groups import FOR_EACH, LOOP, PARALLEL, SEQUENTIAL, ForEach, Loop, Parallel, Sequential
 from shared.manifest.inputs import Input
+from shared.manifest.loops import OutputOfLoop
 from shared.manifest.read import Flow, Manifest, Task, read_manifest
 from shared.manifest.retry import Retry
 from shared.manifest.task import FilesOfTask, ForeachFile, NamespaceFiles
@@ -197,7 +198,25 @@ TABLE: Mapping[type[Properties], Mapping[str, Row]] = {
         "type": Row(FOR_EACH),
         "values": Row([1, "a"], True, "expected a list, a whole number, an expression, or a map"),
         "concurrencyLimit": WHOLE_NUMBER,
-        "tasks": Row(ONE, [*ONE, {"id": "two", "commands": ["x"]}], "a ForEach has exactly one task here"),
+        "tasks": Row(ONE, [{**ONE[0], "foreach": 2}], "in a loop cannot have a `foreach` of its own"),
+    },
+    Loop: {
+        **GROUP,
+        "type": Row(LOOP),
+        "values": Row({"a": 1}, True, "expected a list, a map, or an expression"),
+        "concurrencyLimit": WHOLE_NUMBER,
+        "transmitFailed": Row(True, False, "a failure in an iteration is one of the loop"),
+        "outputs": Row([{"id": "a", "value": "x"}], [{"id": "a"}], "value: this property is missing"),
+        "fetchType": Row("FETCH", "STORE", "expected 'AUTO' or 'FETCH'"),
+        "tasks": Row(ONE, [{**ONE[0], "foreach": 2}], "in a loop cannot have a `foreach` of its own"),
+    },
+    OutputOfLoop: {
+        "id": TEXT,
+        "type": TEXT,
+        "value": TEXT,
+        "description": TEXT,
+        "displayName": TEXT,
+        "required": FLAG,
     },
 }
 
@@ -222,6 +241,11 @@ def in_runner(*path: str) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
 def group(kind: str, needed: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
     """A flow of one group."""
     return lambda properties: {"tasks": [{"id": "g", "type": kind, "tasks": ONE, **needed, **properties}]}
+
+
+def output_of_loop(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """A Loop with one output."""
+    return group(LOOP, {"values": [1]})({"outputs": [{"id": "a", "value": "x", **properties}]})
 
 
 def task_form(properties: Mapping[str, Any]) -> dict[str, Any]:
@@ -283,6 +307,8 @@ FLOWS: Mapping[type[Properties], Callable[[Mapping[str, Any]], dict[str, Any]]] 
     Sequential: group(SEQUENTIAL, {}),
     Parallel: group(PARALLEL, {}),
     ForEach: group(FOR_EACH, {"values": [1]}),
+    Loop: group(LOOP, {"values": [1]}),
+    OutputOfLoop: output_of_loop,
 }
 ROWS = [(model, name, row) for model, rows in TABLE.items() for name, row in rows.items()]
 GOOD = [
