@@ -27,6 +27,11 @@ def left_out(name: str) -> TaskRecord:
     return TaskRecord(id=name, state=State.SKIPPED, skipped=SkippedBy.CONDITION)
 
 
+def kept_from_running(name: str) -> TaskRecord:
+    """The record of a task that does not run because something before it did not end well."""
+    return TaskRecord(id=name, state=State.SKIPPED)
+
+
 def without_items(name: str, warning: str | None) -> TaskRecord:
     """The record of a fan-out without items; `warning` says why it has none, if that may be a mistake."""
     warnings = (warning,) if warning else ()
