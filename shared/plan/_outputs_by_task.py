@@ -15,7 +15,8 @@ class OutputsByTask(LazyValue, Mapping[str, object]):
         self, task: str, graph: FlowGraph, outputs_of: Callable[[str], object], more: Iterable[str] = ()
     ) -> None:
         self._task = task
-        self._names = {*graph.upstream_of(task), *graph.loops_before(task), *more}
+        self._loops = graph.loops_before(task)
+        self._names = {*graph.upstream_of(task), *self._loops, *more}
         self._graph = graph
         self._outputs_of = outputs_of
 
@@ -38,7 +39,7 @@ class OutputsByTask(LazyValue, Mapping[str, object]):
         """The outputs of a task. Raises KeyError if it does not run before."""
         other = str(name)
         if other in self._names or self._graph.may_be_before(self._task, other):
-            is_known = self._graph.has_known_outputs(other) or not self._graph.is_known(other)
+            is_known = self._graph.has_known_outputs(other) or other in self._loops
             return self._outputs_of(other) if is_known else UNKNOWN
         raise KeyError(other)
 

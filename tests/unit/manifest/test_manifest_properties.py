@@ -344,7 +344,7 @@ def app_task(kind: str, needed: Mapping[str, Any]) -> Callable[[Mapping[str, Any
 
 def output_of_loop(properties: Mapping[str, Any]) -> dict[str, Any]:
     """A Loop with one output."""
-    return group(LOOP, {"values": [1]})({"outputs": [{"id": "a", "value": "x", **properties}]})
+    return group(LOOP, {"tasks": ONE, "values": [1]})({"outputs": [{"id": "a", "value": "x", **properties}]})
 
 
 def task_form(properties: Mapping[str, Any]) -> dict[str, Any]:

@@ -618,7 +618,7 @@ FLOW = "io.kestra.plugin.core.flow"
             ("tasks:\n- {id: g, type: flow.EachSequential, value: true, tasks: [{id: a, comands: [x]}]}\n"
              "- {id: h, type: flow.EachParallel, value: [1], tasks: [{id: b, commands: ['{{ no() }}'], foreach: 2}]}"),
             ["tasks[0].value: expected a list, a whole number", "tasks[0].tasks[0].comands: unknown property; did you",
-             "tasks[1]: the task in a ForEach cannot have a `foreach`", "tasks[1].tasks[0].commands[0]: there is no"],
+             "tasks[1].tasks: the task 'b' in a loop cannot have", "tasks[1].tasks[0].commands[0]: there is no"],
         ),
         (
             ("tasks:\n- {id: g, type: flow.If, condition: x, then: [{id: a, commands: [x]}]}\n"

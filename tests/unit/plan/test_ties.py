@@ -16,7 +16,7 @@ from shared import batch_job
 from shared.documents.ended_task import BatchFailure, EndedTask, TaskState
 from shared.manifest.groups import FOR_EACH, PARALLEL, SEQUENTIAL
 from shared.outputs.judgement import judge
-from shared.plan.plan_round import plan_round, submitted_round
+from shared.plan.plan_round import plan_round, plan_with_ended, submitted_round
 from shared.plan.round_plan import PlannedTask, RoundPlan, StagingAccess, Ties
 from shared.plan.run_manifest import manifest_of
 from shared.script.build import SKIPPED_EXIT_CODE, STOP
@@ -159,7 +159,7 @@ def test_nothing_runs_after_a_failure_and_everything_else_does(
     """No task waits for ever, none is killed, and the record tells what ran, whichever way Batch treats prefixes."""
     run = run_of(json.dumps(flow), name="x.json")
     manifest = manifest_of(run)
-    plan = plan_round(manifest, run, settings)
+    run, plan = plan_with_ended(manifest, run, settings)
     numbers = st.sampled_from([task.number for task in plan.tasks] or [0])
     ends = data.draw(st.dictionaries(numbers, st.sampled_from([1, EARLY]), max_size=3))
     job = Job(plan, ends, empty_prefix_fails=empty_prefix_fails)
