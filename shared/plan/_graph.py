@@ -46,7 +46,7 @@ class FlowGraph:
         self._branches = {name: self._limited_branches(name) for name in manifest.dependencies}
         self._begun = {name: self._late_branches(name) for name in manifest.dependencies}
         self._members = _by_directory(self._placed[name] for name in manifest.dependencies)
-        self._with_outputs = {name: self._outputs_before(name) for name in manifest.dependencies}
+        self._with_outputs = {name: self._outputs_before(name) for name in self._upstream}
         self.problems: list[Problem] = []
         self.tasks = {name: self._graph_task(name) for name in manifest.dependencies}
 
