@@ -17,6 +17,7 @@ from tests.support.waiting import wait_for
 
 PARALLEL = "type: io.kestra.plugin.core.flow.Parallel"
 SEQUENTIAL = "type: io.kestra.plugin.core.flow.Sequential"
+DAG = "type: io.kestra.plugin.core.flow.Dag"
 FOR_EACH = "type: io.kestra.plugin.core.flow.ForEach"
 
 
@@ -414,6 +415,40 @@ def test_a_group_with_a_limit_begins_no_branch_after_a_failure(flow: Flow) -> No
         "r1": "SUCCESS", "r2": "SUCCESS", "bad": "FAILED", "third": "SKIPPED", "fourth": "SKIPPED",
     }  # fmt: skip
     assert sorted(flow.told()) == ["bad", "r1", "r2"]
+
+
+def test_a_dag_begins_no_task_after_a_failure_though_it_does_not_wait_for_the_failed_one(flow: Flow) -> None:
+    """What has begun goes on, with all that is in it."""
+    flow.start(
+        f"tasks:\n- id: g\n  {DAG}\n  tasks:\n"
+        "  - {task: {id: later, commands: [TELL later]}, dependsOn: [row]}\n"
+        f"  - task: {{id: row, {SEQUENTIAL}, tasks: [{{id: r1, commands: [TELL r1, AWAIT r1]}},"
+        " {id: r2, commands: [TELL r2]}]}\n"
+        "  - task: {id: bad, commands: [TELL bad, AWAIT bad, exit 1]}\n"
+        "- {id: last, commands: [TELL last]}\n"
+    )
+    flow.await_told("r1", "bad")
+    flow.open("bad")
+    wait_for(lambda: any(flow.state(number) is TaskState.COMPLETED for number in (1, 2)))
+    flow.open("r1")
+    record = flow.record()
+    assert states(record) == {
+        "later": "SKIPPED", "r1": "SUCCESS", "r2": "SUCCESS", "bad": "FAILED", "last": "SKIPPED",
+    }  # fmt: skip
+    assert sorted(flow.told()) == ["bad", "r1", "r2"]
+
+
+def test_the_tasks_of_a_dag_run_side_by_side_as_far_as_they_do_not_wait_for_each_other(flow: Flow) -> None:
+    flow.start(
+        f"tasks:\n- id: g\n  {DAG}\n  tasks:\n"
+        "  - {task: {id: end, commands: [TELL end]}, dependsOn: [left, right]}\n"
+        "  - task: {id: left, commands: [TELL left, AWAIT left]}\n"
+        "  - task: {id: right, commands: [TELL right, AWAIT right]}\n"
+    )
+    flow.await_told("left", "right")
+    flow.open("left", "right")
+    record = flow.record()
+    assert (record["state"], flow.told()[-1], len(record["jobs"])) == ("SUCCESS", "end", 1)
 
 
 def test_a_group_with_a_limit_runs_so_many_branches_at_once(flow: Flow) -> None:

@@ -108,7 +108,7 @@ tasks:
                 f"tasks:\n- id: a\n  type: {FOR_EACH}\n  values: [1]\n  tasks:\n"
                 "  - {id: b, commands: ['{{ taskrun.value.x }}']}\n  - {id: c, commands: ['{{ nosuch() }}']}"
             ),
-            ["tasks[0]: a ForEach has exactly one task here", "tasks[0].tasks[1].commands[0]: there is no function"],
+            ["tasks[0].tasks[0].commands[0]: 'x' does not exist", "tasks[0].tasks[1].commands[0]: there is no function"],
         ),
         (
             f"tasks:\n- {{id: a, type: {LOOP_UNTIL}, inputFiles: {{}}, tasks: [{{id: b, comands: [x]}}]}}",
@@ -415,7 +415,6 @@ def test_the_values_of_a_for_each_with_several_tasks_are_told_once_where_they_st
             f"tasks:\n- id: a\n  type: {FOR_EACH}\n  values: '{{{{ nosuch() }}}}'\n"
             f"  tasks: [{tasks.removeprefix('- ')}]\n"
         ),
-        "tasks[0]: a ForEach has exactly one task here",
         "tasks[0].values: there is no function 'nosuch'",
     )
 
