@@ -33,7 +33,7 @@ from shared.plan.upstream import UpstreamFolder
 from shared.settings import Settings
 
 _NO_TASK = Task.model_construct(id=AT_THE_END)
-_OF_A_TASK = ("task", "workingDir")
+_OF_A_TASK = ("task", "taskrun", "workingDir")
 
 
 @dataclass(frozen=True)
