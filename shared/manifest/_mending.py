@@ -81,7 +81,7 @@ def mend_property(properties: dict[str, Any], below: PropertyPath, stand_in: Sta
 def _mend(properties: dict[str, Any], below: PropertyPath, stand_in: StandIn) -> bool:
     match below:
         case ("type",) if list(lists_of(properties)):
-            properties["type"] = _group_like(properties)
+            _make_group(properties, stand_in)
         case ("type",) if near := nearest(str(properties["type"]), all_types()):
             properties["type"] = near
         case ("commands" | "script",) if "type" in properties:
@@ -129,8 +129,19 @@ def _mend_children(properties: dict[str, Any], name: str, stand_in: StandIn) -> 
     if not properties[name] or not isinstance(properties[name], dict if name == CASES else list):
         properties[name] = {"": [stand_in()]} if name == CASES else [_entry(properties, name, stand_in)]
     if not model:
-        properties["type"] = _group_like(properties)
+        _make_group(properties, stand_in)
     return True
+
+
+def _make_group(properties: dict[str, Any], stand_in: StandIn) -> None:
+    """Make a thing of an unknown type a group."""
+    if found := _group_like(properties):
+        properties["type"] = found
+        return
+    properties["type"] = SEQUENTIAL
+    properties.setdefault("tasks", [stand_in()])
+    for name in ("timeout", "retry"):  # which are right in whatever it is
+        properties.pop(name, None)
 
 
 def _has(properties: Mapping[str, Any], name: str) -> bool:
@@ -145,12 +156,12 @@ def _entry(properties: Mapping[str, Any], name: str, stand_in: StandIn) -> dict[
     return {TASK_OF_ENTRY: stand_in()} if is_of_dag else stand_in()
 
 
-def _group_like(properties: Mapping[str, Any]) -> str:
+def _group_like(properties: Mapping[str, Any]) -> str | None:
     """The type of a group that a thing of an unknown type most likely is, by its name or by what it has."""
     written = str(properties.get("type"))
     same = (known for known in ALL_GROUP_TYPES if known.rpartition(".")[2] == written.rpartition(".")[2])
     by_property = (known for name, known in _BY_PROPERTY.items() if name in properties)
-    return next(same, None) or nearest(written, ALL_GROUP_TYPES) or next(by_property, SEQUENTIAL)
+    return next(same, None) or nearest(written, ALL_GROUP_TYPES) or next(by_property, None)
 
 
 def ids_inside(task: object) -> Iterator[str]:

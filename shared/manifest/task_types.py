@@ -117,6 +117,7 @@ _INSTEAD: Mapping[str, str] = {
     "flow.Subflow": "drop the other flow as its own manifest, or put its tasks into a group of this one",
     "flow.Template": "put its tasks into a group of this flow",
     "debug.Echo": _PRINT,
+    "execution.Exit": f"use `{_CORE}execution.Fail`, or `exit 1` in the commands",
     "execution.Labels": "the labels are those of the flow",
     **dict.fromkeys(("kv.Get", "kv.Set", "kv.Delete"), "there is no key-value store; use `variables`, or a file"),
     "storage.LocalFiles": "name the files in `inputFiles` and `outputFiles`",

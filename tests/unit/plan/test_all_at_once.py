@@ -621,6 +621,11 @@ FLOW = "io.kestra.plugin.core.flow"
              "tasks[1].tasks: the task 'b' in a loop cannot have", "tasks[1].tasks[0].commands[0]: there is no"],
         ),
         (
+            ("tasks:\n- {id: g, type: flow.Pause, timeout: PT1S, retry: {maxAttempts: 2},"
+             " errors: [{id: a, commands: ['{{ nosuch() }}']}]}"),
+            ["tasks[0].type: ", "tasks[0].errors[0].commands[0]: there is no function"],
+        ),
+        (
             ("tasks:\n- {id: g, type: flow.If, condition: x, then: [{id: a, commands: [x]}]}\n"
              "- {id: b, commands: ['{{ outputs.g.evaluationResult }}']}"),
             ["tasks[1].commands[0]: uses the outputs of the group 'g', which has none here: use those of its tasks"],
