@@ -88,7 +88,7 @@ class Loops:
             return Placement.TURN
         if is_ready:
             return Placement.READY
-        if task.id in plan.later or not plan.incomplete.isdisjoint(task.loops):
+        if task.id in plan.later or outside.is_later or not plan.incomplete.isdisjoint(task.loops):
             return Placement.LATER
         is_well = all(self.ended(task.id).is_well.values())
         is_spoiled = not is_well or not all(each.is_left_out for each in plan.nothing.get(task.id, ()))
