@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 
 from shared.documents.items import Item
@@ -19,7 +18,17 @@ from shared.plan._graph import FlowGraph
 from shared.plan._loop_values import PlaceInLoop
 from shared.plan._rendering import Bindings, Rendering
 from shared.plan._rounds import Placement
-from shared.plan._unit_plan import EndedUnits, Late, LoopTask, Outside, Unit, UnitPlan, Wait, item_as_branch
+from shared.plan._unit_plan import (
+    EndedUnits,
+    Late,
+    LoopTask,
+    Outside,
+    Unit,
+    UnitPlan,
+    Wait,
+    branch_of_item,
+    item_as_branch,
+)
 from shared.plan._units import plan_units
 from shared.plan.lookups import Lookups, NotKnownYet
 from shared.plan.round_plan import NothingToRun
@@ -184,13 +193,13 @@ class Loops:
 
     def branches(self, name: str, item: Item) -> tuple[Branch, ...]:
         """The branches that a unit is in; in a loop, a group is another one for each of its items."""
-        of_groups = (_of_item(branch, item) for branch in self._graph.branches(name))
+        of_groups = (branch_of_item(branch, item) for branch in self._graph.branches(name))
         return (*of_groups, *self._items_as_branches(name, item))
 
     def begins(self, name: str, item: Item) -> tuple[Branch, ...]:
         """Of these, those that it begins later than the first ones."""
         plan = self.plan_of(name)
-        of_groups = (_of_item(branch, item) for branch in self._graph.begun_branches(name))
+        of_groups = (branch_of_item(branch, item) for branch in self._graph.begun_branches(name))
         own = plan.begins.get(Unit(name, item.index), ()) if plan else ()
         limited = self._items_as_branches(name, item)
         return (*of_groups, *(branch for branch in own if branch in limited))
@@ -290,12 +299,6 @@ class Loops:
             {record.index: tuple(item.index for item in record.item.lineage) for record in records},
             None if ended is None else ended.is_left_out or ended.state in _WELL,
         )
-
-
-def _of_item(branch: Branch, item: Item) -> Branch:
-    if not branch.depth:
-        return branch
-    return replace(branch, group=f"{branch.group}.{item.lineage[branch.depth - 1].index}")
 
 
 _TOO_MANY_ROUNDS = (

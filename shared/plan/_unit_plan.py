@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import graphlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol
 
 from shared.documents.items import Item
@@ -171,6 +171,13 @@ def _tree(loop: str, tasks: Mapping[str, LoopTask], names: tuple[str, ...], dept
 def item_as_branch(loop: str, item: Item, limit: int) -> Branch:
     """The item of a loop as a branch of it; of a loop in a loop, as a branch of the loop for one item of the outer."""
     return Branch(f"{loop}.{item.parent.index}" if item.parent else loop, item.index, limit)
+
+
+def branch_of_item(branch: Branch, item: Item) -> Branch:
+    """The branch of a group; in a loop, the group is another one for each of its items."""
+    if not branch.depth:
+        return branch
+    return replace(branch, group=f"{branch.group}.{item.lineage[branch.depth - 1].index}")
 
 
 def loops_in(loop: Loop) -> Iterable[str]:
