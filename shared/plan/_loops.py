@@ -15,6 +15,7 @@ from shared.manifest.read import Manifest
 from shared.manifest.types import PropertyPath
 from shared.plan._fan_out import ItemSource, items_of
 from shared.plan._graph import FlowGraph
+from shared.plan._limits import too_many_rounds
 from shared.plan._loop_values import PlaceInLoop
 from shared.plan._rendering import Bindings, Rendering
 from shared.plan._rounds import Placement
@@ -33,7 +34,6 @@ from shared.plan._units import plan_units
 from shared.plan.lookups import Lookups, NotKnownYet
 from shared.plan.round_plan import NothingToRun
 
-MAX_ROUNDS = 100
 _WELL = (State.SUCCESS, State.WARNING)
 
 
@@ -84,8 +84,8 @@ class Loops:
         root = next(iter(tasks.values())).loops[0]
         plan = self._plans[root] = UnitPlan()
         plan_units(tasks, outside, self, plan)
-        if plan.rounds > MAX_ROUNDS:
-            self._rendering(root, None).fail((), _TOO_MANY_ROUNDS.format(plan.rounds))
+        if message := too_many_rounds(plan.rounds):
+            self._rendering(root, None).fail((), message)
         ready = {unit.task for unit in plan.ready}
         return {name: self._placement(task, plan, name in ready, outside[name]) for name, task in tasks.items()}
 
@@ -272,8 +272,7 @@ class Loops:
 
     def evaluate(self, task: str, item: Item) -> bool:
         """Evaluate a task that needs no node, for an item whose turn it is; false if something must be read first."""
-        found = self._evaluate(task, item)
-        if found is None:
+        if (found := self._evaluate(task, item)) is None:
             return False
         self._evaluated.setdefault(task, {})[item.index] = found
         self.ended(task).add(item, is_well=found.record.state in _WELL)
@@ -299,9 +298,3 @@ class Loops:
             {record.index: tuple(item.index for item in record.item.lineage) for record in records},
             None if ended is None else ended.is_left_out or ended.state in _WELL,
         )
-
-
-_TOO_MANY_ROUNDS = (
-    "it would take {} rounds, one job after the other, because a task uses what the one before it printed for the same"
-    f" value, and the limit is {MAX_ROUNDS}; `concurrencyLimit: 0` takes the values side by side"
-)
