@@ -161,8 +161,12 @@ _budget: ContextVar[Budget] = ContextVar("budget")
 
 
 def spend(work: int) -> None:
-    """Take work from the budget in use (`Budget.charged`). Raises ExpressionError when nothing is left."""
-    _budget.get().spend(work)
+    """Take work from the budget in use (`Budget.charged`). Raises ExpressionError when nothing is left.
+
+    Where no expression is rendered, as for the text of an item, nothing is charged.
+    """
+    if budget := _budget.get(None):
+        budget.spend(work)
 
 
 def spend_on(value: object) -> None:

@@ -178,6 +178,15 @@ def test_what_is_wrong_at_first_refuses_the_flow(planned, wrong: str) -> None:
         flow.next()
 
 
+@pytest.mark.parametrize("kind", ["ForEach", "Loop"])
+@pytest.mark.parametrize("task", [f"type: {RETURN}, format: 'SAID'", "commands: ['SAID']"])
+def test_values_may_be_maps(planned, task: str, kind: str) -> None:
+    said = task.replace("SAID", "{{ (item.value ?? item) is empty }}")
+    flow = planned(loop(f"{{id: x, {said}}}", values="[{k: 1}, [2, {m: 3}], a]", kind=kind))
+    flow.next()
+    assert len(items(flow.run, "x") or flow.plan.tasks) == 3
+
+
 def test_what_a_condition_leaves_out_is_not_evaluated(planned) -> None:
     log = f"{{id: log, type: {LOG}, message: x, runIf: \"{{{{ taskrun.value != 'b' }}}}\"}}"
     flow = planned(loop(log))
