@@ -39,9 +39,10 @@ test: setup lint types ## Linters, types and all tests
 test-chaos: setup ## Break everything, at every call (minutes); says how many faults were injected and survived
 	@$(BIN)/python -m pytest tests/chaos -m "chaos or not chaos" -n 3
 
-test-clients: setup $(CLIENTS:%=.clients/%/.packages) ## Other people's clients against the Batch service, and batchrun as a wheel (2 GB of packages)
+test-clients: setup $(CLIENTS:%=.clients/%/.packages) ## Other people's clients against the Batch service, batchrun as a wheel, the samples in containers (2 GB of packages)
 	@$(BIN)/python -m tests.clients
 	@$(BIN)/python -m tests.clients.wheel
+	@$(BIN)/python -m tests.clients.samples
 
 .clients/%/.packages: tests/clients/%.txt | $(VENV)/.packages
 	@echo "Installing $*"

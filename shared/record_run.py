@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
 from shared.app import App, isolate_failures
@@ -22,8 +22,9 @@ from shared.events import JobEnded
 from shared.log import Stage, log_event, milliseconds_since
 from shared.manifest.read import Manifest
 from shared.outputs.judgement import items_to_repeat, judge, warnings_of_repeats
+from shared.outputs.nothing_to_run import records_of_nothing, unfinished_items
 from shared.outputs.outcome import failure_of_skipped
-from shared.outputs.record_tasks import NOT_RECORDED_MESSAGE, fan_out_record, record_of_nothing
+from shared.outputs.record_tasks import NOT_RECORDED_MESSAGE, fan_out_record
 from shared.plan.plan_round import has_next_round
 from shared.plan.round_plan import SubmittedRound
 from shared.plan.run_manifest import manifest_of
@@ -107,7 +108,8 @@ def _finish_round(app: App, ended: EndedRound, manifest: Manifest, part: Part, d
     current = app.runs.load(ended.run.id)
     if current is None or not current.is_running(round_number):
         return
-    run = current.with_finished(_records(app, ended, part), detected)
+    later = unfinished_items(ended.plan, ended.judgement)
+    run = current.with_finished(_records(app, ended, part, later), detected).with_unfinished(later)
     if again := ended.judgement.again:
         warnings = warnings_of_repeats(ended.plan, ended.tasks, ended.judgement)
         run = run.with_repeats(items_to_repeat(ended.plan, again), warnings)
@@ -129,14 +131,12 @@ def _failure_of_run(app: App, run: Run) -> Failure | None:
     return failure_of_skipped(skipped, run.job_id, ran_out_of_time=app.batch.ran_out_of_time(run.job_id))
 
 
-def _records(app: App, ended: EndedRound, part: Part) -> Iterator[TaskRecord]:
+def _records(app: App, ended: EndedRound, part: Part, later: Iterable[str]) -> Iterator[TaskRecord]:
     """The records of all tasks that have ended; a fan-out has ended when all of its items have."""
-    repeated = {task.name for task in ended.plan.tasks if task.number in ended.judgement.again}
+    repeated = {*later, *(task.name for task in ended.plan.tasks if task.number in ended.judgement.again)}
     of_all_rounds = app.parts.items(ended.run.id) if ended.run.body.unfinished else {}
     yield from part.tasks
     for name, items in part.items.items():
         if name not in repeated:
             yield fan_out_record(name, of_all_rounds[name] if name in ended.run.body.unfinished else items)
-    for empty in ended.plan.empty:
-        if state := ended.judgement.of_empty(empty.waits_for):
-            yield record_of_nothing(empty, state)
+    yield from records_of_nothing(ended.plan.empty, ended.judgement.of_empty, of_all_rounds)

@@ -30,14 +30,15 @@ from shared.documents.record import RunProblem
 from shared.documents.run import Run, RunBody
 from shared.documents.states import JobReason
 from shared.errors import ManifestError, Problem
-from shared.manifest.read import Manifest
+from shared.manifest.kestra_2 import refused_by_2
+from shared.manifest.read import BrokenManifest, Manifest
 from shared.masking import MASK, Masker
 from shared.plan.lookups import MissingData
 from shared.plan.plan_round import plan_with_ended
 from shared.plan.planner import Planner
 from shared.plan.pool_check import check_pool
 from shared.plan.round_plan import Image, RoundPlan, StagingAccess
-from shared.plan.run_manifest import checked_manifest
+from shared.plan.run_manifest import checked_manifest, manifest_of
 from shared.settings import Settings
 from shared.version import VERSION
 
@@ -54,6 +55,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_flows(parser)
     add_values(parser)
+    parser.add_argument(
+        "--kestra",
+        type=int,
+        choices=[2],
+        help="also tell, as errors, what this major version of Kestra refuses: for flows that are written for Kestra 1",
+    )
 
 
 def run(arguments: argparse.Namespace, opening: AbstractContextManager[App]) -> int:
@@ -69,7 +76,10 @@ def run(arguments: argparse.Namespace, opening: AbstractContextManager[App]) -> 
             print(f"No app is reached, so that nothing of its settings is known. ({why})", file=sys.stderr)
             app = App.unknown()
         settings, pools = app.checked_settings(), pools_of(app)
-        found = [(drop.name, check(drop, settings, pools)) for drop in targets.drops(app)]
+        drops = targets.drops(app)
+        found = [(drop.name, check(drop, settings, pools)) for drop in drops]
+        if arguments.kestra:
+            found = [(name, _also_by_2(each, drop, settings)) for (name, each), drop in zip(found, drops, strict=True)]
     for name, checked in found:
         for line in findings(name, checked):
             print(printable(line), file=sys.stderr)
@@ -115,6 +125,21 @@ def check(drop: Drop, settings: Settings, pools: Pools) -> Checked:
         return replace(_planned(manifest, run, drop, settings, pools), warnings=warnings)
     except ManifestError as error:
         return Checked(_problems(error.problems, drop, settings), warnings)
+
+
+def _also_by_2(checked: Checked, drop: Drop, settings: Settings) -> Checked:
+    """With what Kestra 2 refuses of the flow, as far as it can be read."""
+    if ONLY_THE_APP in checked.not_known:
+        return checked
+    try:
+        manifest = manifest_of(_run(drop, settings))
+    except BrokenManifest as broken:
+        if broken.rest is None:
+            return checked
+        manifest = broken.rest
+    except ManifestError:
+        return checked
+    return replace(checked, errors=(*checked.errors, *_problems(refused_by_2(manifest.layout), drop, settings)))
 
 
 def refuse_errors(drops: Sequence[Drop], app: App, nothing: str, *, needs_values: bool = True) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from shared.documents.record import Document, Failure, RunProblem
+from shared.documents.document import Document
+from shared.documents.record import Failure, RunProblem
 from shared.documents.states import FailureCategory, Phase
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from shared.documents.record import Document
+from shared.documents.document import Document
 
 
 class SourceFile(Document):

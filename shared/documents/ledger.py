@@ -12,7 +12,8 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Literal
 
-from shared.documents.record import Document, FlowRef, Record
+from shared.documents.document import Document
+from shared.documents.record import FlowRef, Record
 from shared.documents.run import Run
 from shared.documents.run_ended import EndedTimes, ended_times, first_failure
 from shared.documents.states import State

@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import hashlib
 
-from shared.documents.record import Document
+from shared.documents.document import Document
 
 MAX_BYTES = 1024 * 1024
 """The most bytes that a manifest may have."""

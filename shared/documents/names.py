@@ -257,7 +257,12 @@ class Paths:
 
         `begun-<branch>` says that a branch has begun, so that it goes on whatever fails.
         """
-        return f"{self.run_id}/stop/{group}/{round_number}/"
+        return f"{self.all_failures}{group}/{round_number}/"
+
+    @property
+    def all_failures(self) -> str:
+        """The prefix of such blobs of all groups."""
+        return f"{self.run_id}/stop/"
 
     def end_marker(self, round_number: int, name: str) -> str:
         """The blob by which storage tells the app of the end of the task, or of its job: `name` is one of the two."""

@@ -6,21 +6,12 @@ import json
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
-from pydantic.alias_generators import to_camel
+from pydantic import BeforeValidator, Field
 
+from shared.documents.document import Document
+from shared.documents.items import Item, is_none
 from shared.documents.states import FailureCategory, FailureCode, JobReason, SkippedBy, State
 from shared.errors import Problem
-
-
-class Document(BaseModel):
-    """A frozen model, camelCase in JSON. Unknown fields are ignored: a newer version may have added some."""
-
-    model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True, extra="ignore")
-
-    def to_json(self) -> str:
-        """The document as indented JSON; times are ISO 8601 in UTC."""
-        return self.model_dump_json(by_alias=True, indent=2)
 
 
 def _as_text(tag: object) -> object:
@@ -157,13 +148,6 @@ class Logs(Document):
     stderr: str | None = None
 
 
-class Item(Document):
-    """One item of a fan-out: its place in the list, from 0, and its value."""
-
-    index: int
-    value: Any
-
-
 class TaskRef(Document):
     """A task of the manifest."""
 
@@ -200,7 +184,7 @@ class TaskResult(Document):
     @property
     def is_allowed_failure(self) -> bool:
         """Whether it failed, or items of it did, and the manifest allows that."""
-        return self.failure is not None and self.state is State.WARNING
+        return self.failure is not None and self.state in {State.WARNING, State.SUCCESS}
 
     @property
     def reason(self) -> str:
@@ -212,7 +196,19 @@ class TaskResult(Document):
 
 
 class ItemRecord(TaskResult, Item):
-    """One item of a fan-out."""
+    """One item of a fan-out; if it was `skipped`, that says why, where that is another reason than that of the task."""
+
+    skipped: SkippedBy | None = Field(None, exclude_if=is_none)
+
+    @property
+    def is_left_out(self) -> bool:
+        """Whether a condition kept it from running."""
+        return self.skipped is SkippedBy.CONDITION
+
+    @property
+    def item(self) -> Item:
+        """The item alone."""
+        return Item(index=self.index, value=self.value, key=self.key, iteration=self.iteration, parent=self.parent)
 
 
 class ItemsSummary(Document):

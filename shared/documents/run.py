@@ -19,13 +19,14 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from shared.documents.document import Document
 from shared.documents.early_end import EarlyEnd, Rejection
 from shared.documents.external_data import ExternalData
 from shared.documents.flow_limit import FlowLimit
 from shared.documents.manifest_blob import ManifestBlob
 from shared.documents.names import job_id, results_folder
 from shared.documents.progress import Progress
-from shared.documents.record import Document, ItemRecord, JobRecord, RetryRef, RunProblem, TaskRecord
+from shared.documents.record import ItemRecord, JobRecord, RetryRef, RunProblem, TaskRecord
 from shared.documents.states import Phase, State, WaitReason
 from shared.errors import RunUnreadable
 
@@ -49,7 +50,8 @@ class RunBody(Document):
 
     `default_pool` and `default_staging` are the app settings at the time of acceptance: the tasks of a round and the
     place of its files must not change while the run is open.
-    `finished` are the tasks that have ended; `unfinished` are the items, by fan-out, that the current round runs again.
+    `finished` are the tasks that have ended; `unfinished` are the items, by fan-out, that the current round runs again,
+    or that are left for this and later rounds while others have ended.
     `repeated_rounds` are the rounds that repeat tasks which failed before their commands began.
     A retry has `finished` tasks from its beginning on, once it `has_taken_over` them from the earlier run; `item_lists`
     are the items of fan-outs that the earlier run had.
@@ -241,6 +243,17 @@ class Run:
         finished = {**self.body.finished, **{task.id: task for task in tasks}}
         return replace(self, body=self.body.model_copy(update={"finished": finished, "detected": detected}))
 
+    def with_parts(self) -> Run:
+        """The run with results of tasks in parts, which are to be removed with it."""
+        return replace(self, body=self.body.model_copy(update={"has_parts": True}))
+
+    def with_unfinished(self, unfinished: Mapping[str, tuple[int, ...]]) -> Run:
+        """The run in whose later rounds these items of tasks in loops run."""
+        if not unfinished:
+            return self
+        update = {"unfinished": {**self.body.unfinished, **unfinished}}
+        return replace(self, body=self.body.model_copy(update=update))
+
     def with_repeats(self, unfinished: dict[str, tuple[int, ...]], warnings: Iterable[RunProblem]) -> Run:
         """The run whose next round repeats tasks of the current one that failed before their commands began."""
         update = {
@@ -256,8 +269,7 @@ class Run:
 
     def as_ending(self) -> Run:
         """The run that gets no more tasks but has a job: it is recorded once the job has ended, like any other run."""
-        body = self.body.model_copy(update={"has_parts": True})
-        return replace(self, body=body, progress=self._running(self.progress.pool))
+        return replace(self.with_parts(), progress=self._running(self.progress.pool))
 
     def with_rejection(self, rejection: Rejection) -> Run:
         """The run, rejected: it cannot continue."""

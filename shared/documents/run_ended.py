@@ -14,7 +14,8 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import Field
 
-from shared.documents.record import Document, Failure, FlowRef, Record, TaskRecord, Timings
+from shared.documents.document import Document
+from shared.documents.record import Failure, FlowRef, Record, TaskRecord, Timings
 from shared.documents.states import FailureCategory, FailureCode, State
 
 _Value = TypeVar("_Value")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from shared.documents.record import Document
+from shared.documents.document import Document
 from shared.documents.states import State
 
 

@@ -143,11 +143,12 @@ def _rendered(
         raise ExpressionError(TOO_DEEP) from error
 
 
-def references(text: str, name: str) -> set[tuple[str, ...]]:
+def references(text: str, name: str, unknown: str | None = None) -> set[tuple[str, ...]]:
     """The parts of the value `name` that a text's expressions use: the names after it, as far as they are constant.
 
-    `{{ outputs.a.vars.x ~ outputs['b'][vars.i] }}` uses `("a", "vars", "x")` and `("b",)` of `outputs`. A malformed
-    text has no references: rendering it reports what is wrong.
+    `{{ outputs.a.vars.x ~ outputs['b'][vars.i] }}` uses `("a", "vars", "x")` and `("b",)` of `outputs`; or, with
+    something that stands for what is `unknown`, the whole path. A malformed text has no references: rendering it
+    reports what is wrong.
     """
     if name not in text:
         return set()
@@ -156,11 +157,11 @@ def references(text: str, name: str) -> set[tuple[str, ...]]:
     except (TemplateSyntaxError, ExpressionError, RecursionError, ValueError):
         return set()
     inner: set[nodes.Node] = set()  # the parts of paths that were found
-    paths = (_path_of(node, name, inner) for node in found_nodes if node not in inner)
+    paths = (_path_of(node, name, inner, unknown) for node in found_nodes if node not in inner)
     return {path for path in paths if path is not None}
 
 
-def _path_of(node: nodes.Node, name: str, inner: set[nodes.Node]) -> tuple[str, ...] | None:
+def _path_of(node: nodes.Node, name: str, inner: set[nodes.Node], unknown: str | None) -> tuple[str, ...] | None:
     """The names after `name` in a chain of dots and brackets; the chain's own nodes are added to `inner`."""
     parts: list[str] = []
     while isinstance(node, nodes.Getattr | nodes.Getitem):
@@ -169,6 +170,8 @@ def _path_of(node: nodes.Node, name: str, inner: set[nodes.Node]) -> tuple[str, 
             part = part.value
         if isinstance(part, str):
             parts.append(part)
+        elif unknown is not None:
+            parts.append(unknown)
         else:
             parts.clear()
         node = node.node

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from shared.manifest._children import TASK_OF_ENTRY
 from shared.manifest.app_tasks import AppTask
-from shared.manifest.blocks import Block, Condition, Each
+from shared.manifest.blocks import Block, Condition
 from shared.manifest.groups import (
     AllowFailure,
     Dag,
@@ -17,8 +17,8 @@ from shared.manifest.groups import (
     ForEach,
     Group,
     If,
+    Loop,
     Parallel,
-    Sequential,
     Switch,
     TaskOrGroup,
     WorkingDirectory,
@@ -63,7 +63,9 @@ def _block_of(item: TaskOrGroup, path: PropertyPath) -> Block:
         limit=_limit_of(item),
         errors=_blocks_of(item.errors, (*path, "errors")),
         finally_=_blocks_of(item.finally_, (*path, "finally")),
+        allows_warning=item.allow_warning,
         allows_failure=item.allow_failure or isinstance(item, AllowFailure),
+        each=item.each(item.id, path) if isinstance(item, ForEach | Loop | EachSequential | EachParallel) else None,
         directory=Directory(item.id, path, item) if isinstance(item, WorkingDirectory) else None,
     )
 
@@ -78,11 +80,7 @@ def _blocks_in(group: Group, path: PropertyPath) -> tuple[Block, ...]:
             return _of_if(group, path)
         case Switch():
             return _of_switch(group, path)
-        case ForEach():
-            return _of_for_each(group, inside, (*path, "values"))
-        case EachSequential() | EachParallel():
-            return _of_for_each(group.for_each, inside, (*path, "value"))
-        case Sequential() | Parallel() | AllowFailure() | WorkingDirectory():
+        case _:
             return _blocks_of(group.tasks, inside)
 
 
@@ -102,11 +100,6 @@ def _limit_of(group: Group) -> int:
 def _conditions(item: TaskProperties, path: PropertyPath) -> tuple[Condition, ...]:
     texts = (("runIf", item.run_if), ("when", item.when))
     return tuple(Condition((*path, name), text) for name, text in texts if text is not None)
-
-
-def _of_for_each(item: ForEach, path: PropertyPath, values: PropertyPath) -> tuple[Block, ...]:
-    each = Each(values, item.concurrency_limit, item.is_serial_by_default)
-    return (replace(_block_of(item.task, (*path, 0)), each=each),)
 
 
 def _of_if(item: If, path: PropertyPath) -> tuple[Block, ...]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from shared.errors import nearest
 from shared.manifest._children import CASES, LISTS_OF_GROUPS, TASK_OF_ENTRY, lists_of
-from shared.manifest.groups import DAG, EACH_PARALLEL, EACH_SEQUENTIAL, FOR_EACH, GROUPS, IF, SEQUENTIAL, SWITCH
+from shared.manifest.groups import DAG, EACH_PARALLEL, EACH_SEQUENTIAL, FOR_EACH, GROUPS, IF, LOOP, SEQUENTIAL, SWITCH
 from shared.manifest.task import Task
 from shared.manifest.task_types import ALL_GROUP_TYPES, APP_TASK_TYPES, all_types, language_of
 from shared.manifest.types import Properties, PropertyPath
@@ -16,7 +16,7 @@ StandIn = Callable[[], dict[str, Any]]
 """Makes a task that does nothing, with an id of its own."""
 
 _MODELS: Mapping[str, type[Properties]] = dict(zip(ALL_GROUP_TYPES, GROUPS, strict=True))
-_EACH = {FOR_EACH: "values", EACH_SEQUENTIAL: "value", EACH_PARALLEL: "value"}
+_LOOPS = (FOR_EACH, EACH_SEQUENTIAL, EACH_PARALLEL, LOOP)
 _BY_PROPERTY = {"then": IF, CASES: SWITCH, "defaults": SWITCH}
 
 
@@ -37,8 +37,6 @@ def mend_whole(task: dict[str, Any], stand_in: StandIn, *, is_in_dag: bool) -> d
         return {(TASK_OF_ENTRY,): ()}
     elif task_type == SWITCH:
         task["defaults"] = [stand_in()]
-    elif isinstance(task_type, str) and task_type in _EACH:
-        return _without_each(task, _EACH[task_type])
     elif task_type in APP_TASK_TYPES:
         _as_task(task)
     elif "commands" in task and "script" in task:
@@ -56,19 +54,15 @@ def _as_task(app_task: dict[str, Any]) -> None:
     app_task.update(kept, commands=["true"])
 
 
-def _without_each(group: dict[str, Any], name: str) -> dict[PropertyPath, PropertyPath]:
-    """Make a ForEach one of its tasks one after the other, each with the values."""
-    moved: dict[PropertyPath, PropertyPath] = {}
-    values = group.pop(name, [""])
-    group["type"] = SEQUENTIAL
-    for other in ("concurrencyLimit", "concurrent"):
-        group.pop(other, None)
-    for index, each in enumerate(group["tasks"]):
-        is_script = "type" not in each or language_of(str(each["type"]))
-        if is_script and not list(lists_of(each)) and "foreach" not in each:
-            each["foreach"] = values
-            moved["tasks", index, "foreach"] = (name,)
-    return moved
+def _without_foreach(data: Any) -> None:  # noqa: ANN401 - plain data of any shape
+    """Take `foreach` off the tasks of a loop, and off those in groups of them."""
+    for task in data if isinstance(data, list) else ():
+        inner = task.get(TASK_OF_ENTRY, task) if isinstance(task, dict) else {}
+        if isinstance(inner, dict):
+            inner.pop("foreach", None)
+            cases = inner.get(CASES)
+            for each in (*map(inner.get, LISTS_OF_GROUPS), *(cases.values() if isinstance(cases, dict) else ())):
+                _without_foreach(each)
 
 
 def mend_property(properties: dict[str, Any], below: PropertyPath, stand_in: StandIn, *, is_unknown: bool) -> bool:
@@ -81,6 +75,10 @@ def mend_property(properties: dict[str, Any], below: PropertyPath, stand_in: Sta
     if properties.get("type") in APP_TASK_TYPES and not is_unknown and below[0] not in ("id", "dependsOn", "disabled"):
         _as_task(properties)
         return True
+    return _mend(properties, below, stand_in)
+
+
+def _mend(properties: dict[str, Any], below: PropertyPath, stand_in: StandIn) -> bool:
     match below:
         case ("type",) if list(lists_of(properties)):
             _make_group(properties, stand_in)
@@ -88,6 +86,8 @@ def mend_property(properties: dict[str, Any], below: PropertyPath, stand_in: Sta
             properties["type"] = near
         case ("commands" | "script",) if "type" in properties:
             del properties["type"]
+        case ("tasks",) if properties.get("type") in _LOOPS and properties.get("tasks"):
+            _without_foreach(properties["tasks"])
         case (str(name),) if name in LISTS_OF_GROUPS or name == CASES:
             return _mend_children(properties, name, stand_in)
         case ("cases", str(name)):

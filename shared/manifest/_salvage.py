@@ -204,7 +204,7 @@ class _Left:
         match path:
             case (*above, "id"):
                 self._at(tuple(above))["id"] = self._new_id()
-            case (*above, str(name)) if name in REQUIRED and name != "values":
+            case (*above, str(name)) if name in REQUIRED:
                 add(self._at(tuple(above)), name, self._stand_in)
             case _:
                 self._take_out(path[:-1], "")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from shared.documents.states import Phase
 from shared.manifest.app_tasks import AppTask
@@ -16,36 +17,64 @@ from shared.manifest.working_directory import OF_DIRECTORY, Directory
 
 
 @dataclass(frozen=True)
+class LoopOutput:
+    """A value that a Loop makes of each item: a text to render in the scope of the item, of an input's `type`."""
+
+    id: str
+    path: PropertyPath
+    type: str
+    text: str
+
+
+@dataclass(frozen=True)
 class Condition:
     """A text whose rendering decides whether a block runs, and its path in the manifest.
 
     It holds if the rendered text is one of the `values`; without any, if it is true as in Kestra. If it `is_negated`,
-    it holds where it would not.
+    it holds where it would not. `depth` is the number of loops that it is in; what it is of may be in the innermost one
+    itself, or in a group that is in it.
     """
 
     path: PropertyPath
     text: str
     values: tuple[str, ...] = ()
     is_negated: bool = False
+    depth: int = 0
+    is_in_group: bool = False
 
 
 @dataclass(frozen=True)
 class Each:
-    """How the task of a ForEach runs for its values: for how many at once, 0 for all; and the path of the values."""
+    """A loop: the blocks in it run for each of its `values`, for so many at once, or for all if the limit is 0.
 
+    `path` is that of the values. A Loop of Kestra 2 `is_isolated`: its expressions see `item`, and the outputs of the
+    same item; those of a ForEach of Kestra 1 see `taskrun.value`, and the outputs of all items by their values.
+    `outputs` are what a Loop makes of the outputs of each item, for the tasks after it. A loop in a loop may be in that
+    itself, or in a group that is in it.
+    """
+
+    id: str
     path: PropertyPath
+    values: Any
     limit: int
     is_serial_by_default: bool
+    is_isolated: bool = False
+    outputs: tuple[LoopOutput, ...] = ()
+    is_in_group: bool = False
 
 
 @dataclass(frozen=True)
 class Branch:
-    """A direct child of a group that limits how many of them run at once; `is_late` if it does not begin with it."""
+    """A direct child of a group that limits how many of them run at once; `is_late` if it does not begin with it.
+
+    `depth` is the number of loops around it.
+    """
 
     group: str
     index: int
     limit: int
     is_late: bool = False
+    depth: int = 0
 
 
 @dataclass(frozen=True)
@@ -57,6 +86,7 @@ class Block:
 
     Once its blocks have ended, its `errors` run one after the other if one of them failed for good, and then its
     `finally_`, however they ended. If it `allows_failure`, what waits for it runs also if it failed.
+    If it `allows_warning`, a warning in it is none of its own.
 
     The tasks in its `blocks` may share a `directory`.
     """
@@ -74,6 +104,7 @@ class Block:
     errors: tuple[Block, ...] = ()
     finally_: tuple[Block, ...] = ()
     allows_failure: bool = False
+    allows_warning: bool = False
     directory: Directory | None = None
 
 
@@ -88,18 +119,19 @@ class OnFailure:
 class PlacedTask:
     """A task with its path in the manifest, and what the blocks around it mean for it.
 
-    `each` says how it runs for the values of its ForEach; `branches` are those that it is in, and `conditions` all that
-    must hold, the outermost first. `on_failure_of` has an entry for each `errors` that it is in, the outermost first.
-    It may share a `directory` with others.
+    `loops` are those that it is in, `branches` those of groups, and `conditions` all that must hold, the outermost
+    first. `on_failure_of` has an entry for each `errors` that it is in, the outermost first. It may share a `directory`
+    with others. It may be in a loop itself, or in a group that is in the innermost loop.
     """
 
     task: Task | AppTask
     path: PropertyPath
-    each: Each | None = None
+    loops: tuple[Each, ...] = ()
     branches: tuple[Branch, ...] = ()
     conditions: tuple[Condition, ...] = ()
     on_failure_of: tuple[OnFailure, ...] = ()
     directory: Directory | None = None
+    is_in_group: bool = False
 
     @property
     def phase(self) -> Phase:
@@ -109,7 +141,7 @@ class PlacedTask:
     @property
     def foreach_path(self) -> PropertyPath:
         """The path of what its items are made of."""
-        return self.each.path if self.each else (*self.path, "foreach")
+        return self.loops[-1].path if self.loops else (*self.path, "foreach")
 
     def place_of(self, below: PropertyPath) -> PropertyPath:
         """The path in the manifest of one of its properties, some of which are those of a group around it."""
@@ -128,45 +160,61 @@ def placed_tasks(flow: Block) -> Iterator[PlacedTask]:
 
 @dataclass(frozen=True)
 class _Around:
-    """What the blocks around a block mean for it."""
+    """What the blocks around a block mean for the tasks in it."""
 
     is_disabled: bool = False
+    loops: tuple[Each, ...] = ()
     branches: tuple[Branch, ...] = ()
     conditions: tuple[Condition, ...] = ()
     on_failure_of: tuple[OnFailure, ...] = ()
     directory: Directory | None = None
+    is_in_group: bool = False
 
 
 def _placed(block: Block, around: _Around) -> Iterator[PlacedTask]:
-    inside = replace(
+    place: dict[str, Any] = {"depth": len(around.loops), "is_in_group": around.is_in_group}
+    group = replace(
         around,
         is_disabled=around.is_disabled or block.is_disabled,
-        conditions=(*around.conditions, *block.conditions),
-        directory=around.directory or block.directory,
+        conditions=(*around.conditions, *(replace(each, **place) for each in block.conditions)),
     )
     if block.task:
-        task = block.task.model_copy(update={"disabled": True}) if inside.is_disabled else block.task
-        yield PlacedTask(
-            task,
-            block.path,
-            block.each,
-            inside.branches,
-            inside.conditions,
-            inside.on_failure_of,
-            inside.directory if isinstance(task, Task) else None,
-        )
+        yield _placed_task(block.task, block.path, group)
+        return
+    loop = (replace(block.each, is_in_group=around.is_in_group),) if block.each else ()
+    inside = replace(
+        group,
+        loops=(*around.loops, *loop),
+        directory=around.directory or block.directory,
+        is_in_group=bool(around.loops) and block.each is None,
+    )
     for index, inner in enumerate(block.blocks):
-        branch = Branch(block.id, index, block.limit, is_late=index >= block.limit or bool(inner.waits_for))
-        branches = (*inside.branches, branch) if block.limit else inside.branches
-        yield from _placed(inner, replace(inside, branches=branches))
-    inside = replace(inside, directory=around.directory)
+        is_late = index >= block.limit or bool(inner.waits_for)
+        branch = (Branch(block.id, index, block.limit, is_late, len(inside.loops)),) if block.limit else ()
+        yield from _placed(inner, replace(inside, branches=(*inside.branches, *branch)))
     if block.errors:
         failure = OnFailure(tuple(tasks_that_count(block.blocks)))
-        of_errors = replace(inside, on_failure_of=(*inside.on_failure_of, failure))
+        of_errors = replace(group, on_failure_of=(*around.on_failure_of, failure))
         for inner in block.errors:
             yield from _placed(inner, of_errors)
     for inner in block.finally_:
-        yield from _placed(inner, inside)
+        yield from _placed(inner, group)
+
+
+def _placed_task(task: Task | AppTask, path: PropertyPath, around: _Around) -> PlacedTask:
+    changed: dict[str, Any] = {"disabled": True} if around.is_disabled else {}
+    if around.loops and isinstance(task, Task):
+        changed["foreach"] = around.loops[-1].values
+    return PlacedTask(
+        task.model_copy(update=changed) if changed else task,
+        path,
+        around.loops,
+        around.branches,
+        around.conditions,
+        around.on_failure_of,
+        around.directory if isinstance(task, Task) else None,
+        around.is_in_group,
+    )
 
 
 def tasks_that_count(blocks: Sequence[Block]) -> Iterator[str]:

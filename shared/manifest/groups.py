@@ -5,18 +5,20 @@ from __future__ import annotations
 import typing
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from shared.manifest._children import TASK_OF_ENTRY
 from shared.manifest.app_tasks import APP_TASKS, Assert, Fail, Log, OutputValues, Return
+from shared.manifest.blocks import Each
+from shared.manifest.loops import ForEachProperties, LoopProperties, no_foreach
 from shared.manifest.task import Foreach, Task, TaskId, TaskProperties
 from shared.manifest.task_types import ALL_GROUP_TYPES
-from shared.manifest.types import NoEffect, Properties, Text, Unsupported
+from shared.manifest.types import NoEffect, Properties, PropertyPath, Text, Unsupported
 from shared.manifest.working_directory import DirectoryProperties
 
-SEQUENTIAL, PARALLEL, DAG, IF, SWITCH, ALLOW_FAILURE, FOR_EACH, EACH_SEQUENTIAL, EACH_PARALLEL, _ = ALL_GROUP_TYPES
-
-MANY_VALUES = 5
+(
+    SEQUENTIAL, PARALLEL, DAG, IF, SWITCH, ALLOW_FAILURE, FOR_EACH, EACH_SEQUENTIAL, EACH_PARALLEL, LOOP, _,
+) = ALL_GROUP_TYPES  # fmt: skip
 
 _ON_TASKS = Unsupported("give it to the tasks in the group")
 
@@ -133,76 +135,44 @@ class Parallel(_Group):
     """The tasks; they do not wait for each other."""
 
 
-class ForEach(_Group):
-    """A task that runs once for each value, as in Kestra 1.x; `foreach` of a task is for all values side by side."""
+class ForEach(ForEachProperties, _Group):
+    """Tasks that run for each value, as in Kestra 1.x; `foreach` of a task is for all values side by side.
+
+    For each value the tasks run one after the other, whatever becomes of those of the other values. They may be groups
+    and loops.
+    """
 
     type: Literal["io.kestra.plugin.core.flow.ForEach"]
-    values: Foreach
-    """As `foreach` of a task. `{{ taskrun.value }}` is the value, with numbers and booleans as text; the parts of
-    a map can be named, as in `{{ taskrun.value.name }}`, where Kestra has only their JSON. In a later task,
-    `{{ outputs.<task>['<value>'].vars.x }}` is what was printed for it. Values that are the same as text run once; null
-    is an error."""
-    concurrency_limit: Annotated[int, Field(ge=0)] = 1
-    """For how many values the task runs at once at most; 0 for all. With 1 they run one after the other, and nothing
-    else of the run meanwhile. With a limit of *n*, a value begins once the *n*-th before it has ended. None begins any
-    more once the task has failed for one, unless it may fail (`allowFailure`). With 0, a failure stops none."""
-    tasks: Annotated[tuple[TaskOrGroup, ...], Field(min_length=1)]
-    """One task. To run several for each value, put their commands into one task, or give each task a `foreach`."""
+    tasks: Annotated[tuple[TaskOrGroup, ...], Field(min_length=1), AfterValidator(no_foreach)]
+    """The tasks for each value; each waits for the one before it for the same value."""
 
-    @model_validator(mode="after")
-    def _one_task_without_foreach(self) -> Self:
-        if len(self.tasks) > 1 or not isinstance(self.tasks[0], Task):
-            raise ValueError(
-                "a ForEach has exactly one task here, neither a group nor several tasks: "
-                "put their commands into one task, or give each task a `foreach`"
-            )
-        if self.tasks[0].foreach is not None:
-            raise ValueError("the task in a ForEach cannot have a `foreach` of its own")
-        return self
 
-    @property
-    def is_serial_by_default(self) -> bool:
-        """Whether many values, or nobody knows how many, run one after the other without anybody having said so."""
-        match self.values:
-            case tuple() as values:
-                count = len(values)
-            case int(number):
-                count = number
-            case _:
-                count = MANY_VALUES
-        return "concurrency_limit" not in self.model_fields_set and count >= MANY_VALUES
+class Loop(LoopProperties, _Group):
+    """Tasks that run for each value, as in Kestra 2.x; a ForEach is that of 1.x.
 
-    @property
-    def task(self) -> Task:
-        """The task that is run for each value."""
-        task = self.tasks[0]
-        assert isinstance(task, Task)  # noqa: S101 - this was validated
-        return task.model_copy(update={"foreach": self.values})
+    For each value the tasks run one after the other. They may be groups and loops. Inside,
+    `{{ outputs.<task>.vars.x }}` is what an earlier task printed for the same value; after the loop, later tasks can
+    use its `outputs`.
+    """
+
+    type: Literal["io.kestra.plugin.core.flow.Loop"]
+    tasks: Annotated[tuple[TaskOrGroup, ...], Field(min_length=1), AfterValidator(no_foreach)]
+    """The tasks for each value; each waits for the one before it for the same value."""
 
 
 class _OldEach(_Group):
     value: Foreach
     """As `values` of a ForEach."""
-    tasks: Annotated[tuple[TaskOrGroup, ...], Field(min_length=1)]
+    tasks: Annotated[tuple[TaskOrGroup, ...], Field(min_length=1), AfterValidator(no_foreach)]
     """As `tasks` of a ForEach."""
 
     def _limit(self) -> int:
         """For how many values it runs at once; 0 for all."""
         return 1
 
-    @property
-    def for_each(self) -> ForEach:
-        """What it is the old form of."""
-        properties = {"id": self.id, "type": FOR_EACH, "values": self.value, "tasks": self.tasks}
-        return ForEach.model_validate({**properties, "concurrencyLimit": self._limit()})
-
-    @model_validator(mode="after")
-    def _can_be_a_for_each(self) -> Self:
-        try:
-            _ = self.for_each
-        except ValidationError as error:
-            raise ValueError(str(error.errors()[0]["ctx"]["error"])) from error
-        return self
+    def each(self, name: str, path: PropertyPath) -> Each:
+        """The loop of this name, whose group is at `path`."""
+        return Each(name, (*path, "value"), self.value, self._limit(), is_serial_by_default=False)
 
 
 class EachSequential(_OldEach):
@@ -256,6 +226,7 @@ Group = (
     | ForEach
     | EachSequential
     | EachParallel
+    | Loop
     | WorkingDirectory
 )
 GROUPS: tuple[type[Group], ...] = typing.get_args(Group)
@@ -272,6 +243,7 @@ TaskOrGroup = Annotated[
     | Annotated[ForEach, Tag("<ForEach>")]
     | Annotated[EachSequential, Tag("<EachSequential>")]
     | Annotated[EachParallel, Tag("<EachParallel>")]
+    | Annotated[Loop, Tag("<Loop>")]
     | Annotated[WorkingDirectory, Tag("<WorkingDirectory>")]
     | Annotated[Log, Tag("<Log>")]
     | Annotated[Return, Tag("<Return>")]

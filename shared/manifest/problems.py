@@ -196,8 +196,7 @@ def warnings_of(flow: Flow) -> Iterator[tuple[PropertyPath, str]]:
     yield from _warnings(flow, ())
     yield from _texts_that_look_like_files(flow)
     for placed in flow.placed_tasks:
-        if placed.each and placed.each.is_serial_by_default:
-            yield placed.foreach_path, _SERIAL
+        yield from ((each.path, _SERIAL) for each in placed.loops if each.is_serial_by_default)
     for index, default in enumerate(flow.plugin_defaults):
         if not any(known.startswith(canonical_runner_type(default.type)) for known in _KNOWN_TYPES):
             yield ("pluginDefaults", index, "type"), "without effect: there is no task and no task runner of this type"

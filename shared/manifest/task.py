@@ -146,7 +146,8 @@ class TaskProperties(Properties):
     version: Annotated[str | None, NoEffect("there is only one version of every task type")] = None
     log_level: Annotated[str | None, NoEffect("everything that a task prints is kept")] = None
     log_to_file: Annotated[bool, NoEffect("everything that a task prints is kept, as a file")] = False
-    allow_warning: Annotated[bool, NoEffect("a task that ends as WARNING stays so, and the tasks after it run")] = False
+    allow_warning: bool = False
+    """End as SUCCESS what would end as WARNING; with `allowFailure`, also what failed."""
     worker_group: Annotated[Any, ON_POOL] = None
     worker_selector: Annotated[Any, ON_POOL] = None
     assets: Annotated[Any, NoEffect("there is no catalogue of assets")] = None

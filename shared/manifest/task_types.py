@@ -155,7 +155,7 @@ def instead_of(task_type: str) -> str | None:
 
 _GROUPS = (
     "Sequential", "Parallel", "Dag", "If", "Switch", "AllowFailure", "ForEach", "EachSequential", "EachParallel",
-    "WorkingDirectory",
+    "Loop", "WorkingDirectory",
 )  # fmt: skip
 GROUP_TYPES = f"{_CORE}flow.<{'|'.join(_GROUPS)}>"
 ALL_GROUP_TYPES = tuple(f"{_CORE}flow.{name}" for name in _GROUPS)

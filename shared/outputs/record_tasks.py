@@ -51,7 +51,7 @@ def task_record(
 
     Its state is WARNING if the task succeeded but did not make a file that `outputFiles` names, made one that cannot be
     kept under its name, or succeeded only after it had failed and `warningOnRetry` asks for that; and if it failed and
-    was allowed to.
+    was allowed to. With `allowWarning`, it is SUCCESS in all of these cases.
     """
     warns_of_retries = task.warns_of_retries and outcome.state is State.SUCCESS and outcome.retries > 0
     logs = {name: file.destination for name, file in files.logs.items()}
@@ -77,12 +77,12 @@ def task_record(
     )
     if task.item is None:
         return TaskRecord(id=task.name, **dict(result))
-    return ItemRecord(index=task.item.index, value=task.item.value, **dict(result))
+    return ItemRecord(**dict(task.item), **dict(result))
 
 
 def _task_state(task: SubmittedTask, state: State, *, has_warning: bool) -> State:
     if (state is State.SUCCESS and has_warning) or (state is State.FAILED and task.allow_failure):
-        return State.WARNING
+        return State.SUCCESS if task.allows_warnings else State.WARNING
     return state
 
 
@@ -106,13 +106,16 @@ _WORST_FIRST = (State.FAILED, State.KILLED, State.SKIPPED, State.WARNING, State.
 def fan_out_record(name: str, items: Sequence[ItemRecord]) -> TaskRecord:
     """The record of a fan-out as a whole; its state is the worst of its items' states.
 
-    Its time and its retries are those of the items that ran in this run.
+    Items that a condition has left out do not count, unless it has left out all. Its time and its retries are those of
+    the items that ran in this run.
     """
     states = Counter(item.state for item in items)
+    counted = {item.state for item in items if not item.is_left_out}
     own = [item for item in items if item.taken_from is None]
     return TaskRecord(
         id=name,
-        state=next(state for state in _WORST_FIRST if states[state]),
+        state=next((state for state in _WORST_FIRST if state in counted), State.SKIPPED),
+        skipped=None if counted else SkippedBy.CONDITION,
         retries=sum(item.retries for item in own),
         requeue_count=sum(item.requeue_count for item in own),
         started=min((item.started for item in own if item.started), default=None),
@@ -155,7 +158,9 @@ def with_unfinished_fan_outs(run: Run, plan: SubmittedRound) -> Run:
     items = {**(run.items or {})}
     for name in names:
         again = [task.item for task in plan.tasks if task.name == name and task.item]
-        skipped = {item.index: ItemRecord(index=item.index, value=item.value, state=State.SKIPPED) for item in again}
+        again += (each.item for each in plan.empty if each.name == name and each.item)
+        again += plan.later.get(name, ())
+        skipped = {item.index: ItemRecord(**dict(item), state=State.SKIPPED) for item in again}
         ended = {item.index: item for item in items.get(name, ())}
         items[name] = tuple(each for _, each in sorted({**skipped, **ended}.items()))
     records = [fan_out_record(name, items[name]) for name in names if items[name]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from shared.documents.record import Item
+from shared.documents.items import Item
 from shared.documents.run import Run
 from shared.expressions.values import UNKNOWN, LazyValue, Unknown, text_of
 from shared.plan.upstream import UpstreamFiles, missing_item

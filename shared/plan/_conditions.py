@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from shared.documents.items import Item
 from shared.documents.record import TaskRecord
 from shared.documents.states import State
 from shared.manifest.blocks import Condition
 from shared.manifest.read import Manifest
 from shared.plan._graph import FlowGraph
+from shared.plan._loop_values import PlaceInLoop
 from shared.plan._rendering import Bindings, Rendering
 from shared.plan.lookups import NotKnownYet
+from shared.plan.round_plan import UNKNOWN_ITEM
 
 _FAILED = frozenset({State.FAILED, State.KILLED})
 _FALSE = frozenset({"", "false", "0", "-0"})
@@ -22,7 +25,8 @@ _FALSE = frozenset({"", "false", "0", "-0"})
 class Conditions:
     """The conditions of the tasks of a run; `ended` are those that have ended, `bindings_of` what a task can use.
 
-    Its `renderings`, by task, have the problems of the conditions that were looked at.
+    Its `renderings`, by task and what else they are for, have the problems of the conditions that were looked at.
+    Those inside of a loop are asked for each item of it; what they can use is that of the item.
     """
 
     def __init__(
@@ -30,12 +34,12 @@ class Conditions:
         manifest: Manifest,
         graph: FlowGraph,
         ended: Mapping[str, TaskRecord],
-        bindings_of: Callable[[str], Bindings],
+        bindings_of: Callable[[str, Item | None, PlaceInLoop], Bindings],
     ) -> None:
         self._place = manifest.layout.problem
         self._graph = graph
         self._bindings_of = bindings_of
-        self.renderings: dict[str, Rendering] = {}
+        self.renderings: dict[tuple[str, int, bool, int | None], Rendering] = {}
         self._ended = ended
         self._left_out = {name: task.is_left_out for name, task in ended.items()}
 
@@ -61,22 +65,35 @@ class Conditions:
         """Whether it is known whether the conditions of a task hold."""
         return self.is_left_out(name) or name in self._left_out
 
+    def is_left_out_for(self, name: str, item: Item) -> bool:
+        """Whether a condition inside of a loop does not hold for an item; false as long as that is not known."""
+        try:
+            return not self._hold(name, item)
+        except NotKnownYet:
+            return False
+
     def check(self, name: str) -> None:
         """Collect the problems of the conditions of a task, as far as they show now."""
         for condition in self._graph.conditions(name):
-            self._rendering(name).text(condition.path, condition.text)
+            item = UNKNOWN_ITEM if condition.depth else None
+            self._rendering(name, condition, item).text(condition.path, condition.text)
 
-    def _hold(self, name: str) -> bool:
+    def _hold(self, name: str, item: Item | None = None) -> bool:
         """The outermost is asked first: where it does not hold, nothing inside is rendered."""
-        rendering = self._rendering
-        return all(
-            _holds(each, rendering(name).known_text(each.path, each.text)) for each in self._graph.conditions(name)
-        )
+        lineage = item.lineage if item else ()
+        conditions = (each for each in self._graph.conditions(name) if bool(each.depth) == bool(item))
+        return all(_holds(each, self._text(name, each, lineage)) for each in conditions)
 
-    def _rendering(self, name: str) -> Rendering:
-        if name not in self.renderings:
-            self.renderings[name] = Rendering(self._place, self._bindings_of(name))
-        return self.renderings[name]
+    def _text(self, name: str, condition: Condition, lineage: tuple[Item, ...]) -> str:
+        item = lineage[condition.depth - 1] if condition.depth else None
+        return self._rendering(name, condition, item).known_text(condition.path, condition.text)
+
+    def _rendering(self, name: str, condition: Condition, item: Item | None) -> Rendering:
+        key = (name, condition.depth, condition.is_in_group, item.index if item else None)
+        if key not in self.renderings:
+            bindings = self._bindings_of(name, item, PlaceInLoop(condition.is_in_group))
+            self.renderings[key] = Rendering(self._place, bindings)
+        return self.renderings[key]
 
 
 def _holds(condition: Condition, rendered: str) -> bool:

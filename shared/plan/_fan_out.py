@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from shared.documents.external_data import SourceFile
-from shared.documents.record import Item, ItemRecord, TaskRecord
+from shared.documents.items import Item
+from shared.documents.record import ItemRecord, TaskRecord
 from shared.documents.run import Run
 from shared.documents.storable import check_storable
 from shared.expressions.values import Budget, ExpressionError, text_of
-from shared.manifest.blocks import Branch
 from shared.manifest.read import Task
 from shared.manifest.task import MAX_ITEMS, FilesOfTask, ForeachFile, IfExists
 from shared.masking import MASK
 from shared.patterns import matches_output
 from shared.plan._rendering import Rendering
 from shared.plan.lookups import Lookups, NotKnownYet, Selection
-from shared.plan.round_plan import PlannedTask, SubmittedTask
+from shared.plan.round_plan import PlannedTask
 from shared.script.build import Link
 
 Value = TypeVar("Value")
@@ -38,10 +38,25 @@ def _parse_items(text: str) -> list[Any]:
         _check_count(value)
         return list(range(value))
     if not isinstance(value, list):
-        shown = text if len(text) <= 60 else f"{text[:60]}…"  # noqa: PLR2004 - as much as a message can hold
-        raise ValueError(f"expected a JSON list or a whole number, this is {shown!r}")  # noqa: TRY004 - of a manifest
+        raise ValueError(f"expected a JSON list or a whole number, this is {_shown(text)!r}")  # noqa: TRY004 - of a manifest
     _check_count(len(value))
     return value
+
+
+def _parse_list_or_map(text: str) -> list[Any] | dict[str, Any]:
+    """The values that a rendered expression gives to a Loop of Kestra 2: a JSON list or map. Raises ValueError."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        value = None
+    if isinstance(value, list | dict):
+        _check_count(len(value))
+        return value
+    raise ValueError(f"expected a JSON list or map, this is {_shown(text)!r}")
+
+
+def _shown(text: str) -> str:
+    return text if len(text) <= 60 else f"{text[:60]}…"  # noqa: PLR2004 - as much as a message can hold
 
 
 def _check_count(count: int) -> None:
@@ -111,54 +126,50 @@ def _script_bytes(task: PlannedTask) -> int:
     return sum(map(len, texts)) + 1
 
 
-def limited(tasks: Sequence[SubmittedTask], limit: int) -> list[SubmittedTask]:
-    """The tasks of a fan-out, changed so that at most so many run at once, or all if the limit is 0.
-
-    Each waits for the one so many before it. A failure stops those after it; if several run at once, all that have not
-    begun.
-    """
-    if not limit:
-        return list(tasks)
-    found: list[SubmittedTask] = []
-    for position, task in enumerate(tasks):
-        branch = (Branch(task.name, task.item.index, limit),) if task.item and 1 < limit < len(tasks) else ()
-        waits_for = (tasks[position - limit].number,) if position >= limit else ()
-        found.append(
-            replace(
-                task,
-                depends_on=(*task.depends_on, *waits_for),
-                branches=(*task.branches, *branch),
-                begins=(*task.begins, *(branch if waits_for else ())),
-            )
-        )
-    return found
-
-
 _FOREACH = ("foreach",)
 _NAMESPACE_FILES, _FILES_OF_TASK = (*_FOREACH, "namespaceFiles"), (*_FOREACH, "files", "glob")
 
 
-def items_of(
-    task: Task, rendering: Rendering, run: Run, lookups: Lookups, *, is_distinct: bool
+@dataclass(frozen=True)
+class ItemSource:
+    """What the items of a fan-out are made of, for the task `name`, or for the loop whose first task that is.
+
+    In a loop, values that are the same as text are taken once; that of Kestra 2 may be over a map.
+    """
+
+    name: str
+    values: Any
+    is_loop: bool = False
+    is_isolated: bool = False
+
+
+def items_of(  # noqa: PLR0913, PLR0917 - what items are made of
+    source: ItemSource, rendering: Rendering, run: Run, lookups: Lookups, parent: Item | None = None, first: int = 0
 ) -> tuple[Item, ...] | None:
     """The items of a fan-out; None if they are not known yet or `foreach` has a problem, which `rendering` then has.
 
-    A retry has the items of the earlier run. `is_distinct` is true of Kestra's ForEach.
+    They are counted from `first`, and belong to the item `parent` of another loop, if there is one. A retry has the
+    items of the earlier run.
     """
     problems_before = len(rendering.problems)
-    if task.id in run.body.item_lists:
-        return tuple(Item(index=index, value=value) for index, value in enumerate(run.body.item_lists[task.id]))
+    if parent is None and source.name in run.body.item_lists:
+        return tuple(Item(index=index, value=value) for index, value in enumerate(run.body.item_lists[source.name]))
     try:
-        values = _values(task, rendering, run, lookups)
-        values = _distinct(values) if is_distinct else values
-        _check_storable(values)
+        values = _keyed_values(source, rendering, run, lookups)
+        _check_count(first + len(values))
+        _check_storable([value for _, value in values])
     except NotKnownYet:
         return None
     except (ValueError, ExpressionError) as error:
         if len(rendering.problems) == problems_before:
             rendering.fail(_FOREACH, str(error))
         return None
-    return tuple(Item(index=index, value=value) for index, value in enumerate(values))
+    if parent is None:
+        return tuple(Item(index=index, value=value, key=key) for index, (key, value) in enumerate(values))
+    return tuple(
+        Item(index=first + place, value=value, key=key, iteration=place, parent=parent)
+        for place, (key, value) in enumerate(values)
+    )
 
 
 def _check_storable(values: Sequence[Any]) -> None:
@@ -170,14 +181,31 @@ def _check_storable(values: Sequence[Any]) -> None:
             raise ValueError(f"item {index} (counted from 0) cannot be stored: {error}") from error
 
 
-def _distinct(values: Sequence[Any]) -> Sequence[Any]:
-    """The values of Kestra's ForEach: texts, of which it takes each once. Raises ValueError for null.
+def _keyed_values(
+    source: ItemSource, rendering: Rendering, run: Run, lookups: Lookups
+) -> Sequence[tuple[str | None, Any]]:
+    """The values of a fan-out, with their keys in a map."""
+    values: Any = _values(source, rendering, run, lookups)
+    if isinstance(values, dict):
+        _check_count(len(values))
+        _check_null(values)
+        return list(values.items())
+    return [(None, value) for value in (_distinct(values) if source.is_loop else values)]
 
-    `FlowableUtils.resolveValues` in Kestra 1.x: core/src/main/java/io/kestra/core/runners/FlowableUtils.java
+
+def _check_null(values: Mapping[str, Any]) -> None:
+    if empty := [name for name, value in values.items() if value is None]:
+        raise ValueError(f"a loop takes no null, but the value of {empty[0]!r} is null; leave it out")
+
+
+def _distinct(values: Sequence[Any]) -> Sequence[Any]:
+    """The values of a loop of Kestra: texts, of which it takes each once. Raises ValueError for null.
+
+    `FlowableUtils.resolveEachTasks` in Kestra 1.x, `resolveValues` in 2.x: core/src/main/java/io/kestra/core/runners
     """
     if None in values:
         place = list(values).index(None)
-        raise ValueError(f"a ForEach takes no null, but value {place} (counted from 0) is null; leave it out")
+        raise ValueError(f"a loop takes no null, but value {place} (counted from 0) is null; leave it out")
     found: dict[str, Any] = {}
     with Budget().charged():
         for value in values:
@@ -185,19 +213,24 @@ def _distinct(values: Sequence[Any]) -> Sequence[Any]:
     return tuple(found.values())
 
 
-def _values(task: Task, rendering: Rendering, run: Run, lookups: Lookups) -> Sequence[Any]:
-    match task.foreach:
+def _values(source: ItemSource, rendering: Rendering, run: Run, lookups: Lookups) -> Sequence[Any] | dict[str, Any]:
+    match source.values:
         case int(count):
             return range(count)
         case str(expression):
             if (text := rendering.known_text(_FOREACH, expression)) == MASK:  # a client that checks does not know it
                 raise NotKnownYet
-            return _parse_items(text)
+            return _parse_list_or_map(text) if source.is_isolated else _parse_items(text)
         case ForeachFile(namespace_files=str(glob)):
-            return _namespace_items(task, rendering, glob, lookups)
+            return _namespace_items(source.name, rendering, glob, lookups)
         case ForeachFile(files=files) if files is not None:
             return _files(files, rendering, run, lookups)
-    return [_rendered((*_FOREACH, index), value, rendering) for index, value in enumerate(task.foreach or ())]
+        case dict(values):
+            return {
+                rendering.known_text((*_FOREACH, name), name): _rendered((*_FOREACH, name), value, rendering)
+                for name, value in values.items()
+            }
+    return [_rendered((*_FOREACH, index), value, rendering) for index, value in enumerate(source.values or ())]
 
 
 def _rendered(path: tuple[str | int, ...], value: Any, rendering: Rendering) -> Any:  # noqa: ANN401 - any value
@@ -212,7 +245,7 @@ def _rendered(path: tuple[str | int, ...], value: Any, rendering: Rendering) -> 
     return value
 
 
-def _namespace_items(task: Task, rendering: Rendering, glob: str, lookups: Lookups) -> Sequence[str]:
+def _namespace_items(name: str, rendering: Rendering, glob: str, lookups: Lookups) -> Sequence[str]:
     def selection() -> Selection:
         namespace = rendering.known_text(_FOREACH, "{{ flow.namespace }}")
         if not namespace:
@@ -220,7 +253,7 @@ def _namespace_items(task: Task, rendering: Rendering, glob: str, lookups: Looku
         pattern = rendering.pattern(_NAMESPACE_FILES, glob)
         return Selection((namespace,), (pattern,), (), IfExists.OVERWRITE, folder_per_namespace=False)
 
-    return lookups.namespace_items(task.id, selection)
+    return lookups.namespace_items(name, selection)
 
 
 def _files(files: FilesOfTask, rendering: Rendering, run: Run, lookups: Lookups) -> Sequence[str]:

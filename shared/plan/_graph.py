@@ -17,7 +17,7 @@ from shared.manifest.read import Manifest, Task
 from shared.manifest.task import ForeachFile
 from shared.manifest.types import texts_with_paths
 from shared.manifest.working_directory import OF_DIRECTORY, Directory
-from shared.plan._names_used import names_used, texts_to_render
+from shared.plan._names_used import names_used, paths_used, texts_to_render
 from shared.plan._rounds import GraphTask
 from shared.plan._states import FUNCTIONS_OF_ENDED
 
@@ -39,14 +39,20 @@ class FlowGraph:
         self._manifest = manifest
         self._indexes = {task.id: index for index, task in enumerate(manifest.flow.tasks)}
         self._values = values
+        self._in_loop: dict[str, tuple[str, ...]] = {}
+        self._loops_by_id: dict[str, Each] = {}
         self._upstream = {name: tasks_before(name, manifest.comes_after) for name in manifest.dependencies}
         self._upstream[AT_THE_END] = set(manifest.dependencies)
         self._placed = {placed.task.id: placed for placed in manifest.flow.placed_tasks}
+        for name in manifest.dependencies:
+            for each in self.loops(name):
+                self._in_loop[each.id] = (*self._in_loop.get(each.id, ()), name)
+                self._loops_by_id[each.id] = each
         self._in_branch = _by_branch(self._placed[name] for name in manifest.dependencies)
         self._branches = {name: self._limited_branches(name) for name in manifest.dependencies}
         self._begun = {name: self._late_branches(name) for name in manifest.dependencies}
         self._members = _by_directory(self._placed[name] for name in manifest.dependencies)
-        self._with_outputs = {name: self._outputs_before(name) for name in manifest.dependencies}
+        self._with_outputs = {name: self._outputs_before(name) for name in self._upstream}
         self.problems: list[Problem] = []
         self.tasks = {name: self._graph_task(name) for name in manifest.dependencies}
 
@@ -81,14 +87,38 @@ class FlowGraph:
         task = self._task(name) if name in self._indexes else None
         return task if isinstance(task, AppTask) else None
 
-    def each(self, name: str) -> Each | None:
-        """How a task runs for the values of its ForEach, if it is in one."""
-        return self._placed[name].each
+    def loops(self, name: str) -> tuple[Each, ...]:
+        """The loops that a task is in, the outermost first."""
+        return self._placed[name].loops if name in self._placed else ()
 
-    def limit(self, name: str) -> int:
-        """For how many items a fan-out runs at once; 0 for all."""
-        each = self.each(name)
-        return each.limit if each else 0
+    def placed(self, name: str) -> PlacedTask:
+        """A task with what the blocks around it mean for it."""
+        return self._placed[name]
+
+    def tasks_in(self, loop: str) -> tuple[str, ...]:
+        """The tasks in a loop, also in loops inside of it."""
+        return self._in_loop.get(loop, ())
+
+    def is_nested(self, name: str) -> bool:
+        """Whether this is a loop, or a task in loops inside of each other."""
+        return not self.is_known(name) or len(self.loops(name)) > 1
+
+    def loops_before(self, name: str) -> frozenset[str]:
+        """The Loops of Kestra 2 that have ended before a task begins: their outputs are those of the loop."""
+        own, upstream = {each.id for each in self.loops(name)}, self._upstream[name]
+        return frozenset(
+            loop
+            for loop, tasks in self._in_loop.items()
+            if loop not in own and self._loops_by_id[loop].is_isolated and upstream.issuperset(tasks)
+        )
+
+    def loop(self, name: str) -> Each:
+        """The loop of this name."""
+        return self._loops_by_id[name]
+
+    def can_fail(self, loop: str) -> bool:
+        """Whether a failure of a task in a loop stops others."""
+        return not all(self._task(name).allow_failure for name in self.tasks_in(loop))
 
     def directory(self, name: str) -> Directory | None:
         """The directory that a task shares with others."""
@@ -138,8 +168,10 @@ class FlowGraph:
         for place, text in self._texts(name):
             for what, path in _of_other_tasks(text):
                 if path and what == OUTPUTS and self._is_before(path[0], name):
-                    used |= self._needed_of(path[0], text)
-                elif path and path[0] not in upstream:
+                    used |= set(self._members[path[0]]) if _READS.search(text) else set()
+                elif path and path[0] in self.loops_before(name):
+                    used |= set(self.tasks_in(path[0]))
+                elif path and path[0] != "*" and path[0] not in upstream:
                     is_told = (
                         path[0] not in self._manifest.gaps.ids
                         if path[0] not in self._indexes
@@ -147,29 +179,36 @@ class FlowGraph:
                     )
                     if is_told:
                         self.problems.append(place(self.not_before(path[0], what)))
-                elif what == STATE or not path or path[1:2] != ("outputFiles",) or _READS.search(text):
-                    used |= {path[0]} if path else upstream
+                elif what == STATE or _READS.search(text) or not self._is_of_files(name, path):
+                    used |= {path[0]} if path and path[0] != "*" else upstream
         files = task.foreach.files if isinstance(task, Task) and isinstance(task.foreach, ForeachFile) else None
         if files and files.task in upstream:
             used.add(files.task)
         return GraphTask(
             name,
             self._manifest.dependencies[name],
-            frozenset(other for other in used if not self.is_fan_out(other)),
+            frozenset(other for other in used if not self.is_fan_out(other) or self.shares_loop(name, other)),
             is_fan_out=self.is_fan_out(name),
-            is_serial=self.limit(name) == 1,
+            is_serial=any(each.limit == 1 for each in self.loops(name)[:1]),
             needs_node=isinstance(task, Task),
             follows=frozenset(self._manifest.follows.get(name, ())),
             may_stop=isinstance(task, Task) or (task.may_stop and not task.allow_failure),
             stopped_by=frozenset(itertools.chain.from_iterable(map(self._tasks_beside, self.begun_branches(name)))),
+            loops=tuple(each.id for each in self.loops(name)),
         )
 
-    def _needed_of(self, group: str, text: str) -> set[str]:
-        """The tasks of a WorkingDirectory that must have ended before it is known where its output files are."""
-        members = self._members[group]
-        texts = [text for name in members for _, text in self._conditions_of(name)]
-        is_open = any(names_used(each, "outputs") for each in texts)
-        return set(members) if is_open or _READS.search(text) else set()
+    def _is_of_files(self, name: str, path: tuple[str, ...]) -> bool:
+        """Whether what an expression uses of another task are only files, whose paths are known before it has ended."""
+        is_sibling = bool(path) and self.is_known(path[0]) and self.shares_loop(name, path[0])
+        return "outputFiles" in (path[1:] if is_sibling else path[1:2])
+
+    def is_known(self, name: str) -> bool:
+        """Whether there is a task of this id that is run."""
+        return name in self._manifest.dependencies
+
+    def shares_loop(self, name: str, other: str) -> bool:
+        """Whether two tasks are in the same outermost loop."""
+        return self.loops(name)[:1] == self.loops(other)[:1] != ()
 
     def _tasks_beside(self, branch: Branch) -> Iterator[str]:
         """The tasks in the other branches of the group."""
@@ -179,7 +218,7 @@ class FlowGraph:
 
     def _texts(self, name: str) -> Iterator[tuple[Callable[[str], Problem], str]]:
         """Every text that is rendered for a task, and what makes a problem with it; also those given to `render()`."""
-        own = self._task(name).model_copy(update={"run_if": None, "when": None})
+        own = self._task(name).model_copy(update={"run_if": None, "when": None, **self._without_values(name)})
         at = ("tasks", self._indexes[name])
         written: list[tuple[Callable[[str], Problem], str]] = [
             (partial(self._manifest.problem, (*at, *path)), text) for path, text in texts_with_paths(own)
@@ -187,12 +226,16 @@ class FlowGraph:
         if directory := self.directory(name):
             of_group = (((OF_DIRECTORY, *path), text) for path, text in directory.files.texts())
             written += [(partial(self._manifest.problem, (*at, *path)), text) for path, text in of_group]
-        written += self._conditions_of(name)
+        written += [(partial(self._manifest.layout.problem, each.path), each.text) for each in self.conditions(name)]
+        for each in self.loops(name):
+            of_loop = texts_with_paths(each.values, each.path)
+            written += [(partial(self._manifest.layout.problem, path), text) for path, text in of_loop]
         for place, text in written:
             yield from ((place, rendered) for rendered in texts_to_render(text, self._values))
 
-    def _conditions_of(self, name: str) -> list[tuple[Callable[[str], Problem], str]]:
-        return [(partial(self._manifest.layout.problem, each.path), each.text) for each in self.conditions(name)]
+    def _without_values(self, name: str) -> dict[str, None]:
+        """What a task in a loop has of its values: they are those of the loop."""
+        return {"foreach": None} if self.loops(name) else {}
 
     def not_before(self, name: str, what: str = OUTPUTS) -> str:
         """The message for a use of what is not known of a task, because it does not run before."""
@@ -209,7 +252,7 @@ class FlowGraph:
 def _of_other_tasks(text: str) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Of which tasks a text uses the outputs or the state: their paths, empty for all tasks."""
     for value, what in (("outputs", OUTPUTS), ("tasks", STATE)):
-        yield from ((what, path) for path in sorted(names_used(text, value)))
+        yield from ((what, path) for path in sorted(paths_used(text, value)))
     if any(names_used(text, function) for function in FUNCTIONS_OF_ENDED):
         yield STATE, ()
 

@@ -12,13 +12,19 @@ from shared.expressions.render import references
 from shared.manifest.types import texts_with_paths
 
 _RENDERS = re.compile(r"\brender(?:Once)?\s*\(")
-_NAMES_OF_ITEM = ("item", "taskrun", "workingDir", "outputDir", "outputs")
+_NAMES_OF_ITEM = ("item", "taskrun", "parent", "parents", "workingDir", "outputDir", "outputs")
 
 
 @lru_cache(maxsize=4096)
 def names_used(text: str, name: str) -> frozenset[tuple[str, ...]]:
     """The paths below the value `name` that a text's expressions use: see `expressions.render.references`."""
     return frozenset(references(text, name))
+
+
+@lru_cache(maxsize=4096)
+def paths_used(text: str, name: str) -> frozenset[tuple[str, ...]]:
+    """The whole paths below the value `name` that a text's expressions use, with `*` for what only rendering tells."""
+    return frozenset(references(text, name, "*"))
 
 
 def texts_to_render(text: str, values: Mapping[str, Any]) -> Iterator[str]:

@@ -17,6 +17,7 @@ from enum import Enum
 
 from shared.documents.states import JobReason, State
 from shared.manifest.order import tasks_before
+from shared.plan._unit_plan import Outside
 
 _SUCCESSFUL_STATES = frozenset({State.SUCCESS, State.WARNING})
 _FAILED_STATES = frozenset({State.FAILED, State.KILLED})
@@ -29,7 +30,8 @@ class GraphTask:
     `waits_for` are the tasks that must end well before it; `uses_values_of` are those whose results its expressions
     need; `stopped_by` are those after whose failure it does not begin, although it does not wait for them.
     One that the app evaluates needs no node; if it `may_stop` the flow, nothing after it begins before it is evaluated.
-    `follows` are those that must have ended before it, well or not.
+    `follows` are those that must have ended before it, well or not. `loops` are those that it is in, the outermost
+    first.
     """
 
     id: str
@@ -41,6 +43,11 @@ class GraphTask:
     needs_node: bool = True
     may_stop: bool = True
     follows: frozenset[str] = frozenset()
+    loops: tuple[str, ...] = ()
+
+    def shares_loop(self, other: GraphTask) -> bool:
+        """Whether both are in the same outermost loop."""
+        return self.loops[:1] == other.loops[:1] != ()
 
 
 @dataclass(frozen=True)
@@ -66,20 +73,26 @@ class Split:
         return bool(self.ready or self.empty or self.turn)
 
 
-class _Placement(Enum):
+class Placement(Enum):
+    """What becomes of a task in a round."""
+
     DONE = "succeeded"
     EMPTY = "nothing to run"
     PASSED = "evaluated after this round"
     TURN = "evaluated before this round"
+    SPOILED = "nothing to run any more, and some of its items did not end well"
     READY = "in this round"
     LATER = "in a later round"
     NEVER = "a task that it waits for did not succeed"
 
 
-_SUCCEEDED = frozenset({_Placement.DONE, _Placement.EMPTY})
-_ENDED = frozenset({_Placement.DONE, _Placement.NEVER})
-_OVER = frozenset({*_SUCCEEDED, _Placement.NEVER})
-_PASSES = frozenset({*_SUCCEEDED, _Placement.PASSED})
+PlaceLoop = Callable[[Mapping[str, Outside], Callable[[str], bool]], Mapping[str, Placement]]
+"""Places the tasks that share an outermost loop: by what each waits for outside, and whether the round admits it."""
+
+_SUCCEEDED = frozenset({Placement.DONE, Placement.EMPTY})
+_ENDED = frozenset({Placement.DONE, Placement.NEVER})
+_OVER = frozenset({*_SUCCEEDED, Placement.NEVER})
+_PASSES = frozenset({*_SUCCEEDED, Placement.PASSED})
 
 
 def split(  # noqa: PLR0913 - what it decides by
@@ -89,61 +102,106 @@ def split(  # noqa: PLR0913 - what it decides by
     is_empty: Callable[[str], bool],
     *,
     is_left_out: Callable[[str], bool] = lambda _: False,
+    place_loop: PlaceLoop = lambda _, __: {},
     is_first: bool = False,
 ) -> Split:
     """Split the tasks that have not ended by when they can run; `ended` are the results of the earlier rounds.
 
     `is_left_out` says whether a condition that is known does not hold. `pool_of` and `is_empty` (whether a task is a
-    fan-out without items) are called only for tasks whose expressions use known values only. The first round of a retry
-    has tasks that have ended already.
+    fan-out without items) are called only for tasks whose expressions use known values only. `place_loop` is asked once
+    for all tasks in a loop. The first round of a retry has tasks that have ended already.
     """
     never = never_run(graph, ended)
-    placements: dict[str, _Placement] = {}
+    placements: dict[str, Placement] = {}
+    in_loops: dict[str, Placement] = {}
     pool: str | None = None
+
+    def admits(name: str) -> bool:
+        nonlocal pool
+        pool = pool if pool is not None else pool_of(name)
+        return pool_of(name) == pool
+
     for task in in_dependency_order(graph):
         if task.id in ended:
             placements[task.id] = _placement_of_ended(ended[task.id])
             continue
-        if not task.follows <= ended.keys() | never:
-            placements[task.id] = _Placement.NEVER if task.id in never else _Placement.LATER
+        if task.id in never or not task.follows <= ended.keys() | never:
+            placements[task.id] = Placement.NEVER if task.id in never else Placement.LATER
             continue
-        placement = _Placement.NEVER if task.id in never else _placement(task, graph, placements, is_left_out)
-        if placement is _Placement.READY and is_empty(task.id):
-            placement = _Placement.EMPTY
-        if placement is _Placement.READY:
-            pool = pool if pool is not None else pool_of(task.id)
-            placement = placement if pool_of(task.id) == pool else _Placement.LATER
+        if task.loops and not is_left_out(task.id):
+            if task.id not in in_loops:
+                in_loops |= place_loop(_outside(task, graph, placements, ended), admits)
+            placements[task.id] = in_loops[task.id]
+            continue
+        placement = _placement(task, graph, placements, is_left_out)
+        if placement is Placement.READY and (is_empty(task.id) or not admits(task.id)):
+            placement = Placement.EMPTY if is_empty(task.id) else Placement.LATER
         placements[task.id] = placement
-    for name in _not_alone(graph, [name for name, placement in placements.items() if placement is _Placement.READY]):
-        placements[name] = _Placement.LATER
-
-    def placed(placement: _Placement) -> tuple[str, ...]:
-        return tuple(name for name, found in placements.items() if found is placement and name not in ended)
-
-    found = Split(
-        ready=placed(_Placement.READY),
-        later=placed(_Placement.LATER),
-        never=placed(_Placement.NEVER),
-        empty=placed(_Placement.EMPTY),
-        passed=placed(_Placement.PASSED),
-        turn=placed(_Placement.TURN),
-        reason=JobReason.FIRST,
-    )
+    for name in _not_alone(graph, [name for name, placement in placements.items() if placement is Placement.READY]):
+        placements[name] = Placement.LATER
+    found = _split_by(placements, ended.keys())
     if not ended or is_first:
         return found
     return replace(found, reason=_reason(found.ready, {*found.empty, *found.passed}, graph))
 
 
+def _split_by(placements: Mapping[str, Placement], ended: AbstractSet[str]) -> Split:
+    def placed(*wanted: Placement) -> tuple[str, ...]:
+        return tuple(name for name, found in placements.items() if found in wanted and name not in ended)
+
+    return Split(
+        ready=placed(Placement.READY),
+        later=placed(Placement.LATER),
+        never=placed(Placement.NEVER),
+        empty=placed(Placement.EMPTY, Placement.SPOILED),
+        passed=placed(Placement.PASSED),
+        turn=placed(Placement.TURN),
+        reason=JobReason.FIRST,
+    )
+
+
 def never_run(graph: Mapping[str, GraphTask], ended: Mapping[str, State]) -> frozenset[str]:
-    """The tasks that cannot run any more, because one that they wait for, or that stops them, did not end well."""
+    """The tasks that cannot run any more, because one that they wait for, or that stops them, did not end well.
+
+    What tasks in the same loop mean for each other is told value by value, and not here.
+    """
     never: set[str] = set()
     for task in in_dependency_order(graph):
+        waits_for = [name for name in task.waits_for if not task.shares_loop(graph[name])]
+        stopped_by = (name for name in task.stopped_by if not task.shares_loop(graph[name]))
         if task.id not in ended and (
-            any(ended.get(name) in _FAILED_STATES for name in task.stopped_by)
-            or any(name in never or ended.get(name, State.SUCCESS) not in _SUCCESSFUL_STATES for name in task.waits_for)
+            any(ended.get(name) in _FAILED_STATES for name in stopped_by)
+            or any(name in never or ended.get(name, State.SUCCESS) not in _SUCCESSFUL_STATES for name in waits_for)
         ):
             never.add(task.id)
     return frozenset(never)
+
+
+def _is_stopped(task: GraphTask, ended: Mapping[str, State]) -> bool:
+    return any(ended.get(name) in _FAILED_STATES for name in task.stopped_by)
+
+
+def _outside(
+    member: GraphTask, graph: Mapping[str, GraphTask], placements: Mapping[str, Placement], ended: Mapping[str, State]
+) -> dict[str, Outside]:
+    """What the tasks that share the outermost loop with `member` wait for outside of it."""
+    tasks = [task for task in graph.values() if task.shares_loop(member)]
+    own = {task.id for task in tasks}
+    found: dict[str, Outside] = {}
+    for task in tasks:
+        outer = replace(
+            task,
+            waits_for=tuple(name for name in task.waits_for if name not in own),
+            uses_values_of=task.uses_values_of - own,
+            stopped_by=task.stopped_by - own,
+        )
+        placement = _placement(outer, graph, placements, lambda _: False)
+        found[task.id] = Outside(
+            is_never=placement is Placement.NEVER or _is_stopped(outer, ended),
+            is_later=placement is Placement.LATER,
+            is_beside=any(placements[name] in {Placement.READY, Placement.EMPTY} for name in outer.waits_for),
+        )
+    return found
 
 
 def _reason(ready: Iterable[str], without_task: AbstractSet[str], graph: Mapping[str, GraphTask]) -> JobReason:
@@ -152,50 +210,54 @@ def _reason(ready: Iterable[str], without_task: AbstractSet[str], graph: Mapping
     return why_not_earlier((replace(graph[name], waits_for=waits[name]) for name in ready), graph)
 
 
-def _placement_of_ended(state: State) -> _Placement:
-    return _Placement.DONE if state in _SUCCESSFUL_STATES else _Placement.NEVER
+def _placement_of_ended(state: State) -> Placement:
+    return Placement.DONE if state in _SUCCESSFUL_STATES else Placement.NEVER
 
 
 def _placement(
     task: GraphTask,
     graph: Mapping[str, GraphTask],
-    placements: Mapping[str, _Placement],
+    placements: Mapping[str, Placement],
     is_left_out: Callable[[str], bool],
-) -> _Placement:
+) -> Placement:
     before = [(name, placements[name]) for name in task.waits_for]
+    if any(placement in {Placement.NEVER, Placement.SPOILED} for _, placement in before):
+        return Placement.NEVER
     has_task = not is_left_out(task.id)
     if has_task and not task.needs_node and not all(placements[name] in _ENDED for name in _needed(task)):
         return _passed(task, before, graph)
     if has_task and any(placements[name] not in _OVER for name in task.uses_values_of):
-        return _Placement.LATER  # the used task may be one that it waits for only through others
+        return Placement.LATER  # the used task may be one that it waits for only through others
     if not all(_is_in_round(placement, graph[name]) for name, placement in before):
-        return _Placement.LATER
+        return Placement.LATER
     if not has_task:
-        return _Placement.EMPTY
-    return _Placement.READY if task.needs_node else _Placement.TURN
+        return Placement.EMPTY
+    return Placement.READY if task.needs_node else Placement.TURN
 
 
 def _needed(task: GraphTask) -> Iterable[str]:
     return (*task.waits_for, *task.uses_values_of)
 
 
-def _passed(task: GraphTask, before: Iterable[tuple[str, _Placement]], graph: Mapping[str, GraphTask]) -> _Placement:
+def _passed(task: GraphTask, before: Iterable[tuple[str, Placement]], graph: Mapping[str, GraphTask]) -> Placement:
     """The placement of a task that the app evaluates, but not now: what waits for it may run in this round."""
     may_pass = not task.may_stop and all(_is_in_round(placement, graph[name]) for name, placement in before)
-    return _Placement.PASSED if may_pass else _Placement.LATER
+    return Placement.PASSED if may_pass else Placement.LATER
 
 
-def _is_in_round(placement: _Placement, task: GraphTask) -> bool:
+def _is_in_round(placement: Placement, task: GraphTask) -> bool:
     """Whether what waits for a task may run in this round."""
-    return placement in _PASSES or (placement is _Placement.READY and not task.is_fan_out)
+    return placement in _PASSES or (placement is Placement.READY and not task.is_fan_out)
 
 
 def _not_alone(graph: Mapping[str, GraphTask], ready: Sequence[str]) -> list[str]:
     """The serial fan-outs that must leave the round, because it holds tasks that they do not wait for."""
     left = set(ready)
     for name in reversed(ready):
-        if graph[name].is_serial and not left <= {name, *_all_before(name, graph)}:
-            left.remove(name)
+        if name in left and graph[name].is_serial:
+            own = {name, *(other for other in left if graph[name].shares_loop(graph[other]))}
+            if not left <= own.union(*(_all_before(each, graph) for each in own)):
+                left -= own
     return [name for name in ready if name not in left]
 
 
@@ -229,9 +291,21 @@ def why_not_earlier(tasks: Iterable[GraphTask], graph: Mapping[str, GraphTask]) 
 
 
 def in_dependency_order(graph: Mapping[str, GraphTask]) -> Iterator[GraphTask]:
-    """All tasks, each after the tasks that it waits for or follows; otherwise in the order of the flow."""
+    """All tasks, each after the tasks that it waits for or follows; otherwise in the order of the flow.
+
+    A task in loops comes after all that any task in the same outermost loop waits for outside of it.
+    """
     positions = {name: position for position, name in enumerate(graph)}
-    sorter = graphlib.TopologicalSorter({name: (*task.waits_for, *task.follows) for name, task in graph.items()})
+    outside: dict[str, set[str]] = {}
+    for task in (each for each in graph.values() if each.loops):
+        others = (name for name in (*task.waits_for, *task.follows) if not task.shares_loop(graph[name]))
+        outside.setdefault(task.loops[0], set()).update(others)
+    sorter = graphlib.TopologicalSorter(
+        {
+            name: {*task.waits_for, *task.follows, *outside.get(task.loops[0] if task.loops else "", ())}
+            for name, task in graph.items()
+        }
+    )
     sorter.prepare()
     while sorter.is_active():
         for name in sorted(sorter.get_ready(), key=positions.__getitem__):

@@ -2,72 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any, Protocol
 
+from shared.documents.items import Item
 from shared.documents.names import UPSTREAM, Paths
-from shared.documents.record import Item, TaskResult
-from shared.documents.run import Run
+from shared.documents.record import ItemRecord, TaskResult
 from shared.documents.states import Phase, State
-from shared.expressions.functions import OTHER_PARTS, from_json, now_of
-from shared.expressions.values import UNKNOWN, Advised, Budget, ExpressionError, LazyValue, Unknown, text_of
+from shared.expressions.functions import OTHER_PARTS
+from shared.expressions.values import UNKNOWN, Advised, ExpressionError, LazyValue, Unknown, text_of
 from shared.manifest.app_tasks import AppTask
-from shared.manifest.read import Flow, Task
-from shared.plan._app_variables import app_variables, env_of, hidden_names
+from shared.manifest.read import Task
+from shared.plan._app_variables import hidden_names
 from shared.plan._checked_outputs import CheckedOutputs
+from shared.plan._context import Context
 from shared.plan._directories import last_of
 from shared.plan._graph import STATE, FlowGraph
+from shared.plan._loop_outputs import LoopOutputs
+from shared.plan._loop_values import OutputsByValue, OutputsOfLoop, PlaceInLoop, values_of_item
+from shared.plan._outputs_by_task import OutputsByTask
 from shared.plan._rendering import NOT_KNOWN_YET, Bindings
 from shared.plan._states import FUNCTIONS_OF_ENDED, CheckedStates, TaskStates
 from shared.plan.lookups import BlobAddress, Lookups, NotKnownYet, WebAddress, namespace_file, read_address
 from shared.plan.run_state import run_state
 from shared.plan.upstream import TAKEN, FanOutOutputs, OutputPattern, UpstreamFiles, UpstreamFolder, UpstreamUse
-from shared.settings import Settings
 
 VALUES_OF_ENDED = frozenset({"outputs", "tasks", *FUNCTIONS_OF_ENDED})
 """The names whose values are known only once the tasks have ended that they are about."""
 
 
-@dataclass(frozen=True)
-class Context:
-    """What the expressions of all tasks of a run share.
-
-    `inputs` are the values of the flow's inputs, of which some, or all, may not be known because of mistakes.
-    """
-
-    flow: Flow
-    run: Run
-    settings: Settings
-    budget: Budget = field(default_factory=Budget)
-    inputs: Mapping[str, Any] | Unknown = field(default_factory=dict)
-
-    def values(self) -> dict[str, Any]:
-        """The values that every expression can use."""
-        return {
-            "vars": self.flow.variables,
-            "inputs": self.inputs,
-            "labels": self.flow.labels,
-            "flow": Advised({"id": self.flow.id, "namespace": self.flow.namespace}, OTHER_PARTS["flow"]),
-            "execution": {"id": self.run.id, "startDate": self.run.body.accepted, "state": State.RUNNING},
-            **app_variables(self.settings),
-        }
-
-    def functions(self) -> dict[str, Callable[..., Any]]:
-        """The functions that every expression can call."""
-        now = now_of(self.run.body.accepted)
-        env = env_of(self.settings)
-        return {"secret": self._secret, "now": now, "fromJson": from_json, "json": from_json, "env": env}
-
-    def _secret(self, key: str) -> str:
-        value = self.settings.secrets.get(key)
-        if value is None:
-            raise ExpressionError(f"there is no secret {key!r}; define it as the app setting SECRET_{key}")
-        return value
-
-
 class EarlierTasks(Protocol):
-    """What a scope needs to know from the planner about earlier tasks."""
+    """What a scope needs to know from the planner about earlier tasks, and about their `loop_outputs`."""
+
+    loop_outputs: LoopOutputs
 
     def items_of(self, name: str) -> tuple[Item, ...]:
         """The items of a fan-out."""
@@ -99,6 +67,7 @@ class Scope:
         graph: FlowGraph,
         earlier: EarlierTasks,
         lookups: Lookups,
+        place: PlaceInLoop,
     ) -> None:
         self.used = UpstreamUse()
         directory = graph.directory(task.id)
@@ -113,6 +82,7 @@ class Scope:
         self._graph = graph
         self._earlier = earlier
         self._lookups = lookups
+        self._place = place
 
     def bindings(self, unknown: Iterable[str]) -> Bindings:
         """The values and functions for expressions; the values of the `unknown` names are not known yet."""
@@ -143,16 +113,23 @@ class Scope:
         def outputs_of(name: str) -> object:
             if app_task := self._graph.app_task(name):
                 return self._values_of(app_task)
-            if not self._graph.members(name):
-                return checked.of(name)
-            last = self._last_of(name)
-            files = self._checked_files(last, None, of_group=True) if last else None
-            return {"outputFiles": UNKNOWN if files is None else files} if last else {}
+            if self._graph.members(name):
+                last = self._last_of(name)
+                files = self._checked_files(last, None, of_group=True) if last else None
+                return {"outputFiles": UNKNOWN if files is None else files} if last else {}
+            return UNKNOWN if self._graph.is_nested(name) or self._is_sibling(name) else checked.of(name)
 
-        return {**self._values(), **later, "outputs": _OutputsByTask(self._task.id, self._graph, outputs_of)}
+        return {**self._values(), **later, "outputs": self._outputs_by_task(outputs_of)}
 
     def _last_of(self, group: str) -> str | None:
         return last_of(group, self._graph, self._earlier.has_no_outputs, self._run.body.finished)
+
+    def _outputs_by_task(self, outputs_of: Callable[[str], object]) -> OutputsByTask:
+        more = self._graph.tasks_in(self._place.outputs_of) if self._place.outputs_of else ()
+        return OutputsByTask(self._task.id, self._graph, outputs_of, more)
+
+    def _is_sibling(self, name: str) -> bool:
+        return self._item is not None and self._graph.shares_loop(self._task.id, name)
 
     def _known_items(self, name: str) -> tuple[Item, ...] | None:
         return self._earlier.items_of(name) if self._earlier.is_known(name) else None
@@ -193,9 +170,9 @@ class Scope:
             "task": {"id": self._task.id, "type": self._task.type},
             "workingDir": self.paths.link,
             **({"outputDir": self.paths.output_directory} if self._has_output_directory else {}),
-            **({"item": item.value} if item else {}),
+            **(values_of_item(self._graph.loops(self._task.id), item, self._place) if item else {}),
             "taskrun": Advised(self._taskrun(), OTHER_PARTS["taskrun"]),
-            "outputs": _OutputsByTask(self._task.id, self._graph, self._outputs),
+            "outputs": self._outputs_by_task(self._outputs),
             "tasks": self._states(),
         }
 
@@ -211,18 +188,14 @@ class Scope:
         return run_state(self._flow, self._run.body.finished.values(), cancelled=self._run.was_cancelled)
 
     def _taskrun(self) -> dict[str, Any]:
-        """`taskrun`: its value is a text, as in Kestra; lists and maps stay as they are, as their texts equal Kestra's.
+        """`taskrun`, with what it has for an item.
 
         `attemptsCount` is 0 in a first attempt, as in `RunVariables` of Kestra, so that it is known without a retry.
         """
-        item = self._item
-        of_item = {"value": item.value if isinstance(item.value, list | dict) else text_of(item.value)} if item else {}
-        return {
-            "id": self.paths.link.rpartition("/")[2],
-            **({} if self._task.retry else {"attemptsCount": 0}),
-            **of_item,
-            **({"iteration": item.index} if item else {}),
-        }
+        loops, item = self._graph.loops(self._task.id), self._item
+        of_item = values_of_item(loops, item, self._place).get("taskrun", {}) if item else {}
+        count = {} if self._task.retry else {"attemptsCount": 0}
+        return {"id": self.paths.link.rpartition("/")[2], **count, **of_item}
 
     def _states(self) -> TaskStates:
         before = self._graph.upstream_of(self._task.id)
@@ -235,16 +208,34 @@ class Scope:
         return self._graph.not_before(name, STATE)
 
     def _outputs(self, name: str) -> object:
-        """The value of `outputs.<name>`."""
-        folder = f"{self.paths.link}/{UPSTREAM}/{name}"
+        """The value of `outputs.<name>`, which may be that of a group."""
         if self._graph.members(name):
-            last = self._last_of(name)
-            ended = self._run.body.finished.get(last) if last else None
-            return self._output_files(last, None, folder, ended, of_group=True) if last else {}
+            return self._of_directory(name)
+        if not self._graph.is_known(name):
+            return OutputsOfLoop(
+                name,
+                lambda: self._earlier.loop_outputs.iterations(name, self._item),
+                partial(self._earlier.loop_outputs.value_of, name),
+            )
         if self._earlier.has_no_outputs(name):
             return {}
-        if app_task := self._graph.app_task(name):
-            return self._values_of(app_task)
+        app_task = self._graph.app_task(name)
+        return self._values_of(app_task) if app_task else self._of_task(name)
+
+    def _of_directory(self, group: str) -> dict[str, Any]:
+        last = self._last_of(group)
+        ended = self._run.body.finished.get(last) if last else None
+        return self._output_files(last, None, self._folder_of(group), ended, of_group=True) if last else {}
+
+    def _folder_of(self, name: str) -> str:
+        return f"{self.paths.link}/{UPSTREAM}/{name}"
+
+    def _of_task(self, name: str) -> object:
+        folder = self._folder_of(name)
+        if self._item is not None and self._is_sibling(name):
+            return self._of_sibling(name, self._item)
+        if self._graph.is_nested(name):
+            return self._by_value(name)
         if self._graph.is_fan_out(name):
             return FanOutOutputs(name, folder, lambda: self._folder(name), lambda: self._items(name, folder), self.used)
         ended = self._run.body.finished.get(name)
@@ -259,6 +250,41 @@ class Scope:
         """The outputs of a task that the app evaluates."""
         ended = self._run.body.finished.get(task.id)
         return ended.outputs.vars if ended else Unknown(dict.fromkeys(task.outputs, UNKNOWN))
+
+    def _of_sibling(self, name: str, item: Item) -> object:
+        """The outputs of a task in the same loops: in a Loop those for the same item, in a ForEach by its value."""
+        loops = self._graph.loops(name)
+        if not loops[-1].is_isolated:
+            return self._by_value(name, item)
+        found = self._earlier.loop_outputs.sibling(name, item)
+        if found is None:
+            loop = loops[-1].id
+            raise ExpressionError(f"{name!r} is in the loop {loop!r}; what is used after it is one of its `outputs`")
+        return self._of_one(name, found)
+
+    def _by_value(self, name: str, item: Item | None = None) -> OutputsByValue:
+        lines = self._earlier.loop_outputs.lines(name)
+        if item is None and name not in self._run.body.finished:
+            raise NotKnownYet
+        items = self._earlier.items_of(name)
+        return OutputsByValue(name, lines, lambda place: self._at(name, items[place], item))
+
+    def _at(self, name: str, of: Item, item: Item | None) -> object:
+        if (ended := self._earlier.loop_outputs.ended_items(name).get(of.index)) is not None:
+            return self._of_one(name, ended)
+        if item is not None and of in item.lineage:
+            return self._of_one(name, of)
+        raise ExpressionError(f"{name!r} has not run for {text_of(of.value)!r} before")
+
+    def _of_one(self, name: str, item: ItemRecord | Item) -> dict[str, Any]:
+        """The outputs of a task for one item; only its files as long as it has not ended."""
+        ended = item if isinstance(item, ItemRecord) else None
+        if ended and ended.is_left_out:
+            return {}
+        folder = f"{self.paths.link}/{UPSTREAM}/{name}/{item.index}"
+        plain = ended.item if ended else item
+        files = self._output_files(name, plain, folder, ended)
+        return {"index": item.place, "value": item.value, **files, **(_results(ended) if ended else {})}
 
     def _output_files(
         self, name: str, item: Item | None, folder: str, ended: TaskResult | None, *, of_group: bool = False
@@ -323,39 +349,3 @@ _KNOWN_LATER: dict[str, Callable[..., Unknown]] = {
     "tasksWithState": lambda state="": UNKNOWN,  # noqa: ARG005 - only to be checked
     "errorLogs": lambda: UNKNOWN,
 }
-
-
-class _OutputsByTask(LazyValue, Mapping[str, object]):
-    """`outputs` for a task: the outputs of the tasks before it, each made when it is first used."""
-
-    def __init__(self, task: str, graph: FlowGraph, outputs_of: Callable[[str], object]) -> None:
-        self._task = task
-        self._names = graph.upstream_of(task)
-        self._graph = graph
-        self._outputs_of = outputs_of
-
-    def __getitem__(self, name: str) -> object:
-        if name not in self._names:
-            raise KeyError(name)
-        return self._outputs_of(name)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(sorted(self._names))
-
-    def __len__(self) -> int:
-        return len(self._names)
-
-    def as_text(self) -> str:
-        """Raise ExpressionError: there is no text of all outputs."""
-        raise ExpressionError(f"name one of its values: {', '.join(self) or 'it has none'}")
-
-    def part(self, name: object) -> object:
-        """The outputs of a task. Raises KeyError if it does not run before."""
-        other = str(name)
-        if other in self._names or self._graph.may_be_before(self._task, other):
-            return self._outputs_of(other) if self._graph.has_known_outputs(other) else UNKNOWN
-        raise KeyError(other)
-
-    def missing(self, name: str) -> str:
-        """Why a task has no outputs here."""
-        return self._graph.not_before(name)

@@ -13,6 +13,7 @@ from shared.documents.record import Failure, ItemsSummary, Logs, Outputs, TaskRe
 from shared.documents.states import FailureCategory, FailureCode, SkippedBy, State
 from shared.errors import Problem
 from shared.manifest.app_tasks import AppTask, Assert, Fail, Level, Log, OutputValues, Return
+from shared.manifest.task import Task
 from shared.manifest.types import PropertyPath
 from shared.plan._conditions import is_true
 from shared.plan._rendering import Rendering
@@ -26,25 +27,29 @@ def left_out(name: str) -> TaskRecord:
     return TaskRecord(id=name, state=State.SKIPPED, skipped=SkippedBy.CONDITION)
 
 
+def kept_from_running(name: str) -> TaskRecord:
+    """The record of a task that does not run because something before it did not end well."""
+    return TaskRecord(id=name, state=State.SKIPPED)
+
+
 def without_items(name: str, warning: str | None) -> TaskRecord:
     """The record of a fan-out without items; `warning` says why it has none, if that may be a mistake."""
     warnings = (warning,) if warning else ()
     return TaskRecord(id=name, state=State.SUCCESS, warnings=warnings, items=ItemsSummary(count=0, states={}))
 
 
-def wrong(name: str, problems: Sequence[Problem], *, allow_failure: bool) -> NothingToRun:
+def wrong(task: Task | AppTask, problems: Sequence[Problem]) -> NothingToRun:
     """A task whose expressions turn out wrong once it is its turn: it has failed."""
     shown = [str(problem) for problem in problems[:MAX_PROBLEMS_OF_A_TASK]]
     more = [f"and {len(problems) - len(shown)} more"] if len(problems) > len(shown) else []
-    return _failed(name, FailureCode.INVALID_EXPRESSION, "; ".join([*shown, *more]), allow_failure=allow_failure)
+    return _failed(task, FailureCode.INVALID_EXPRESSION, "; ".join([*shown, *more]))
 
 
-def _failed(
-    name: str, code: FailureCode, message: str, *, allow_failure: bool, log: Sequence[str] = ()
-) -> NothingToRun:
+def _failed(task: Task | AppTask, code: FailureCode, message: str, log: Sequence[str] = ()) -> NothingToRun:
     failure = Failure(category=FailureCategory.USER, code=code, message=message)
-    state = State.WARNING if allow_failure else State.FAILED
-    return _ended(TaskRecord(id=name, state=state, failure=failure), log)
+    allowed = State.SUCCESS if task.allow_warning else State.WARNING
+    state = allowed if task.allow_failure else State.FAILED
+    return _ended(TaskRecord(id=task.id, state=state, failure=failure), log)
 
 
 def _ended(record: TaskRecord, log: Sequence[str]) -> NothingToRun:
@@ -98,9 +103,7 @@ def _fail(task: Fail, rendering: Rendering) -> NothingToRun:
     message = rendering.text(("errorMessage",), task.error_message)
     if task.condition is not None and not is_true(rendering.text(("condition",), task.condition)):
         return _ended(TaskRecord(id=task.id, state=State.SUCCESS), ())
-    return _failed(
-        task.id, FailureCode.FAIL_TASK, message, allow_failure=task.allow_failure, log=[f"{Level.ERROR} {message}"]
-    )
+    return _failed(task, FailureCode.FAIL_TASK, message, [f"{Level.ERROR} {message}"])
 
 
 def _assert(task: Assert, rendering: Rendering) -> NothingToRun:
@@ -112,4 +115,4 @@ def _assert(task: Assert, rendering: Rendering) -> NothingToRun:
     log = [f"{Level.ERROR} Assertion `{text}` failed!" for text in failed]
     counted = f"{len(failed)} assertion{'s' if len(failed) > 1 else ''} failed"
     message = f"{counted}: {said}" if said else f"{counted}: {failed[0]}"
-    return _failed(task.id, FailureCode.ASSERTION_FAILED, message, allow_failure=task.allow_failure, log=log)
+    return _failed(task, FailureCode.ASSERTION_FAILED, message, log)

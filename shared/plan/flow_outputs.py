@@ -13,16 +13,19 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote, unquote
 
-from shared.documents.record import Item, TaskResult
+from shared.documents.items import Item
+from shared.documents.record import TaskResult
 from shared.documents.run import Run
 from shared.documents.states import SkippedBy, State
 from shared.errors import Problem
 from shared.expressions.values import ExpressionError
 from shared.manifest.read import Manifest, Task
 from shared.manifest.types import PropertyPath
+from shared.plan._context import Context
 from shared.plan._graph import AT_THE_END, FlowGraph
+from shared.plan._loop_values import PlaceInLoop
 from shared.plan._rendering import Bindings, Rendering
-from shared.plan._scope import VALUES_OF_ENDED, Context, Scope
+from shared.plan._scope import VALUES_OF_ENDED, Scope
 from shared.plan.inputs import with_inputs
 from shared.plan.lookups import BlobAddress, Lookups, MissingData, NotKnownYet
 from shared.plan.planner import Planner
@@ -30,7 +33,7 @@ from shared.plan.upstream import UpstreamFolder
 from shared.settings import Settings
 
 _NO_TASK = Task.model_construct(id=AT_THE_END)
-_OF_A_TASK = ("task", "workingDir")
+_OF_A_TASK = ("task", "taskrun", "workingDir")
 
 
 @dataclass(frozen=True)
@@ -124,7 +127,9 @@ def _scope(manifest: Manifest, run: Run, settings: Settings, lookups: Lookups) -
     """What outputs can use, and the problems of the inputs."""
     context, wrong_inputs = with_inputs(Context(manifest.flow, run, settings), manifest)
     graph = FlowGraph(manifest, context.values())
-    return _Scope(_NO_TASK, None, context, graph, Planner(manifest, run, settings), lookups), wrong_inputs
+    return _Scope(
+        _NO_TASK, None, context, graph, Planner(manifest, run, settings), lookups, PlaceInLoop()
+    ), wrong_inputs
 
 
 class _Scope(Scope):

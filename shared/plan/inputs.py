@@ -17,8 +17,8 @@ from shared.manifest.request import Given
 from shared.manifest.types import PropertyPath
 from shared.masking import MASK
 from shared.plan._app_variables import hidden_names
+from shared.plan._context import Context
 from shared.plan._rendering import Bindings, Rendering
-from shared.plan._scope import Context
 from shared.plan.lookups import NotKnownYet, read_address
 from shared.settings import Settings
 

@@ -23,6 +23,8 @@ def plan_round(manifest: Manifest, run: Run, settings: Settings) -> RoundPlan | 
     ended. Later, what is wrong is the failure of its task.
     """
     planner = Planner(manifest, run, settings)
+    if planner.missing.items_of_fan_outs:
+        return planner.missing
     tasks = planner.tasks()
     pool_id = planner.pool_id(tasks[0].name) if tasks else ""
     staging = planner.staging()
@@ -69,9 +71,10 @@ def plan_with_ended(manifest: Manifest, run: Run, settings: Settings) -> tuple[R
 def has_next_round(manifest: Manifest, run: Run, settings: Settings) -> bool:
     """Whether any task is left that can run. Its problems and missing data are found when it is submitted."""
     try:
-        return Planner(manifest, run, settings).split.is_anything_left
+        planner = Planner(manifest, run, settings)
     except ManifestError:
         return True
+    return planner.split.is_anything_left or planner.missing.items_of_fan_outs
 
 
 def submitted_round(manifest: Manifest, run: Run, settings: Settings) -> SubmittedRound | MissingData:
@@ -80,10 +83,11 @@ def submitted_round(manifest: Manifest, run: Run, settings: Settings) -> Submitt
     Problems are ignored: a setting that has changed since must not prevent the recording of results.
     """
     planner = Planner(manifest, run, settings)
-    tasks = planner.submitted_tasks()
+    tasks = () if planner.missing.items_of_fan_outs else planner.submitted_tasks()
     if planner.missing.items_of_fan_outs:
         return planner.missing
-    return SubmittedRound(run.body.staging or planner.staging(), tasks, planner.empty())
+    staging = run.body.staging or planner.staging()
+    return SubmittedRound(staging, tasks, planner.empty(), planner.loops.left_for_later(planner.split.ready))
 
 
 def staging_of(manifest: Manifest, run: Run, settings: Settings) -> str:

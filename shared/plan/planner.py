@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from functools import partial
 
-from shared.documents.record import Item
+from shared.documents.items import Item
 from shared.documents.run import Run
 from shared.documents.states import JobReason, Phase
 from shared.errors import Problem
@@ -13,27 +13,30 @@ from shared.manifest.problems import each_once
 from shared.manifest.read import Manifest
 from shared.manifest.types import PropertyPath
 from shared.plan._conditions import Conditions
+from shared.plan._context import Context
 from shared.plan._directories import Directories
-from shared.plan._fan_out import items_of, limited, share_files, why_empty
+from shared.plan._fan_out import ItemSource, items_of, share_files, why_empty
 from shared.plan._graph import FlowGraph
 from shared.plan._limits import too_many_tasks
+from shared.plan._loop_outputs import LoopOutputs
+from shared.plan._loop_values import PlaceInLoop
+from shared.plan._loops import Loops
 from shared.plan._names_used import depends_on_item
 from shared.plan._output_globs import globs_of_options, output_patterns
 from shared.plan._phases import states_of
 from shared.plan._places import pool_of, staging_container
 from shared.plan._rendering import Bindings, Rendering
-from shared.plan._rounds import never_run, split, waits_in_round, why_not_earlier
-from shared.plan._scope import VALUES_OF_ENDED, Context, Scope
+from shared.plan._round_order import RoundOrder
+from shared.plan._rounds import never_run, split, why_not_earlier
+from shared.plan._scope import VALUES_OF_ENDED, Scope
 from shared.plan._tasks import TaskPlanner
 from shared.plan._ties import tied
-from shared.plan._without_node import evaluated, left_out, without_items, wrong
+from shared.plan._without_node import evaluated, wrong
 from shared.plan.inputs import with_inputs
 from shared.plan.lookups import Lookups, MissingData
-from shared.plan.round_plan import NothingToRun, PlannedTask, SubmittedTask
+from shared.plan.round_plan import UNKNOWN_ITEM, NothingToRun, PlannedTask, SubmittedTask
 from shared.plan.upstream import OutputPattern
 from shared.settings import Settings
-
-UNKNOWN_ITEM = Item(index=-1, value=None)  # stands for the items of a fan-out that are not known yet
 
 
 def default_staging(run: Run, settings: Settings) -> str:
@@ -58,16 +61,20 @@ class Planner:
         self._patterns: dict[tuple[str, int | None], tuple[OutputPattern, ...]] = {}
         self._graph = FlowGraph(manifest, self._context.values())
         ended = run.body.finished
-        self._conditions = Conditions(manifest, self._graph, ended, lambda name: self._in_scope(name, None)[1])
-        states = states_of(manifest, run)
+        self._conditions = Conditions(manifest, self._graph, ended, self._bindings_of)
+        self.loops = Loops(
+            manifest, self._graph, run, self._lookups, self._bindings_of, self._conditions.is_left_out_for
+        )
+        self.loop_outputs = LoopOutputs(self._graph, run, self._lookups, self.loops, self._bindings_of)
         self._directories = Directories(manifest, self._graph, self._conditions, ended)
-        self.is_first = not states
+        states = states_of(manifest, run)
+        self.is_first = not states and not run.body.jobs
         graph, is_first = self._graph.tasks, run.progress.round == 1
         self._never = never_run(graph, states)
         self._over = states.keys() | self._never
-        self.split = split(graph, states, self.pool_id, self.is_empty, is_left_out=self.is_left_out, is_first=is_first)
-        self._waits_in_round = waits_in_round(graph, self.split)
-        self._numbers: dict[str, int] = {}
+        pools, are_empty, are_out, loops = self.pool_id, self.is_empty, self.is_left_out, self.loops.place
+        self.split = split(graph, states, pools, are_empty, is_left_out=are_out, place_loop=loops, is_first=is_first)
+        self._order = RoundOrder(self._graph, self.loops, self.split, self._items_to_run)
 
     @property
     def missing(self) -> MissingData:
@@ -85,9 +92,13 @@ class Planner:
         return each_once([*self._input_problems, *self._graph.problems, *of_tasks])
 
     def _problems_of_tasks(self) -> dict[str, list[Problem]]:
-        found = {name: list(rendering.problems) for name, rendering in self._conditions.renderings.items()}
+        found: dict[str, list[Problem]] = {}
+        for key, of_condition in self._conditions.renderings.items():
+            found.setdefault(key[0], []).extend(of_condition.problems)
         for (name, _), rendering in self._renderings.items():
             found.setdefault(name, []).extend(rendering.problems)
+        for name, problem in self.loops.problems_of_tasks():
+            found.setdefault(name, []).append(problem)
         return {name: each_once(problems) for name, problems in found.items()}
 
     def incomplete(self) -> list[str]:
@@ -97,18 +108,19 @@ class Planner:
 
     def tasks(self) -> tuple[PlannedTask, ...]:
         """The tasks of the round, numbered from 1 in the order in which they can run."""
-        planned: list[PlannedTask] = []
         if not self._has_few_enough_tasks():
             return ()
-        for name, group in itertools.groupby(self.submitted_tasks(), key=lambda task: task.name):
-            tasks = [self._task(task) for task in group]
-            planned += share_files(tasks) if self._graph.is_fan_out(name) else tasks
-        return tied(planned, self._run.progress.round)
+        by_name: dict[str, list[PlannedTask]] = {}
+        for task in self.submitted_tasks():
+            by_name.setdefault(task.name, []).append(self._task(task))
+        planned = [share_files(tasks) if self._graph.is_fan_out(name) else tasks for name, tasks in by_name.items()]
+        in_order = sorted((task for tasks in planned for task in tasks), key=lambda task: task.number)
+        return tied(in_order, self._run.progress.round)
 
     def _has_few_enough_tasks(self) -> bool:
         count = 0
-        for name in self.split.ready:
-            count += len(self._items_to_run(name))
+        for name, items in self._order.counts().items():
+            count += items
             if message := too_many_tasks(count):
                 self._rendering(name).fail(("foreach",), message)
                 return False
@@ -116,33 +128,22 @@ class Planner:
 
     def submitted_tasks(self) -> tuple[SubmittedTask, ...]:
         """The tasks of the round, with only what recording them needs."""
-        submitted: list[SubmittedTask] = []
-        for name in self.split.ready:
-            self._numbers[name] = len(submitted) + 1
-            items = enumerate(self._items_to_run(name), start=self._numbers[name])
-            tasks = [self._submitted(name, item, number, self.waits_for(name)) for number, item in items]
-            submitted += limited(tasks, self._graph.limit(name))
-        return tuple(submitted)
+        return tuple(self._submitted(name, item, number) for number, (name, item) in self._order.numbered())
 
-    def waits_for(self, name: str) -> tuple[int, ...]:
-        """The numbers of the tasks of the round that must end well before a task that is ready, or an empty fan-out."""
-        return tuple(self._numbers[other] for other in self._waits_in_round[name])
-
-    def _submitted(
-        self, name: str, item: Item | None, number: int = 0, depends_on: tuple[int, ...] = ()
-    ) -> SubmittedTask:
-        task = self._tasks[name]
+    def _submitted(self, name: str, item: Item | None, number: int = 0) -> SubmittedTask:
+        task, is_in_loop = self._tasks[name], bool(self._graph.loops(name)) and number > 0
         return SubmittedTask(
             number=number,
             name=name,
             item=item,
             allow_failure=task.allow_failure,
+            allows_warnings=task.allow_warning,
             warns_of_retries=task.retry is not None and task.retry.warning_on_retry,
             output_patterns=self.patterns(name, item),
             paths=self._scope(name, item).paths,
-            depends_on=depends_on,
-            branches=self._graph.branches(name),
-            begins=self._graph.begun_branches(name),
+            depends_on=self._order.depends_on(name, item) if number else (),
+            branches=self.loops.branches(name, item) if item and is_in_loop else self._graph.branches(name),
+            begins=self.loops.begins(name, item) if item and is_in_loop else self._graph.begun_branches(name),
         )
 
     def check_later(self) -> None:
@@ -180,12 +181,11 @@ class Planner:
         """The items of a fan-out; none if they are not known yet, or it is left out."""
         if self.is_left_out(name):
             return ()
-        if name not in self._items:
-            is_distinct = self._graph.each(name) is not None
-            found = items_of(
-                self._tasks[name], self._rendering(name), self._run, self._lookups, is_distinct=is_distinct
-            )
-            self._items[name] = found
+        if self._graph.loops(name):
+            self._items[name] = self.loops.items_of(name)
+        elif name not in self._items:
+            source = ItemSource(name, self._tasks[name].foreach)
+            self._items[name] = items_of(source, self._rendering(name), self._run, self._lookups)
         return self._items[name] or ()
 
     def is_empty(self, name: str) -> bool:
@@ -207,15 +207,7 @@ class Planner:
 
     def empty(self) -> tuple[NothingToRun, ...]:
         """The tasks with nothing to run whose turn it is; called after the tasks of the round have their numbers."""
-        return tuple(map(self._nothing_to_run, self.split.empty))
-
-    def _nothing_to_run(self, name: str) -> NothingToRun:
-        record = (
-            left_out(name)
-            if self.is_left_out(name)
-            else without_items(name, why_empty(self._tasks[name], self._rendering(name)))
-        )
-        return NothingToRun(record, self.waits_for(name))
+        return tuple(self._order.empty(self.is_left_out, self._why_empty))
 
     def turn(self) -> tuple[NothingToRun, ...]:
         """The tasks that the app can evaluate now."""
@@ -226,8 +218,12 @@ class Planner:
         """The tasks whose turn it is, but whose expressions turn out wrong: they have failed."""
         now = {*self.split.ready, *self.split.empty, *self.split.turn}
         found = {name: problems for name, problems in self._problems_of_tasks().items() if name in now and problems}
-        allowed = {task.id for task in self._manifest.flow.tasks if task.allow_failure}
-        return tuple(wrong(name, problems, allow_failure=name in allowed) for name, problems in found.items())
+        return tuple(
+            wrong(self._manifest.flow.tasks[self._indexes[name]], problems) for name, problems in found.items()
+        )
+
+    def _why_empty(self, name: str) -> str | None:
+        return why_empty(self._tasks[name], self._rendering(name))
 
     # --- pool and staging container
 
@@ -256,21 +252,24 @@ class Planner:
         key = (name, item.index if item else None)
         if key not in self._renderings:
             index = self._indexes[name]
-            self._scopes[key], bindings = self._in_scope(name, item)
+            self._scopes[key], bindings = self._in_scope(name, item, PlaceInLoop(self._graph.placed(name).is_in_group))
             fan_out = self._rendering(name) if item else None
             self._renderings[key] = Rendering(partial(_problem, self._manifest, index), bindings, fan_out)
         return self._renderings[key]
 
-    def _in_scope(self, name: str, item: Item | None) -> tuple[Scope, Bindings]:
+    def _bindings_of(self, name: str, item: Item | None, place: PlaceInLoop) -> Bindings:
+        return self._in_scope(name, item, place)[1]
+
+    def _in_scope(self, name: str, item: Item | None, place: PlaceInLoop) -> tuple[Scope, Bindings]:
         """What a task, or a fan-out's task for one item, can use."""
-        scope = Scope(
-            self._manifest.flow.tasks[self._indexes[name]], item, self._context, self._graph, self, self._lookups
-        )
+        task = self._manifest.flow.tasks[self._indexes[name]]
+        scope = Scope(task, item, self._context, self._graph, self, self._lookups, place)
         unknown = {*self._manifest.gaps.values, *(["inputs"] if self._input_problems else [])}
         if item is UNKNOWN_ITEM or name in self._manifest.gaps.items:
-            unknown |= {"item", "taskrun"}
+            unknown |= {"item", "taskrun", "parent", "parents"}
         used = {other for other in self._graph.tasks[name].uses_values_of if not self.has_no_outputs(other)}
-        if self._manifest.gaps.is_any or not used <= self._run.body.finished.keys():
+        open_ = used - self._run.body.finished.keys()
+        if self._manifest.gaps.is_any or not all(self.loops.has_ended(name, other, item) for other in open_):
             unknown |= VALUES_OF_ENDED
         return scope, scope.bindings(unknown)
 

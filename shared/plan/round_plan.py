@@ -8,8 +8,9 @@ from datetime import timedelta
 from enum import StrEnum
 
 from shared.documents.external_data import SourceFile
+from shared.documents.items import Item
 from shared.documents.names import ARCHIVE, ATTEMPTS_FILE, SCRIPT, Paths
-from shared.documents.record import Item, TaskRecord
+from shared.documents.record import TaskRecord
 from shared.documents.states import JobReason, Phase
 from shared.manifest.blocks import Branch
 from shared.plan.upstream import OutputPattern, UpstreamUse
@@ -19,6 +20,8 @@ from shared.script.build import NO_FAILURE, NO_GATE, NO_HANDOVER, Commands, Gate
 
 PART_TASKS = 100
 MAX_NAMED_ARCHIVES = 4  # for more, those of all tasks of the directory are downloaded: prefixes are limited
+UNKNOWN_ITEM = Item(index=-1, value=None)
+"""Stands for the items of a fan-out that are not known yet."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,8 @@ class SubmittedTask:
     """One Batch task, with only what recording it needs.
 
     `number` is its Batch id; `name` is the id of the task in the manifest; `item` is one item if the task is a fan-out.
-    If it `warns_of_retries`, a success that needed several attempts is a warning.
+    If it `warns_of_retries`, a success that needed several attempts is a warning. If it `allows_warnings`, what would
+    be a warning is a success.
     `depends_on` are the tasks of the round that must end well before it. `branches` are those of groups with a limit
     that it is in. It `begins` some of them: it does not run once another branch of the group has failed.
     """
@@ -61,6 +65,7 @@ class SubmittedTask:
     depends_on: tuple[int, ...] = ()
     branches: tuple[Branch, ...] = ()
     begins: tuple[Branch, ...] = ()
+    allows_warnings: bool = False
 
     @property
     def id(self) -> str:
@@ -84,14 +89,16 @@ class MarkerOf(StrEnum):
 class Ties:
     """What ties a task to the others of its round.
 
-    `gate` is what its script checks first, with the files of `prefixes`; `item_before` is the index of the item that
-    must have ended before this one. `markers` are the blobs that the task leaves for others, `end_markers` those by
-    which the app learns of the end. A failure `ends_job` where no other task can be running that would end with it.
+    `gate` is what its script checks first, with the files of `prefixes`, and with the `words` that it is given. The
+    folders of failures among these are `stops`. `markers` are the blobs that the task leaves for others, `end_markers`
+    those by which the app learns of the end. A failure `ends_job` where no other task can be running that would end
+    with it.
     """
 
     gate: Gate = NO_GATE
     prefixes: tuple[str, ...] = ()
-    item_before: int | None = None
+    words: tuple[str, ...] = ()
+    stops: tuple[str, ...] = ()
     markers: Mapping[str, MarkerOf] = field(default_factory=dict)
     end_markers: Mapping[str, MarkerOf] = field(default_factory=dict)
     is_depended_on: bool = False
@@ -124,9 +131,9 @@ class PlannedTask(SubmittedTask):
 
     @property
     def command_line(self) -> str:
-        """The path of the script; in a fan-out, the item's index, and that of the item which must have ended before."""
-        arguments = [] if self.item is None else [self.item.index, self.ties.item_before]
-        return " ".join([self.script, *(str(each) for each in arguments if each is not None)])
+        """The path of the script; in a fan-out, the item's index, and what the gate of the script is to look for."""
+        arguments = [] if self.item is None else [str(self.item.index), *self.ties.words]
+        return " ".join([self.script, *arguments])
 
     @property
     def system_folder(self) -> str:
@@ -179,12 +186,13 @@ class NothingToRun:
     """A task that needs no node: it is left out by a condition, is a fan-out without items, or the app evaluates it.
 
     `record` is what is recorded of it if the tasks of the round with the numbers `waits_for` end well. `log` is what it
-    says, line by line.
+    says, line by line. If it is only one `item` of a task in a loop, the record is that of the item.
     """
 
     record: TaskRecord
     waits_for: tuple[int, ...] = ()
     log: tuple[str, ...] = ()
+    item: Item | None = None
 
     @property
     def name(self) -> str:
@@ -203,21 +211,24 @@ class EndedInPlanning:
 class SubmittedRound:
     """One Batch job, with only what recording it needs.
 
-    `empty` are the tasks with nothing to run whose turn it was.
+    `empty` are the tasks with nothing to run whose turn it was; `later` are items of loops that run in later rounds, by
+    task.
     """
 
     staging: str
     tasks: tuple[SubmittedTask, ...]
     empty: tuple[NothingToRun, ...] = ()
+    later: Mapping[str, tuple[Item, ...]] = field(default_factory=dict)
 
     @property
     def has_parts(self) -> bool:
         """Whether the results of the tasks are stored in parts, because the run document is too small for them."""
-        return _has_parts(self.tasks)
+        return _has_parts(self.tasks, self.empty)
 
 
-def _has_parts(tasks: Sequence[SubmittedTask]) -> bool:
-    return len(tasks) > PART_TASKS or any(task.item is not None for task in tasks)
+def _has_parts(tasks: Sequence[SubmittedTask], empty: Sequence[NothingToRun]) -> bool:
+    has_items = any(task.item for task in tasks) or any(each.item for each in empty)
+    return len(tasks) > PART_TASKS or has_items
 
 
 @dataclass(frozen=True)
@@ -242,7 +253,7 @@ class RoundPlan:
     @property
     def has_parts(self) -> bool:
         """Whether the results of the tasks are stored in parts, because the run document is too small for them."""
-        return _has_parts(self.tasks)
+        return _has_parts(self.tasks, self.empty)
 
     @property
     def end_marker_count(self) -> int:
@@ -259,7 +270,7 @@ class RoundPlan:
     def texts(self) -> dict[str, str]:
         """The texts of all input files, by name in the staging container; and a file in each folder of failures."""
         inputs = {task.paths.inputs + path: text for task in self.tasks for path, text in task.input_files.items()}
-        folders = {folder for task in self.tasks for folder in task.ties.gate.failures}
+        folders = {folder for task in self.tasks for folder in task.ties.stops}
         return {**inputs, **{folder + NO_FAILURE: NO_FAILURE for folder in sorted(folders)}}
 
     def copies(self) -> dict[str, SourceFile]:

@@ -41,4 +41,4 @@ def _of_block(block: Block, states: Mapping[str, State]) -> Iterator[State]:
     inside = {state for inner in block.blocks for state in _of_block(inner, states)}
     if block.allows_failure and State.FAILED in inside and State.KILLED not in inside:
         inside = {*(inside - _ENDED_ILL), State.WARNING}
-    yield from inside
+    yield from inside - {State.WARNING} if block.allows_warning else inside

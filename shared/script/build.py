@@ -115,21 +115,17 @@ class Gate:
     """What keeps a task from running: a task before it that did not end well, or a failure that stops its group.
 
     Names are relative to the task's directory on the node. `needed` are files that must be there; `stops` are folders
-    that must hold no file of another branch than the given one. In a fan-out with a limit, `items` is a folder that
-    must hold the file of the item that the script's second argument names, and `stop` is one that must hold no other
-    item. `leaves_marker` says whether other tasks may need to know how this one ended.
+    that must hold no file of another branch than the given one. The script of a fan-out is told by its arguments what
+    else an item asks for: `<task>/<item>` is a file in the folder `markers`, `stop:<group>/<branch>` a folder in
+    `failures`, of this `round`. `leaves_marker` says whether other tasks may need to know how this one ended.
     """
 
     needed: tuple[str, ...] = ()
     stops: tuple[tuple[str, int], ...] = ()
-    items: str = ""
-    stop: str = ""
+    markers: str = ""
+    failures: str = ""
+    round: int = 1
     leaves_marker: bool = False
-
-    @property
-    def failures(self) -> tuple[str, ...]:
-        """All folders that hold a file for each branch that has failed."""
-        return (*(folder for folder, _ in self.stops), *filter(None, (self.stop,)))
 
 
 @dataclass(frozen=True)
@@ -152,6 +148,7 @@ class Handover:
 
 
 NO_HANDOVER = Handover()
+STOP = "stop:"
 NO_GATE = Gate()
 NO_FAILURE = "none"
 """In a folder of failures there is always this file, because a prefix that matches nothing may be an error."""
@@ -167,6 +164,7 @@ _FIXED = {
     "begun": BEGUN,
     "ended": ENDED,
     "none": NO_FAILURE,
+    "stop": STOP,
     "archive": ARCHIVE,
     "attempts_file": ATTEMPTS_FILE,
     "requirements": REQUIREMENTS,
@@ -216,11 +214,11 @@ def _seed(paths: Paths) -> int:
 
 def _gate(gate: Gate) -> str:
     """The shell function `gate`: what is to be checked before anything else is done."""
-    of_item = f'need {shlex.quote(gate.items)}"$before/done"; unless_failed {shlex.quote(gate.stop)} "$item"'
+    of_item = shlex.join(["of_item", gate.markers, gate.failures, str(gate.round)])
     lines = [
         *([shlex.join(["need", *gate.needed])] if gate.needed else []),
         *(shlex.join(["unless_failed", folder, str(branch)]) for folder, branch in gate.stops),
-        *([f'[ -z "$before" ] || {{ {of_item}; }}'] if gate.items else []),
+        *([f'{of_item} "$@"'] if gate.markers else []),
         *(["leave_marker"] if gate.leaves_marker else []),
     ]
     return "\n".join(["gate() { :", *lines, "}"])

@@ -22,6 +22,18 @@ unless_failed() {
     case ${failed##*/} in @none | @begun-* | "$2" | "*") ;; *) skip "a task of its group has failed" ;; esac
   done
 }
+# of_item MARKERS FAILURES ROUND ITEM [ASKED...]: what an item of a fan-out asks for, as the arguments of this script say:
+# the marker `<task>/<item>` of a task before it, or, as `stop:<group>/<branch>`, that no other branch has failed
+of_item() {
+  markers=$1 failures=$2 round=$3
+  shift 4
+  for asked; do
+    case $asked in
+      @stop*) asked=${asked#@stop} && unless_failed "$failures${asked%/*}/$round/" "${asked##*/}" ;;
+      *) need "$markers$asked/done" ;;
+    esac
+  done
+}
 skip() {
   report @skipped "$1"
   exit @skipped_exit_code

@@ -1,5 +1,5 @@
 # --- set-up: whether the task runs at all, the working directory, and what the first attempt finds in it
-item=$1 before=$2
+item=$1
 link=@link
 task_dir=$PWD
 files="$PWD"/@inputs
@@ -14,7 +14,7 @@ keeps_inputs=@keeps_inputs
 @handover
 @variants
 trap end EXIT
-gate
+gate "$@@"
 { mkdir -p "$files" && rm -f "$expired" "$stopped" "$notes/@attempts_file"; } || unwritable "$files"
 running='' ending=TERM
 trap stop TERM INT

@@ -18,6 +18,7 @@ from shared.documents.run import Part, Run
 from shared.outputs.attempts import MAX_NOTES_BYTES, ONCE, Tried, read_notes
 from shared.outputs.files import NO_FILES, StagedFiles, TaskFiles, files_of, notes_of
 from shared.outputs.judgement import Judgement
+from shared.outputs.nothing_to_run import skipped_items
 from shared.outputs.outcome import SKIPPED, Outcome, outcome_of
 from shared.outputs.printed import MAX_STREAM_BYTES, MAX_VARS_BYTES, PRINTED, Printed
 from shared.outputs.record_tasks import task_record
@@ -64,7 +65,10 @@ def collect(app: App, ended: EndedRound, deadline: float) -> Part | None:
             if ended.plan.has_parts:
                 app.parts.keep(ended.run, first, part)
             parts[first] = part
-    return _joined([parts[first] for first in groups])
+    if skipped := skipped_items(ended.plan.empty, ended.judgement.of_empty):
+        parts[0] = Part(items=skipped)
+        app.parts.keep(ended.run, 0, parts[0])
+    return _joined([parts[first] for first in (*groups, *([0] if skipped else []))])
 
 
 def _groups(ended: EndedRound) -> dict[int, Sequence[SubmittedTask]]:
@@ -78,7 +82,8 @@ def _joined(parts: Sequence[Part]) -> Part:
     for part in parts:
         for name, records in part.items.items():
             items[name] = (*items.get(name, ()), *records)
-    return Part(tasks=tuple(task for part in parts for task in part.tasks), items=items)
+    in_order = {name: tuple(sorted(records, key=lambda record: record.index)) for name, records in items.items()}
+    return Part(tasks=tuple(task for part in parts for task in part.tasks), items=in_order)
 
 
 def _collect_group(

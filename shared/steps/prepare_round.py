@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
 from shared.app import App
 from shared.documents.external_data import ExternalData
-from shared.documents.record import RunProblem
-from shared.documents.run import Run
+from shared.documents.record import RunProblem, TaskRecord
+from shared.documents.run import Part, Run
+from shared.documents.states import State
 from shared.errors import CannotPlan, ManifestError, Problem, RunnerError
 from shared.log import Stage, log_exception
 from shared.manifest.read import Manifest
 from shared.manifest.task import IfExists
+from shared.outputs.nothing_to_run import records_of_nothing, skipped_items
 from shared.parallel import in_parallel
 from shared.plan.lookups import ChosenFiles, MissingData, Selection
 from shared.plan.plan_round import plan_round, submitted_round
-from shared.plan.round_plan import EndedInPlanning, RoundPlan, SubmittedRound
+from shared.plan.round_plan import EndedInPlanning, NothingToRun, RoundPlan, SubmittedRound
 from shared.settings import Settings
 from shared.steps._external_data import MAX_READINGS, read_blobs
 
@@ -35,9 +37,25 @@ def prepare_round(app: App, run: Run, manifest: Manifest) -> tuple[Run, RoundPla
         run, plan = _plan_with_readings(app, run, manifest, plan_round)
         if isinstance(plan, RoundPlan):
             return run, plan
-        for task in plan.tasks:
-            app.results.write_log(run, task.record.logs.stdout, task.log)
-        run = app.runs.save(run.with_finished((task.record for task in plan.tasks), run.body.detected))
+        run = app.runs.save(_with_ended(app, run, plan.tasks))
+
+
+def _with_ended(app: App, run: Run, tasks: Sequence[NothingToRun]) -> Run:
+    """The run with the records of tasks, and of items of tasks in loops, that need no node; their logs are written."""
+    for task in tasks:
+        app.results.write_log(run, task.record.logs.stdout, task.log)
+    if skipped := skipped_items(tasks, _at_once):
+        app.parts.keep(run, 0, Part(items=skipped))
+        run = run.with_parts()
+    items = app.parts.items(run.id) if skipped or run.body.unfinished else {}
+    whole = [task for task in tasks if task.item is None]
+    by_item = {task.name: NothingToRun(TaskRecord(id=task.name, state=State.SUCCESS)) for task in tasks if task.item}
+    records = records_of_nothing([*whole, *by_item.values()], _at_once, items)
+    return run.with_finished(records, run.body.detected)
+
+
+def _at_once(_: tuple[int, ...]) -> State:
+    return State.SUCCESS
 
 
 def load_submitted_round(app: App, run: Run, manifest: Manifest) -> tuple[Run, SubmittedRound]:
@@ -74,7 +92,7 @@ def planning_errors(run: Run) -> Iterator[None]:
 def _read(app: App, run: Run, manifest: Manifest, missing: MissingData) -> Run:
     """Read the missing data and write it into the run document; not the items of fan-outs, which never change."""
     if missing.items_of_fan_outs:
-        return run.with_items(app.parts.items(run.id))
+        return run.with_items(app.parts.items(run.id, before=run.progress.round))
     selections = {**missing.namespace_files, **missing.namespace_items}
     namespaces = sorted({namespace for selection in selections.values() for namespace in selection.namespaces})
     listed = dict(zip(namespaces, in_parallel(app.sources.namespace_files, namespaces), strict=True))

@@ -15,9 +15,10 @@ from azure.core.exceptions import HttpResponseError, ResourceExistsError, Resour
 from azure.storage.blob import ContentSettings
 from pydantic import ValidationError
 
+from shared.documents.document import Document
 from shared.documents.manifest_blob import MAX_BYTES, ManifestBlob, manifest_blob
 from shared.documents.names import FLOW_FILE, MANIFEST_FILE
-from shared.documents.record import ITEMS_BLOB, Document, ItemRecord, Items, ManifestRef, OutputFile, Record
+from shared.documents.record import ITEMS_BLOB, ItemRecord, Items, ManifestRef, OutputFile, Record
 from shared.documents.run import Run
 from shared.documents.status import Status
 from shared.errors import TryLater

@@ -143,10 +143,14 @@ class PartStore:
         parts = in_parallel(self._load, names)
         return {int(PurePosixPath(name).stem): part for name, part in zip(names, parts, strict=True)}
 
-    def items(self, run_id: str) -> dict[str, tuple[ItemRecord, ...]]:
-        """The items of all fan-outs of a run that have ended, by task; of a repeated item, the later result."""
+    def items(self, run_id: str, before: int | None = None) -> dict[str, tuple[ItemRecord, ...]]:
+        """The items of all fan-outs of a run that have ended, by task; of a repeated item, the later result.
+
+        With `before`, only those of the rounds before that one.
+        """
         found: dict[str, dict[int, ItemRecord]] = {}
-        for part in in_parallel(self._load, sorted(self._names(run_id), key=_age)):
+        names = [name for name in self._names(run_id) if before is None or _age(name)[0] < before]
+        for part in in_parallel(self._load, sorted(names, key=_age)):
             for task, items in part.items.items():
                 found.setdefault(task, {}).update({item.index: item for item in items})
         return {task: tuple(items[index] for index in sorted(items)) for task, items in found.items()}

@@ -156,3 +156,21 @@ def test_a_malformed_setting_is_wrong_usage(tmp_path: Path, capsys, monkeypatch)
 
     assert main(["check", str(tmp_path / "m.yaml")]) == 2
     assert "The seven containers must differ" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("check")
+def test_what_kestra_2_refuses_is_an_error_if_it_is_asked_for(tmp_path, capsys) -> None:
+    """The app itself takes it. The places are those in the flow's own file, also where a value is given."""
+    file = tmp_path / "own.yaml"
+    file.write_text("inputs: [{id: a, type: BOOLEAN}]\ntasks: [{id: t, commands: ['{{ inputs.a | json }}']}]\n")
+    assert main(["check", str(file), "-i", "a=true"]) == 0
+    capsys.readouterr()
+    assert main(["check", str(file), "-i", "a=true", "--kestra", "2"]) == 1
+    printed = capsys.readouterr()
+    errors = [line.removeprefix(f"{file}:") for line in printed.err.splitlines() if ": error: " in line]
+    assert [line.partition(" Kestra 2 ")[0] for line in errors] == [
+        "1:18: error: inputs[0].type:",
+        "2:28: error: tasks[0].commands[0]:",
+    ]
+    (found,) = json.loads(printed.out)
+    assert (len(found["errors"]), found["job"] is not None) == (2, True)

@@ -140,6 +140,21 @@ REQUEST = Story(
 )
 RETRY = Story("retry: EARLIER\n", ran=("1", "use"), stored=STORED_FLOW, retries=True)
 """What ended well is taken over: one task, and two of three items."""
+LIMITED = Story(
+    """
+id: limited
+concurrency: {limit: 1}
+tasks:
+- id: make
+  commands: ["echo make >> LEDGER", "echo 1 > one.txt"]
+  outputFiles: [one.txt]
+- {id: use, commands: ["echo use >> LEDGER", "echo {{ tasks.make.state }}"]}
+outputs:
+- {id: one, type: INT, value: "{{ read(outputs.make.outputFiles['one.txt']) | trim }}"}
+""",
+    ran=("make", "use"),
+)
+"""It waits until a tick admits it, and publishes what a task has made."""
 WRONG = Story('id: wrong\ncommand: ["echo >> LEDGER"]\n', ran=())
 SIXTEEN = Story(
     "tasks:\n"

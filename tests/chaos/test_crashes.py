@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.chaos.lives import Ended, Host, earlier_of, prepare
-from tests.chaos.stories import FAN_OUT, GRAPH, ONE_TASK, REQUEST, RETRY, STOPPED, WRONG
+from tests.chaos.stories import FAN_OUT, GRAPH, LIMITED, ONE_TASK, REQUEST, RETRY, STOPPED, WRONG
 from tests.chaos.wire import Fault, Wire
 from tests.integration.conftest import World
 
@@ -27,6 +27,7 @@ STORIES = {
     "graph": GRAPH,
     "fan-out": FAN_OUT,
     "a failure": STOPPED,
+    "limited": LIMITED,
     "rejected": WRONG,
     "request": REQUEST,
     "retry": RETRY,
@@ -35,7 +36,16 @@ PUSHED = {f"{story}, pushed": story for story in ("one task", "graph", "a failur
 """The same, where the markers that tasks leave are delivered before a tick."""
 FAULTS = dict.fromkeys(STORIES, tuple(Fault)) | dict.fromkeys(("fan-out", "a failure", "request"), (Fault.DIES_BEFORE,))
 """Of fan-outs, whose calls are many and alike, one fault each: dying before a call is dying after the one before."""
-SAMPLES = {"one task": 12, "graph": 8, "fan-out": 2, "a failure": 2, "rejected": 4, "request": 2, "retry": 4}
+SAMPLES = {
+    "one task": 12,
+    "graph": 8,
+    "fan-out": 2,
+    "a failure": 2,
+    "limited": 4,
+    "rejected": 4,
+    "request": 2,
+    "retry": 4,
+}
 
 
 @pytest.fixture

@@ -42,6 +42,8 @@ NOT_ADVICE = {
     "*name",  # an alias, whose anchor is elsewhere
 }
 
+FOR_KESTRA_2 = ("kestra_2.py", "removed.py")
+"""What `check --kestra 2` advises is for Kestra 2, not for this app."""
 PROPERTIES = {field.alias for model in (*models(), RunRequest) for field in model.model_fields.values()}
 NAMES = {*FUNCTIONS, *FILTERS, *TESTS, "vars", "outputFiles", "existingFormat"}
 
@@ -62,6 +64,7 @@ def texts_of(tree: ast.Module) -> Iterator[str]:
 def advice() -> set[str]:
     """Every piece of advice that is not made of the user's input."""
     files = [file for room in ("manifest", "expressions", "plan") for file in (ROOT / "shared" / room).glob("*.py")]
+    files = [file for file in files if file.name not in FOR_KESTRA_2]
     texts = [text for file in files for text in texts_of(ast.parse(file.read_text()))]
     found = {piece for text in texts for piece in re.findall(r"`([^`]+)`", text)}
     return {piece for piece in found if HOLE not in piece} - NOT_ADVICE

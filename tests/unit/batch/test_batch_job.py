@@ -123,12 +123,12 @@ def test_an_item_that_fails_leaves_a_marker_for_those_that_have_not_begun(tasks_
         for files in (task["outputFiles"] for task in tasks)
     ]
     assert uploads == [
-        {f"{RUN}/stop/t/1/0": "taskfailure", f"{RUN}/ok/1/t/0/done": "taskcompletion"},
-        {f"{RUN}/stop/t/1/1": "taskfailure", f"{RUN}/std/t/1/1/task.ended": "taskcompletion"},
-        {f"{RUN}/stop/t/1/2": "taskfailure", f"{RUN}/std/t/2/1/task.ended": "taskcompletion"},
+        {f"{RUN}/stop/e/1/0": "taskfailure", f"{RUN}/ok/1/t/0/done": "taskcompletion"},
+        {f"{RUN}/stop/e/1/1": "taskfailure", f"{RUN}/std/t/1/1/task.ended": "taskcompletion"},
+        {f"{RUN}/stop/e/1/2": "taskfailure", f"{RUN}/std/t/2/1/task.ended": "taskcompletion"},
     ]
-    assert [file["blobPrefix"] for file in tasks[2]["resourceFiles"]][1:] == [f"{RUN}/ok/1/t/0/", f"{RUN}/stop/t/1/"]
-    assert tasks[2]["commandLine"] == f"{RUN}/sys/t/run.sh 2 0"
+    assert [file["blobPrefix"] for file in tasks[2]["resourceFiles"]][1:] == [f"{RUN}/ok/1/t/0/", f"{RUN}/stop/e/1/"]
+    assert tasks[2]["commandLine"] == f"{RUN}/sys/t/run.sh 2 t/0 stop:e/2"
 
 
 def test_wall_clock_limit_of_batch_is_only_the_backstop(tasks_of) -> None:

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from shared.documents.record import Item
+from shared.documents.items import Item
 from shared.documents.storable import MAX_DEPTH, check_storable
 from shared.errors import ManifestError
 from shared.manifest.inputs import Input

@@ -137,19 +137,20 @@ def test_a_disabled_group_leaves_out_its_tasks() -> None:
         ),
         ("{id: g, type: ForEach, tasks: [{id: a, commands: [x]}]}", "tasks[0].values: this property is missing"),
         (
-            "{id: g, type: ForEach, values: [1], tasks: [{id: a, commands: [x]}, {id: b, commands: [x]}]}",
-            "nor several tasks",
+            "{id: g, type: Loop, values: [1], tasks: [{id: s, type: Parallel, tasks: [{id: a, foreach: 2, commands: [x]}]}]}",
+            "tasks[0].tasks: the task 'a' in a loop cannot have a `foreach` of its own",
         ),
+        ("{id: g, type: Loop, values: 3, tasks: [{id: a, commands: [x]}]}", "tasks[0].values: expected a list, a map,"),
         (
-            "{id: g, type: ForEach, values: [1], tasks: [{id: a, type: Parallel, tasks: [{id: b, commands: [x]}]}]}",
-            "a ForEach has exactly one task here, neither a group",
+            "{id: g, type: Loop, values: [1], transmitFailed: false, tasks: [{id: a, commands: [x]}]}",
+            "tasks[0].transmitFailed: a failure in an iteration is one of the loop",
         ),
         ("{id: g, type: ForEach, values: [1], tasks: [{id: a, commands: [x], foreach: 2}]}", "`foreach` of its own"),
         ("{id: g, type: Dag, tasks: []}", "tasks[0].tasks: expected at least 1 entry"),
     ],
 )
 def test_problems_of_groups(task: str, message: str) -> None:
-    for name in ("Sequential", "Parallel", "ForEach", "Dag"):
+    for name in ("Sequential", "Parallel", "ForEach", "Loop", "Dag"):
         task = task.replace(f"type: {name}", f"type: io.kestra.plugin.core.flow.{name}")
     assert message in "\n".join(problems(f"tasks: [{task}]"))
 

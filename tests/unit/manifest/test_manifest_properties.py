@@ -14,6 +14,7 @@ from shared.manifest.docker import Docker
 from shared.manifest.flow import Label, PluginDefault
 from shared.manifest.groups import (
     FOR_EACH,
+    LOOP,
     PARALLEL,
     SEQUENTIAL,
     AllowFailure,
@@ -23,11 +24,13 @@ from shared.manifest.groups import (
     EachSequential,
     ForEach,
     If,
+    Loop,
     Parallel,
     Sequential,
     Switch,
 )
 from shared.manifest.inputs import Input
+from shared.manifest.loops import OutputOfLoop
 from shared.manifest.read import Flow, Manifest, Task, read_manifest
 from shared.manifest.retry import Retry
 from shared.manifest.task import FilesOfTask, ForeachFile, NamespaceFiles
@@ -281,7 +284,25 @@ TABLE: Mapping[type[Properties], Mapping[str, Row]] = {
         "type": Row(FOR_EACH),
         "values": VALUES,
         "concurrencyLimit": WHOLE_NUMBER,
-        "tasks": Row(ONE, [*ONE, {"id": "two", "commands": ["x"]}], "a ForEach has exactly one task here"),
+        "tasks": Row(ONE, [{**ONE[0], "foreach": 2}], "in a loop cannot have a `foreach` of its own"),
+    },
+    Loop: {
+        **GROUP,
+        "type": Row(LOOP),
+        "values": Row({"a": 1}, True, "expected a list, a map, or an expression"),
+        "concurrencyLimit": WHOLE_NUMBER,
+        "transmitFailed": Row(True, False, "a failure in an iteration is one of the loop"),
+        "outputs": Row([{"id": "a", "value": "x"}], [{"id": "a"}], "value: this property is missing"),
+        "fetchType": Row("FETCH", "STORE", "expected 'AUTO' or 'FETCH'"),
+        "tasks": Row(ONE, [{**ONE[0], "foreach": 2}], "in a loop cannot have a `foreach` of its own"),
+    },
+    OutputOfLoop: {
+        "id": TEXT,
+        "type": TEXT,
+        "value": TEXT,
+        "description": TEXT,
+        "displayName": TEXT,
+        "required": FLAG,
     },
     EachSequential: {**GROUP, "type": Row(f"{CORE}.EachSequential"), "value": VALUES},
     EachParallel: {**GROUP, "type": Row(f"{CORE}.EachParallel"), "value": VALUES, "concurrent": WHOLE_NUMBER},
@@ -319,6 +340,11 @@ def dag_task(properties: Mapping[str, Any]) -> dict[str, Any]:
 def app_task(kind: str, needed: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
     """A flow of one task that needs no node."""
     return lambda properties: {"tasks": [{"id": "g", "type": kind, **needed, **properties}]}
+
+
+def output_of_loop(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """A Loop with one output."""
+    return group(LOOP, {"tasks": ONE, "values": [1]})({"outputs": [{"id": "a", "value": "x", **properties}]})
 
 
 def task_form(properties: Mapping[str, Any]) -> dict[str, Any]:
@@ -393,6 +419,8 @@ FLOWS: Mapping[type[Properties], Callable[[Mapping[str, Any]], dict[str, Any]]] 
     Dag: group(f"{CORE}.Dag", {"tasks": [{"task": ONE[0]}]}),
     DagTask: dag_task,
     ForEach: group(FOR_EACH, {"tasks": ONE, "values": [1]}),
+    Loop: group(LOOP, {"tasks": ONE, "values": [1]}),
+    OutputOfLoop: output_of_loop,
     EachSequential: group(f"{CORE}.EachSequential", {"tasks": ONE, "value": [1]}),
     EachParallel: group(f"{CORE}.EachParallel", {"tasks": ONE, "value": [1]}),
 }

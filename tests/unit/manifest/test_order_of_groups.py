@@ -330,8 +330,8 @@ def test_ids_differ_over_all_lists_of_a_flow(where: str) -> None:
 def test_the_old_forms_of_a_for_each_are_lowered_as_one(kind: str, limit: int) -> None:
     manifest = read(f"tasks: [{{id: g, type: {kind}, value: [1, 2, 3, 4, 5, 6], tasks: [{{id: a, commands: [x]}}]}}]")
     [task] = manifest.flow.placed_tasks
-    assert task.each is not None
-    assert (task.each.path, task.each.limit) == (("tasks", 0, "value"), limit)
+    [loop] = task.loops
+    assert (loop.path, loop.limit) == (("tasks", 0, "value"), limit)
     assert len(task.task.foreach or ()) == 6  # type: ignore[arg-type]
     assert manifest.warnings == ()
 

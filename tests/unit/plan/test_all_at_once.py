@@ -108,7 +108,7 @@ tasks:
                 f"tasks:\n- id: a\n  type: {FOR_EACH}\n  values: [1]\n  tasks:\n"
                 "  - {id: b, commands: ['{{ taskrun.value.x }}']}\n  - {id: c, commands: ['{{ nosuch() }}']}"
             ),
-            ["tasks[0]: a ForEach has exactly one task here", "tasks[0].tasks[1].commands[0]: there is no function"],
+            ["tasks[0].tasks[0].commands[0]: 'x' does not exist", "tasks[0].tasks[1].commands[0]: there is no function"],
         ),
         (
             f"tasks:\n- {{id: a, type: {LOOP_UNTIL}, inputFiles: {{}}, tasks: [{{id: b, comands: [x]}}]}}",
@@ -415,7 +415,6 @@ def test_the_values_of_a_for_each_with_several_tasks_are_told_once_where_they_st
             f"tasks:\n- id: a\n  type: {FOR_EACH}\n  values: '{{{{ nosuch() }}}}'\n"
             f"  tasks: [{tasks.removeprefix('- ')}]\n"
         ),
-        "tasks[0]: a ForEach has exactly one task here",
         "tasks[0].values: there is no function 'nosuch'",
     )
 
@@ -619,7 +618,7 @@ FLOW = "io.kestra.plugin.core.flow"
             ("tasks:\n- {id: g, type: flow.EachSequential, value: true, tasks: [{id: a, comands: [x]}]}\n"
              "- {id: h, type: flow.EachParallel, value: [1], tasks: [{id: b, commands: ['{{ no() }}'], foreach: 2}]}"),
             ["tasks[0].value: expected a list, a whole number", "tasks[0].tasks[0].comands: unknown property; did you",
-             "tasks[1]: the task in a ForEach cannot have a `foreach`", "tasks[1].tasks[0].commands[0]: there is no"],
+             "tasks[1].tasks: the task 'b' in a loop cannot have", "tasks[1].tasks[0].commands[0]: there is no"],
         ),
         (
             ("tasks:\n- {id: g, type: flow.Pause, timeout: PT1S, retry: {maxAttempts: 2},"

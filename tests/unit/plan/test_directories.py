@@ -133,6 +133,22 @@ def test_one_that_is_run_again_after_the_next_one_has_ended_comes_too_late(plan)
     assert uploads(tasks["a"]) == {"directory.tar": "taskcompletion"}, "its files are not those of the group"
 
 
+def test_nobody_takes_the_directory_from_one_that_comes_too_late(plan) -> None:
+    """It may run beside the task that comes next."""
+    members = ("id: z", "id: a, allowFailure: true", "id: b, allowFailure: true")
+    failed = ended("b", State.WARNING, failure=FAILED)
+    assert before(plan(group(*members, "id: c"), ended("z"), failed)["c"]) == ["b", "z"]
+    assert not plan(group(*members), ended("z"), failed)["a"].handover.passes_on
+
+
+def test_who_reads_a_file_of_the_group_waits_for_its_end(plan) -> None:
+    text = (
+        group("id: a", outputFiles="[x.txt]")
+        + "- {id: use, commands: [\"{{ read(outputs.wd.outputFiles['x.txt']) }}\"]}"
+    )
+    assert list(plan(text)) == ["a"]
+
+
 def test_the_number_of_prefixes_is_bounded(plan) -> None:
     """After many tasks that may fail, the archives of all are downloaded."""
     names = [f"id: t{number}, allowFailure: true" for number in range(9)]

@@ -108,6 +108,7 @@ def test_files_that_tasks_made_can_be_read(ended, settings) -> None:
         ("", "INT", "expected a whole number"),
         ("no address", "FILE", "this is not the address of a file"),
         ("{{ workingDir }}", "STRING", "'workingDir' does not exist"),
+        ("{{ taskrun.id }}", "STRING", "'taskrun' does not exist"),
     ],
 )
 def test_one_that_is_wrong_takes_all_with_it(published, value: str, type_: str, problem: str) -> None:

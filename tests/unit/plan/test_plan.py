@@ -424,9 +424,7 @@ def test_kestras_for_each_takes_values_once_that_are_the_same_as_text(plan, valu
 
 @pytest.mark.parametrize("values", ["[a, null]", "'{{ [1, null] | toJson }}'"])
 def test_kestras_for_each_takes_no_null(plan, values: str) -> None:
-    with pytest.raises(
-        ManifestError, match=r"tasks\[0\].values: a ForEach takes no null, but value 1 \(counted from 0\)"
-    ):
+    with pytest.raises(ManifestError, match=r"tasks\[0\].values: a loop takes no null, but value 1 \(counted from 0\)"):
         plan(EACH.format(values))
 
 

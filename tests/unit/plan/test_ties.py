@@ -16,10 +16,10 @@ from shared import batch_job
 from shared.documents.ended_task import BatchFailure, EndedTask, TaskState
 from shared.manifest.groups import FOR_EACH, PARALLEL, SEQUENTIAL
 from shared.outputs.judgement import judge
-from shared.plan.plan_round import plan_round, submitted_round
+from shared.plan.plan_round import plan_round, plan_with_ended, submitted_round
 from shared.plan.round_plan import PlannedTask, RoundPlan, StagingAccess, Ties
 from shared.plan.run_manifest import manifest_of
-from shared.script.build import SKIPPED_EXIT_CODE
+from shared.script.build import SKIPPED_EXIT_CODE, STOP
 from tests.support.generated_manifests import VARIABLES
 
 ACCESS = StagingAccess("https://s/staging?read", "https://s/staging?write", None)
@@ -93,11 +93,14 @@ class Job:
 
 def is_gated(task: PlannedTask, files: set[str]) -> bool:
     """What the script decides (`shared/script/functions.sh`)."""
-    gate, own = task.ties.gate, task.item.index if task.item else None
+    gate = task.ties.gate
     needed, stops = list(gate.needed), list(gate.stops)
-    if gate.items and task.ties.item_before is not None:
-        needed.append(f"{gate.items}{task.ties.item_before}/done")
-        stops.append((gate.stop, own))
+    for word in task.command_line.split(" ")[2:]:
+        if word.startswith(STOP):
+            group, _, branch = word.removeprefix(STOP).rpartition("/")
+            stops.append((f"{gate.failures}{group}/{gate.round}/", int(branch)))
+        else:
+            needed.append(f"{gate.markers}{word}/done")
     return not set(needed) <= files or any(is_stopped(files, folder, branch) for folder, branch in stops)
 
 
@@ -156,7 +159,7 @@ def test_nothing_runs_after_a_failure_and_everything_else_does(
     """No task waits for ever, none is killed, and the record tells what ran, whichever way Batch treats prefixes."""
     run = run_of(json.dumps(flow), name="x.json")
     manifest = manifest_of(run)
-    plan = plan_round(manifest, run, settings)
+    run, plan = plan_with_ended(manifest, run, settings)
     numbers = st.sampled_from([task.number for task in plan.tasks] or [0])
     ends = data.draw(st.dictionaries(numbers, st.sampled_from([1, EARLY]), max_size=3))
     job = Job(plan, ends, empty_prefix_fails=empty_prefix_fails)
@@ -245,5 +248,7 @@ def test_items_with_a_limit_wait_in_chains(run_of, settings) -> None:
     )
     found = list(ties(run_of, settings, text).values())
     assert [task.depends_on for task in found] == [(), (), (1,), (2,), (3,)]
-    assert [task.command_line.split(" ")[1:] for task in found] == [["0"], ["1"], ["2", "0"], ["3", "1"], ["4", "2"]]
+    assert [task.command_line.split(" ")[1:] for task in found] == [
+        ["0"], ["1"], ["2", "t/0", "stop:e/2"], ["3", "t/1", "stop:e/3"], ["4", "t/2", "stop:e/4"],
+    ]  # fmt: skip
     assert len({task.script for task in found}) == len({task.ties.gate for task in found}) == 1

@@ -159,6 +159,7 @@ def test_the_installer_is_the_one_that_is_asked_for_if_the_image_has_it(image, i
     node = image(**scripts)
     assert node.run("true", packages=Packages(installer, ("a==1",))) == 0, node.log("stderr")
     assert image.calls()[-1].startswith(used)
+    assert not image.calls()[-1].endswith(" kestra"), "which nobody has asked for"
 
 
 @pytest.mark.parametrize(("scripts", "installs"), [({"python": PYTHON}, True), ({"python": INSTALLS}, False)])

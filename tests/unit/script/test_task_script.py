@@ -226,14 +226,20 @@ def test_the_marker_for_other_tasks_holds_the_exit_code(start, tmp_path: Path, c
     ("arguments", "there", "runs"),
     [
         ("7", [], True),
-        ("7 5", [], False),
-        ("7 5", ["ok/5/done", "stop/none"], True),
-        ("7 5", ["ok/6/done"], False),
-        ("7 5", ["ok/5/done", "stop/7"], True),
-        ("7 5", ["ok/5/done", "stop/6"], False),
+        ("7 t/5", [], False),
+        ("7 t/5", ["ok/t/6/done"], False),
+        ("7 t/5", ["ok/t/5/done"], True),
+        ("7 t/5 a", ["ok/t/5/done"], False),
+        ("7 t/5 a", ["ok/t/5/done", "ok/a/done"], True),
+        ("7 stop:e/7", ["stop/e/2/none"], True),
+        ("7 stop:e/7", ["stop/e/2/7"], True),
+        ("7 stop:e/7", ["stop/e/1/6", "stop/f/2/6"], True),
+        ("7 t/5 stop:e/7", ["ok/t/5/done", "stop/e/2/6"], False),
+        ("7 t/5 stop:e/7", ["ok/t/5/done", "stop/e/2/6", "stop/e/2/begun-7"], True),
+        ("7 stop:e.3/7 stop:e/3", ["stop/e/2/4"], False),
     ],
 )
-def test_an_item_waits_for_the_one_that_its_script_is_told(
+def test_an_item_asks_for_what_its_script_is_told(
     start, tmp_path: Path, arguments: str, there: list[str], runs: bool
 ) -> None:
     for name in there:
@@ -241,7 +247,7 @@ def test_an_item_waits_for_the_one_that_its_script_is_told(
         (tmp_path / name).write_text("0\n")
     paths = Paths(f"run-{os.getpid()}", "t", 7)
     commands = Commands(("/bin/sh", "-c"), "true", {}, timedelta(60))
-    task = start.script(paths, build(paths, commands, Gate(items="ok/", stop="stop/")), arguments)
+    task = start.script(paths, build(paths, commands, Gate(markers="ok/", failures="stop/", round=2)), arguments)
     task.communicate()
     assert task.returncode == (0 if runs else SKIPPED_EXIT_CODE)
 
@@ -262,12 +268,10 @@ WITH_FILES = replace(
     has_output_directory=True,
     attempts=Attempts(3, timedelta(hours=1), timedelta(seconds=1.5), timedelta(minutes=1), factor=2.5),
 )
-GATE = Gate(
-    ("my-run/ok/1/a/done",), (("my-run/stop/g/1/", 2),), "my-run/ok/1/t/", "my-run/stop/t/1/", leaves_marker=True
-)
 OF_A_DIRECTORY = Paths("my-run", "t", directory="wd")
 ARCHIVES = ("my-run/dir/wd/b/directory.tar", "my-run/dir/wd/a/directory.tar")
 HANDOVER = Handover(ARCHIVES, may_be_first=False, passes_on=True)
+GATE = Gate(("my-run/ok/1/a/done",), (("my-run/stop/g/1/", 2),), "my-run/ok/1/", "my-run/stop/", leaves_marker=True)
 SCRIPTS = {
     "one_task": build(Paths("my-run", "t"), PLAIN),
     "with_files": build(Paths("my-run", "my_task"), WITH_FILES),

@@ -1,0 +1,257 @@
+"""Which tasks in loops run in the next round, and for which items: the units of a plan.
+
+A task in a loop waits for the one before it for the same item only; what comes after a loop inside another one, for all
+items that belong to the same item of the outer loop. With a limit of *n*, what comes first for an item waits for what
+comes last for the *n*-th item before it, and does not run any more once something in the loop has failed.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from shared.documents.items import Item
+from shared.plan._unit_plan import (
+    Known,
+    Late,
+    Loop,
+    LoopTask,
+    Outside,
+    Unit,
+    UnitPlan,
+    Wait,
+    item_as_branch,
+    loop_tree,
+    loops_in,
+)
+
+MAX_FAN_IN = 16  # the units of a round for whose ends another unit of it can look: each takes a prefix of its own
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """What a unit, or all units of an item or of a loop, mean for what waits for them.
+
+    `stands` are the units of this round that must end well before it; `round` is that of the last of them, from 0.
+    """
+
+    is_never: bool = False
+    is_done: bool = True
+    round: int = 0
+    stands: tuple[Wait, ...] = ()
+
+
+_DONE, _NEVER = _State(), _State(is_never=True, is_done=False)
+
+
+def _joined(states: Iterable[_State]) -> _State:
+    found = list(states)
+    if not found:
+        return _DONE
+    if len(found) == 1:
+        return found[0]
+    return _State(
+        any(each.is_never for each in found),
+        all(each.is_done for each in found),
+        max(each.round for each in found),
+        tuple(dict.fromkeys(itertools.chain.from_iterable(each.stands for each in found))),
+    )
+
+
+def plan_units(tasks: Mapping[str, LoopTask], outside: Mapping[str, Outside], known: Known) -> UnitPlan:
+    """Plan the units of the tasks that share an outermost loop; `outside` is by task."""
+    found = _Units(tasks, outside, known)
+    found.run(loop_tree(tasks))
+    return found.plan
+
+
+@dataclass
+class _Frame:
+    """The item of a loop whose units are looked at. `before` is what the limit of the loop lets it wait for."""
+
+    loop: Loop
+    item: Item
+    limit: int
+    before: _State | None
+    is_stopped: bool
+    state: _State = _DONE
+    exits: dict[Wait, None] = field(default_factory=dict)
+
+    def add(self, state: _State, waits: tuple[Wait, ...] = ()) -> None:
+        """Add a unit of the item, and take what it waits for off what comes last."""
+        for wait in waits:
+            self.exits.pop(wait, None)
+        self.exits |= dict.fromkeys(state.stands)
+        own = self.state
+        self.state = _State(own.is_never or state.is_never, own.is_done and state.is_done, max(own.round, state.round))
+
+    @property
+    def ended(self) -> _State:
+        """All units of the item: those that come last stand for them."""
+        return _State(self.state.is_never, self.state.is_done, self.state.round, tuple(self.exits))
+
+
+class _Units:
+    def __init__(self, tasks: Mapping[str, LoopTask], outside: Mapping[str, Outside], known: Known) -> None:
+        self.plan = UnitPlan()
+        self._tasks = tasks
+        self._outside = outside
+        self._known = known
+        self._ended = {name: known.ended(name) for name in tasks}
+        self._failed, self._begun = set[tuple[str, int]](), set[tuple[str, int]]()
+        self._failed_tasks = set[tuple[str, tuple[int, ...]]]()
+        for name, ended in self._ended.items():
+            for index, is_well in ended.is_well.items():
+                items = set(zip(tasks[name].loops, ended.lineages[index], strict=True))
+                self._begun |= items
+                if not is_well:
+                    self._failed |= items
+                    lineage = ended.lineages[index]
+                    self._failed_tasks |= {(name, lineage[: depth + 1]) for depth in range(len(lineage))}
+        self._states: dict[Unit, _State] = {}
+        self._loops: dict[tuple[str, int], _State] = {}
+        self._frames: list[_Frame] = []
+
+    def run(self, loop: Loop) -> None:
+        """Plan the units of the outermost loop."""
+        self._loop(loop, None)
+
+    # --- loops
+
+    def _loop(self, loop: Loop, parent: Item | None) -> None:
+        """The units of a loop for one item of the loop around it."""
+        before = self._before_loop(loop, parent)
+        items = () if before.is_never else self._items(loop, parent)
+        if items is None:
+            self.plan.incomplete.update(loops_in(loop))
+            self.plan.rounds = max(self.plan.rounds, before.round + 2)
+            state = _State(is_done=False, round=before.round + 1)
+        elif not items:
+            state = before
+        else:
+            state = self._items_of(loop, items)
+        if parent:
+            self._loops[loop.id, parent.index] = state
+            for frame in self._frames:
+                frame.add(_State(state.is_never, state.is_done, state.round))
+
+    def _before_loop(self, loop: Loop, parent: Item | None) -> _State:
+        """What a loop inside another one waits for there."""
+        if parent is None:
+            return _DONE
+        names = dict.fromkeys(other for name in loop.tasks for other in self._tasks[name].waits_for)
+        frame = self._frames[-1]
+        waits = [self._of(other, parent) for other in names if other not in loop.tasks]
+        stopped = [_NEVER] if frame.is_stopped else []
+        return _joined([*waits, *stopped, *([frame.before] if frame.before and not waits else [])])
+
+    def _items(self, loop: Loop, parent: Item | None) -> Sequence[Item] | None:
+        listed = self.plan.items.setdefault(loop.id, [])
+        if loop.id in self.plan.incomplete:
+            return None
+        found = self._known.items(loop.id, parent, len(listed))
+        listed += found or ()
+        return found
+
+    def _items_of(self, loop: Loop, items: Sequence[Item]) -> _State:
+        limit = self._known.limit(loop.id)
+        has_failed = bool(limit) and any((loop.id, item.index) in self._failed for item in items)
+        found: list[_State] = []
+        for place, item in enumerate(items):
+            before = found[place - limit] if limit and place >= limit else None
+            is_stopped = has_failed and place >= limit and (loop.id, item.index) not in self._begun
+            self._frames.append(_Frame(loop, item, limit, before, is_stopped))
+            for each in loop.inside:
+                if isinstance(each, str):
+                    self._unit(self._tasks[each], item)
+                else:
+                    self._loop(each, item)
+            found.append(self._frames.pop().ended)
+        last = _joined(found[-limit:])
+        return _State(
+            any(each.is_never for each in found),
+            all(each.is_done for each in found),
+            max(each.round for each in found),
+            last.stands,
+        )
+
+    # --- units
+
+    def _of(self, other: str, item: Item) -> _State:
+        """Another task for an item, or for all items of a loop inside that belong to it."""
+        loops, lineage = self._tasks[other].loops, item.lineage
+        depth = len(lineage)
+        if len(loops) > depth:
+            return self._loops[loops[depth], item.index]
+        return self._states[Unit(other, lineage[len(loops) - 1].index)]
+
+    def _common(self, other: str, task: LoopTask) -> int:
+        return sum(
+            1
+            for _ in itertools.takewhile(
+                lambda pair: pair[0] == pair[1], zip(self._tasks[other].loops, task.loops, strict=False)
+            )
+        )
+
+    def _unit(self, task: LoopTask, item: Item) -> None:
+        unit = Unit(task.id, item.index)
+        is_well = self._ended[task.id].state(item.index)
+        waits: tuple[Wait, ...] = ()
+        if is_well is None:
+            state, waits = self._open(task, item, unit)
+        else:
+            state = _DONE if is_well else _NEVER
+        self._states[unit] = state
+        for frame in self._frames:
+            frame.add(state, waits)
+
+    def _open(self, task: LoopTask, item: Item, unit: Unit) -> tuple[_State, tuple[Wait, ...]]:
+        """A unit that has not ended, and what it waits for in this round."""
+        lineage, outside = item.lineage, self._outside[task.id]
+        depths = {other: self._common(other, task) for other in task.waits_for}
+        states = [self._of(other, lineage[depth - 1]) for other, depth in depths.items()]
+        frame = self._limiting(max(depths.values(), default=0))
+        if frame and frame.before:
+            states.append(frame.before)
+        before = _joined(states)
+        plan = self.plan
+        is_stopped = any(each.is_stopped for each in self._frames) or self._is_stopped(task, lineage)
+        if before.is_never or outside.is_never or is_stopped:
+            plan.nothing.setdefault(task.id, []).append(Late(item, (), is_left_out=False))
+            return _NEVER, ()
+        own: tuple[Wait, ...] = (task.id,) if outside.is_beside else ()
+        waits = (*own, *before.stands)
+        if self._known.is_left_out(task.id, item):
+            plan.nothing.setdefault(task.id, []).append(Late(item, waits, is_left_out=True))
+            is_done = before.is_done and not (outside.is_later or outside.is_beside)
+            return _State(is_done=is_done, round=max(before.round, int(outside.is_later)), stands=waits), ()
+        round_number = self._round(task, lineage, before, outside)
+        if round_number:
+            plan.later.setdefault(task.id, []).append(item.index)
+            plan.rounds = max(plan.rounds, round_number + 1)
+            return _State(is_done=False, round=round_number), ()
+        plan.ready.append(unit)
+        plan.waits[unit] = waits
+        if frame and frame.before and frame.limit > 1:
+            plan.begins[unit] = (item_as_branch(frame.loop.id, frame.item, frame.limit),)
+        return _State(is_done=False, stands=(unit,)), waits
+
+    def _is_stopped(self, task: LoopTask, lineage: tuple[Item, ...]) -> bool:
+        """Whether another branch of its group has failed for the same item, in an earlier round."""
+        items = tuple(item.index for item in lineage)
+        return any((other, items[: self._common(other, task)]) in self._failed_tasks for other in task.stopped_by)
+
+    def _limiting(self, depth: int) -> _Frame | None:
+        """The innermost loop whose limit a unit waits for, as it waits for nothing else of the same item there."""
+        return next((frame for frame in reversed(self._frames[depth:]) if frame.before), None)
+
+    def _round(self, task: LoopTask, lineage: tuple[Item, ...], before: _State, outside: Outside) -> int:
+        """In which round from now a unit runs at the earliest."""
+        found = before.round + (len(before.stands) > MAX_FAN_IN)
+        for other in task.uses_values_of:
+            used = self._of(other, lineage[self._common(other, task) - 1])
+            found = max(found, used.round + (not used.is_done))
+        if found == 0 and (outside.is_later or not self._known.admits(task.id)):
+            return 1
+        return found
