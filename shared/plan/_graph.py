@@ -17,8 +17,8 @@ from shared.manifest.read import Manifest, Task
 from shared.manifest.task import ForeachFile
 from shared.manifest.types import texts_with_paths
 from shared.manifest.working_directory import OF_DIRECTORY, Directory
+from shared.plan._graph_task import GraphTask
 from shared.plan._names_used import names_used, paths_used, texts_to_render
-from shared.plan._rounds import GraphTask
 from shared.plan._states import FUNCTIONS_OF_ENDED
 
 AT_THE_END = ""
