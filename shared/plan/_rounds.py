@@ -249,7 +249,10 @@ def _waits_through(graph: Mapping[str, GraphTask], empty: AbstractSet[str]) -> d
 def why_not_earlier(tasks: Iterable[GraphTask], graph: Mapping[str, GraphTask]) -> JobReason:
     """Why tasks run in a later round than the tasks that they wait for."""
     late_tasks = list(tasks)
-    if any(task.uses_values_of for task in late_tasks):
+    if any(task.follows for task in late_tasks):
+        return JobReason.END
+    is_evaluated = (not graph[name].needs_node for task in late_tasks for name in task.waits_for)
+    if any(task.uses_values_of for task in late_tasks) or any(is_evaluated):
         return JobReason.VALUES
     if any(task.is_serial or any(graph[name].is_fan_out for name in task.waits_for) for task in late_tasks):
         return JobReason.FAN_OUT
