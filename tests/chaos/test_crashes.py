@@ -37,7 +37,7 @@ PUSHED = {f"{story}, pushed": story for story in ("one task", "graph", "a failur
 """The same, where the markers that tasks leave are delivered before a tick."""
 ONCE = ("fan-out", "a failure", "request", "whole")
 FAULTS = dict.fromkeys(STORIES, tuple(Fault)) | dict.fromkeys(ONCE, (Fault.DIES_BEFORE,))
-"""Of stories whose calls are many, and much alike, one fault each: dying before a call is dying after the one before."""
+"""Of stories whose calls are many and much alike, one fault each: dying before a call is dying after the one before."""
 SAMPLES = {
     "one task": 12,
     "graph": 8,
