@@ -80,7 +80,7 @@ class JobReason(StrEnum):
     FIRST = "first"
     VALUES = "values"
     FAN_OUT = "fan-out"
-    END = "end"
+    ENDS = "ends"
     POOL = "pool"
     INFRASTRUCTURE = "infrastructure"
 

@@ -2,8 +2,9 @@
 
 A round is one Batch job. A task is in the next round if every task that it waits for has succeeded, or is in the same
 round, where Batch itself waits for it. It needs a later round if its expressions use values that an earlier task
-prints, if it follows a fan-out, or if it runs on another pool. A fan-out whose items run one after the other is in a
-round with nothing but tasks that it waits for: an item that fails ends the round, and nothing else may end with it.
+prints, if it follows a fan-out, if it runs after the end of others, well or not, or if it runs on another pool. A
+fan-out whose items run one after the other is in a round with nothing but tasks that it waits for: an item that fails
+ends the round, and nothing else may end with it.
 """
 
 from __future__ import annotations
@@ -249,11 +250,9 @@ def _waits_through(graph: Mapping[str, GraphTask], empty: AbstractSet[str]) -> d
 def why_not_earlier(tasks: Iterable[GraphTask], graph: Mapping[str, GraphTask]) -> JobReason:
     """Why tasks run in a later round than the tasks that they wait for."""
     late_tasks = list(tasks)
-    if any(task.follows for task in late_tasks):
-        return JobReason.END
     is_evaluated = (not graph[name].needs_node for task in late_tasks for name in task.waits_for)
     if any(task.uses_values_of for task in late_tasks) or any(is_evaluated):
         return JobReason.VALUES
     if any(task.is_serial or any(graph[name].is_fan_out for name in task.waits_for) for task in late_tasks):
         return JobReason.FAN_OUT
-    return JobReason.POOL
+    return JobReason.ENDS if any(task.follows for task in late_tasks) else JobReason.POOL

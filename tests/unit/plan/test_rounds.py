@@ -84,6 +84,13 @@ def test_another_pool_is_another_round() -> None:
     assert next_round(nodes, pools=pools, a="SUCCESS", d="SUCCESS") == Split(("b", "c"), (), (), JobReason.POOL)
 
 
+@pytest.mark.parametrize("state", ["SUCCESS", "FAILED", "KILLED"])
+def test_what_follows_an_end_is_another_round(state: str) -> None:
+    nodes = flow("a", "b") | {"c": GraphTask("c", (), frozenset(), False, follows=frozenset("a"))}
+    assert next_round(nodes) == Split(("a", "b"), ("c",), (), JobReason.FIRST)
+    assert next_round(nodes, a=state, b="SUCCESS") == Split(("c",), (), (), JobReason.ENDS)
+
+
 @pytest.mark.parametrize("state", ["FAILED", "KILLED", "SKIPPED"])
 def test_what_waits_for_a_failure_never_runs_and_the_others_go_on(state: str) -> None:
     nodes = flow("a", "b<<a", "c<b", "d<<e", "e")
