@@ -15,7 +15,8 @@ class OutputsByTask(LazyValue, Mapping[str, object]):
         self, task: str, graph: FlowGraph, outputs_of: Callable[[str], object], more: Iterable[str] = ()
     ) -> None:
         self._task = task
-        self._names = {*graph.upstream_of(task), *graph.loops_before(task), *more}
+        before = graph.outputs_before(task)
+        self._names = before.union(more) if more else before
         self._graph = graph
         self._outputs_of = outputs_of
 

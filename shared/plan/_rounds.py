@@ -66,6 +66,7 @@ class Placement(Enum):
     DONE = "succeeded"
     EMPTY = "nothing to run"
     SPOILED = "nothing to run any more, and some of its items did not end well"
+    BESIDE = "nothing to run, once items of the same loop have ended in this round"
     READY = "in this round"
     LATER = "in a later round"
     NEVER = "a task that it waits for did not succeed"
@@ -74,6 +75,7 @@ class Placement(Enum):
 PlaceLoop = Callable[[Mapping[str, Outside], Callable[[str], bool]], Mapping[str, Placement]]
 """Places the tasks that share an outermost loop: by what each waits for outside, and whether the round admits it."""
 
+_WITHOUT_TASK = frozenset({Placement.EMPTY, Placement.SPOILED, Placement.BESIDE})
 _SUCCEEDED = frozenset({Placement.DONE, Placement.EMPTY})
 
 
@@ -122,7 +124,7 @@ def split(  # noqa: PLR0913 - what it decides by
         placements[name] = Placement.LATER
     open_tasks = [(name, placement) for name, placement in placements.items() if name not in ended]
     ready = tuple(name for name, placement in open_tasks if placement is Placement.READY)
-    empty = tuple(name for name, placement in open_tasks if placement in {Placement.EMPTY, Placement.SPOILED})
+    empty = tuple(name for name, placement in open_tasks if placement in _WITHOUT_TASK)
     return Split(
         ready=ready,
         later=tuple(name for name, placement in open_tasks if placement is Placement.LATER),

@@ -193,7 +193,7 @@ class Scope:
                 lambda: self._earlier.loop_outputs.iterations(name, self._item),
                 partial(self._earlier.loop_outputs.value_of, name),
             )
-        if self._earlier.is_left_out(name):
+        if self._earlier.is_left_out(name) or self._earlier.loop_outputs.are_left_out(name):
             return {}
         if self._item is not None and self._is_sibling(name):
             return self._of_sibling(name, self._item)
