@@ -158,10 +158,12 @@ def _placed(block: Block, around: _Around) -> Iterator[PlacedTask]:
 
 def order_entries(blocks: Sequence[Block]) -> Iterator[OrderEntry]:
     """The entries of the blocks of a flow, which run one after the other."""
-    yield from _entries(Block("", (), blocks=tuple(blocks)), (), is_disabled=False)
+    yield from _entries(Block("", (), blocks=tuple(blocks)), (), (), is_disabled=False)
 
 
-def _entries(around: Block, start: tuple[str, ...], *, is_disabled: bool) -> Iterator[OrderEntry]:
+def _entries(
+    around: Block, start: tuple[str, ...], loops: tuple[str, ...], *, is_disabled: bool
+) -> Iterator[OrderEntry]:
     """The entries of the blocks in a block. `start` is what the first of them waits for; if not ordered, each.
 
     With a limit of *n*, each waits for the *n*-th before it, too.
@@ -177,15 +179,17 @@ def _entries(around: Block, start: tuple[str, ...], *, is_disabled: bool) -> Ite
             is_explicit=block.waits_for is not None,
             is_run=block.task is not None and not left_out,
             limited_by=limited_by,
+            loops=loops,
         )
         if block.task:
             yield entry
         else:
             start_id = start_of(block.id)
             yield replace(entry, id=start_id)
-            inside = list(_entries(block, (start_id,), is_disabled=left_out))
+            inner_loops = (*loops, block.id) if block.each else loops
+            inside = list(_entries(block, (start_id,), inner_loops, is_disabled=left_out))
             yield from inside
-            yield OrderEntry(block.id, block.path, _last_of(inside), is_explicit=False, is_run=False)
+            yield OrderEntry(block.id, block.path, _last_of(inside), is_explicit=False, is_run=False, loops=loops)
         before = (block.id,) if around.are_ordered else start
 
 

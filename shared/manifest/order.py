@@ -23,7 +23,7 @@ class OrderEntry:
 
     `path` is its place in the manifest. `waits_for` are the ids of other entries; they are explicit if they come from
     `dependsOn` and not from the order of the flow. `limited_by` is one more: it has to end because the group limits how
-    many run at once.
+    many run at once. `loops` are those that it is in.
     """
 
     id: str
@@ -32,6 +32,7 @@ class OrderEntry:
     is_explicit: bool
     is_run: bool
     limited_by: str | None = None
+    loops: tuple[str, ...] = ()
 
     @property
     def waits_for_all(self) -> tuple[str, ...]:
@@ -95,7 +96,7 @@ def _own_or_unknown(entries: Sequence[OrderEntry]) -> Iterator[OrderProblem]:
 def _cycle(entries: Sequence[OrderEntry]) -> Iterator[OrderProblem]:
     by_id = {entry.id: entry for entry in entries}
     try:
-        graphlib.TopologicalSorter({entry.id: entry.waits_for_all for entry in entries}).prepare()
+        graphlib.TopologicalSorter(_with_whole_loops(by_id)).prepare()
     except graphlib.CycleError as error:
         circle: list[str] = error.args[1]
         edges = list(itertools.pairwise(circle))
@@ -104,10 +105,26 @@ def _cycle(entries: Sequence[OrderEntry]) -> Iterator[OrderProblem]:
         names = " → ".join(dict.fromkeys(by_id[entry_id].name for entry_id in reversed(circle)))
         for before, after in edges:
             entry = by_id[after]
-            if entry.is_explicit and before in entry.waits_for:
-                path = (*entry.path, "dependsOn", entry.waits_for.index(before))
+            others = entry.waits_for if entry.is_explicit else ()
+            index = next((i for i, other in enumerate(others) if before in (other, *by_id[other].loops)), None)
+            if index is not None:
+                path = (*entry.path, "dependsOn", index)
                 yield OrderProblem(path, f"tasks cannot wait for each other: {names} → {by_id[circle[-1]].name}{hint}")
                 return
+
+
+def _with_whole_loops(by_id: Mapping[str, OrderEntry]) -> dict[str, set[str]]:
+    """What each entry waits for, where a loop counts as a whole.
+
+    What waits for a task in it waits for all of the loop, and all of the loop for what a task in it waits for.
+    """
+    found: dict[str, set[str]] = {name: set(entry.waits_for_all) for name, entry in by_id.items()}
+    for entry in by_id.values():
+        for other in (by_id[name] for name in entry.waits_for_all):
+            found[entry.id].update(loop for loop in other.loops if loop not in (*entry.loops, entry.id))
+            for loop in (each for each in entry.loops if each not in other.loops and each != other.name):
+                found[start_of(loop)].add(other.id)
+    return found
 
 
 def _nothing_to_run(entries: Sequence[OrderEntry]) -> Iterator[OrderProblem]:
