@@ -35,6 +35,14 @@ class LoopOutputs:
         self._by_index: dict[str, dict[int, ItemRecord]] = {}
         self._lines: dict[str, tuple[int, dict[tuple[str, ...], int]]] = {}
 
+    def are_left_out(self, name: str) -> bool:
+        """Whether a condition leaves out all items of a task, which nothing is recorded of yet."""
+        plan = self._loops.plan_of(name)
+        late = plan.nothing.get(name, ()) if plan and name not in self._run.body.finished else ()
+        return (
+            bool(late) and len(late) == len(self._loops.known_items_of(name)) and all(each.is_left_out for each in late)
+        )
+
     def sibling(self, name: str, item: Item) -> ItemRecord | Item | None:
         """How a task ended for what an item belongs to; the item alone if it has not, None if that are several."""
         loops = self._graph.loops(name)

@@ -32,6 +32,8 @@ def values_of_item(loops: Sequence[Each], item: Item, at: PlaceInLoop) -> dict[s
     of a Loop is `item`, whose `parents` begin with the outermost: `RunVariables.of(LoopRun)` in Kestra 2.x.
     https://github.com/kestra-io/kestra: core/src/main/java/io/kestra/core
     """
+    if not loops:
+        return {"item": item.value, "taskrun": _taskrun(item)}
     levels = list(zip(loops, item.lineage, strict=False))
     isolated = [_loop_item(part) for each, part in levels if each.is_isolated]
     if levels and levels[-1][0].is_isolated:
@@ -40,8 +42,6 @@ def values_of_item(loops: Sequence[Each], item: Item, at: PlaceInLoop) -> dict[s
     nearest = reversed(around if at.is_in_group else around[:-1])
     parents = [{"taskrun": {"value": _text_or_parts(part)}} for part in nearest]
     names = {"item": _with_parents(isolated) if isolated else item.value, "taskrun": _taskrun(item)}
-    if not loops:
-        return names
     return {**names, "parents": parents, **({"parent": parents[0]} if parents else {})}
 
 

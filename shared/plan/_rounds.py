@@ -52,6 +52,7 @@ class Placement(Enum):
     PASSED = "evaluated after this round"
     TURN = "evaluated before this round"
     SPOILED = "nothing to run any more, and some of its items did not end well"
+    BESIDE = "nothing to run, once items of the same loop have ended in this round"
     READY = "in this round"
     LATER = "in a later round"
     NEVER = "a task that it waits for did not succeed"
@@ -60,6 +61,7 @@ class Placement(Enum):
 PlaceLoop = Callable[[Mapping[str, Outside], Callable[[str], bool]], Mapping[str, Placement]]
 """Places the tasks that share an outermost loop: by what each waits for outside, and whether the round admits it."""
 
+_WITHOUT_TASK = frozenset({Placement.EMPTY, Placement.SPOILED, Placement.BESIDE})
 _SUCCEEDED = frozenset({Placement.DONE, Placement.EMPTY})
 _ENDED = frozenset({Placement.DONE, Placement.NEVER})
 _OVER = frozenset({*_SUCCEEDED, Placement.NEVER})
@@ -137,7 +139,7 @@ def _split_by(placements: Mapping[str, Placement], ended: AbstractSet[str]) -> S
         ready=placed(Placement.READY),
         later=placed(Placement.LATER),
         never=placed(Placement.NEVER),
-        empty=placed(Placement.EMPTY, Placement.SPOILED),
+        empty=placed(*_WITHOUT_TASK),
         passed=placed(Placement.PASSED),
         turn=placed(Placement.TURN),
         reason=JobReason.FIRST,

@@ -217,7 +217,7 @@ class Scope:
                 lambda: self._earlier.loop_outputs.iterations(name, self._item),
                 partial(self._earlier.loop_outputs.value_of, name),
             )
-        if self._earlier.has_no_outputs(name):
+        if self._earlier.has_no_outputs(name) or self._earlier.loop_outputs.are_left_out(name):
             return {}
         app_task = self._graph.app_task(name)
         return self._values_of(app_task) if app_task else self._of_task(name)
