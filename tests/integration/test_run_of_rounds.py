@@ -46,16 +46,18 @@ def test_after_a_failure_there_is_no_next_round(world) -> None:
     assert (record["state"], len(record["jobs"])) == ("FAILED", 1)
 
 
-def test_a_value_that_was_not_printed_ends_the_run_with_the_place_in_the_manifest(world) -> None:
+def test_a_value_that_was_not_printed_is_the_failure_of_its_task_with_the_place_in_the_manifest(world) -> None:
     run = world.accept(text=CHAIN.replace('{\\"n', '{\\"m'))
     world.finish()
     record = world.record(run)
     assert (record["state"], [task["state"] for task in record["tasks"]]) == (
         "FAILED",
-        ["SUCCESS", "SKIPPED", "SKIPPED"],
+        ["SUCCESS", "FAILED", "SKIPPED"],
     )
-    assert (record["errors"][0]["path"], record["errors"][0]["line"]) == ("tasks[1].commands[0]", 9)
-    assert "'n' does not exist" in record["failure"]["message"]
+    failure = record["tasks"][1]["failure"]
+    assert failure["code"] == "InvalidExpression"
+    assert failure["message"].startswith("tasks[1].commands[0]: 'n' does not exist")
+    assert failure["message"].endswith("at line 9, column 14")
 
 
 def test_a_file_that_the_earlier_task_did_not_make_is_named(world) -> None:
