@@ -17,7 +17,7 @@ from shared.manifest.read import Flow, Task
 from shared.plan._checked_outputs import CheckedOutputs
 from shared.plan._graph import FlowGraph
 from shared.plan._loop_outputs import LoopOutputs
-from shared.plan._loop_values import OutputsByValue, OutputsOfLoop, PlaceInLoop, loop_outputs, values_of_item
+from shared.plan._loop_values import OutputsByValue, OutputsOfLoop, PlaceInLoop, current_each_output, values_of_item
 from shared.plan._outputs_by_task import OutputsByTask
 from shared.plan._rendering import NOT_KNOWN_YET, Bindings
 from shared.plan.lookups import BlobAddress, Lookups, NotKnownYet, WebAddress, namespace_file, read_address
@@ -55,7 +55,7 @@ class Context:
             "now": now_of(self.run.body.accepted),
             "fromJson": from_json,
             "json": from_json,
-            "loopOutputs": loop_outputs,
+            "currentEachOutput": current_each_output,
         }
 
     def _secret(self, key: str) -> str:
@@ -220,8 +220,10 @@ class Scope:
         lines = self._earlier.loop_outputs.lines(name)
         if item is None and name not in self._run.body.finished:
             raise NotKnownYet
-        items = self._earlier.items_of(name)
-        return OutputsByValue(name, lines, lambda place: self._at(name, items[place], item))
+        items = self._earlier.items_of(name) if item is None else self._earlier.loop_outputs.known_items_of(name)
+        shared = item.lineage[: len(self._graph.loops(name))] if item else ()
+        own = tuple(text_of(part.value) for part in shared)
+        return OutputsByValue(name, lines, lambda place: self._at(name, items[place], item), own)
 
     def _at(self, name: str, of: Item, item: Item | None) -> object:
         if (ended := self._earlier.loop_outputs.ended_items(name).get(of.index)) is not None:
