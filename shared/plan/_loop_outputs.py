@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from shared.documents.items import Item
@@ -43,6 +43,10 @@ class LoopOutputs:
             bool(late) and len(late) == len(self._loops.known_items_of(name)) and all(each.is_left_out for each in late)
         )
 
+    def known_items_of(self, name: str) -> Sequence[Item]:
+        """The items of a task in loops, as far as they are known."""
+        return self._loops.known_items_of(name)
+
     def sibling(self, name: str, item: Item) -> ItemRecord | Item | None:
         """How a task ended for what an item belongs to; the item alone if it has not, None if that are several."""
         loops = self._graph.loops(name)
@@ -53,6 +57,9 @@ class LoopOutputs:
 
     def ended_items(self, name: str) -> dict[int, ItemRecord]:
         """How the items of a task ended in earlier rounds, by their indexes."""
+        body = self._run.body
+        if name not in body.finished and name not in body.unfinished:
+            return {}
         if name not in self._by_index:
             self._by_index[name] = {record.index: record for record in self._lookups.items(name)}
         return self._by_index[name]

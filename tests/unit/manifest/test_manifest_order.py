@@ -137,13 +137,18 @@ def test_a_disabled_group_leaves_out_its_tasks() -> None:
         ),
         ("{id: g, type: ForEach, tasks: [{id: a, commands: [x]}]}", "tasks[0].values: this property is missing"),
         (
-            "{id: g, type: ForEach, dependsOn: [], values: [1], tasks: [{id: a, commands: [x]}, "
-            "{id: b, dependsOn: [x], commands: [x]}]}, {id: x, dependsOn: [a], commands: [x]}",
+            (
+                "{id: g, type: ForEach, dependsOn: [], values: [1], tasks: [{id: a, commands: [x]}, "
+                "{id: b, dependsOn: [x], commands: [x]}]}, {id: x, dependsOn: [a], commands: [x]}"
+            ),
             "tasks cannot wait for each other: ",
         ),
         (
-            "{id: g, type: ForEach, values: [1], tasks: [{id: i, type: Loop, dependsOn: [], values: [1], tasks: ["
-            "{id: a, commands: [x]}, {id: b, dependsOn: [y], commands: [x]}]}, {id: y, dependsOn: [a], commands: [x]}]}",
+            (
+                "{id: g, type: ForEach, values: [1], tasks: [{id: i, type: Loop, dependsOn: [], values: [1], tasks: ["
+                "{id: a, commands: [x]}, {id: b, dependsOn: [y], commands: [x]}]},"
+                " {id: y, dependsOn: [a], commands: [x]}]}"
+            ),
             "tasks cannot wait for each other: ",
         ),
         (
