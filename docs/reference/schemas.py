@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from shared.documents.names import STORED_FLOW
-from shared.manifest.groups import FOR_EACH, PARALLEL, SEQUENTIAL, ForEach, Parallel, Sequential
+from shared.manifest.groups import FOR_EACH, LOOP, PARALLEL, SEQUENTIAL, ForEach, Loop, Parallel, Sequential
 from shared.manifest.read import Flow, names_in_task_form
 from shared.manifest.request import RunRequest
 
@@ -105,7 +105,7 @@ def _by_type(schema: Any) -> Any:  # noqa: ANN401 - JSON of any shape
     match schema:
         case {"oneOf": [{"$ref": "#/$defs/Task"}, *_]}:
             choice: Schema = {"$ref": "#/$defs/Task"}
-            for group, model in ((SEQUENTIAL, Sequential), (PARALLEL, Parallel), (FOR_EACH, ForEach)):
+            for group, model in ((SEQUENTIAL, Sequential), (PARALLEL, Parallel), (FOR_EACH, ForEach), (LOOP, Loop)):
                 is_group = {"properties": {"type": {"const": group}}, "required": ["type"]}
                 choice = {"if": is_group, "then": {"$ref": f"#/$defs/{model.__name__}"}, "else": choice}
             return choice

@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Discriminator, Field, Tag
 
+from shared.manifest._loops import ForEachProperties, LoopProperties, no_foreach
 from shared.manifest.blocks import Block, Condition
-from shared.manifest.loops import ForEachProperties, LoopProperties, no_foreach
 from shared.manifest.task import Task, TaskId, TaskProperties
 from shared.manifest.types import NoEffect, PropertyPath, Unsupported
 

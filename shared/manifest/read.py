@@ -6,7 +6,7 @@ rendered when a round is planned, never here.
 
     request.py      a run request
     flow.py         the flow, which is the root
-    groups.py       groups of tasks: Sequential, Parallel, ForEach
+    groups.py       groups of tasks: Sequential, Parallel, ForEach, Loop
     inputs.py       its inputs
     task.py         a task
     task_runner.py  its task runner

@@ -156,9 +156,8 @@ def with_unfinished_fan_outs(run: Run, plan: SubmittedRound) -> Run:
     names = run.body.unfinished.keys() - run.body.finished.keys()
     items = {**(run.items or {})}
     for name in names:
-        again = [task.item for task in plan.tasks if task.name == name and task.item]
-        again += (each.item for each in plan.empty if each.name == name and each.item)
-        again += plan.later.get(name, ())
+        again = [*plan.later.get(name, ()), *(each.item for each in plan.empty if each.name == name and each.item)]
+        again += (task.item for task in plan.tasks if task.name == name and task.item)
         skipped = {item.index: ItemRecord(**dict(item), state=State.SKIPPED) for item in again}
         ended = {item.index: item for item in items.get(name, ())}
         items[name] = tuple(each for _, each in sorted({**skipped, **ended}.items()))

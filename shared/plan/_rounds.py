@@ -95,8 +95,6 @@ def split(  # noqa: PLR0913 - what it decides by
     fan-out without items) are called only for tasks whose expressions use known values only. `place_loop` is asked once
     for all tasks in a loop. The first round of a retry has tasks that have ended already.
     """
-    placements: dict[str, Placement] = {}
-    in_loops: dict[str, Placement] = {}
     pool: str | None = None
 
     def admits(name: str) -> bool:
@@ -104,6 +102,32 @@ def split(  # noqa: PLR0913 - what it decides by
         pool = pool if pool is not None else pool_of(name)
         return pool_of(name) == pool
 
+    placements = _placements(graph, ended, admits, is_empty, is_left_out, place_loop)
+    for name in _not_alone(graph, [name for name, placement in placements.items() if placement is Placement.READY]):
+        placements[name] = Placement.LATER
+    open_tasks = [(name, placement) for name, placement in placements.items() if name not in ended]
+    ready = tuple(name for name, placement in open_tasks if placement is Placement.READY)
+    empty = tuple(name for name, placement in open_tasks if placement in _WITHOUT_TASK)
+    return Split(
+        ready=ready,
+        later=tuple(name for name, placement in open_tasks if placement is Placement.LATER),
+        never=tuple(name for name, placement in open_tasks if placement is Placement.NEVER),
+        empty=empty,
+        reason=_reason(ready, empty, graph) if ended and not is_first else JobReason.FIRST,
+    )
+
+
+def _placements(  # noqa: PLR0913, PLR0917 - what it decides by
+    graph: Mapping[str, GraphTask],
+    ended: Mapping[str, State],
+    admits: Callable[[str], bool],
+    is_empty: Callable[[str], bool],
+    is_left_out: Callable[[str], bool],
+    place_loop: PlaceLoop,
+) -> dict[str, Placement]:
+    """What becomes of each task in the round; `admits` says whether it wants the same pool as those before it."""
+    placements: dict[str, Placement] = {}
+    in_loops: dict[str, Placement] = {}
     for task in in_dependency_order(graph):
         if task.id in ended:
             placements[task.id] = _placement_of_ended(ended[task.id])
@@ -120,18 +144,7 @@ def split(  # noqa: PLR0913 - what it decides by
         if placement is Placement.READY and not admits(task.id):
             placement = Placement.LATER
         placements[task.id] = placement
-    for name in _not_alone(graph, [name for name, placement in placements.items() if placement is Placement.READY]):
-        placements[name] = Placement.LATER
-    open_tasks = [(name, placement) for name, placement in placements.items() if name not in ended]
-    ready = tuple(name for name, placement in open_tasks if placement is Placement.READY)
-    empty = tuple(name for name, placement in open_tasks if placement in _WITHOUT_TASK)
-    return Split(
-        ready=ready,
-        later=tuple(name for name, placement in open_tasks if placement is Placement.LATER),
-        never=tuple(name for name, placement in open_tasks if placement is Placement.NEVER),
-        empty=empty,
-        reason=_reason(ready, empty, graph) if ended and not is_first else JobReason.FIRST,
-    )
+    return placements
 
 
 def _is_stopped(task: GraphTask, ended: Mapping[str, State]) -> bool:

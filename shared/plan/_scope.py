@@ -135,11 +135,10 @@ class Scope:
         """The values for texts that are only checked: those not known yet have the parts that they will have."""
         later = {name: _TASKRUN if name == "taskrun" else UNKNOWN for name in unknown - {"inputs"}}
         outputs = CheckedOutputs(self._run, self._graph.is_fan_out, self._known_items, self._checked_files)
+        return {**self._values(), **later, "outputs": self._outputs_by_task(partial(self._checked, outputs))}
 
-        def of(name: str) -> object:
-            return UNKNOWN if self._graph.is_nested(name) or self._is_sibling(name) else outputs.of(name)
-
-        return {**self._values(), **later, "outputs": self._outputs_by_task(of)}
+    def _checked(self, outputs: CheckedOutputs, name: str) -> object:
+        return UNKNOWN if self._graph.is_nested(name) or self._is_sibling(name) else outputs.of(name)
 
     def _outputs_by_task(self, outputs_of: Callable[[str], object]) -> OutputsByTask:
         more = self._graph.tasks_in(self._place.outputs_of) if self._place.outputs_of else ()

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 import pytest
 
 from shared.errors import ManifestError
+from shared.manifest._loops import OutputOfLoop
 from shared.manifest.flow import Label, PluginDefault
 from shared.manifest.groups import FOR_EACH, LOOP, PARALLEL, SEQUENTIAL, ForEach, Loop, Parallel, Sequential
 from shared.manifest.inputs import Input
-from shared.manifest.loops import OutputOfLoop
 from shared.manifest.read import Flow, Manifest, Task, read_manifest
 from shared.manifest.retry import Retry
 from shared.manifest.task import FilesOfTask, ForeachFile, NamespaceFiles
