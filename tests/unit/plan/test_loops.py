@@ -6,7 +6,7 @@ import pytest
 
 from shared.errors import ManifestError
 from shared.manifest.read import read_manifest
-from shared.plan.planner import plan_round
+from shared.plan.plan_round import plan_round
 from shared.plan.round_plan import PlannedTask, RoundPlan
 from shared.plan.run_manifest import checked_manifest
 
