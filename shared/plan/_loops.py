@@ -54,12 +54,14 @@ class Loops:
         self._plans: dict[str, UnitPlan] = {}
         self._ended: dict[str, EndedUnits] = {}
         self._admits: Callable[[str], bool] = lambda _: True
+        self._not_now: set[str] = set()
 
     def problems_of_tasks(self) -> Iterator[tuple[str, Problem]]:
-        """What is wrong with the values of loops, for each task in them."""
+        """What is wrong with the values of loops, for each task in them; once tasks have ended, if it is its turn."""
         for (loop, _), rendering in self._renderings.items():
             for name in self._graph.tasks_in(loop) if rendering.problems else ():
-                yield from ((name, problem) for problem in rendering.problems)
+                if name not in self._not_now:
+                    yield from ((name, problem) for problem in rendering.problems)
 
     # --- the plan of a round
 
@@ -71,7 +73,12 @@ class Loops:
         plan = self._plans[root] = plan_units(tasks, outside, self)
         if plan.rounds > MAX_ROUNDS:
             self._rendering(root, None).fail((), _TOO_MANY_ROUNDS.format(plan.rounds))
+        waiting = {name for name, each in outside.items() if each != Outside()}
+        if self._run.body.jobs or self._run.body.finished:
+            self._not_now |= waiting
+        wrong = {loop for (loop, _), rendering in self._renderings.items() if rendering.problems}
         ready = {unit.task for unit in plan.ready}
+        ready |= {name for name, task in tasks.items() if not wrong.isdisjoint(task.loops)} - waiting
         return {name: self._placement(task, plan, name in ready, outside[name]) for name, task in tasks.items()}
 
     def _placement(self, task: LoopTask, plan: UnitPlan, is_ready: bool, outside: Outside) -> Placement:
