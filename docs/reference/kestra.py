@@ -16,7 +16,7 @@ _HEAD = """\
 ## What differs from Kestra
 
 Flows of Kestra 1 and of Kestra 2 are taken as they are written: what one of them has removed or renamed is understood,
-and `batchrun check --kestra 2` names what Kestra 2 refuses of a flow. What the tables above call *accepted, without
+and `batchrun check my.yaml --kestra 2` names what Kestra 2 refuses of a flow. What the tables above call *accepted, without
 effect* is a warning, and what they call *not supported* an error, with what to do instead. All else does what Kestra's
 source says, but for this:
 
@@ -28,8 +28,8 @@ _DIFFERENCES = (
         "`triggers`, `trigger.x`",
         "a trigger starts an execution",
         (
-            "A run starts when its manifest is dropped. Triggers are a warning; `trigger.x` is an error, unless the text "
-            "says what to take instead: `trigger.date ?? now()`."
+            "A run starts when its manifest is dropped. Triggers are a warning; `trigger.x` is an error, unless the "
+            "text says what to take instead: `trigger.date ?? now()`."
         ),
     ),
     (
@@ -41,8 +41,8 @@ _DIFFERENCES = (
         "A cancel",
         "begins no `finally`, only `afterExecution`",
         (
-            "Both run, each job of them for an hour at most, so that what `finally` removes does not stay. A cancel while "
-            "they run, or a second one, ends the run."
+            "Both run, each job of them for an hour at most, so that what `finally` removes does not stay. A cancel "
+            "while they run, or a second one, ends the run."
         ),
     ),
     (
@@ -72,8 +72,8 @@ _DIFFERENCES = (
         "A file as the `values` of a loop",
         "a value for each line",
         (
-            "A list or map, as in `{{ read(outputs.a.outputFiles['a.txt']) \\| trim \\| split('\\n') }}`: that a text is a "
-            "file is known only on the node."
+            "A list or map, as in `{{ read(outputs.a.outputFiles['a.txt']) \\| trim \\| split('\\n') }}`: "
+            "what a task prints is text, also if it is the name of a file."
         ),
     ),
     (
@@ -103,18 +103,18 @@ _DIFFERENCES = (
     ),
     (
         "`timeout`, `retry` of groups, `retry` of a flow",
-        "the group, or the flow, is run again",
+        "for the group, or the flow, as a whole",
         (
-            "An error: a job cannot be run again in part. Give the tasks a `retry`; a [run request](running.md) runs again "
-            "what failed."
+            "An error: a job cannot be run again in part. Give the tasks a `retry`; a [run request](running.md) runs "
+            "again what failed."
         ),
     ),
     (
         "`retry` of a task",
         "a new container for each attempt",
         (
-            "The same container with an emptied directory: Azure Batch's own retries know neither pauses nor which exit "
-            "codes are the commands' own."
+            "The same container with an emptied directory: Azure Batch's own retries know neither pauses nor which "
+            "exit codes are the commands' own."
         ),
     ),
     (
@@ -126,8 +126,8 @@ _DIFFERENCES = (
         "Log, Return, OutputValues, Fail, Assert",
         "run by a worker at their turn",
         (
-            "Evaluated by the app between jobs, since a container for each would take longer than they do. What follows "
-            "them may have run before, unless it uses what they yield, or they can stop the flow."
+            "Evaluated by the app between jobs, since a container for each would take longer than they do. What "
+            "follows them may have run before, unless it uses what they yield, or they can stop the flow."
         ),
     ),
     (
@@ -144,8 +144,8 @@ _DIFFERENCES = (
         "`jq`, regular expressions",
         "all of jq, all of Java's",
         (
-            "Paths of jq, and [what can be matched in bounded time](#patterns-of-files): nobody's text may keep the app "
-            "busy for others."
+            "Paths of jq, and [what can be matched in bounded time](#patterns-of-files): nobody's text may keep the "
+            "app busy for others."
         ),
     ),
     (
@@ -178,7 +178,7 @@ _DIFFERENCES = (
 
 def differences() -> Iterator[str]:
     """The chapter."""
-    yield _HEAD
+    yield f"\n{_HEAD}"
     yield from (f"| {what} | {there} | {here} |" for what, there, here in _DIFFERENCES)
     yield "\nOf Kestra's other tasks, which are no scripts, these are often seen; each is an error:\n"
     yield "| type | instead |\n| --- | --- |"

@@ -60,12 +60,14 @@ class Loops:
         self._ended: dict[str, EndedUnits] = {}
         self._limits: dict[str, frozenset[str]] = {}
         self._admits: Callable[[str], bool] = lambda _: True
+        self._not_now: set[str] = set()
 
     def problems_of_tasks(self) -> Iterator[tuple[str, Problem]]:
-        """What is wrong with the values of loops, for each task in them."""
+        """What is wrong with the values of loops, for each task in them; once tasks have ended, if it is its turn."""
         for (loop, _), rendering in self._renderings.items():
             for name in self._graph.tasks_in(loop) if rendering.problems else ():
-                yield from ((name, problem) for problem in rendering.problems)
+                if name not in self._not_now:
+                    yield from ((name, problem) for problem in rendering.problems)
 
     # --- the plan of a round
 
@@ -78,7 +80,14 @@ class Loops:
         plan_units(tasks, outside, self, plan)
         if plan.rounds > MAX_ROUNDS:
             self._rendering(root, None).fail((), _TOO_MANY_ROUNDS.format(plan.rounds))
-        return {name: self._placement(name, tasks, plan, outside) for name in tasks}
+        waiting = {name for name, each in outside.items() if each != Outside()}
+        if self._run.body.jobs or self._run.body.finished:
+            self._not_now |= waiting
+        wrong = {loop for (loop, _), rendering in self._renderings.items() if rendering.problems}
+        failing = {name for name, task in tasks.items() if not wrong.isdisjoint(task.loops)} - waiting
+        return {
+            name: Placement.READY if name in failing else self._placement(name, tasks, plan, outside) for name in tasks
+        }
 
     def _placement(
         self, name: str, tasks: Mapping[str, LoopTask], plan: UnitPlan, outside: Mapping[str, Outside]

@@ -172,22 +172,27 @@ tasks:
     - {id: second, commands: ["echo second >> LEDGER", echo second >> both.txt]}
   else:
   - {id: not, commands: ["echo not >> LEDGER"]}
-- id: loop
-  type: io.kestra.plugin.core.flow.ForEach
-  concurrencyLimit: 0
-  values: [a, b]
+- id: beside
+  type: io.kestra.plugin.core.flow.Parallel
   tasks:
-  - id: print
-    commands:
-    - echo print-{{ taskrun.value }} >> LEDGER
-    - 'echo "::{\\"outputs\\": {\\"n\\": \\"{{ taskrun.value }}1\\"}}::"'
-  - {id: use, commands: ["echo use-{{ outputs.print[taskrun.value].vars.n }} >> LEDGER"]}
-- id: tolerant
-  type: io.kestra.plugin.core.flow.AllowFailure
-  tasks:
-  - {id: may, commands: ["echo may >> LEDGER", exit 4]}
-- {id: log, type: io.kestra.plugin.core.log.Log, message: "{{ outputs.print['b'].vars.n }}"}
-- {id: bad, commands: ["echo bad >> LEDGER", exit 3]}
+  - id: loop
+    type: io.kestra.plugin.core.flow.ForEach
+    concurrencyLimit: 0
+    values: [a, b]
+    tasks:
+    - id: print
+      commands:
+      - echo print-{{ taskrun.value }} >> LEDGER
+      - 'echo "::{\\"outputs\\": {\\"n\\": \\"{{ taskrun.value }}1\\"}}::"'
+    - {id: use, commands: ["echo use-{{ outputs.print[taskrun.value].vars.n }} >> LEDGER"]}
+  - id: branch
+    type: io.kestra.plugin.core.flow.Sequential
+    tasks:
+    - id: tolerant
+      type: io.kestra.plugin.core.flow.AllowFailure
+      tasks: [{id: may, commands: ["echo may >> LEDGER", exit 4]}]
+    - {id: log, type: io.kestra.plugin.core.log.Log, message: "{{ outputs.value.value }}"}
+    - {id: bad, commands: ["echo bad >> LEDGER", exit 3]}
 - {id: never, commands: ["echo never >> LEDGER"]}
 errors:
 - {id: tell, commands: ["echo tell-{{ (tasksWithState('FAILED') | last).taskId }} >> LEDGER"]}
