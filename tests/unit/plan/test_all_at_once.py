@@ -196,7 +196,6 @@ BEFORE = (
         ("outputs.fan[7].vars.x", "'7' does not exist"),
         ("outputs.fan['q'].vars.x", "'q' does not exist"),
         ("outputs.fan[0].uri", "'uri' does not exist"),
-        ("currentEachOutput(outputs.a)", "currentEachOutput() takes the outputs of a task"),
         ("render(outputs.a.vars.n ~ nosuch())", "there is no function 'nosuch'"),
         ("read(outputs.a.vars.n ~ vars.q)", "'q' does not exist"),
     ],
