@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
 from shared.app import App, isolate_failures
+from shared.documents.end_markers import EndMarker
 from shared.documents.ended_task import EndedTask, TaskState
-from shared.documents.names import EndMarker
 from shared.documents.record import Failure, TaskRecord
 from shared.documents.run import Part, Run
 from shared.documents.states import FailureCategory, FailureCode, State

@@ -16,9 +16,9 @@ _HEAD = """\
 ## What differs from Kestra
 
 Flows of Kestra 1 and of Kestra 2 are taken as they are written: what one of them has removed or renamed is understood,
-and `batchrun check my.yaml --kestra 2` names what Kestra 2 refuses of a flow. What the tables above call *accepted, without
-effect* is a warning, and what they call *not supported* an error, with what to do instead. All else does what Kestra's
-source says, but for this:
+and `batchrun check my.yaml --kestra 2` names what Kestra 2 refuses of a flow. What the tables above call *accepted,
+without effect* is a warning, and what they call *not supported* an error, with what to do instead. All else does what
+Kestra's source says, but for this:
 
 | | in Kestra | here, and why |
 | --- | --- | --- |"""

@@ -53,6 +53,7 @@ class Loops:
         self._outermost: dict[str, tuple[Item, ...] | None] = {}
         self._plans: dict[str, UnitPlan] = {}
         self._ended: dict[str, EndedUnits] = {}
+        self._limits: dict[str, frozenset[str]] = {}
         self._admits: Callable[[str], bool] = lambda _: True
         self._not_now: set[str] = set()
 
@@ -76,21 +77,31 @@ class Loops:
         waiting = {name for name, each in outside.items() if each != Outside()}
         if self._run.body.jobs or self._run.body.finished:
             self._not_now |= waiting
-        wrong = {loop for (loop, _), rendering in self._renderings.items() if rendering.problems}
-        ready = {unit.task for unit in plan.ready}
-        ready |= {name for name, task in tasks.items() if not wrong.isdisjoint(task.loops)} - waiting
-        return {name: self._placement(task, plan, name in ready, outside[name]) for name, task in tasks.items()}
+        wrong = self._wrong_loops()
+        to_fail = {name for name, task in tasks.items() if not wrong.isdisjoint(task.loops)} - waiting
+        placed = {name: self._placement(name, tasks, plan, outside) for name in tasks}
+        return placed | dict.fromkeys(to_fail, Placement.READY)
 
-    def _placement(self, task: LoopTask, plan: UnitPlan, is_ready: bool, outside: Outside) -> Placement:
-        if outside.is_never or (not plan.ready and not plan.later and self._never_begins(plan)):
+    def _wrong_loops(self) -> set[str]:
+        return {loop for (loop, _), rendering in self._renderings.items() if rendering.problems}
+
+    def _placement(
+        self, name: str, tasks: Mapping[str, LoopTask], plan: UnitPlan, outside: Mapping[str, Outside]
+    ) -> Placement:
+        task, ready = tasks[name], plan.ready_tasks
+        is_awaited = any(each.is_later for each in outside.values())
+        if outside[name].is_never or (not plan.ready and not plan.later and self._never_begins(plan)):
             return Placement.NEVER
-        if is_ready:
+        if name in ready:
             return Placement.READY
-        if task.id in plan.later or not plan.incomplete.isdisjoint(task.loops):
+        own = {task.id, *self._graph.upstream_of(task.id)}
+        is_open = any(not plan.is_last_round(name, self._graph.tasks[name].loops) for name in own if name in tasks)
+        if is_open or (is_awaited and not plan.items.get(task.loops[-1])):
             return Placement.LATER
-        is_well = all(self.ended(task.id).is_well.values())
-        is_spoiled = not is_well or not all(each.is_left_out for each in plan.nothing.get(task.id, ()))
-        return Placement.SPOILED if is_spoiled else Placement.EMPTY
+        late = plan.nothing.get(task.id, ())
+        if not all(self.ended(task.id).is_well.values()) or not all(each.is_left_out for each in late):
+            return Placement.SPOILED
+        return Placement.EMPTY if ready.isdisjoint(own) else Placement.BESIDE
 
     def _never_begins(self, plan: UnitPlan) -> bool:
         """Whether nothing in the loops has run, nor is left out, so that there is nothing to tell of their items."""
@@ -135,7 +146,7 @@ class Loops:
         return found
 
     def _is_last_round(self, name: str, plan: UnitPlan) -> bool:
-        return name not in plan.later and plan.incomplete.isdisjoint(each.id for each in self._graph.loops(name))
+        return plan.is_last_round(name, self._graph.tasks[name].loops)
 
     def nothing(self, name: str) -> Sequence[Late]:
         """The items of a task that need no task in Batch, in the round in which the last of its items end."""
@@ -163,13 +174,17 @@ class Loops:
 
     def branches(self, name: str, item: Item) -> tuple[Branch, ...]:
         """The branches that a unit is in; in a loop, a group is another one for each of its items."""
-        of_groups = (_of_item(branch, item) for branch in self._graph.branches(name))
-        return (*of_groups, *self._items_as_branches(name, item))
+        branches = self._graph.branches(name)
+        if not branches and not self._limited(name):
+            return ()
+        return (*(_of_item(branch, item) for branch in branches), *self._items_as_branches(name, item))
 
     def begins(self, name: str, item: Item) -> tuple[Branch, ...]:
         """Of these, those that it begins later than the first ones."""
-        plan = self.plan_of(name)
-        of_groups = (_of_item(branch, item) for branch in self._graph.begun_branches(name))
+        begun, plan = self._graph.begun_branches(name), self.plan_of(name)
+        if not begun and not self._limited(name):
+            return ()
+        of_groups = (_of_item(branch, item) for branch in begun)
         own = plan.begins.get(Unit(name, item.index), ()) if plan else ()
         limited = self._items_as_branches(name, item)
         return (*of_groups, *(branch for branch in own if branch in limited))
@@ -178,8 +193,15 @@ class Loops:
         return tuple(
             item_as_branch(each.id, part, each.limit)
             for each, part in zip(self._graph.loops(name), item.lineage, strict=True)
-            if each.limit > 1 and self._graph.can_fail(each.id)
+            if each.id in self._limited(name)
         )
+
+    def _limited(self, name: str) -> frozenset[str]:
+        """The loops that a task is in of which several items run at once, up to a limit, until one fails."""
+        if name not in self._limits:
+            limited = (each.id for each in self._graph.loops(name) if each.limit > 1 and self._graph.can_fail(each.id))
+            self._limits[name] = frozenset(limited)
+        return self._limits[name]
 
     # --- items
 

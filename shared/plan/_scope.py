@@ -217,7 +217,7 @@ class Scope:
                 lambda: self._earlier.loop_outputs.iterations(name, self._item),
                 partial(self._earlier.loop_outputs.value_of, name),
             )
-        if self._earlier.has_no_outputs(name):
+        if self._earlier.has_no_outputs(name) or self._earlier.loop_outputs.are_left_out(name):
             return {}
         app_task = self._graph.app_task(name)
         return self._values_of(app_task) if app_task else self._of_task(name)
@@ -266,8 +266,10 @@ class Scope:
         lines = self._earlier.loop_outputs.lines(name)
         if item is None and name not in self._run.body.finished:
             raise NotKnownYet
-        items = self._earlier.items_of(name)
-        return OutputsByValue(name, lines, lambda place: self._at(name, items[place], item))
+        items = self._earlier.items_of(name) if item is None else self._earlier.loop_outputs.known_items_of(name)
+        shared = item.lineage[: len(self._graph.loops(name))] if item else ()
+        own = tuple(text_of(part.value) for part in shared)
+        return OutputsByValue(name, lines, lambda place: self._at(name, items[place], item), own)
 
     def _at(self, name: str, of: Item, item: Item | None) -> object:
         if (ended := self._earlier.loop_outputs.ended_items(name).get(of.index)) is not None:

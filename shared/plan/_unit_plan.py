@@ -103,7 +103,19 @@ class UnitPlan:
     items: dict[str, list[Item]] = field(default_factory=dict)
     incomplete: set[str] = field(default_factory=set)
     rounds: int = 1
+    _ready_tasks: set[str] = field(default_factory=set)
     _listed: dict[str, tuple[Item, ...]] = field(default_factory=dict)
+
+    @property
+    def ready_tasks(self) -> set[str]:
+        """The tasks with units of this round."""
+        if not self._ready_tasks:
+            self._ready_tasks.update(unit.task for unit in self.ready)
+        return self._ready_tasks
+
+    def is_last_round(self, task: str, loops: Iterable[str]) -> bool:
+        """Whether nothing of a task in these loops is left for later rounds."""
+        return task not in self.later and self.incomplete.isdisjoint(loops)
 
     def listed(self, loop: str) -> tuple[Item, ...]:
         """The items of a loop, as far as they are known; not to be asked before all of them are planned."""

@@ -75,21 +75,25 @@ class _Frame:
     limit: int
     before: _State | None
     is_stopped: bool
-    state: _State = _DONE
+    is_never: bool = False
+    is_done: bool = True
+    round: int = 0
     exits: dict[Wait, None] = field(default_factory=dict)
 
     def add(self, state: _State, waits: tuple[Wait, ...] = ()) -> None:
         """Add a unit of the item, and take what it waits for off what comes last."""
         for wait in waits:
             self.exits.pop(wait, None)
-        self.exits |= dict.fromkeys(state.stands)
-        own = self.state
-        self.state = _State(own.is_never or state.is_never, own.is_done and state.is_done, max(own.round, state.round))
+        for stand in state.stands:
+            self.exits[stand] = None
+        self.is_never |= state.is_never
+        self.is_done &= state.is_done
+        self.round = max(self.round, state.round)
 
     @property
     def ended(self) -> _State:
         """All units of the item: those that come last stand for them."""
-        return _State(self.state.is_never, self.state.is_done, self.state.round, tuple(self.exits))
+        return _State(self.is_never, self.is_done, self.round, tuple(self.exits))
 
 
 class _Units:
@@ -112,6 +116,14 @@ class _Units:
         self._states: dict[Unit, _State] = {}
         self._loops: dict[tuple[str, int], _State] = {}
         self._frames: list[_Frame] = []
+        self._depths = {
+            name: self._depths_of(task, (*task.waits_for, *task.uses_values_of, *task.stopped_by))
+            for name, task in tasks.items()
+        }
+        self._waits_at = {
+            name: max((self._depths[name][other] for other in task.waits_for), default=0)
+            for name, task in tasks.items()
+        }
 
     def run(self, loop: Loop) -> None:
         """Plan the units of the outermost loop."""
@@ -186,13 +198,10 @@ class _Units:
             return self._loops[loops[depth], item.index]
         return self._states[Unit(other, lineage[len(loops) - 1].index)]
 
-    def _common(self, other: str, task: LoopTask) -> int:
-        return sum(
-            1
-            for _ in itertools.takewhile(
-                lambda pair: pair[0] == pair[1], zip(self._tasks[other].loops, task.loops, strict=False)
-            )
-        )
+    def _depths_of(self, task: LoopTask, others: Sequence[str]) -> dict[str, int]:
+        """How many loops others share with a task."""
+        pairs = ((other, zip(self._tasks[other].loops, task.loops, strict=False)) for other in others)
+        return {other: sum(itertools.takewhile(bool, (one == own for one, own in loops))) for other, loops in pairs}
 
     def _unit(self, task: LoopTask, item: Item) -> None:
         unit = Unit(task.id, item.index)
@@ -209,9 +218,9 @@ class _Units:
     def _open(self, task: LoopTask, item: Item, unit: Unit) -> tuple[_State, tuple[Wait, ...]]:
         """A unit that has not ended, and what it waits for in this round."""
         lineage, outside = item.lineage, self._outside[task.id]
-        depths = {other: self._common(other, task) for other in task.waits_for}
-        states = [self._of(other, lineage[depth - 1]) for other, depth in depths.items()]
-        frame = self._limiting(max(depths.values(), default=0))
+        depths = self._depths[task.id]
+        states = [self._of(other, lineage[depths[other] - 1]) for other in task.waits_for]
+        frame = self._limiting(self._waits_at[task.id])
         if frame and frame.before:
             states.append(frame.before)
         before = _joined(states)
@@ -223,9 +232,13 @@ class _Units:
         own: tuple[Wait, ...] = (task.id,) if outside.is_beside else ()
         waits = (*own, *before.stands)
         if self._known.is_left_out(task.id, item):
-            plan.nothing.setdefault(task.id, []).append(Late(item, waits, is_left_out=True))
+            round_number = max(before.round, int(outside.is_later))
+            if round_number:
+                plan.later.setdefault(task.id, []).append(item.index)
+            else:
+                plan.nothing.setdefault(task.id, []).append(Late(item, waits, is_left_out=True))
             is_done = before.is_done and not (outside.is_later or outside.is_beside)
-            return _State(is_done=is_done, round=max(before.round, int(outside.is_later)), stands=waits), ()
+            return _State(is_done=is_done, round=round_number, stands=waits), ()
         round_number = self._round(task, lineage, before, outside)
         if round_number:
             plan.later.setdefault(task.id, []).append(item.index)
@@ -239,8 +252,10 @@ class _Units:
 
     def _is_stopped(self, task: LoopTask, lineage: tuple[Item, ...]) -> bool:
         """Whether another branch of its group has failed for the same item, in an earlier round."""
-        items = tuple(item.index for item in lineage)
-        return any((other, items[: self._common(other, task)]) in self._failed_tasks for other in task.stopped_by)
+        if not task.stopped_by or not self._failed_tasks:
+            return False
+        items, depths = tuple(item.index for item in lineage), self._depths[task.id]
+        return any((other, items[: depths[other]]) in self._failed_tasks for other in task.stopped_by)
 
     def _limiting(self, depth: int) -> _Frame | None:
         """The innermost loop whose limit a unit waits for, as it waits for nothing else of the same item there."""
@@ -250,7 +265,7 @@ class _Units:
         """In which round from now a unit runs at the earliest."""
         found = before.round + (len(before.stands) > MAX_FAN_IN)
         for other in task.uses_values_of:
-            used = self._of(other, lineage[self._common(other, task) - 1])
+            used = self._of(other, lineage[self._depths[task.id][other] - 1])
             found = max(found, used.round + (not used.is_done))
         if found == 0 and (outside.is_later or not self._known.admits(task.id)):
             return 1

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from shared.documents.states import JobReason, State
-from shared.plan._rounds import GraphTask, Split, in_dependency_order, split, waits_in_round
+from shared.plan._graph_task import GraphTask, in_dependency_order
+from shared.plan._rounds import Split, split, waits_in_round
 
 
 def flow(*nodes: str) -> dict[str, GraphTask]:
