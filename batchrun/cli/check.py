@@ -33,8 +33,8 @@ from shared.errors import ManifestError, Problem
 from shared.manifest.kestra_2 import refused_by_2
 from shared.manifest.read import BrokenManifest, Manifest
 from shared.masking import MASK, Masker
+from shared.outputs.ended_in_planning import plan_with_ended
 from shared.plan.lookups import MissingData
-from shared.plan.plan_round import plan_with_ended
 from shared.plan.planner import Planner
 from shared.plan.pool_check import check_pool
 from shared.plan.round_plan import Image, RoundPlan, StagingAccess

@@ -44,6 +44,7 @@ class RunBody(Document):
     `repeated_rounds` are the rounds that repeat tasks which failed before their commands began.
     A retry has `finished` tasks from its beginning on, once it `has_taken_over` them from the earlier run; `item_lists`
     are the items of fan-outs that the earlier run had.
+    `parts_of_planning` counts the parts with items that needed no task and ended while a round was planned.
     `phase` is that of the last job. An `early_end` is that of the first phase that ended so.
     """
 
@@ -62,6 +63,7 @@ class RunBody(Document):
     staging: str | None = None
     keep_jobs: bool = False
     has_parts: bool = False
+    parts_of_planning: int = 0
     jobs: tuple[JobRecord, ...] = ()
     outside: ExternalData = ExternalData()
     warnings: tuple[RunProblem, ...] = ()
@@ -235,6 +237,11 @@ class Run:
     def with_parts(self) -> Run:
         """The run with results of tasks in parts, which are to be removed with it."""
         return replace(self, body=self.body.model_copy(update={"has_parts": True}))
+
+    def with_part_of_planning(self) -> Run:
+        """The run with another part of items that ended while a round was planned."""
+        update = {"has_parts": True, "parts_of_planning": self.body.parts_of_planning + 1}
+        return replace(self, body=self.body.model_copy(update=update))
 
     def with_unfinished(self, unfinished: Mapping[str, tuple[int, ...]]) -> Run:
         """The run in whose later rounds these items of tasks in loops run."""

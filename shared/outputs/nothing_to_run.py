@@ -14,14 +14,15 @@ StateOf = Callable[[tuple[int, ...]], State | None]
 """The state of what waits for tasks of a round, by their numbers; None if its turn is yet to come."""
 
 
-def skipped_items(empty: Sequence[NothingToRun], state_of: StateOf) -> dict[str, tuple[ItemRecord, ...]]:
-    """The items that needed no task, by task: left out by a condition, or kept from running by a failure."""
+def items_of_nothing(empty: Sequence[NothingToRun], state_of: StateOf) -> dict[str, tuple[ItemRecord, ...]]:
+    """The items that needed no task, by task: left out, kept from running by a failure, or evaluated by the app."""
     found: dict[str, list[ItemRecord]] = {}
     for each in empty:
         if each.item is None or (state := state_of(each.waits_for)) is None:
             continue
-        skipped = SkippedBy.CONDITION if each.record.is_left_out and state is State.SUCCESS else None
-        record = ItemRecord(**dict(each.item), state=State.SKIPPED, skipped=skipped)
+        is_well = state is State.SUCCESS
+        skipped = SkippedBy.CONDITION if each.record.is_left_out and is_well else None
+        record = each.item_record(skipped) if is_well else ItemRecord(**dict(each.item), state=State.SKIPPED)
         found.setdefault(each.name, []).append(record)
     return {name: tuple(items) for name, items in found.items()}
 
@@ -34,7 +35,10 @@ def records_of_nothing(
         if each.item is not None or (state := state_of(each.waits_for)) is None:
             continue
         ended = items.get(each.name)
-        yield fan_out_record(each.name, ended) if ended else record_of_nothing(each, state)
+        record = fan_out_record(each.name, ended) if ended else record_of_nothing(each, state)
+        is_wrong = bool(ended) and each.record.failure is not None
+        failure = {"state": each.record.state, "failure": each.record.failure} if is_wrong else {}
+        yield record.model_copy(update=failure)
 
 
 def unfinished_items(plan: SubmittedRound, judgement: Judgement) -> dict[str, tuple[int, ...]]:

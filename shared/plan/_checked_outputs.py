@@ -7,9 +7,11 @@ from collections.abc import Callable
 from shared.documents.items import Item
 from shared.documents.run import Run
 from shared.expressions.values import UNKNOWN, LazyValue, Unknown, text_of
+from shared.plan._graph import FlowGraph
 from shared.plan.upstream import UpstreamFiles, missing_item
 
 _OF_A_TASK = ("vars", "exitCode", "outputFiles")
+_ANY_ITEM = Unknown(dict.fromkeys(("index", "value", *_OF_A_TASK), UNKNOWN))
 
 
 class CheckedOutputs:
@@ -18,19 +20,22 @@ class CheckedOutputs:
     def __init__(
         self,
         run: Run,
-        is_fan_out: Callable[[str], bool],
+        graph: FlowGraph,
         items_of: Callable[[str], tuple[Item, ...] | None],
         files_of: Callable[[str, Item | None], UpstreamFiles | None],
     ) -> None:
         self._run = run
-        self._is_fan_out = is_fan_out
+        self._graph = graph
         self._items_of = items_of
         self._files_of = files_of
 
     def of(self, name: str) -> object:
         """The value of `outputs.<name>`."""
-        if self._is_fan_out(name):
-            return _CheckedFanOut(name, self._items_of(name), lambda item: self._outputs(name, item))
+        if app_task := self._graph.app_task(name):
+            of_item = Unknown(dict.fromkeys(app_task.outputs, UNKNOWN))
+            return _CheckedFanOut(name, self._items_of(name), lambda _: of_item, of_item)
+        if self._graph.is_fan_out(name):
+            return _CheckedFanOut(name, self._items_of(name), lambda item: self._outputs(name, item), _ANY_ITEM)
         if ended := self._run.body.finished.get(name):
             outputs = {"vars": ended.outputs.vars, "exitCode": ended.exit_code}
             return {"outputFiles": self._files(name, None), **outputs}
@@ -48,10 +53,13 @@ class CheckedOutputs:
 class _CheckedFanOut(LazyValue):
     """`outputs.<fan-out>`, some of whose items may be known."""
 
-    def __init__(self, name: str, items: tuple[Item, ...] | None, outputs_of: Callable[[Item], object]) -> None:
+    def __init__(
+        self, name: str, items: tuple[Item, ...] | None, outputs_of: Callable[[Item], object], any_item: Unknown
+    ) -> None:
         self._name = name
         self._items = items
         self._outputs_of = outputs_of
+        self._any_item = any_item
 
     def as_text(self) -> str:
         """The folder, whose path is of no interest here."""
@@ -60,7 +68,7 @@ class _CheckedFanOut(LazyValue):
     def part(self, name: object) -> object:
         """An item's outputs. Raises KeyError if there can be no such item."""
         if isinstance(name, Unknown) or (self._items is None and name not in _OF_A_TASK):
-            return Unknown({"index": UNKNOWN, "value": UNKNOWN, **dict.fromkeys(_OF_A_TASK, UNKNOWN)})
+            return self._any_item
         for item in self._items or () if not isinstance(name, bool) else ():
             if name == (text_of(item.value) if isinstance(name, str) else item.index):
                 return self._outputs_of(item)

@@ -79,9 +79,9 @@ class FlowGraph:
         return is_there and self._manifest.gaps.outputs.isdisjoint(tasks)
 
     def is_fan_out(self, name: str) -> bool:
-        """Whether a task has `foreach`."""
+        """Whether a task has `foreach`, or is in a loop."""
         task = self._task(name)
-        return isinstance(task, Task) and task.foreach is not None
+        return bool(self.loops(name)) or (isinstance(task, Task) and task.foreach is not None)
 
     def app_task(self, name: str) -> AppTask | None:
         """A task that the app evaluates; None if it is no such task."""
@@ -194,7 +194,7 @@ class FlowGraph:
         return GraphTask(
             name,
             self._manifest.dependencies[name],
-            frozenset(other for other in used if not self.is_fan_out(other) or self.shares_loop(name, other)),
+            frozenset(each for each in used if not self._is_over_before(each) or self.shares_loop(name, each)),
             is_fan_out=self.is_fan_out(name),
             is_serial=any(each.limit == 1 for each in self.loops(name)[:1]),
             needs_node=isinstance(task, Task),
@@ -203,6 +203,10 @@ class FlowGraph:
             stopped_by=frozenset(itertools.chain.from_iterable(map(self._tasks_beside, self.begun_branches(name)))),
             loops=tuple(each.id for each in self.loops(name)),
         )
+
+    def _is_over_before(self, name: str) -> bool:
+        """Whether all of a task has ended before anything begins that waits for it."""
+        return self.is_fan_out(name) and self.app_task(name) is None
 
     def _is_of_files(self, name: str, path: tuple[str, ...]) -> bool:
         """Whether what an expression uses of another task are only files, whose paths are known before it has ended."""

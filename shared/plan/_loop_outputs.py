@@ -53,7 +53,12 @@ class LoopOutputs:
         if len(loops) > len(item.lineage):
             return None
         own = item.lineage[len(loops) - 1]
-        return self.ended_items(name).get(own.index, own)
+        return self.ended_item(name, own.index) or own
+
+    def ended_item(self, name: str, index: int) -> ItemRecord | None:
+        """How a task ended for an item; None if it has not."""
+        evaluated = self._loops.evaluated(name).get(index)
+        return evaluated.item_record() if evaluated else self.ended_items(name).get(index)
 
     def ended_items(self, name: str) -> dict[int, ItemRecord]:
         """How the items of a task ended in earlier rounds, by their indexes."""
@@ -87,9 +92,7 @@ class LoopOutputs:
         }
         found = tuple(each for each in listed.values() if own is None or (each.parent and each.parent.index == own))
         is_open = any(name not in self._run.body.finished for name in names)
-        if is_open and (
-            own is None or not all(each.index in self.ended_items(name) for name in tasks for each in found)
-        ):
+        if is_open and (own is None or not all(self.ended_item(name, each.index) for name in tasks for each in found)):
             raise NotKnownYet
         return found
 

@@ -22,6 +22,7 @@ from shared.plan._rounds import Placement
 from shared.plan._unit_plan import EndedUnits, Late, LoopTask, Outside, Unit, UnitPlan, Wait, item_as_branch
 from shared.plan._units import plan_units
 from shared.plan.lookups import Lookups, NotKnownYet
+from shared.plan.round_plan import NothingToRun
 
 MAX_ROUNDS = 100
 _WELL = (State.SUCCESS, State.WARNING)
@@ -30,7 +31,8 @@ _WELL = (State.SUCCESS, State.WARNING)
 class Loops:
     """The loops of a run's flow. `bindings_of` is what an expression of a task can use, given the item of a loop.
 
-    `is_left_out` says whether a condition of a task does not hold for an item.
+    `is_left_out` says whether a condition of a task does not hold for an item; `evaluated` is what becomes of a task
+    that needs no node, for an item; None if something must be read first.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - what loops are made of
@@ -41,6 +43,7 @@ class Loops:
         lookups: Lookups,
         bindings_of: Callable[[str, Item | None, PlaceInLoop], Bindings],
         is_left_out: Callable[[str, Item], bool],
+        evaluated: Callable[[str, Item], NothingToRun | None],
     ) -> None:
         self._place = manifest.layout.problem
         self._graph = graph
@@ -48,6 +51,8 @@ class Loops:
         self._lookups = lookups
         self._bindings_of = bindings_of
         self.is_left_out = is_left_out
+        self._evaluate = evaluated
+        self._evaluated: dict[str, dict[int, NothingToRun]] = {}
         self._each = {each.id: each for name in graph.tasks for each in graph.loops(name)}
         self._renderings: dict[tuple[str, int], Rendering] = {}
         self._outermost: dict[str, tuple[Item, ...] | None] = {}
@@ -71,27 +76,29 @@ class Loops:
         self._admits = admits
         tasks = {name: self._loop_task(name) for name in outside}
         root = next(iter(tasks.values())).loops[0]
-        plan = self._plans[root] = plan_units(tasks, outside, self)
+        plan = self._plans[root] = UnitPlan()
+        plan_units(tasks, outside, self, plan)
         if plan.rounds > MAX_ROUNDS:
             self._rendering(root, None).fail((), _TOO_MANY_ROUNDS.format(plan.rounds))
         waiting = {name for name, each in outside.items() if each != Outside()}
         if self._run.body.jobs or self._run.body.finished:
             self._not_now |= waiting
-        wrong = self._wrong_loops()
-        to_fail = {name for name, task in tasks.items() if not wrong.isdisjoint(task.loops)} - waiting
-        placed = {name: self._placement(name, tasks, plan, outside) for name in tasks}
-        return placed | dict.fromkeys(to_fail, Placement.READY)
-
-    def _wrong_loops(self) -> set[str]:
-        return {loop for (loop, _), rendering in self._renderings.items() if rendering.problems}
+        wrong = {loop for (loop, _), rendering in self._renderings.items() if rendering.problems}
+        failing = {name for name, task in tasks.items() if not wrong.isdisjoint(task.loops)} - waiting
+        return {
+            name: Placement.READY if name in failing else self._placement(name, tasks, plan, outside) for name in tasks
+        }
 
     def _placement(
         self, name: str, tasks: Mapping[str, LoopTask], plan: UnitPlan, outside: Mapping[str, Outside]
     ) -> Placement:
         task, ready = tasks[name], plan.ready_tasks
         is_awaited = any(each.is_later for each in outside.values())
-        if outside[name].is_never or (not plan.ready and not plan.later and self._never_begins(plan)):
+        has_units = plan.ready or plan.later or self._evaluated
+        if outside[name].is_never or (not has_units and self._never_begins(plan)):
             return Placement.NEVER
+        if task.id in self._evaluated:
+            return Placement.TURN
         if name in ready:
             return Placement.READY
         own = {task.id, *self._graph.upstream_of(task.id)}
@@ -118,6 +125,8 @@ class Loops:
             tuple(other for other in task.waits_for if self._graph.shares_loop(name, other)),
             tuple(sorted(other for other in task.uses_values_of if self._graph.shares_loop(name, other))),
             tuple(sorted(other for other in task.stopped_by if self._graph.shares_loop(name, other))),
+            task.needs_node,
+            task.may_stop,
         )
 
     def plan_of(self, name: str) -> UnitPlan | None:
@@ -140,9 +149,22 @@ class Loops:
         found: dict[str, tuple[Item, ...]] = {}
         for name in self._graph.tasks:
             plan = self.plan_of(name)
-            if plan and (name in names or name in self._run.body.unfinished) and not self._is_last_round(name, plan):
+            has_begun = name in names or name in self._run.body.unfinished
+            if plan and has_begun and (name in self._evaluated or not self._is_last_round(name, plan)):
                 listed = plan.items.get(self._graph.loops(name)[-1].id, [])
-                found[name] = tuple(listed[index] for index in plan.later.get(name, ()))
+                left = (*plan.later.get(name, ()), *self._evaluated.get(name, ()))
+                found[name] = tuple(listed[index] for index in left)
+        return found
+
+    def open_after_evaluation(self, names: Sequence[str]) -> dict[str, tuple[int, ...]]:
+        """The indexes of the items of these tasks, as far as they are known, that have not ended once some have."""
+        found: dict[str, tuple[int, ...]] = {}
+        for name in names:
+            waiting = (each.item.index for each in self.nothing(name) if each.waits)
+            plan = self.plan_of(name)
+            left = (*(plan.later.get(name, ()) if plan else ()), *waiting)
+            if plan and (left or not self._is_last_round(name, plan)):
+                found[name] = left
         return found
 
     def _is_last_round(self, name: str, plan: UnitPlan) -> bool:
@@ -152,6 +174,10 @@ class Loops:
         """The items of a task that need no task in Batch, in the round in which the last of its items end."""
         plan = self.plan_of(name)
         return plan.nothing.get(name, ()) if plan and self._is_last_round(name, plan) else ()
+
+    def evaluated(self, name: str) -> Mapping[int, NothingToRun]:
+        """What became of the items of a task that were evaluated while the round was planned."""
+        return self._evaluated.get(name, {})
 
     def has_ended(self, name: str, other: str, item: Item | None) -> bool:
         """Whether another task in the same loops has ended for what belongs to the item of a task."""
@@ -261,6 +287,15 @@ class Loops:
     def admits(self, task: str) -> bool:
         """Whether the round may have the task."""
         return self._admits(task)
+
+    def evaluate(self, task: str, item: Item) -> bool:
+        """Evaluate a task that needs no node, for an item whose turn it is; false if something must be read first."""
+        found = self._evaluate(task, item)
+        if found is None:
+            return False
+        self._evaluated.setdefault(task, {})[item.index] = found
+        self.ended(task).add(item, is_well=found.record.state in _WELL)
+        return True
 
     def ended(self, task: str) -> EndedUnits:
         """How the units of a task ended in earlier rounds."""

@@ -22,7 +22,7 @@ class RoundOrder:
     ) -> None:
         self._graph = graph
         self._loops = loops
-        self._ready, self._empty = split.ready, split.empty
+        self._ready, self._empty, self._turn = split.ready, split.empty, split.turn
         self._waits_in_round = waits_in_round(graph.tasks, split)
         self._items_to_run = items_to_run
         self._numbers: dict[Unit, int] = {}
@@ -77,7 +77,8 @@ class RoundOrder:
     ) -> Iterator[NothingToRun]:
         """The tasks, and items of tasks in loops, with nothing to run; called after the others have their numbers."""
         for name in self._graph.tasks:
-            late = self._loops.nothing(name) if name in self._ready or name in self._empty else ()
+            is_in_round = name in self._ready or name in self._empty or name in self._turn
+            late = self._loops.nothing(name) if is_in_round else ()
             for each in late:
                 record = left_out(name) if each.is_left_out else kept_from_running(name)
                 yield NothingToRun(record, self.waits_of(each.waits), item=each.item)

@@ -66,6 +66,7 @@ _SUCCEEDED = frozenset({Placement.DONE, Placement.EMPTY})
 _ENDED = frozenset({Placement.DONE, Placement.NEVER})
 _OVER = frozenset({*_SUCCEEDED, Placement.NEVER})
 _PASSES = frozenset({*_SUCCEEDED, Placement.PASSED})
+_BESIDE = frozenset({Placement.READY, Placement.EMPTY, Placement.PASSED})
 
 
 def split(  # noqa: PLR0913 - what it decides by
@@ -168,7 +169,8 @@ def _outside(
         found[task.id] = Outside(
             is_never=placement is Placement.NEVER or _is_stopped(outer, ended),
             is_later=placement is Placement.LATER,
-            is_beside=any(placements[name] in {Placement.READY, Placement.EMPTY} for name in outer.waits_for),
+            is_beside=any(placements[name] in _BESIDE for name in outer.waits_for),
+            is_open=any(placements[name] not in _ENDED for name in _needed(outer)),
         )
     return found
 

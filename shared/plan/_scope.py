@@ -105,13 +105,14 @@ class Scope:
         """The values for texts that are only checked: those not known yet have the parts that they will have."""
         taskrun = Unknown(dict.fromkeys((*self._taskrun(), "value", "iteration"), UNKNOWN))
         later: dict[str, LazyValue] = {name: taskrun if name == "taskrun" else UNKNOWN for name in unknown - {"inputs"}}
-        checked = CheckedOutputs(self._run, self._graph.is_fan_out, self._known_items, self._checked_files)
+        checked = CheckedOutputs(self._run, self._graph, self._known_items, self._checked_files)
         later |= dict.fromkeys(hidden_names(self._settings), UNKNOWN)
         if "tasks" in unknown:
             later["tasks"] = CheckedStates(self._may_be_before, self._no_state)
 
         def outputs_of(name: str) -> object:
-            if app_task := self._graph.app_task(name):
+            app_task, is_in_loop = self._graph.app_task(name), bool(self._graph.loops(name))
+            if app_task and not is_in_loop:
                 return self._values_of(app_task)
             if self._graph.members(name):
                 last = self._last_of(name)
@@ -220,7 +221,7 @@ class Scope:
         if self._earlier.has_no_outputs(name) or self._earlier.loop_outputs.are_left_out(name):
             return {}
         app_task = self._graph.app_task(name)
-        return self._values_of(app_task) if app_task else self._of_task(name)
+        return self._values_of(app_task) if app_task and not self._graph.loops(name) else self._of_task(name)
 
     def _of_directory(self, group: str) -> dict[str, Any]:
         last = self._last_of(group)
@@ -234,7 +235,7 @@ class Scope:
         folder = self._folder_of(name)
         if self._item is not None and self._is_sibling(name):
             return self._of_sibling(name, self._item)
-        if self._graph.is_nested(name):
+        if self._graph.is_nested(name) or self._graph.app_task(name):
             return self._by_value(name)
         if self._graph.is_fan_out(name):
             return FanOutOutputs(name, folder, lambda: self._folder(name), lambda: self._items(name, folder), self.used)
@@ -247,9 +248,8 @@ class Scope:
         return isinstance(self._task, Task) and self._task.has_output_directory
 
     def _values_of(self, task: AppTask) -> object:
-        """The outputs of a task that the app evaluates."""
-        ended = self._run.body.finished.get(task.id)
-        return ended.outputs.vars if ended else Unknown(dict.fromkeys(task.outputs, UNKNOWN))
+        """The outputs of a task that the app evaluates, which is in no loop."""
+        return _of_app(task, self._run.body.finished.get(task.id))
 
     def _of_sibling(self, name: str, item: Item) -> object:
         """The outputs of a task in the same loops: in a Loop those for the same item, in a ForEach by its value."""
@@ -272,17 +272,19 @@ class Scope:
         return OutputsByValue(name, lines, lambda place: self._at(name, items[place], item), own)
 
     def _at(self, name: str, of: Item, item: Item | None) -> object:
-        if (ended := self._earlier.loop_outputs.ended_items(name).get(of.index)) is not None:
+        if (ended := self._earlier.loop_outputs.ended_item(name, of.index)) is not None:
             return self._of_one(name, ended)
         if item is not None and of in item.lineage:
             return self._of_one(name, of)
         raise ExpressionError(f"{name!r} has not run for {text_of(of.value)!r} before")
 
-    def _of_one(self, name: str, item: ItemRecord | Item) -> dict[str, Any]:
+    def _of_one(self, name: str, item: ItemRecord | Item) -> object:
         """The outputs of a task for one item; only its files as long as it has not ended."""
         ended = item if isinstance(item, ItemRecord) else None
         if ended and ended.is_left_out:
             return {}
+        if app_task := self._graph.app_task(name):
+            return _of_app(app_task, ended)
         folder = f"{self.paths.link}/{UPSTREAM}/{name}/{item.index}"
         plain = ended.item if ended else item
         files = self._output_files(name, plain, folder, ended)
@@ -341,6 +343,10 @@ class Scope:
         if isinstance(address, WebAddress):
             raise ExpressionError("read() cannot read web addresses; fetch the file in a task")
         return address
+
+
+def _of_app(task: AppTask, ended: TaskResult | None) -> object:
+    return ended.outputs.vars if ended else Unknown(dict.fromkeys(task.outputs, UNKNOWN))
 
 
 def _results(ended: TaskResult) -> dict[str, Any]:

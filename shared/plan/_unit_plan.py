@@ -24,22 +24,31 @@ Wait = Unit | str
 
 @dataclass(frozen=True)
 class LoopTask:
-    """A task in `loops`, the outermost first; `waits_for` and `uses_values_of` name only tasks in the same loops."""
+    """A task in `loops`, the outermost first; `waits_for` and `uses_values_of` name only tasks in the same loops.
+
+    One that the app evaluates needs no node; if it `may_stop`, nothing after it begins before it is evaluated.
+    """
 
     id: str
     loops: tuple[str, ...]
     waits_for: tuple[str, ...]
     uses_values_of: tuple[str, ...] = ()
     stopped_by: tuple[str, ...] = ()
+    needs_node: bool = True
+    may_stop: bool = True
 
 
 @dataclass(frozen=True)
 class Outside:
-    """What a task waits for outside of its loops: whether it did not end well, or ends in this or in a later round."""
+    """What a task waits for outside of its loops: whether it did not end well, or ends in this or in a later round.
+
+    It `is_open` as long as anything has not ended that a task waits for, or whose values it uses.
+    """
 
     is_never: bool = False
     is_later: bool = False
     is_beside: bool = False
+    is_open: bool = False
 
 
 @dataclass(frozen=True)
@@ -49,17 +58,22 @@ class EndedUnits:
     `others` is how those ended of which nothing is recorded; None if they have not.
     """
 
-    is_well: Mapping[int, bool] = field(default_factory=dict)
-    lineages: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
+    is_well: dict[int, bool] = field(default_factory=dict)
+    lineages: dict[int, tuple[int, ...]] = field(default_factory=dict)
     others: bool | None = None
 
     def state(self, index: int) -> bool | None:
         """Whether a unit ended well; None if it has not ended."""
         return self.is_well.get(index, self.others)
 
+    def add(self, item: Item, *, is_well: bool) -> None:
+        """Add a unit that has ended while the round is planned."""
+        self.is_well[item.index] = is_well
+        self.lineages[item.index] = tuple(each.index for each in item.lineage)
+
 
 class Known(Protocol):
-    """What is known of the items of loops, and of how their units ended in earlier rounds."""
+    """What is known of the items of loops, and of how their units ended: in earlier rounds, or evaluated meanwhile."""
 
     def limit(self, loop: str) -> int:
         """For how many items a loop runs at once; 0 for all."""
@@ -72,6 +86,9 @@ class Known(Protocol):
 
     def is_left_out(self, task: str, item: Item) -> bool:
         """Whether a condition that is known does not hold."""
+
+    def evaluate(self, task: str, item: Item) -> bool:
+        """Evaluate a task that needs no node, for an item whose turn it is; false if something must be read first."""
 
     def admits(self, task: str) -> bool:
         """Whether the round may have the task: it wants the same pool."""
@@ -118,10 +135,11 @@ class UnitPlan:
         return task not in self.later and self.incomplete.isdisjoint(loops)
 
     def listed(self, loop: str) -> tuple[Item, ...]:
-        """The items of a loop, as far as they are known; not to be asked before all of them are planned."""
-        if loop not in self._listed:
-            self._listed[loop] = tuple(self.items.get(loop, ()))
-        return self._listed[loop]
+        """The items of a loop, as far as they are known."""
+        known = self.items.get(loop, ())
+        if len(self._listed.get(loop, ())) != len(known):
+            self._listed[loop] = tuple(known)
+        return self._listed.get(loop, ())
 
 
 @dataclass(frozen=True)

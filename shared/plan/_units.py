@@ -3,15 +3,19 @@
 A task in a loop waits for the one before it for the same item only; what comes after a loop inside another one, for all
 items that belong to the same item of the outer loop. With a limit of *n*, what comes first for an item waits for what
 comes last for the *n*-th item before it, and does not run any more once something in the loop has failed.
+
+A unit of a task that needs no node is evaluated meanwhile, once all has ended that it waits for and whose values it
+uses. Until then it passes on what it waits for; but if it may stop others, these are in a later round.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from shared.documents.items import Item
+from shared.manifest.blocks import Branch
 from shared.plan._unit_plan import (
     Known,
     Late,
@@ -34,15 +38,18 @@ class _State:
     """What a unit, or all units of an item or of a loop, mean for what waits for them.
 
     `stands` are the units of this round that must end well before it; `round` is that of the last of them, from 0.
+    `known` is the first round in which its values are known. Who waits for it `begins` branches of limited loops, which
+    it does not begin itself, because it needs no task.
     """
 
     is_never: bool = False
-    is_done: bool = True
+    known: int = 0
     round: int = 0
     stands: tuple[Wait, ...] = ()
+    begins: tuple[Branch, ...] = ()
 
 
-_DONE, _NEVER = _State(), _State(is_never=True, is_done=False)
+_DONE, _NEVER = _State(), _State(is_never=True, known=1)
 
 
 def _joined(states: Iterable[_State]) -> _State:
@@ -53,17 +60,19 @@ def _joined(states: Iterable[_State]) -> _State:
         return found[0]
     return _State(
         any(each.is_never for each in found),
-        all(each.is_done for each in found),
+        max(each.known for each in found),
         max(each.round for each in found),
         tuple(dict.fromkeys(itertools.chain.from_iterable(each.stands for each in found))),
+        tuple(dict.fromkeys(itertools.chain.from_iterable(each.begins for each in found))),
     )
 
 
-def plan_units(tasks: Mapping[str, LoopTask], outside: Mapping[str, Outside], known: Known) -> UnitPlan:
-    """Plan the units of the tasks that share an outermost loop; `outside` is by task."""
-    found = _Units(tasks, outside, known)
-    found.run(loop_tree(tasks))
-    return found.plan
+def plan_units(tasks: Mapping[str, LoopTask], outside: Mapping[str, Outside], known: Known, plan: UnitPlan) -> None:
+    """Plan the units of the tasks that share an outermost loop; `outside` is by task.
+
+    What is evaluated meanwhile may look at the `plan`, as far as it is made.
+    """
+    _Units(tasks, outside, known, plan).run(loop_tree(tasks))
 
 
 @dataclass
@@ -76,7 +85,7 @@ class _Frame:
     before: _State | None
     is_stopped: bool
     is_never: bool = False
-    is_done: bool = True
+    known: int = 0
     round: int = 0
     exits: dict[Wait, None] = field(default_factory=dict)
 
@@ -87,18 +96,20 @@ class _Frame:
         for stand in state.stands:
             self.exits[stand] = None
         self.is_never |= state.is_never
-        self.is_done &= state.is_done
+        self.known = max(self.known, state.known)
         self.round = max(self.round, state.round)
 
     @property
     def ended(self) -> _State:
         """All units of the item: those that come last stand for them."""
-        return _State(self.is_never, self.is_done, self.round, tuple(self.exits))
+        return _State(self.is_never, self.known, self.round, tuple(self.exits))
 
 
 class _Units:
-    def __init__(self, tasks: Mapping[str, LoopTask], outside: Mapping[str, Outside], known: Known) -> None:
-        self.plan = UnitPlan()
+    def __init__(
+        self, tasks: Mapping[str, LoopTask], outside: Mapping[str, Outside], known: Known, plan: UnitPlan
+    ) -> None:
+        self.plan = plan
         self._tasks = tasks
         self._outside = outside
         self._known = known
@@ -107,12 +118,7 @@ class _Units:
         self._failed_tasks = set[tuple[str, tuple[int, ...]]]()
         for name, ended in self._ended.items():
             for index, is_well in ended.is_well.items():
-                items = set(zip(tasks[name].loops, ended.lineages[index], strict=True))
-                self._begun |= items
-                if not is_well:
-                    self._failed |= items
-                    lineage = ended.lineages[index]
-                    self._failed_tasks |= {(name, lineage[: depth + 1]) for depth in range(len(lineage))}
+                self._note(name, ended.lineages[index], is_well=is_well)
         self._states: dict[Unit, _State] = {}
         self._loops: dict[tuple[str, int], _State] = {}
         self._frames: list[_Frame] = []
@@ -124,6 +130,13 @@ class _Units:
             name: max((self._depths[name][other] for other in task.waits_for), default=0)
             for name, task in tasks.items()
         }
+
+    def _note(self, task: str, lineage: tuple[int, ...], *, is_well: bool) -> None:
+        items = set(zip(self._tasks[task].loops, lineage, strict=True))
+        self._begun |= items
+        if not is_well:
+            self._failed |= items
+            self._failed_tasks |= {(task, lineage[: depth + 1]) for depth in range(len(lineage))}
 
     def run(self, loop: Loop) -> None:
         """Plan the units of the outermost loop."""
@@ -138,7 +151,7 @@ class _Units:
         if items is None:
             self.plan.incomplete.update(loops_in(loop))
             self.plan.rounds = max(self.plan.rounds, before.round + 2)
-            state = _State(is_done=False, round=before.round + 1)
+            state = _State(known=before.round + 2, round=before.round + 1)
         elif not items:
             state = before
         else:
@@ -146,7 +159,7 @@ class _Units:
         if parent:
             self._loops[loop.id, parent.index] = state
             for frame in self._frames:
-                frame.add(_State(state.is_never, state.is_done, state.round))
+                frame.add(_State(state.is_never, state.known, state.round))
 
     def _before_loop(self, loop: Loop, parent: Item | None) -> _State:
         """What a loop inside another one waits for there."""
@@ -180,10 +193,11 @@ class _Units:
                 else:
                     self._loop(each, item)
             found.append(self._frames.pop().ended)
+            has_failed = has_failed or (bool(limit) and (loop.id, item.index) in self._failed)
         last = _joined(found[-limit:])
         return _State(
             any(each.is_never for each in found),
-            all(each.is_done for each in found),
+            max(each.known for each in found),
             max(each.round for each in found),
             last.stands,
         )
@@ -231,24 +245,44 @@ class _Units:
             return _NEVER, ()
         own: tuple[Wait, ...] = (task.id,) if outside.is_beside else ()
         waits = (*own, *before.stands)
+        own_round = max(before.round, int(outside.is_later))
+        begins = before.begins
+        if frame and frame.before and frame.limit > 1:
+            begins = (*begins, item_as_branch(frame.loop.id, frame.item, frame.limit))
         if self._known.is_left_out(task.id, item):
-            round_number = max(before.round, int(outside.is_later))
-            if round_number:
+            if own_round:
                 plan.later.setdefault(task.id, []).append(item.index)
             else:
                 plan.nothing.setdefault(task.id, []).append(Late(item, waits, is_left_out=True))
-            is_done = before.is_done and not (outside.is_later or outside.is_beside)
-            return _State(is_done=is_done, round=round_number, stands=waits), ()
+            known = max(before.known, own_round + 1 if outside.is_later or outside.is_beside else 0)
+            return _State(known=known, round=own_round, stands=waits, begins=begins), ()
+        if not task.needs_node:
+            return self._without_node(task, item, before, _State(round=own_round, stands=waits, begins=begins)), ()
         round_number = self._round(task, lineage, before, outside)
         if round_number:
             plan.later.setdefault(task.id, []).append(item.index)
             plan.rounds = max(plan.rounds, round_number + 1)
-            return _State(is_done=False, round=round_number), ()
+            return _State(known=round_number + 1, round=round_number), ()
         plan.ready.append(unit)
         plan.waits[unit] = waits
-        if frame and frame.before and frame.limit > 1:
-            plan.begins[unit] = (item_as_branch(frame.loop.id, frame.item, frame.limit),)
-        return _State(is_done=False, stands=(unit,)), waits
+        if begins:
+            plan.begins[unit] = begins
+        return _State(known=1, stands=(unit,)), waits
+
+    def _without_node(self, task: LoopTask, item: Item, before: _State, passed: _State) -> _State:
+        """What a unit of a task means that the app evaluates: now, if it is its turn, or before a later round."""
+        known = max(before.known, self._values_known(task, item.lineage), int(self._outside[task.id].is_open))
+        if not known and self._known.evaluate(task.id, item):
+            is_well = self._ended[task.id].is_well[item.index]
+            self._note(task.id, self._ended[task.id].lineages[item.index], is_well=is_well)
+            return _DONE if is_well else _NEVER
+        self.plan.later.setdefault(task.id, []).append(item.index)
+        is_outside = self._outside[task.id].is_later or self._outside[task.id].is_beside
+        known = max(known, passed.round + 1 if is_outside else 1)
+        if task.may_stop:
+            self.plan.rounds = max(self.plan.rounds, known)
+            return _State(known=known, round=known)
+        return replace(passed, known=known)
 
     def _is_stopped(self, task: LoopTask, lineage: tuple[Item, ...]) -> bool:
         """Whether another branch of its group has failed for the same item, in an earlier round."""
@@ -264,9 +298,13 @@ class _Units:
     def _round(self, task: LoopTask, lineage: tuple[Item, ...], before: _State, outside: Outside) -> int:
         """In which round from now a unit runs at the earliest."""
         found = before.round + (len(before.stands) > MAX_FAN_IN)
-        for other in task.uses_values_of:
-            used = self._of(other, lineage[self._depths[task.id][other] - 1])
-            found = max(found, used.round + (not used.is_done))
+        found = max(found, self._values_known(task, lineage))
         if found == 0 and (outside.is_later or not self._known.admits(task.id)):
             return 1
         return found
+
+    def _values_known(self, task: LoopTask, lineage: tuple[Item, ...]) -> int:
+        """The first round in which the values are known that a unit uses."""
+        depths = self._depths[task.id]
+        used = (self._of(other, lineage[depths[other] - 1]) for other in task.uses_values_of)
+        return max((each.known for each in used), default=0)

@@ -7,12 +7,16 @@ output.OutputValues, execution.Fail, execution.Assert}`, the methods `run`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
+from shared.documents.items import Item
+from shared.documents.names import Paths
 from shared.documents.record import Failure, ItemsSummary, Logs, Outputs, TaskRecord
 from shared.documents.states import FailureCategory, FailureCode, SkippedBy, State
 from shared.errors import Problem
 from shared.manifest.app_tasks import AppTask, Assert, Fail, Level, Log, OutputValues, Return
+from shared.manifest.problems import each_once
 from shared.manifest.task import Task
 from shared.manifest.types import PropertyPath
 from shared.plan._conditions import is_true
@@ -72,6 +76,20 @@ def evaluated(task: AppTask, rendering: Rendering) -> NothingToRun:
         case Assert():
             return _assert(task, rendering)
     raise AssertionError(type(task).__name__)
+
+
+def evaluated_for(task: AppTask, item: Item, rendering: Rendering, of_all: Rendering) -> NothingToRun | None:
+    """What becomes of a task that the app evaluates for an item of its loop; None if something must be read first.
+
+    What is wrong with its expressions is the failure of the item; `of_all` has those that are the same for all items.
+    """
+    found, problems = evaluated(task, rendering), each_once([*of_all.problems, *rendering.problems])
+    if problems:
+        found = wrong(task, problems)
+    elif not rendering.is_complete:
+        return None
+    logs = Logs(stdout=f"logs/{Paths('', task.id, item.index).results}stdout.txt") if found.log else Logs()
+    return replace(found, record=found.record.model_copy(update={"logs": logs}), item=item)
 
 
 def _with_outputs(task: AppTask, values: dict[str, Any]) -> NothingToRun:

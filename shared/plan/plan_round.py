@@ -39,7 +39,8 @@ def plan_round(manifest: Manifest, run: Run, settings: Settings) -> RoundPlan | 
         return planner.missing
     empty = planner.empty()
     if turn or (empty and not tasks):
-        return EndedInPlanning((*turn, *(each for each in empty if not each.waits_for)))
+        ended = (*turn, *(each for each in empty if not each.waits_for))
+        return EndedInPlanning(ended, planner.loops.open_after_evaluation(planner.split.turn))
     if incomplete := planner.incomplete():
         raise RuntimeError(f"{incomplete} are ready, but what their expressions use is not known")
     plan = RoundPlan(
@@ -56,16 +57,6 @@ def plan_round(manifest: Manifest, run: Run, settings: Settings) -> RoundPlan | 
     if limits := list(too_large(plan, settings)):
         raise ManifestError([manifest.problem_of_task(limit.task, limit.path, limit.message) for limit in limits])
     return plan
-
-
-def plan_with_ended(manifest: Manifest, run: Run, settings: Settings) -> tuple[Run, RoundPlan | MissingData]:
-    """The plan after the tasks that end in planning, and the run with them, of which nothing is stored.
-
-    Raises ManifestError as `plan_round` does.
-    """
-    while isinstance(plan := plan_round(manifest, run, settings), EndedInPlanning):
-        run = run.with_finished((task.record for task in plan.tasks), None)
-    return run, plan
 
 
 def has_next_round(manifest: Manifest, run: Run, settings: Settings) -> bool:

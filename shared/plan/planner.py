@@ -32,7 +32,7 @@ from shared.plan._rounds import split, why_not_earlier
 from shared.plan._scope import VALUES_OF_ENDED, Scope
 from shared.plan._tasks import TaskPlanner
 from shared.plan._ties import tied
-from shared.plan._without_node import evaluated, wrong
+from shared.plan._without_node import evaluated, evaluated_for, wrong
 from shared.plan.inputs import with_inputs
 from shared.plan.lookups import Lookups, MissingData
 from shared.plan.round_plan import UNKNOWN_ITEM, NothingToRun, PlannedTask, SubmittedTask
@@ -63,13 +63,13 @@ class Planner:
         self._graph = FlowGraph(manifest, self._context.values())
         ended = run.body.finished
         self._conditions = Conditions(manifest, self._graph, ended, self._bindings_of)
-        self.loops = Loops(
-            manifest, self._graph, run, self._lookups, self._bindings_of, self._conditions.is_left_out_for
-        )
+        left_out, evaluated_of = self._conditions.is_left_out_for, self._evaluated_for
+        self.loops = Loops(manifest, self._graph, run, self._lookups, self._bindings_of, left_out, evaluated_of)
         self.loop_outputs = LoopOutputs(self._graph, run, self._lookups, self.loops, self._bindings_of)
         self._directories = Directories(manifest, self._graph, self._conditions, ended)
         states = states_of(manifest, run)
-        self.is_first = not states and not run.body.jobs
+        self.is_first = not states and not run.body.jobs and not run.body.parts_of_planning
+        self._unread: set[str] = set()
         graph, is_first = self._graph.tasks, run.progress.round == 1
         self._never = never_run(graph, states)
         self._over = states.keys() | self._never
@@ -97,7 +97,8 @@ class Planner:
         for key, of_condition in self._conditions.renderings.items():
             found.setdefault(key[0], []).extend(of_condition.problems)
         for (name, _), rendering in self._renderings.items():
-            found.setdefault(name, []).extend(rendering.problems)
+            if self.is_first or name in self._tasks or not self._graph.loops(name):  # otherwise failures of its items
+                found.setdefault(name, []).extend(rendering.problems)
         for name, problem in self.loops.problems_of_tasks():
             found.setdefault(name, []).append(problem)
         return {name: each_once(problems) for name, problems in found.items()}
@@ -105,7 +106,7 @@ class Planner:
     def incomplete(self) -> list[str]:
         """The tasks of the round that have a skipped text: none, unless the order of the rounds is wrong."""
         skipped = {name for (name, _), rendering in self._renderings.items() if not rendering.is_complete}
-        return sorted(skipped.intersection(self.split.ready))
+        return sorted(self._unread.union(skipped.intersection(self.split.ready)))
 
     def tasks(self) -> tuple[PlannedTask, ...]:
         """The tasks of the round, numbered from 1 in the order in which they can run."""
@@ -153,11 +154,12 @@ class Planner:
             if self.is_left_out(name):
                 continue  # its condition may be there to keep its expressions from being rendered
             self._conditions.check(name)
-            if app_task := self._graph.app_task(name):
-                evaluated(app_task, self._rendering(name))
-                continue
             items = self._items_to_run(name) if self.is_known(name) else ()
-            self._task(self._submitted(name, items[0] if items else UNKNOWN_ITEM))
+            item = items[0] if items else UNKNOWN_ITEM
+            if app_task := self._graph.app_task(name):
+                evaluated(app_task, self._rendering(name, item))
+            else:
+                self._task(self._submitted(name, item))
 
     def is_known(self, name: str) -> bool:
         """Whether the items of a fan-out are known; always so if a task is not one."""
@@ -211,9 +213,18 @@ class Planner:
         return tuple(self._order.empty(self.is_left_out, self._why_empty))
 
     def turn(self) -> tuple[NothingToRun, ...]:
-        """The tasks that the app can evaluate now."""
-        app_tasks = filter(None, map(self._graph.app_task, self.split.turn))
-        return tuple(evaluated(task, self._rendering(task.id)) for task in app_tasks)
+        """The tasks, and items of tasks in loops, that the app can evaluate now."""
+        app_tasks = [task for task in map(self._graph.app_task, self.split.turn) if task]
+        alone = (evaluated(task, self._rendering(task.id)) for task in app_tasks if not self._graph.loops(task.id))
+        in_loops = itertools.chain.from_iterable(self.loops.evaluated(task.id).values() for task in app_tasks)
+        return (*alone, *in_loops)
+
+    def _evaluated_for(self, name: str, item: Item) -> NothingToRun | None:
+        task = self._graph.app_task(name)
+        found = evaluated_for(task, item, self._rendering(name, item), self._rendering(name)) if task else None
+        if found is None:
+            self._unread.add(name)
+        return found
 
     def wrong(self) -> tuple[NothingToRun, ...]:
         """The tasks whose turn it is, but whose expressions turn out wrong: they have failed."""
@@ -224,7 +235,7 @@ class Planner:
         )
 
     def _why_empty(self, name: str) -> str | None:
-        return why_empty(self._tasks[name], self._rendering(name))
+        return why_empty(self._tasks[name], self._rendering(name)) if name in self._tasks else None
 
     # --- pool and staging container
 

@@ -10,8 +10,8 @@ from enum import StrEnum
 from shared.documents.external_data import SourceFile
 from shared.documents.items import Item
 from shared.documents.names import ARCHIVE, ATTEMPTS_FILE, SCRIPT, Paths
-from shared.documents.record import TaskRecord
-from shared.documents.states import JobReason, Phase
+from shared.documents.record import ItemRecord, TaskRecord, TaskResult
+from shared.documents.states import JobReason, Phase, SkippedBy
 from shared.manifest.blocks import Branch
 from shared.plan.upstream import OutputPattern, UpstreamUse
 from shared.script import build as task_script
@@ -199,12 +199,22 @@ class NothingToRun:
         """The id of the task in the manifest."""
         return self.record.id
 
+    def item_record(self, skipped: SkippedBy | None = None) -> ItemRecord:
+        """What is recorded of the item, if it is one."""
+        result = {name: getattr(self.record, name) for name in TaskResult.model_fields}
+        return ItemRecord(**dict(self.item or UNKNOWN_ITEM), **result, skipped=skipped)
+
 
 @dataclass(frozen=True)
 class EndedInPlanning:
-    """Tasks that need no node and whose turn it is: they end before anything else is planned."""
+    """Tasks, and items of tasks in loops, that need no node and whose turn it is: they end before others are planned.
+
+    `later` are the indexes of items of these tasks that have not ended, as far as they are known, by task; those of
+    tasks that are not in it have all ended.
+    """
 
     tasks: tuple[NothingToRun, ...]
+    later: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from shared.documents.run import Part, Run
 from shared.outputs.attempts import MAX_NOTES_BYTES, ONCE, Tried, read_notes
 from shared.outputs.files import NO_FILES, StagedFiles, TaskFiles, files_of, notes_of
 from shared.outputs.judgement import Judgement
-from shared.outputs.nothing_to_run import skipped_items
+from shared.outputs.nothing_to_run import items_of_nothing
 from shared.outputs.outcome import SKIPPED, Outcome, outcome_of
 from shared.outputs.printed import MAX_STREAM_BYTES, MAX_VARS_BYTES, PRINTED, Printed
 from shared.outputs.record_tasks import task_record
@@ -65,7 +65,7 @@ def collect(app: App, ended: EndedRound, deadline: float) -> Part | None:
             if ended.plan.has_parts:
                 app.parts.keep(ended.run, first, part)
             parts[first] = part
-    if skipped := skipped_items(ended.plan.empty, ended.judgement.of_empty):
+    if skipped := items_of_nothing(ended.plan.empty, ended.judgement.of_empty):
         parts[0] = Part(items=skipped)
         app.parts.keep(ended.run, 0, parts[0])
     return _joined([parts[first] for first in (*groups, *([0] if skipped else []))])

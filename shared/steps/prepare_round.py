@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TypeVar
 
 from shared.app import App
 from shared.documents.external_data import ExternalData
-from shared.documents.record import RunProblem, TaskRecord
+from shared.documents.record import RunProblem
 from shared.documents.run import Part, Run
-from shared.documents.states import State
 from shared.errors import CannotPlan, ManifestError, Problem, RunnerError
 from shared.log import Stage, log_exception
 from shared.manifest.read import Manifest
 from shared.manifest.task import IfExists
-from shared.outputs.nothing_to_run import records_of_nothing, skipped_items
+from shared.outputs.ended_in_planning import ended_items, with_ended
 from shared.parallel import in_parallel
 from shared.plan.lookups import ChosenFiles, MissingData, Selection
 from shared.plan.plan_round import plan_round, submitted_round
-from shared.plan.round_plan import EndedInPlanning, NothingToRun, RoundPlan, SubmittedRound
+from shared.plan.round_plan import EndedInPlanning, RoundPlan, SubmittedRound
 from shared.settings import Settings
 from shared.steps._external_data import MAX_READINGS, read_blobs
+from shared.steps._save_with_parts import save_with_parts
 
 Plan = TypeVar("Plan")
 
@@ -37,25 +37,25 @@ def prepare_round(app: App, run: Run, manifest: Manifest) -> tuple[Run, RoundPla
         run, plan = _plan_with_readings(app, run, manifest, plan_round)
         if isinstance(plan, RoundPlan):
             return run, plan
-        run = app.runs.save(_with_ended(app, run, plan.tasks))
+        run = _save_ended(app, run, plan)
 
 
-def _with_ended(app: App, run: Run, tasks: Sequence[NothingToRun]) -> Run:
-    """The run with the records of tasks, and of items of tasks in loops, that need no node; their logs are written."""
-    for task in tasks:
-        app.results.write_log(run, task.record.logs.stdout, task.log)
-    if skipped := skipped_items(tasks, _at_once):
-        app.parts.keep(run, 0, Part(items=skipped))
-        run = run.with_parts()
-    items = app.parts.items(run.id) if skipped or run.body.unfinished else {}
-    whole = [task for task in tasks if task.item is None]
-    by_item = {task.name: NothingToRun(TaskRecord(id=task.name, state=State.SUCCESS)) for task in tasks if task.item}
-    records = records_of_nothing([*whole, *by_item.values()], _at_once, items)
-    return run.with_finished(records, run.body.detected)
+def _save_ended(app: App, run: Run, ended: EndedInPlanning) -> Run:
+    """The run with the records of tasks, and of items of tasks in loops, that need no node, as it is stored then.
 
-
-def _at_once(_: tuple[int, ...]) -> State:
-    return State.SUCCESS
+    Their logs are written, and the items are a part of their own: the same one if this is repeated.
+    """
+    logs = [task for task in ended.tasks if task.log]
+    in_parallel(lambda task: app.results.write_log(run, task.record.logs.stdout, task.log), logs)
+    items = ended_items(ended)
+    if items and not run.body.may_have_parts:
+        run = app.runs.save(run.with_parts())  # so that they are removed with it, whatever happens meanwhile
+    if items:
+        app.parts.keep_of_planning(run, Part(items=items))
+        run = run.with_part_of_planning()
+    stored = app.parts.items(run.id) if items or run.body.unfinished else {}
+    run = with_ended(run, ended, stored)
+    return save_with_parts(app, run.with_items(stored) if items else run)
 
 
 def load_submitted_round(app: App, run: Run, manifest: Manifest) -> tuple[Run, SubmittedRound]:

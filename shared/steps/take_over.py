@@ -15,10 +15,11 @@ from shared.app import App
 from shared.documents.earlier_run import EarlierRun
 from shared.documents.record import Record
 from shared.documents.run import Run
-from shared.errors import ManifestError, RunChanged, TryLater
+from shared.errors import ManifestError, TryLater
 from shared.manifest.read import Manifest
 from shared.plan.taken_over import TakenOver, run_again, taken_over
 from shared.steps._copier import Copier, FileCopy
+from shared.steps._save_with_parts import save_with_parts
 
 COPY_SECONDS = 60.0
 
@@ -36,12 +37,7 @@ def take_over(app: App, run: Run, manifest: Manifest) -> Run:
     taken = taken_over(manifest, record, items, earlier.begin)
     _copy(app, run, manifest, earlier, taken)
     app.parts.keep_taken_over(run, taken.items)
-    try:
-        return app.runs.save(run.with_taken_over(taken.tasks, taken.unfinished, taken.item_lists))
-    except RunChanged:
-        if app.runs.load(run.id) is None:
-            app.parts.remove(run.id)
-        raise
+    return save_with_parts(app, run.with_taken_over(taken.tasks, taken.unfinished, taken.item_lists))
 
 
 def _record(app: App, manifest: Manifest, earlier: EarlierRun) -> Record:

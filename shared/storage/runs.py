@@ -109,6 +109,7 @@ def _listed(blob: BlobProperties) -> ListedRun | None:
 
 
 _PARTS = "parts"
+_FIRST_OF_PLANNING = 1_000_000  # more than a round has tasks
 
 
 class PartStore:
@@ -121,6 +122,13 @@ class PartStore:
         """Store the results of tasks of the current round, the first of which has the number `first`; once."""
         name = f"{_PARTS}/{run.id}/{run.progress.round}/{first:06}.json"
         create_once(self._container, name, part.to_json().encode())
+
+    def keep_of_planning(self, run: Run, part: Part) -> None:
+        """Store the next results of planning the current round, once, as the last ones of the round before."""
+        number = _FIRST_OF_PLANNING + run.body.parts_of_planning
+        create_once(
+            self._container, f"{_PARTS}/{run.id}/{run.progress.round - 1}/{number}.json", part.to_json().encode()
+        )
 
     def keep_taken_over(self, run: Run, items: Mapping[str, Sequence[ItemRecord]]) -> None:
         """Store the items of fan-outs that a retry takes over, as results of a round before its first."""

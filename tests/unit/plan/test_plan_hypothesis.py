@@ -16,10 +16,10 @@ from shared.documents.run import Run
 from shared.documents.states import State
 from shared.errors import ManifestError
 from shared.manifest.read import Manifest
+from shared.outputs.ended_in_planning import plan_with_ended
 from shared.outputs.record_tasks import fan_out_record
 from shared.plan._rendering import NOT_KNOWN_YET
 from shared.plan.lookups import MissingData
-from shared.plan.plan_round import plan_with_ended
 from shared.plan.round_plan import PlannedTask, RoundPlan
 from shared.plan.run_manifest import checked_manifest
 from shared.steps.prepare_round import MAX_READINGS

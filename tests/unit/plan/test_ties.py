@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from shared import batch_job
 from shared.documents.ended_task import BatchFailure, EndedTask, TaskState
 from shared.manifest.groups import FOR_EACH, PARALLEL, SEQUENTIAL
+from shared.outputs.ended_in_planning import plan_with_ended
 from shared.outputs.judgement import judge
-from shared.plan.plan_round import plan_round, plan_with_ended, submitted_round
+from shared.plan.plan_round import plan_round, submitted_round
 from shared.plan.round_plan import PlannedTask, RoundPlan, StagingAccess, Ties
 from shared.plan.run_manifest import manifest_of
 from shared.script.build import SKIPPED_EXIT_CODE, STOP
