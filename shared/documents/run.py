@@ -91,13 +91,6 @@ class RunBody(Document):
         return bool(self.unfinished.keys() - self.finished.keys())
 
 
-class Part(Document):
-    """How up to a hundred tasks of a round ended. Stored outside the run document: there may be thousands of tasks."""
-
-    tasks: tuple[TaskRecord, ...] = ()
-    items: dict[str, tuple[ItemRecord, ...]] = Field(default_factory=dict)
-
-
 @dataclass(frozen=True)
 class Run:
     """A run document: its body, its metadata and the ETag under which both were read or written."""

@@ -27,6 +27,7 @@ from shared.manifest._causes import causes
 from shared.manifest._defaults import with_plugin_defaults
 from shared.manifest._gaps import WITHOUT_GAPS, Gaps
 from shared.manifest._layout import Layout
+from shared.manifest._loop_contents import problems_in_loops
 from shared.manifest._major import readings
 from shared.manifest._salvage import Salvaged, salvage
 from shared.manifest._source import Source, read_source
@@ -150,6 +151,7 @@ def _read_flow(source: Source, root: PropertyPath, given: Given) -> Manifest:
     manifest = _manifest(flow, layout, gaps, given) if flow else None
     if manifest:
         problems += [*_problems_of_items(manifest), *_problems_of_directories(manifest)]
+        problems += [layout.problem(path, message) for path, message in problems_in_loops(manifest.flow.block)]
     if problems:
         raise BrokenManifest(first_problems(each_once(causes(problems, source))), manifest)
     assert manifest is not None  # noqa: S101 - there is no problem

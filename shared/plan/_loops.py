@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 
 from shared.documents.items import Item
 from shared.documents.run import Run
 from shared.documents.states import State
 from shared.errors import Problem
-from shared.manifest.blocks import Branch, Each
+from shared.manifest.blocks import Each
 from shared.manifest.read import Manifest
 from shared.manifest.types import PropertyPath
 from shared.plan._fan_out import ItemSource, items_of
 from shared.plan._graph import FlowGraph
+from shared.plan._loop_branches import LoopBranches
 from shared.plan._loop_values import PlaceInLoop
 from shared.plan._rendering import Bindings, Rendering
 from shared.plan._rounds import Placement
-from shared.plan._unit_plan import EndedUnits, Late, LoopTask, Outside, Unit, UnitPlan, Wait, item_as_branch
+from shared.plan._unit_plan import EndedUnits, Late, LoopTask, Outside, Unit, UnitPlan, Wait
 from shared.plan._units import plan_units
 from shared.plan.lookups import Lookups, NotKnownYet
 from shared.plan.round_plan import NothingToRun
@@ -58,8 +58,8 @@ class Loops:
         self._outermost: dict[str, tuple[Item, ...] | None] = {}
         self._plans: dict[str, UnitPlan] = {}
         self._ended: dict[str, EndedUnits] = {}
-        self._limits: dict[str, frozenset[str]] = {}
         self._admits: Callable[[str], bool] = lambda _: True
+        self.branches = LoopBranches(graph, self.plan_of)
         self._not_now: set[str] = set()
 
     def problems_of_tasks(self) -> Iterator[tuple[str, Problem]]:
@@ -103,7 +103,7 @@ class Loops:
             return Placement.READY
         own = {task.id, *self._graph.upstream_of(task.id)}
         is_open = any(not plan.is_last_round(name, self._graph.tasks[name].loops) for name in own if name in tasks)
-        if is_open or (is_awaited and not plan.items.get(task.loops[-1])):
+        if is_open or outside[name].is_later or (is_awaited and not plan.items.get(task.loops[-1])):
             return Placement.LATER
         late = plan.nothing.get(task.id, ())
         if not all(self.ended(task.id).is_well.values()) or not all(each.is_left_out for each in late):
@@ -196,39 +196,6 @@ class Loops:
         pairs = zip(self._graph.loops(name)[: len(item.lineage)], self._graph.loops(other), strict=False)
         return sum(1 for _ in itertools.takewhile(lambda pair: pair[0].id == pair[1].id, pairs))
 
-    # --- branches of groups with a limit
-
-    def branches(self, name: str, item: Item) -> tuple[Branch, ...]:
-        """The branches that a unit is in; in a loop, a group is another one for each of its items."""
-        branches = self._graph.branches(name)
-        if not branches and not self._limited(name):
-            return ()
-        return (*(_of_item(branch, item) for branch in branches), *self._items_as_branches(name, item))
-
-    def begins(self, name: str, item: Item) -> tuple[Branch, ...]:
-        """Of these, those that it begins later than the first ones."""
-        begun, plan = self._graph.begun_branches(name), self.plan_of(name)
-        if not begun and not self._limited(name):
-            return ()
-        of_groups = (_of_item(branch, item) for branch in begun)
-        own = plan.begins.get(Unit(name, item.index), ()) if plan else ()
-        limited = self._items_as_branches(name, item)
-        return (*of_groups, *(branch for branch in own if branch in limited))
-
-    def _items_as_branches(self, name: str, item: Item) -> tuple[Branch, ...]:
-        return tuple(
-            item_as_branch(each.id, part, each.limit)
-            for each, part in zip(self._graph.loops(name), item.lineage, strict=True)
-            if each.id in self._limited(name)
-        )
-
-    def _limited(self, name: str) -> frozenset[str]:
-        """The loops that a task is in of which several items run at once, up to a limit, until one fails."""
-        if name not in self._limits:
-            limited = (each.id for each in self._graph.loops(name) if each.limit > 1 and self._graph.can_fail(each.id))
-            self._limits[name] = frozenset(limited)
-        return self._limits[name]
-
     # --- items
 
     def items_of(self, name: str) -> tuple[Item, ...] | None:
@@ -317,12 +284,6 @@ class Loops:
             {record.index: tuple(item.index for item in record.item.lineage) for record in records},
             None if ended is None else ended.is_left_out or ended.state in _WELL,
         )
-
-
-def _of_item(branch: Branch, item: Item) -> Branch:
-    if not branch.depth:
-        return branch
-    return replace(branch, group=f"{branch.group}.{item.lineage[branch.depth - 1].index}")
 
 
 _TOO_MANY_ROUNDS = (

@@ -196,10 +196,10 @@ def _placement(
         return Placement.NEVER
     has_task = not is_left_out(task.id)
     if has_task and not task.needs_node and not all(placements[name] in _ENDED for name in _needed(task)):
-        return _passed(task, before, graph)
+        return _passed(task, graph, placements)
     if has_task and any(placements[name] not in _OVER for name in task.uses_values_of):
         return Placement.LATER  # the used task may be one that it waits for only through others
-    if not all(_is_in_round(placement, graph[name]) for name, placement in before):
+    if not all(_is_in_round(name, graph, placements) for name in task.waits_for):
         return Placement.LATER
     if not has_task:
         return Placement.EMPTY
@@ -210,14 +210,17 @@ def _needed(task: GraphTask) -> Iterable[str]:
     return (*task.waits_for, *task.uses_values_of)
 
 
-def _passed(task: GraphTask, before: Iterable[tuple[str, Placement]], graph: Mapping[str, GraphTask]) -> Placement:
+def _passed(task: GraphTask, graph: Mapping[str, GraphTask], placements: Mapping[str, Placement]) -> Placement:
     """The placement of a task that the app evaluates, but not now: what waits for it may run in this round."""
-    may_pass = not task.may_stop and all(_is_in_round(placement, graph[name]) for name, placement in before)
+    may_pass = not task.may_stop and all(_is_in_round(name, graph, placements) for name in task.waits_for)
     return Placement.PASSED if may_pass else Placement.LATER
 
 
-def _is_in_round(placement: Placement, task: GraphTask) -> bool:
-    """Whether what waits for a task may run in this round."""
+def _is_in_round(name: str, graph: Mapping[str, GraphTask], placements: Mapping[str, Placement]) -> bool:
+    """Whether what waits for a task may run in this round; through tasks in loops with nothing to run."""
+    task, placement = graph[name], placements[name]
+    if placement is Placement.EMPTY and task.loops:
+        return all(_is_in_round(other, graph, placements) for other in task.waits_for)
     return placement in _PASSES or (placement is Placement.READY and not task.is_fan_out)
 
 

@@ -144,8 +144,8 @@ class Planner:
             output_patterns=self.patterns(name, item),
             paths=self._scope(name, item).paths,
             depends_on=self._order.depends_on(name, item) if number else (),
-            branches=self.loops.branches(name, item) if item and is_in_loop else self._graph.branches(name),
-            begins=self.loops.begins(name, item) if item and is_in_loop else self._graph.begun_branches(name),
+            branches=self.loops.branches.of(name, item) if item and is_in_loop else self._graph.branches(name),
+            begins=self.loops.branches.begins(name, item) if item and is_in_loop else self._graph.begun_branches(name),
         )
 
     def check_later(self) -> None:

@@ -12,6 +12,12 @@ def problems(text: str) -> list[str]:
     return [str(problem) for problem in caught.value.problems]
 
 
+def in_loop(group: str) -> str:
+    """A group with one TASK in a loop."""
+    inner = group.replace("TASK", "{id: a, commands: [x]}")
+    return f"{{id: l, type: ForEach, values: [1], tasks: [{inner}, {{id: b, commands: [x]}}]}}"
+
+
 def dependencies(*tasks: str) -> dict[str, tuple[str, ...]]:
     listed = "".join(f"  - {{commands: [x], {task}}}\n" for task in tasks)
     return dict(read_manifest(f"tasks:\n{listed}", "x.yaml").dependencies)
@@ -162,12 +168,43 @@ def test_a_disabled_group_leaves_out_its_tasks() -> None:
         ),
         ("{id: g, type: ForEach, values: [1], tasks: [{id: a, commands: [x], foreach: 2}]}", "`foreach` of its own"),
         ("{id: g, type: Dag, tasks: []}", "tasks[0].tasks: expected at least 1 entry"),
+        (
+            in_loop("{id: s, type: Sequential, tasks: [TASK], errors: [{id: e, commands: [x]}]}"),
+            "tasks[0].tasks[0].errors: what failed cannot be told value by value inside a loop: give it to the group",
+        ),
+        (
+            in_loop("{id: s, type: If, condition: 'true', then: [TASK], finally: [{id: e, commands: [x]}]}"),
+            "tasks[0].tasks[0].finally: what has ended cannot be told value by value",
+        ),
+        (
+            in_loop("{id: s, type: ForEach, values: [1], tasks: [TASK], errors: [{id: e, commands: [x]}]}"),
+            "what failed",
+        ),
+        (
+            in_loop("{id: s, type: AllowFailure, tasks: [TASK]}"),
+            "tasks[0].tasks[0]: a group that may fail cannot be told value by value inside a loop: write `allowFailure",
+        ),
+        (
+            in_loop("{id: o, type: Sequential, tasks: [{id: s, type: Parallel, allowFailure: true, tasks: [TASK]}]}"),
+            "tasks[0].tasks[0].tasks[0]: a group that may fail",
+        ),
+        (in_loop("{id: s, type: WorkingDirectory, tasks: [TASK]}"), "a WorkingDirectory cannot be inside a loop: put"),
     ],
 )
 def test_problems_of_groups(task: str, message: str) -> None:
-    for name in ("Sequential", "Parallel", "ForEach", "Loop", "Dag"):
+    for name in ("Sequential", "Parallel", "ForEach", "Loop", "Dag", "If", "AllowFailure", "WorkingDirectory"):
         task = task.replace(f"type: {name}", f"type: io.kestra.plugin.core.flow.{name}")
     assert message in "\n".join(problems(f"tasks: [{task}]"))
+
+
+def test_what_follows_a_whole_loop_may_be_its_own() -> None:
+    own = "errors: [{id: e, commands: [x]}], finally: [{id: f, commands: [x]}], allowFailure: true"
+    loop = "{id: l, type: io.kestra.plugin.core.flow.ForEach, values: [1], tasks: [{id: a, commands: [x]}], OWN}"
+    assert set(dependencies_of_text(f"tasks: [{loop.replace('OWN', own)}]")) == {"a", "e", "f"}
+
+
+def dependencies_of_text(text: str) -> dict[str, tuple[str, ...]]:
+    return dict(read_manifest(text, "x.yaml").dependencies)
 
 
 def limited(limit: int, *tasks: str) -> str:
