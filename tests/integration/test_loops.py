@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -469,3 +470,39 @@ def test_a_cancelled_run_tells_of_every_item(flow: Flow) -> None:
     record = flow.record()
     assert record["state"] == "KILLED"
     assert items(record, 0) == ["KILLED", "SKIPPED", "SKIPPED"]
+
+
+# --- tasks that need no node
+
+LOG, RETURN = "type: io.kestra.plugin.core.log.Log", "type: io.kestra.plugin.core.debug.Return"
+
+
+@pytest.mark.parametrize("dies_at", [1, 2])
+def test_planning_that_dies_between_its_writes_is_repeated(flow: Flow, monkeypatch, dies_at: int) -> None:
+    """What was evaluated before is stored once; what is evaluated after the job, beside it."""
+    parts, count = flow.world.app.parts, []
+    keep = parts.keep_of_planning
+
+    def and_die(run: Any, part: Any) -> None:
+        keep(run, part)
+        count.append(run.id)
+        if len(count) == dies_at:
+            raise ConnectionError("the process died")
+
+    monkeypatch.setattr(parts, "keep_of_planning", and_die)
+    text = "tasks:\n" + for_each(
+        "[a, b]",
+        f"{{id: name, {RETURN}, format: 'v{{{{ taskrun.value }}}}'}}",
+        "{id: one, commands: ['TELL {{ outputs.name[taskrun.value].value }}']}",
+        f"{{id: log, {LOG}, message: '{{{{ outputs.one[taskrun.value].exitCode }}}}'}}",
+        f"{{id: last, {LOG}, message: x}}",
+    )
+    with suppress(ConnectionError):
+        flow.start(text)
+    [flow.run] = [name.removesuffix(".json") for name in flow.world.names("runs") if "/" not in name]
+    record = flow.record()
+    assert sorted(flow.told()) == ["va", "vb"]
+    assert [items(record, place) for place in range(4)] == [["SUCCESS"] * 2] * 4
+    assert (record["state"], len(record["jobs"]), len(count)) == ("SUCCESS", 1, 3)
+    assert flow.world.text("results", f"m/{flow.run}/logs/log/1/stdout.txt") == "INFO 0\n"
+    assert not [name for name in flow.world.names("runs") if flow.run in name]
