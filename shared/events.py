@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Protocol
 
-from shared.documents.names import MARKER_ENDINGS, EndMarker, end_marker_at
+from shared.documents.end_markers import MARKER_ENDINGS, EndMarker, end_marker_at
 from shared.documents.run_ended import RunEnded, subject_of
 from shared.log import Stage, log_event
 from shared.masking import Masker

@@ -28,7 +28,7 @@ from shared.documents.early_end import Rejection
 from shared.documents.ledger import accepted_line
 from shared.documents.names import is_cancel, is_manifest, run_id, run_to_cancel
 from shared.documents.progress import Progress
-from shared.documents.record import JobRecord, RunProblem
+from shared.documents.record import JobRecord
 from shared.documents.run import Run, RunBody
 from shared.documents.states import FailureCategory, FailureCode, State, WaitReason
 from shared.errors import (
@@ -37,7 +37,6 @@ from shared.errors import (
     FilesChanged,
     JobConflict,
     ManifestError,
-    Problem,
     QuotaReached,
     RunChanged,
     RunUnreadable,
@@ -130,9 +129,9 @@ def _submit(app: App, run: Run) -> WaitReason | None:
     try:
         _submit_round(app, run)
     except (ManifestError, BatchRefused) as error:
-        end_unsubmitted(app, app.runs.save(_reloaded(app, run).with_rejection(_rejection_of(error))))
+        end_unsubmitted(app, app.runs.save(_reloaded(app, run).with_rejection(Rejection.of(error))))
     except CannotPlan as error:
-        rejection = _rejection_with(FailureCategory.INTERNAL, FailureCode.CANNOT_PLAN, str(error))
+        rejection = Rejection.by_app(FailureCategory.INTERNAL, FailureCode.CANNOT_PLAN, str(error))
         end_unsubmitted(app, app.runs.save(_reloaded(app, run).with_rejection(rejection)))
     except QuotaReached:
         return _wait(app, run, WaitReason.QUOTA)
@@ -220,21 +219,9 @@ def cancel_run(app: App, request: InboxBlob) -> None:
 
 def give_up(app: App, run: Run, code: str, message: str) -> None:
     """End a queued run that cannot be submitted to Batch although its manifest is valid."""
-    rejection = _rejection_with(FailureCategory.INFRASTRUCTURE, code, message)
+    rejection = Rejection.by_app(FailureCategory.INFRASTRUCTURE, code, message)
     archive_manifest(app, run)
     end_unsubmitted(app, app.runs.save(run.with_rejection(rejection)))
-
-
-def _rejection_with(category: FailureCategory, code: str, message: str) -> Rejection:
-    return Rejection(category=category, code=code, errors=(RunProblem(message=message),))
-
-
-def _rejection_of(error: ManifestError | BatchRefused) -> Rejection:
-    problems = error.problems if isinstance(error, ManifestError) else [Problem(str(error))]
-    code = FailureCode.INVALID_MANIFEST if isinstance(error, ManifestError) else error.code
-    return Rejection(
-        category=FailureCategory.USER, code=code, errors=tuple(RunProblem.of(problem) for problem in problems)
-    )
 
 
 def _submit_round(app: App, run: Run) -> None:

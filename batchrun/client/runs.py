@@ -22,10 +22,11 @@ from batchrun.client.refs import LATEST, DroppedRun, RunRef, latest, the_run
 from batchrun.client.results import RunResults
 from batchrun.client.tasks import BatchHidden, BatchTasks, TaskView
 from batchrun.errors import ClientError
+from shared.documents.earlier_run import EarlierRun
 from shared.documents.names import job_id
 from shared.documents.progress import ListedRun
 from shared.documents.record import RetryRef
-from shared.documents.run import EarlierRun, Run
+from shared.documents.run import Run
 from shared.documents.states import State
 from shared.documents.status import Status
 from shared.errors import ManifestError, RunUnreadable

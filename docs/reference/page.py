@@ -9,6 +9,7 @@ from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING
 
 from docs.reference.expressions import expressions
+from docs.reference.kestra import differences
 from docs.reference.schemas import Schema, manifest_schema
 from shared.manifest.app_tasks import APP_TASKS
 from shared.manifest.concurrency import Concurrency
@@ -128,7 +129,7 @@ def page() -> str:
         )
     ]
     types, options = _task_types(), _container_options()
-    return "\n".join([_HEAD, *chapters, *types, _PACKAGES, _PATTERNS, *options, *expressions()]) + "\n"
+    return "\n".join([_HEAD, *chapters, *types, _PACKAGES, _PATTERNS, *options, *expressions(), *differences()]) + "\n"
 
 
 def _groups(definitions: Schema, names: AbstractSet[str]) -> Iterator[str]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from shared.documents.document import Document
 from shared.documents.record import Failure, RunProblem
-from shared.documents.states import FailureCategory, Phase
+from shared.documents.states import FailureCategory, FailureCode, Phase
+from shared.errors import BatchRefused, ManifestError, Problem
 
 
 class Rejection(Document):
@@ -13,6 +14,19 @@ class Rejection(Document):
     category: FailureCategory
     code: str
     errors: tuple[RunProblem, ...]
+
+    @classmethod
+    def by_app(cls, category: FailureCategory, code: str, message: str) -> Rejection:
+        """That of a run whose manifest may be right."""
+        return cls(category=category, code=code, errors=(RunProblem(message=message),))
+
+    @classmethod
+    def of(cls, error: ManifestError | BatchRefused) -> Rejection:
+        """That of a run with a mistake in its manifest, or one whose job Batch refuses."""
+        problems = error.problems if isinstance(error, ManifestError) else [Problem(str(error))]
+        code = FailureCode.INVALID_MANIFEST if isinstance(error, ManifestError) else error.code
+        errors = tuple(RunProblem.of(problem) for problem in problems)
+        return cls(category=FailureCategory.USER, code=code, errors=errors)
 
     @property
     def failure(self) -> Failure:

@@ -7,7 +7,6 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
-from urllib.parse import unquote, urlsplit
 
 LONGEST_PATH = 500  # of the 1,024 characters of a blob's name; the folders of run and task precede the path
 UNSAFE_CHARACTERS = re.compile(r"[\\\x00-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
@@ -49,8 +48,8 @@ MANIFEST_SUFFIXES = (".yaml", ".yml", ".json")
 CANCEL_SUFFIX = ".cancel"
 SLUG_LENGTH = 20
 LONGEST_FOLDER = 300
-_RUN_ID = r"[a-z0-9-]+-\d{8}t\d{6}-[0-9a-f]{8}"
-_JOB = re.compile(rf"({_RUN_ID})-\d+")
+RUN_ID = r"[a-z0-9-]+-\d{8}t\d{6}-[0-9a-f]{8}"
+_JOB = re.compile(rf"({RUN_ID})-\d+")
 _STAMP = "%Y%m%dt%H%M%S"
 
 
@@ -132,38 +131,6 @@ def run_of_job(job: str) -> str | None:
     """The id of the run that a job belongs to, read from the job's id; None if it is not a job of this app."""
     match = _JOB.fullmatch(job)
     return match[1] if match else None
-
-
-MARKER_OF_TASK = "task.ended"
-MARKER_OF_JOB = "job.ended"
-MARKER_ENDINGS = (f"/{MARKER_OF_TASK}", f"/{MARKER_OF_JOB}")
-"""How the names of markers end, and those of few other blobs."""
-
-
-@dataclass(frozen=True)
-class EndMarker:
-    """A marker that a task has left: the names of its container and blob, and the run and the round of the task."""
-
-    container: str
-    blob: str
-    run_id: str
-    round: int
-
-    @property
-    def is_of_job(self) -> bool:
-        """Whether the task's failure ends the whole job."""
-        return self.blob.endswith(f"/{MARKER_OF_JOB}")
-
-
-_END_MARKER = re.compile(
-    rf".*/([^/]+)/(({_RUN_ID})/std/(?:[^/]+/){{1,2}}(\d{{1,9}})/(?:{MARKER_OF_TASK}|{MARKER_OF_JOB}))"
-)
-
-
-def end_marker_at(url: str) -> EndMarker | None:
-    """The marker at an address, of which only the path is read; None if it is the address of another blob."""
-    match = _END_MARKER.fullmatch(unquote(urlsplit(url).path))
-    return EndMarker(match[1], match[2], match[3], int(match[4])) if match else None
 
 
 def job_id(run_id: str, round_number: int) -> str:

@@ -20,27 +20,16 @@ from typing import Any, Literal
 from pydantic import Field
 
 from shared.documents.document import Document
+from shared.documents.earlier_run import EarlierRun
 from shared.documents.early_end import EarlyEnd, Rejection
 from shared.documents.external_data import ExternalData
 from shared.documents.flow_limit import FlowLimit
 from shared.documents.manifest_blob import ManifestBlob
 from shared.documents.names import job_id, results_folder
 from shared.documents.progress import Progress
-from shared.documents.record import ItemRecord, JobRecord, RetryRef, RunProblem, TaskRecord
+from shared.documents.record import ItemRecord, JobRecord, RunProblem, TaskRecord
 from shared.documents.states import Phase, State, WaitReason
 from shared.errors import RunUnreadable
-
-
-class EarlierRun(RetryRef):
-    """The run that a retry runs again: its folder in the results, and the inputs, labels and seed that it had.
-
-    The retry begins with the tasks `begin`, and with those that did not end well.
-    """
-
-    begin: tuple[str, ...] = ()
-    inputs: dict[str, Any] = Field(default_factory=dict)
-    labels: dict[str, str] = Field(default_factory=dict)
-    seed: str | None = None
 
 
 class RunBody(Document):
@@ -100,13 +89,6 @@ class RunBody(Document):
     def is_partly_unfinished(self) -> bool:
         """Whether items of a fan-out have to be run again, while its other items have ended."""
         return bool(self.unfinished.keys() - self.finished.keys())
-
-
-class Part(Document):
-    """How up to a hundred tasks of a round ended. Stored outside the run document: there may be thousands of tasks."""
-
-    tasks: tuple[TaskRecord, ...] = ()
-    items: dict[str, tuple[ItemRecord, ...]] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True)

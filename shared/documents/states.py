@@ -80,6 +80,7 @@ class JobReason(StrEnum):
     FIRST = "first"
     VALUES = "values"
     FAN_OUT = "fan-out"
+    ENDS = "ends"
     POOL = "pool"
     INFRASTRUCTURE = "infrastructure"
 

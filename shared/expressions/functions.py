@@ -37,10 +37,26 @@ def _extreme(compare: Callable[[Any, Any], bool]) -> Callable[..., Any]:
     return of
 
 
+def _loop_outputs(outputs: object, name: object) -> list[Any]:
+    """As LoopOutputsFunction.java of Kestra 2: null where an iteration has no such output."""
+    check_exist(outputs, name)
+    if not isinstance(outputs, list) or not isinstance(name, str):
+        raise ExpressionError(
+            "loopOutputs() takes the outputs of all iterations of a Loop, and the name of one of them"
+        )
+    found = [each.get("outputs") if isinstance(each, dict) else None for each in outputs]
+    return [each.get(name) if isinstance(each, dict) else None for each in found]
+
+
 _PURE: Mapping[str, tuple[Callable[..., Any], str, str]] = {
     "range": (list_between, "the list from a number or character to another one, which is in it", "range(1, 9, 2)"),
     "max": (_extreme(operator.gt), "the largest of some numbers", "max(vars.a, 10)"),
     "min": (_extreme(operator.lt), "the smallest of some numbers", "min(vars.a, 10)"),
+    "loopOutputs": (
+        _loop_outputs,
+        "the output of this name of every iteration of a Loop, as a list",
+        "loopOutputs([{'outputs': {'a': 1}}, {'outputs': {'a': 2}}], 'a')",
+    ),
     **CALENDAR,
 }
 
@@ -63,6 +79,10 @@ FUNCTIONS: Mapping[str, tuple[str, str]] = {
     "fileExists": ("whether there is such a file, of those that read() can read", "fileExists('config/names.json')"),
     "fileSize": ("the number of bytes of a file that read() can read", "fileSize('config/names.json')"),
     "isFileEmpty": ("whether a file that read() can read is empty", "isFileEmpty('config/names.json')"),
+    "currentEachOutput": (
+        "in a ForEach, the outputs of an earlier task for the same value, and for those of the loops around it",
+        "currentEachOutput(outputs.measure).vars.size",
+    ),
     "render": ("the text, rendered with the same values until nothing changes any more", "render(vars.greeting)"),
     "renderOnce": ("the text, rendered once with the same values", "renderOnce(vars.greeting)"),
     "tasksWithState": (
@@ -88,7 +108,6 @@ OTHER_FUNCTIONS: Mapping[str, str] = {
     "jsonDecode": "this is the old name of `fromJson`",
     "yaml": "write the value into `variables`, which are YAML",
     "fromIon": "use JSON, and `fromJson`",
-    "loopOutputs": "name an item of the fan-out, as in `outputs.each[0].vars`",
     "iterationOutput": "name an item of the fan-out, as in `outputs.each[0].vars`",
     "encrypt": "do it in the commands",
     "decrypt": "do it in the commands",
@@ -99,7 +118,6 @@ OTHER_FUNCTIONS: Mapping[str, str] = {
     "isPublicHoliday": "there are no calendars of holidays here; list the days, and write `'2026-12-25' in vars.list`",
     "kv": "there is no key-value store; use `variables`, or `secret('NAME')`",
     "http": "fetch it in the commands",
-    "currentEachOutput": "name an item of the fan-out, as in `outputs.each[0].vars`",
     "ksuid": "use `uuid()`, or make it in the commands",
 }
 
@@ -156,8 +174,8 @@ OTHER_NAMES: Mapping[str, str] = {
     "outputFiles": "write the file into the working directory, and name it in the task's `outputFiles`",
     "taskrun": "it exists only for tasks",
     "item": _OF_A_FAN_OUT,
-    "parent": "use `taskrun.value`",
-    "parents": "use `taskrun.value`",
+    "parent": "it exists only in a loop in a ForEach, or in a group in a ForEach; else use `taskrun.value`",
+    "parents": "they exist only in a loop in a ForEach, or in a group in a ForEach; else use `taskrun.value`",
     "secrets": "write `secret('NAME')`",
     "namespace": "use `variables`",
     "kestra": "there is no Kestra server",

@@ -30,6 +30,7 @@ class _Place:
     follows: tuple[str, ...]
     within: str | None
     is_disabled: bool
+    loops: tuple[str, ...] = ()
 
 
 def _of(block: Block, place: _Place, limited_by: str | None = None) -> Iterator[OrderEntry]:
@@ -44,12 +45,14 @@ def _of(block: Block, place: _Place, limited_by: str | None = None) -> Iterator[
         limited_by=limited_by,
         follows=place.follows,
         within=place.within,
+        loops=place.loops,
     )
     if block.task:
         yield entry
         return
     start = replace(entry, id=start_of(block.id))
-    inside = list(_inside(block, _Place((start.id,), (), place.within, is_disabled=left_out)))
+    inner = (*place.loops, block.id) if block.each else place.loops
+    inside = list(_inside(block, _Place((start.id,), (), place.within, left_out, inner)))
     yield start
     yield from inside
     yield _end_of(block, start, inside)
@@ -57,7 +60,7 @@ def _of(block: Block, place: _Place, limited_by: str | None = None) -> Iterator[
 
 def _end_of(block: Block, start: OrderEntry, inside: Sequence[OrderEntry]) -> OrderEntry:
     """The end of a group: it waits for the last of its blocks; if these may fail, only for all to end."""
-    end = OrderEntry(block.id, block.path, (), is_explicit=False, is_run=False, within=start.within)
+    end = OrderEntry(block.id, block.path, (), is_explicit=False, is_run=False, within=start.within, loops=start.loops)
     if block.allows_failure:
         return replace(end, waits_for=(start.id,), follows=tuple(entry.id for entry in inside))
     beside = (entry for entry in inside if entry.within == start.within)
@@ -98,7 +101,8 @@ def _of_list(
     yield OrderEntry(
         name, around.path, start.waits_for, is_explicit=False, is_run=False, follows=follows, within=start.within
     )
-    place = replace(start, waits_for=(name,), within=name)
+    loops = start.loops[:-1] if around.each else start.loops
+    place = replace(start, waits_for=(name,), within=name, loops=loops)
     for block in blocks:
         yield from _of(block, place)
         place = replace(place, waits_for=start.waits_for, follows=(block.id,))

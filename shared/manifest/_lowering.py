@@ -59,7 +59,7 @@ def _block_of(item: TaskOrGroup, path: PropertyPath) -> Block:
     return replace(
         block,
         blocks=_blocks_in(item, path),
-        are_ordered=not isinstance(item, Parallel | Dag | If | Switch),
+        are_ordered=not isinstance(item, Parallel | Dag | If | Switch | EachParallel),
         limit=_limit_of(item),
         errors=_blocks_of(item.errors, (*path, "errors")),
         finally_=_blocks_of(item.finally_, (*path, "finally")),

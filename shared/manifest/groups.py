@@ -8,9 +8,9 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from shared.manifest._children import TASK_OF_ENTRY
+from shared.manifest._loops import ForEachProperties, LoopProperties, no_foreach
 from shared.manifest.app_tasks import APP_TASKS, Assert, Fail, Log, OutputValues, Return
 from shared.manifest.blocks import Each
-from shared.manifest.loops import ForEachProperties, LoopProperties, no_foreach
 from shared.manifest.task import Foreach, Task, TaskId, TaskProperties
 from shared.manifest.task_types import ALL_GROUP_TYPES
 from shared.manifest.types import NoEffect, Properties, PropertyPath, Text, Unsupported

@@ -28,7 +28,8 @@ class OrderEntry:
     `path` is its place in the manifest. `waits_for` are the ids of other entries that must end well; they are explicit
     if they come from `dependsOn` and not from the order of the flow. `limited_by` is one more: it has to end because
     the group limits how many run at once. `within` is the entry of the list of errors or finally that it is in: what is
-    explicit does not get around waiting for that. `follows` are entries that must have ended, well or not.
+    explicit does not get around waiting for that. `follows` are entries that must have ended, well or not. `loops` are
+    those that it is in.
     """
 
     id: str
@@ -39,6 +40,7 @@ class OrderEntry:
     limited_by: str | None = None
     follows: tuple[str, ...] = ()
     within: str | None = None
+    loops: tuple[str, ...] = ()
 
     @property
     def waits_for_all(self) -> tuple[str, ...]:
@@ -131,7 +133,7 @@ def _own_or_unknown(entries: Sequence[OrderEntry]) -> Iterator[OrderProblem]:
 def _cycle(entries: Sequence[OrderEntry]) -> Iterator[OrderProblem]:
     by_id = {entry.id: entry for entry in entries}
     try:
-        graphlib.TopologicalSorter({entry.id: entry.comes_after for entry in entries}).prepare()
+        graphlib.TopologicalSorter(_with_whole_loops(by_id)).prepare()
     except graphlib.CycleError as error:
         circle: list[str] = error.args[1]
         edges = list(itertools.pairwise(circle))
@@ -141,9 +143,25 @@ def _cycle(entries: Sequence[OrderEntry]) -> Iterator[OrderProblem]:
         message = f"tasks cannot wait for each other: {' → '.join((*names, names[0]))}{hint}"
         for before, after in edges:
             entry = by_id[after]
-            if entry.is_explicit and before in entry.waits_for:
-                yield OrderProblem((*entry.order_path, entry.waits_for.index(before)), message)
+            others = entry.waits_for if entry.is_explicit else ()
+            index = next((i for i, other in enumerate(others) if before in (other, *by_id[other].loops)), None)
+            if index is not None:
+                yield OrderProblem((*entry.order_path, index), message)
                 return
+
+
+def _with_whole_loops(by_id: Mapping[str, OrderEntry]) -> dict[str, set[str]]:
+    """What each entry waits for, where a loop counts as a whole.
+
+    What waits for a task in it waits for all of the loop, and all of the loop for what a task in it waits for.
+    """
+    found: dict[str, set[str]] = {name: set(entry.comes_after) for name, entry in by_id.items()}
+    for entry in by_id.values():
+        for other in (by_id[name] for name in entry.comes_after):
+            found[entry.id].update(loop for loop in other.loops if loop not in (*entry.loops, entry.id))
+            for loop in (each for each in entry.loops if each not in other.loops and each != other.name):
+                found[start_of(loop)].add(other.id)
+    return found
 
 
 def _nothing_to_run(entries: Sequence[OrderEntry]) -> Iterator[OrderProblem]:

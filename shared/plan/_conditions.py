@@ -41,6 +41,7 @@ class Conditions:
         self._bindings_of = bindings_of
         self.renderings: dict[tuple[str, int, bool, int | None], Rendering] = {}
         self._ended = ended
+        self._inner: dict[str, bool] = {}
         self._left_out = {name: task.is_left_out for name, task in ended.items()}
 
     def is_left_out(self, name: str) -> bool:
@@ -67,10 +68,18 @@ class Conditions:
 
     def is_left_out_for(self, name: str, item: Item) -> bool:
         """Whether a condition inside of a loop does not hold for an item; false as long as that is not known."""
+        if not self._has_inner(name):
+            return False
         try:
             return not self._hold(name, item)
         except NotKnownYet:
             return False
+
+    def _has_inner(self, name: str) -> bool:
+        """Whether a condition of a task is inside of a loop."""
+        if name not in self._inner:
+            self._inner[name] = any(each.depth for each in self._graph.conditions(name))
+        return self._inner[name]
 
     def check(self, name: str) -> None:
         """Collect the problems of the conditions of a task, as far as they show now."""

@@ -12,7 +12,7 @@ from shared.expressions.functions import OTHER_PARTS, from_json, now_of
 from shared.expressions.values import Advised, Budget, ExpressionError, Unknown
 from shared.manifest.read import Flow
 from shared.plan._app_variables import app_variables, env_of
-from shared.plan._loop_values import loop_outputs
+from shared.plan._loop_values import current_each_output
 from shared.settings import Settings
 
 
@@ -48,7 +48,7 @@ class Context:
             "fromJson": from_json,
             "json": from_json,
             "env": env_of(self.settings),
-            "loopOutputs": loop_outputs,
+            "currentEachOutput": current_each_output,
         }
 
     def _secret(self, key: str) -> str:

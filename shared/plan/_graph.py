@@ -17,8 +17,8 @@ from shared.manifest.read import Manifest, Task
 from shared.manifest.task import ForeachFile
 from shared.manifest.types import texts_with_paths
 from shared.manifest.working_directory import OF_DIRECTORY, Directory
+from shared.plan._graph_task import GraphTask
 from shared.plan._names_used import names_used, paths_used, texts_to_render
-from shared.plan._rounds import GraphTask
 from shared.plan._states import FUNCTIONS_OF_ENDED
 
 AT_THE_END = ""
@@ -41,6 +41,7 @@ class FlowGraph:
         self._values = values
         self._in_loop: dict[str, tuple[str, ...]] = {}
         self._loops_by_id: dict[str, Each] = {}
+        self._all_before: dict[str, frozenset[str]] = {}
         self._upstream = {name: tasks_before(name, manifest.comes_after) for name in manifest.dependencies}
         self._upstream[AT_THE_END] = set(manifest.dependencies)
         self._placed = {placed.task.id: placed for placed in manifest.flow.placed_tasks}
@@ -103,8 +104,14 @@ class FlowGraph:
         """Whether this is a loop, or a task in loops inside of each other."""
         return not self.is_known(name) or len(self.loops(name)) > 1
 
+    def outputs_before(self, name: str) -> frozenset[str]:
+        """What has outputs before a task begins: tasks, and Loops of Kestra 2."""
+        if name not in self._all_before:
+            self._all_before[name] = self.loops_before(name) | self.upstream_of(name)
+        return self._all_before[name]
+
     def loops_before(self, name: str) -> frozenset[str]:
-        """The Loops of Kestra 2 that have ended before a task begins: their outputs are those of the loop."""
+        """The Loops of Kestra 2 that have ended before a task begins."""
         own, upstream = {each.id for each in self.loops(name)}, self._upstream[name]
         return frozenset(
             loop

@@ -17,12 +17,6 @@ MAX_TASKS_OF_JOB = 20_000
 MAX_RESOURCE_FILES = 32_768
 MAX_DEPENDENCIES = 64_000
 MAX_TASK = 1_000_000
-MAX_ROUNDS = 100
-
-_TOO_MANY_ROUNDS = (
-    "it would take {} rounds, one job after the other, because a task uses what the one before it printed for the same"
-    f" value, and the limit is {MAX_ROUNDS}; `concurrencyLimit: 0` takes the values side by side"
-)
 
 _SAS_BY_KEY, _SAS_BY_IDENTITY = 200, 420  # characters of the longest SAS
 
@@ -104,8 +98,3 @@ def longest_access(container: str, settings: Settings) -> int:
     if settings.staging_identity:
         return url + len('"identityReference": {"resourceId": ""}') + len(settings.staging_identity)
     return url + (_SAS_BY_KEY if settings.storage.connection_string else _SAS_BY_IDENTITY)
-
-
-def too_many_rounds(count: int) -> str | None:
-    """What is wrong with a loop that would take so many rounds; None if that is fine."""
-    return _TOO_MANY_ROUNDS.format(count) if count > MAX_ROUNDS else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from shared.documents.items import Item
@@ -35,6 +35,18 @@ class LoopOutputs:
         self._by_index: dict[str, dict[int, ItemRecord]] = {}
         self._lines: dict[str, tuple[int, dict[tuple[str, ...], int]]] = {}
 
+    def are_left_out(self, name: str) -> bool:
+        """Whether a condition leaves out all items of a task, which nothing is recorded of yet."""
+        plan = self._loops.plan_of(name)
+        late = plan.nothing.get(name, ()) if plan and name not in self._run.body.finished else ()
+        return (
+            bool(late) and len(late) == len(self._loops.known_items_of(name)) and all(each.is_left_out for each in late)
+        )
+
+    def known_items_of(self, name: str) -> Sequence[Item]:
+        """The items of a task in loops, as far as they are known."""
+        return self._loops.known_items_of(name)
+
     def sibling(self, name: str, item: Item) -> ItemRecord | Item | None:
         """How a task ended for what an item belongs to; the item alone if it has not, None if that are several."""
         loops = self._graph.loops(name)
@@ -50,6 +62,9 @@ class LoopOutputs:
 
     def ended_items(self, name: str) -> dict[int, ItemRecord]:
         """How the items of a task ended in earlier rounds, by their indexes."""
+        body = self._run.body
+        if name not in body.finished and name not in body.unfinished:
+            return {}
         if name not in self._by_index:
             self._by_index[name] = {record.index: record for record in self._lookups.items(name)}
         return self._by_index[name]

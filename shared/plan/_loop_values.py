@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.documents.items import Item
-from shared.expressions.values import ExpressionError, LazyValue, text_of
+from shared.expressions.values import UNKNOWN, Budget, ExpressionError, LazyValue, text_of
 from shared.manifest.blocks import Each, LoopOutput
 from shared.plan.upstream import missing_item
 
@@ -32,6 +32,8 @@ def values_of_item(loops: Sequence[Each], item: Item, at: PlaceInLoop) -> dict[s
     of a Loop is `item`, whose `parents` begin with the outermost: `RunVariables.of(LoopRun)` in Kestra 2.x.
     https://github.com/kestra-io/kestra: core/src/main/java/io/kestra/core
     """
+    if not loops:
+        return {"item": item.value, "taskrun": _taskrun(item)}
     levels = list(zip(loops, item.lineage, strict=False))
     isolated = [_loop_item(part) for each, part in levels if each.is_isolated]
     if levels and levels[-1][0].is_isolated:
@@ -40,16 +42,17 @@ def values_of_item(loops: Sequence[Each], item: Item, at: PlaceInLoop) -> dict[s
     nearest = reversed(around if at.is_in_group else around[:-1])
     parents = [{"taskrun": {"value": _text_or_parts(part)}} for part in nearest]
     names = {"item": _with_parents(isolated) if isolated else item.value, "taskrun": _taskrun(item)}
-    if not loops:
-        return names
     return {**names, "parents": parents, **({"parent": parents[0]} if parents else {})}
 
 
 def _loop_item(item: Item) -> dict[str, Any]:
+    """`item` of a Loop, without its parents; its value is always a text."""
+    with Budget().charged():
+        value = text_of(item.value)
     return {
         "index": item.place,
         **({} if item.key is None else {"key": item.key}),
-        "value": text_of(item.value),
+        "value": value,
     }
 
 
@@ -70,7 +73,8 @@ def _text_or_parts(item: Item) -> object:
 class OutputsByValue(LazyValue):
     """`outputs.<task>` of a task in loops: by the texts of the values of these, the outermost first.
 
-    `lines` are the texts of all items; `outputs_of` are the outputs of one, by its place among them.
+    `lines` are the texts of all items; `outputs_of` are the outputs of one, by its place among them. Of an item in the
+    same loops, `own` are those that the two share.
     """
 
     def __init__(
@@ -78,8 +82,10 @@ class OutputsByValue(LazyValue):
         name: str,
         lines: Mapping[tuple[str, ...], int],
         outputs_of: Callable[[int], object],
+        own: tuple[str, ...] = (),
         before: tuple[str, ...] = (),
     ) -> None:
+        self.own = own
         self._name = name
         self._lines = lines
         self._outputs_of = outputs_of
@@ -96,7 +102,9 @@ class OutputsByValue(LazyValue):
             raise KeyError(name)
         place = self._lines[line]
         return (
-            self._outputs_of(place) if place >= 0 else OutputsByValue(self._name, self._lines, self._outputs_of, line)
+            self._outputs_of(place)
+            if place >= 0
+            else OutputsByValue(self._name, self._lines, self._outputs_of, self.own, line)
         )
 
     def missing(self, name: str) -> str:
@@ -158,11 +166,15 @@ def typed(output: LoopOutput, text: str) -> object:
         raise ExpressionError(f"the output {output.id!r} of the loop is not of the type {output.type}") from error
 
 
-def loop_outputs(outputs: object, name: object) -> list[Any]:
-    """`loopOutputs()`: the output of this name of every iteration of a Loop; null where there is none.
+def current_each_output(outputs: object) -> object:
+    """`currentEachOutput()`: the outputs of a task for the values of the loops that the text is rendered for.
 
-    `LoopOutputsFunction` in Kestra 2.x: core/src/main/java/io/kestra/core/runners/pebble/functions
+    `CurrentEachOutputFunction` in Kestra 1.x: core/src/main/java/io/kestra/core/runners/pebble/functions
     """
-    if not isinstance(outputs, list) or not isinstance(name, str):
-        raise ExpressionError("loopOutputs() takes what a Loop has as its outputs, and the name of one of them")
-    return [(each.get("outputs") or {}).get(name) if isinstance(each, dict) else None for each in outputs]
+    if outputs is UNKNOWN:
+        return UNKNOWN
+    if not isinstance(outputs, OutputsByValue):
+        raise ExpressionError("currentEachOutput() takes the outputs of a task that runs for the same values")
+    for name in outputs.own:
+        outputs = outputs.part(name) if isinstance(outputs, OutputsByValue) else outputs
+    return outputs

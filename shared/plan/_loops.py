@@ -10,30 +10,21 @@ from shared.documents.items import Item
 from shared.documents.run import Run
 from shared.documents.states import State
 from shared.errors import Problem
-from shared.manifest.blocks import Branch, Each
+from shared.manifest.blocks import Each
 from shared.manifest.read import Manifest
 from shared.manifest.types import PropertyPath
 from shared.plan._fan_out import ItemSource, items_of
 from shared.plan._graph import FlowGraph
-from shared.plan._limits import too_many_rounds
+from shared.plan._loop_branches import LoopBranches
 from shared.plan._loop_values import PlaceInLoop
 from shared.plan._rendering import Bindings, Rendering
 from shared.plan._rounds import Placement
-from shared.plan._unit_plan import (
-    EndedUnits,
-    Late,
-    LoopTask,
-    Outside,
-    Unit,
-    UnitPlan,
-    Wait,
-    branch_of_item,
-    item_as_branch,
-)
+from shared.plan._unit_plan import EndedUnits, Late, LoopTask, Outside, Unit, UnitPlan, Wait
 from shared.plan._units import plan_units
 from shared.plan.lookups import Lookups, NotKnownYet
 from shared.plan.round_plan import NothingToRun
 
+MAX_ROUNDS = 100
 _WELL = (State.SUCCESS, State.WARNING)
 
 
@@ -68,12 +59,15 @@ class Loops:
         self._plans: dict[str, UnitPlan] = {}
         self._ended: dict[str, EndedUnits] = {}
         self._admits: Callable[[str], bool] = lambda _: True
+        self.branches = LoopBranches(graph, self.plan_of)
+        self._not_now: set[str] = set()
 
     def problems_of_tasks(self) -> Iterator[tuple[str, Problem]]:
-        """What is wrong with the values of loops, for each task in them."""
+        """What is wrong with the values of loops, for each task in them; once tasks have ended, if it is its turn."""
         for (loop, _), rendering in self._renderings.items():
             for name in self._graph.tasks_in(loop) if rendering.problems else ():
-                yield from ((name, problem) for problem in rendering.problems)
+                if name not in self._not_now:
+                    yield from ((name, problem) for problem in rendering.problems)
 
     # --- the plan of a round
 
@@ -84,24 +78,37 @@ class Loops:
         root = next(iter(tasks.values())).loops[0]
         plan = self._plans[root] = UnitPlan()
         plan_units(tasks, outside, self, plan)
-        if message := too_many_rounds(plan.rounds):
-            self._rendering(root, None).fail((), message)
-        ready = {unit.task for unit in plan.ready}
-        return {name: self._placement(task, plan, name in ready, outside[name]) for name, task in tasks.items()}
+        if plan.rounds > MAX_ROUNDS:
+            self._rendering(root, None).fail((), _TOO_MANY_ROUNDS.format(plan.rounds))
+        waiting = {name for name, each in outside.items() if each != Outside()}
+        if self._run.body.jobs or self._run.body.finished:
+            self._not_now |= waiting
+        wrong = {loop for (loop, _), rendering in self._renderings.items() if rendering.problems}
+        failing = {name for name, task in tasks.items() if not wrong.isdisjoint(task.loops)} - waiting
+        return {
+            name: Placement.READY if name in failing else self._placement(name, tasks, plan, outside) for name in tasks
+        }
 
-    def _placement(self, task: LoopTask, plan: UnitPlan, is_ready: bool, outside: Outside) -> Placement:
+    def _placement(
+        self, name: str, tasks: Mapping[str, LoopTask], plan: UnitPlan, outside: Mapping[str, Outside]
+    ) -> Placement:
+        task, ready = tasks[name], plan.ready_tasks
+        is_awaited = any(each.is_later for each in outside.values())
         has_units = plan.ready or plan.later or self._evaluated
-        if outside.is_never or (not has_units and self._never_begins(plan)):
+        if outside[name].is_never or (not has_units and self._never_begins(plan)):
             return Placement.NEVER
         if task.id in self._evaluated:
             return Placement.TURN
-        if is_ready:
+        if name in ready:
             return Placement.READY
-        if task.id in plan.later or outside.is_later or not plan.incomplete.isdisjoint(task.loops):
+        own = {task.id, *self._graph.upstream_of(task.id)}
+        is_open = any(not plan.is_last_round(name, self._graph.tasks[name].loops) for name in own if name in tasks)
+        if is_open or outside[name].is_later or (is_awaited and not plan.items.get(task.loops[-1])):
             return Placement.LATER
-        is_well = all(self.ended(task.id).is_well.values())
-        is_spoiled = not is_well or not all(each.is_left_out for each in plan.nothing.get(task.id, ()))
-        return Placement.SPOILED if is_spoiled else Placement.EMPTY
+        late = plan.nothing.get(task.id, ())
+        if not all(self.ended(task.id).is_well.values()) or not all(each.is_left_out for each in late):
+            return Placement.SPOILED
+        return Placement.EMPTY if ready.isdisjoint(own) else Placement.BESIDE
 
     def _never_begins(self, plan: UnitPlan) -> bool:
         """Whether nothing in the loops has run, nor is left out, so that there is nothing to tell of their items."""
@@ -161,7 +168,7 @@ class Loops:
         return found
 
     def _is_last_round(self, name: str, plan: UnitPlan) -> bool:
-        return name not in plan.later and plan.incomplete.isdisjoint(each.id for each in self._graph.loops(name))
+        return plan.is_last_round(name, self._graph.tasks[name].loops)
 
     def nothing(self, name: str) -> Sequence[Late]:
         """The items of a task that need no task in Batch, in the round in which the last of its items end."""
@@ -188,28 +195,6 @@ class Loops:
         """How many loops two tasks share, of those that the item is of."""
         pairs = zip(self._graph.loops(name)[: len(item.lineage)], self._graph.loops(other), strict=False)
         return sum(1 for _ in itertools.takewhile(lambda pair: pair[0].id == pair[1].id, pairs))
-
-    # --- branches of groups with a limit
-
-    def branches(self, name: str, item: Item) -> tuple[Branch, ...]:
-        """The branches that a unit is in; in a loop, a group is another one for each of its items."""
-        of_groups = (branch_of_item(branch, item) for branch in self._graph.branches(name))
-        return (*of_groups, *self._items_as_branches(name, item))
-
-    def begins(self, name: str, item: Item) -> tuple[Branch, ...]:
-        """Of these, those that it begins later than the first ones."""
-        plan = self.plan_of(name)
-        of_groups = (branch_of_item(branch, item) for branch in self._graph.begun_branches(name))
-        own = plan.begins.get(Unit(name, item.index), ()) if plan else ()
-        limited = self._items_as_branches(name, item)
-        return (*of_groups, *(branch for branch in own if branch in limited))
-
-    def _items_as_branches(self, name: str, item: Item) -> tuple[Branch, ...]:
-        return tuple(
-            item_as_branch(each.id, part, each.limit)
-            for each, part in zip(self._graph.loops(name), item.lineage, strict=True)
-            if each.limit > 1 and self._graph.can_fail(each.id)
-        )
 
     # --- items
 
@@ -272,7 +257,8 @@ class Loops:
 
     def evaluate(self, task: str, item: Item) -> bool:
         """Evaluate a task that needs no node, for an item whose turn it is; false if something must be read first."""
-        if (found := self._evaluate(task, item)) is None:
+        found = self._evaluate(task, item)
+        if found is None:
             return False
         self._evaluated.setdefault(task, {})[item.index] = found
         self.ended(task).add(item, is_well=found.record.state in _WELL)
@@ -298,3 +284,9 @@ class Loops:
             {record.index: tuple(item.index for item in record.item.lineage) for record in records},
             None if ended is None else ended.is_left_out or ended.state in _WELL,
         )
+
+
+_TOO_MANY_ROUNDS = (
+    "it would take {} rounds, one job after the other, because a task uses what the one before it printed for the same"
+    f" value, and the limit is {MAX_ROUNDS}; `concurrencyLimit: 0` takes the values side by side"
+)

@@ -16,7 +16,8 @@ class OutputsByTask(LazyValue, Mapping[str, object]):
     ) -> None:
         self._task = task
         self._loops = graph.loops_before(task)
-        self._names = {*graph.upstream_of(task), *self._loops, *more}
+        before = graph.outputs_before(task)
+        self._names = before.union(more) if more else before
         self._graph = graph
         self._outputs_of = outputs_of
 

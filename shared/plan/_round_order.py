@@ -43,9 +43,12 @@ class RoundOrder:
             if not self._graph.loops(name):
                 yield from ((name, item) for item in self._items_to_run(name))
             elif name not in in_loops:
+                known: dict[str, Sequence[Item]] = {}
                 for unit in self._loops.ready_with(name, self._ready):
-                    in_loops.add(unit.task)
-                    yield unit.task, self._loops.known_items_of(unit.task)[unit.item]
+                    if unit.task not in known:
+                        known[unit.task] = self._loops.known_items_of(unit.task)
+                    yield unit.task, known[unit.task][unit.item]
+                in_loops |= known.keys()
 
     def depends_on(self, name: str, item: Item | None) -> tuple[int, ...]:
         """The numbers of the tasks that must end well before a task, or before a task for an item."""

@@ -2,52 +2,23 @@
 
 A round is one Batch job. A task is in the next round if every task that it waits for has succeeded, or is in the same
 round, where Batch itself waits for it. It needs a later round if its expressions use values that an earlier task
-prints, if it follows a fan-out, or if it runs on another pool. A fan-out whose items run one after the other is in a
-round with nothing but tasks that it waits for: an item that fails ends the round, and nothing else may end with it.
+prints, if it follows a fan-out, if it runs after the end of others, well or not, or if it runs on another pool. A
+fan-out whose items run one after the other is in a round with nothing but tasks that it waits for: an item that fails
+ends the round, and nothing else may end with it.
 """
 
 from __future__ import annotations
 
-import graphlib
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from enum import Enum
 
 from shared.documents.states import JobReason, State
 from shared.manifest.order import tasks_before
+from shared.plan._graph_task import FAILED_STATES, SUCCESSFUL_STATES, GraphTask, in_dependency_order, never_run
 from shared.plan._unit_plan import Outside
-
-_SUCCESSFUL_STATES = frozenset({State.SUCCESS, State.WARNING})
-_FAILED_STATES = frozenset({State.FAILED, State.KILLED})
-
-
-@dataclass(frozen=True)
-class GraphTask:
-    """A task and its dependencies.
-
-    `waits_for` are the tasks that must end well before it; `uses_values_of` are those whose results its expressions
-    need; `stopped_by` are those after whose failure it does not begin, although it does not wait for them.
-    One that the app evaluates needs no node; if it `may_stop` the flow, nothing after it begins before it is evaluated.
-    `follows` are those that must have ended before it, well or not. `loops` are those that it is in, the outermost
-    first.
-    """
-
-    id: str
-    waits_for: tuple[str, ...]
-    uses_values_of: frozenset[str]
-    is_fan_out: bool
-    is_serial: bool = False
-    stopped_by: frozenset[str] = frozenset()
-    needs_node: bool = True
-    may_stop: bool = True
-    follows: frozenset[str] = frozenset()
-    loops: tuple[str, ...] = ()
-
-    def shares_loop(self, other: GraphTask) -> bool:
-        """Whether both are in the same outermost loop."""
-        return self.loops[:1] == other.loops[:1] != ()
 
 
 @dataclass(frozen=True)
@@ -81,6 +52,7 @@ class Placement(Enum):
     PASSED = "evaluated after this round"
     TURN = "evaluated before this round"
     SPOILED = "nothing to run any more, and some of its items did not end well"
+    BESIDE = "nothing to run, once items of the same loop have ended in this round"
     READY = "in this round"
     LATER = "in a later round"
     NEVER = "a task that it waits for did not succeed"
@@ -89,6 +61,7 @@ class Placement(Enum):
 PlaceLoop = Callable[[Mapping[str, Outside], Callable[[str], bool]], Mapping[str, Placement]]
 """Places the tasks that share an outermost loop: by what each waits for outside, and whether the round admits it."""
 
+_WITHOUT_TASK = frozenset({Placement.EMPTY, Placement.SPOILED, Placement.BESIDE})
 _SUCCEEDED = frozenset({Placement.DONE, Placement.EMPTY})
 _ENDED = frozenset({Placement.DONE, Placement.NEVER})
 _OVER = frozenset({*_SUCCEEDED, Placement.NEVER})
@@ -112,6 +85,24 @@ def split(  # noqa: PLR0913 - what it decides by
     fan-out without items) are called only for tasks whose expressions use known values only. `place_loop` is asked once
     for all tasks in a loop. The first round of a retry has tasks that have ended already.
     """
+    placements = _placements(graph, ended, pool_of, is_empty, is_left_out, place_loop)
+    for name in _not_alone(graph, [name for name, placement in placements.items() if placement is Placement.READY]):
+        placements[name] = Placement.LATER
+    found = _split_by(placements, ended.keys())
+    if not ended or is_first:
+        return found
+    return replace(found, reason=_reason(found.ready, {*found.empty, *found.passed}, graph))
+
+
+def _placements(  # noqa: PLR0913, PLR0917 - as `split`
+    graph: Mapping[str, GraphTask],
+    ended: Mapping[str, State],
+    pool_of: Callable[[str], str],
+    is_empty: Callable[[str], bool],
+    is_left_out: Callable[[str], bool],
+    place_loop: PlaceLoop,
+) -> dict[str, Placement]:
+    """What becomes of each task, whatever else is in the round."""
     never = never_run(graph, ended)
     placements: dict[str, Placement] = {}
     in_loops: dict[str, Placement] = {}
@@ -138,12 +129,7 @@ def split(  # noqa: PLR0913 - what it decides by
         if placement is Placement.READY and (is_empty(task.id) or not admits(task.id)):
             placement = Placement.EMPTY if is_empty(task.id) else Placement.LATER
         placements[task.id] = placement
-    for name in _not_alone(graph, [name for name, placement in placements.items() if placement is Placement.READY]):
-        placements[name] = Placement.LATER
-    found = _split_by(placements, ended.keys())
-    if not ended or is_first:
-        return found
-    return replace(found, reason=_reason(found.ready, {*found.empty, *found.passed}, graph))
+    return placements
 
 
 def _split_by(placements: Mapping[str, Placement], ended: AbstractSet[str]) -> Split:
@@ -154,32 +140,15 @@ def _split_by(placements: Mapping[str, Placement], ended: AbstractSet[str]) -> S
         ready=placed(Placement.READY),
         later=placed(Placement.LATER),
         never=placed(Placement.NEVER),
-        empty=placed(Placement.EMPTY, Placement.SPOILED),
+        empty=placed(*_WITHOUT_TASK),
         passed=placed(Placement.PASSED),
         turn=placed(Placement.TURN),
         reason=JobReason.FIRST,
     )
 
 
-def never_run(graph: Mapping[str, GraphTask], ended: Mapping[str, State]) -> frozenset[str]:
-    """The tasks that cannot run any more, because one that they wait for, or that stops them, did not end well.
-
-    What tasks in the same loop mean for each other is told value by value, and not here.
-    """
-    never: set[str] = set()
-    for task in in_dependency_order(graph):
-        waits_for = [name for name in task.waits_for if not task.shares_loop(graph[name])]
-        stopped_by = (name for name in task.stopped_by if not task.shares_loop(graph[name]))
-        if task.id not in ended and (
-            any(ended.get(name) in _FAILED_STATES for name in stopped_by)
-            or any(name in never or ended.get(name, State.SUCCESS) not in _SUCCESSFUL_STATES for name in waits_for)
-        ):
-            never.add(task.id)
-    return frozenset(never)
-
-
 def _is_stopped(task: GraphTask, ended: Mapping[str, State]) -> bool:
-    return any(ended.get(name) in _FAILED_STATES for name in task.stopped_by)
+    return any(ended.get(name) in FAILED_STATES for name in task.stopped_by)
 
 
 def _outside(
@@ -213,7 +182,7 @@ def _reason(ready: Iterable[str], without_task: AbstractSet[str], graph: Mapping
 
 
 def _placement_of_ended(state: State) -> Placement:
-    return Placement.DONE if state in _SUCCESSFUL_STATES else Placement.NEVER
+    return Placement.DONE if state in SUCCESSFUL_STATES else Placement.NEVER
 
 
 def _placement(
@@ -288,31 +257,9 @@ def _waits_through(graph: Mapping[str, GraphTask], empty: AbstractSet[str]) -> d
 def why_not_earlier(tasks: Iterable[GraphTask], graph: Mapping[str, GraphTask]) -> JobReason:
     """Why tasks run in a later round than the tasks that they wait for."""
     late_tasks = list(tasks)
-    if any(task.uses_values_of for task in late_tasks):
+    is_evaluated = (not graph[name].needs_node for task in late_tasks for name in task.waits_for)
+    if any(task.uses_values_of for task in late_tasks) or any(is_evaluated):
         return JobReason.VALUES
     if any(task.is_serial or any(graph[name].is_fan_out for name in task.waits_for) for task in late_tasks):
         return JobReason.FAN_OUT
-    return JobReason.POOL
-
-
-def in_dependency_order(graph: Mapping[str, GraphTask]) -> Iterator[GraphTask]:
-    """All tasks, each after the tasks that it waits for or follows; otherwise in the order of the flow.
-
-    A task in loops comes after all that any task in the same outermost loop waits for outside of it.
-    """
-    positions = {name: position for position, name in enumerate(graph)}
-    outside: dict[str, set[str]] = {}
-    for task in (each for each in graph.values() if each.loops):
-        others = (name for name in (*task.waits_for, *task.follows) if not task.shares_loop(graph[name]))
-        outside.setdefault(task.loops[0], set()).update(others)
-    sorter = graphlib.TopologicalSorter(
-        {
-            name: {*task.waits_for, *task.follows, *outside.get(task.loops[0] if task.loops else "", ())}
-            for name, task in graph.items()
-        }
-    )
-    sorter.prepare()
-    while sorter.is_active():
-        for name in sorted(sorter.get_ready(), key=positions.__getitem__):
-            yield graph[name]
-            sorter.done(name)
+    return JobReason.ENDS if any(task.follows for task in late_tasks) else JobReason.POOL

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 from shared.documents.items import Item
 from shared.documents.names import UPSTREAM, Paths
@@ -18,13 +18,14 @@ from shared.plan._app_variables import hidden_names
 from shared.plan._checked_outputs import CheckedOutputs
 from shared.plan._context import Context
 from shared.plan._directories import last_of
+from shared.plan._earlier_tasks import EarlierTasks
+from shared.plan._file_functions import FileFunctions
 from shared.plan._graph import STATE, FlowGraph
-from shared.plan._loop_outputs import LoopOutputs
 from shared.plan._loop_values import OutputsByValue, OutputsOfLoop, PlaceInLoop, values_of_item
 from shared.plan._outputs_by_task import OutputsByTask
 from shared.plan._rendering import NOT_KNOWN_YET, Bindings
-from shared.plan._states import FUNCTIONS_OF_ENDED, CheckedStates, TaskStates
-from shared.plan.lookups import BlobAddress, Lookups, NotKnownYet, WebAddress, namespace_file, read_address
+from shared.plan._states import FUNCTIONS_OF_ENDED, STATES_LATER, CheckedStates, TaskStates
+from shared.plan.lookups import Lookups, NotKnownYet
 from shared.plan.run_state import run_state
 from shared.plan.upstream import TAKEN, FanOutOutputs, OutputPattern, UpstreamFiles, UpstreamFolder, UpstreamUse
 
@@ -32,32 +33,14 @@ VALUES_OF_ENDED = frozenset({"outputs", "tasks", *FUNCTIONS_OF_ENDED})
 """The names whose values are known only once the tasks have ended that they are about."""
 
 
-class EarlierTasks(Protocol):
-    """What a scope needs to know from the planner about earlier tasks, and about their `loop_outputs`."""
-
-    loop_outputs: LoopOutputs
-
-    def items_of(self, name: str) -> tuple[Item, ...]:
-        """The items of a fan-out."""
-
-    def is_known(self, name: str) -> bool:
-        """Whether the items of a fan-out are known."""
-
-    def is_empty(self, name: str) -> bool:
-        """Whether a task is a fan-out that is known to have no items, so that no task waits for it."""
-
-    def has_no_outputs(self, name: str) -> bool:
-        """Whether a task is left out, or can never run, so that it has no outputs."""
-
-    def patterns(self, name: str, item: Item | None) -> tuple[OutputPattern, ...]:
-        """The patterns of the files that a task, or a fan-out's task for one item, uploads."""
-
-
 class Scope:
     """What the expressions of a task, or of a fan-out's task for one item, can use.
 
     `used` collects what they use of earlier tasks. An expression that uses a value not known yet raises NotKnownYet.
+    `files_by` finds the files that they read.
     """
+
+    files_by: type[FileFunctions] = FileFunctions
 
     def __init__(  # noqa: PLR0913, PLR0917 - each is another source of what expressions see
         self,
@@ -83,10 +66,11 @@ class Scope:
         self._earlier = earlier
         self._lookups = lookups
         self._place = place
+        self.files = self.files_by(context, lookups, self.used)
 
     def bindings(self, unknown: Iterable[str]) -> Bindings:
         """The values and functions for expressions; the values of the `unknown` names are not known yet."""
-        functions = {**self._context.functions(), **self._file_functions(), **self._states().functions()}
+        functions = {**self._context.functions(), **self.files.functions(), **self._states().functions()}
         names = frozenset(unknown)
         return Bindings(
             self._values(),
@@ -94,7 +78,7 @@ class Scope:
             self._context.budget,
             names,
             lambda: self._checked_values(names),
-            dict.fromkeys(self._file_functions(), self._read_later) | _KNOWN_LATER,
+            self.files.functions_later() | STATES_LATER,
             checks_unknown=not self._run.body.finished,
             major=self._flow.major,
             hidden=hidden_names(self._settings),
@@ -145,21 +129,6 @@ class Scope:
     def _patterns(self, name: str, item: Item | None, *, of_group: bool = False) -> tuple[OutputPattern, ...]:
         """The patterns of a task's own files, or of those of its group."""
         return tuple(pattern for pattern in self._earlier.patterns(name, item) if pattern.of_group is of_group)
-
-    def _file_functions(self) -> dict[str, Callable[[str], object]]:
-        """The functions that read files. As in Kestra, a file that is not there has neither a size nor is it empty."""
-        return {
-            "read": self._read,
-            "fileExists": lambda path: self._lookups.etag(self._address_of(path)) is not None,
-            "fileSize": lambda path: len(self._read(path).encode()),
-            "isFileEmpty": lambda path: not self._read(path),
-        }
-
-    def _read_later(self, path: str) -> Unknown:
-        """A function that reads a file, in a text that is only checked: the file is not read."""
-        if path and not path.startswith("/"):
-            self._address_of(path)
-        return UNKNOWN
 
     def _values(self) -> dict[str, Any]:
         item = self._item
@@ -218,7 +187,7 @@ class Scope:
                 lambda: self._earlier.loop_outputs.iterations(name, self._item),
                 partial(self._earlier.loop_outputs.value_of, name),
             )
-        if self._earlier.has_no_outputs(name):
+        if self._earlier.has_no_outputs(name) or self._earlier.loop_outputs.are_left_out(name):
             return {}
         app_task = self._graph.app_task(name)
         return self._values_of(app_task) if app_task and not self._graph.loops(name) else self._of_task(name)
@@ -266,8 +235,10 @@ class Scope:
         lines = self._earlier.loop_outputs.lines(name)
         if item is None and name not in self._run.body.finished:
             raise NotKnownYet
-        items = self._earlier.items_of(name)
-        return OutputsByValue(name, lines, lambda place: self._at(name, items[place], item))
+        items = self._earlier.items_of(name) if item is None else self._earlier.loop_outputs.known_items_of(name)
+        shared = item.lineage[: len(self._graph.loops(name))] if item else ()
+        own = tuple(text_of(part.value) for part in shared)
+        return OutputsByValue(name, lines, lambda place: self._at(name, items[place], item), own)
 
     def _at(self, name: str, of: Item, item: Item | None) -> object:
         if (ended := self._earlier.loop_outputs.ended_item(name, of.index)) is not None:
@@ -318,30 +289,6 @@ class Scope:
                 **_results(item),
             }
 
-    def _read(self, path: str) -> str:
-        """`read()`: the text of a namespace file, of an allowed blob, or of a file that an earlier task produced."""
-        address = self._address_of(path)
-        read = self._lookups.text(address)
-        if read.problem is not None:
-            name = self.used.files[path].name if path in self.used.files else path
-            raise ExpressionError(f"{name} cannot be read: {read.problem}")
-        return read.text
-
-    def _address_of(self, file_name: str) -> BlobAddress:
-        if file := self.used.files.get(file_name):
-            return BlobAddress(
-                self._settings.containers.results, f"{self._run.results}/outputs/{file.paths.results}{file.name}"
-            )
-        try:
-            if "://" not in file_name:
-                return namespace_file(file_name, self._flow.namespace, self._settings)
-            address = read_address(file_name, self._flow.namespace, self._settings)
-        except ValueError as error:
-            raise ExpressionError(str(error)) from error
-        if isinstance(address, WebAddress):
-            raise ExpressionError("read() cannot read web addresses; fetch the file in a task")
-        return address
-
 
 def _of_app(task: AppTask, ended: TaskResult | None) -> object:
     return ended.outputs.vars if ended else Unknown(dict.fromkeys(task.outputs, UNKNOWN))
@@ -349,9 +296,3 @@ def _of_app(task: AppTask, ended: TaskResult | None) -> object:
 
 def _results(ended: TaskResult) -> dict[str, Any]:
     return {"vars": ended.outputs.vars, "exitCode": ended.exit_code}
-
-
-_KNOWN_LATER: dict[str, Callable[..., Unknown]] = {
-    "tasksWithState": lambda state="": UNKNOWN,  # noqa: ARG005 - only to be checked
-    "errorLogs": lambda: UNKNOWN,
-}

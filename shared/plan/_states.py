@@ -159,3 +159,10 @@ class _StatesOfItems(LazyValue, Mapping[str, object]):
 def _has_begun(task: TaskRecord) -> bool:
     """Whether Kestra would have a task run of it: one that a condition leaves out is SKIPPED there, too."""
     return task.state is not State.SKIPPED or task.is_left_out
+
+
+STATES_LATER: dict[str, Callable[..., Unknown]] = {
+    "tasksWithState": lambda state="": UNKNOWN,  # noqa: ARG005 - only to be checked
+    "errorLogs": lambda: UNKNOWN,
+}
+"""The functions in a text that is only checked, before the tasks have ended."""

@@ -15,7 +15,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from shared.documents.names import BEGUN, MARKER_OF_JOB, MARKER_OF_TASK
+from shared.documents.end_markers import MARKER_OF_JOB, MARKER_OF_TASK
+from shared.documents.names import BEGUN
 from shared.manifest.blocks import Branch
 from shared.plan.round_plan import MarkerOf, PlannedTask, Ties
 from shared.script.build import STOP, Gate

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import graphlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from shared.documents.items import Item
@@ -120,7 +120,19 @@ class UnitPlan:
     items: dict[str, list[Item]] = field(default_factory=dict)
     incomplete: set[str] = field(default_factory=set)
     rounds: int = 1
+    _ready_tasks: set[str] = field(default_factory=set)
     _listed: dict[str, tuple[Item, ...]] = field(default_factory=dict)
+
+    @property
+    def ready_tasks(self) -> set[str]:
+        """The tasks with units of this round."""
+        if not self._ready_tasks:
+            self._ready_tasks.update(unit.task for unit in self.ready)
+        return self._ready_tasks
+
+    def is_last_round(self, task: str, loops: Iterable[str]) -> bool:
+        """Whether nothing of a task in these loops is left for later rounds."""
+        return task not in self.later and self.incomplete.isdisjoint(loops)
 
     def listed(self, loop: str) -> tuple[Item, ...]:
         """The items of a loop, as far as they are known."""
@@ -171,13 +183,6 @@ def _tree(loop: str, tasks: Mapping[str, LoopTask], names: tuple[str, ...], dept
 def item_as_branch(loop: str, item: Item, limit: int) -> Branch:
     """The item of a loop as a branch of it; of a loop in a loop, as a branch of the loop for one item of the outer."""
     return Branch(f"{loop}.{item.parent.index}" if item.parent else loop, item.index, limit)
-
-
-def branch_of_item(branch: Branch, item: Item) -> Branch:
-    """The branch of a group; in a loop, the group is another one for each of its items."""
-    if not branch.depth:
-        return branch
-    return replace(branch, group=f"{branch.group}.{item.lineage[branch.depth - 1].index}")
 
 
 def loops_in(loop: Loop) -> Iterable[str]:

@@ -11,11 +11,10 @@ uses. Until then it passes on what it waits for; but if it may stop others, thes
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from shared.documents.items import Item
-from shared.manifest.blocks import Branch
 from shared.plan._unit_plan import (
     Known,
     Late,
@@ -29,42 +28,9 @@ from shared.plan._unit_plan import (
     loop_tree,
     loops_in,
 )
+from shared.plan._unit_state import DONE, NEVER, Frame, UnitState, joined
 
 MAX_FAN_IN = 16  # the units of a round for whose ends another unit of it can look: each takes a prefix of its own
-
-
-@dataclass(frozen=True, slots=True)
-class _State:
-    """What a unit, or all units of an item or of a loop, mean for what waits for them.
-
-    `stands` are the units of this round that must end well before it; `round` is that of the last of them, from 0.
-    `known` is the first round in which its values are known. Who waits for it `begins` branches of limited loops, which
-    it does not begin itself, because it needs no task.
-    """
-
-    is_never: bool = False
-    known: int = 0
-    round: int = 0
-    stands: tuple[Wait, ...] = ()
-    begins: tuple[Branch, ...] = ()
-
-
-_DONE, _NEVER = _State(), _State(is_never=True, known=1)
-
-
-def _joined(states: Iterable[_State]) -> _State:
-    found = list(states)
-    if not found:
-        return _DONE
-    if len(found) == 1:
-        return found[0]
-    return _State(
-        any(each.is_never for each in found),
-        max(each.known for each in found),
-        max(each.round for each in found),
-        tuple(dict.fromkeys(itertools.chain.from_iterable(each.stands for each in found))),
-        tuple(dict.fromkeys(itertools.chain.from_iterable(each.begins for each in found))),
-    )
 
 
 def plan_units(tasks: Mapping[str, LoopTask], outside: Mapping[str, Outside], known: Known, plan: UnitPlan) -> None:
@@ -73,33 +39,6 @@ def plan_units(tasks: Mapping[str, LoopTask], outside: Mapping[str, Outside], kn
     What is evaluated meanwhile may look at the `plan`, as far as it is made.
     """
     _Units(tasks, outside, known, plan).run(loop_tree(tasks))
-
-
-@dataclass
-class _Frame:
-    """The item of a loop whose units are looked at. `before` is what the limit of the loop lets it wait for."""
-
-    loop: Loop
-    item: Item
-    limit: int
-    before: _State | None
-    is_stopped: bool
-    state: _State = _DONE
-    exits: dict[Wait, None] = field(default_factory=dict)
-
-    def add(self, state: _State, waits: tuple[Wait, ...] = ()) -> None:
-        """Add a unit of the item, and take what it waits for off what comes last."""
-        for wait in waits:
-            self.exits.pop(wait, None)
-        self.exits |= dict.fromkeys(state.stands)
-        own = self.state
-        never, known = own.is_never or state.is_never, max(own.known, state.known)
-        self.state = _State(never, known, max(own.round, state.round))
-
-    @property
-    def ended(self) -> _State:
-        """All units of the item: those that come last stand for them."""
-        return _State(self.state.is_never, self.state.known, self.state.round, tuple(self.exits))
 
 
 class _Units:
@@ -116,9 +55,17 @@ class _Units:
         for name, ended in self._ended.items():
             for index, is_well in ended.is_well.items():
                 self._note(name, ended.lineages[index], is_well=is_well)
-        self._states: dict[Unit, _State] = {}
-        self._loops: dict[tuple[str, int], _State] = {}
-        self._frames: list[_Frame] = []
+        self._states: dict[Unit, UnitState] = {}
+        self._loops: dict[tuple[str, int], UnitState] = {}
+        self._frames: list[Frame] = []
+        self._depths = {
+            name: self._depths_of(task, (*task.waits_for, *task.uses_values_of, *task.stopped_by))
+            for name, task in tasks.items()
+        }
+        self._waits_at = {
+            name: max((self._depths[name][other] for other in task.waits_for), default=0)
+            for name, task in tasks.items()
+        }
 
     def _note(self, task: str, lineage: tuple[int, ...], *, is_well: bool) -> None:
         items = set(zip(self._tasks[task].loops, lineage, strict=True))
@@ -140,7 +87,7 @@ class _Units:
         if items is None:
             self.plan.incomplete.update(loops_in(loop))
             self.plan.rounds = max(self.plan.rounds, before.round + 2)
-            state = _State(known=before.round + 2, round=before.round + 1)
+            state = UnitState(known=before.round + 2, round=before.round + 1)
         elif not items:
             state = before
         else:
@@ -148,17 +95,17 @@ class _Units:
         if parent:
             self._loops[loop.id, parent.index] = state
             for frame in self._frames:
-                frame.add(_State(state.is_never, state.known, state.round))
+                frame.add(UnitState(state.is_never, state.known, state.round))
 
-    def _before_loop(self, loop: Loop, parent: Item | None) -> _State:
+    def _before_loop(self, loop: Loop, parent: Item | None) -> UnitState:
         """What a loop inside another one waits for there."""
         if parent is None:
-            return _DONE
+            return DONE
         names = dict.fromkeys(other for name in loop.tasks for other in self._tasks[name].waits_for)
         frame = self._frames[-1]
         waits = [self._of(other, parent) for other in names if other not in loop.tasks]
-        stopped = [_NEVER] if frame.is_stopped else []
-        return _joined([*waits, *stopped, *([frame.before] if frame.before and not waits else [])])
+        stopped = [NEVER] if frame.is_stopped else []
+        return joined([*waits, *stopped, *([frame.before] if frame.before and not waits else [])])
 
     def _items(self, loop: Loop, parent: Item | None) -> Sequence[Item] | None:
         listed = self.plan.items.setdefault(loop.id, [])
@@ -168,14 +115,14 @@ class _Units:
         listed += found or ()
         return found
 
-    def _items_of(self, loop: Loop, items: Sequence[Item]) -> _State:
+    def _items_of(self, loop: Loop, items: Sequence[Item]) -> UnitState:
         limit = self._known.limit(loop.id)
         has_failed = bool(limit) and any((loop.id, item.index) in self._failed for item in items)
-        found: list[_State] = []
+        found: list[UnitState] = []
         for place, item in enumerate(items):
             before = found[place - limit] if limit and place >= limit else None
             is_stopped = has_failed and place >= limit and (loop.id, item.index) not in self._begun
-            self._frames.append(_Frame(loop, item, limit, before, is_stopped))
+            self._frames.append(Frame(loop, item, limit, before, is_stopped))
             for each in loop.inside:
                 if isinstance(each, str):
                     self._unit(self._tasks[each], item)
@@ -183,8 +130,8 @@ class _Units:
                     self._loop(each, item)
             found.append(self._frames.pop().ended)
             has_failed = has_failed or (bool(limit) and (loop.id, item.index) in self._failed)
-        last = _joined(found[-limit:])
-        return _State(
+        last = joined(found[-limit:])
+        return UnitState(
             any(each.is_never for each in found),
             max(each.known for each in found),
             max(each.round for each in found),
@@ -193,7 +140,7 @@ class _Units:
 
     # --- units
 
-    def _of(self, other: str, item: Item) -> _State:
+    def _of(self, other: str, item: Item) -> UnitState:
         """Another task for an item, or for all items of a loop inside that belong to it."""
         loops, lineage = self._tasks[other].loops, item.lineage
         depth = len(lineage)
@@ -201,13 +148,10 @@ class _Units:
             return self._loops[loops[depth], item.index]
         return self._states[Unit(other, lineage[len(loops) - 1].index)]
 
-    def _common(self, other: str, task: LoopTask) -> int:
-        return sum(
-            1
-            for _ in itertools.takewhile(
-                lambda pair: pair[0] == pair[1], zip(self._tasks[other].loops, task.loops, strict=False)
-            )
-        )
+    def _depths_of(self, task: LoopTask, others: Sequence[str]) -> dict[str, int]:
+        """How many loops others share with a task."""
+        pairs = ((other, zip(self._tasks[other].loops, task.loops, strict=False)) for other in others)
+        return {other: sum(itertools.takewhile(bool, (one == own for one, own in loops))) for other, loops in pairs}
 
     def _unit(self, task: LoopTask, item: Item) -> None:
         unit = Unit(task.id, item.index)
@@ -216,25 +160,25 @@ class _Units:
         if is_well is None:
             state, waits = self._open(task, item, unit)
         else:
-            state = _DONE if is_well else _NEVER
+            state = DONE if is_well else NEVER
         self._states[unit] = state
         for frame in self._frames:
             frame.add(state, waits)
 
-    def _open(self, task: LoopTask, item: Item, unit: Unit) -> tuple[_State, tuple[Wait, ...]]:
+    def _open(self, task: LoopTask, item: Item, unit: Unit) -> tuple[UnitState, tuple[Wait, ...]]:
         """A unit that has not ended, and what it waits for in this round."""
         lineage, outside = item.lineage, self._outside[task.id]
-        depths = {other: self._common(other, task) for other in task.waits_for}
-        states = [self._of(other, lineage[depth - 1]) for other, depth in depths.items()]
-        frame = self._limiting(max(depths.values(), default=0))
+        depths = self._depths[task.id]
+        states = [self._of(other, lineage[depths[other] - 1]) for other in task.waits_for]
+        frame = self._limiting(self._waits_at[task.id])
         if frame and frame.before:
             states.append(frame.before)
-        before = _joined(states)
+        before = joined(states)
         plan = self.plan
         is_stopped = any(each.is_stopped for each in self._frames) or self._is_stopped(task, lineage)
         if before.is_never or outside.is_never or is_stopped:
             plan.nothing.setdefault(task.id, []).append(Late(item, (), is_left_out=False))
-            return _NEVER, ()
+            return NEVER, ()
         own: tuple[Wait, ...] = (task.id,) if outside.is_beside else ()
         waits = (*own, *before.stands)
         own_round = max(before.round, int(outside.is_later))
@@ -242,47 +186,52 @@ class _Units:
         if frame and frame.before and frame.limit > 1:
             begins = (*begins, item_as_branch(frame.loop.id, frame.item, frame.limit))
         if self._known.is_left_out(task.id, item):
-            plan.nothing.setdefault(task.id, []).append(Late(item, waits, is_left_out=True))
+            if own_round:
+                plan.later.setdefault(task.id, []).append(item.index)
+            else:
+                plan.nothing.setdefault(task.id, []).append(Late(item, waits, is_left_out=True))
             known = max(before.known, own_round + 1 if outside.is_later or outside.is_beside else 0)
-            return _State(known=known, round=own_round, stands=waits, begins=begins), ()
+            return UnitState(known=known, round=own_round, stands=waits, begins=begins), ()
         if not task.needs_node:
-            return self._without_node(task, item, before, _State(round=own_round, stands=waits, begins=begins)), ()
+            return self._without_node(task, item, before, UnitState(round=own_round, stands=waits, begins=begins)), ()
         round_number = self._round(task, lineage, before, outside)
         if round_number:
             plan.later.setdefault(task.id, []).append(item.index)
             plan.rounds = max(plan.rounds, round_number + 1)
-            return _State(known=round_number + 1, round=round_number), ()
+            return UnitState(known=round_number + 1, round=round_number), ()
         plan.ready.append(unit)
         plan.waits[unit] = waits
         if begins:
             plan.begins[unit] = begins
-        return _State(known=1, stands=(unit,)), waits
+        return UnitState(known=1, stands=(unit,)), waits
 
-    def _without_node(self, task: LoopTask, item: Item, before: _State, passed: _State) -> _State:
+    def _without_node(self, task: LoopTask, item: Item, before: UnitState, passed: UnitState) -> UnitState:
         """What a unit of a task means that the app evaluates: now, if it is its turn, or before a later round."""
         known = max(before.known, self._values_known(task, item.lineage), int(self._outside[task.id].is_open))
         if not known and self._known.evaluate(task.id, item):
             is_well = self._ended[task.id].is_well[item.index]
             self._note(task.id, self._ended[task.id].lineages[item.index], is_well=is_well)
-            return _DONE if is_well else _NEVER
+            return DONE if is_well else NEVER
         self.plan.later.setdefault(task.id, []).append(item.index)
         is_outside = self._outside[task.id].is_later or self._outside[task.id].is_beside
         known = max(known, passed.round + 1 if is_outside else 1)
         if task.may_stop:
             self.plan.rounds = max(self.plan.rounds, known)
-            return _State(known=known, round=known)
+            return UnitState(known=known, round=known)
         return replace(passed, known=known)
 
     def _is_stopped(self, task: LoopTask, lineage: tuple[Item, ...]) -> bool:
         """Whether another branch of its group has failed for the same item, in an earlier round."""
-        items = tuple(item.index for item in lineage)
-        return any((other, items[: self._common(other, task)]) in self._failed_tasks for other in task.stopped_by)
+        if not task.stopped_by or not self._failed_tasks:
+            return False
+        items, depths = tuple(item.index for item in lineage), self._depths[task.id]
+        return any((other, items[: depths[other]]) in self._failed_tasks for other in task.stopped_by)
 
-    def _limiting(self, depth: int) -> _Frame | None:
+    def _limiting(self, depth: int) -> Frame | None:
         """The innermost loop whose limit a unit waits for, as it waits for nothing else of the same item there."""
         return next((frame for frame in reversed(self._frames[depth:]) if frame.before), None)
 
-    def _round(self, task: LoopTask, lineage: tuple[Item, ...], before: _State, outside: Outside) -> int:
+    def _round(self, task: LoopTask, lineage: tuple[Item, ...], before: UnitState, outside: Outside) -> int:
         """In which round from now a unit runs at the earliest."""
         found = before.round + (len(before.stands) > MAX_FAN_IN)
         found = max(found, self._values_known(task, lineage))
@@ -292,5 +241,6 @@ class _Units:
 
     def _values_known(self, task: LoopTask, lineage: tuple[Item, ...]) -> int:
         """The first round in which the values are known that a unit uses."""
-        used = (self._of(other, lineage[self._common(other, task) - 1]) for other in task.uses_values_of)
+        depths = self._depths[task.id]
+        used = (self._of(other, lineage[depths[other] - 1]) for other in task.uses_values_of)
         return max((each.known for each in used), default=0)

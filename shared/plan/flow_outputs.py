@@ -22,6 +22,7 @@ from shared.expressions.values import ExpressionError
 from shared.manifest.read import Manifest, Task
 from shared.manifest.types import PropertyPath
 from shared.plan._context import Context
+from shared.plan._file_functions import FileFunctions
 from shared.plan._graph import AT_THE_END, FlowGraph
 from shared.plan._loop_values import PlaceInLoop
 from shared.plan._rendering import Bindings, Rendering
@@ -132,8 +133,19 @@ def _scope(manifest: Manifest, run: Run, settings: Settings, lookups: Lookups) -
     ), wrong_inputs
 
 
+class _FilesInResults(FileFunctions):
+    def address_of(self, file_name: str) -> BlobAddress:
+        root = _root(self.run, self.settings)
+        if file_name.startswith(root):
+            container = self.settings.containers.results
+            return BlobAddress(container, f"{self.run.results}/{unquote(file_name.removeprefix(root))}")
+        return super().address_of(file_name)
+
+
 class _Scope(Scope):
     """What outputs can use: all tasks have ended, and there is no node, so files are those in the results."""
+
+    files_by = _FilesInResults
 
     def _values(self) -> dict[str, Any]:
         return {name: value for name, value in super()._values().items() if name not in _OF_A_TASK}
@@ -161,19 +173,14 @@ class _Scope(Scope):
         of_group: bool = False,  # noqa: ARG002
     ) -> dict[str, Any]:
         files = ended.outputs.output_files.items() if ended else ()
-        return {"outputFiles": {path: self._root + quote(file.blob, safe="~/") for path, file in files}}
+        root = _root(self._run, self._settings)
+        return {"outputFiles": {path: root + quote(file.blob, safe="~/") for path, file in files}}
 
     def _folder(self, name: str) -> UpstreamFolder:
         raise ExpressionError(f"there is no folder with the files of {name!r} here: name an item, and a file of it")
 
-    def _address_of(self, file_name: str) -> BlobAddress:
-        if file_name.startswith(self._root):
-            container = self._settings.containers.results
-            return BlobAddress(container, f"{self._run.results}/{unquote(file_name.removeprefix(self._root))}")
-        return super()._address_of(file_name)
 
-    @property
-    def _root(self) -> str:
-        """The address of the run's folder, with a slash at its end."""
-        endpoint, container = self._settings.storage.blob_endpoint, self._settings.containers.results
-        return f"{endpoint}/{container}/{quote(self._run.results, safe='~/')}/"
+def _root(run: Run, settings: Settings) -> str:
+    """The address of the run's folder, with a slash at its end."""
+    endpoint, container = settings.storage.blob_endpoint, settings.containers.results
+    return f"{endpoint}/{container}/{quote(run.results, safe='~/')}/"

@@ -1,7 +1,8 @@
 """Whether a run that was cancelled, or cannot continue, goes on with later phases of its flow.
 
-As in Kestra, `finally` and `afterExecution` run however the tasks ended, and `errors` if they failed: a cancel does not
-begin them (`ExecutorService`: nothing but what follows the end is begun once an execution is being killed).
+`finally` and `afterExecution` run however the tasks ended, and `errors` if they failed, but not after a cancel. Kestra
+begins no `finally` of an execution that is being killed, but its `afterExecution` (`process` and `handleAfterExecution`
+of ExecutorService.java); here it runs, so that what it has to tidy up does not stay.
 """
 
 from __future__ import annotations

@@ -65,7 +65,7 @@ def has_next_round(manifest: Manifest, run: Run, settings: Settings) -> bool:
         planner = Planner(manifest, run, settings)
     except ManifestError:
         return True
-    return planner.split.is_anything_left or planner.missing.items_of_fan_outs
+    return planner.split.is_anything_left or bool(planner.missing)
 
 
 def submitted_round(manifest: Manifest, run: Run, settings: Settings) -> SubmittedRound | MissingData:

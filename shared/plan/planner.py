@@ -17,6 +17,7 @@ from shared.plan._context import Context
 from shared.plan._directories import Directories
 from shared.plan._fan_out import ItemSource, items_of, share_files, why_empty
 from shared.plan._graph import FlowGraph
+from shared.plan._graph_task import never_run
 from shared.plan._limits import too_many_tasks
 from shared.plan._loop_outputs import LoopOutputs
 from shared.plan._loop_values import PlaceInLoop
@@ -27,7 +28,7 @@ from shared.plan._phases import states_of
 from shared.plan._places import pool_of, staging_container
 from shared.plan._rendering import Bindings, Rendering
 from shared.plan._round_order import RoundOrder
-from shared.plan._rounds import never_run, split, why_not_earlier
+from shared.plan._rounds import split, why_not_earlier
 from shared.plan._scope import VALUES_OF_ENDED, Scope
 from shared.plan._tasks import TaskPlanner
 from shared.plan._ties import tied
@@ -143,8 +144,8 @@ class Planner:
             output_patterns=self.patterns(name, item),
             paths=self._scope(name, item).paths,
             depends_on=self._order.depends_on(name, item) if number else (),
-            branches=self.loops.branches(name, item) if item and is_in_loop else self._graph.branches(name),
-            begins=self.loops.begins(name, item) if item and is_in_loop else self._graph.begun_branches(name),
+            branches=self.loops.branches.of(name, item) if item and is_in_loop else self._graph.branches(name),
+            begins=self.loops.branches.begins(name, item) if item and is_in_loop else self._graph.begun_branches(name),
         )
 
     def check_later(self) -> None:

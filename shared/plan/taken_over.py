@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from shared.documents.record import ITEMS_BLOB, ItemRecord, OutputFile, Record, TaskRecord, TaskResult
 from shared.documents.states import State
 from shared.errors import ManifestError, did_you_mean
+from shared.manifest.blocks import PlacedTask
 from shared.manifest.order import tasks_before
 from shared.manifest.read import Manifest
 
@@ -52,6 +53,8 @@ def taken_over(
     whole = {name for name in manifest.dependencies if name in begin or name not in ended or ended[name].is_lost}
     whole |= _sharing_a_directory(manifest, whole)
     parts = {name for name in manifest.dependencies if name in ended and ended[name].unfinished} - whole
+    again_as_one = _loops_that_run_again(manifest, whole | parts)
+    whole, parts = whole | again_as_one, parts - again_as_one
     follows = {name for name in manifest.dependencies if _before(manifest, name) & (whole | parts)}
     again = whole | follows
     if not again | parts:
@@ -67,6 +70,23 @@ def taken_over(
     )
 
 
+def _loops_that_run_again(manifest: Manifest, tasks: AbstractSet[str]) -> set[str]:
+    """The tasks of the loops of which a task runs again, where the order of the items depends on more than one task.
+
+    Those are loops of several tasks and loops in loops, also over maps: all of it runs again, as it would be run alone.
+    """
+    by_loop: dict[str, list[PlacedTask]] = {}
+    for placed in manifest.flow.placed_tasks:
+        if placed.loops and placed.task.id in manifest.dependencies:
+            by_loop.setdefault(placed.loops[0].id, []).append(placed)
+    whole = (
+        {placed.task.id for placed in members}
+        for members in by_loop.values()
+        if len(members) > 1 or len(members[0].loops) > 1 or members[0].loops[0].is_isolated or members[0].conditions
+    )
+    return set().union(*(names for names in whole if names & tasks))
+
+
 @dataclass(frozen=True)
 class _Earlier:
     """How a task of the earlier run ended, with its items if it is a fan-out."""
@@ -77,7 +97,7 @@ class _Earlier:
     @property
     def good(self) -> tuple[ItemRecord, ...]:
         """The items that ended well."""
-        return tuple(item for item in self.items if item.state in _GOOD)
+        return tuple(item for item in self.items if _is_good(item))
 
     @property
     def is_lost(self) -> bool:
@@ -96,14 +116,21 @@ class _Earlier:
     @property
     def unfinished(self) -> tuple[int, ...]:
         """The indexes of the items that did not end well."""
-        return tuple(item.index for item in self.items if item.state not in _GOOD)
+        return tuple(item.index for item in self.items if not _is_good(item))
 
     @property
     def values(self) -> tuple[Any, ...] | None:
         """The values of all items; None if it is no fan-out, or not all of them are known."""
         if self.task.items is None or self.lacks_items or any(item.masked for item in self.items):
             return None
+        if any(item.parent or item.key is not None for item in self.items):
+            return None  # the values of a loop in a loop are those of several lists, and those of a map have keys
         return tuple(item.value for item in self.items) if self.items or self.task.state in _GOOD else None
+
+
+def _is_good(item: ItemRecord) -> bool:
+    """Whether an item ended well, or was left out by a condition."""
+    return item.state in _GOOD or item.is_left_out
 
 
 def _before(manifest: Manifest, name: str) -> set[str]:

@@ -20,6 +20,7 @@ ROUND_REASONS = {
     JobReason.FIRST: "everything that was known when the manifest was read",
     JobReason.VALUES: "its tasks needed what earlier tasks had printed",
     JobReason.FAN_OUT: "its tasks follow a fan-out, or run one after the other",
+    JobReason.ENDS: "its tasks run once others have ended, whether well or not",
     JobReason.POOL: "its tasks run on another pool",
     JobReason.INFRASTRUCTURE: "what a failure of the infrastructure had left undone",
 }

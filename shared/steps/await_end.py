@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from shared.app import App
+from shared.documents.end_markers import EndMarker
 from shared.documents.ended_task import EndedTask, TaskState
-from shared.documents.names import EndMarker
 from shared.documents.run import Run
 from shared.documents.states import State
 

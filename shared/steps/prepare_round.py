@@ -8,8 +8,9 @@ from typing import TypeVar
 
 from shared.app import App
 from shared.documents.external_data import ExternalData
+from shared.documents.part import Part
 from shared.documents.record import RunProblem
-from shared.documents.run import Part, Run
+from shared.documents.run import Run
 from shared.errors import CannotPlan, ManifestError, Problem, RunnerError
 from shared.log import Stage, log_exception
 from shared.manifest.read import Manifest

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from shared.app import App
+from shared.documents.earlier_run import EarlierRun
 from shared.documents.manifest_blob import ManifestBlob
 from shared.documents.names import run_in_results
 from shared.documents.record import Record
-from shared.documents.run import EarlierRun
 from shared.documents.states import State
 from shared.errors import RunUnreadable
 from shared.manifest.read import is_json

@@ -12,8 +12,9 @@ from contextlib import suppress
 from pydantic import ValidationError
 
 from shared.app import App
+from shared.documents.earlier_run import EarlierRun
 from shared.documents.record import Record
-from shared.documents.run import EarlierRun, Run
+from shared.documents.run import Run
 from shared.errors import ManifestError, TryLater
 from shared.manifest.read import Manifest
 from shared.plan.taken_over import TakenOver, run_again, taken_over

@@ -15,9 +15,10 @@ from azure.core import MatchConditions
 from azure.core.exceptions import ResourceExistsError, ResourceModifiedError, ResourceNotFoundError
 from azure.storage.blob import BlobPrefix, ContentSettings
 
+from shared.documents.part import Part
 from shared.documents.progress import ListedRun, Progress
 from shared.documents.record import ItemRecord
-from shared.documents.run import Part, Run
+from shared.documents.run import Run
 from shared.errors import RunChanged
 from shared.log import Stage, log_event
 from shared.parallel import in_parallel

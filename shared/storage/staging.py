@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from azure.core.exceptions import HttpResponseError, ResourceModifiedError, ResourceNotFoundError
 from azure.storage.blob import ContainerSasPermissions, StorageErrorCode, generate_container_sas
 
-from shared.documents.names import MARKER_ENDINGS
+from shared.documents.end_markers import MARKER_ENDINGS
 from shared.documents.run import Run
 from shared.errors import FilesChanged, TryLater
 from shared.outputs.attempts import LogPart, after_line

@@ -12,7 +12,8 @@ from azure.core.exceptions import AzureError
 
 from shared import poll_runs, record_run, submit_run
 from shared.app import App
-from shared.documents.names import EndMarker, results_folder
+from shared.documents.end_markers import EndMarker
+from shared.documents.names import results_folder
 from shared.documents.states import State
 from shared.errors import TryLater
 from shared.events import JobEnded

@@ -155,6 +155,61 @@ outputs:
     ran=("make", "use"),
 )
 """It waits until a tick admits it, and publishes what a task has made."""
+WHOLE = Story(
+    """
+id: whole
+tasks:
+- {id: value, type: io.kestra.plugin.core.debug.Return, format: "yes"}
+- id: choice
+  type: io.kestra.plugin.core.flow.If
+  condition: "{{ outputs.value.value == 'yes' }}"
+  then:
+  - id: shared
+    type: io.kestra.plugin.core.flow.WorkingDirectory
+    outputFiles: [both.txt]
+    tasks:
+    - {id: first, commands: ["echo first >> LEDGER", echo first > both.txt]}
+    - {id: second, commands: ["echo second >> LEDGER", echo second >> both.txt]}
+  else:
+  - {id: not, commands: ["echo not >> LEDGER"]}
+- id: beside
+  type: io.kestra.plugin.core.flow.Parallel
+  tasks:
+  - id: loop
+    type: io.kestra.plugin.core.flow.ForEach
+    concurrencyLimit: 0
+    values: [a, b]
+    tasks:
+    - id: print
+      commands:
+      - echo print-{{ taskrun.value }} >> LEDGER
+      - 'echo "::{\\"outputs\\": {\\"n\\": \\"{{ taskrun.value }}1\\"}}::"'
+    - {id: use, commands: ["echo use-{{ outputs.print[taskrun.value].vars.n }} >> LEDGER"]}
+  - id: branch
+    type: io.kestra.plugin.core.flow.Sequential
+    tasks:
+    - id: tolerant
+      type: io.kestra.plugin.core.flow.AllowFailure
+      tasks: [{id: may, commands: ["echo may >> LEDGER", exit 4]}]
+    - {id: log, type: io.kestra.plugin.core.log.Log, message: "{{ outputs.value.value }}"}
+    - {id: bad, commands: ["echo bad >> LEDGER", exit 3]}
+- {id: never, commands: ["echo never >> LEDGER"]}
+errors:
+- {id: tell, commands: ["echo tell-{{ (tasksWithState('FAILED') | last).taskId }} >> LEDGER"]}
+finally:
+- {id: clean, commands: ["echo clean >> LEDGER"]}
+afterExecution:
+- {id: archive, commands: ["echo archive-{{ execution.state }} >> LEDGER"]}
+outputs:
+- {id: both, type: STRING, value: "{{ read(outputs.shared.outputFiles['both.txt']) }}"}
+- {id: n, type: STRING, value: "{{ outputs.print['a'].vars.n }}"}
+""",
+    ran=(
+        *("first", "second", "print-a", "print-b", "use-a1", "use-b1", "may", "bad"),
+        *("tell-bad", "clean", "archive-FAILED"),
+    ),
+)
+"""Conditions, a shared directory, a loop, failures, tasks without a node, and everything that comes at the end."""
 WRONG = Story('id: wrong\ncommand: ["echo >> LEDGER"]\n', ran=())
 SIXTEEN = Story(
     "tasks:\n"

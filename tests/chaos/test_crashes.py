@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.chaos.lives import Ended, Host, earlier_of, prepare
-from tests.chaos.stories import FAN_OUT, GRAPH, LIMITED, ONE_TASK, REQUEST, RETRY, STOPPED, WRONG
+from tests.chaos.stories import FAN_OUT, GRAPH, LIMITED, ONE_TASK, REQUEST, RETRY, STOPPED, WHOLE, WRONG
 from tests.chaos.wire import Fault, Wire
 from tests.integration.conftest import World
 
@@ -31,11 +31,13 @@ STORIES = {
     "rejected": WRONG,
     "request": REQUEST,
     "retry": RETRY,
+    "whole": WHOLE,
 }
 PUSHED = {f"{story}, pushed": story for story in ("one task", "graph", "a failure")}
 """The same, where the markers that tasks leave are delivered before a tick."""
-FAULTS = dict.fromkeys(STORIES, tuple(Fault)) | dict.fromkeys(("fan-out", "a failure", "request"), (Fault.DIES_BEFORE,))
-"""Of fan-outs, whose calls are many and alike, one fault each: dying before a call is dying after the one before."""
+ONCE = ("fan-out", "a failure", "request", "whole")
+FAULTS = dict.fromkeys(STORIES, tuple(Fault)) | dict.fromkeys(ONCE, (Fault.DIES_BEFORE,))
+"""Of stories whose calls are many and much alike, one fault each: dying before a call is dying after the one before."""
 SAMPLES = {
     "one task": 12,
     "graph": 8,
@@ -45,6 +47,7 @@ SAMPLES = {
     "rejected": 4,
     "request": 2,
     "retry": 4,
+    "whole": 2,
 }
 
 

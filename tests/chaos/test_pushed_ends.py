@@ -12,7 +12,7 @@ import pytest
 from azure.core.exceptions import AzureError
 
 from shared import poll_runs, record_run
-from shared.documents.names import EndMarker
+from shared.documents.end_markers import EndMarker
 from shared.errors import TryLater
 from tests.chaos.lives import Ended
 from tests.chaos.stories import ONE_TASK, SIXTEEN, Story

@@ -20,7 +20,8 @@ from local.stack.ports import AUTO
 from local.stack.stack import Stack
 from shared import poll_runs, record_run, submit_run
 from shared.app import App
-from shared.documents.names import EndMarker, end_marker_at, results_folder, run_id
+from shared.documents.end_markers import EndMarker, end_marker_at
+from shared.documents.names import results_folder, run_id
 from shared.documents.run_ended import RunEnded
 from shared.events import JobEnded
 from shared.settings import Containers, Settings

@@ -1,7 +1,8 @@
-"""Loops: a chain of tasks for each value, in as few jobs as values allow; what a failure, a limit, a condition means."""
+"""Loops: a chain of tasks for each value, in as few jobs as values allow; what failures, limits, conditions mean."""
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from typing import Any
 
@@ -26,6 +27,12 @@ def for_each(values: str, *tasks: str, more: str = "concurrencyLimit: 0", name: 
     )
 
 
+def start(flow: Flow, text: str) -> None:
+    """Start a flow; `PRINT x` prints the value `v`, for a text in double quotes of YAML."""
+    command = r"""echo '::{\\"outputs\\": {\\"v\\": \1}}::'"""
+    flow.start(re.sub(r'"PRINT (.*?)(?<!\\)"', f'"{command}"', text))
+
+
 def order(told: list[str], *lines: str) -> bool:
     """Whether lines were told in this order."""
     places = [told.index(line) for line in lines]
@@ -41,14 +48,15 @@ def reasons(record: dict[str, Any]) -> list[str]:
 
 def test_each_value_has_a_chain_of_its_own_in_one_job(flow: Flow) -> None:
     """B's second task runs while a's first one still does."""
-    flow.start(
+    start(
+        flow,
         "tasks:\n"
         + for_each(
             "[a, b]",
             "{id: one, commands: ['TELL 1{{ taskrun.value }}; AWAIT {{ taskrun.value }}']}",
             "{id: two, commands: ['TELL 2{{ taskrun.value }}{{ taskrun.iteration }}']}",
         )
-        + "- {id: last, commands: [TELL last]}"
+        + "- {id: last, commands: [TELL last]}",
     )
     flow.await_told("1a", "1b")
     flow.open("b")
@@ -62,7 +70,8 @@ def test_each_value_has_a_chain_of_its_own_in_one_job(flow: Flow) -> None:
 
 
 def test_a_failure_stops_the_chain_of_its_own_value(flow: Flow) -> None:
-    flow.start(
+    start(
+        flow,
         "tasks:\n"
         + for_each(
             "[a, b, c]",
@@ -70,7 +79,7 @@ def test_a_failure_stops_the_chain_of_its_own_value(flow: Flow) -> None:
             "{id: two, commands: ['TELL 2{{ item }}']}",
             "{id: three, commands: ['TELL 3{{ item }}']}",
         )
-        + "- {id: last, commands: [TELL last]}"
+        + "- {id: last, commands: [TELL last]}",
     )
     record = flow.record()
     assert sorted(flow.told()) == ["1a", "1b", "1c", "2a", "2c", "3a", "3c"]
@@ -80,14 +89,15 @@ def test_a_failure_stops_the_chain_of_its_own_value(flow: Flow) -> None:
 
 
 def test_what_may_fail_does_not_stop_its_chain(flow: Flow) -> None:
-    flow.start(
+    start(
+        flow,
         "tasks:\n"
         + for_each(
             "[a, b]",
             "{id: one, allowFailure: true, commands: ['TELL 1{{ item }}', exit 1]}",
             "{id: two, commands: ['TELL 2{{ item }}', '[ {{ item }} != b ]']}",
             "{id: three, commands: ['TELL 3{{ item }}']}",
-        )
+        ),
     )
     record = flow.record()
     assert sorted(flow.told()) == ["1a", "1b", "2a", "2b", "3a"]
@@ -99,7 +109,8 @@ def test_what_may_fail_does_not_stop_its_chain(flow: Flow) -> None:
 
 
 def test_groups_in_a_loop_are_groups_for_each_value(flow: Flow) -> None:
-    flow.start(
+    start(
+        flow,
         "tasks:\n"
         + for_each(
             "[a, b]",
@@ -108,7 +119,7 @@ def test_groups_in_a_loop_are_groups_for_each_value(flow: Flow) -> None:
             f" {{id: row, {SEQUENTIAL}, tasks: [{{id: y, commands: ['TELL y{{{{ item }}}}; [ {{{{ item }}}} = a ]']}},"
             " {id: z, commands: ['TELL z{{ item }}']}]}]}",
             "{id: end, commands: ['TELL e{{ item }}']}",
-        )
+        ),
     )
     record, told = flow.record(), flow.told()
     assert sorted(told) == ["ea", "ma", "mb", "xa", "xb", "ya", "yb", "za"]
@@ -121,21 +132,23 @@ def test_groups_in_a_loop_are_groups_for_each_value(flow: Flow) -> None:
 
 
 def test_files_pass_in_the_same_job_and_values_in_the_next_one(flow: Flow) -> None:
-    flow.start(
+    start(
+        flow,
         "tasks:\n"
         + for_each(
             "[a, b]",
             "{id: make, outputFiles: [f], commands: ['echo {{ item }} > f', "
-            """"echo '::{\\"outputs\\": {\\"v\\": \\"{{ item }}{{ item }}\\"}}::'"]}""",
-            "{id: use, inputFiles: {got: \"{{ outputs.make[taskrun.value].outputFiles['f'] }}\"}, commands: ['TELL $(cat got)']}",
+            """"PRINT \\"{{ item }}{{ item }}\\""]}""",
+            "{id: use, inputFiles: {got: \"{{ outputs.make[taskrun.value].outputFiles['f'] }}\"},"
+            " commands: ['TELL $(cat got)']}",
         )
         + for_each(
             "[a, b]",
-            """{id: say, commands: ["echo '::{\\"outputs\\": {\\"v\\": \\"{{ item }}!\\"}}::'"]}""",
+            """{id: say, commands: ["PRINT \\"{{ item }}!\\""]}""",
             "{id: hear, commands: ['TELL {{ outputs.say[taskrun.value].vars.v }}']}",
             name="f",
         )
-        + "- {id: last, commands: [\"TELL {{ outputs.make['b'].vars.v }}{{ outputs.say['a'].vars.v }}\"]}"
+        + "- {id: last, commands: [\"TELL {{ outputs.make['b'].vars.v }}{{ outputs.say['a'].vars.v }}\"]}",
     )
     record = flow.record()
     assert sorted(flow.told()) == ["a", "a!", "b", "b!", "bba!"]
@@ -143,15 +156,16 @@ def test_files_pass_in_the_same_job_and_values_in_the_next_one(flow: Flow) -> No
 
 
 def test_in_a_later_job_only_the_items_run_whose_predecessors_ended_well(flow: Flow) -> None:
-    flow.start(
+    start(
+        flow,
         "tasks:\n"
         + for_each(
             "[a, b, c]",
             "{id: say, commands: ["
-            """"echo '::{\\"outputs\\": {\\"v\\": \\"{{ item }}!\\"}}::'", '[ {{ item }} != b ]']}""",
+            """"PRINT \\"{{ item }}!\\"", '[ {{ item }} != b ]']}""",
             "{id: hear, commands: ['TELL {{ outputs.say[taskrun.value].vars.v }}']}",
             "{id: end, commands: ['TELL end{{ item }}']}",
-        )
+        ),
     )
     record = flow.record()
     assert sorted(flow.told()) == ["a!", "c!", "enda", "endc"]
@@ -165,14 +179,15 @@ def test_in_a_later_job_only_the_items_run_whose_predecessors_ended_well(flow: F
 
 
 def test_one_value_after_the_other_in_one_job_until_a_task_fails(flow: Flow) -> None:
-    flow.start(
+    start(
+        flow,
         "tasks:\n"
         + for_each(
             "[a, b, c]",
             "{id: one, commands: ['TELL 1{{ item }}']}",
             "{id: two, commands: ['TELL 2{{ item }}; [ {{ item }} != b ]']}",
             more="concurrencyLimit: 1",
-        )
+        ),
     )
     record = flow.record()
     assert flow.told() == ["1a", "2a", "1b", "2b"]
@@ -181,15 +196,16 @@ def test_one_value_after_the_other_in_one_job_until_a_task_fails(flow: Flow) -> 
 
 
 def test_one_value_after_the_other_also_where_values_need_jobs(flow: Flow) -> None:
-    flow.start(
+    start(
+        flow,
         "tasks:\n"
         + for_each(
             "[a, b, c]",
-            """{id: say, commands: ['TELL s{{ item }}', "echo '::{\\"outputs\\": {\\"v\\": \\"{{ item }}!\\"}}::'"]}""",
+            """{id: say, commands: ['TELL s{{ item }}', "PRINT \\"{{ item }}!\\""]}""",
             "{id: hear, commands: ['TELL {{ outputs.say[taskrun.value].vars.v }}']}",
             more="concurrencyLimit: 1",
         )
-        + "- {id: last, commands: [TELL last]}"
+        + "- {id: last, commands: [TELL last]}",
     )
     record = flow.record()
     assert flow.told() == ["sa", "a!", "sb", "b!", "sc", "c!", "last"]
@@ -198,15 +214,16 @@ def test_one_value_after_the_other_also_where_values_need_jobs(flow: Flow) -> No
 
 
 def test_none_begins_in_a_later_job_once_one_has_failed(flow: Flow) -> None:
-    flow.start(
+    start(
+        flow,
         "tasks:\n"
         + for_each(
             "[a, b, c]",
-            """{id: say, commands: ['TELL s{{ item }}', "echo '::{\\"outputs\\": {\\"v\\": \\"{{ item }}!\\"}}::'"]}""",
+            """{id: say, commands: ['TELL s{{ item }}', "PRINT \\"{{ item }}!\\""]}""",
             "{id: hear, commands: ['TELL {{ outputs.say[taskrun.value].vars.v }}; [ {{ item }} != b ]']}",
             more="concurrencyLimit: 1",
         )
-        + "- {id: last, commands: [TELL last]}"
+        + "- {id: last, commands: [TELL last]}",
     )
     record = flow.record()
     assert flow.told() == ["sa", "a!", "sb", "b!"]
@@ -215,14 +232,15 @@ def test_none_begins_in_a_later_job_once_one_has_failed(flow: Flow) -> None:
 
 
 def test_with_a_limit_chains_run_side_by_side_up_to_it_and_what_has_begun_goes_on(flow: Flow) -> None:
-    flow.start(
+    start(
+        flow,
         "tasks:\n"
         + for_each(
             "[a, b, c, d]",
             "{id: one, commands: ['TELL 1{{ item }}; AWAIT {{ item }}; [ {{ item }} != a ]']}",
             "{id: two, commands: ['TELL 2{{ item }}']}",
             more="concurrencyLimit: 2",
-        )
+        ),
     )
     flow.await_told("1a", "1b")
     assert [flow.state(number) for number in (2, 4, 5)] == [TaskState.ACTIVE] * 3
@@ -242,14 +260,15 @@ def test_a_loop_in_a_loop_runs_for_every_pair(flow: Flow) -> None:
     inner = (
         f"{{id: inner, {FOR_EACH}, values: [x, y], concurrencyLimit: 0, tasks: ["
         "{id: pair, commands: ['TELL {{ parent.taskrun.value }}{{ taskrun.value }}{{ taskrun.iteration }}',"
-        """ "echo '::{\\"outputs\\": {\\"v\\": \\"{{ taskrun.value }}!\\"}}::'"]}]}"""
+        """ "PRINT \\"{{ taskrun.value }}!\\""]}]}"""
     )
-    flow.start(
+    start(
+        flow,
         "tasks:\n"
         + for_each(
             "[a, b]", "{id: one, commands: ['TELL 1{{ item }}']}", inner, "{id: end, commands: ['TELL e{{ item }}']}"
         )
-        + "- {id: last, commands: [\"TELL {{ outputs.pair['a']['y'].vars.v }}\"]}"
+        + "- {id: last, commands: [\"TELL {{ outputs.pair['a']['y'].vars.v }}\"]}",
     )
     record, told = flow.record(), flow.told()
     assert sorted(told) == sorted(["1a", "1b", "ax0", "ay1", "bx0", "by1", "ea", "eb", "y!"])
@@ -262,8 +281,12 @@ def test_a_loop_in_a_loop_runs_for_every_pair(flow: Flow) -> None:
 
 
 def test_loops_with_their_defaults_run_strictly_one_after_the_other_in_one_job(flow: Flow) -> None:
-    inner = f"{{id: inner, {FOR_EACH}, values: [x, y], tasks: [{{id: pair, commands: ['TELL {{{{ parent.taskrun.value }}}}{{{{ item }}}}']}}]}}"
-    flow.start(
+    inner = (
+        f"{{id: inner, {FOR_EACH}, values: [x, y], tasks: ["
+        "{id: pair, commands: ['TELL {{ parent.taskrun.value }}{{ item }}']}]}"
+    )
+    start(
+        flow,
         "tasks:\n"
         + for_each(
             "[a, b]",
@@ -271,7 +294,7 @@ def test_loops_with_their_defaults_run_strictly_one_after_the_other_in_one_job(f
             inner,
             "{id: end, commands: ['TELL e{{ item }}']}",
             more="concurrencyLimit: 1",
-        )
+        ),
     )
     record = flow.record()
     assert flow.told() == ["1a", "ax", "ay", "ea", "1b", "bx", "by", "eb"]
@@ -280,17 +303,19 @@ def test_loops_with_their_defaults_run_strictly_one_after_the_other_in_one_job(f
 
 def test_the_values_of_an_inner_loop_may_be_printed_for_the_outer_one(flow: Flow) -> None:
     inner = (
-        f"{{id: inner, {FOR_EACH}, values: '{{{{ outputs.list[taskrun.value].vars.v }}}}', concurrencyLimit: 0, tasks: ["
-        "{id: pair, commands: ['TELL {{ parent.taskrun.value }}{{ taskrun.value }}']}]}"
+        f"{{id: inner, {FOR_EACH}, values: '{{{{ outputs.list[taskrun.value].vars.v }}}}', concurrencyLimit: 0,"
+        " tasks: [{id: pair, commands: ['TELL {{ parent.taskrun.value }}{{ taskrun.value }}']}]}"
     )
-    flow.start(
+    start(
+        flow,
         "tasks:\n"
         + for_each(
             "[1, 2, 3]",
-            """{id: list, commands: ["echo '::{\\"outputs\\": {\\"v\\": {{ range(1, taskrun.iteration + 1) | toJson }}}}::'", '[ {{ item }} != 2 ]']}""",
+            """{id: list, commands: ["PRINT {{ range(1, taskrun.iteration + 1) | toJson }}","""
+            " '[ {{ item }} != 2 ]']}",
             inner,
             "{id: end, commands: ['TELL e{{ item }}']}",
-        )
+        ),
     )
     record = flow.record()
     assert sorted(flow.told()) == sorted(["11", "31", "32", "33", "e1", "e3"])
@@ -301,20 +326,34 @@ def test_the_values_of_an_inner_loop_may_be_printed_for_the_outer_one(flow: Flow
 # --- Loop
 
 
+def test_the_outputs_of_the_same_values_have_a_short_name(flow: Flow) -> None:
+    inner = (
+        f"{{id: inner, {FOR_EACH}, values: [x, y], concurrencyLimit: 0, tasks: ["
+        """{id: say, commands: ["PRINT \\"{{ parent.taskrun.value }}{{ taskrun.value }}\\""]},"""
+        " {id: hear, commands: ['TELL {{ currentEachOutput(outputs.say).vars.v }}']}]}"
+    )
+    start(flow, "tasks:\n" + for_each("[a, b]", inner))
+    assert (flow.record()["state"], sorted(flow.told())) == ("SUCCESS", ["ax", "ay", "bx", "by"])
+
+
 def test_a_loop_of_kestra_2_sees_its_item_and_the_outputs_of_the_same_iteration(flow: Flow) -> None:
-    outputs = 'outputs:\n- {id: doubled, type: STRING, value: "{{ outputs.say.vars.v }}"}\n- {id: n, type: INT, value: "{{ item.index }}"}'
-    flow.start(
+    outputs = (
+        'outputs:\n- {id: doubled, type: STRING, value: "{{ outputs.say.vars.v }}"}\n'
+        '- {id: n, type: INT, value: "{{ item.index }}"}'
+    )
+    start(
+        flow,
         "tasks:\n"
         + for_each(
             "{k1: a, k2: b}",
-            """{id: say, commands: ["echo '::{\\"outputs\\": {\\"v\\": \\"{{ item.value }}{{ item.value }}\\"}}::'"]}""",
+            """{id: say, commands: ["PRINT \\"{{ item.value }}{{ item.value }}\\""]}""",
             "{id: hear, commands: ['TELL {{ item.index }}{{ item.key }}{{ outputs.say.vars.v }}']}",
             more="concurrencyLimit: 0\n" + outputs,
             name="loop",
             kind=LOOP,
         )
         + "- {id: last, commands: ['TELL {{ outputs.loop.iterationCount }}{{ outputs.loop.outputs[1].outputs.doubled }}"
-        '{{ outputs.loop.outputs[0].item.key }}{{ loopOutputs(outputs.loop.outputs, "n") | join("-") }}\']}'
+        '{{ outputs.loop.outputs[0].item.key }}{{ loopOutputs(outputs.loop.outputs, "n") | join("-") }}\']}',
     )
     record = flow.record()
     assert sorted(flow.told()) == ["0k1aa", "1k2bb", "2bbk10-1"]
@@ -323,8 +362,10 @@ def test_a_loop_of_kestra_2_sees_its_item_and_the_outputs_of_the_same_iteration(
 
 
 def test_loops_in_loops_of_kestra_2_see_their_parents_the_outermost_first(flow: Flow) -> None:
-    deepest = f"{{id: l3, {LOOP}, values: [p], tasks: [{{id: t, commands: ['TELL {{{{ item.parents[0].value }}}}{{{{ item.parents[1].value }}}}{{{{ item.parent.value }}}}{{{{ item.value }}}}']}}]}}"
-    flow.start(
+    names = "{{ item.parents[0].value }}{{ item.parents[1].value }}{{ item.parent.value }}{{ item.value }}"
+    deepest = f"{{id: l3, {LOOP}, values: [p], tasks: [{{id: t, commands: ['TELL {names}']}}]}}"
+    start(
+        flow,
         "tasks:\n"
         + for_each(
             "[a, b]",
@@ -332,7 +373,7 @@ def test_loops_in_loops_of_kestra_2_see_their_parents_the_outermost_first(flow: 
             more="concurrencyLimit: 1",
             name="l1",
             kind=LOOP,
-        )
+        ),
     )
     record = flow.record()
     assert flow.told() == ["axxp", "ayyp", "bxxp", "byyp"]
@@ -345,7 +386,8 @@ def test_loops_in_loops_of_kestra_2_see_their_parents_the_outermost_first(flow: 
 @pytest.mark.parametrize("kind", [FOR_EACH, LOOP])
 def test_a_condition_is_asked_for_each_value(flow: Flow, kind: str) -> None:
     value = "taskrun.value" if kind == FOR_EACH else "item.value"
-    flow.start(
+    start(
+        flow,
         "tasks:\n"
         + for_each(
             "[a, b, c]",
@@ -354,7 +396,7 @@ def test_a_condition_is_asked_for_each_value(flow: Flow, kind: str) -> None:
             f"{{id: three, commands: ['TELL 3{{{{ {value} }}}}']}}",
             kind=kind,
         )
-        + "- {id: last, commands: [TELL last]}"
+        + "- {id: last, commands: [TELL last]}",
     )
     record, told = flow.record(), flow.told()
     assert sorted(told) == ["1a", "1b", "1c", "2a", "2c", "3a", "3b", "3c", "last"]
@@ -366,10 +408,11 @@ def test_a_condition_is_asked_for_each_value(flow: Flow, kind: str) -> None:
 
 
 def test_a_condition_that_holds_for_no_value_leaves_the_task_out(flow: Flow) -> None:
-    flow.start(
+    start(
+        flow,
         "tasks:\n"
         + for_each("[a, b]", "{id: one, runIf: \"{{ taskrun.value == 'c' }}\", commands: [TELL x]}")
-        + "- {id: last, commands: [TELL last]}"
+        + "- {id: last, commands: [TELL last]}",
     )
     record = flow.record()
     assert (states(record), record["tasks"][0]["skipped"]) == ({"one": "SKIPPED", "last": "SUCCESS"}, "condition")
@@ -377,14 +420,15 @@ def test_a_condition_that_holds_for_no_value_leaves_the_task_out(flow: Flow) -> 
 
 
 def test_a_condition_over_what_was_printed_for_the_value(flow: Flow) -> None:
-    flow.start(
+    start(
+        flow,
         "tasks:\n"
         + for_each(
             "[1, 2]",
-            """{id: say, commands: ["echo '::{\\"outputs\\": {\\"v\\": {{ item }}}}::'"]}""",
+            """{id: say, commands: ["PRINT {{ item }}"]}""",
             "{id: hear, runIf: '{{ outputs.say[taskrun.value].vars.v == 2 }}', commands: ['TELL {{ item }}']}",
             "{id: end, commands: ['TELL e{{ item }}']}",
-        )
+        ),
     )
     record = flow.record()
     assert sorted(flow.told()) == ["2", "e1", "e2"]
@@ -396,13 +440,14 @@ def test_a_condition_over_what_was_printed_for_the_value(flow: Flow) -> None:
 
 def test_an_item_that_fails_on_the_infrastructure_is_run_again_with_its_chain(flow: Flow) -> None:
     flow.world.nodes_fail(imagePulls=[{"image": "ib", "next": 1}])
-    flow.start(
+    start(
+        flow,
         "tasks:\n"
         + for_each(
             "[a, b, c]",
             "{id: one, containerImage: 'i{{ item }}', commands: ['TELL 1{{ item }}']}",
             "{id: two, commands: ['TELL 2{{ item }}']}",
-        )
+        ),
     )
     record = flow.record()
     assert sorted(flow.told()) == ["1a", "1b", "1c", "2a", "2b", "2c"]
@@ -410,14 +455,15 @@ def test_an_item_that_fails_on_the_infrastructure_is_run_again_with_its_chain(fl
 
 
 def test_a_cancelled_run_tells_of_every_item(flow: Flow) -> None:
-    flow.start(
+    start(
+        flow,
         "tasks:\n"
         + for_each(
             "[a, b, c]",
-            """{id: say, commands: ['TELL s{{ item }}; AWAIT {{ item }}', "echo '::{\\"outputs\\": {\\"v\\": 1}}::'"]}""",
+            """{id: say, commands: ['TELL s{{ item }}; AWAIT {{ item }}', "PRINT 1"]}""",
             "{id: hear, commands: ['TELL {{ outputs.say[taskrun.value].vars.v }}']}",
             more="concurrencyLimit: 1",
-        )
+        ),
     )
     flow.await_told("sa")
     flow.world.put("inbox", f"{flow.run}.cancel")
@@ -437,7 +483,7 @@ def test_planning_that_dies_between_its_writes_is_repeated(flow: Flow, monkeypat
     parts, count = flow.world.app.parts, []
     keep = parts.keep_of_planning
 
-    def and_die(run: Any, part: Any) -> None:  # noqa: ANN401 - passed on
+    def and_die(run: Any, part: Any) -> None:
         keep(run, part)
         count.append(run.id)
         if len(count) == dies_at:

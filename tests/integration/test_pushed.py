@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from shared import poll_runs, record_run
-from shared.documents.names import EndMarker
+from shared.documents.end_markers import EndMarker
 from shared.documents.states import State
 from shared.events import JobEnded
 from shared.steps import await_end

@@ -83,6 +83,46 @@ tasks:
         first="a0 a1 a2",
         again="a2",
     ),
+    "a loop of several tasks runs again as a whole": Shape(
+        f"""
+tasks:
+- id: p
+  type: {IN_GROUPS}.ForEach
+  values: [x, y]
+  tasks:
+  - id: a
+    commands: ["echo a{{{{ taskrun.value }}}} >> @LEDGER"]
+  - id: b
+    commands: ["echo b{{{{ taskrun.value }}}} >> @LEDGER", "test {{{{ taskrun.value }}}} != y || test -e @OK"]
+""",
+        first="ax ay bx by",
+        again="ax ay bx by",
+    ),
+    "loops that ended well are taken over with what they made": Shape(
+        f"""
+tasks:
+- id: p
+  type: {IN_GROUPS}.ForEach
+  values: [x, y]
+  concurrencyLimit: 0
+  tasks:
+  - id: q
+    type: {IN_GROUPS}.ForEach
+    values: [1, 2]
+    concurrencyLimit: 0
+    tasks:
+    - id: a
+      runIf: "{{{{ taskrun.value == '1' }}}}"
+      commands: ["echo a{{{{ parent.taskrun.value }}}} >> @LEDGER", "echo {{{{ taskrun.value }}}} > o.txt"]
+      outputFiles: [o.txt]
+- id: z
+  commands:
+  - echo z$(cat {{{{ outputs.a['y']['1'].outputFiles['o.txt'] }}}}) >> @LEDGER
+  - test -e @OK
+""",
+        first="ax ay z1",
+        again="z1",
+    ),
     "groups in groups": Shape(
         f"""
 tasks:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from shared import record_run
 
 CHAIN = """
@@ -46,16 +48,87 @@ def test_after_a_failure_there_is_no_next_round(world) -> None:
     assert (record["state"], len(record["jobs"])) == ("FAILED", 1)
 
 
-def test_a_value_that_was_not_printed_ends_the_run_with_the_place_in_the_manifest(world) -> None:
+def test_a_value_that_was_not_printed_is_the_failure_of_the_task_with_the_place_in_the_manifest(world) -> None:
     run = world.accept(text=CHAIN.replace('{\\"n', '{\\"m'))
     world.finish()
     record = world.record(run)
     assert (record["state"], [task["state"] for task in record["tasks"]]) == (
         "FAILED",
-        ["SUCCESS", "SKIPPED", "SKIPPED"],
+        ["SUCCESS", "FAILED", "SKIPPED"],
     )
-    assert (record["errors"][0]["path"], record["errors"][0]["line"]) == ("tasks[1].commands[0]", 9)
-    assert "'n' does not exist" in record["failure"]["message"]
+    message = "tasks[1].commands[0]: 'n' does not exist; there is m at line 9, column 14"
+    assert record["tasks"][1]["failure"]["message"] == message
+
+
+LOOPS = """
+tasks:
+- {id: make, commands: ["true"]}
+- id: outer
+  type: io.kestra.plugin.core.flow.ForEach
+  concurrencyLimit: 0
+  values: [a, b]
+  tasks:
+  - {id: first, commands: ["true"]}
+  - id: inner
+    type: io.kestra.plugin.core.flow.ForEach
+    values: "VALUES"
+    tasks: [{id: each, commands: ["true"]}, {id: next, commands: ["true"]}]
+- {id: after, commands: ["true"]}
+finally: [{id: tidy, commands: ["true"]}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("values", "states"),
+    [
+        ("{{ outputs.make.vars.n }}", ["SUCCESS", "SUCCESS", "FAILED", "FAILED", "SKIPPED", "SUCCESS"]),
+        ("{{ outputs.first[taskrun.value].vars.n }}", ["SUCCESS", "SUCCESS", "FAILED", "FAILED", "SKIPPED", "SUCCESS"]),
+    ],
+)
+def test_values_of_a_loop_that_turn_out_wrong_are_the_failure_of_its_tasks(world, values: str, states: list) -> None:
+    run = world.accept(text=LOOPS.replace("VALUES", values))
+    world.finish()
+    record = world.record(run)
+    assert (record["state"], [task["state"] for task in record["tasks"]]) == ("FAILED", states)
+    [each] = [task for task in record["tasks"] if task["id"] == "each"]
+    assert each["failure"]["code"] == "InvalidExpression"
+    assert "tasks[1].tasks[1].values: 'n' does not exist" in each["failure"]["message"]
+
+
+@pytest.mark.parametrize("kind", ["ForEach", "Loop"])
+def test_the_values_of_a_loop_may_be_the_lines_of_a_file(world, kind: str) -> None:
+    flow = """
+tasks:
+- {id: make, commands: ["echo a > f.txt", "echo b >> f.txt"], outputFiles: [f.txt]}
+- id: loop
+  type: io.kestra.plugin.core.flow.KIND
+  values: "{{ read(outputs.make.outputFiles['f.txt']) | trim | split('\\n') }}"
+  tasks: [{id: each, commands: ["echo {{ item.value ?? item }}"]}]
+"""
+    run = world.accept(text=flow.replace("KIND", kind))
+    world.finish()
+    record = world.record(run)
+    assert [(task["state"], (task["items"] or {}).get("count")) for task in record["tasks"]] == [
+        ("SUCCESS", None),
+        ("SUCCESS", 2),
+    ]
+
+
+def test_a_loop_without_its_values_after_a_failure_is_skipped(world) -> None:
+    flow = """
+tasks:
+- {id: make, commands: ["true"]}
+- {id: fails, commands: [exit 3]}
+- id: loop
+  type: io.kestra.plugin.core.flow.Loop
+  values: "{{ outputs.make.vars.n }}"
+  tasks: [{id: each, commands: ["true"]}]
+"""
+    run = world.accept(text=flow)
+    world.finish()
+    record = world.record(run)
+    assert [task["state"] for task in record["tasks"]] == ["SUCCESS", "FAILED", "SKIPPED"]
+    assert record["errors"] == []
 
 
 def test_a_file_that_the_earlier_task_did_not_make_is_named(world) -> None:

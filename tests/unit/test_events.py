@@ -3,7 +3,7 @@
 import azure.functions as func
 import pytest
 
-from shared.documents.names import EndMarker, end_marker_at
+from shared.documents.end_markers import EndMarker, end_marker_at
 from shared.events import JobEnded, parse
 
 DATA = {"runId": "r", "round": 2, "last": False}

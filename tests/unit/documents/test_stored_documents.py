@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
+from shared.documents.part import Part
 from shared.documents.progress import Progress
-from shared.documents.run import Part, Run, RunBody
+from shared.documents.run import Run, RunBody
 from shared.plan.plan_round import plan_round, submitted_round
 from shared.plan.round_plan import RoundPlan, SubmittedRound
 from shared.plan.run_manifest import manifest_of

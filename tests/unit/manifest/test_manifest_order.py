@@ -143,7 +143,22 @@ def test_a_disabled_group_leaves_out_its_tasks() -> None:
         ),
         ("{id: g, type: ForEach, tasks: [{id: a, commands: [x]}]}", "tasks[0].values: this property is missing"),
         (
-            "{id: g, type: Loop, values: [1], tasks: [{id: s, type: Parallel, tasks: [{id: a, foreach: 2, commands: [x]}]}]}",
+            (
+                "{id: g, type: ForEach, dependsOn: [], values: [1], tasks: [{id: a, commands: [x]}, "
+                "{id: b, dependsOn: [x], commands: [x]}]}, {id: x, dependsOn: [a], commands: [x]}"
+            ),
+            "tasks cannot wait for each other: ",
+        ),
+        (
+            (
+                "{id: g, type: ForEach, values: [1], tasks: [{id: i, type: Loop, dependsOn: [], values: [1], tasks: ["
+                "{id: a, commands: [x]}, {id: b, dependsOn: [y], commands: [x]}]},"
+                " {id: y, dependsOn: [a], commands: [x]}]}"
+            ),
+            "tasks cannot wait for each other: ",
+        ),
+        (
+            "{id: g, type: Loop, values: [1], tasks: [{id: s, type: Parallel, tasks: [{id: a, foreach: 2}]}]}",
             "tasks[0].tasks: the task 'a' in a loop cannot have a `foreach` of its own",
         ),
         ("{id: g, type: Loop, values: 3, tasks: [{id: a, commands: [x]}]}", "tasks[0].values: expected a list, a map,"),
@@ -167,7 +182,7 @@ def test_a_disabled_group_leaves_out_its_tasks() -> None:
         ),
         (
             in_loop("{id: s, type: AllowFailure, tasks: [TASK]}"),
-            "tasks[0].tasks[0]: a group that may fail cannot be told value by value inside a loop: write `allowFailure:",
+            "tasks[0].tasks[0]: a group that may fail cannot be told value by value inside a loop: write `allowFailure",
         ),
         (
             in_loop("{id: o, type: Sequential, tasks: [{id: s, type: Parallel, allowFailure: true, tasks: [TASK]}]}"),

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from shared.errors import ManifestError
+from shared.manifest._loops import OutputOfLoop
 from shared.manifest.app_tasks import APP_TASKS, Assert, Fail, Log, OutputValues, Return
 from shared.manifest.docker import Docker
 from shared.manifest.flow import Label, PluginDefault
@@ -30,7 +31,6 @@ from shared.manifest.groups import (
     Switch,
 )
 from shared.manifest.inputs import Input
-from shared.manifest.loops import OutputOfLoop
 from shared.manifest.read import Flow, Manifest, Task, read_manifest
 from shared.manifest.retry import Retry
 from shared.manifest.task import FilesOfTask, ForeachFile, NamespaceFiles

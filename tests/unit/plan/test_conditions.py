@@ -152,7 +152,10 @@ def test_a_fan_out_that_is_left_out_has_no_items_and_no_outputs(plan) -> None:
             "tasks[1].runIf: there is no filter 'uper'",
         ),
         (
-            f"{{id: e, type: {FOR_EACH}, values: [1], tasks: [{{id: a, runIf: '{{{{ taskrun.valu }}}}', commands: [x]}}]}}",
+            (
+                f"{{id: e, type: {FOR_EACH}, values: [1],"
+                " tasks: [{id: a, runIf: '{{ taskrun.valu }}', commands: [x]}]}"
+            ),
             "tasks[0].tasks[0].runIf: 'valu' does not exist",
         ),
         ("{id: a, runIff: 'x', commands: [x]}", 'tasks[0].runIff: unknown property; did you mean "runIf"?'),

@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import pytest
 
+from shared.documents.earlier_run import EarlierRun
 from shared.documents.external_data import ExternalData, SourceFile, TextRead
 from shared.documents.record import Outputs, TaskRecord
-from shared.documents.run import EarlierRun
 from shared.documents.states import State
 from shared.errors import ManifestError
 from shared.plan.lookups import MissingData

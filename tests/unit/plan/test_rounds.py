@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from shared.documents.states import JobReason, State
-from shared.plan._rounds import GraphTask, Split, in_dependency_order, split, waits_in_round
+from shared.plan._graph_task import GraphTask, in_dependency_order
+from shared.plan._rounds import Split, split, waits_in_round
 
 
 def flow(*nodes: str) -> dict[str, GraphTask]:
@@ -81,6 +82,13 @@ def test_another_pool_is_another_round() -> None:
     nodes, pools = flow("a", "b", "c<b", "d"), {"b": "q", "c": "q"}
     assert next_round(nodes, pools=pools) == Split(("a", "d"), ("b", "c"), (), JobReason.FIRST)
     assert next_round(nodes, pools=pools, a="SUCCESS", d="SUCCESS") == Split(("b", "c"), (), (), JobReason.POOL)
+
+
+@pytest.mark.parametrize("state", ["SUCCESS", "FAILED", "KILLED"])
+def test_what_follows_an_end_is_another_round(state: str) -> None:
+    nodes = flow("a", "b") | {"c": GraphTask("c", (), frozenset(), False, follows=frozenset("a"))}
+    assert next_round(nodes) == Split(("a", "b"), ("c",), (), JobReason.FIRST)
+    assert next_round(nodes, a=state, b="SUCCESS") == Split(("c",), (), (), JobReason.ENDS)
 
 
 @pytest.mark.parametrize("state", ["FAILED", "KILLED", "SKIPPED"])

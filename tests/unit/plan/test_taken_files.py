@@ -8,10 +8,11 @@ from dataclasses import replace
 
 import pytest
 
+from shared.documents.earlier_run import EarlierRun
 from shared.documents.manifest_blob import ManifestBlob
 from shared.documents.names import is_safe
 from shared.documents.record import ItemRecord, OutputFile, Outputs
-from shared.documents.run import EarlierRun, Run
+from shared.documents.run import Run
 from shared.documents.states import State
 from shared.outputs.record_tasks import fan_out_record
 from shared.plan.plan_round import plan_round

@@ -132,15 +132,31 @@ def graphs(draw: st.DrawFn) -> dict[str, Any]:
             inside = [_branch(draw, f"t{number}_{child}") for child in range(draw(st.integers(1, 5)))]
             task |= {"type": PARALLEL, "tasks": inside, "concurrent": draw(st.integers(0, 3))}
         elif kind == "each":
-            values = list(range(draw(st.integers(0, 5))))
-            task |= {"type": FOR_EACH, "values": values, "concurrencyLimit": draw(st.integers(0, 3))}
-            task["tasks"] = [_task(draw, f"t{number}_each")]
+            task |= _loop(draw, f"t{number}", depth=1)
         else:
             task |= _task(draw, f"t{number}")
         if kind != "task":
             del task["commands"]
         tasks.append(task)
     return {"id": "f", "variables": VARIABLES, "tasks": tasks}
+
+
+def _loop(draw: st.DrawFn, name: str, depth: int) -> dict[str, Any]:
+    """A loop of tasks, of groups with and without limits, and of loops; conditions leave out some of its items."""
+    values = list(range(draw(st.integers(0, 4 if depth == 1 else 2))))
+    inside: list[dict[str, Any]] = []
+    for number in range(draw(st.sampled_from([1, 1, 2, 3]))):
+        own = f"{name}_{number}"
+        kind = draw(st.sampled_from(["task", "task", "group", "each"]) if depth == 1 else st.just("task"))
+        if kind == "each":
+            inside.append({"id": own, **_loop(draw, own, depth + 1)})
+        elif kind == "group":
+            branches = [_branch(draw, f"{own}_{child}") for child in range(draw(st.integers(1, 3)))]
+            inside.append({"id": own, "type": PARALLEL, "tasks": branches, "concurrent": draw(st.sampled_from([0, 2]))})
+        else:
+            when = {"runIf": "{{ taskrun.iteration != 1 }}"} if draw(st.booleans()) else {}
+            inside.append({**_task(draw, own), **when})
+    return {"type": FOR_EACH, "values": values, "concurrencyLimit": draw(st.integers(0, 3)), "tasks": inside}
 
 
 def _branch(draw: st.DrawFn, name: str) -> dict[str, Any]:
