@@ -60,7 +60,7 @@ def texts_with_paths(value: object, path: PropertyPath = ()) -> Iterator[tuple[P
         case str():
             yield path, value
         case Properties():
-            yield from texts_with_paths(value.model_dump(by_alias=True), path)
+            yield from texts_with_paths(value.model_dump(by_alias=True, warnings=False), path)
         case dict():
             for name, item in value.items():
                 yield (*path, name), name
