@@ -221,9 +221,11 @@ def tasks_that_count(blocks: Sequence[Block]) -> Iterator[str]:
     """The ids of the tasks whose failure is one of the block that these blocks are in.
 
     Neither those that may fail, nor those in a block that may; nor those in errors or finally, whose states change that
-    of their block as little as in Kestra (`Execution.guessFinalState`).
+    of their block as little as in Kestra (`Execution.guessFinalState`). A disabled one never ends, and none counts.
     """
     for block in blocks:
+        if block.is_disabled:
+            continue
         if block.task and not block.task.allow_failure:
             yield block.id
         elif not block.allows_failure:

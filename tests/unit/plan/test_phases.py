@@ -114,6 +114,18 @@ errors: [{{id: e, commands: [x]}}]
     assert plan(text, first="FAILED") == (["e"], [])
 
 
+def test_a_disabled_task_has_not_failed(plan) -> None:
+    text = """
+tasks:
+- {id: a, commands: [x]}
+- {id: b, commands: [x], disabled: true}
+- {id: g, %s, disabled: true, tasks: [{id: c, commands: [x]}]}
+errors: [{id: e, commands: [x]}]
+"""
+    assert plan(text % PARALLEL, a="SUCCESS") == ([], ["e"])
+    assert plan(text % PARALLEL, a="FAILED") == (["e"], [])
+
+
 def test_a_task_may_use_what_never_ran_if_it_says_what_else(run_of, settings) -> None:
     text = """
 tasks: [{id: a, commands: [x]}, {id: b, commands: [x]}]
