@@ -126,6 +126,19 @@ errors: [{id: e, commands: [x]}]
     assert plan(text % PARALLEL, a="FAILED") == (["e"], [])
 
 
+@pytest.mark.parametrize("limit", ["", "concurrencyLimit: 0,", "concurrencyLimit: 2,"])
+@pytest.mark.parametrize("phase", ["errors", "finally", "afterExecution"])
+def test_nothing_of_a_loop_in_a_later_phase_begins_before_it(run_of, settings, phase: str, limit: str) -> None:
+    loop = "{id: l, type: io.kestra.plugin.core.flow.ForEach, %s values: [x], tasks: [%s]}"
+    inside = "{id: b, commands: [x]}, {id: c, commands: [x]}"
+    text = f"tasks: [{{id: a, commands: [x]}}]\n{phase}: [{loop % (limit, inside)}]"
+    for states, names in (({}, ["a"]), ({"a": "FAILED"}, ["b", "c"])):
+        run = run_of(text, finished=ended(states))
+        planned = plan_round(manifest_of(run), run, settings)
+        assert isinstance(planned, RoundPlan)
+        assert [task.name for task in planned.tasks] == names
+
+
 def test_a_task_may_use_what_never_ran_if_it_says_what_else(run_of, settings) -> None:
     text = """
 tasks: [{id: a, commands: [x]}, {id: b, commands: [x]}]
