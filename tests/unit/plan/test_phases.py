@@ -139,6 +139,25 @@ def test_nothing_of_a_loop_in_a_later_phase_begins_before_it(run_of, settings, p
         assert [task.name for task in planned.tasks] == names
 
 
+@pytest.mark.parametrize("more", ["", "concurrent: 2,"])
+@pytest.mark.parametrize(
+    ("inside", "failed"),
+    [
+        ("tasks: [{id: a, commands: [x]}], finally: [{id: b, commands: [x]}]", {"a": "SUCCESS", "b": "FAILED"}),
+        ("allowFailure: true, tasks: [{id: a, commands: [x]}, {id: b, commands: [x]}]", {"a": "FAILED"}),
+    ],
+)
+def test_what_is_no_failure_of_its_branch_stops_nothing_of_a_dag(plan, more: str, inside: str, failed: States) -> None:
+    text = f"""
+tasks:
+- id: d
+  type: io.kestra.plugin.core.flow.Dag
+  {more.removesuffix(",")}
+  tasks: [{{task: {{id: g, {GROUP}, {inside}}}}}, {{task: {{id: c, commands: [x]}}, dependsOn: [g]}}]
+"""
+    assert plan(text, **failed)[0] == ["c"]
+
+
 def test_a_task_may_use_what_never_ran_if_it_says_what_else(run_of, settings) -> None:
     text = """
 tasks: [{id: a, commands: [x]}, {id: b, commands: [x]}]
