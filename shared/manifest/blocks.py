@@ -121,8 +121,9 @@ class PlacedTask:
 
     `loops` are those that it is in, `branches` those of groups, and `conditions` all that must hold, the outermost
     first. Its failure is one of the branches in `fails`: not of those around a group that may fail, nor of those around
-    the errors and finally that it is in. `on_failure_of` has an entry for each `errors` that it is in, the outermost first. It may share a `directory`
-    with others. It may be in a loop itself, or in a group that is in the innermost loop.
+    the errors and finally that it is in. `on_failure_of` has an entry for each `errors` that it is in, the outermost
+    first. It may share a `directory` with others. It may be in a loop itself, or in a group that is in the innermost
+    loop.
     """
 
     task: Task | AppTask

@@ -134,7 +134,7 @@ def _placements(  # noqa: PLR0913, PLR0917 - as `split`
 
 
 def _followed_by_loops(graph: Mapping[str, GraphTask]) -> dict[str, set[str]]:
-    """What must have ended before the tasks in loops, by their outermost loop: none of them begins before the others."""
+    """What must have ended before the tasks in loops, by their outermost loop: none of them begins earlier."""
     found: dict[str, set[str]] = {}
     for task in graph.values():
         if task.loops:
