@@ -196,6 +196,14 @@ def test_a_group_that_may_fail_is_a_warning(run_of) -> None:
     assert run_state(flow, ended({"a": "KILLED", "b": "SUCCESS"}).values(), cancelled=True) is State.KILLED
 
 
+@pytest.mark.parametrize(("kind", "state"), [("Loop", State.SUCCESS), ("ForEach", State.WARNING)])
+def test_a_loop_of_kestra_2_ends_well_whatever_is_a_warning_in_it(run_of, kind: str, state: State) -> None:
+    each = f"{{id: l, type: io.kestra.plugin.core.flow.{kind}, values: [x], tasks: [{{id: a, commands: [x]}}]}}"
+    flow = manifest_of(run_of(f"tasks: [{each}]")).flow
+    assert run_state(flow, ended({"a": "WARNING"}).values(), cancelled=False) is state
+    assert run_state(flow, ended({"a": "FAILED"}).values(), cancelled=False) is State.FAILED
+
+
 # --- early ends
 
 JOB = JobRecord(id="j", pool="p", account="a", reason=JobReason.FIRST)
