@@ -120,14 +120,17 @@ class PlacedTask:
     """A task with its path in the manifest, and what the blocks around it mean for it.
 
     `loops` are those that it is in, `branches` those of groups, and `conditions` all that must hold, the outermost
-    first. `on_failure_of` has an entry for each `errors` that it is in, the outermost first. It may share a `directory`
-    with others. It may be in a loop itself, or in a group that is in the innermost loop.
+    first. Its failure is one of the branches in `fails`: not of those around a group that may fail, nor of those around
+    the errors and finally that it is in. `on_failure_of` has an entry for each `errors` that it is in, the outermost
+    first. It may share a `directory` with others. It may be in a loop itself, or in a group that is in the innermost
+    loop.
     """
 
     task: Task | AppTask
     path: PropertyPath
     loops: tuple[Each, ...] = ()
     branches: tuple[Branch, ...] = ()
+    fails: tuple[Branch, ...] = ()
     conditions: tuple[Condition, ...] = ()
     on_failure_of: tuple[OnFailure, ...] = ()
     directory: Directory | None = None
@@ -165,6 +168,7 @@ class _Around:
     is_disabled: bool = False
     loops: tuple[Each, ...] = ()
     branches: tuple[Branch, ...] = ()
+    fails: tuple[Branch, ...] = ()
     conditions: tuple[Condition, ...] = ()
     on_failure_of: tuple[OnFailure, ...] = ()
     directory: Directory | None = None
@@ -185,13 +189,16 @@ def _placed(block: Block, around: _Around) -> Iterator[PlacedTask]:
     inside = replace(
         group,
         loops=(*around.loops, *loop),
+        fails=() if block.allows_failure else around.fails,
         directory=around.directory or block.directory,
         is_in_group=bool(around.loops) and block.each is None,
     )
     for index, inner in enumerate(block.blocks):
         is_late = index >= block.limit or bool(inner.waits_for)
         branch = (Branch(block.id, index, block.limit, is_late, len(inside.loops)),) if block.limit else ()
-        yield from _placed(inner, replace(inside, branches=(*inside.branches, *branch)))
+        branches, fails = (*inside.branches, *branch), (*inside.fails, *branch)
+        yield from _placed(inner, replace(inside, branches=branches, fails=fails))
+    group = replace(group, fails=())
     if block.errors:
         failure = OnFailure(tuple(tasks_that_count(block.blocks)))
         of_errors = replace(group, on_failure_of=(*around.on_failure_of, failure))
@@ -210,6 +217,7 @@ def _placed_task(task: Task | AppTask, path: PropertyPath, around: _Around) -> P
         path,
         around.loops,
         around.branches,
+        around.fails,
         around.conditions,
         around.on_failure_of,
         around.directory if isinstance(task, Task) else None,
@@ -221,9 +229,11 @@ def tasks_that_count(blocks: Sequence[Block]) -> Iterator[str]:
     """The ids of the tasks whose failure is one of the block that these blocks are in.
 
     Neither those that may fail, nor those in a block that may; nor those in errors or finally, whose states change that
-    of their block as little as in Kestra (`Execution.guessFinalState`).
+    of their block as little as in Kestra (`Execution.guessFinalState`). A disabled one never ends, and none counts.
     """
     for block in blocks:
+        if block.is_disabled:
+            continue
         if block.task and not block.task.allow_failure:
             yield block.id
         elif not block.allows_failure:

@@ -49,10 +49,12 @@ class FlowGraph:
             for each in self.loops(name):
                 self._in_loop[each.id] = (*self._in_loop.get(each.id, ()), name)
                 self._loops_by_id[each.id] = each
-        self._in_branch = _by_branch(self._placed[name] for name in manifest.dependencies)
+        placed = [self._placed[name] for name in manifest.dependencies]
+        self._in_branch = _by_branch((each.task.id, each.branches) for each in placed)
+        self._fail_branch = _by_branch((each.task.id, each.fails) for each in placed)
         self._branches = {name: self._limited_branches(name) for name in manifest.dependencies}
         self._begun = {name: self._late_branches(name) for name in manifest.dependencies}
-        self._members = _by_directory(self._placed[name] for name in manifest.dependencies)
+        self._members = _by_directory(placed)
         self._with_outputs = {name: self._outputs_before(name) for name in self._upstream}
         self.problems: list[Problem] = []
         self.tasks = {name: self._graph_task(name) for name in manifest.dependencies}
@@ -148,22 +150,22 @@ class FlowGraph:
         return self._placed[name].phase
 
     def branches(self, name: str) -> tuple[Branch, ...]:
-        """The branches that a task is in: once it has failed, no other branch of their groups begins.
+        """The branches that fail with a task: once it has failed, no other branch of their groups begins.
 
         With a limit of 1 that is so anyway, because each branch waits for the one before it.
         """
         return self._branches[name]
 
     def _limited_branches(self, name: str) -> tuple[Branch, ...]:
-        return tuple(branch for branch in self._placed[name].branches if branch.limit > 1)
+        return tuple(branch for branch in self._placed[name].fails if branch.limit > 1)
 
     def begun_branches(self, name: str) -> tuple[Branch, ...]:
-        """Of these branches, those that do not begin with their group, and begin with this task."""
+        """The branches that begin with a task, and not with their group."""
         return self._begun[name]
 
     def _late_branches(self, name: str) -> tuple[Branch, ...]:
         waits_for = self._manifest.dependencies[name]
-        late = (branch for branch in self.branches(name) if branch.is_late)
+        late = (branch for branch in self._placed[name].branches if branch.limit > 1 and branch.is_late)
         return tuple(branch for branch in late if not self._in_branch[branch].intersection(waits_for))
 
     def _task(self, name: str) -> Task | AppTask:
@@ -222,8 +224,8 @@ class FlowGraph:
         return self.loops(name)[:1] == self.loops(other)[:1] != ()
 
     def _tasks_beside(self, branch: Branch) -> Iterator[str]:
-        """The tasks in the other branches of the group."""
-        for other, names in self._in_branch.items():
+        """The tasks with which the other branches of the group fail."""
+        for other, names in self._fail_branch.items():
             if other.group == branch.group and other != branch:
                 yield from names
 
@@ -268,12 +270,12 @@ def _of_other_tasks(text: str) -> Iterator[tuple[str, tuple[str, ...]]]:
         yield STATE, ()
 
 
-def _by_branch(tasks: Iterable[PlacedTask]) -> dict[Branch, set[str]]:
-    """The tasks in each branch of the groups with a limit."""
+def _by_branch(branches: Iterable[tuple[str, tuple[Branch, ...]]]) -> dict[Branch, set[str]]:
+    """The tasks of each branch of the groups with a limit."""
     found: dict[Branch, set[str]] = {}
-    for placed in tasks:
-        for branch in placed.branches:
-            found.setdefault(branch, set()).add(placed.task.id)
+    for name, own in branches:
+        for branch in own:
+            found.setdefault(branch, set()).add(name)
     return found
 
 

@@ -188,8 +188,9 @@ class Loops:
         plan = self.plan_of(other)
         deep = plan.items.get(self._graph.loops(other)[-1].id, ()) if plan else ()
         if len(self._graph.loops(other)) == depth:
-            return own[-1] in lineages
-        return all(each.index in lineages for each in deep if tuple(one.index for one in each.lineage[:depth]) == own)
+            return own[-1] in lineages or bool(plan and plan.leaves_out(other, own[-1]))
+        inside = [each.index for each in deep if tuple(one.index for one in each.lineage[:depth]) == own]
+        return all(index in lineages or bool(plan and plan.leaves_out(other, index)) for index in inside)
 
     def _shared(self, name: str, other: str, item: Item) -> int:
         """How many loops two tasks share, of those that the item is of."""

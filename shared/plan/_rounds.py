@@ -103,7 +103,7 @@ def _placements(  # noqa: PLR0913, PLR0917 - as `split`
     place_loop: PlaceLoop,
 ) -> dict[str, Placement]:
     """What becomes of each task, whatever else is in the round."""
-    never = never_run(graph, ended)
+    never, followed = never_run(graph, ended), _followed_by_loops(graph)
     placements: dict[str, Placement] = {}
     in_loops: dict[str, Placement] = {}
     pool: str | None = None
@@ -117,7 +117,8 @@ def _placements(  # noqa: PLR0913, PLR0917 - as `split`
         if task.id in ended:
             placements[task.id] = _placement_of_ended(ended[task.id])
             continue
-        if task.id in never or not task.follows <= ended.keys() | never:
+        follows = followed[task.loops[0]] if task.loops else task.follows
+        if task.id in never or not follows <= ended.keys() | never:
             placements[task.id] = Placement.NEVER if task.id in never else Placement.LATER
             continue
         if task.loops and not is_left_out(task.id):
@@ -130,6 +131,15 @@ def _placements(  # noqa: PLR0913, PLR0917 - as `split`
             placement = Placement.EMPTY if is_empty(task.id) else Placement.LATER
         placements[task.id] = placement
     return placements
+
+
+def _followed_by_loops(graph: Mapping[str, GraphTask]) -> dict[str, set[str]]:
+    """What must have ended before the tasks in loops, by their outermost loop: none of them begins earlier."""
+    found: dict[str, set[str]] = {}
+    for task in graph.values():
+        if task.loops:
+            found.setdefault(task.loops[0], set()).update(task.follows)
+    return found
 
 
 def _split_by(placements: Mapping[str, Placement], ended: AbstractSet[str]) -> Split:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import graphlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -133,6 +134,12 @@ class UnitPlan:
     def is_last_round(self, task: str, loops: Iterable[str]) -> bool:
         """Whether nothing of a task in these loops is left for later rounds."""
         return task not in self.later and self.incomplete.isdisjoint(loops)
+
+    def leaves_out(self, task: str, index: int) -> bool:
+        """Whether a condition leaves a unit out in this round; such units are listed in the order of their indexes."""
+        found = self.nothing.get(task, [])
+        place = bisect.bisect_left(found, index, key=lambda each: each.item.index)
+        return place < len(found) and found[place].item.index == index and found[place].is_left_out
 
     def listed(self, loop: str) -> tuple[Item, ...]:
         """The items of a loop, as far as they are known."""

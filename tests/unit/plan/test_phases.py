@@ -114,6 +114,50 @@ errors: [{{id: e, commands: [x]}}]
     assert plan(text, first="FAILED") == (["e"], [])
 
 
+def test_a_disabled_task_has_not_failed(plan) -> None:
+    text = """
+tasks:
+- {id: a, commands: [x]}
+- {id: b, commands: [x], disabled: true}
+- {id: g, %s, disabled: true, tasks: [{id: c, commands: [x]}]}
+errors: [{id: e, commands: [x]}]
+"""
+    assert plan(text % PARALLEL, a="SUCCESS") == ([], ["e"])
+    assert plan(text % PARALLEL, a="FAILED") == (["e"], [])
+
+
+@pytest.mark.parametrize("limit", ["", "concurrencyLimit: 0,", "concurrencyLimit: 2,"])
+@pytest.mark.parametrize("phase", ["errors", "finally", "afterExecution"])
+def test_nothing_of_a_loop_in_a_later_phase_begins_before_it(run_of, settings, phase: str, limit: str) -> None:
+    loop = "{id: l, type: io.kestra.plugin.core.flow.ForEach, %s values: [x], tasks: [%s]}"
+    inside = "{id: b, commands: [x]}, {id: c, commands: [x]}"
+    text = f"tasks: [{{id: a, commands: [x]}}]\n{phase}: [{loop % (limit, inside)}]"
+    for states, names in (({}, ["a"]), ({"a": "FAILED"}, ["b", "c"])):
+        run = run_of(text, finished=ended(states))
+        planned = plan_round(manifest_of(run), run, settings)
+        assert isinstance(planned, RoundPlan)
+        assert [task.name for task in planned.tasks] == names
+
+
+@pytest.mark.parametrize("more", ["", "concurrent: 2,"])
+@pytest.mark.parametrize(
+    ("inside", "failed"),
+    [
+        ("tasks: [{id: a, commands: [x]}], finally: [{id: b, commands: [x]}]", {"a": "SUCCESS", "b": "FAILED"}),
+        ("allowFailure: true, tasks: [{id: a, commands: [x]}, {id: b, commands: [x]}]", {"a": "FAILED"}),
+    ],
+)
+def test_what_is_no_failure_of_its_branch_stops_nothing_of_a_dag(plan, more: str, inside: str, failed: States) -> None:
+    text = f"""
+tasks:
+- id: d
+  type: io.kestra.plugin.core.flow.Dag
+  {more.removesuffix(",")}
+  tasks: [{{task: {{id: g, {GROUP}, {inside}}}}}, {{task: {{id: c, commands: [x]}}, dependsOn: [g]}}]
+"""
+    assert plan(text, **failed)[0] == ["c"]
+
+
 def test_a_task_may_use_what_never_ran_if_it_says_what_else(run_of, settings) -> None:
     text = """
 tasks: [{id: a, commands: [x]}, {id: b, commands: [x]}]
@@ -150,6 +194,14 @@ def test_a_group_that_may_fail_is_a_warning(run_of) -> None:
     assert run_state(flow, ended({"a": "FAILED", "b": "SUCCESS"}).values(), cancelled=False) is State.WARNING
     assert run_state(flow, ended({"a": "SUCCESS", "b": "SUCCESS"}).values(), cancelled=False) is State.SUCCESS
     assert run_state(flow, ended({"a": "KILLED", "b": "SUCCESS"}).values(), cancelled=True) is State.KILLED
+
+
+@pytest.mark.parametrize(("kind", "state"), [("Loop", State.SUCCESS), ("ForEach", State.WARNING)])
+def test_a_loop_of_kestra_2_ends_well_whatever_is_a_warning_in_it(run_of, kind: str, state: State) -> None:
+    each = f"{{id: l, type: io.kestra.plugin.core.flow.{kind}, values: [x], tasks: [{{id: a, commands: [x]}}]}}"
+    flow = manifest_of(run_of(f"tasks: [{each}]")).flow
+    assert run_state(flow, ended({"a": "WARNING"}).values(), cancelled=False) is state
+    assert run_state(flow, ended({"a": "FAILED"}).values(), cancelled=False) is State.FAILED
 
 
 # --- early ends

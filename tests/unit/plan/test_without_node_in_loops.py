@@ -223,3 +223,14 @@ def test_an_empty_loop_after_a_fan_out_waits_for_it(planned) -> None:
     for inside in (text, text.replace(f"type: {LOG}, message: x", "commands: [x]")):
         flow = planned(inside.replace("tasks: [", "tasks: [{id: f, foreach: 2, commands: [x]}, ", 1))
         assert flow.next() == ["f-0", "f-1"]
+
+
+@pytest.mark.parametrize("kind", ["ForEach", "Loop"])
+def test_what_a_condition_has_left_out_is_known_to_have_no_outputs(planned, kind: str) -> None:
+    said = f"outputs.run{'[taskrun.value]' if kind == 'ForEach' else ''}.vars.n ??"
+    left_out = "{id: run, commands: [x], runIf: 'false'}"
+    too = f"{{id: too, commands: [x], runIf: '{{{{ {said} false }}}}'}}"
+    use = f"{{id: use, commands: [\"echo {{{{ {said} 'none' }}}}\"]}}"
+    flow = planned(loop(left_out, too, use, values="[a, b]", more="concurrencyLimit: 0,", kind=kind))
+    assert flow.next() == ["use-a", "use-b"]
+    assert [task.commands.text for task in flow.plan.tasks] == ["set -e\necho none"] * 2
