@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from shared.documents.run import Run
@@ -29,7 +30,8 @@ class Context:
     budget: Budget = field(default_factory=Budget)
     inputs: Mapping[str, Any] | Unknown = field(default_factory=dict)
 
-    def values(self) -> dict[str, Any]:
+    @cached_property
+    def values(self) -> Mapping[str, Any]:
         """The values that every expression can use."""
         return {
             "vars": self.flow.variables,
@@ -40,7 +42,8 @@ class Context:
             **app_variables(self.settings),
         }
 
-    def functions(self) -> dict[str, Callable[..., Any]]:
+    @cached_property
+    def functions(self) -> Mapping[str, Callable[..., Any]]:
         """The functions that every expression can call."""
         return {
             "secret": self._secret,

@@ -9,6 +9,8 @@ from shared.plan._context import Context
 from shared.plan.lookups import BlobAddress, Lookups, WebAddress, namespace_file, read_address
 from shared.plan.upstream import UpstreamUse
 
+_NAMES = ("read", "fileExists", "fileSize", "isFileEmpty")
+
 
 class FileFunctions:
     """The functions for the expressions of a task, whose `used` has the files of earlier tasks that they use."""
@@ -21,16 +23,20 @@ class FileFunctions:
 
     def functions(self) -> dict[str, Callable[[str], object]]:
         """The functions that read files. As in Kestra, a file that is not there has neither a size nor is it empty."""
-        return {
-            "read": self._read,
-            "fileExists": lambda path: self._lookups.etag(self.address_of(path)) is not None,
-            "fileSize": lambda path: len(self._read(path).encode()),
-            "isFileEmpty": lambda path: not self._read(path),
-        }
+        return dict(zip(_NAMES, (self._read, self._exists, self._size, self._is_empty), strict=True))
 
     def functions_later(self) -> dict[str, Callable[[str], Unknown]]:
         """The same functions in a text that is only checked: nothing is read."""
-        return dict.fromkeys(self.functions(), self._read_later)
+        return dict.fromkeys(_NAMES, self._read_later)
+
+    def _exists(self, path: str) -> bool:
+        return self._lookups.etag(self.address_of(path)) is not None
+
+    def _size(self, path: str) -> int:
+        return len(self._read(path).encode())
+
+    def _is_empty(self, path: str) -> bool:
+        return not self._read(path)
 
     def _read_later(self, path: str) -> Unknown:
         if path and not path.startswith("/"):

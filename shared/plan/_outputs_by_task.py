@@ -15,7 +15,6 @@ class OutputsByTask(LazyValue, Mapping[str, object]):
         self, task: str, graph: FlowGraph, outputs_of: Callable[[str], object], more: Iterable[str] = ()
     ) -> None:
         self._task = task
-        self._loops = graph.loops_before(task)
         before = graph.outputs_before(task)
         self._names = before.union(more) if more else before
         self._graph = graph
@@ -40,7 +39,7 @@ class OutputsByTask(LazyValue, Mapping[str, object]):
         """The outputs of a task. Raises KeyError if it does not run before."""
         other = str(name)
         if other in self._names or self._graph.may_be_before(self._task, other):
-            is_known = self._graph.has_known_outputs(other) or other in self._loops
+            is_known = self._graph.has_known_outputs(other) or other in self._graph.loops_before(self._task)
             return self._outputs_of(other) if is_known else UNKNOWN
         raise KeyError(other)
 

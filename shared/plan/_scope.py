@@ -70,7 +70,7 @@ class Scope:
 
     def bindings(self, unknown: Iterable[str]) -> Bindings:
         """The values and functions for expressions; the values of the `unknown` names are not known yet."""
-        functions = {**self._context.functions(), **self.files.functions(), **self._states().functions()}
+        functions = {**self._context.functions, **self.files.functions(), **self._states().functions()}
         names = frozenset(unknown)
         return Bindings(
             self._values(),
@@ -133,9 +133,9 @@ class Scope:
     def _values(self) -> dict[str, Any]:
         item = self._item
         return {
-            **self._context.values(),
+            **self._context.values,
             "execution": Advised(
-                {**self._context.values()["execution"], "state": self._execution_state()}, OTHER_PARTS["execution"]
+                {**self._context.values["execution"], "state": self._execution_state()}, OTHER_PARTS["execution"]
             ),
             "task": {"id": self._task.id, "type": self._task.type},
             "workingDir": self.paths.link,

@@ -127,7 +127,7 @@ def _problem(manifest: Manifest, index: int, path: PropertyPath, message: str) -
 def _scope(manifest: Manifest, run: Run, settings: Settings, lookups: Lookups) -> tuple[_Scope, list[Problem]]:
     """What outputs can use, and the problems of the inputs."""
     context, wrong_inputs = with_inputs(Context(manifest.flow, run, settings), manifest)
-    graph = FlowGraph(manifest, context.values())
+    graph = FlowGraph(manifest, context.values)
     return _Scope(
         _NO_TASK, None, context, graph, Planner(manifest, run, settings), lookups, PlaceInLoop()
     ), wrong_inputs

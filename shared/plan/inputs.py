@@ -119,12 +119,12 @@ def _given_value(declared: Input, value: object, given: Given, context: Context)
 
 def _bindings(context: Context, unknown: frozenset[str]) -> Bindings:
     """What defaults may use; the values of the `unknown` names are not known because of mistakes elsewhere."""
-    values = context.values()
+    values = context.values
     hidden = hidden_names(context.settings)
     checked = {**values, **dict.fromkeys((unknown | hidden) - {"inputs"}, UNKNOWN)}
     return Bindings(
         values,
-        context.functions(),
+        context.functions,
         context.budget,
         unknown,
         lambda: checked,

@@ -60,7 +60,7 @@ class Planner:
         self._scopes: dict[tuple[str, int | None], Scope] = {}
         self._items: dict[str, tuple[Item, ...] | None] = {}
         self._patterns: dict[tuple[str, int | None], tuple[OutputPattern, ...]] = {}
-        self._graph = FlowGraph(manifest, self._context.values())
+        self._graph = FlowGraph(manifest, self._context.values)
         ended = run.body.finished
         self._conditions = Conditions(manifest, self._graph, ended, self._bindings_of)
         left_out, evaluated_of = self._conditions.is_left_out_for, self._evaluated_for
@@ -253,10 +253,11 @@ class Planner:
 
     def patterns(self, name: str, item: Item | None) -> tuple[OutputPattern, ...]:
         """The patterns of the files that a task, or a fan-out's task for one item, uploads."""
-        task, rendering = self._tasks[name], self._rendering(name, item)
+        task = self._tasks[name]
         key = (name, item.index if item and any(map(depends_on_item, task.output_files)) else None)
         if key in self._patterns:
             return self._patterns[key]
+        rendering = self._rendering(name, item)
         own = output_patterns((*rendering.output_globs(("outputFiles",), task.output_files), *globs_of_options(task)))
         return self._patterns.setdefault(key, (*own, *self._directories.patterns(name, rendering, len(own))))
 
