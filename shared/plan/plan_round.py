@@ -39,8 +39,9 @@ def plan_round(manifest: Manifest, run: Run, settings: Settings) -> RoundPlan | 
         return planner.missing
     empty = planner.empty()
     if turn or (empty and not tasks):
-        alone = (each for each in empty if not each.waits_for and each.name not in planner.split.ready)
-        return EndedInPlanning((*turn, *alone), planner.loops.open_after_evaluation(planner.split.turn))
+        alone = [each for each in empty if not each.waits_for and each.name not in planner.split.ready]
+        names = (*planner.split.turn, *(each.name for each in alone if each.item))
+        return EndedInPlanning((*turn, *alone), planner.loops.open_after_evaluation(tuple(dict.fromkeys(names))))
     if incomplete := planner.incomplete():
         raise RuntimeError(f"{incomplete} are ready, but what their expressions use is not known")
     plan = RoundPlan(
