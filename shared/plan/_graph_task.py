@@ -65,15 +65,19 @@ def in_dependency_order(graph: Mapping[str, GraphTask]) -> Iterator[GraphTask]:
 def never_run(graph: Mapping[str, GraphTask], ended: Mapping[str, State]) -> frozenset[str]:
     """The tasks that cannot run any more, because one that they wait for, or that stops them, did not end well.
 
-    What tasks in the same loop mean for each other is told value by value, and not here.
+    What tasks in the same loop mean for each other is told value by value, and not here; but where the first of them is
+    kept from running for all values, so are those after it.
     """
     never: set[str] = set()
+    kept: set[str] = set()
     for task in in_dependency_order(graph):
-        waits_for = [name for name in task.waits_for if not task.shares_loop(graph[name])]
+        waits_for = [name for name in task.waits_for if name in kept or not task.shares_loop(graph[name])]
         stopped_by = (name for name in task.stopped_by if not task.shares_loop(graph[name]))
-        if task.id not in ended and (
-            any(ended.get(name) in FAILED_STATES for name in stopped_by)
-            or any(name in never or ended.get(name, State.SUCCESS) not in SUCCESSFUL_STATES for name in waits_for)
-        ):
+        if task.id in ended:
+            continue
+        if any(name in never or ended.get(name, State.SUCCESS) not in SUCCESSFUL_STATES for name in waits_for):
+            kept.add(task.id)
+            never.add(task.id)
+        elif any(ended.get(name) in FAILED_STATES for name in stopped_by):
             never.add(task.id)
     return frozenset(never)

@@ -27,8 +27,7 @@ def plan_round(manifest: Manifest, run: Run, settings: Settings) -> RoundPlan | 
         return planner.missing
     tasks = planner.tasks()
     pool_id = planner.pool_id(tasks[0].name) if tasks else ""
-    staging = planner.staging()
-    turn = planner.turn()
+    staging, turn = planner.staging(), planner.turn()
     if planner.is_first:
         planner.check_later()
     if problems := planner.problems():
@@ -39,8 +38,9 @@ def plan_round(manifest: Manifest, run: Run, settings: Settings) -> RoundPlan | 
         return planner.missing
     empty = planner.empty()
     if turn or (empty and not tasks):
-        alone = (each for each in empty if not each.waits_for and each.name not in planner.split.ready)
-        return EndedInPlanning((*turn, *alone), planner.loops.open_after_evaluation(planner.split.turn))
+        alone = [each for each in empty if not each.waits_for and each.name not in planner.split.ready]
+        names = {**dict.fromkeys(planner.split.turn), **{each.name: None for each in alone if each.item}}
+        return EndedInPlanning((*turn, *alone), planner.loops.open_after_evaluation(tuple(names)))
     if incomplete := planner.incomplete():
         raise RuntimeError(f"{incomplete} are ready, but what their expressions use is not known")
     plan = RoundPlan(

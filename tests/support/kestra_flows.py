@@ -76,6 +76,11 @@ class _Place:
     value: str | None = None
     before: tuple[str, ...] = ()
 
+    @property
+    def has_outputs(self) -> bool:
+        """Whether what tasks print is used here: not where it has a longer name than in the loop itself."""
+        return self.is_2 or not self.loops or (self.loops == 1 and self.value is not None)
+
     def inside(self) -> _Place:
         """In a group; the value of a ForEach has another name there, and so have the outputs of its tasks."""
         before = tuple(name for name in self.before if "[" not in name)
@@ -102,8 +107,8 @@ def _lists(draw: st.DrawFn, names: _Names, place: _Place) -> list[dict[str, Any]
     tasks: list[dict[str, Any]] = []
     for _ in range(draw(st.integers(1, 3))):
         tasks.append(draw(_tasks(names, place)))
-        if "commands" in tasks[-1] and "disabled" not in tasks[-1]:
-            of_value = "[taskrun.value]" if place.value == "taskrun" else ""
+        if "commands" in tasks[-1] and "disabled" not in tasks[-1] and place.has_outputs:
+            of_value = "[taskrun.value]" if place.loops and not place.is_2 else ""
             place = replace(place, before=(*place.before, f"outputs.{tasks[-1]['id']}{of_value}.vars"))
     return tasks
 

@@ -16,6 +16,7 @@ from tests.support.played_run import Played, play
 
 EXAMPLES = hypothesis_settings(
     deadline=None,
+    derandomize=True,
     max_examples=100,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.data_too_large],
 )

@@ -158,6 +158,14 @@ tasks:
     assert plan(text, **failed)[0] == ["c"]
 
 
+@pytest.mark.parametrize("phase", ["errors", "finally"])
+def test_a_later_phase_runs_also_if_a_loop_never_began(plan, phase: str) -> None:
+    inside = "{id: b, commands: [x]}, {id: c, commands: [x]}"
+    each = f"{{id: l, type: io.kestra.plugin.core.flow.ForEach, values: [x], tasks: [{inside}]}}"
+    text = f"tasks: [{{id: a, commands: [x]}}, {each}]\n{phase}: [{{id: e, commands: [x]}}]"
+    assert plan(text, a="FAILED") == (["e"], [])
+
+
 def test_a_task_may_use_what_never_ran_if_it_says_what_else(run_of, settings) -> None:
     text = """
 tasks: [{id: a, commands: [x]}, {id: b, commands: [x]}]

@@ -234,3 +234,14 @@ def test_what_a_condition_has_left_out_is_known_to_have_no_outputs(planned, kind
     flow = planned(loop(left_out, too, use, values="[a, b]", more="concurrencyLimit: 0,", kind=kind))
     assert flow.next() == ["use-a", "use-b"]
     assert [task.commands.text for task in flow.plan.tasks] == ["set -e\necho none"] * 2
+
+
+def test_what_a_condition_leaves_out_is_told_of_each_value(planned) -> None:
+    left_out = f"{{id: left, type: {FAIL}, runIf: 'false'}}"
+    first = f"{{id: first, type: {LOG}, message: x}}"
+    flow = planned(loop(left_out, RUN, values="[a, b]").replace("tasks: [", f"tasks: [{first}, ", 1))
+    assert flow.next() == ["run-a", "run-b < run-a"]
+    flow.end(run={"a": 1, "b": 2})
+    assert "left" not in flow.run.body.finished
+    assert flow.next() == []
+    assert [item.is_left_out for item in items(flow.run, "left")] == [True, True]
