@@ -28,3 +28,6 @@ class EarlierTasks(Protocol):
 
     def patterns(self, name: str, item: Item | None) -> tuple[OutputPattern, ...]:
         """The patterns of the files that a task, or a fan-out's task for one item, uploads."""
+
+    def own_patterns(self, name: str, item: Item | None) -> tuple[OutputPattern, ...]:
+        """Of these, those that are not of its group; known before it is known which task of a group is the last."""

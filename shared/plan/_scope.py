@@ -128,7 +128,9 @@ class Scope:
 
     def _patterns(self, name: str, item: Item | None, *, of_group: bool = False) -> tuple[OutputPattern, ...]:
         """The patterns of a task's own files, or of those of its group."""
-        return tuple(pattern for pattern in self._earlier.patterns(name, item) if pattern.of_group is of_group)
+        if not of_group:
+            return self._earlier.own_patterns(name, item)
+        return tuple(pattern for pattern in self._earlier.patterns(name, item) if pattern.of_group)
 
     def _values(self) -> dict[str, Any]:
         item = self._item

@@ -253,13 +253,18 @@ class Planner:
 
     def patterns(self, name: str, item: Item | None) -> tuple[OutputPattern, ...]:
         """The patterns of the files that a task, or a fan-out's task for one item, uploads."""
+        own = self.own_patterns(name, item)
+        is_in_directory = self._graph.directory(name) is not None
+        return (*own, *self._directories.patterns(name, self._rendering(name), len(own))) if is_in_directory else own
+
+    def own_patterns(self, name: str, item: Item | None) -> tuple[OutputPattern, ...]:
+        """Of these, those that are not of its group; known before it is known which task of a group is the last."""
         task = self._tasks[name]
         key = (name, item.index if item and any(map(depends_on_item, task.output_files)) else None)
-        if key in self._patterns:
-            return self._patterns[key]
-        rendering = self._rendering(name, item)
-        own = output_patterns((*rendering.output_globs(("outputFiles",), task.output_files), *globs_of_options(task)))
-        return self._patterns.setdefault(key, (*own, *self._directories.patterns(name, rendering, len(own))))
+        if key not in self._patterns:
+            globs = self._rendering(name, item).output_globs(("outputFiles",), task.output_files)
+            self._patterns[key] = output_patterns((*globs, *globs_of_options(task)))
+        return self._patterns[key]
 
     def _rendering(self, name: str, item: Item | None = None) -> Rendering:
         key = (name, item.index if item else None)

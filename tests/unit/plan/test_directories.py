@@ -240,6 +240,12 @@ def test_what_is_wrong_with_a_group_is_told_at_its_place(run_of, settings, text:
     assert [each[: len(expected)] for each in told] == [expected]
 
 
+def test_a_condition_uses_what_an_earlier_task_of_the_group_printed(plan) -> None:
+    text = group("id: a", "id: b, runIf: '{{ outputs.a.vars.n == 7 }}'", outputFiles="[x]")
+    assert plan(text).keys() == {"a"}
+    assert plan(text, ended("a", outputs=Outputs(vars={"n": 7}))).keys() == {"b"}
+
+
 def test_a_cache_is_without_effect(run_of) -> None:
     run = run_of(group("id: a", cache="{patterns: ['venv/**'], ttl: PT1H}"))
     assert [warning.path for warning in manifest_of(run).warnings] == ["tasks[0].cache"]
