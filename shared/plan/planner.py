@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from functools import partial
 
 from shared.documents.items import Item
 from shared.documents.run import Run
@@ -11,7 +10,6 @@ from shared.documents.states import JobReason, Phase
 from shared.errors import Problem
 from shared.manifest.problems import each_once
 from shared.manifest.read import Manifest
-from shared.manifest.types import PropertyPath
 from shared.plan._conditions import Conditions
 from shared.plan._context import Context
 from shared.plan._directories import Directories
@@ -20,16 +18,14 @@ from shared.plan._graph import FlowGraph
 from shared.plan._graph_task import never_run
 from shared.plan._limits import too_many_tasks
 from shared.plan._loop_outputs import LoopOutputs
-from shared.plan._loop_values import PlaceInLoop
 from shared.plan._loops import Loops
 from shared.plan._names_used import depends_on_item
 from shared.plan._output_globs import globs_of_options, output_patterns
 from shared.plan._phases import states_of
 from shared.plan._places import pool_of, staging_container
-from shared.plan._rendering import Bindings, Rendering
+from shared.plan._renderings import Renderings
 from shared.plan._round_order import RoundOrder
 from shared.plan._rounds import split, why_not_earlier
-from shared.plan._scope import VALUES_OF_ENDED, Scope
 from shared.plan._tasks import TaskPlanner
 from shared.plan._ties import tied
 from shared.plan._without_node import evaluated, evaluated_for, wrong
@@ -53,19 +49,22 @@ class Planner:
         self._run = run
         self._settings = settings
         self._lookups = Lookups(run)
-        self._context, self._input_problems = with_inputs(Context(manifest.flow, run, settings), manifest)
+        context, self._input_problems = with_inputs(Context(manifest.flow, run, settings), manifest)
         self._indexes = {task.id: index for index, task in enumerate(manifest.flow.tasks)}
         self._tasks = {task.id: task for task in manifest.flow.node_tasks}
-        self._renderings: dict[tuple[str, int | None], Rendering] = {}
-        self._scopes: dict[tuple[str, int | None], Scope] = {}
         self._items: dict[str, tuple[Item, ...] | None] = {}
         self._patterns: dict[tuple[str, int | None], tuple[OutputPattern, ...]] = {}
-        self._graph = FlowGraph(manifest, self._context.values)
+        self._graph = FlowGraph(manifest, context.values)
+        wrong_inputs, knows = bool(self._input_problems), self._knows_outputs
+        self._renderings = Renderings(
+            manifest, context, self._graph, self, self._lookups, has_wrong_inputs=wrong_inputs, knows_outputs=knows
+        )
+        bindings_of = self._renderings.bindings
         ended = run.body.finished
-        self._conditions = Conditions(manifest, self._graph, ended, self._bindings_of)
+        self._conditions = Conditions(manifest, self._graph, ended, bindings_of)
         left_out, evaluated_of = self._conditions.is_left_out_for, self._evaluated_for
-        self.loops = Loops(manifest, self._graph, run, self._lookups, self._bindings_of, left_out, evaluated_of)
-        self.loop_outputs = LoopOutputs(self._graph, run, self._lookups, self.loops, self._bindings_of)
+        self.loops = Loops(manifest, self._graph, run, self._lookups, bindings_of, left_out, evaluated_of)
+        self.loop_outputs = LoopOutputs(self._graph, run, self._lookups, self.loops, bindings_of)
         self._directories = Directories(manifest, self._graph, self._conditions, ended)
         states = states_of(manifest, run)
         self.is_first = not states and not run.body.jobs and not run.body.parts_of_planning
@@ -96,7 +95,7 @@ class Planner:
         found: dict[str, list[Problem]] = {}
         for key, of_condition in self._conditions.renderings.items():
             found.setdefault(key[0], []).extend(of_condition.problems)
-        for (name, _), rendering in self._renderings.items():
+        for name, rendering in self._renderings:
             if self.is_first or name in self._tasks or not self._graph.loops(name):  # otherwise failures of its items
                 found.setdefault(name, []).extend(rendering.problems)
         for name, problem in self.loops.problems_of_tasks():
@@ -105,7 +104,7 @@ class Planner:
 
     def incomplete(self) -> list[str]:
         """The tasks of the round that have a skipped text: none, unless the order of the rounds is wrong."""
-        skipped = {name for (name, _), rendering in self._renderings.items() if not rendering.is_complete}
+        skipped = {name for name, rendering in self._renderings if not rendering.is_complete}
         return sorted(self._unread.union(skipped.intersection(self.split.ready)))
 
     def tasks(self) -> tuple[PlannedTask, ...]:
@@ -113,8 +112,9 @@ class Planner:
         if not self._has_few_enough_tasks():
             return ()
         by_name: dict[str, list[PlannedTask]] = {}
-        for task in self.submitted_tasks():
-            by_name.setdefault(task.name, []).append(self._task(task))
+        for number, (name, item) in self._order.numbered():
+            by_name.setdefault(name, []).append(self._task(self._submitted(name, item, number)))
+            self._renderings.forget(name, item)
         planned = [share_files(tasks) if self._graph.is_fan_out(name) else tasks for name, tasks in by_name.items()]
         in_order = sorted((task for tasks in planned for task in tasks), key=lambda task: task.number)
         return tied(in_order, self._run.progress.round)
@@ -124,7 +124,7 @@ class Planner:
         for name, items in self._order.counts().items():
             count += items
             if message := too_many_tasks(count):
-                self._rendering(name).fail(("foreach",), message)
+                self._renderings.of(name).fail(("foreach",), message)
                 return False
         return True
 
@@ -142,7 +142,7 @@ class Planner:
             allows_warnings=task.allow_warning,
             warns_of_retries=task.retry is not None and task.retry.warning_on_retry,
             output_patterns=self.patterns(name, item),
-            paths=self._scope(name, item).paths,
+            paths=self._renderings.scope(name, item).paths,
             depends_on=self._order.depends_on(name, item) if number else (),
             branches=self.loops.branches.of(name, item) if item and is_in_loop else self._graph.branches(name),
             begins=self.loops.branches.begins(name, item) if item and is_in_loop else self._graph.begun_branches(name),
@@ -157,7 +157,7 @@ class Planner:
             items = self._items_to_run(name) if self.is_known(name) else ()
             item = items[0] if items else UNKNOWN_ITEM
             if app_task := self._graph.app_task(name):
-                evaluated(app_task, self._rendering(name, item))
+                evaluated(app_task, self._renderings.of(name, item))
             else:
                 self._task(self._submitted(name, item))
 
@@ -174,7 +174,7 @@ class Planner:
 
     def _task(self, submitted: SubmittedTask) -> PlannedTask:
         name, item = submitted.name, submitted.item
-        task, rendering, scope = self._tasks[name], self._rendering(name, item), self._scope(name, item)
+        task, rendering, scope = self._tasks[name], self._renderings.of(name, item), self._renderings.scope(name, item)
         namespace, turn = self._manifest.flow.namespace, self._directories.turn(name)
         return TaskPlanner(task, rendering, scope, self._lookups, self._settings, namespace, turn).planned(submitted)
 
@@ -188,7 +188,7 @@ class Planner:
             self._items[name] = self.loops.items_of(name)
         elif name not in self._items:
             source = ItemSource(name, self._tasks[name].foreach)
-            self._items[name] = items_of(source, self._rendering(name), self._run, self._lookups)
+            self._items[name] = items_of(source, self._renderings.of(name), self._run, self._lookups)
         return self._items[name] or ()
 
     def is_empty(self, name: str) -> bool:
@@ -215,13 +215,13 @@ class Planner:
     def turn(self) -> tuple[NothingToRun, ...]:
         """The tasks, and items of tasks in loops, that the app can evaluate now."""
         app_tasks = [task for task in map(self._graph.app_task, self.split.turn) if task]
-        alone = (evaluated(task, self._rendering(task.id)) for task in app_tasks if not self._graph.loops(task.id))
+        alone = (evaluated(task, self._renderings.of(task.id)) for task in app_tasks if not self._graph.loops(task.id))
         in_loops = itertools.chain.from_iterable(self.loops.evaluated(task.id).values() for task in app_tasks)
         return (*alone, *in_loops)
 
     def _evaluated_for(self, name: str, item: Item) -> NothingToRun | None:
         task = self._graph.app_task(name)
-        found = evaluated_for(task, item, self._rendering(name, item), self._rendering(name)) if task else None
+        found = evaluated_for(task, item, self._renderings.of(name, item), self._renderings.of(name)) if task else None
         if found is None:
             self._unread.add(name)
         return found
@@ -235,18 +235,18 @@ class Planner:
         )
 
     def _why_empty(self, name: str) -> str | None:
-        return why_empty(self._tasks[name], self._rendering(name)) if name in self._tasks else None
+        return why_empty(self._tasks[name], self._renderings.of(name)) if name in self._tasks else None
 
     # --- pool and staging container
 
     def pool_id(self, name: str) -> str:
         """The pool of a task."""
         default = self._run.body.default_pool or self._settings.batch.pool_id
-        return pool_of(self._tasks[name], self._rendering(name), default)
+        return pool_of(self._tasks[name], self._renderings.of(name), default)
 
     def staging(self) -> str:
         """The staging container of all tasks: their files pass through it to and from the nodes."""
-        tasks = ((self._tasks[name], self._rendering(name)) for name in self._graph.tasks if name in self._tasks)
+        tasks = ((self._tasks[name], self._renderings.of(name)) for name in self._graph.tasks if name in self._tasks)
         return staging_container(tasks, default_staging(self._run, self._settings), self._settings)
 
     # --- expressions
@@ -255,46 +255,20 @@ class Planner:
         """The patterns of the files that a task, or a fan-out's task for one item, uploads."""
         own = self.own_patterns(name, item)
         is_in_directory = self._graph.directory(name) is not None
-        return (*own, *self._directories.patterns(name, self._rendering(name), len(own))) if is_in_directory else own
+        return (
+            (*own, *self._directories.patterns(name, self._renderings.of(name), len(own))) if is_in_directory else own
+        )
 
     def own_patterns(self, name: str, item: Item | None) -> tuple[OutputPattern, ...]:
         """Of these, those that are not of its group; known before it is known which task of a group is the last."""
         task = self._tasks[name]
         key = (name, item.index if item and any(map(depends_on_item, task.output_files)) else None)
         if key not in self._patterns:
-            globs = self._rendering(name, item).output_globs(("outputFiles",), task.output_files)
+            globs = self._renderings.of(name, item).output_globs(("outputFiles",), task.output_files)
             self._patterns[key] = output_patterns((*globs, *globs_of_options(task)))
         return self._patterns[key]
 
-    def _rendering(self, name: str, item: Item | None = None) -> Rendering:
-        key = (name, item.index if item else None)
-        if key not in self._renderings:
-            index = self._indexes[name]
-            self._scopes[key], bindings = self._in_scope(name, item, PlaceInLoop(self._graph.placed(name).is_in_group))
-            fan_out = self._rendering(name) if item else None
-            self._renderings[key] = Rendering(partial(_problem, self._manifest, index), bindings, fan_out)
-        return self._renderings[key]
-
-    def _bindings_of(self, name: str, item: Item | None, place: PlaceInLoop) -> Bindings:
-        return self._in_scope(name, item, place)[1]
-
-    def _in_scope(self, name: str, item: Item | None, place: PlaceInLoop) -> tuple[Scope, Bindings]:
-        """What a task, or a fan-out's task for one item, can use."""
-        task = self._manifest.flow.tasks[self._indexes[name]]
-        scope = Scope(task, item, self._context, self._graph, self, self._lookups, place)
-        unknown = {*self._manifest.gaps.values, *(["inputs"] if self._input_problems else [])}
-        if item is UNKNOWN_ITEM or name in self._manifest.gaps.items:
-            unknown |= {"item", "taskrun", "parent", "parents"}
+    def _knows_outputs(self, name: str, item: Item | None) -> bool:
         used = {other for other in self._graph.tasks[name].uses_values_of if not self.has_no_outputs(other)}
         open_ = used - self._run.body.finished.keys()
-        if self._manifest.gaps.is_any or not all(self.loops.has_ended(name, other, item) for other in open_):
-            unknown |= VALUES_OF_ENDED
-        return scope, scope.bindings(unknown)
-
-    def _scope(self, name: str, item: Item | None) -> Scope:
-        self._rendering(name, item)
-        return self._scopes[name, item.index if item else None]
-
-
-def _problem(manifest: Manifest, index: int, path: PropertyPath, message: str) -> Problem:
-    return manifest.problem(("tasks", index, *path), message)
+        return all(self.loops.has_ended(name, other, item) for other in open_)
