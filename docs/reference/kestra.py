@@ -92,6 +92,11 @@ _DIFFERENCES = (
         "An error: they are where expressions find them, and no server keeps them in its memory.",
     ),
     (
+        "`errors`, `finally` of a Loop",
+        "for each value",
+        "An error: put the Loop into a Sequential that has them. There they run once, when all values have ended.",
+    ),
+    (
         "WorkingDirectory in a loop",
         "a directory for each value",
         "An error: its tasks pass on one directory, from job to job. Loop in the commands of one task instead.",

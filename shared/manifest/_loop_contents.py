@@ -8,7 +8,7 @@ from shared.manifest.blocks import Block
 from shared.manifest.types import PropertyPath
 
 _NOT_BY_VALUE = "cannot be told value by value inside a loop"
-_AROUND = "give it to the group around the loop, or to the loop itself if no other loop is around that"
+_AROUND = "give it to a group around the loop"
 
 
 def problems_in_loops(block: Block, *, is_in_loop: bool = False) -> Iterator[tuple[PropertyPath, str]]:

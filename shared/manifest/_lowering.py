@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from shared.manifest._children import TASK_OF_ENTRY
-from shared.manifest.app_tasks import AppTask
+from shared.manifest.app_tasks import AppTask, Fail
 from shared.manifest.blocks import Block, Condition
 from shared.manifest.groups import (
     AllowFailure,
@@ -56,7 +56,7 @@ def _block_of(item: TaskOrGroup, path: PropertyPath) -> Block:
     block = Block(item.id, path, item.depends_on, item.disabled, _conditions(item, path))
     if isinstance(item, Task | AppTask):
         return replace(block, task=item)
-    return replace(
+    block = replace(
         block,
         blocks=_blocks_in(item, path),
         are_ordered=not isinstance(item, Parallel | Dag | If | Switch | EachParallel),
@@ -64,10 +64,18 @@ def _block_of(item: TaskOrGroup, path: PropertyPath) -> Block:
         errors=_blocks_of(item.errors, (*path, "errors")),
         finally_=_blocks_of(item.finally_, (*path, "finally")),
         allows_warning=item.allow_warning,
-        allows_failure=item.allow_failure or isinstance(item, AllowFailure),
+        allows_failure=item.allow_failure,
         each=item.each(item.id, path) if isinstance(item, ForEach | Loop | EachSequential | EachParallel) else None,
         directory=Directory(item.id, path, item) if isinstance(item, WorkingDirectory) else None,
     )
+    return _that_may_fail(block) if isinstance(item, AllowFailure) else block
+
+
+def _that_may_fail(block: Block) -> Block:
+    """The block of an AllowFailure: its failure is a warning, also if a warning in it is none of its own."""
+    inner = replace(block, id=f"{block.id} tasks", waits_for=None, is_disabled=False, conditions=())
+    around = Block(block.id, block.path, block.waits_for, block.is_disabled, block.conditions)
+    return replace(around, blocks=(inner,), allows_failure=True)
 
 
 def _blocks_in(group: Group, path: PropertyPath) -> tuple[Block, ...]:
@@ -114,7 +122,16 @@ def _of_switch(item: Switch, path: PropertyPath) -> tuple[Block, ...]:
         condition = Condition((*path, "value"), item.value, (name,))
         found += _branch(tasks, item.id, (*path, "cases", name), condition)
     other = Condition((*path, "value"), item.value, tuple(item.cases), is_negated=True)
-    return found + _branch(item.defaults, item.id, (*path, "defaults"), *([other] if item.cases else []))
+    defaults = item.defaults if "defaults" in item.model_fields_set else (_no_case(item),)
+    return found + _branch(defaults, item.id, (*path, "defaults"), *([other] if item.cases else []))
+
+
+def _no_case(item: Switch) -> Fail:
+    """What a Switch without `defaults` does if there is no case for its value: `SwitchTest.switchImpossible`."""
+    message = f"{item.value} is none of the cases {', '.join(item.cases)} of {item.id!r}, and there are no `defaults`"
+    return Fail.model_construct(
+        id=f"{item.id}.defaults", type="io.kestra.plugin.core.execution.Fail", error_message=message
+    )
 
 
 def _branch(tasks: Sequence[TaskOrGroup], group: str, path: PropertyPath, *conditions: Condition) -> tuple[Block, ...]:

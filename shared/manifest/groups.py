@@ -21,6 +21,7 @@ from shared.manifest.working_directory import DirectoryProperties
 ) = ALL_GROUP_TYPES  # fmt: skip
 
 _ON_TASKS = Unsupported("give it to the tasks in the group")
+_AROUND_THE_LOOP = Unsupported("put the Loop into a Sequential that has it, where it runs once, and not for each value")
 
 
 class _Group(TaskProperties):
@@ -81,7 +82,8 @@ class Switch(_Group):
     ] = Field(default_factory=dict)
     """By value, the tasks that run one after the other for it: the value must be exactly this text."""
     defaults: tuple[TaskOrGroup, ...] = ()
-    """The tasks that run one after the other if there is no case for the value."""
+    """The tasks that run one after the other if there is no case for the value. Without `defaults`, the group fails
+    then; the record has that as the task `<id>.defaults`."""
 
     @model_validator(mode="after")
     def _has_tasks(self) -> Self:
@@ -158,6 +160,8 @@ class Loop(LoopProperties, _Group):
     type: Literal["io.kestra.plugin.core.flow.Loop"]
     tasks: Annotated[tuple[TaskOrGroup, ...], Field(min_length=1), AfterValidator(no_foreach)]
     """The tasks for each value; each waits for the one before it for the same value."""
+    errors: Annotated[tuple[()], _AROUND_THE_LOOP] = ()
+    finally_: Annotated[tuple[()], _AROUND_THE_LOOP, Field(alias="finally")] = ()
 
 
 class _OldEach(_Group):

@@ -8,10 +8,23 @@ from shared.documents.items import Item
 from shared.documents.run import Run
 from shared.expressions.values import UNKNOWN, LazyValue, Unknown, text_of
 from shared.plan._graph import FlowGraph
+from shared.plan._loop_values import no_text
 from shared.plan.upstream import UpstreamFiles, missing_item
 
 _OF_A_TASK = ("vars", "exitCode", "outputFiles")
 _ANY_ITEM = Unknown(dict.fromkeys(("index", "value", *_OF_A_TASK), UNKNOWN))
+
+
+class _CheckedByValue(Unknown):
+    """The outputs of a task in loops in each other, which have no text as a whole."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self._name = name
+
+    def as_text(self) -> str:
+        """Raise ExpressionError."""
+        raise no_text(self._name)
 
 
 class CheckedOutputs:
@@ -31,6 +44,8 @@ class CheckedOutputs:
 
     def of(self, name: str) -> object:
         """The value of `outputs.<name>`."""
+        if self._graph.is_nested(name):
+            return _CheckedByValue(name) if self._graph.is_known(name) else UNKNOWN
         if app_task := self._graph.app_task(name):
             of_item = Unknown(dict.fromkeys(app_task.outputs, UNKNOWN))
             return _CheckedFanOut(name, self._items_of(name), lambda _: of_item, of_item)

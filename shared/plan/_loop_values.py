@@ -93,7 +93,7 @@ class OutputsByValue(LazyValue):
 
     def as_text(self) -> str:
         """Raise ExpressionError: there is no text of the outputs for all values."""
-        raise ExpressionError(f"name a value of {self._name!r}, as in `outputs['{self._name}'][taskrun.value]`")
+        raise no_text(self._name)
 
     def part(self, name: object) -> object:
         """The outputs for a value. Raises KeyError if there is no such value."""
@@ -110,6 +110,11 @@ class OutputsByValue(LazyValue):
     def missing(self, name: str) -> str:
         """What to write instead of a value that there is not."""
         return missing_item(self._name, name)
+
+
+def no_text(name: str) -> ExpressionError:
+    """Why the outputs of a task for all values have no text."""
+    return ExpressionError(f"name a value of {name!r}, as in `outputs['{name}'][taskrun.value]`")
 
 
 def lines_of(items: Sequence[Item]) -> dict[tuple[str, ...], int]:

@@ -102,7 +102,7 @@ class Scope:
                 last = self._last_of(name)
                 files = self._checked_files(last, None, of_group=True) if last else None
                 return {"outputFiles": UNKNOWN if files is None else files} if last else {}
-            return UNKNOWN if self._graph.is_nested(name) or self._is_sibling(name) else checked.of(name)
+            return UNKNOWN if self._is_sibling(name) else checked.of(name)
 
         return {**self._values(), **later, "outputs": self._outputs_by_task(outputs_of)}
 

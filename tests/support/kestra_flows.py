@@ -163,7 +163,7 @@ def _values(place: _Place) -> st.SearchStrategy[Any]:
 def _contents(draw: st.DrawFn, names: _Names, place: _Place, kind: str) -> dict[str, Any]:
     """The properties of a group: its tasks, and what comes with them.
 
-    A Switch always has `defaults`, and a Loop neither `errors` nor `finally`: there Kestra does something else.
+    A Switch without `defaults`, and a Loop, have neither `errors` nor `finally`: with them, Kestra does something else.
     """
     inside = place.inside()
     match kind:
@@ -182,9 +182,10 @@ def _contents(draw: st.DrawFn, names: _Names, place: _Place, kind: str) -> dict[
             found = draw(_loops(names, place, kind))
     if kind in {"Parallel", "Dag", "EachParallel"} and draw(st.integers(0, 2)) == 0:
         found["concurrent"] = draw(st.integers(1, 2))
+    has_them = kind not in {"WorkingDirectory", "Loop"} and not (kind == "Switch" and "defaults" not in found)
     later = replace(inside, depth=3, value=None, before=())
     for name in ("errors", "finally"):
-        if kind not in {"WorkingDirectory", "Loop"} and not place.loops and draw(st.integers(0, 5)) == 1:
+        if has_them and not place.loops and draw(st.integers(0, 5)) == 1:
             found[name] = draw(_lists(names, later))
     return found
 
@@ -196,8 +197,9 @@ def _choices(draw: st.DrawFn, names: _Names, place: _Place, kind: str) -> dict[s
         found = {"condition": draw(_conditions(place)), "then": draw(_lists(names, inside))}
         return found | ({"else": draw(_lists(names, inside))} if draw(st.booleans()) else {})
     values = ["a", "b", "{{ vars.letter }}", *([f"{{{{ {place.value}.value }}}}"] * 2 if place.value else [])]
-    cases, defaults = {"a": draw(_lists(names, inside))}, draw(_lists(names, inside))
-    return {"value": draw(st.sampled_from(values)), "cases": cases, "defaults": defaults}
+    cases = {"a": draw(_lists(names, inside))}
+    defaults = {"defaults": draw(_lists(names, inside))} if draw(st.booleans()) else {}
+    return {"value": draw(st.sampled_from(values)), "cases": cases, **defaults}
 
 
 @st.composite

@@ -1,7 +1,7 @@
 """What Kestra would do with a flow: a model of its executor, written from its source and not from this project's.
 
-The source is that of Kestra 1.3 and 2.0: `FlowableUtils` (which tasks are next, the state of a group), `Execution`
-The source is that of Kestra 1.3 and 2.0: `FlowableUtils` (what is next, and the state of a group), `Execution`
+The source is that of Kestra 1.3 and 2.0: `FlowableUtils` (what is next, and the state of a group), `Execution` (what an
+execution ends as), `ExecutorService`, `LoopExecutionEventMessageHandler` (the values of a Loop), and the tasks of
 `io.kestra.plugin.core.flow`. The flow is its YAML, parsed. Which tasks fail and what texts render to is given.
 
 What runs side by side when something fails depends on time: such task runs are not `sure`, and have the state in which

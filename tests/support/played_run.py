@@ -62,6 +62,8 @@ def _played(run: Run, manifest: Manifest) -> Played:
     all_records = [*records.values(), *(TaskRecord(id=name, state=State.SKIPPED) for name in missing)]
     runs: dict[Key, str] = {}
     for name, record in records.items():
+        if name.endswith(".defaults"):
+            continue  # the failure of a Switch, which is no task run of its own in Kestra
         each = (run.items or {}).get(name, ()) if record.items else [record]
         runs |= {
             (name, _values(one.item) if isinstance(one, ItemRecord) else ()): one.state.value

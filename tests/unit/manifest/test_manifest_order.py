@@ -170,7 +170,7 @@ def test_a_disabled_group_leaves_out_its_tasks() -> None:
         ("{id: g, type: Dag, tasks: []}", "tasks[0].tasks: expected at least 1 entry"),
         (
             in_loop("{id: s, type: Sequential, tasks: [TASK], errors: [{id: e, commands: [x]}]}"),
-            "tasks[0].tasks[0].errors: what failed cannot be told value by value inside a loop: give it to the group",
+            "tasks[0].tasks[0].errors: what failed cannot be told value by value inside a loop: give it to a group",
         ),
         (
             in_loop("{id: s, type: If, condition: 'true', then: [TASK], finally: [{id: e, commands: [x]}]}"),

@@ -288,6 +288,7 @@ TABLE: Mapping[type[Properties], Mapping[str, Row]] = {
     },
     Loop: {
         **GROUP,
+        **dict.fromkeys(("errors", "finally"), UNSUPPORTED),
         "type": Row(LOOP),
         "values": Row({"a": 1}, True, "expected a list, a map, or an expression"),
         "concurrencyLimit": WHOLE_NUMBER,

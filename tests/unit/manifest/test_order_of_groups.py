@@ -115,9 +115,15 @@ def test_a_switch_with_nothing_but_defaults_always_runs_them() -> None:
 
 
 def test_what_comes_after_a_group_without_tasks_waits_for_what_is_before_it() -> None:
-    group = "{id: s, type: flow.Switch, value: x, cases: {a: []}}"
+    group = "{id: s, type: flow.Switch, value: x, cases: {a: []}, defaults: []}"
     text = f"tasks: [{{id: a, commands: [x]}}, {group}, {{id: b, commands: [x]}}]"
     assert read(text).dependencies == {"a": (), "b": ("a",)}
+
+
+def test_a_switch_without_defaults_fails_for_a_value_without_a_case() -> None:
+    group = "{id: s, type: flow.Switch, value: x, cases: {a: [{id: c, commands: [x]}]}}"
+    text = f"tasks: [{{id: a, commands: [x]}}, {group}, {{id: b, commands: [x]}}]"
+    assert read(text).dependencies == {"a": (), "c": ("a",), "s.defaults": ("a",), "b": ("c", "s.defaults")}
 
 
 DAG = """

@@ -87,7 +87,7 @@ def test_tasks_have_defaults_wherever_they_stand(flow: dict[str, object], path: 
     """Also those of their task runners; and a wrong value of a task itself is told there."""
     defaults = [{"type": SHELL, "values": {"runAs": "user"}}, {"type": RUNNER, "values": {"poolId": "big"}}]
     text = json.dumps({"pluginDefaults": defaults, **flow})
-    tasks = {task.id: task for task in read_manifest(text, "x.json").flow.tasks}
+    tasks = {task.id: task for task in read_manifest(text, "x.json").flow.node_tasks}
     assert {(task.run_as, task.task_runner.pool_id) for task in tasks.values()} == {("user", "big")}
     with pytest.raises(ManifestError) as caught:
         read_manifest(text.replace('"a", "commands": ["x"]', '"a", "commands": [{}]'), "x.json")

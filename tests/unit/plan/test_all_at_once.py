@@ -645,3 +645,12 @@ def test_mistakes_in_what_groups_and_flows_have_beside_tasks_are_told_at_their_p
     told, text: str, expected: list[str]
 ) -> None:
     begins(told(text.replace("type: flow.", f"type: {FLOW}.")), *expected)
+
+
+def test_the_outputs_of_all_values_of_loops_in_each_other_have_no_text(told) -> None:
+    each = "type: io.kestra.plugin.core.flow.ForEach, values: [1, 2]"
+    inner = f"{{id: inner, {each}, tasks: [{{id: a, commands: [x]}}]}}"
+    last = "{id: last, commands: ['echo {{ outputs.a }}']}"
+    begins(
+        told(f"tasks: [{{id: outer, {each}, tasks: [{inner}]}}, {last}]"), "tasks[1].commands[0]: name a value of 'a'"
+    )
