@@ -59,7 +59,11 @@ def _of(block: Block, place: _Place, limited_by: str | None = None) -> Iterator[
 
 
 def _end_of(block: Block, start: OrderEntry, inside: Sequence[OrderEntry]) -> OrderEntry:
-    """The end of a group: it waits for the last of its blocks; if these may fail, only for all to end."""
+    """The end of a group: it waits for the last of its blocks; if these may fail, only for all to end.
+
+    That of a loop waits for the starts of all loops in it, too: where a failure keeps one from beginning, it has no
+    items that would tell of that.
+    """
     end = OrderEntry(block.id, block.path, (), is_explicit=False, is_run=False, within=start.within, loops=start.loops)
     if block.allows_failure:
         return replace(end, waits_for=(start.id,), follows=tuple(entry.id for entry in inside))
@@ -67,7 +71,13 @@ def _end_of(block: Block, start: OrderEntry, inside: Sequence[OrderEntry]) -> Or
     waited_for = {other for entry in beside for other in entry.waits_for_all}
     ids = [inner.id for inner in block.blocks]
     last = tuple(name for name in ids if name not in waited_for) or (*ids, start.id)
-    return replace(end, waits_for=last, follows=tuple(inner.id for inner in block.finally_[-1:]))
+    is_outermost = block.each is not None and not start.loops
+    loops = (loop for entry in inside for loop in entry.loops if loop != block.id) if is_outermost else ()
+    return replace(
+        end,
+        waits_for=(*dict.fromkeys(map(start_of, loops)), *last),
+        follows=tuple(inner.id for inner in block.finally_[-1:]),
+    )
 
 
 def _inside(around: Block, start: _Place) -> Iterator[OrderEntry]:

@@ -69,15 +69,13 @@ def never_run(graph: Mapping[str, GraphTask], ended: Mapping[str, State]) -> fro
     kept from running for all values, so are those after it.
     """
     never: set[str] = set()
-    kept: set[str] = set()
     for task in in_dependency_order(graph):
-        waits_for = [name for name in task.waits_for if name in kept or not task.shares_loop(graph[name])]
+        waits_for = [name for name in task.waits_for if name in never or not task.shares_loop(graph[name])]
         stopped_by = (name for name in task.stopped_by if not task.shares_loop(graph[name]))
         if task.id in ended:
             continue
-        if any(name in never or ended.get(name, State.SUCCESS) not in SUCCESSFUL_STATES for name in waits_for):
-            kept.add(task.id)
-            never.add(task.id)
-        elif any(ended.get(name) in FAILED_STATES for name in stopped_by):
+        if any(name in never or ended.get(name, State.SUCCESS) not in SUCCESSFUL_STATES for name in waits_for) or any(
+            ended.get(name) in FAILED_STATES for name in stopped_by
+        ):
             never.add(task.id)
     return frozenset(never)

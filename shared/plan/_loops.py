@@ -108,7 +108,8 @@ class Loops:
         late = plan.nothing.get(task.id, ())
         if not all(self.ended(task.id).is_well.values()) or not all(each.is_left_out for each in late):
             return Placement.SPOILED
-        return Placement.EMPTY if ready.isdisjoint(own) else Placement.BESIDE
+        is_beside = not ready.isdisjoint(own) or any(isinstance(wait, Unit) for each in late for wait in each.waits)
+        return Placement.BESIDE if is_beside else Placement.EMPTY
 
     def _never_begins(self, plan: UnitPlan) -> bool:
         """Whether nothing in the loops has run, nor is left out, so that there is nothing to tell of their items."""

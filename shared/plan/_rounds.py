@@ -10,7 +10,7 @@ ends the round, and nothing else may end with it.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -86,7 +86,7 @@ def split(  # noqa: PLR0913 - what it decides by
     for all tasks in a loop. The first round of a retry has tasks that have ended already.
     """
     placements = _placements(graph, ended, pool_of, is_empty, is_left_out, place_loop)
-    for name in _not_alone(graph, [name for name, placement in placements.items() if placement is Placement.READY]):
+    for name in _not_alone(graph, placements):
         placements[name] = Placement.LATER
     found = _split_by(placements, ended.keys())
     if not ended or is_first:
@@ -234,15 +234,22 @@ def _is_in_round(name: str, graph: Mapping[str, GraphTask], placements: Mapping[
     return placement in _PASSES or (placement is Placement.READY and not task.is_fan_out)
 
 
-def _not_alone(graph: Mapping[str, GraphTask], ready: Sequence[str]) -> list[str]:
-    """The serial fan-outs that must leave the round, because it holds tasks that they do not wait for."""
+def _not_alone(graph: Mapping[str, GraphTask], placements: Mapping[str, Placement]) -> list[str]:
+    """The serial fan-outs that must leave the round, because it holds tasks that they do not wait for.
+
+    With the tasks of a loop leave those that have nothing to run once items of them have ended.
+    """
+    ready = [name for name, placement in placements.items() if placement is Placement.READY]
     left = set(ready)
     for name in reversed(ready):
         if name in left and graph[name].is_serial:
             own = {name, *(other for other in left if graph[name].shares_loop(graph[other]))}
             if not left <= own.union(*(_all_before(each, graph) for each in own)):
                 left -= own
-    return [name for name in ready if name not in left]
+    gone = [graph[name] for name in ready if name not in left]
+    beside = (graph[name] for name, placement in placements.items() if placement is Placement.BESIDE)
+    with_them = (task for task in beside if any(task.shares_loop(other) for other in gone))
+    return [task.id for task in (*gone, *with_them)]
 
 
 def _all_before(name: str, graph: Mapping[str, GraphTask]) -> set[str]:

@@ -23,6 +23,8 @@ EXAMPLES = hypothesis_settings(
 NOTHING_TO_RUN = "every task is disabled; there is nothing to run"
 
 GROUP = "type: io.kestra.plugin.core.flow."
+COMMANDS = "type: io.kestra.plugin.scripts.shell.Commands, commands: [x]"
+FAIL = "type: io.kestra.plugin.core.execution.Fail"
 
 
 def differences(played: Played, expected: Result) -> list[str]:
@@ -52,6 +54,57 @@ def test_what_runs_and_how_it_ends_is_what_kestra_does(scenario: Scenario, run_o
     except ManifestError as error:
         found = [problem.message for problem in error.problems if problem.message != NOTHING_TO_RUN]
     assert found == []
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        f"{{id: a, {FAIL}, condition: '{{{{ taskrun.value == \"x\" }}}}'}}",
+        f"{{id: a, {COMMANDS}}}",
+    ],
+)
+@pytest.mark.parametrize("values", ["[]", "[y]", "'{{ outputs.a[taskrun.value].vars.list ?? [] }}'"])
+def test_nothing_runs_after_a_loop_that_a_failure_in_the_loop_around_it_keeps_from_beginning(
+    before: str, values: str, run_of, settings
+) -> None:
+    inner = f"{{id: g2, {GROUP}ForEach, values: {values}, tasks: [{{id: b, {COMMANDS}}}]}}"
+    loop = f"{{id: g, {GROUP}ForEach, values: [x, z], tasks: [{before}, {inner}]}}"
+    flow = yaml.safe_load(f"{{id: f, namespace: n, tasks: [{loop}, {{id: c, {COMMANDS}}}]}}")
+    scenario = Scenario(flow=flow, failing={"a": "x"}, printing=frozenset({"a"}))
+    assert differences_of(scenario, run_of, settings) == []
+    assert execute(flow, scenario.fails, scenario.text).state == "FAILED"
+
+
+IN_ORDER = f"{GROUP}ForEach, values: [x, y]"
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        f"{{id: g, {IN_ORDER}, tasks: [{{id: a, {COMMANDS}}}, {{id: b, {COMMANDS}, runIf: 'false'}}]}}",
+        f"{{id: g, {IN_ORDER}, tasks: [{{id: a, {COMMANDS}, runIf: 'false'}}, {{id: b, {COMMANDS}}}]}}",
+    ],
+)
+def test_what_a_condition_leaves_out_of_a_loop_that_waits_for_its_own_round_is_left_out_with_the_loop(
+    beside: str, run_of, settings
+) -> None:
+    others = "".join(f"{{task: {{id: t{index}, {COMMANDS}}}}}, " for index in range(3))
+    flow = yaml.safe_load(
+        f"{{id: f, namespace: n, tasks: [{{id: d, {GROUP}Dag, tasks: [{others}{{task: {beside}}}]}}]}}"
+    )
+    assert differences_of(Scenario(flow=flow, failing={}, printing=frozenset()), run_of, settings) == []
+
+
+def test_finally_runs_after_a_loop_of_several_tasks_that_a_failure_beside_it_keeps_from_beginning(
+    run_of, settings
+) -> None:
+    loop = f"{{id: g, {IN_ORDER}, tasks: [{{id: a, {COMMANDS}}}, {{id: b, {COMMANDS}}}, {{id: c, {COMMANDS}}}]}}"
+    first = f"{{task: {{id: s, {COMMANDS}}}}}, {{task: {{id: t, {COMMANDS}}}}}"
+    dag = f"{{id: d, {GROUP}Dag, concurrent: 2, tasks: [{first}, {{task: {{id: u, {FAIL}}}}}, {{task: {loop}}}]}}"
+    flow = yaml.safe_load(f"{{id: f, namespace: n, tasks: [{dag}], finally: [{{id: z, {COMMANDS}}}]}}")
+    scenario = Scenario(flow=flow, failing={}, printing=frozenset())
+    assert differences_of(scenario, run_of, settings) == []
+    assert ("z", ()) in execute(flow, scenario.fails, scenario.text).runs
 
 
 @pytest.mark.parametrize(
