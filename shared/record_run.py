@@ -16,9 +16,9 @@ from shared.app import App, isolate_failures
 from shared.documents.end_markers import EndMarker
 from shared.documents.ended_task import EndedTask, TaskState
 from shared.documents.part import Part
-from shared.documents.record import Failure, TaskRecord
 from shared.documents.run import Run
 from shared.documents.states import FailureCategory, FailureCode, State
+from shared.documents.task_result import Failure, TaskRecord
 from shared.events import JobEnded
 from shared.log import Stage, log_event, milliseconds_since
 from shared.manifest.read import Manifest

@@ -11,19 +11,9 @@ from pathlib import Path
 from batchrun.cli._text import aligned
 from batchrun.errors import printable
 from shared.documents.names import FLOW_FILE
-from shared.documents.record import (
-    ITEMS_BLOB,
-    Failure,
-    FanOutItems,
-    Items,
-    Metric,
-    Record,
-    RetryRef,
-    RunProblem,
-    TaskRecord,
-    TaskResult,
-)
+from shared.documents.record import ITEMS_BLOB, FanOutItems, Items, Record, RetryRef, RunProblem
 from shared.documents.states import State
+from shared.documents.task_result import Failure, Metric, TaskRecord, TaskResult
 from shared.report.earlier import how_much_is_taken_over
 from shared.report.text import plain, shortened, size
 

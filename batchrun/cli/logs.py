@@ -21,7 +21,8 @@ from batchrun.client.refs import MOST_NAMED, RunRef
 from batchrun.client.runs import Runs, RunView, WatchedRun
 from batchrun.client.tasks import STREAMS, BatchHidden, TaskView
 from batchrun.errors import ClientError, Unreachable, printable
-from shared.documents.record import ITEMS_BLOB, Items, Logs, Record
+from shared.documents.record import ITEMS_BLOB, Items, Record
+from shared.documents.task_result import Logs
 from shared.errors import did_you_mean
 
 POLL_SECONDS = 0.5

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from shared.documents.document import Document
-from shared.documents.record import Failure, RunProblem
+from shared.documents.record import RunProblem
 from shared.documents.states import FailureCategory, FailureCode, Phase
+from shared.documents.task_result import Failure
 from shared.errors import BatchRefused, ManifestError, Problem
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from shared.documents.document import Document
-from shared.documents.record import ItemRecord, TaskRecord
+from shared.documents.task_result import ItemRecord, TaskRecord
 
 
 class Part(Document):

@@ -27,8 +27,9 @@ from shared.documents.flow_limit import FlowLimit
 from shared.documents.manifest_blob import ManifestBlob
 from shared.documents.names import job_id, results_folder
 from shared.documents.progress import Progress
-from shared.documents.record import ItemRecord, JobRecord, RunProblem, TaskRecord
+from shared.documents.record import JobRecord, RunProblem
 from shared.documents.states import Phase, State, WaitReason
+from shared.documents.task_result import ItemRecord, TaskRecord
 from shared.errors import RunUnreadable
 
 
@@ -42,8 +43,7 @@ class RunBody(Document):
     `finished` are the tasks that have ended; `unfinished` are the items, by fan-out, that the current round runs again,
     or that are left for this and later rounds while others have ended.
     `repeated_rounds` are the rounds that repeat tasks which failed before their commands began.
-    A retry has `finished` tasks from its beginning on, once it `has_taken_over` them from the earlier run; `item_lists`
-    are the items of fan-outs that the earlier run had.
+    A retry has `finished` tasks once it `has_taken_over` them; `item_lists` are the items that the earlier run had.
     `parts_of_planning` counts the parts with items that needed no task and ended while a round was planned.
     `phase` is that of the last job. An `early_end` is that of the first phase that ended so.
     """

@@ -15,8 +15,9 @@ from typing import Any, Literal, TypeVar
 from pydantic import Field
 
 from shared.documents.document import Document
-from shared.documents.record import Failure, FlowRef, Record, TaskRecord, Timings
+from shared.documents.record import FlowRef, Record, Timings
 from shared.documents.states import FailureCategory, FailureCode, State
+from shared.documents.task_result import Failure, TaskRecord
 
 _Value = TypeVar("_Value")
 MAX_MESSAGE = 1_000

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from shared.documents.names import LOG_NAMES
-from shared.documents.record import Attempt
+from shared.documents.task_result import Attempt
 from shared.script.build import attempt_line
 
 MAX_ATTEMPTS = 100

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from shared.documents.record import ItemRecord
 from shared.documents.run import Run
 from shared.documents.states import State
+from shared.documents.task_result import ItemRecord
 from shared.manifest.read import Manifest
 from shared.outputs.nothing_to_run import items_of_nothing, records_of_nothing
 from shared.outputs.record_tasks import fan_out_record

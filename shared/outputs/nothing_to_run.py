@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from shared.documents.record import ItemRecord, TaskRecord
 from shared.documents.states import SkippedBy, State
+from shared.documents.task_result import ItemRecord, TaskRecord
 from shared.outputs.judgement import Judgement
 from shared.outputs.record_tasks import fan_out_record, record_of_nothing
 from shared.plan.round_plan import NothingToRun, SubmittedRound

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from shared.documents.ended_task import BatchFailure, EndedTask, TaskState
-from shared.documents.record import Attempt, Failure
 from shared.documents.states import FailureCategory, FailureCode, State
+from shared.documents.task_result import Attempt, Failure
 from shared.outputs.attempts import ONCE, Tried
 from shared.script.build import Marker, ScriptReport
 

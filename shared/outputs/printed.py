@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from shared.documents.record import Metric
 from shared.documents.storable import check_storable
+from shared.documents.task_result import Metric
 
 MAX_STREAM_BYTES = 64 * 1024 * 1024
 MAX_WARNINGS = 100

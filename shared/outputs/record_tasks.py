@@ -9,27 +9,29 @@ from datetime import datetime
 from shared.documents.record import (
     ITEMS_BLOB,
     MAX_ITEMS_IN_RECORD,
-    Failure,
     FanOutItems,
-    ItemRecord,
     Items,
-    ItemsSummary,
     JobRecord,
-    Logs,
     ManifestRef,
-    OutputFile,
-    Outputs,
     Record,
     RecordedFlow,
     RetryRef,
     RunProblem,
-    TaskRecord,
-    TaskResult,
     Timings,
 )
 from shared.documents.run import Run
 from shared.documents.states import FailureCode, Phase, SkippedBy, State
 from shared.documents.status import Status
+from shared.documents.task_result import (
+    Failure,
+    ItemRecord,
+    ItemsSummary,
+    Logs,
+    OutputFile,
+    Outputs,
+    TaskRecord,
+    TaskResult,
+)
 from shared.manifest.read import Flow, Manifest
 from shared.outputs.files import TaskFiles
 from shared.outputs.outcome import Outcome

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from shared.documents.items import Item
-from shared.documents.record import TaskRecord
 from shared.documents.states import State
+from shared.documents.task_result import TaskRecord
 from shared.manifest.blocks import Condition
 from shared.manifest.read import Manifest
 from shared.plan._graph import FlowGraph

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from shared.documents.names import Paths
-from shared.documents.record import TaskRecord
 from shared.documents.states import State
+from shared.documents.task_result import TaskRecord
 from shared.manifest.read import Manifest
 from shared.manifest.working_directory import OF_DIRECTORY, Directory
 from shared.plan._conditions import Conditions

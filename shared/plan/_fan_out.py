@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 
 from shared.documents.external_data import SourceFile
 from shared.documents.items import Item
-from shared.documents.record import ItemRecord, TaskRecord
 from shared.documents.run import Run
 from shared.documents.storable import check_storable
+from shared.documents.task_result import ItemRecord, TaskRecord
 from shared.expressions.values import Budget, ExpressionError, text_of
 from shared.manifest.read import Task
 from shared.manifest.task import MAX_ITEMS, FilesOfTask, ForeachFile, IfExists

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from shared.documents.items import Item
-from shared.documents.record import ItemRecord
 from shared.documents.run import Run
+from shared.documents.task_result import ItemRecord
 from shared.expressions.render import render
 from shared.plan._graph import FlowGraph
 from shared.plan._loop_values import PlaceInLoop, lines_of, typed

@@ -8,8 +8,8 @@ from typing import Any
 
 from shared.documents.items import Item
 from shared.documents.names import UPSTREAM, Paths
-from shared.documents.record import ItemRecord, TaskResult
 from shared.documents.states import Phase, State
+from shared.documents.task_result import ItemRecord, TaskResult
 from shared.expressions.functions import OTHER_PARTS
 from shared.expressions.values import UNKNOWN, Advised, ExpressionError, LazyValue, Unknown, text_of
 from shared.manifest.app_tasks import AppTask

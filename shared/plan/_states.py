@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
-from shared.documents.record import ItemRecord, TaskRecord, TaskResult
 from shared.documents.run import Run
 from shared.documents.states import State
+from shared.documents.task_result import ItemRecord, TaskRecord, TaskResult
 from shared.expressions.values import UNKNOWN, LazyValue, Unknown, json_of, text_of
 from shared.manifest.read import Flow
 from shared.plan.lookups import Lookups

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from shared.documents.record import TaskResult
 from shared.documents.run import Run
+from shared.documents.task_result import TaskResult
 from shared.plan.upstream import TAKEN, UpstreamFile, UpstreamUse
 
 _Ended = Mapping[tuple[str, int | None], TaskResult]

@@ -12,8 +12,8 @@ from typing import Any
 
 from shared.documents.items import Item
 from shared.documents.names import Paths
-from shared.documents.record import Failure, ItemsSummary, Logs, Outputs, TaskRecord
 from shared.documents.states import FailureCategory, FailureCode, SkippedBy, State
+from shared.documents.task_result import Failure, ItemsSummary, Logs, Outputs, TaskRecord
 from shared.errors import Problem
 from shared.manifest.app_tasks import AppTask, Assert, Fail, Level, Log, OutputValues, Return
 from shared.manifest.problems import each_once

@@ -14,9 +14,9 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from shared.documents.items import Item
-from shared.documents.record import TaskResult
 from shared.documents.run import Run
 from shared.documents.states import SkippedBy, State
+from shared.documents.task_result import TaskResult
 from shared.errors import Problem
 from shared.expressions.values import ExpressionError
 from shared.manifest.read import Manifest, Task

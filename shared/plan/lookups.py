@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from shared.documents.external_data import SourceFile, TextRead
-from shared.documents.record import ItemRecord
 from shared.documents.run import Run
+from shared.documents.task_result import ItemRecord
 from shared.manifest.addresses import parsed_address
 from shared.manifest.task import IfExists
 from shared.patterns import matches_namespace_file

@@ -10,8 +10,8 @@ from enum import StrEnum
 from shared.documents.external_data import SourceFile
 from shared.documents.items import Item
 from shared.documents.names import ARCHIVE, ATTEMPTS_FILE, SCRIPT, Paths
-from shared.documents.record import ItemRecord, TaskRecord, TaskResult
 from shared.documents.states import JobReason, Phase, SkippedBy
+from shared.documents.task_result import ItemRecord, TaskRecord, TaskResult
 from shared.manifest.blocks import Branch
 from shared.plan.upstream import OutputPattern, UpstreamUse
 from shared.script import build as task_script

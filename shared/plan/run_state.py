@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from shared.documents.record import TaskRecord
 from shared.documents.states import State
+from shared.documents.task_result import TaskRecord
 from shared.manifest.blocks import Block
 from shared.manifest.flow import Flow
 

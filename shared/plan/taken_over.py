@@ -7,8 +7,9 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from shared.documents.record import ITEMS_BLOB, ItemRecord, OutputFile, Record, TaskRecord, TaskResult
+from shared.documents.record import ITEMS_BLOB, Record
 from shared.documents.states import State
+from shared.documents.task_result import ItemRecord, OutputFile, TaskRecord, TaskResult
 from shared.errors import ManifestError, did_you_mean
 from shared.manifest.blocks import PlacedTask
 from shared.manifest.order import tasks_before

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from shared.documents.ended_task import TASK_ENDED
 from shared.documents.names import FLOW_FILE, MANIFEST_FILE
-from shared.documents.record import Failure, Record, RunProblem, TaskRecord
+from shared.documents.record import Record, RunProblem
 from shared.documents.states import FailureCategory, FailureCode, State
+from shared.documents.task_result import Failure, TaskRecord
 
 MAX_FAILED_TASKS = 20
 MAX_WARNINGS = 50

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from shared.documents.record import ItemRecord, OutputFile, Record
+from shared.documents.record import Record
+from shared.documents.task_result import ItemRecord, OutputFile
 
 MAX_FILES_OF_TASK = 50
 MAX_FILES_OF_FAN_OUT = 10

@@ -16,8 +16,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from shared.documents.record import Attempt, ItemRecord, Record, TaskRecord, TaskResult
+from shared.documents.record import Record
 from shared.documents.states import State
+from shared.documents.task_result import Attempt, ItemRecord, TaskRecord, TaskResult
 from shared.report._tasks import most_telling, worth_a_look
 from shared.report.text import count, duration
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-from shared.documents.record import ItemRecord, OutputFile, Record, TaskRecord, TaskResult
+from shared.documents.record import Record
 from shared.documents.states import FailureCode, JobReason, State
+from shared.documents.task_result import ItemRecord, OutputFile, TaskRecord, TaskResult
 from shared.report._advice import mistaken
 from shared.report.text import count, duration, size
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeVar
 
-from shared.documents.record import Attempt, ItemRecord, Record, TaskRecord, TaskResult
+from shared.documents.record import Record
 from shared.documents.states import State
+from shared.documents.task_result import Attempt, ItemRecord, TaskRecord, TaskResult
 
 MAX_TASKS = 200
 MAX_FAN_OUTS = 20

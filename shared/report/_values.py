@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from shared.documents.record import ItemRecord, Metric, Record
+from shared.documents.record import Record
+from shared.documents.task_result import ItemRecord, Metric
 
 MAX_VALUES = 100
 MAX_SERIES = 60

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from shared.documents.names import results_folder
-from shared.documents.record import ItemRecord, Record
+from shared.documents.record import Record
+from shared.documents.task_result import ItemRecord
 from shared.report.text import count
 
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from shared.documents.record import ItemRecord, Record, TaskResult
+from shared.documents.record import Record
 from shared.documents.states import State
+from shared.documents.task_result import ItemRecord, TaskResult
 from shared.report._tasks import worth_a_look
 from shared.report.text import without_terminal_sequences
 

@@ -14,7 +14,8 @@ from pathlib import Path, PurePosixPath
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from shared.documents.record import ITEMS_BLOB, ItemRecord, Record
+from shared.documents.record import ITEMS_BLOB, Record
+from shared.documents.task_result import ItemRecord
 from shared.report._advice import notices
 from shared.report._files import files
 from shared.report._gantt import gantt, time_of

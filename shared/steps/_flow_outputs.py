@@ -6,9 +6,10 @@ What they read is not kept: the record is written once, and all that follows is 
 from __future__ import annotations
 
 from shared.app import App
-from shared.documents.record import Failure, Record, RunProblem
+from shared.documents.record import Record, RunProblem
 from shared.documents.run import Run
 from shared.documents.states import FailureCategory, FailureCode, State
+from shared.documents.task_result import Failure
 from shared.log import Stage, log_exception
 from shared.manifest.read import Manifest
 from shared.plan.flow_outputs import FlowOutputs, outputs_of

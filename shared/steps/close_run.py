@@ -15,10 +15,11 @@ from shared.documents.early_end import Rejection
 from shared.documents.flow_limit import Behavior
 from shared.documents.ledger import recorded_line
 from shared.documents.names import job_id
-from shared.documents.record import Failure, Record, RunProblem
+from shared.documents.record import Record, RunProblem
 from shared.documents.run import Run
 from shared.documents.run_ended import run_ended
 from shared.documents.states import FailureCategory, FailureCode, State
+from shared.documents.task_result import Failure
 from shared.log import Stage, log_event, log_exception
 from shared.manifest.read import Manifest
 from shared.masking import Masker

@@ -14,8 +14,8 @@ from shared.app import App
 from shared.documents.ended_task import EndedTask
 from shared.documents.names import LOG_NAMES
 from shared.documents.part import Part
-from shared.documents.record import ItemRecord, TaskRecord
 from shared.documents.run import Run
+from shared.documents.task_result import ItemRecord, TaskRecord
 from shared.outputs.attempts import MAX_NOTES_BYTES, ONCE, Tried, read_notes
 from shared.outputs.files import NO_FILES, StagedFiles, TaskFiles, files_of, notes_of
 from shared.outputs.judgement import Judgement

@@ -18,9 +18,10 @@ from pydantic import ValidationError
 from shared.documents.document import Document
 from shared.documents.manifest_blob import MAX_BYTES, ManifestBlob, manifest_blob
 from shared.documents.names import FLOW_FILE, MANIFEST_FILE
-from shared.documents.record import ITEMS_BLOB, ItemRecord, Items, ManifestRef, OutputFile, Record
+from shared.documents.record import ITEMS_BLOB, Items, ManifestRef, Record
 from shared.documents.run import Run
 from shared.documents.status import Status
+from shared.documents.task_result import ItemRecord, OutputFile
 from shared.errors import TryLater
 from shared.manifest.redaction import redacted
 from shared.masking import Masker

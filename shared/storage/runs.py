@@ -17,8 +17,8 @@ from azure.storage.blob import BlobPrefix, ContentSettings
 
 from shared.documents.part import Part
 from shared.documents.progress import ListedRun, Progress
-from shared.documents.record import ItemRecord
 from shared.documents.run import Run
+from shared.documents.task_result import ItemRecord
 from shared.errors import RunChanged
 from shared.log import Stage, log_event
 from shared.parallel import in_parallel

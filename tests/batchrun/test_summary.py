@@ -8,23 +8,18 @@ from pathlib import Path
 import pytest
 
 from batchrun.cli._summary import FailedLog, first_failure, summary_lines
-from shared.documents.record import (
+from shared.documents.record import FanOutItems, Items, ManifestRef, Record, RunProblem, Timings
+from shared.documents.states import FailureCategory, State
+from shared.documents.task_result import (
     Failure,
-    FanOutItems,
     ItemRecord,
-    Items,
     ItemsSummary,
     Logs,
-    ManifestRef,
     Metric,
     OutputFile,
     Outputs,
-    Record,
-    RunProblem,
     TaskRecord,
-    Timings,
 )
-from shared.documents.states import FailureCategory, State
 
 BEGIN = datetime(2026, 11, 23, tzinfo=UTC)
 METRICS = (

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from shared.documents.ended_task import EndedTask, TaskState
 from shared.documents.external_data import ExternalData, TextRead
 from shared.documents.items import Item
-from shared.documents.record import ItemRecord, TaskRecord
 from shared.documents.run import Run
 from shared.documents.states import State
+from shared.documents.task_result import ItemRecord, TaskRecord
 from shared.manifest.read import Manifest
 from shared.outputs.ended_in_planning import plan_with_ended
 from shared.outputs.files import NO_FILES

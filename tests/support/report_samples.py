@@ -5,25 +5,19 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime, timedelta
 
-from shared.documents.record import (
+from shared.documents.record import JobRecord, ManifestRef, Record, RecordedFlow, RetryRef, RunProblem, Timings
+from shared.documents.states import FailureCategory, JobReason, State
+from shared.documents.task_result import (
     Attempt,
     Failure,
     ItemRecord,
     ItemsSummary,
-    JobRecord,
     Logs,
-    ManifestRef,
     Metric,
     OutputFile,
     Outputs,
-    Record,
-    RecordedFlow,
-    RetryRef,
-    RunProblem,
     TaskRecord,
-    Timings,
 )
-from shared.documents.states import FailureCategory, JobReason, State
 from shared.errors import ManifestError
 from shared.manifest.read import read_manifest
 from shared.outputs.record_tasks import fan_out_record

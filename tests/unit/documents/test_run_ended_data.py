@@ -7,19 +7,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from shared.documents.record import (
-    Failure,
-    JobRecord,
-    ManifestRef,
-    Outputs,
-    Record,
-    RecordedFlow,
-    RunProblem,
-    TaskRecord,
-    Timings,
-)
+from shared.documents.record import JobRecord, ManifestRef, Record, RecordedFlow, RunProblem, Timings
 from shared.documents.run_ended import MAX_LABELS_BYTES, MAX_MESSAGE, RunEnded, run_ended, subject_of
 from shared.documents.states import FailureCategory, FailureCode, JobReason, State
+from shared.documents.task_result import Failure, Outputs, TaskRecord
 from shared.script.build import Marker
 
 NOW = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)

@@ -3,8 +3,8 @@
 import pytest
 
 from shared.documents.ended_task import BatchFailure, EndedTask, TaskState
-from shared.documents.record import Attempt, TaskRecord
 from shared.documents.states import FailureCategory, State
+from shared.documents.task_result import Attempt, TaskRecord
 from shared.outputs.attempts import Tried
 from shared.outputs.outcome import SKIPPED, outcome_of
 from shared.plan.run_state import run_state

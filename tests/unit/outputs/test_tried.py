@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from shared.documents.record import Attempt
 from shared.documents.states import State
+from shared.documents.task_result import Attempt
 from shared.outputs.attempts import MAX_ATTEMPTS, MAX_NOTES_BYTES, ONCE, WHOLE_LOG, LogPart, after_line, read_notes
 from shared.outputs.files import TaskFiles
 from shared.outputs.outcome import Outcome

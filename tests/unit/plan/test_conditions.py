@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from shared.documents.record import Outputs, TaskRecord
 from shared.documents.states import JobReason, SkippedBy, State
+from shared.documents.task_result import Outputs, TaskRecord
 from shared.errors import ManifestError
 from shared.plan.plan_round import has_next_round, plan_round
 from shared.plan.round_plan import RoundPlan

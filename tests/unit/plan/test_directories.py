@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from shared import batch_job
-from shared.documents.record import Failure, Outputs, TaskRecord
 from shared.documents.states import FailureCategory, SkippedBy, State
+from shared.documents.task_result import Failure, Outputs, TaskRecord
 from shared.errors import ManifestError
 from shared.plan.plan_round import plan_round
 from shared.plan.round_plan import PlannedTask, RoundPlan, StagingAccess

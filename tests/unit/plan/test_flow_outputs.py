@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from shared.documents.external_data import ExternalData, TextRead
-from shared.documents.record import ItemRecord, ItemsSummary, OutputFile, Outputs, TaskRecord
 from shared.documents.run import Run
 from shared.documents.states import SkippedBy, State
+from shared.documents.task_result import ItemRecord, ItemsSummary, OutputFile, Outputs, TaskRecord
 from shared.errors import ManifestError
 from shared.plan.flow_outputs import FlowOutputs, outputs_of
 from shared.plan.lookups import MissingData

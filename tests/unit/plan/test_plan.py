@@ -7,8 +7,8 @@ import pytest
 
 from shared.documents.earlier_run import EarlierRun
 from shared.documents.external_data import ExternalData, SourceFile, TextRead
-from shared.documents.record import Outputs, TaskRecord
 from shared.documents.states import State
+from shared.documents.task_result import Outputs, TaskRecord
 from shared.errors import ManifestError
 from shared.plan.lookups import MissingData
 from shared.plan.plan_round import plan_round

@@ -11,9 +11,9 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from shared.documents.external_data import ExternalData, SourceFile, TextRead
-from shared.documents.record import ItemRecord, OutputFile, Outputs, TaskRecord
 from shared.documents.run import Run
 from shared.documents.states import State
+from shared.documents.task_result import ItemRecord, OutputFile, Outputs, TaskRecord
 from shared.errors import ManifestError
 from shared.manifest.read import Manifest
 from shared.outputs.ended_in_planning import plan_with_ended

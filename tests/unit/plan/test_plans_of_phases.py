@@ -8,9 +8,10 @@ from dataclasses import replace
 import pytest
 
 from shared.documents.early_end import EarlyEnd, Rejection
-from shared.documents.record import Failure, JobRecord, RunProblem, TaskRecord
+from shared.documents.record import JobRecord, RunProblem
 from shared.documents.run import Run
 from shared.documents.states import FailureCategory, JobReason, Phase, SkippedBy, State
+from shared.documents.task_result import Failure, TaskRecord
 from shared.plan.phases import PHASE_LIMIT, time_limit, with_later_phases
 from shared.plan.plan_round import has_next_round, plan_round
 from shared.plan.round_plan import EndedInPlanning, RoundPlan

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shared.documents.record import Failure, ItemRecord, ItemsSummary, TaskRecord
 from shared.documents.states import FailureCategory, SkippedBy, State
+from shared.documents.task_result import Failure, ItemRecord, ItemsSummary, TaskRecord
 from shared.errors import ManifestError
 from shared.plan.lookups import MissingData
 from shared.plan.plan_round import plan_round

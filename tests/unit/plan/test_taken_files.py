@@ -11,9 +11,9 @@ import pytest
 from shared.documents.earlier_run import EarlierRun
 from shared.documents.manifest_blob import ManifestBlob
 from shared.documents.names import is_safe
-from shared.documents.record import ItemRecord, OutputFile, Outputs
 from shared.documents.run import Run
 from shared.documents.states import State
+from shared.documents.task_result import ItemRecord, OutputFile, Outputs
 from shared.outputs.record_tasks import fan_out_record
 from shared.plan.plan_round import plan_round
 from shared.plan.round_plan import RoundPlan

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from shared.documents.record import Outputs, TaskRecord
 from shared.documents.states import FailureCode, State
+from shared.documents.task_result import Outputs, TaskRecord
 from shared.errors import ManifestError
 from shared.plan.lookups import MissingData
 from shared.plan.plan_round import plan_round

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from shared.documents.record import ItemRecord, Outputs
 from shared.documents.run import Run
 from shared.documents.states import FailureCode, State
+from shared.documents.task_result import ItemRecord, Outputs
 from shared.errors import ManifestError
 from shared.outputs.ended_in_planning import plan_with_ended
 from shared.outputs.record_tasks import fan_out_record

@@ -16,19 +16,9 @@ from urllib.parse import unquote
 
 import pytest
 
-from shared.documents.record import (
-    ItemRecord,
-    ManifestRef,
-    Metric,
-    OutputFile,
-    Outputs,
-    RecordedFlow,
-    RetryRef,
-    RunProblem,
-    TaskRecord,
-    Timings,
-)
+from shared.documents.record import ManifestRef, RecordedFlow, RetryRef, RunProblem, Timings
 from shared.documents.states import State
+from shared.documents.task_result import ItemRecord, Metric, OutputFile, Outputs, TaskRecord
 from shared.masking import Masker
 from shared.outputs.record_tasks import fan_out_record
 from shared.report.listing import KeptText

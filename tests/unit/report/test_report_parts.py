@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.documents.record import Failure, ItemRecord, Logs, Metric, Outputs, RunProblem, TaskRecord, Timings
+from shared.documents.record import RunProblem, Timings
 from shared.documents.states import FailureCategory, FailureCode, State
+from shared.documents.task_result import Failure, ItemRecord, Logs, Metric, Outputs, TaskRecord
 from shared.outputs.record_tasks import fan_out_record
 from shared.report import _advice as advice
 from shared.report import _overview as overview
