@@ -21,6 +21,8 @@ param maximumInstances int
 param alwaysReadyInstances int
 param pollSchedule string
 param allowedContainers string[]
+param nodePrices object
+param priceCurrency string
 param secretUris object
 
 resource account 'Microsoft.Storage/storageAccounts@2025-08-01' existing = {
@@ -61,6 +63,8 @@ var appSettings = {
   EVENTGRID_TOPIC_ENDPOINT: topicEndpoint
   POLL_SCHEDULE: pollSchedule
   ALLOWED_CONTAINERS: join(allowedContainers, ' ')
+  NODE_PRICES: string(nodePrices)
+  PRICE_CURRENCY: priceCurrency
   STAGING_ACCESS: stagingAccess
 }
 

@@ -66,6 +66,12 @@ param pollSchedule string = '*/15 * * * * *'
 @description('Further containers of the storage account that manifests may name, as globs; they are not made here.')
 param allowedContainers string[] = []
 
+@description('What nodes cost an hour, by VM size: { Standard_D2s_v5: 0.112 }, or with spot nodes { Standard_D2s_v5: { dedicated: 0.112, spot: 0.022 } }. Costs of runs are estimated with it.')
+param nodePrices object = {}
+
+@description('The currency of nodePrices.')
+param priceCurrency string = 'USD'
+
 @description('What secret(\'NAME\') reads: the URI of a secret in Key Vault by NAME.')
 param secretUris object = {}
 
@@ -209,6 +215,8 @@ module functionApp 'function_app.bicep' = {
     alwaysReadyInstances: alwaysReadyInstances
     pollSchedule: pollSchedule
     allowedContainers: allowedContainers
+    nodePrices: nodePrices
+    priceCurrency: priceCurrency
     secretUris: secretUris
   }
   // The app starts at once, with the roles that it has then; and the host needs storage for its first start.

@@ -22,10 +22,11 @@ from shared.documents.task_result import Failure, TaskRecord
 from shared.events import JobEnded
 from shared.log import Stage, log_event, milliseconds_since
 from shared.manifest.read import Manifest
+from shared.outputs.fan_outs import fan_out_record
 from shared.outputs.judgement import items_to_repeat, judge, warnings_of_repeats
 from shared.outputs.nothing_to_run import records_of_nothing, unfinished_items
 from shared.outputs.outcome import failure_of_skipped
-from shared.outputs.record_tasks import NOT_RECORDED_MESSAGE, fan_out_record
+from shared.outputs.record_tasks import NOT_RECORDED_MESSAGE
 from shared.plan.plan_round import has_next_round
 from shared.plan.round_plan import SubmittedRound
 from shared.plan.run_manifest import manifest_of

@@ -13,6 +13,7 @@ from dataclasses import astuple, dataclass, field
 from enum import StrEnum
 
 from shared.errors import SettingsError
+from shared.prices import Prices
 
 SECRET_PREFIX = "SECRET_"  # noqa: S105 - the prefix of setting names, not a secret
 ENV_PREFIX, GLOBAL_PREFIX = "ENV_", "GLOBAL_"
@@ -128,6 +129,7 @@ class Settings:
     node_identity: str | None
     staging_identity: str | None
     secrets: Mapping[str, str] = field(repr=False)
+    prices: Prices = field(default_factory=Prices)
     envs: Mapping[str, str] | None = field(default_factory=dict, repr=False)
     globals: Mapping[str, str] | None = field(default_factory=dict, repr=False)
 
@@ -147,6 +149,7 @@ class Settings:
             node_identity=environ.get("NODE_IDENTITY_RESOURCE_ID") or None,
             staging_identity=_staging_identity(environ),
             secrets=_with_prefix(environ, SECRET_PREFIX),
+            prices=Prices.from_environ(environ),
             envs={name.lower(): value for name, value in _with_prefix(environ, ENV_PREFIX).items()},
             globals={name.lower(): value for name, value in _with_prefix(environ, GLOBAL_PREFIX).items()},
         )

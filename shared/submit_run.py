@@ -19,6 +19,7 @@ from __future__ import annotations
 import logging
 import time
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 
 from shared import batch_job
@@ -247,6 +248,7 @@ def _submit_round(app: App, run: Run) -> None:
         return
     pools = app.batch.pools(at_least=plan.pool_id)
     check_pool(manifest, plan, {pool.id: pool.slots_per_node for pool in pools.values()})
+    plan = replace(plan, nodes=pools[plan.pool_id].nodes)
     _stage(app, run, plan)
     created = app.batch.create_job(batch_job.job(run, plan, time_left, app.settings.origin))
     current = app.runs.load(run.id)
@@ -283,6 +285,7 @@ def _add_tasks(app: App, run: Run, plan: RoundPlan, time_left: timedelta, starte
     job = JobRecord(
         id=run.job_id,
         pool=plan.pool_id,
+        nodes=plan.nodes,
         account=batch.account_name,
         portal_url=batch.portal_url,
         reason=plan.reason,

@@ -15,7 +15,7 @@ from shared.documents.record import ITEMS_BLOB, FanOutItems, Items, Record, Retr
 from shared.documents.states import State
 from shared.documents.task_result import Failure, Metric, TaskRecord, TaskResult
 from shared.report.earlier import how_much_is_taken_over
-from shared.report.text import plain, shortened, size
+from shared.report.text import money, plain, shortened, size
 
 INDENT = "  "
 LONGEST_VALUE = 100
@@ -41,6 +41,7 @@ def summary_lines(record: Record, manifest: Path | str, folder: Path | str, fail
         *_section("", aligned([_task_row(task) for task in record.tasks])),
         *_section("", [_failure(record.failure)] if record.failure else []),
         *_section("", [_failed(task, task.failure) for task in record.tasks if task.failure]),
+        *_section("", [f"cost {money(record.cost)}, estimated"] if record.cost else []),
         *_section("outputs", aligned([(name, _shown(value)) for name, value in record.outputs.items()])),
         *_section("values", aligned(list(_value_rows(record.tasks)))),
         *_section("metrics", _metrics(record.tasks)),

@@ -6,7 +6,7 @@ import argparse
 import itertools
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,11 +24,12 @@ from batchrun.errors import printable
 from shared.documents.record import FlowRef
 from shared.documents.states import State
 from shared.parallel import in_parallel
-from shared.report.text import duration
+from shared.report.text import duration, money
 
 MOST_OPEN = 50
 MOST_COMPLETE = 10
-HEAD = ("STATE", "RUN", "AGE", "TIME", "TASKS", "NOTE")
+COST = "COST"
+HEAD = ("STATE", "RUN", "AGE", "TIME", "TASKS", COST, "NOTE")
 _STATES = [state.value for state in State if state is not State.SKIPPED]
 
 
@@ -51,6 +52,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="T",
         help="all runs dropped since then: 90min, 2h, 7d, 2026-11-28, or 2026-11-28T14:30 (UTC if no zone is given)",
     )
+    parser.add_argument(
+        "--cost", action="store_true", help="also what the tasks of each run cost, as far as the app knows prices"
+    )
     parser.add_argument("--json", action="store_true", help="as a JSON list, for programs")
 
 
@@ -64,7 +68,7 @@ def run(arguments: argparse.Namespace, opening: AbstractContextManager[App]) -> 
         if arguments.json:
             print(json.dumps([_json(row.entry, row.tasks) for row in found.rows], ensure_ascii=False, indent=2))
         elif found.rows:
-            _print(found, Console(highlight=False))
+            _print(found, Console(highlight=False), has_cost=arguments.cost)
         elif arguments.state or arguments.flow or arguments.since:
             print("There is no such run.")
         else:
@@ -148,15 +152,17 @@ def _json(entry: Entry, tasks: str) -> dict[str, object]:
         "dropped": entry.ref.dropped.isoformat(),
         "ended": entry.ended.isoformat() if entry.ended else None,
         "tasks": {"ended": int(ended), "total": int(total)} if total else None,
+        "cost": entry.cost.model_dump(by_alias=True) if entry.cost else None,
         "note": _note(entry) or None,
     }
 
 
-def _print(found: _List, console: Console) -> None:
+def _print(found: _List, console: Console, *, has_cost: bool) -> None:
     """Print the list; on a terminal that is too narrow each run has several lines, and nothing is cut off."""
     now = datetime.now(UTC)
-    cells = [_cells(row, now) for row in found.rows]
-    head, *lines = aligned([HEAD, *cells])
+    names = HEAD if has_cost else tuple(name for name in HEAD if name != COST)
+    cells = [{name: text for name, text in _cells(row, now).items() if name in names} for row in found.rows]
+    head, *lines = aligned([names, *(tuple(row.values()) for row in cells)])
     if console.is_terminal and len(head) > console.width:
         lines = [_stacked(row) for row in cells]
     else:
@@ -172,20 +178,22 @@ def _print(found: _List, console: Console) -> None:
         print("… and older ones: --all lists them")
 
 
-def _stacked(cells: tuple[str, ...]) -> str:
+def _stacked(cells: Mapping[str, str]) -> str:
     """A run as two lines, for narrow terminals."""
-    state, run, time, took, tasks, note = cells
-    parts = [f"{time} ago", took, f"{tasks} tasks" if tasks else "", printable(note)]
-    return f"{state}  {run}\n  {', '.join(filter(None, parts))}"
+    tasks = f"{cells['TASKS']} tasks" if cells["TASKS"] else ""
+    parts = [f"{cells['AGE']} ago", cells["TIME"], tasks, cells.get(COST, ""), printable(cells["NOTE"])]
+    return f"{cells['STATE']}  {cells['RUN']}\n  {', '.join(filter(None, parts))}"
 
 
-def _cells(row: _Row, now: datetime) -> tuple[str, ...]:
+def _cells(row: _Row, now: datetime) -> dict[str, str]:
     entry = row.entry
-    return (
+    texts = (
         entry.state or "-",
         entry.ref.id,
         age(now - entry.ref.dropped),
         duration(entry.time),
         row.tasks,
+        money(entry.cost) if entry.cost else "",
         row.note,
     )
+    return dict(zip(HEAD, texts, strict=True))

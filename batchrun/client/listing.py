@@ -14,6 +14,7 @@ from shared.documents.progress import ListedRun
 from shared.documents.record import FlowRef
 from shared.documents.states import State
 from shared.documents.status import Status
+from shared.documents.usage import Amount
 from shared.parallel import AT_ONCE, in_parallel
 
 _AT_ONCE = 4 * AT_ONCE  # folders without a line in the ledger: how many are looked at before the next is wanted
@@ -33,6 +34,7 @@ class Entry:
     ended: datetime | None = None
     tasks: TaskCounts | None = None
     note: str = ""
+    cost: Amount | None = None
     status: Status | None = None
     is_cancelled: bool = False
 
@@ -125,7 +127,7 @@ def entry_of(line: LedgerLine) -> Entry:
     ended = (line.times.recorded or line.times.ended) if line.times else None
     note = line.failure or line.warning or ""
     ref = RunRef(line.run_id, line.results)
-    return Entry(ref, line.state, line.manifest, line.flow, ended=ended, tasks=line.tasks, note=note)
+    return Entry(ref, line.state, line.manifest, line.flow, ended=ended, tasks=line.tasks, note=note, cost=line.cost)
 
 
 def _waiting_entry(run: DroppedRun) -> Entry:

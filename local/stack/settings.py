@@ -22,6 +22,8 @@ PASSED_THROUGH = frozenset(
         "UPLOADS_CONTAINER",
         "ALLOWED_CONTAINERS",
         "NODE_IDENTITY_RESOURCE_ID",
+        "NODE_PRICES",
+        "PRICE_CURRENCY",
     }
 )
 """Settings that the stack takes from the environment, besides those with `_PREFIXES`. It never takes the endpoints of

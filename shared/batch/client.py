@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from azure.batch import models
@@ -15,6 +16,7 @@ from shared.batch.errors import ENDED, GONE, Code, batch_errors
 from shared.batch.pools import NODE_STATES, Pool
 from shared.batch_job import ORIGIN, chunks
 from shared.documents.ended_task import BatchFailure, EndedTask, TaskState
+from shared.documents.usage import Usage
 from shared.errors import BatchRefused, JobConflict, TryLater
 from shared.parallel import in_parallel
 
@@ -133,10 +135,11 @@ class Batch:
 
     def tasks(self, job_id: str) -> dict[str, EndedTask]:
         """All tasks of a job by id, with what decides how they ended; none if the job does not exist any more."""
-        select = ["id", "state", "executionInfo", "nodeInfo"]
+        select = ["id", "state", "executionInfo", "nodeInfo", "stats"]  # what is expanded must be selected, too
         try:
             with batch_errors():
-                return {task.id: _ended_task(task) for task in self._client.list_tasks(job_id, select=select)}
+                listed = self._client.list_tasks(job_id, select=select, expand=["stats"])
+                return {task.id: _ended_task(task) for task in listed}
         except JobConflict as conflict:
             if conflict.code in GONE:
                 return {}
@@ -186,7 +189,7 @@ class Batch:
 
 _OF_POOLS = [
     "id", "taskSlotsPerNode", "allocationState", "allocationStateTransitionTime", "enableAutoScale", "resizeErrors",
-    "targetDedicatedNodes", "targetLowPriorityNodes",
+    "targetDedicatedNodes", "targetLowPriorityNodes", "vmSize",
 ]  # fmt: skip
 
 
@@ -195,6 +198,7 @@ def _pool(pool: models.BatchPool) -> Pool:
     return Pool(
         id=pool.id,
         slots_per_node=pool.task_slots_per_node or 1,
+        vm_size=pool.vm_size,
         target_nodes=(pool.target_dedicated_nodes or 0) + (pool.target_low_priority_nodes or 0),
         is_resizing=pool.allocation_state == models.AllocationState.RESIZING,
         has_autoscale=bool(pool.enable_auto_scale),
@@ -221,7 +225,25 @@ def _ended_task(task: models.BatchTask) -> EndedTask:
         node=task.node_info.node_id if task.node_info else None,
         started=info.start_time,
         ended=info.end_time,
+        usage=_usage(task.task_statistics) if task.task_statistics else None,
     )
+
+
+def _usage(stats: models.BatchTaskStatistics) -> Usage:
+    """The statistics of a task; each may be missing from what the service answers."""
+    return Usage(
+        cpu_user_seconds=_seconds(stats.user_cpu_time),
+        cpu_kernel_seconds=_seconds(stats.kernel_cpu_time),
+        wall_seconds=_seconds(stats.wall_clock_time),
+        read_gib=stats.read_io_gib,
+        write_gib=stats.write_io_gib,
+        read_operations=stats.read_iops,
+        write_operations=stats.write_iops,
+    )
+
+
+def _seconds(span: timedelta | None) -> float | None:
+    return span.total_seconds() if span is not None else None
 
 
 _QUERY = re.compile(r"\?[^\s'\"]*\bsig=[^\s'\"]*")  # of an address with a SAS, which Batch repeats in its messages

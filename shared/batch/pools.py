@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from shared.documents.record import PoolNodes
+
 _USABLE = ("idle", "running")
 _IN_WORDS = {
     "creating": "being created",
@@ -36,11 +38,17 @@ class Pool:
 
     id: str
     slots_per_node: int
+    vm_size: str | None = None
     target_nodes: int = 0
     is_resizing: bool = False
     has_autoscale: bool = False
     resize_errors: tuple[str, ...] = ()
     resized: datetime | None = None
+
+    @property
+    def nodes(self) -> PoolNodes:
+        """What its nodes are."""
+        return PoolNodes(vm_size=self.vm_size, slots=self.slots_per_node)
 
 
 def why_tasks_wait(pool: Pool | None, pool_id: str, nodes: Mapping[str, int], now: datetime) -> str | None:

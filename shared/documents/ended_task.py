@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from shared.documents.usage import Usage
+
 TASK_ENDED = "TaskEnded"
 """Batch's code for a task that was stopped because the task itself, or its job, was terminated."""
 
@@ -42,7 +44,8 @@ class EndedTask:
 
     `exit_code` is None where the commands never began or did not end. `succeeded` is Batch's result, which does not
     tell about files that could not be uploaded. `node` is the id of the node that the task ran on. `retries` and
-    `requeues` are Batch's own: it tries nothing again, but puts tasks back whose node is taken away.
+    `requeues` are Batch's own: it tries nothing again, but puts tasks back whose node is taken away. `usage` is None if
+    Batch has no statistics of the task, or none yet.
     """
 
     state: TaskState
@@ -54,6 +57,7 @@ class EndedTask:
     node: str | None = None
     started: datetime | None = None
     ended: datetime | None = None
+    usage: Usage | None = None
 
     @property
     def was_terminated(self) -> bool:

@@ -17,6 +17,7 @@ from shared.documents.record import FlowRef, Record
 from shared.documents.run import Run
 from shared.documents.run_ended import EndedTimes, ended_times, first_failure
 from shared.documents.states import State
+from shared.documents.usage import Amount
 
 FOLDER = "_runs"
 MAX_WORDS = 300  # characters: a line is for a list
@@ -57,6 +58,8 @@ class LedgerLine(Document):
     """Of a run without a failure, the first failure that was allowed, or the first warning, in words."""
     tasks: TaskCounts | None = None
     """Null until the run is recorded."""
+    cost: Amount | None = None
+    """What its tasks are estimated to have cost; null if that is not known."""
 
 
 def accepted_line(run: Run) -> LedgerLine:
@@ -86,6 +89,7 @@ def recorded_line(record: Record, results: str) -> LedgerLine:
         failure=named[:MAX_WORDS] if named else None,
         warning=(_first_warning(record) or "")[:MAX_WORDS] or None if record.state is State.WARNING else None,
         tasks=_counts(record),
+        cost=record.cost.figure if record.cost else None,
     )
 
 

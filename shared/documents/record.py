@@ -72,8 +72,15 @@ class RetryRef(Document):
     results: str
 
 
+class PoolNodes(Document):
+    """What the nodes of a pool are: their VM size, and how many task slots each has."""
+
+    vm_size: str | None
+    slots: int
+
+
 class JobRecord(Document):
-    """One round of the run: an Azure Batch job; `vmSize` and `slotsPerNode` are those of the nodes of its pool."""
+    """One round of the run: an Azure Batch job; `nodes` are those of its pool when it was submitted."""
 
     id: str
     pool: str
@@ -82,8 +89,7 @@ class JobRecord(Document):
     """The page of the Batch account in the Azure portal."""
     reason: JobReason
     submitted: datetime | None = None
-    vm_size: str | None = None
-    slots_per_node: int | None = None
+    nodes: PoolNodes | None = None
 
 
 class Timings(Document):

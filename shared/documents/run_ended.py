@@ -18,6 +18,7 @@ from shared.documents.document import Document
 from shared.documents.record import FlowRef, Record, Timings
 from shared.documents.states import FailureCategory, FailureCode, State
 from shared.documents.task_result import Failure, TaskRecord
+from shared.documents.usage import Amount
 
 _Value = TypeVar("_Value")
 MAX_MESSAGE = 1_000
@@ -79,6 +80,8 @@ class RunEnded(Document):
     outputs: dict[str, Any] = Field(default_factory=dict)
     """The outputs of the flow; those left out that exceed 24 KiB together as JSON, which the record has."""
     times: EndedTimes
+    cost: Amount | None = None
+    """What the tasks of the run are estimated to have cost; null if that is not known."""
     failure: EndedFailure | None = None
     record: str
     """The address of the completion record, `record.json`."""
@@ -96,6 +99,7 @@ def run_ended(record: Record, folder_url: str) -> RunEnded:
         labels=_first(record.labels, MAX_LABELS_BYTES),
         outputs=_first(record.outputs, MAX_OUTPUTS_BYTES),
         times=ended_times(record.timings),
+        cost=record.cost.figure if record.cost else None,
         failure=first_failure(record),
         record=f"{folder_url}/record.json",
         report=f"{folder_url}/report.html",

@@ -36,25 +36,35 @@ class UsageSum(Usage):
     """What several tasks, or the items of a fan-out, used together.
 
     Of `count` that ran Batch `reported` so many; the others are not in the sums. `busiest` is the one that used most
-    CPU time, as `task` or `task[index]`.
+    CPU time, as `task` or `task[index]`, and `busiestCpuSeconds` that time.
     """
 
     count: int = 0
     reported: int = 0
     busiest: str | None = None
+    busiest_cpu_seconds: float | None = None
 
 
-class Cost(Document):
-    """What the tasks of a run are estimated to have cost.
-
-    `amount` is in `currency`, as the settings `NODE_PRICES` and `PRICE_CURRENCY` say. Of the tasks that ran, `priced`
-    are in it, and `unpriced` are not: the price of their nodes is not set, or their times are not known. `basis` says
-    how it is computed, and `excludes` what is not in it.
-    """
+class Amount(Document):
+    """An amount of money, in the currency that the app setting `PRICE_CURRENCY` names."""
 
     amount: float
     currency: str
+
+
+class Cost(Amount):
+    """What the tasks of a run are estimated to have cost, by the prices that the app setting `NODE_PRICES` gives.
+
+    Of the tasks that ran, `priced` are in it, and `unpriced` are not: the price of their nodes is not set, or their
+    times are not known. `basis` says how it is computed, and `excludes` what is not in it.
+    """
+
     priced: int
     unpriced: int = 0
     basis: str
     excludes: str
+
+    @property
+    def figure(self) -> Amount:
+        """The amount alone."""
+        return Amount(amount=self.amount, currency=self.currency)

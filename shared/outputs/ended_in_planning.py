@@ -8,8 +8,8 @@ from shared.documents.run import Run
 from shared.documents.states import State
 from shared.documents.task_result import ItemRecord
 from shared.manifest.read import Manifest
+from shared.outputs.fan_outs import fan_out_record
 from shared.outputs.nothing_to_run import items_of_nothing, records_of_nothing
-from shared.outputs.record_tasks import fan_out_record
 from shared.plan.lookups import MissingData
 from shared.plan.plan_round import plan_round
 from shared.plan.round_plan import EndedInPlanning, RoundPlan

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from shared.documents.states import SkippedBy, State
 from shared.documents.task_result import ItemRecord, TaskRecord
+from shared.outputs.fan_outs import fan_out_record
 from shared.outputs.judgement import Judgement
-from shared.outputs.record_tasks import fan_out_record, record_of_nothing
+from shared.outputs.record_tasks import record_of_nothing
 from shared.plan.round_plan import NothingToRun, SubmittedRound
 
 StateOf = Callable[[tuple[int, ...]], State | None]

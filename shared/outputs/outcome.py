@@ -13,6 +13,7 @@ from datetime import datetime
 from shared.documents.ended_task import BatchFailure, EndedTask, TaskState
 from shared.documents.states import FailureCategory, FailureCode, State
 from shared.documents.task_result import Attempt, Failure
+from shared.documents.usage import Usage
 from shared.outputs.attempts import ONCE, Tried
 from shared.script.build import Marker, ScriptReport
 
@@ -31,6 +32,8 @@ class Outcome:
     node: str | None = None
     started: datetime | None = None
     ended: datetime | None = None
+    usage: Usage | None = None
+    cost: float | None = None
     failure: Failure | None = None
 
     def after_flow_timeout(self) -> Outcome:
@@ -65,6 +68,7 @@ def outcome_of(task: EndedTask | None, report: ScriptReport | None = None, tried
         node=task.node,
         started=task.started,
         ended=task.ended,
+        usage=task.usage,
         failure=failure,
     )
 

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from shared.documents.record import (
     ITEMS_BLOB,
-    MAX_ITEMS_IN_RECORD,
-    FanOutItems,
-    Items,
     JobRecord,
     ManifestRef,
     Record,
@@ -33,12 +29,16 @@ from shared.documents.task_result import (
     TaskResult,
 )
 from shared.manifest.read import Flow, Manifest
+from shared.outputs._usage import usage_of_run
+from shared.outputs.cost import cost_of_run
+from shared.outputs.fan_outs import separate_items
 from shared.outputs.files import TaskFiles
 from shared.outputs.outcome import Outcome
 from shared.outputs.printed import MAX_WARNINGS, Printed
 from shared.outputs.recorded_inputs import RecordedInputs
-from shared.plan.round_plan import NothingToRun, SubmittedRound, SubmittedTask
+from shared.plan.round_plan import NothingToRun, SubmittedTask
 from shared.plan.run_state import run_state
+from shared.prices import Prices
 
 NOT_RECORDED_MESSAGE = (
     "the job ended, but its results could not be collected; they are not in the results. "
@@ -47,7 +47,12 @@ NOT_RECORDED_MESSAGE = (
 
 
 def task_record(
-    task: SubmittedTask, outcome: Outcome, files: TaskFiles, printed: Printed, *, is_masked: bool = False
+    task: SubmittedTask,
+    outcome: Outcome,
+    files: TaskFiles,
+    printed: Printed,
+    *,
+    is_masked: bool = False,
 ) -> TaskRecord | ItemRecord:
     """The record of one task, or of one item of a fan-out. Its values are not all open if it `is_masked`.
 
@@ -70,6 +75,9 @@ def task_record(
         node=outcome.node,
         started=outcome.started,
         ended=outcome.ended,
+        slots=task.slots if outcome.started else None,
+        usage=outcome.usage,
+        cost=outcome.cost,
         outputs=Outputs(vars=printed.vars, output_files=output_files),
         metrics=tuple(printed.metrics),
         logs=Logs(stdout=logs.get("stdout.txt"), stderr=logs.get("stderr.txt")),
@@ -102,87 +110,12 @@ def _warnings(outcome: Outcome, files: TaskFiles, printed: Printed, *, warns_of_
     yield from printed.warnings
 
 
-_WORST_FIRST = (State.FAILED, State.KILLED, State.SKIPPED, State.WARNING, State.SUCCESS)
-
-
-def fan_out_record(name: str, items: Sequence[ItemRecord]) -> TaskRecord:
-    """The record of a fan-out as a whole; its state is the worst of its items' states.
-
-    Items that a condition has left out do not count, unless it has left out all. Its time and its retries are those of
-    the items that ran in this run.
-    """
-    states = Counter(item.state for item in items)
-    counted = {item.state for item in items if not item.is_left_out}
-    own = [item for item in items if item.taken_from is None]
-    return TaskRecord(
-        id=name,
-        state=next((state for state in _WORST_FIRST if state in counted), State.SKIPPED),
-        skipped=None if counted else SkippedBy.CONDITION,
-        retries=sum(item.retries for item in own),
-        requeue_count=sum(item.requeue_count for item in own),
-        started=min((item.started for item in own if item.started), default=None),
-        ended=max((item.ended for item in own if item.ended), default=None),
-        masked=any(item.masked for item in items),
-        failure=_failure_of_items(items),
-        warnings=tuple(f"[{item.index}]: {text}" for item in items for text in item.warnings)[:MAX_WARNINGS],
-        items=ItemsSummary(count=len(items), states={state: states[state] for state in _WORST_FIRST if states[state]}),
-    )
-
-
-def _failure_of_items(items: Sequence[ItemRecord]) -> Failure | None:
-    failed = [(item.index, item.failure) for item in items if item.failure and item.state is State.FAILED]
-    if not failed:
-        return _allowed_failure_of(items)
-    index, first = failed[0]
-    message = f"{len(failed)} of {len(items)} items failed; the first, [{index}]: {first.message}"
-    return Failure(category=first.category, code=first.code, message=message)
-
-
-MAX_REASONS = 3
-
-
-def _allowed_failure_of(items: Sequence[ItemRecord]) -> Failure | None:
-    failed = [item for item in items if item.is_allowed_failure]
-    if not failed or failed[0].failure is None:
-        return None
-    reasons = list(dict.fromkeys(item.reason for item in failed))
-    more = f" and {len(reasons) - MAX_REASONS} more" if len(reasons) > MAX_REASONS else ""
-    message = f"{len(failed)} of {len(items)} items failed, allowed: {', '.join(reasons[:MAX_REASONS])}{more}"
-    return Failure(category=failed[0].failure.category, code=failed[0].failure.code, message=message)
-
-
-def with_unfinished_fan_outs(run: Run, plan: SubmittedRound) -> Run:
-    """The run with the records of fan-outs some of whose items were to run again in the round `plan`, but will not.
-
-    These items are SKIPPED; `run.items` holds how the other items ended.
-    """
-    names = run.body.unfinished.keys() - run.body.finished.keys()
-    items = {**(run.items or {})}
-    for name in names:
-        again = [task.item for task in plan.tasks if task.name == name and task.item]
-        again += (each.item for each in plan.empty if each.name == name and each.item)
-        again += plan.later.get(name, ())
-        skipped = {item.index: ItemRecord(**dict(item), state=State.SKIPPED) for item in again}
-        ended = {item.index: item for item in items.get(name, ())}
-        items[name] = tuple(each for _, each in sorted({**skipped, **ended}.items()))
-    records = [fan_out_record(name, items[name]) for name in names if items[name]]
-    return run.with_finished(records, run.body.detected).with_items(items)
-
-
 def record_of_nothing(empty: NothingToRun, state: State) -> TaskRecord:
     """The record of a task with nothing to run. `state` is SKIPPED if a task before it did not end well."""
     if state is State.SUCCESS:
         return empty.record
     items = ItemsSummary(count=0, states={}) if empty.record.items else None
     return TaskRecord(id=empty.name, state=state, items=items)
-
-
-def separate_items(run: Run) -> Items | None:
-    """The content of `tasks.json`: the items of the run's fan-outs, if they are too many for the record."""
-    items = run.items or {}
-    if sum(map(len, items.values())) <= MAX_ITEMS_IN_RECORD:
-        return None
-    return Items(run_id=run.id, tasks=tuple(FanOutItems(id=name, items=each) for name, each in items.items()))
 
 
 def build_record(  # noqa: PLR0913 - all that a record is made of
@@ -192,6 +125,7 @@ def build_record(  # noqa: PLR0913 - all that a record is made of
     state: State | None,
     failure: Failure | None,
     *,
+    prices: Prices,
     now: datetime,
 ) -> Record:
     """The record of a run, as far as its rounds went.
@@ -216,6 +150,8 @@ def build_record(  # noqa: PLR0913 - all that a record is made of
         jobs=tuple(JobRecord.model_validate(job.model_dump()) for job in run.body.jobs),
         timings=_timings(run, tasks, now),
         tasks=tasks,
+        usage=usage_of_run(tasks),
+        cost=cost_of_run(tasks, run.items or {}, prices),
         failure=failure,
         errors=rejection.errors if rejection else (),
         warnings=(

@@ -64,7 +64,6 @@ class TaskPlanner:
             image=image(task, rendering, self.settings.node_identity),
             container_run_options=task.container_run_options or "",
             runs_as_root=task.run_as is RunAs.ROOT,
-            slots=task.required_slots,
             commands=replace(commands, links=links, gatherings=tuple(used.gatherings())),
             script=self.scope.paths.script(),
             input_files=brought.texts,

@@ -140,6 +140,7 @@ class Planner:
             item=item,
             allow_failure=task.allow_failure,
             allows_warnings=task.allow_warning,
+            slots=task.required_slots,
             warns_of_retries=task.retry is not None and task.retry.warning_on_retry,
             output_patterns=self.patterns(name, item),
             paths=self._renderings.scope(name, item).paths,

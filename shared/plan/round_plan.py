@@ -10,6 +10,7 @@ from enum import StrEnum
 from shared.documents.external_data import SourceFile
 from shared.documents.items import Item
 from shared.documents.names import ARCHIVE, ATTEMPTS_FILE, SCRIPT, Paths
+from shared.documents.record import PoolNodes
 from shared.documents.states import JobReason, Phase, SkippedBy
 from shared.documents.task_result import ItemRecord, TaskRecord, TaskResult
 from shared.manifest.blocks import Branch
@@ -66,6 +67,7 @@ class SubmittedTask:
     branches: tuple[Branch, ...] = ()
     begins: tuple[Branch, ...] = ()
     allows_warnings: bool = False
+    slots: int = 1
 
     @property
     def id(self) -> str:
@@ -118,7 +120,6 @@ class PlannedTask(SubmittedTask):
     image: Image
     container_run_options: str
     runs_as_root: bool
-    slots: int
     commands: Commands
     script: str
     input_files: Mapping[str, str]
@@ -247,7 +248,7 @@ class RoundPlan:
 
     `empty` are the tasks with nothing to run whose turn it is: they need no task. `taken_files` are blobs in the run's
     folder in the results, by their name in staging: files of an earlier run that the tasks use. All tasks are in the
-    same `phase` of the flow.
+    same `phase` of the flow. `nodes` are those of the pool, once it is known to exist.
     """
 
     pool_id: str
@@ -259,6 +260,7 @@ class RoundPlan:
     phase: Phase = Phase.TASKS
     empty: tuple[NothingToRun, ...] = ()
     taken_files: Mapping[str, str] = field(default_factory=dict)
+    nodes: PoolNodes | None = None
 
     @property
     def has_parts(self) -> bool:

@@ -12,7 +12,7 @@ from shared.documents.record import Record
 from shared.documents.states import FailureCode, JobReason, State
 from shared.documents.task_result import ItemRecord, OutputFile, TaskRecord, TaskResult
 from shared.report._advice import mistaken
-from shared.report.text import count, duration, size
+from shared.report.text import count, duration, money, size
 
 NAMED_TASKS = 3
 NARROWEST_PERCENT = 1.0
@@ -145,12 +145,20 @@ def figures(record: Record, items: Mapping[str, Sequence[ItemRecord]]) -> list[F
     files = list(_files(record.tasks, items))
     if files:
         found.append(Figure("Files", f"{len(files):,}", size(sum(file.bytes for file in files))))
+    found += _usage_figures(record)
     own = [task for task in record.tasks if task.taken_from is None]
     if retries := sum(task.retries for task in own):
         found.append(Figure("Retries", f"{retries:,}"))
     if requeues := sum(task.requeue_count for task in own):
         found.append(Figure("Requeues", f"{requeues:,}", "run again on another node"))
     return found
+
+
+def _usage_figures(record: Record) -> Iterator[Figure]:
+    if record.usage and (cpu := record.usage.cpu_seconds) is not None:
+        yield Figure("CPU time", duration(timedelta(seconds=cpu)), "as Azure Batch reports it")
+    if record.cost:
+        yield Figure("Cost", money(record.cost), "estimated, of tasks alone")
 
 
 def _tasks_figure(tasks: Sequence[TaskRecord]) -> Figure:

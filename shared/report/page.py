@@ -21,6 +21,7 @@ from shared.report._files import files
 from shared.report._gantt import gantt, time_of
 from shared.report._overview import events, figures, headline, phases
 from shared.report._tasks import tasks
+from shared.report._usage import cost_in_words, usage_table
 from shared.report._values import inputs, outputs, values
 from shared.report.earlier import earlier
 from shared.report.listing import KeptText, listings
@@ -73,6 +74,8 @@ class Report:
                 notices=notices(record),
                 gantt=gantt(record, items),
                 tasks=tasks(record, items),
+                usage=usage_table(record),
+                cost_in_words=list(cost_in_words(record.cost)) if record.cost else [],
                 logs=logs,
                 log_anchors=_anchors(logs),
                 earlier=earlier(record, items),

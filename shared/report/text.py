@@ -9,6 +9,8 @@ import unicodedata
 from datetime import datetime, timedelta
 from urllib.parse import quote
 
+from shared.documents.usage import Amount
+
 _TERMINAL_SEQUENCE = re.compile(
     r"\x1b(?:"
     r"\[[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor
@@ -16,6 +18,7 @@ _TERMINAL_SEQUENCE = re.compile(
     r"|[ -/]*[0-~])"
 )
 LONGEST_ID = 20
+_CENT = 0.1
 NOT_KNOWN = "\N{EN DASH}"
 _BIDIRECTIONAL = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _HIDDEN = frozenset({"Cc", "Cs", "Co"})
@@ -55,6 +58,15 @@ def number(value: float) -> str:
     if value == int(value) and abs(value) < 1e15:  # noqa: PLR2004 - as far as a float counts in ones
         return f"{int(value):,}"
     return f"{value:,.5g}"
+
+
+def money(cost: Amount) -> str:
+    """`12.30 USD`, `0.0042 USD`: small amounts with two digits that count."""
+    amount = cost.amount
+    if amount and amount < _CENT:
+        digits = min(6, 1 - math.floor(math.log10(amount)))
+        return f"{amount:.{digits}f} {cost.currency}"
+    return f"{amount:,.2f} {cost.currency}"
 
 
 def count(amount: int, noun: str) -> str:

@@ -23,7 +23,8 @@ from shared.documents.task_result import Failure
 from shared.log import Stage, log_event, log_exception
 from shared.manifest.read import Manifest
 from shared.masking import Masker
-from shared.outputs.record_tasks import build_record, separate_items, with_unfinished_fan_outs
+from shared.outputs.fan_outs import separate_items, with_unfinished_fan_outs
+from shared.outputs.record_tasks import build_record
 from shared.outputs.recorded_inputs import RecordedInputs
 from shared.plan.inputs import input_values
 from shared.plan.lookups import MissingData
@@ -53,7 +54,8 @@ def finish(app: App, run: Run, state: State | None = None, failure: Failure | No
         run = _with_unfinished_fan_outs(app, run, manifest)
     if app.copies.method is CopyMethod.BLOCKS_THROUGH_APP:
         run = run.with_warnings([RunProblem(message=COPIED_THROUGH_APP)])
-    record = build_record(run, manifest, _inputs(app, run, manifest), state, failure, now=app.now())
+    inputs = _inputs(app, run, manifest)
+    record = build_record(run, manifest, inputs, state, failure, prices=app.settings.prices, now=app.now())
     if manifest and state is None:
         record = with_outputs(app, run, manifest, record)
     if items := separate_items(run):

@@ -14,9 +14,11 @@ from shared.app import App
 from shared.documents.ended_task import EndedTask
 from shared.documents.names import LOG_NAMES
 from shared.documents.part import Part
+from shared.documents.record import PoolNodes
 from shared.documents.run import Run
 from shared.documents.task_result import ItemRecord, TaskRecord
 from shared.outputs.attempts import MAX_NOTES_BYTES, ONCE, Tried, read_notes
+from shared.outputs.cost import SlotPrices
 from shared.outputs.files import NO_FILES, StagedFiles, TaskFiles, files_of, notes_of
 from shared.outputs.judgement import Judgement
 from shared.outputs.nothing_to_run import items_of_nothing
@@ -45,6 +47,11 @@ class EndedRound:
     tasks: Mapping[str, EndedTask]
     ran_out_of_time: bool
     judgement: Judgement
+
+    @property
+    def nodes(self) -> PoolNodes | None:
+        """The nodes of the pool of the job; None if the job was submitted before they were noted."""
+        return next((job.nodes for job in self.run.body.jobs if job.id == self.run.job_id), None)
 
 
 def collect(app: App, ended: EndedRound, deadline: float) -> Part | None:
@@ -132,7 +139,8 @@ def _record(app: App, ended: EndedRound, left: _Left) -> TaskRecord | ItemRecord
     item = left.task.item
     values: list[Any] = [printed.vars, [file.path for file in left.files.outputs], item.value if item else None]
     is_masked = app.results.masks(values)
-    return task_record(left.task, left.outcome, left.files, printed, is_masked=is_masked)
+    cost = SlotPrices(ended.nodes, app.settings.prices).cost(left.outcome, left.task.slots)
+    return task_record(left.task, replace(left.outcome, cost=cost), left.files, printed, is_masked=is_masked)
 
 
 def _printed(staging: Staging, ended: EndedRound, left: _Left) -> Printed:

@@ -122,6 +122,40 @@ def test_ten_that_have_ended_are_listed_unless_all_are_wanted(stack, ls) -> None
     assert errors == "2 lines of the ledger cannot be read and are left out, in _runs/2024-02-29.jsonl.\n"
 
 
+def test_costs_are_listed_if_they_are_asked_for(stack, ls, listed) -> None:
+    """Those that the app knows, which the ledger has."""
+    costs = [{"amount": 12.345, "currency": "EUR"}, {"amount": 0.00312, "currency": "EUR"}, None]
+    lines = [
+        {
+            "kind": "recorded",
+            "runId": (run := f"paid-20240228t1000{number:02}-{number:08x}"),
+            "manifest": "paid.yaml",
+            "results": f"paid/{run}",
+            "dropped": "2024-02-28T10:00:00Z",
+            "state": "SUCCESS",
+            "cost": cost,
+        }
+        for number, cost in enumerate(costs)
+    ]
+    with BlobServiceClient.from_connection_string(stack.settings["RunStorage"]) as blobs:
+        ledger = blobs.get_blob_client("results", "_runs/2024-02-28.jsonl")
+        ledger.create_append_blob()
+        ledger.append_block(b"\n".join([*(json.dumps(line).encode() for line in lines), b""]))
+        try:
+            shown, _ = ls("--flow", "paid", "--cost")
+            plain, _ = ls("--flow", "paid")
+            for_programs = listed("--flow", "paid")
+        finally:
+            ledger.delete_blob()
+
+    head, *rows = shown.splitlines()
+    assert "COST" in head
+    assert ["12.35 EUR" in row or "0.0031 EUR" in row for row in rows] == [False, True, True]
+    assert "EUR" not in plain
+    assert "COST" not in plain
+    assert [run["cost"] for _, run in sorted(for_programs.items())] == costs
+
+
 def test_a_run_without_a_line_is_found_in_its_folder(stack, listed, refs) -> None:
     """As runs are from before the ledger, or those whose line was lost."""
     with BlobServiceClient.from_connection_string(stack.settings["RunStorage"]) as blobs:

@@ -20,6 +20,7 @@ from shared.documents.task_result import (
     Outputs,
     TaskRecord,
 )
+from shared.documents.usage import Cost
 
 BEGIN = datetime(2026, 11, 23, tzinfo=UTC)
 METRICS = (
@@ -48,6 +49,10 @@ def summary(of: Record) -> list[str]:
     ("of", "lines"),
     [
         (record(), []),
+        (
+            record(cost=Cost(amount=1234.5, currency="EUR", priced=1, basis="b", excludes="e")),
+            ["", "  cost 1,234.50 EUR, estimated"],
+        ),
         (
             record(
                 tasks=(
@@ -159,6 +164,7 @@ def summary(of: Record) -> list[str]:
     ],
     ids=[
         "nothing",
+        "cost",
         "tasks",
         "attempts",
         "values",

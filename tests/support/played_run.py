@@ -13,12 +13,13 @@ from shared.documents.states import State
 from shared.documents.task_result import ItemRecord, TaskRecord
 from shared.manifest.read import Manifest
 from shared.outputs.ended_in_planning import plan_with_ended
+from shared.outputs.fan_outs import fan_out_record
 from shared.outputs.files import NO_FILES
 from shared.outputs.judgement import Judgement, judge
 from shared.outputs.nothing_to_run import items_of_nothing, records_of_nothing, unfinished_items
 from shared.outputs.outcome import SKIPPED, outcome_of
 from shared.outputs.printed import Printed
-from shared.outputs.record_tasks import fan_out_record, task_record
+from shared.outputs.record_tasks import task_record
 from shared.plan.lookups import MissingData
 from shared.plan.plan_round import has_next_round, submitted_round
 from shared.plan.round_plan import PlannedTask, RoundPlan, SubmittedRound, SubmittedTask

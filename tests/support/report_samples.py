@@ -20,7 +20,7 @@ from shared.documents.task_result import (
 )
 from shared.errors import ManifestError
 from shared.manifest.read import read_manifest
-from shared.outputs.record_tasks import fan_out_record
+from shared.outputs.fan_outs import fan_out_record
 from shared.report.listing import KeptText
 from shared.report.log_ends import LogEnd, LogRef
 from shared.report.page import Report

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from shared.errors import SettingsError
+from shared.prices import NodeKind
 from shared.settings import Containers, Settings, TriggerSettings
 
 
@@ -154,3 +155,37 @@ def test_variables_of_all_flows_have_names_in_lower_case(environ) -> None:
     """As in Kestra's RunContextCache."""
     settings = Settings.from_environ({**environ, "ENV_Region_1": "eu", "GLOBAL_URL": "u", "ENVIRONMENT": "x"})
     assert (settings.envs, settings.globals) == ({"region_1": "eu"}, {"url": "u"})
+
+
+@pytest.mark.parametrize(
+    ("text", "size", "kind", "price"),
+    [
+        ('{"Standard_D2s_v5": 0.112}', "standard_d2s_v5", NodeKind.DEDICATED, 0.112),
+        ('{"standard_d2s_v5": 1}', "Standard_D2s_v5", NodeKind.DEDICATED, 1.0),
+        ('{"A": 0.112}', "A", NodeKind.SPOT, None),
+        ('{"A": {"dedicated": 0.1, "spot": 0.02}}', "A", NodeKind.SPOT, 0.02),
+        ('{"A": {"spot": 0}}', "A", NodeKind.SPOT, 0.0),
+        ('{"A": {}}', "A", NodeKind.SPOT, None),
+        ("{}", "A", NodeKind.SPOT, None),
+        ("", "A", NodeKind.SPOT, None),
+    ],
+)
+def test_prices_are_by_vm_size_and_kind_of_node(environ, text: str, size: str, kind: NodeKind, price) -> None:
+    assert Settings.from_environ({**environ, "NODE_PRICES": text}).prices.of(size, kind) == price
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["0.1", "[]", "{", '{"A": "0.1"}', '{"A": -1}', '{"A": true}', '{"A": null}', '{"A": NaN}', '{"A": Infinity}',
+     '{"A": {"low": 1}}', '{"A": {"spot": "x"}}', '{"A": [1]}'],
+)  # fmt: skip
+def test_prices_that_cannot_be_read_are_an_error(environ, text: str) -> None:
+    with pytest.raises(SettingsError, match=r"NODE_PRICES.*for example \{"):
+        Settings.from_environ({**environ, "NODE_PRICES": text})
+
+
+def test_the_currency_is_dollars_unless_it_is_set(environ) -> None:
+    assert Settings.from_environ(environ).prices.currency == "USD"
+    assert Settings.from_environ({**environ, "PRICE_CURRENCY": "EUR"}).prices.currency == "EUR"
+    with pytest.raises(SettingsError, match="PRICE_CURRENCY"):
+        Settings.from_environ({**environ, "PRICE_CURRENCY": "<b>"})

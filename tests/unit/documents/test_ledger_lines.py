@@ -7,6 +7,7 @@ import pytest
 from shared.documents.ledger import recorded_line
 from shared.documents.record import RunProblem
 from shared.documents.states import State
+from shared.documents.usage import Amount
 from tests.support.report_samples import COMMANDS_FAILED, record
 
 SUMMED_UP = {"count": 5, "states": {"SUCCESS": 3, "SKIPPED": 2}}
@@ -22,6 +23,12 @@ def test_its_tasks_are_counted_each_item_as_one() -> None:
     counts = recorded_line(record(State.FAILED, tasks=tasks), "m/x").tasks
     assert counts is not None
     assert (counts.ended, counts.total) == (4, 7)
+
+
+def test_its_cost_is_told_where_it_is_known() -> None:
+    cost = {"amount": 0.42, "currency": "EUR", "priced": 2, "basis": "b", "excludes": "e"}
+    assert recorded_line(record(), "m/x").cost is None
+    assert recorded_line(record(cost=cost), "m/x").cost == Amount(amount=0.42, currency="EUR")
 
 
 ALLOWED = {"id": "a", "state": "WARNING", "exit_code": 3, "failure": COMMANDS_FAILED}

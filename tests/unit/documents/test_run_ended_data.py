@@ -11,6 +11,7 @@ from shared.documents.record import JobRecord, ManifestRef, Record, RecordedFlow
 from shared.documents.run_ended import MAX_LABELS_BYTES, MAX_MESSAGE, RunEnded, run_ended, subject_of
 from shared.documents.states import FailureCategory, FailureCode, JobReason, State
 from shared.documents.task_result import Failure, Outputs, TaskRecord
+from shared.documents.usage import Cost
 from shared.script.build import Marker
 
 NOW = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)
@@ -52,10 +53,18 @@ def test_it_says_what_ended_how_and_where_its_results_are() -> None:
             "ended": None,
             "recorded": "2026-11-28T12:00:00Z",
         },
+        "cost": None,
         "failure": None,
         "record": f"{URL}/record.json",
         "report": f"{URL}/report.html",
     }
+
+
+def test_its_cost_is_told_where_it_is_known() -> None:
+    cost = Cost(amount=0.42, currency="EUR", priced=2, basis="b", excludes="e")
+    told = run_ended(record(State.SUCCESS, cost=cost), URL).cost
+    assert told is not None
+    assert told.model_dump(by_alias=True) == {"amount": 0.42, "currency": "EUR"}
 
 
 @pytest.mark.parametrize(

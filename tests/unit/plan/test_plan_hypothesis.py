@@ -17,7 +17,7 @@ from shared.documents.task_result import ItemRecord, OutputFile, Outputs, TaskRe
 from shared.errors import ManifestError
 from shared.manifest.read import Manifest
 from shared.outputs.ended_in_planning import plan_with_ended
-from shared.outputs.record_tasks import fan_out_record
+from shared.outputs.fan_outs import fan_out_record
 from shared.plan._rendering import NOT_KNOWN_YET
 from shared.plan.lookups import MissingData
 from shared.plan.round_plan import PlannedTask, RoundPlan

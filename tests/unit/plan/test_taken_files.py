@@ -14,7 +14,7 @@ from shared.documents.names import is_safe
 from shared.documents.run import Run
 from shared.documents.states import State
 from shared.documents.task_result import ItemRecord, OutputFile, Outputs
-from shared.outputs.record_tasks import fan_out_record
+from shared.outputs.fan_outs import fan_out_record
 from shared.plan.plan_round import plan_round
 from shared.plan.round_plan import RoundPlan
 from shared.plan.run_manifest import manifest_of

@@ -11,7 +11,7 @@ from shared.documents.states import FailureCode, State
 from shared.documents.task_result import ItemRecord, Outputs
 from shared.errors import ManifestError
 from shared.outputs.ended_in_planning import plan_with_ended
-from shared.outputs.record_tasks import fan_out_record
+from shared.outputs.fan_outs import fan_out_record
 from shared.plan.plan_round import has_next_round, plan_round, submitted_round
 from shared.plan.round_plan import EndedInPlanning, RoundPlan
 from shared.plan.run_manifest import checked_manifest

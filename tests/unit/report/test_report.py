@@ -20,7 +20,7 @@ from shared.documents.record import ManifestRef, RecordedFlow, RetryRef, RunProb
 from shared.documents.states import State
 from shared.documents.task_result import ItemRecord, Metric, OutputFile, Outputs, TaskRecord
 from shared.masking import Masker
-from shared.outputs.record_tasks import fan_out_record
+from shared.outputs.fan_outs import fan_out_record
 from shared.report.listing import KeptText
 from shared.report.page import TEMPLATES, Report
 from tests.support.report_samples import (

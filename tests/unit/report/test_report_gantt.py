@@ -6,7 +6,7 @@ import pytest
 
 from shared.documents.states import State
 from shared.documents.task_result import ItemRecord, TaskRecord
-from shared.outputs.record_tasks import fan_out_record
+from shared.outputs.fan_outs import fan_out_record
 from shared.report._gantt import AREA_STEPS, MAX_LANES, MAX_ROWS, Span, gantt, running_at_once, ticks
 from tests.support.report_samples import COMMANDS_FAILED, after, ran, record
 

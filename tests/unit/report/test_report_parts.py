@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from shared.documents.record import RunProblem, Timings
 from shared.documents.states import FailureCategory, FailureCode, State
 from shared.documents.task_result import Failure, ItemRecord, Logs, Metric, Outputs, TaskRecord
-from shared.outputs.record_tasks import fan_out_record
+from shared.outputs.fan_outs import fan_out_record
 from shared.report import _advice as advice
 from shared.report import _overview as overview
 from shared.report import _values as values
