@@ -13,7 +13,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from local.batch.api.faults import Fault, FaultList
-from local.batch.machine.limits import DEFAULT_ACTIVE_JOB_QUOTA, Limits, NodeLimit
+from local.batch.machine.limits import DEFAULT_ACTIVE_JOB_QUOTA, NEVER, Limits, NodeLimit
 from local.batch.node.blob_naming import BlobNaming
 from local.batch.node.faults import NodeFaultList
 from local.batch.node.resource_files import EmptyPrefix
@@ -33,7 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
                 data_dir=options.data_dir,
                 port=options.port,
                 pools=(*options.pool, *options.container_pool) or (PoolOption(),),
-                limits=Limits(options.active_job_quota, tuple(options.node_limit)),
+                limits=Limits(options.active_job_quota, tuple(options.node_limit), options.statistics_delay),
                 blob_naming=options.blob_naming,
                 empty_prefix=options.empty_prefix,
                 faults=FaultList(faults=tuple(options.fault)),
@@ -139,6 +139,17 @@ def _add_misbehaviour(parser: argparse.ArgumentParser) -> None:
         metavar="JSON",
         help="""a pool that does not get its nodes; may be repeated: '{"poolId": "local", "nodes": 0}'""",
     )
+    group.add_argument(
+        "--statistics-delay",
+        type=_seconds_or_never,
+        default=0,
+        metavar="SECONDS",
+        help="how long after a task's end its statistics are there, or `never` (default: %(default)s)",
+    )
+
+
+def _seconds_or_never(text: str) -> float:
+    return NEVER if text == "never" else _seconds(text)
 
 
 def _seconds(text: str) -> float:

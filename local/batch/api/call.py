@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.responses import Response
 
 from local.batch.api.conditions import Version, check_conditions
-from local.batch.api.odata import EntityQuery, Listed, ListQuery
+from local.batch.api.odata import STATISTICS, EntityQuery, Listed, ListQuery
 from local.batch.errors import BatchError, ErrorCode, invalid_property, invalid_query
 from local.batch.models.common import EMPTY_METADATA_KEY
 from local.batch.service import BatchService
@@ -54,6 +54,14 @@ class Call:
         if text.lower() not in _TRUTHS:
             raise invalid_query(name, text, "It is neither true nor false.")
         return _TRUTHS[text.lower()]
+
+    @property
+    def expands_statistics(self) -> bool:
+        """Whether statistics are asked for as well; where `$select` is given, it must name them too.
+
+        https://learn.microsoft.com/dotnet/api/microsoft.azure.batch.odatadetaillevel.expandclause
+        """
+        return self.query.get("$expand") == STATISTICS
 
     def check_conditions(self, version: Version) -> None:
         """Refuse the call if the condition in its headers does not hold for the resource; BatchError."""

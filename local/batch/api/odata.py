@@ -16,8 +16,8 @@ from local.batch.models.common import key_of
 
 LARGEST_PAGE = 1000
 _SKIP_TOKEN = "$skiptoken"  # noqa: S105 - a query parameter's name
-_STATS = "stats"
-"""Statistics lag by about half an hour in reality; here there never are any yet."""
+STATISTICS = "stats"
+"""Those of tasks; the service aggregates those of jobs and pools about half an hour later, here nobody does."""
 _EXPANDABLE = frozenset({"jobs", "pools", "tasks"})
 
 
@@ -42,9 +42,9 @@ class EntityQuery:
     def parse(cls, query: Mapping[str, str], kind: str) -> EntityQuery:
         """Read the options for a kind of resource; BatchError says which of them is wrong."""
         expand = query.get("$expand")
-        if expand and (kind not in _EXPANDABLE or expand != _STATS):
+        if expand and (kind not in _EXPANDABLE or expand != STATISTICS):
             raise invalid_query(
-                "$expand", expand, f"Only {_STATS} of {', '.join(sorted(_EXPANDABLE))} can be expanded."
+                "$expand", expand, f"Only {STATISTICS} of {', '.join(sorted(_EXPANDABLE))} can be expanded."
             )
         return cls(_selection(query.get("$select"), PROPERTIES.get(kind)))
 

@@ -4,7 +4,7 @@
 - `GET /_local/requests`: how often each operation was called, by its name in the specification; `DELETE` starts anew;
 - `PUT /_local/faults`: answers that fail or come late (`faults.py`);
 - `PUT /_local/node-faults`: image pulls and uploads that fail (`node/faults.py`);
-- `GET` and `PATCH /_local/settings`: quota, nodes that there are none of, names of uploaded blobs, late ends;
+- `GET` and `PATCH /_local/settings`: quota, nodes that there are none of, names of blobs, late ends and statistics;
 - `PUT /_local/pools/{pool}/nodes/{node}`: the state of a node; one that is not idle has died.
 """
 
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError
 from starlette.responses import JSONResponse, Response
@@ -20,7 +20,7 @@ from starlette.routing import Route
 
 from local.batch.api.faults import FaultList, Faults
 from local.batch.errors import BatchError
-from local.batch.machine.limits import NodeLimit
+from local.batch.machine.limits import NEVER, NodeLimit
 from local.batch.models.common import BatchModel
 from local.batch.models.pool import NodeError, NodeState
 from local.batch.node.blob_naming import BlobNaming
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
 M = TypeVar("M", bound=BaseModel)
+Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class Settings(BatchModel):
@@ -40,8 +41,9 @@ class Settings(BatchModel):
     active_job_quota: int | None = Field(default=None, ge=0)
     node_limits: tuple[NodeLimit, ...] | None = None
     blob_naming: BlobNaming | None = None
-    completion_delay_seconds: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    completion_delay_seconds: Seconds | None = None
     empty_prefix: EmptyPrefix | None = None
+    statistics_delay_seconds: Seconds | Literal["never"] | None = None
 
 
 class NodeChange(BatchModel):
@@ -97,6 +99,7 @@ class LocalApi:
             blob_naming=nodes.naming,
             completion_delay_seconds=nodes.completion_delay,
             empty_prefix=nodes.empty_prefix,
+            statistics_delay_seconds="never" if limits.statistics_delay == NEVER else limits.statistics_delay,
         )
         return JSONResponse(settings.model_dump(mode="json", by_alias=True, exclude_none=True))
 
@@ -112,6 +115,9 @@ class LocalApi:
             self._service.nodes.completion_delay = settings.completion_delay_seconds
         if settings.empty_prefix is not None:
             self._service.nodes.empty_prefix = settings.empty_prefix
+        if settings.statistics_delay_seconds is not None:
+            delay = settings.statistics_delay_seconds
+            limits.statistics_delay = NEVER if isinstance(delay, str) else delay
 
     async def _change_node(self, request: Request) -> None:
         change, ids = await _read(request, NodeChange), request.path_params

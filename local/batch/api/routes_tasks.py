@@ -10,10 +10,12 @@ from local.batch.api.call import Call, json_response
 from local.batch.api.conditions import Version
 from local.batch.api.error_body import error_body
 from local.batch.api.operation import Operation
-from local.batch.api.views import task_view
+from local.batch.api.views import task_statistics_view, task_view
 from local.batch.errors import BatchError
+from local.batch.machine.statistics import told_usage
 from local.batch.models.common import BatchModel, time_text
 from local.batch.models.task import Task, TaskCreate, TaskReplace
+from local.batch.service import utc_now
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -45,7 +47,7 @@ def create_task_collection(call: Call) -> Response:
 def get_task(call: Call) -> Response:
     """Show a task."""
     task = _checked_task(call)
-    response = call.entity("tasks", task_view(_job_id(call), task, call.base_url), _version_of(task))
+    response = call.entity("tasks", _view(call, task), _version_of(task))
     response.headers["DataServiceId"] = call.base_url + call.path
     return response
 
@@ -53,7 +55,7 @@ def get_task(call: Call) -> Response:
 def list_tasks(call: Call) -> Response:
     """List the tasks of a job."""
     tasks = call.service.do(lambda account: account.tasks.all(_job_id(call)))
-    return call.listing("tasks", tasks, lambda task: task_view(_job_id(call), task, call.base_url))
+    return call.listing("tasks", tasks, lambda task: _view(call, task))
 
 
 def replace_task(call: Call) -> Response:
@@ -83,6 +85,12 @@ def reactivate_task(call: Call) -> Response:
     task = _checked_task(call)
     call.service.do(lambda account: account.tasks.reactivate(_job_id(call), task.id))
     return call.done(204, _version_of(_task(call)))
+
+
+def _view(call: Call, task: Task) -> dict[str, Any]:
+    view = task_view(_job_id(call), task, call.base_url)
+    usage = told_usage(task, utc_now(), call.service.limits.statistics_delay) if call.expands_statistics else None
+    return {**view, "stats": task_statistics_view(task, usage, view["url"])} if usage else view
 
 
 def _job_id(call: Call) -> str:

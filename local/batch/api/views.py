@@ -7,13 +7,15 @@ from collections.abc import Iterable
 from typing import Any
 
 from local.batch.machine.state import NodeWork
-from local.batch.models.common import BatchModel
+from local.batch.models.common import BatchModel, duration_text, time_text
 from local.batch.models.job import Job, JobOnNode
 from local.batch.models.pool import Node, Pool
 from local.batch.models.supported_images import SupportedImage
 from local.batch.models.task import Task, TaskState
+from local.batch.models.usage import TaskUsage
 from local.batch.node.directories import task_root
 
+_GIB = 2**30
 _NODE_COUNTS = (
     "creating",
     "idle",
@@ -104,6 +106,28 @@ def task_view(job_id: str, task: Task, base_url: str) -> dict[str, Any]:
             "taskRootDirectoryUrl": f"{node_url}/files/{root}",
         }
     return {"id": task.id, "url": f"{base_url}/jobs/{job_id}/tasks/{task.id}", **view}
+
+
+def task_statistics_view(task: Task, usage: TaskUsage, task_url: str) -> dict[str, Any]:
+    """Return what a task that has ended has used as JSON; 64-bit integers are text there.
+
+    `BatchTaskStatistics` in the specification; `waitTime` is "the time to the most recent Task execution".
+    """
+    execution, used = task.execution_info, usage.used
+    started, ended = execution.start_time or task.creation_time, execution.end_time or task.state_transition_time
+    return {
+        "url": f"{task_url}/stats",
+        "startTime": time_text(usage.first_start),
+        "lastUpdateTime": time_text(ended),
+        "userCPUTime": duration_text(used.user_cpu_time),
+        "kernelCPUTime": duration_text(used.kernel_cpu_time),
+        "wallClockTime": duration_text(usage.wall_clock_time),
+        "readIOps": str(used.read_operations),
+        "writeIOps": str(used.write_operations),
+        "readIOGiB": used.read_bytes / _GIB,
+        "writeIOGiB": used.written_bytes / _GIB,
+        "waitTime": duration_text(started - task.creation_time),
+    }
 
 
 def pool_view(pool: Pool, base_url: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from local.batch.models.common import FailureInfo
 from local.batch.models.job import Job
 from local.batch.models.node_task import ContainerExecutionInfo, NodeTask
 from local.batch.models.pool import Pool
+from local.batch.models.usage import Usage
 
 
 @dataclass(frozen=True)
@@ -112,9 +113,10 @@ class TaskEnd:
     """The end of one run of a task, as the node saw it.
 
     `failure` is set where something other than the exit code is to blame: the command could not be started (there is no
-    exit code then), or an output file could not be uploaded.
+    exit code then), or an output file could not be uploaded. `used` is None where it cannot be measured.
     """
 
     exit_code: int | None = None
     failure: FailureInfo | None = None
     container: ContainerExecutionInfo | None = None
+    used: Usage | None = None

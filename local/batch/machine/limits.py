@@ -1,10 +1,11 @@
-"""What an account is not given, although it asks: jobs above its quota, nodes that there are none of.
+"""What an account is not given, although it asks: jobs above its quota, nodes that there are none of, statistics.
 
-Both can be changed while the service runs; they hold from the next request on.
+All can be changed while the service runs; they hold from the next request on.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from pydantic import Field
@@ -14,6 +15,9 @@ from local.batch.models.pool import Pool, ResizeError
 
 DEFAULT_ACTIVE_JOB_QUOTA = 300
 """Accounts have 100 to 300 at first: https://learn.microsoft.com/azure/batch/batch-quota-limit."""
+
+NEVER = math.inf
+"""The delay of what never comes."""
 
 
 class NodeLimit(BatchModel):
@@ -37,10 +41,11 @@ class NodeLimit(BatchModel):
 
 @dataclass
 class Limits:
-    """The limits that hold at present."""
+    """The limits that hold at present; `statistics_delay` is how many seconds after its end a task has statistics."""
 
     active_job_quota: int = DEFAULT_ACTIVE_JOB_QUOTA
     node_limits: tuple[NodeLimit, ...] = ()
+    statistics_delay: float = 0
 
     def of_pool(self, pool: Pool) -> NodeLimit | None:
         """Return the limit of a pool's nodes, if it has one."""

@@ -11,6 +11,7 @@ from local.batch.machine.jobs import Jobs
 from local.batch.machine.retention import files_expire_at
 from local.batch.machine.scheduler import Assignment, Candidate, next_assignment
 from local.batch.machine.state import AlarmKind, State
+from local.batch.machine.statistics import with_run
 from local.batch.machine.task_moves import active_again, completed, requeued, waiting_for_retry
 from local.batch.models.common import FOR_EVER, key_of
 from local.batch.models.job import Job, JobState, TaskFailureMode, TerminateReason
@@ -45,6 +46,7 @@ class Runs:
         if task is None or task.state is not TaskState.RUNNING or task.run != run.run:
             return
         job = self._state.job(run.job_id)
+        task = with_run(task, end.used, self._state.now())
         if task.ending is Ending.REQUEUED:
             self._state.put_task(job, requeued(task, self._state.now()))
         elif task.ending is None and shall_retry(end, _retry_limit(task), task.execution_info.retry_count):

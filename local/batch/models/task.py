@@ -19,6 +19,7 @@ from local.batch.models.common import (
     WireEnum,
 )
 from local.batch.models.node_task import ContainerExecutionInfo, IdentityReference, NodeTask, TaskResult
+from local.batch.models.usage import TaskUsage
 
 DEFAULT_RETENTION = timedelta(days=7)
 
@@ -210,10 +211,11 @@ class Task(TaskCreate):
     """A task as the service shows it.
 
     `run` counts the times that it was started, so that a late report of an earlier run is told apart; `ending` is set
-    while it is being stopped; `retrying` while it waits to be started again after a failure.
+    while it is being stopped; `retrying` while it waits to be started again after a failure. `usage` is what those of
+    its runs have used that were measured.
     """
 
-    local_fields: ClassVar[frozenset[str]] = frozenset({"run", "ending", "retrying"})
+    local_fields: ClassVar[frozenset[str]] = frozenset({"run", "ending", "retrying", "usage"})
 
     e_tag: str
     last_modified: datetime
@@ -227,6 +229,7 @@ class Task(TaskCreate):
     run: int = 0
     ending: Ending | None = None
     retrying: bool = False
+    usage: TaskUsage | None = None
 
     @property
     def succeeded(self) -> bool:

@@ -6,11 +6,16 @@ import asyncio
 import contextlib
 import os
 import signal
+import subprocess
+import sys
+import threading
 from collections.abc import Mapping
 
 from local.batch.failures import FailureCode
+from local.batch.models.usage import Usage
 from local.batch.node.command_line import Execution
 from local.batch.node.directories import TaskDirectories
+from local.batch.node.measuring import counters_of, usage_of_ended, usage_of_followers
 from local.batch.node.pre_processing import PreProcessingError
 from local.batch.node.task_user import check_enterable
 
@@ -19,15 +24,34 @@ SIGNALLED = 128
 
 
 class ProcessGroup:
-    """The running processes of a task."""
+    """The running processes of a task.
 
-    def __init__(self, leader: asyncio.subprocess.Process) -> None:
+    A thread waits for the first one, as asyncio's own would, but looks at what it has used before it is forgotten.
+    """
+
+    def __init__(self, leader: subprocess.Popen[bytes]) -> None:
+        """Take a process that has just started as the leader of its group; it is this object that waits for it."""
         self._leader = leader
+        self._loop = asyncio.get_running_loop()
+        self._ended: asyncio.Future[tuple[int, Usage | None]] = self._loop.create_future()
+        self._used: Usage | None = None
+        self._used_by_followers: Usage | None = Usage()
+        self._killed = False
+        threading.Thread(target=self._watch, name=f"task-{leader.pid}", daemon=True).start()
 
     @property
     def id(self) -> int:
         """The id of the group, which is the id of its first process."""
         return self._leader.pid
+
+    @property
+    def used(self) -> Usage | None:
+        """What the group has used, once it has ended; None if that is not known.
+
+        Not counted are processes that left the group, or that ended without anybody waiting for them before it did.
+        """
+        followers = self._used_by_followers
+        return self._used + followers if self._used is not None and followers is not None else None
 
     async def wait(self) -> int:
         """Wait for the first process to end, and return its exit code; nothing of the group is left after that.
@@ -35,20 +59,35 @@ class ProcessGroup:
         If the wait is cancelled, the first process is ended as well.
         """
         try:
-            code = await self._leader.wait()
+            code, self._used = await self._ended
         finally:
             self.kill()
         return code if code >= 0 else SIGNALLED - code
 
     def kill(self) -> None:
-        """End all processes of the group at once."""
+        """End all processes of the group at once; they are stopped first, to see what they have used."""
         with contextlib.suppress(ProcessLookupError):
+            if not self._killed:
+                os.killpg(self.id, signal.SIGSTOP)
+                self._killed = True
+                self._used_by_followers = usage_of_followers(self.id)
             os.killpg(self.id, signal.SIGKILL)
 
+    def _watch(self) -> None:
+        if sys.platform != "darwin":
+            os.waitid(os.P_PID, self.id, os.WEXITED | os.WNOWAIT)
+        counters = counters_of(self.id)
+        _, status, used = os.wait4(self.id, 0)
+        self._leader.returncode = os.waitstatus_to_exitcode(status)
+        with contextlib.suppress(RuntimeError):  # the loop is closed: the service has ended
+            self._loop.call_soon_threadsafe(self._note_end, usage_of_ended(counters, used))
 
-async def start_process(
-    execution: Execution, environment: Mapping[str, str], directories: TaskDirectories
-) -> ProcessGroup:
+    def _note_end(self, used: Usage | None) -> None:
+        if not self._ended.done():
+            self._ended.set_result((self._leader.returncode, used))
+
+
+def start_process(execution: Execution, environment: Mapping[str, str], directories: TaskDirectories) -> ProcessGroup:
     """Start a task's program in a group and session of its own, its output in the task's files.
 
     PreProcessingError if there is no such program, or it cannot be executed, or its user cannot get at its directory.
@@ -58,11 +97,11 @@ async def start_process(
         if user:
             check_enterable(execution.directory, user)
         with directories.stdout.open("wb") as stdout, directories.stderr.open("wb") as stderr:
-            creation = asyncio.create_subprocess_exec(
-                *execution.arguments,
+            leader = subprocess.Popen(
+                execution.arguments,
                 cwd=execution.directory,
                 env={**environment, **execution.variables},
-                stdin=asyncio.subprocess.DEVNULL,
+                stdin=subprocess.DEVNULL,
                 stdout=stdout,
                 stderr=stderr,
                 start_new_session=True,
@@ -70,17 +109,8 @@ async def start_process(
                 group=user.group_id if user else None,
                 extra_groups=[] if user else None,
             )
-            return await _group_of(asyncio.ensure_future(creation))
+            return ProcessGroup(leader)
     except FileNotFoundError as error:
         raise PreProcessingError(FailureCode.COMMAND_PROGRAM_NOT_FOUND.info(Message=str(error))) from error
     except (OSError, ValueError) as error:  # ValueError: a null character in an argument
         raise PreProcessingError(FailureCode.COMMAND_LAUNCH_FAILED.info(Message=str(error))) from error
-
-
-async def _group_of(creation: asyncio.Future[asyncio.subprocess.Process]) -> ProcessGroup:
-    """Wait for a process to be there; if that is cancelled meanwhile, end it with all that it has begun."""
-    try:
-        return ProcessGroup(await asyncio.shield(creation))
-    except asyncio.CancelledError:
-        ProcessGroup(await creation).kill()
-        raise

@@ -17,6 +17,7 @@ from local.batch.machine.commands import RunTask, StartTaskRun, TaskEnd
 from local.batch.models.common import FailureInfo
 from local.batch.models.node_task import ContainerExecutionInfo
 from local.batch.models.task import Task
+from local.batch.models.usage import Usage
 from local.batch.node.blob_naming import BlobNaming
 from local.batch.node.command_line import execution_of
 from local.batch.node.container import ContainerRun
@@ -51,6 +52,10 @@ class NodeSettings:
     engine: ContainerEngine | None = None
     completion_delay: float = 0
     events: StorageEvents | None = None
+
+
+_Outcome = tuple[int, ContainerExecutionInfo | None, Usage | None]
+"""The exit code of a program, the container that it ran in, and what it has used, if that is known."""
 
 
 class Program(Protocol):
@@ -114,10 +119,10 @@ class TaskProcess:
             await asyncio.to_thread(self._fetch_files)
         if self._stopped:
             return TaskEnd(failure=FailureCode.TASK_ENDED.info())
-        exit_code, info = await (self._run_in(container) if container else self._run_as_process())
+        exit_code, info, used = await (self._run_in(container) if container else self._run_as_process())
         if not self._uploads or (exit_code and self._command.retries_left and not self._stopped):
-            return TaskEnd(exit_code, container=info)
-        return TaskEnd(exit_code, await self._leave_outputs(exit_code), info)
+            return TaskEnd(exit_code, container=info, used=used)
+        return TaskEnd(exit_code, await self._leave_outputs(exit_code), info, used)
 
     def _container(self) -> ContainerRun | None:
         """Return the container to run in; PreProcessingError if its image shall not be had.
@@ -142,23 +147,29 @@ class TaskProcess:
         files = self._command.task.resource_files
         download_resource_files(files, self._directories.working, self._access, self._settings.empty_prefix)
 
-    async def _run_as_process(self) -> tuple[int, ContainerExecutionInfo | None]:
+    async def _run_as_process(self) -> _Outcome:
         task = self._command.task
         execution = execution_of(task, self._directories.working)
         if execution.user:
             await asyncio.to_thread(own, self._directories.task, execution.user)
         variables = on_this_machine(self._variables, self._directories)
-        group = await start_process(execution, variables, self._directories)
+        group = start_process(execution, variables, self._directories)
         with self._leftovers.noted(group.id, self._directories.task):
             exit_code = await self._wait_for(group)
         info = ContainerExecutionInfo(container_id=uuid.uuid4().hex, state="exited", error="")
-        return exit_code, info if task.container_settings else None
+        return exit_code, info if task.container_settings else None, group.used
 
-    async def _run_in(self, container: ContainerRun) -> tuple[int, ContainerExecutionInfo | None]:
+    async def _run_in(self, container: ContainerRun) -> _Outcome:
+        """Run in a container, of which it is not known what it uses.
+
+        Of its processes nothing is left when its engine says that it has ended. Its cgroup is gone then too; one around
+        it would keep CPU time, but of reads and writes nothing with cgroups of version 1, which Batch's statistics must
+        tell as well.
+        """
         try:
             running = await container.start(self._variables, self._directories, self._leftovers)
             exit_code = await self._wait_for(running)
-            return exit_code, await container.ended(self._directories)
+            return exit_code, await container.ended(self._directories), None
         finally:
             await container.remove(self._leftovers)
 
