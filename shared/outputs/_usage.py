@@ -52,7 +52,7 @@ def _joined(sums: Sequence[UsageSum]) -> UsageSum | None:
             "count": sum(each.count for each in sums),
             "reported": sum(each.reported for each in sums),
             "busiest": busiest.busiest,
-            "busiest_cpu_seconds": busiest.busiest_cpu_seconds,
+            "busiest_cpu_seconds": busiest.busiest_cpu_seconds and round(busiest.busiest_cpu_seconds, 3),
         }
     )
 

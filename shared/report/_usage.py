@@ -10,7 +10,7 @@ from shared.documents.record import Record
 from shared.documents.task_result import TaskRecord
 from shared.documents.usage import Amount, Cost, Usage, UsageSum
 from shared.report._tasks import most_telling
-from shared.report.text import count, duration, money, number
+from shared.report.text import count, duration, money, number, size
 
 NOT_REPORTED = "not reported"
 MAX_ROWS = 100
@@ -22,6 +22,14 @@ SMALL_SHARE = 0.25
 
 
 @dataclass(frozen=True)
+class Transfer:
+    """How much was read or written, and in how many operations, in words."""
+
+    amount: str
+    operations: str = ""
+
+
+@dataclass(frozen=True)
 class UsageRow:
     """What a task used, or the items of a fan-out together, in words; `note` says of how many it is."""
 
@@ -30,8 +38,8 @@ class UsageRow:
     cpu: str
     cores: str
     wall: str
-    read: str
-    written: str
+    read: Transfer
+    written: Transfer
     cost: str
     note: str
 
@@ -101,11 +109,9 @@ def _time(seconds: float | None) -> str:
     return NOT_REPORTED if seconds is None else duration(timedelta(seconds=seconds))
 
 
-def _transfer(gib: float | None, operations: int | None) -> str:
-    if gib is None:
-        return NOT_REPORTED
-    amount = f"{_rounded(gib)} GiB"
-    return amount if operations is None else f"{amount} in {count(operations, 'operation')}"
+def _transfer(gib: float | None, operations: int | None) -> Transfer:
+    amount = NOT_REPORTED if gib is None else size(round(gib * 2**30))
+    return Transfer(amount, "" if operations is None else count(operations, "operation"))
 
 
 def _rounded(value: float) -> str:

@@ -13,7 +13,7 @@ from shared.documents.usage import Amount, Usage
 from shared.outputs._usage import usage_of_run
 from shared.outputs.cost import BASIS, EXCLUDES
 from shared.outputs.fan_outs import fan_out_record
-from shared.report._usage import NOT_REPORTED, advice_on_slots, usage_table
+from shared.report._usage import NOT_REPORTED, Transfer, advice_on_slots, usage_table
 from shared.report.page import Report
 from shared.report.text import money
 from tests.support.report_samples import ran, record
@@ -45,12 +45,12 @@ def page(of: Record) -> str:
 def test_a_row_says_what_a_task_used() -> None:
     (row,) = usage_table(used_by(task("fit", LITTLE, slots=4))).rows
     assert (row.task, row.slots, row.cpu, row.cores) == ("fit", "4", "30 s", "0.3")
-    assert (row.wall, row.read, row.written) == ("1 min 40 s", "1.5 GiB in 1 operation", "0 GiB")
+    assert (row.wall, row.read, row.written) == ("1 min 40 s", Transfer("1.5 GiB", "1 operation"), Transfer("0 B"))
 
 
 def test_what_batch_does_not_report_is_said_to_be_so() -> None:
     (row,) = usage_table(used_by(task("fit"))).rows
-    assert {row.cpu, row.cores, row.wall, row.read, row.written} == {NOT_REPORTED}
+    assert {row.cpu, row.cores, row.wall, row.read.amount, row.written.amount} == {NOT_REPORTED}
     assert page(used_by(task("fit"))).count(f">{NOT_REPORTED}<") == 5
 
 
