@@ -7,7 +7,7 @@ import io
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.documents.states import State
@@ -311,12 +311,14 @@ def test_deeply_nested_json_makes_a_text_of_bounded_size() -> None:
     assert shown("x.json", "[" * 200).text.split("\n")[100] == " " * 2 * texts.DEEPEST + "["
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300), st.integers(0, 300), st.sampled_from(["x.csv", "x.tsv", "x.json", "x.txt"]))
 def test_whatever_a_file_holds_it_is_shown_or_not(content: bytes, missing: int, path: str) -> None:
     found = shown(path, content, total=len(content) + missing)
     assert found is None or found.table or found.text
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(st.text(max_size=5), min_size=2, max_size=4), min_size=1, max_size=5))
 def test_what_python_writes_as_csv_is_read_as_it_was(table: list[list[str]]) -> None:
     out = io.StringIO()
