@@ -265,7 +265,7 @@ def test_files_are_shown_whether_the_task_ended_well_or_not(world, monkeypatch, 
     monkeypatch.setattr(BlobClient, "download_blob", note)
     world.finish()
     page = report(world, run)
-    assert asked == {"table.csv": 23, "long.txt": READ_BYTES, "binary.txt": 11, "broken.json": 2, "data.json": 11}
+    assert asked == {"table.csv": 18, "long.txt": READ_BYTES, "binary.txt": 11, "broken.json": 2, "data.json": 11}
     assert '<img src="outputs/task/plot.png" alt="plot.png of task"' in page
     assert '<tr><td>monday</td><td class="n">3</td></tr>' in page
     assert "\n299\n300</pre>" in page
@@ -315,7 +315,7 @@ def test_a_file_that_cannot_be_read_is_left_out(world, caplog) -> None:
 
 def test_the_beginning_of_a_blob_is_read_by_one_bounded_request(world, monkeypatch) -> None:
     run = world.accept()
-    (listed,) = world.app.runs.list()
+    opened = world.app.runs.load(run)
     for name, content in (("empty", b""), ("short", b"abc"), ("long", b"x" * 9 + b"y" * 1_000_000)):
         blob(world, run, f"outputs/{name}").upload_blob(content)
     asked = []
@@ -324,12 +324,12 @@ def test_the_beginning_of_a_blob_is_read_by_one_bounded_request(world, monkeypat
         BlobClient, "download_blob", lambda *given, **options: asked.append(options) or download(*given, **options)
     )
     results = world.app.results
-    assert results.read_beginning(listed, "outputs/empty", 10) == (b"", 0)
-    assert results.read_beginning(listed, "outputs/short", 10) == (b"abc", 3)
-    assert results.read_beginning(listed, "outputs/long", 10) == (b"xxxxxxxxxy", 1_000_009)
+    assert results.read_beginning(opened, "outputs/empty", 10) == (b"", 0)
+    assert results.read_beginning(opened, "outputs/short", 10) == (b"abc", 3)
+    assert results.read_beginning(opened, "outputs/long", 10) == (b"xxxxxxxxxy", 1_000_009)
     assert [(each["offset"], each["length"], each["retry_total"]) for each in asked] == [(0, 10, 0)] * 3
     with pytest.raises(ResourceNotFoundError):
-        results.read_beginning(listed, "outputs/none", 10)
+        results.read_beginning(opened, "outputs/none", 10)
     world.finish()
 
 
