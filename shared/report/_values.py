@@ -12,8 +12,8 @@ from shared.documents.record import Record
 from shared.documents.task_result import ItemRecord, Metric
 
 MAX_VALUES = 100
+MAX_LABELS = 30
 MAX_SERIES = 60
-EXAMPLES = 3
 ADDED_UP = ("counter", "timer")
 CHART_POINTS = 60
 LARGEST = 1e300
@@ -49,16 +49,21 @@ def inputs(record: Record) -> Inputs:
 
 
 @dataclass(frozen=True)
-class Outputs:
-    """The outputs of the flow that are shown, and how many more there are."""
+class Named:
+    """The outputs or labels of the flow that are shown, and how many more there are."""
 
     values: tuple[tuple[str, Any], ...]
     left_out: int
 
 
-def outputs(record: Record) -> Outputs:
+def outputs(record: Record) -> Named:
     """The outputs of a run's flow."""
-    return Outputs(tuple(record.outputs.items())[:MAX_VALUES], max(0, len(record.outputs) - MAX_VALUES))
+    return Named(tuple(record.outputs.items())[:MAX_VALUES], max(0, len(record.outputs) - MAX_VALUES))
+
+
+def labels(record: Record) -> Named:
+    """The labels of a run."""
+    return Named(tuple(record.labels.items())[:MAX_LABELS], max(0, len(record.labels) - MAX_LABELS))
 
 
 @dataclass(frozen=True)
@@ -95,10 +100,7 @@ def values(record: Record, items: Mapping[str, Sequence[ItemRecord]]) -> Values:
     """The printed values and metrics of a run."""
     singles = [Value(task.id, name, value) for task in record.tasks for name, value in task.outputs.vars.items()]
     series = [each for task in record.tasks for each in _series_of_task(task.id, task.metrics)]
-    for task, each in items.items():
-        more_values, more_series = _of_items(task, each)
-        singles += more_values
-        series += more_series
+    series += [series for task, each in items.items() for series in _series_of_items(task, each)]
     return Values(
         values=tuple(singles[:MAX_VALUES]),
         values_left_out=max(0, len(singles) - MAX_VALUES),
@@ -115,25 +117,20 @@ def _series_of_task(task: str, metrics: Iterable[Metric]) -> Iterator[Series]:
         yield series_of(task, name, kind, numbers, dict(tags))
 
 
-def _of_items(task: str, items: Sequence[ItemRecord]) -> tuple[list[Value], list[Series]]:
-    """Series of the metrics and of the values that are numbers, over all items; of other values a few examples."""
-    printed: dict[str, list[tuple[int, Any]]] = {}
+def _series_of_items(task: str, items: Sequence[ItemRecord]) -> Iterator[Series]:
+    """Series of the metrics and of the values that are numbers, over all items."""
+    printed: dict[str, list[Any]] = {}
     measured: dict[tuple[str, str], list[float]] = {}
     for item in items:
         for name, value in item.outputs.vars.items():
-            printed.setdefault(name, []).append((item.index, value))
+            printed.setdefault(name, []).append(value)
         for metric in item.metrics:
             measured.setdefault((metric.name, metric.type), []).append(metric.value)
-    found: list[Value] = []
-    series = []
-    for name, pairs in printed.items():
-        numbers = [value for _, value in pairs if _is_number(value)]
-        if len(numbers) == len(pairs):
-            series.append(series_of(task, name, "value", numbers))
-        else:
-            found += [Value(f"{task}[{index}]", name, value) for index, value in pairs[:EXAMPLES]]
-    series += [series_of(task, name, kind, numbers) for (name, kind), numbers in measured.items()]
-    return found, series
+    for name, numbers in printed.items():
+        if all(map(_is_number, numbers)):
+            yield series_of(task, name, "value", numbers)
+    for (name, kind), numbers in measured.items():
+        yield series_of(task, name, kind, numbers)
 
 
 def _is_number(value: object) -> bool:

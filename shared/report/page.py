@@ -19,13 +19,16 @@ from shared.documents.task_result import ItemRecord
 from shared.report._advice import notices
 from shared.report._files import files
 from shared.report._gantt import gantt, time_of
+from shared.report._item_values import item_tables
 from shared.report._overview import events, figures, headline, phases
+from shared.report._preview_texts import shown_previews
 from shared.report._tasks import tasks
 from shared.report._usage import cost_in_words, usage_table
-from shared.report._values import inputs, outputs, values
+from shared.report._values import inputs, labels, outputs, values
 from shared.report.earlier import earlier
 from shared.report.listing import KeptText, listings
 from shared.report.log_ends import LogEnd, LogText, log_text
+from shared.report.previews import FileStart
 from shared.report.text import (
     clock,
     count,
@@ -47,14 +50,17 @@ TEMPLATES = Path(__file__).parent / "templates"
 class Report:
     """All that is known of a run when it is recorded.
 
-    `items` are those of its fan-outs, by task. `flow` is that of a manifest that only names its flow.
+    `items` are those of its fan-outs, by task. `flow` is that of a manifest that only names its flow. `description` is
+    what the flow says of itself.
     """
 
     record: Record
     items: Mapping[str, Sequence[ItemRecord]] = field(default_factory=dict)
     manifest: KeptText = field(default_factory=KeptText)
     flow: KeptText | None = None
+    description: str = ""
     log_ends: Sequence[LogEnd] = ()
+    previews: Sequence[FileStart] = ()
 
     def html(self, mask: Callable[[str], str]) -> str:
         """The page, self-contained; `mask` replaces the secrets in a text."""
@@ -67,6 +73,8 @@ class Report:
             .render(
                 record=record,
                 title=record.flow.id or PurePosixPath(record.manifest.name).stem,
+                description=self.description,
+                labels=labels(record),
                 headline=headline(record),
                 figures=figures(record, items),
                 phases=phases(record),
@@ -82,6 +90,8 @@ class Report:
                 inputs=inputs(record),
                 outputs=outputs(record),
                 printed=values(record, items),
+                item_tables=item_tables(record, items),
+                previews=shown_previews(self.previews, mask),
                 files=files(record, items),
                 texts=texts,
                 line_anchors=dict(place for text in texts for place in text.places()),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import re
-import unicodedata
 from datetime import datetime, timedelta
 from urllib.parse import quote
 
@@ -20,8 +19,11 @@ _TERMINAL_SEQUENCE = re.compile(
 LONGEST_ID = 20
 _CENT = 0.1
 NOT_KNOWN = "\N{EN DASH}"
-_BIDIRECTIONAL = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-_HIDDEN = frozenset({"Cc", "Cs", "Co"})
+_HIDDEN = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f"  # Cc, without tabs and line breaks
+    r"\ud800-\udfff\ue000-\uf8ff\U000f0000-\U000ffffd\U00100000-\U0010fffd"  # Cs, Co
+    r"\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"  # what changes the direction
+)
 _UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 
 
@@ -106,17 +108,7 @@ def href(blob: str) -> str:
 
 def visible(text: str) -> str:
     r"""The text with control characters and characters that change the direction escaped, e.g. `\x1b`, `\u202e`."""
-    if text.isprintable():
-        return text
-    return "".join(_escaped(char) if _is_hidden(char) else char for char in text)
-
-
-def _is_hidden(char: str) -> bool:
-    return char not in "\n\t" and (unicodedata.category(char) in _HIDDEN or char in _BIDIRECTIONAL)
-
-
-def _escaped(char: str) -> str:
-    return char.encode("unicode_escape").decode("ascii")
+    return _HIDDEN.sub(lambda char: char[0].encode("unicode_escape").decode("ascii"), text)
 
 
 def without_terminal_sequences(text: str) -> str:

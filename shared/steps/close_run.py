@@ -60,7 +60,7 @@ def finish(app: App, run: Run, state: State | None = None, failure: Failure | No
         record = with_outputs(app, run, manifest, record)
     if items := separate_items(run):
         app.results.write_items(run, items)
-    _write_report(app, run, record)
+    _write_report(app, run, record, manifest)
     stored = app.results.write_record(run, record)
     log_event(Stage.RECORD, "recorded", run=run.id, state=record.state, ms=_milliseconds(run, record))
     _follow(app, run, stored)
@@ -97,12 +97,12 @@ def _with_unfinished_fan_outs(app: App, run: Run, manifest: Manifest) -> Run:
     return run if isinstance(plan, MissingData) else with_unfinished_fan_outs(run, plan)
 
 
-def _write_report(app: App, run: Run, record: Record) -> None:
+def _write_report(app: App, run: Run, record: Record, manifest: Manifest | None) -> None:
     """Write the page for people; the run is recorded also if that fails."""
     try:
         from shared.steps._write_report import write_report
 
-        write_report(app.results, run, record)
+        write_report(app.results, run, record, manifest)
     except Exception:  # noqa: BLE001 - no fault of the report may keep a run open
         log_exception(Stage.RECORD, "report-failed", run=run.id)
 

@@ -167,11 +167,11 @@ class Results:
         listed = self._container.list_blobs(name_starts_with=prefix, include=["copy"])
         return {blob.name.removeprefix(prefix): blob.copy.status or COPIED for blob in listed}
 
-    def read_end(self, run: Run, name: str, max_bytes: int) -> tuple[bytes, int]:
-        """The last bytes of a blob below the run's folder, and the size of the whole blob.
+    def read_beginning(self, run: Run, name: str, max_bytes: int) -> tuple[bytes, int]:
+        """The first bytes of a blob below the run's folder, and the size of the whole blob: one request.
 
-        One request; two if the blob is longer, because a range from the end cannot be requested. Requests are not
-        retried, so that this ends within seconds: the text is only for the report and must not delay the recording.
+        It is not retried, so that this ends within seconds: what is read is only for the report, and must not delay the
+        recording.
         """
         blob = self._container.get_blob_client(f"{run.results}/{name}")
         try:
@@ -180,10 +180,18 @@ class Results:
             if error.status_code == NO_SUCH_RANGE:
                 return b"", 0  # a range of an empty blob cannot be requested
             raise
-        total = int(str(stream.properties.content_range).rpartition("/")[2])
+        return stream.readall(), int(str(stream.properties.content_range).rpartition("/")[2])
+
+    def read_end(self, run: Run, name: str, max_bytes: int) -> tuple[bytes, int]:
+        """The last bytes of a blob below the run's folder, and the size of the whole blob, in the same way.
+
+        Two requests if the blob is longer, because a range from the end cannot be requested.
+        """
+        content, total = self.read_beginning(run, name, max_bytes)
         if total > max_bytes:
-            stream = blob.download_blob(offset=total - max_bytes, length=max_bytes, **_NO_RETRY)
-        return stream.readall(), total
+            blob = self._container.get_blob_client(f"{run.results}/{name}")
+            content = blob.download_blob(offset=total - max_bytes, length=max_bytes, **_NO_RETRY).readall()
+        return content, total
 
     def write_page(self, run: Run, render: Callable[[Callable[[str], str]], str]) -> None:
         """Write the report, once: if there is one, it stays. `render` makes its HTML, given a function that masks."""

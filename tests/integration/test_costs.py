@@ -47,6 +47,7 @@ RECORD = {
     "read staging/RUN/std/task/stdout.txt": "values that the task printed; an empty log is not read",
     "read results/m/RUN/logs/task/stdout.txt": "its end, for the report",
     "read results/m/RUN/logs/task/stderr.txt": "its end, for the report",
+    "read results/m/RUN/outputs/task/a.txt": "its beginning, for the report",
     "write results/m/RUN/report.html": "the page for people, once",
     "write results/m/RUN/record.json": "the record, once",
     "append results/_runs/DAY.jsonl": "the run is listed as ended",

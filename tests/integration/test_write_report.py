@@ -7,12 +7,14 @@ import logging
 from dataclasses import replace
 
 import pytest
+from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.blob import BlobClient
 
 from shared import poll_runs
 from shared.lifecycle import MAX_ANNOUNCEMENTS
 from shared.report.log_ends import MAX_LOGS
 from shared.report.page import Report
+from shared.report.previews import MAX_PREVIEWS, READ_BYTES
 from shared.steps import _write_report as write_report
 from shared.storage.results import Results
 
@@ -227,3 +229,136 @@ def test_a_log_that_cannot_be_read_is_left_out(world, caplog) -> None:
     assert 'href="logs/t/stderr.txt"' in page
     told = [json.loads(each.getMessage()) for each in caplog.records if "log-not-in-report" in each.getMessage()]
     assert "logs/t/stderr.txt" in {each["blob"] for each in told}
+
+
+FILES = """\
+description: Makes files of every kind.
+commands:
+  - printf 'day,rows\\nmonday,3\\n' > table.csv
+  - seq 1 100000 > long.txt
+  - printf 'binary\\000data' > binary.txt
+  - printf '\\377\\376' > broken.json
+  - touch empty.md
+  - printf 'no picture' > plot.png
+  - echo "{\\"mine\\":1}" > data.json
+  - EXIT
+outputFiles: ['*.*']
+"""
+
+
+@pytest.mark.parametrize("end", ["true", "exit 3"])
+def test_files_are_shown_whether_the_task_ended_well_or_not(world, monkeypatch, end: str) -> None:
+    """One request for each that is read, of no more than its beginning; none for a picture or an empty file."""
+    asked = {}
+    download = BlobClient.download_blob
+
+    def note(self, *args: object, **options: object):
+        name = self.blob_name.partition("/outputs/task/")[2]
+        stream = download(self, *args, **options)
+        if name:
+            assert name not in asked
+            asked[name] = stream.size
+        return stream
+
+    run = world.accept(text=FILES.replace("EXIT", end))
+    world.await_end(run)
+    monkeypatch.setattr(BlobClient, "download_blob", note)
+    world.finish()
+    page = report(world, run)
+    assert asked == {"table.csv": 18, "long.txt": READ_BYTES, "binary.txt": 11, "broken.json": 2, "data.json": 11}
+    assert '<img src="outputs/task/plot.png" alt="plot.png of task"' in page
+    assert '<tr><td>monday</td><td class="n">3</td></tr>' in page
+    assert "\n299\n300</pre>" in page
+    assert "{&#34;mine&#34;:1}</pre>" in page
+    previews = page.partition('id="previews"')[2].partition("</section>")[0]
+    for name in ("binary", "broken", "empty"):
+        assert name not in previews
+    assert '<p class="description">Makes files of every kind.</p>' in page
+
+
+def test_of_many_files_few_are_read(world, monkeypatch) -> None:
+    asked = []
+    download = BlobClient.download_blob
+
+    def note(self, *args: object, **options: object):
+        asked.append(self.blob_name.partition("/outputs/")[2])
+        return download(self, *args, **options)
+
+    run = world.accept(text="commands: ['for n in $(seq 100); do echo $n > $n.txt; done']\noutputFiles: ['*.txt']")
+    world.await_end(run)
+    monkeypatch.setattr(BlobClient, "download_blob", note)
+    world.finish()
+    assert len([name for name in asked if name]) == MAX_PREVIEWS
+    assert report(world, run).count('<details class="preview"') == MAX_PREVIEWS
+
+
+def test_a_file_that_cannot_be_read_is_left_out(world, caplog) -> None:
+    """It is gone, say; the others and the logs are shown."""
+    run = world.accept(text="commands: [echo one > a.txt, echo two > b.txt, echo three]\noutputFiles: ['*.txt']")
+    world.await_end(run)
+    reading = Results.read_beginning
+
+    def without_a(self, run, name, size):
+        return reading(self, run, f"{name}.gone" if name.endswith("a.txt") else name, size)
+
+    with pytest.MonkeyPatch.context() as broken:
+        broken.setattr(Results, "read_beginning", without_a)
+        world.finish()
+    page = report(world, run)
+    assert page.count('<details class="preview"') == 1
+    assert "two</pre>" in page
+    assert "three</pre>" in page
+    told = [json.loads(each.getMessage()) for each in caplog.records if "file-not-in-report" in each.getMessage()]
+    assert [each["blob"] for each in told] == ["outputs/task/a.txt"]
+    assert world.record(run)["state"] == "SUCCESS"
+
+
+def test_the_beginning_of_a_blob_is_read_by_one_bounded_request(world, monkeypatch) -> None:
+    run = world.accept()
+    opened = world.app.runs.load(run)
+    for name, content in (("empty", b""), ("short", b"abc"), ("long", b"x" * 9 + b"y" * 1_000_000)):
+        blob(world, run, f"outputs/{name}").upload_blob(content)
+    asked = []
+    download = BlobClient.download_blob
+    monkeypatch.setattr(
+        BlobClient, "download_blob", lambda *given, **options: asked.append(options) or download(*given, **options)
+    )
+    results = world.app.results
+    assert results.read_beginning(opened, "outputs/empty", 10) == (b"", 0)
+    assert results.read_beginning(opened, "outputs/short", 10) == (b"abc", 3)
+    assert results.read_beginning(opened, "outputs/long", 10) == (b"xxxxxxxxxy", 1_000_009)
+    assert [(each["offset"], each["length"], each["retry_total"]) for each in asked] == [(0, 10, 0)] * 3
+    with pytest.raises(ResourceNotFoundError):
+        results.read_beginning(opened, "outputs/none", 10)
+    world.finish()
+
+
+def test_secrets_in_files_are_masked_where_the_page_shows_them(make_world) -> None:
+    world = make_world(SECRET_TOKEN='a-very;"secret"-token')
+    commands = ["printf '%s' \"$T\" > t.txt", 'printf \'a;b\\n"a-very;""secret""-token";2\\n\' > t.csv']
+    text = json.dumps({"env": {"T": "{{ secret('TOKEN') }}"}, "commands": commands, "outputFiles": ["t.*"]})
+    run = world.accept(name="m.json", text=text)
+    world.finish()
+    page = report(world, run)
+    assert "******</pre>" in page
+    assert "<td>******</td>" in page
+    for part in ("secret&", "-token", "a-very;"):
+        assert part not in page.partition('id="previews"')[2].partition("</section>")[0]
+
+
+def test_which_item_printed_which_value_is_in_a_table(world) -> None:
+    text = 'id: t\nforeach: [b, a]\ncommands: [\'echo "::{\\"outputs\\": {\\"letter\\": \\"{{ item }}\\"}}::"\']'
+    run = world.accept(text=text)
+    world.finish()
+    page = report(world, run)
+    assert '<tr style="--c0:0;--c1:1;--c2:1"><th scope="row" class="n">0</th><td>b</td><td>b</td></tr>' in page
+    assert '<tr style="--c0:1;--c1:0;--c2:0"><th scope="row" class="n">1</th><td>a</td><td>a</td></tr>' in page
+
+
+def test_a_request_says_where_it_came_from_and_what_its_labels_are(world) -> None:
+    world.put("flows", "company.team/etl.yaml", STORED)
+    run = world.accept(text=REQUEST.replace("ROWS", "2").replace("TOKEN", "x") + "labels: {team: blue}\n")
+    world.finish()
+    page = report(world, run)
+    assert 'Request for the stored flow <a href="#flow">company.team/etl.yaml</a>' in page
+    assert '<li class="tag">team=blue</li>' in page

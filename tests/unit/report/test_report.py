@@ -23,6 +23,7 @@ from shared.masking import Masker
 from shared.outputs.fan_outs import fan_out_record
 from shared.report.listing import KeptText
 from shared.report.page import TEMPLATES, Report
+from tests.support.report_previews import EVIL_FILES, FILES, previewed
 from tests.support.report_samples import (
     DROPPED,
     EARLIER,
@@ -52,7 +53,7 @@ from shared import poll_runs, record_run, submit_run
 from shared.app import get_app
 print([name for name in sys.modules if name.startswith("shared.report") or name == "shared.steps._write_report"])
 """
-VOID = {"meta", "link", "img", "br"}
+VOID = {"meta", "link", "img", "br", "input"}
 
 
 class Page(HTMLParser):
@@ -102,14 +103,21 @@ def html(report: Report, *secrets: str) -> str:
     return report.html(Masker(secrets).mask)
 
 
-@pytest.mark.parametrize("sample", SAMPLES.values(), ids=SAMPLES)
+WITH_FILES = {"files": lambda: previewed(FILES), "hostile-files": lambda: previewed(EVIL_FILES)}
+EVERY_SAMPLE = {**SAMPLES, **WITH_FILES}
+
+
+@pytest.mark.parametrize("sample", EVERY_SAMPLE.values(), ids=EVERY_SAMPLE)
 def test_a_page_is_whole_html_with_nothing_to_fetch_or_execute(sample) -> None:
     found = page(sample())
     assert found.open == []
     tags = {tag for tag, _ in found.elements}
-    assert not tags & {"script", "iframe", "object", "embed", "form", "img", "base"}
+    assert not tags & {"script", "iframe", "object", "embed", "form", "base"}
     attributes = [(name, value or "") for _, attrs in found.elements for name, value in attrs.items()]
-    assert not [name for name, _ in attributes if name.startswith("on") or name == "style"]
+    assert not [name for name, _ in attributes if name.startswith("on")]
+    ranks = [value for name, value in attributes if name == "style"]
+    assert all(re.fullmatch(r"--c\d:\d+(;--c\d:\d+)*", each) for each in ranks)
+    assert all(attrs["type"] == "radio" for tag, attrs in found.elements if tag == "input")
     addresses = [value for name, value in attributes if name in ("href", "src", "xlink:href")]
     assert not [
         each for each in addresses if re.match(r"[\w.+-]+:", each) and not each.startswith("data:image/svg+xml,")
@@ -117,6 +125,13 @@ def test_a_page_is_whole_html_with_nothing_to_fetch_or_execute(sample) -> None:
     ids = [value for name, value in attributes if name == "id"]
     assert len(ids) == len(set(ids))
     assert {each[1:] for each in addresses if each.startswith("#")} <= set(ids)
+
+
+def test_the_policy_of_the_page_lets_pictures_in_and_nothing_else() -> None:
+    metas = [attrs for tag, attrs in page(several_rounds()).elements if tag == "meta"]
+    assert [each["content"] for each in metas if each.get("http-equiv") == "Content-Security-Policy"] == [
+        "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; base-uri 'none'; form-action 'none'"
+    ]
 
 
 def test_hostile_names_become_links_to_their_blobs_and_to_nothing_else() -> None:
@@ -261,6 +276,40 @@ def test_inputs_are_shown_with_their_values_or_why_not() -> None:
     assert "Inputs" not in page(several_rounds()).text
 
 
+def test_the_description_the_labels_and_where_the_run_came_from_are_at_the_top() -> None:
+    labels = {f"label-{n}": f"<b>{n}" for n in range(40)}
+    stored = record(labels=labels, flow=RecordedFlow(id="tiles", source=STORED))
+    report = Report(
+        stored, **manifest("flow: company.maps/tiles\n"), flow=kept("id: tiles\n"), description="Draws <tiles>.\nTwo."
+    )
+    top = " ".join(page(report).text.partition("Timeline")[0].split())
+    assert "Draws <tiles>. Two. Request for the stored flow company.maps/tiles.yaml" in top
+    assert "label-0=<b>0 label-1=<b>1" in top
+    assert "label-29=<b>29 10 labels more" in top
+    assert "#flow" in page(report).links()
+
+
+def test_a_long_description_is_shortened() -> None:
+    assert len(html(Report(record(), description="x" * 100_000))) < 30_000
+
+
+def test_inputs_come_before_everything_but_what_went_wrong() -> None:
+    ids = [attrs["id"] for tag, attrs in page(retry()).elements if tag == "h2"]
+    assert ids[:3] == ["inputs", "timeline", "tasks"]
+    failed = SAMPLES["failed"]()
+    given = replace(failed, record=failed.record.model_copy(update={"inputs": {"day": "2026-11-21"}}))
+    assert [attrs["id"] for tag, attrs in page(given).elements if tag == "h2" and "id" in attrs][:3] == [
+        "notices",
+        "inputs",
+        "logs",
+    ]
+
+
+def test_each_attempt_has_its_exit_code_and_its_times() -> None:
+    text = words(SAMPLES["failed"]())
+    assert "load 1 3 3 s 12:13:46 12:13:49 load 2 3 3 s 12:13:50 12:13:53 load 3 3 3 s 12:13:54 12:13:57" in text
+
+
 def test_the_outputs_of_the_flow_are_shown() -> None:
     assert 'Outputs published by the flow Name Value rows 12000 table ["a", "b"]' in words(retry())
     assert "Outputs" not in page(several_rounds()).text
@@ -294,7 +343,7 @@ def test_a_manifest_that_is_no_text_is_linked() -> None:
 
 def test_thousands_of_items_make_a_small_page_that_says_what_it_leaves_out() -> None:
     whole = html(large_fan_out(10_000))
-    assert len(whole) < 60_000
+    assert len(whole) < 220_000, "a thousand of them are listed with what they printed"
     text = " ".join(Page(whole).text.split())
     assert "9,974 items more: tasks.json has them all" in text
     assert "9,990 files more in outputs/" in text
@@ -319,6 +368,17 @@ def test_a_thousand_tasks_with_everything_make_a_page_of_bounded_size() -> None:
     text = " ".join(Page(whole).text.split())
     for words in ("800 tasks more", "199,600 files more", "9,900 values more", "19,940 metrics more", "950 warnings"):
         assert words in text, words
+
+
+def test_the_largest_previews_and_values_of_items_make_a_page_of_bounded_size() -> None:
+    files = {f"{n}.{ending}": b"<&,'\"\n" * 20_000 for n in range(50) for ending in ("csv", "txt", "json")}
+    values = {f"name {n}": "\"<'" * 1_000 for n in range(50)}
+    items = [ItemRecord(index=n, value="<" * 500, **ran(0, 1), outputs=Outputs(vars=values)) for n in range(3_000)]
+    made = previewed(files)
+    tasks = (*made.record.tasks, fan_out_record("t", items))
+    whole = html(replace(made, record=made.record.model_copy(update={"tasks": tasks}), items={"t": items}))
+    assert len(whole) < 6_000_000
+    assert "2,000 items more and 42 values more of each" in Page(whole).text
 
 
 def test_very_many_fan_outs_make_a_page_of_bounded_size() -> None:
