@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from local.batch.models.task import Task, TaskState
+from local.batch.models.task import Task
 from local.batch.models.usage import TaskUsage, Usage
 
 
@@ -34,6 +34,6 @@ def told_usage(task: Task, now: datetime, delay_seconds: float) -> TaskUsage | N
     Nothing is known of a run on a node that died, or that was under way when the service was stopped.
     """
     ended = task.execution_info.end_time
-    if task.state is not TaskState.COMPLETED or ended is None or task.usage is None or task.usage.runs != task.run:
+    if ended is None or task.usage is None or task.usage.runs != task.run:
         return None
     return task.usage if (now - ended).total_seconds() >= delay_seconds else None
