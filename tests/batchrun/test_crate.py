@@ -250,7 +250,7 @@ def test_an_image_is_known_where_no_expression_makes_it(flow: Crate) -> None:
 )
 def test_images_have_the_parts_that_docker_reads(name: str, parts: tuple[str | None, ...]) -> None:
     run = crates.single_run()
-    crate = Crate(RunDocuments(run.record, manifest=f"containerImage: {name}\ncommands: [make]\n"))
+    crate = Crate(RunDocuments(run.record, manifest=f"id: single\ncontainerImage: {name}\ncommands: [make]\n"))
     [image] = crate.of_type("ContainerImage")
     assert tuple(image.get(each) for each in ("registry", "name", "tag", "sha256")) == parts
 
@@ -285,6 +285,14 @@ def test_a_fan_out_that_failed_before_its_items_were_known_is_an_action() -> Non
     crate = Crate(RunDocuments(crates.record(State.FAILED, tasks=(task,)), manifest=crates.FLOW))
     assert crate.action("clean")["error"] == crates.FAILED.message
     assert crate.run["error"] == f"clean: {crates.FAILED.message}"
+
+
+def test_a_fan_out_without_items_did_nothing() -> None:
+    none = ItemsSummary(count=0, states={}, records=())
+    task = TaskRecord(id="clean", state=State.SUCCESS, items=none)
+    crate = Crate(RunDocuments(crates.record(tasks=(task,)), manifest=crates.FLOW))
+    assert crate.of_type("CreateAction") == [crate.run]
+    assert "hasPart" not in crate["manifest.yaml"]
 
 
 def test_no_secret_and_no_masked_value_is_in_it(flow: Crate) -> None:

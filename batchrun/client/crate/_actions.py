@@ -92,13 +92,10 @@ class Executions:
     def all(self) -> Iterator[tuple[TaskRecord, ItemRecord | None]]:
         """Each task that ran, and of a fan-out each item that ran."""
         for task in self.record.tasks:
-            items = (
-                self.items.get(task.id, ())
-                if task.items is None
-                else (task.items.records or self.items.get(task.id, ()))
-            )
+            items = (task.items.records or self.items.get(task.id, ())) if task.items else ()
             yield from ((task, item) for item in items if _has_run(item))
-            if (task.items is None or not items) and _has_run(task):
+            failed_without_items = task.failure is not None and not items
+            if (task.items is None or failed_without_items) and _has_run(task):
                 yield task, None
 
     def action(self, task: TaskRecord, item: ItemRecord | None) -> Action:

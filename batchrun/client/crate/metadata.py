@@ -73,6 +73,8 @@ class _Crate:
         self._software = Software.of(run.record, run.manifest, run.flow, files)
         apart = {fan_out.id: fan_out.items for fan_out in run.items}
         self._ran = Executions(run.record, apart, self._software, files, self._graph)
+        earlier = run.record.retry_of
+        self._earlier = earlier_run(self._graph, earlier.run_id, earlier.results) if earlier else None
 
     def written(self) -> str:
         """The document: what it is about first, then what that refers to."""
@@ -157,11 +159,6 @@ class _Crate:
         of_run = [record.failure.message] if record.failure else []
         of_tasks = [f"{task.id}: {task.failure.message}" for task in record.tasks if task.failure]
         return "\n".join([*of_run, *problems] or of_tasks) or f"it ended as {record.state}"
-
-    @property
-    def _earlier(self) -> str | None:
-        earlier = self._record.retry_of
-        return earlier_run(self._graph, earlier.run_id, earlier.results) if earlier else None
 
     def _objects(self) -> Iterator[str]:
         """What the run was given: the request that names its flow, the run that it retries, and its inputs."""
