@@ -33,7 +33,8 @@ local/node_modules/.installed: local/package-lock.json | $(VENV)/.packages
 demo: setup ## Run samples/environment-info.yaml on a stack of its own
 	@$(BIN)/python -m local run samples/environment-info.yaml
 
-test: setup lint types ## Linters, types and all tests
+# roc-validator has an environment of its own, for it takes no `rich` that `batchrun` takes.
+test: setup lint types .clients/roc-validator/.packages ## Linters, types and all tests
 	@$(BIN)/python -m pytest -n 3 --dist loadfile
 
 test-chaos: setup ## Break everything, at every call (minutes); says how many faults were injected and survived

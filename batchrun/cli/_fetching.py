@@ -34,8 +34,8 @@ def is_wanted(path: str, patterns: Sequence[str], matches: Callable[[str, str], 
 
 def fetched(
     download_to: Callable[[Callable[[int], None]], Download], files: Sequence[RemoteFile], folder: Path, again: str
-) -> int:
-    """Download files into a folder, with progress; returns the exit code.
+) -> Download:
+    """Download files into a folder, with progress, and say how many are there, and why others are not.
 
     `again` is the command that goes on after an interruption.
     """
@@ -54,4 +54,4 @@ def fetched(
         print(problem, file=sys.stderr)
     if len(download.problems) > MOST_PROBLEMS:
         print(f"… and {len(download.problems) - MOST_PROBLEMS} more could not be fetched", file=sys.stderr)
-    return 1 if download.problems else 0
+    return download

@@ -21,7 +21,7 @@ from batchrun.client.refs import MOST_NAMED, RunRef
 from batchrun.client.runs import Runs, RunView, WatchedRun
 from batchrun.client.tasks import STREAMS, BatchHidden, TaskView
 from batchrun.errors import ClientError, Unreachable, printable
-from shared.documents.record import ITEMS_BLOB, Items, Record
+from shared.documents.record import Record
 from shared.documents.task_result import Logs
 from shared.errors import did_you_mean
 
@@ -200,8 +200,7 @@ class _PrintedLogs:
 
 def _logs(runs: Runs, run: RunRef, record: Record) -> Iterator[tuple[str, Logs]]:
     """The logs of all tasks and items, in the order of the manifest."""
-    text = runs.results.text(run, ITEMS_BLOB) if any(task.items and task.items.blob for task in record.tasks) else None
-    apart = {fan_out.id: fan_out.items for fan_out in Items.model_validate_json(text).tasks} if text else {}
+    apart = {fan_out.id: fan_out.items for fan_out in runs.results.items_apart(run, record)}
     for task in record.tasks:
         if task.items is None:
             yield task.id, task.logs

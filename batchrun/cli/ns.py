@@ -83,7 +83,7 @@ def _with_files(app: App, namespaces: Namespaces, arguments: argparse.Namespace)
             folder = arguments.out or Path(namespace)
             where = ["--out", str(arguments.out)] if arguments.out else []
             again = app.command("ns", "get", namespace, *patterns, *where)
-            return fetched(namespaces.to(folder), files, folder, again)
+            return 1 if fetched(namespaces.to(folder), files, folder, again).problems else 0
     return 0
 
 

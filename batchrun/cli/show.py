@@ -19,7 +19,7 @@ from batchrun.client.apps import App
 from batchrun.client.refs import RunRef
 from batchrun.client.runs import Runs, RunView, WatchedRun
 from batchrun.errors import ClientError, printable
-from shared.documents.record import ITEMS_BLOB, FanOutItems, Items, JobRecord, Record, RetryRef
+from shared.documents.record import JobRecord, Record, RetryRef
 from shared.documents.states import State
 from shared.report.text import day_and_time, duration
 
@@ -103,16 +103,11 @@ class _Shown:
 
     def _first_failure(self, record: Record) -> FailedLog | None:
         """The end of the log of what failed first, masked; only the last of it is read."""
-        for name, result in failed_results(record, self._items(record)):
+        for name, result in failed_results(record, self._runs.results.items_apart(self._ref, record)):
             for log in (result.logs.stderr, result.logs.stdout):
                 if log and (lines := self._last_lines(log)):
                     return FailedLog(name, log, lines)
         return None
-
-    def _items(self, record: Record) -> Sequence[FanOutItems]:
-        is_apart = any(task.items and task.items.blob for task in record.tasks)
-        text = self._runs.results.text(self._ref, ITEMS_BLOB) if is_apart else None
-        return Items.model_validate_json(text).tasks if text else ()
 
     def _last_lines(self, log: str) -> tuple[str, ...]:
         text = self._runs.results.end_of(self._ref, log, _MOST_OF_A_LOG).decode(errors="replace")

@@ -60,7 +60,7 @@ class Download:
     """Files on their way into a folder.
 
     `progress` is called with numbers of bytes, from several threads. `fetched` and `present` are the numbers of files
-    that are there, new and from before; `problems` says why others could not be fetched.
+    that are there, new and from before; `problems` says why others, the `missing`, could not be fetched.
     """
 
     def __init__(self, container: ContainerClient, folder: Path, progress: Callable[[int], None]) -> None:
@@ -72,6 +72,7 @@ class Download:
         self._is_stopped = False
         self.fetched = self.present = 0
         self.problems: list[str] = []
+        self.missing: set[RemoteFile] = set()
 
     def fetch(self, files: Sequence[RemoteFile]) -> None:
         """Fetch the files. One that is gone or cannot be written is a problem, and does not keep others back.
@@ -98,7 +99,7 @@ class Download:
         try:
             path = self._path(file)
         except _UnsafeNameError as error:
-            self.problems.append(str(error))
+            self._note(file, str(error))
             return None
         if not _is_present(path, file):
             return _Target(file, path)
@@ -137,8 +138,12 @@ class Download:
 
     def _give_up(self, target: _Target, problem: str) -> None:
         if target.discard():
-            with self._lock:
-                self.problems.append(problem)
+            self._note(target.file, problem)
+
+    def _note(self, file: RemoteFile, problem: str) -> None:
+        with self._lock:
+            self.problems.append(problem)
+            self.missing.add(file)
 
     def _read(self, file: RemoteFile, start: int) -> bytes:
         """A piece of the version of a blob that was listed."""

@@ -12,7 +12,7 @@ from azure.storage.blob import BlobPrefix
 
 from batchrun.client.downloads import Download, RemoteFile, listed
 from batchrun.client.refs import RunRef
-from shared.documents.record import Record
+from shared.documents.record import ITEMS_BLOB, FanOutItems, Items, Record
 from shared.documents.status import Status
 
 if TYPE_CHECKING:
@@ -55,6 +55,12 @@ class RunResults:
         """The record of a run; None until the run is complete."""
         text = self._read(run, RECORD)
         return None if text is None else Record.model_validate_json(text)
+
+    def items_apart(self, run: RunRef, record: Record) -> tuple[FanOutItems, ...]:
+        """The items of the fan-outs of a complete run that stand beside its record."""
+        is_apart = any(task.items and task.items.blob for task in record.tasks)
+        text = self._read(run, ITEMS_BLOB) if is_apart else None
+        return Items.model_validate_json(text).tasks if text else ()
 
     def status(self, run: RunRef) -> Status | None:
         """The status of an open run; None if it has none."""

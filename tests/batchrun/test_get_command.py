@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import itertools
+import json
 import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from urllib.parse import unquote
 
 import pytest
-from azure.core.exceptions import HttpResponseError
+from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 from azure.storage.blob import BlobServiceClient
 
 from batchrun.client.apps import App
+from batchrun.client.crate.metadata import METADATA
 from batchrun.client.downloads import PIECE, UNFINISHED, Download, RemoteFile, listed
 from batchrun.client.runs import Runs
 from local.__main__ import main
@@ -298,10 +302,79 @@ def test_an_interruption_says_how_to_go_on(get, ref, tmp_path, monkeypatch) -> N
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Download, "_read", interrupt)
-    code, printed, _ = get(ref.id, "*.csv", "--out", "the folder")
+    code, printed, _ = get(ref.id, "*.csv", "--crate", "--out", "the folder")
 
     assert code == 130
     last = printed.splitlines()[-1]
-    assert last.startswith("0 of 2 files are in the folder, all of them whole. To go on: python -m local get")
-    assert last.endswith(f"{ref.id} '*.csv' --out 'the folder'")
+    assert last.startswith("0 of 3 files are in the folder, all of them whole. To go on: python -m local get")
+    assert last.endswith(f"{ref.id} '*.csv' --out 'the folder' --crate")
     assert [path for path in tmp_path.rglob("*") if path.name.startswith(UNFINISHED)] == []
+
+
+def parts_of_crate(folder: Path) -> dict[str, dict[str, object]]:
+    """The files that a crate describes, by their paths."""
+    graph = json.loads((folder / METADATA).read_text())["@graph"]
+    return {unquote(each["@id"]): each for each in graph if "File" in each["@type"]}
+
+
+def test_a_crate_describes_all_that_was_fetched(get, ref, tmp_path) -> None:
+    """The same each time, with what the record has of the files."""
+    code, printed, errors = get(ref.id, "--crate", "--out", "to")
+
+    folder = tmp_path / "to"
+    assert (code, errors) == (0, "")
+    assert printed.endswith(f"What ran is described in to/{METADATA}\n")
+    parts = parts_of_crate(folder)
+    assert set(parts) == set(tree(folder)) - {METADATA}
+    assert {name: int(str(part["contentSize"])) for name, part in parts.items()} == {
+        name: len(content) for name, content in tree(folder).items() if name != METADATA
+    }
+    assert parts["outputs/task/d/b.csv"]["md5"] == hashlib.md5(b"2\n").hexdigest()
+    assert ref.id in (folder / METADATA).read_text()
+    first = (folder / METADATA).read_bytes()
+    assert get(ref.id, "--crate", "--out", "to")[0] == 0
+    assert (folder / METADATA).read_bytes() == first
+    assert [path for path in folder.iterdir() if path.name.startswith(UNFINISHED)] == []
+
+
+def test_a_crate_of_some_files_has_these_and_the_manifest(get, ref, tmp_path) -> None:
+    assert get(ref.id, "*.csv", "--crate", "--out", "to")[0] == 0
+    names = {"outputs/task/a.csv", "outputs/task/d/b.csv", "manifest.yaml"}
+    assert set(tree(tmp_path / "to")) == {*names, METADATA}
+    assert set(parts_of_crate(tmp_path / "to")) == names
+    assert get(ref.id, "*.nothing", "--crate") == (1, "", f"{ref.id} has no results that match.\n")
+
+
+def test_a_file_that_could_not_be_fetched_is_not_in_the_crate(get, ref, tmp_path, monkeypatch) -> None:
+    read = Download._read
+
+    def without_one(self: Download, file: RemoteFile, start: int) -> bytes:
+        if file.name.endswith("a.csv"):
+            raise ResourceNotFoundError
+        return read(self, file, start)
+
+    monkeypatch.setattr(Download, "_read", without_one)
+    assert get(ref.id, "*.csv", "--crate", "--out", "to")[0] == 1
+    assert set(parts_of_crate(tmp_path / "to")) == {"outputs/task/d/b.csv", "manifest.yaml"}
+
+
+def test_a_run_that_is_not_complete_has_no_crate(get, stack, tmp_path) -> None:
+    """Nothing is fetched."""
+    run_id = "get-open-20260101t000000-0123abcd"
+    with BlobServiceClient.from_connection_string(stack.settings["RunStorage"]) as blobs:
+        blob = blobs.get_blob_client("results", f"get-open/{run_id}/report.html")
+        blob.upload_blob(b"")
+        code, printed, errors = get(run_id, "--crate")
+        blob.delete_blob()
+    assert (code, printed) == (1, "")
+    assert errors.startswith(f"{run_id} is not complete: --crate describes runs that are.")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_crate_that_cannot_be_written_is_told(get, ref, tmp_path) -> None:
+    (tmp_path / "to" / METADATA).mkdir(parents=True)
+    code, _, errors = get(ref.id, "*.csv", "--crate", "--out", "to")
+    assert code == 1
+    assert errors == f"to/{METADATA} cannot be written: Is a directory.\n"
+    assert "to/outputs/task/a.csv" in {f"to/{name}" for name in tree(tmp_path / "to")}
+    assert [path for path in (tmp_path / "to").iterdir() if path.name.startswith(UNFINISHED)] == []
