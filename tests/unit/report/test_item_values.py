@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from shared.documents.states import State
 from shared.documents.task_result import ItemRecord, Outputs, TaskRecord
-from shared.outputs.record_tasks import fan_out_record
+from shared.outputs.fan_outs import fan_out_record
 from shared.report import _item_values as item_values
 from shared.report._item_values import ItemTable, ItemTables, item_tables
 from tests.support.report_samples import ran, record

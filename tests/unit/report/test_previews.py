@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from shared.documents.states import State
 from shared.documents.task_result import ItemRecord, OutputFile, Outputs, TaskRecord
 from shared.masking import Masker
-from shared.outputs.record_tasks import fan_out_record
+from shared.outputs.fan_outs import fan_out_record
 from shared.report import _preview_texts as texts
 from shared.report import previews
 from shared.report._preview_texts import Shown, shown_previews
