@@ -15,7 +15,7 @@ from batchrun.cli._web import RunServer
 from batchrun.client.refs import RunRef
 from batchrun.client.results import RunResults
 from shared.documents.task_result import ItemRecord, Outputs
-from shared.outputs.record_tasks import fan_out_record
+from shared.outputs.fan_outs import fan_out_record
 from tests.support.report_previews import EVIL_FILES, FILES, previewed, written
 from tests.support.report_samples import EVIL, large_fan_out, ran, several_rounds
 
