@@ -69,6 +69,11 @@ _DIFFERENCES = (
         "Nothing else of the run runs meanwhile: a value that fails ends the job, and nothing else may end with it.",
     ),
     (
+        "`ForEach` with several tasks, `concurrencyLimit: 0`",
+        "once a task fails, no further one begins",
+        "The tasks of the other values run to their ends: they are told to Azure Batch before anything runs.",
+    ),
+    (
         "A file as the `values` of a loop",
         "a value for each line",
         (
