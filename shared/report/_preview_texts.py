@@ -98,9 +98,8 @@ def _table(text: str, path: str, mask: Callable[[str], str], *, is_cut: bool) ->
     width = max(map(len, rows))
     cells = [tuple(shortened(mask(cell), MAX_CELL) for cell in _as_wide(row, min(width, MAX_COLUMNS))) for row in rows]
     columns = list(zip(*cells[1:], strict=True)) or [()] * len(cells[0])
-    return Table(cells[0], tuple(cells[1:]), tuple(map(_are_numbers, columns))), _limit(
-        len(rows), width, is_whole=is_whole
-    )
+    table = Table(cells[0], tuple(cells[1:]), tuple(map(_are_numbers, columns)))
+    return table, _limit(len(rows), width, is_whole=is_whole)
 
 
 def _rows(text: str, delimiter: str) -> Iterator[list[str]]:
