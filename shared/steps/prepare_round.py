@@ -94,8 +94,8 @@ def _read(app: App, run: Run, manifest: Manifest, missing: MissingData) -> Run:
     """Read the missing data and write it into the run document; not the items of fan-outs, which never change."""
     if missing.items_of_fan_outs:
         return run.with_items(app.parts.items(run.id, before=run.progress.round))
-    selections = {**missing.namespace_files, **missing.namespace_items}
-    namespaces = sorted({namespace for selection in selections.values() for namespace in selection.namespaces})
+    selections = (*missing.namespace_files.values(), *missing.namespace_items.values())  # a task may have both
+    namespaces = sorted({namespace for selection in selections for namespace in selection.namespaces})
     listed = dict(zip(namespaces, in_parallel(app.sources.namespace_files, namespaces), strict=True))
     chosen = {task: selection.choose(listed) for task, selection in missing.namespace_files.items()}
     if problems := _duplicates(manifest, missing.namespace_files, chosen, IfExists.FAIL):

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 CODE = "CannotVerifyCopySource"
 TEXT = (
-    "id: t\ncommands: ['cat {{ workingDir }}/a.txt given.txt > out.txt']\nnamespaceFiles: {enabled: true}\n"
-    "inputFiles: {given.txt: ' given'}\noutputFiles: [out.txt]"
+    "id: t\ncommands: ['cat {{ workingDir }}/a.txt given.txt > out.bin']\nnamespaceFiles: {enabled: true}\n"
+    "inputFiles: {given.txt: ' given'}\noutputFiles: [out.bin]"
 )
 FLOW = f"id: f\nnamespace: n.s\ntasks:\n- {{id: t, {', '.join(TEXT.splitlines()[1:])}}}"
 
@@ -89,7 +89,7 @@ def run_of_flow(world: Any) -> dict[str, Any]:
     record = world.record(run)
     assert record["state"] == "SUCCESS", record
     results = world._storage.get_container_client(world.settings.containers.results)
-    assert results.download_blob(f"m/{run}/outputs/t/out.txt").readall() == b"from the namespace, given"
+    assert results.download_blob(f"m/{run}/outputs/t/out.bin").readall() == b"from the namespace, given"
     assert results.download_blob(f"m/{run}/logs/t/stdout.txt").readall() == b""
     return record
 
@@ -99,7 +99,7 @@ def test_what_storage_refuses_to_copy_is_put_in_blocks_and_no_byte_passes_throug
     record = run_of_flow(world)
     assert record["warnings"] == []
     assert world.app.copies.method is CopyMethod.BLOCKS_FROM_URL
-    assert not [request for request in requests if request.method == "GET" and request.url.endswith("/out.txt")]
+    assert not [request for request in requests if request.method == "GET" and request.url.endswith("/out.bin")]
     assert sum(map(is_copy_blob, requests)) <= 16, "one refusal is enough, apart from calls that are under way"
 
 

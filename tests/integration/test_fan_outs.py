@@ -151,11 +151,25 @@ def test_namespace_files_are_items_and_each_item_gets_its_own(world) -> None:
     assert [text_of(world, run, f"logs/t/{index}/stdout.txt") for index in (0, 1)] == ["a", "b"]
 
 
+def test_items_and_files_of_a_task_may_be_of_different_namespaces(world) -> None:
+    world.put("namespaces", "n.s/data/a.csv", "a")
+    world.put("namespaces", "n.other/more.txt", "more")
+    text = (
+        "id: t\nnamespace: n.s\nforeach: {namespaceFiles: 'data/*.csv'}\n"
+        "namespaceFiles: {namespaces: [n.other]}\ncommands: ['cat more.txt; echo {{ item }}']"
+    )
+    run, record = run_text(world, text)
+    assert record["state"] == "SUCCESS", json.dumps(record)
+    assert text_of(world, run, "logs/t/0/stdout.txt") == "moredata/a.csv\n"
+
+
 def test_nothing_runs_for_a_fan_out_without_items_and_what_follows_does(world) -> None:
     text = "tasks:\n- {id: t, foreach: [], commands: [echo]}\n- {id: after, commands: ['ls {{ outputs.t }}']}"
     _, record = run_text(world, text)
     assert (record["state"], len(record["jobs"])) == ("SUCCESS", 1)
-    assert record["tasks"][0]["items"] == {"count": 0, "states": {}, "takenOver": 0, "records": [], "blob": None}
+    assert record["tasks"][0]["items"] == {
+        "count": 0, "states": {}, "takenOver": 0, "usage": None, "records": [], "blob": None,
+    }  # fmt: skip
 
 
 def test_an_item_of_a_fan_out_without_items_does_not_exist(world) -> None:
@@ -177,13 +191,10 @@ def test_a_run_of_nothing_but_an_empty_fan_out_succeeds_without_a_job(world) -> 
 
 def test_more_than_a_hundred_items_stand_in_a_document_of_their_own(world) -> None:
     run, record = run_text(world, "id: t\nforeach: 103\ncommands: ['true']")
-    assert record["tasks"][0]["items"] == {
-        "count": 103,
-        "states": {"SUCCESS": 103},
-        "takenOver": 0,
-        "records": None,
-        "blob": "tasks.json",
-    }
+    summary = record["tasks"][0]["items"]
+    assert (summary["count"], summary["states"]) == (103, {"SUCCESS": 103})
+    assert (summary["records"], summary["blob"]) == (None, "tasks.json")
+    assert (summary["usage"]["count"], summary["usage"]["reported"]) == (103, 103)
     items = json.loads(text_of(world, run, "tasks.json"))
     assert (items["runId"], [task["id"] for task in items["tasks"]]) == (run, ["t"])
     assert [item["index"] for item in items["tasks"][0]["items"]] == list(range(103))

@@ -41,6 +41,7 @@ def test_a_run_has_a_line_when_it_is_accepted_and_one_when_it_is_recorded(world:
         "schemaVersion": "1", "kind": "accepted", "runId": run, "manifest": "m.yaml", "results": f"m/{run}",
         "flow": {"id": None, "namespace": None}, "dropped": accepted["dropped"],
         "state": None, "times": None, "failure": None, "warning": None, "tasks": None,
+        "cost": None,
     }  # fmt: skip
     world.finish()
     _, recorded = lines(world)

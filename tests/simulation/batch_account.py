@@ -101,9 +101,9 @@ class BatchAccount:
         )
         return SimpleNamespace(result_values=list(map(_added, specs, results)))
 
-    def list_tasks(self, job_id: str, select: list[str]) -> Iterator[SimpleNamespace]:
+    def list_tasks(self, job_id: str, select: list[str], expand: list[str]) -> Iterator[SimpleNamespace]:
         """List the tasks of a job, a thousand a request."""
-        del select
+        del select, expand
         tasks = self._call("Tasks_ListTasks", lambda account: account.tasks.all(job_id))
         for start in range(0, max(1, len(tasks)), PAGE):
             if start:
@@ -115,6 +115,7 @@ class BatchAccount:
         for pool in self._call("Pools_ListPools", lambda account: account.pools.all()):
             yield SimpleNamespace(
                 id=pool.id,
+                vm_size=pool.vm_size,
                 task_slots_per_node=pool.task_slots_per_node,
                 target_dedicated_nodes=pool.target_dedicated_nodes,
                 target_low_priority_nodes=0,
