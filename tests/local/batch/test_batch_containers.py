@@ -115,11 +115,6 @@ class TestCommand:
         assert (execution.container_info.state, execution.container_info.error) == ("exited", "")
         assert len(execution.container_info.container_id) == 64
 
-    def test_what_it_uses_is_not_known(self, client, run_task, in_container):
-        """So the task has no statistics, rather than some with zeros."""
-        job_id = run_task("true", **in_container()).url.split("/")[-3]
-        assert client.get_task(job_id, "task", expand=["stats"]).task_statistics is None
-
     def test_its_variables_are_the_task_s_and_nothing_of_this_machine(self, stdout, in_container):
         """Whatever their values hold; Batch's are there, the run options' go over the task's."""
         values = {"ONE": "1", "LINES": "a\nb", "PATH": "/bin:/none", "QUOTED": "'\"$x", "OVER": "task"}
