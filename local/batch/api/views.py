@@ -109,25 +109,26 @@ def task_view(job_id: str, task: Task, base_url: str) -> dict[str, Any]:
 
 
 def task_statistics_view(task: Task, usage: TaskUsage, task_url: str) -> dict[str, Any]:
-    """Return what a task that has ended has used as JSON; 64-bit integers are text there.
+    """Return what a task that has ended has used as JSON, without what is not known; 64-bit integers are text there.
 
     `BatchTaskStatistics` in the specification; `waitTime` is "the time to the most recent Task execution".
     """
     execution, used = task.execution_info, usage.used
     started, ended = execution.start_time or task.creation_time, execution.end_time or task.state_transition_time
-    return {
+    values = {
         "url": f"{task_url}/stats",
         "startTime": time_text(usage.first_start),
         "lastUpdateTime": time_text(ended),
         "userCPUTime": duration_text(used.user_cpu_time),
         "kernelCPUTime": duration_text(used.kernel_cpu_time),
         "wallClockTime": duration_text(usage.wall_clock_time),
-        "readIOps": str(used.read_operations),
-        "writeIOps": str(used.write_operations),
-        "readIOGiB": used.read_bytes / _GIB,
-        "writeIOGiB": used.written_bytes / _GIB,
+        "readIOps": None if used.read_operations is None else str(used.read_operations),
+        "writeIOps": None if used.write_operations is None else str(used.write_operations),
+        "readIOGiB": None if used.read_bytes is None else used.read_bytes / _GIB,
+        "writeIOGiB": None if used.written_bytes is None else used.written_bytes / _GIB,
         "waitTime": duration_text(started - task.creation_time),
     }
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def pool_view(pool: Pool, base_url: str) -> dict[str, Any]:

@@ -8,18 +8,19 @@ from local.batch.models.common import BatchModel, Duration
 
 
 class Usage(BatchModel):
-    """What processes have used: time of all cores together, and what they read and wrote."""
+    """What processes have used: time of all cores together, and what they read and wrote, if that is known."""
 
     user_cpu_time: Duration = timedelta()
     kernel_cpu_time: Duration = timedelta()
-    read_operations: int = 0
-    write_operations: int = 0
-    read_bytes: int = 0
-    written_bytes: int = 0
+    read_operations: int | None = 0
+    write_operations: int | None = 0
+    read_bytes: int | None = 0
+    written_bytes: int | None = 0
 
     def __add__(self, other: Usage) -> Usage:
-        """Return what both have used together."""
-        return Usage(**{name: value + getattr(other, name) for name, value in self})
+        """Return what both have used together; not known is what is not known of one."""
+        pairs = ((name, value, getattr(other, name)) for name, value in self)
+        return Usage(**{name: None if None in (one, two) else one + two for name, one, two in pairs})
 
 
 class TaskUsage(BatchModel):

@@ -12,6 +12,8 @@ from local.batch.failures import FailureCode
 from local.batch.machine.commands import RunTask
 from local.batch.models.node_task import ContainerExecutionInfo, ContainerRegistry, ContainerSettings
 from local.batch.models.pool import Pool
+from local.batch.models.usage import Usage
+from local.batch.node.cgroups import make_cgroup, remove_cgroup, usage_in
 from local.batch.node.container_arguments import NewContainer, bind_mounts, handed_over, user_in_container
 from local.batch.node.container_engine import ContainerEngine, EngineError
 from local.batch.node.directories import TaskDirectories
@@ -58,6 +60,8 @@ class ContainerRun:
         self._command = command
         self._settings = settings
         self._name = f"batch-{uuid.uuid4().hex}"
+        self.used: Usage | None = None
+        """What the container has used, once it is removed, with what it took to start it; None if that is not known."""
 
     async def pull(self) -> None:
         """Have the image on this machine; PreProcessingError if it cannot be had."""
@@ -77,6 +81,8 @@ class ContainerRun:
         user = user_in_container(self._command.task, _unprivileged())
         if service_is_root():
             await asyncio.to_thread(own, directories.task, user)
+        leftovers.note_container(self._engine.program, self._name)
+        has_cgroup = self._engine.takes_cgroups and make_cgroup(self._name)
         container = NewContainer(
             name=self._name,
             task=self._command.task,
@@ -84,8 +90,8 @@ class ContainerRun:
             user=user,
             mounts=bind_mounts(self._settings, directories, self._command.job),
             working_directory=directories.working,
+            placing=self._engine.within(self._name) if has_cgroup else (),
         )
-        leftovers.note_container(self._engine.program, self._name)
         try:
             await self._engine.create(container.arguments(variables), handed_over(variables))
         except EngineError as error:
@@ -107,9 +113,11 @@ class ContainerRun:
         return info
 
     async def remove(self, leftovers: Leftovers) -> None:
-        """End the container if it still runs, and remove it."""
+        """End the container if it still runs, and remove it; what it has used is known then."""
         await self._engine.remove(self._name)
-        leftovers.forget_container(self._name)
+        self.used = usage_in(self._name)
+        if await asyncio.to_thread(remove_cgroup, self._name):
+            leftovers.forget_container(self._name)
 
 
 def registry_of(settings: ContainerSettings, pool: Pool) -> ContainerRegistry | None:

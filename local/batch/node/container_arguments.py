@@ -38,7 +38,10 @@ def user_in_container(task: NodeTask, unprivileged: TaskUser) -> TaskUser:
 
 @dataclass(frozen=True)
 class NewContainer:
-    """A container to be made for a task: its name, who the task is in it, what it sees of the node."""
+    """A container to be made for a task: its name, who the task is in it, what it sees of the node.
+
+    `placing` are the engine's arguments for the cgroup that it is put into.
+    """
 
     name: str
     task: NodeTask
@@ -46,6 +49,7 @@ class NewContainer:
     user: TaskUser
     mounts: tuple[str, ...]
     working_directory: Path
+    placing: tuple[str, ...] = ()
 
     def arguments(self, variables: Mapping[str, str]) -> tuple[str, ...]:
         """Return the arguments of `create`; PreProcessingError if command line or run options cannot be read.
@@ -58,6 +62,7 @@ class NewContainer:
         own = [f"{name}={value}" for name, value in options.variables.items()]
         return (
             *("--name", self.name, "--pull=never"),
+            *(() if options.choose_cgroup else self.placing),
             *_option("--network", options.network or "host"),
             *_option("--user", options.user or f"{self.user.user_id}:{self.user.group_id}"),
             *_option("--workdir", options.working_directory or directory),

@@ -7,6 +7,7 @@ import base64
 import contextlib
 import json
 import os
+import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -21,6 +22,11 @@ ENGINES = ("docker", "podman")
 DOCKER_HUB = ("https://index.docker.io/v1/", "docker.io")
 """What Docker and Podman call Docker Hub in their files of credentials."""
 CHECK_SECONDS = 30
+CGROUP_MANAGER = {
+    "docker": "{{.CgroupDriver}} {{.Name}}",
+    "podman": "{{.Host.CgroupManager}} {{.Host.Hostname}}",
+}
+"""What `info` formats as: who makes the cgroups of containers, on which machine."""
 
 
 class EngineError(Exception):
@@ -29,9 +35,17 @@ class EngineError(Exception):
 
 @dataclass(frozen=True)
 class ContainerEngine:
-    """An engine that works, by the name of its program."""
+    """An engine that works, by the name of its program.
+
+    With `takes_cgroups` it puts containers into cgroups that others have made on this machine.
+    """
 
     program: str
+    takes_cgroups: bool = False
+
+    def within(self, cgroup: str) -> tuple[str, ...]:
+        """Return the arguments of `create` that put a container into a cgroup, and Podman's own processes not."""
+        return (f"--cgroup-parent=/{cgroup}", *(("--cgroups=no-conmon",) if self.program == "podman" else ()))
 
     async def has_image(self, image: str) -> bool:
         """Whether an image need not be pulled."""
@@ -112,7 +126,7 @@ def find_engine() -> ContainerEngine:
     for program in ENGINES:
         said = _complaint_of(program)
         if said is None:
-            return ContainerEngine(program)
+            return ContainerEngine(program, _takes_cgroups(program))
         tried.append(f"{program}: {said}")
     raise LocalError(
         f"No container engine works here ({'; '.join(tried)}). Install or start Docker or Podman, or leave out "
@@ -120,10 +134,23 @@ def find_engine() -> ContainerEngine:
     )
 
 
+def _takes_cgroups(program: str) -> bool:
+    """Whether cgroups are directories to an engine, on this machine, and not what it asks systemd for."""
+    with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+        ended = _info(program, "--format", CGROUP_MANAGER[program])
+        return ended.returncode == 0 and ended.stdout.split() == ["cgroupfs", socket.gethostname()]
+    return False
+
+
+def _info(program: str, *options: str) -> subprocess.CompletedProcess[str]:
+    command = [program, "info", *options]
+    return subprocess.run(command, capture_output=True, text=True, timeout=CHECK_SECONDS, check=False)
+
+
 def _complaint_of(program: str) -> str | None:
     """Return why an engine does not work; None if it does."""
     try:
-        ended = subprocess.run([program, "info"], capture_output=True, text=True, timeout=CHECK_SECONDS, check=False)
+        ended = _info(program)
     except FileNotFoundError:
         return "not installed"
     except (OSError, subprocess.TimeoutExpired) as error:

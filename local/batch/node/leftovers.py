@@ -1,4 +1,4 @@
-"""What tasks leave outside their directories: processes, containers and links, noted while they run.
+"""What tasks leave outside their directories: processes, containers, their cgroups, and links, noted while they run.
 
 A service that is killed cannot remove them; its notes tell the next one.
 """
@@ -13,6 +13,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+from local.batch.node.cgroups import remove_cgroup
 from local.batch.node.container_engine import removal
 from local.batch.node.temporary_links import remove_links_into
 
@@ -27,7 +28,7 @@ class Leftovers:
     """Two directories of notes.
 
     One has a small file for each running process group: its id, when its leader started, its task. The other has one
-    for each container: its name and the engine that runs it.
+    for each container: its name, which its cgroup has too, and the engine that runs it.
     """
 
     def __init__(self, root: Path) -> None:
@@ -77,7 +78,7 @@ class Leftovers:
         note.unlink()
 
     def _remove_container(self, note: Path) -> None:
-        """Remove a container; its note stays if its engine does not answer, for the next service to try again."""
+        """Remove a container and its cgroup; its note stays if that fails, for the next service to try again."""
         engine = note.read_text()
         try:
             for arguments in removal(note.name):
@@ -85,7 +86,8 @@ class Leftovers:
         except (OSError, subprocess.TimeoutExpired) as error:
             log.warning("The container %s of an ended service cannot be removed: %s", note.name, error)
             return
-        note.unlink()
+        if remove_cgroup(note.name):
+            note.unlink()
 
 
 def _identity(process_id: int) -> str:

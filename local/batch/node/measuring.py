@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from resource import struct_rusage
@@ -16,7 +16,8 @@ from resource import struct_rusage
 from local.batch.models.usage import Usage
 
 _PROC = Path("/proc")
-_GROUP = 2  # among the fields after the command's closing parenthesis in /proc/<pid>/stat: proc_pid_stat(5)
+_STATE, _GROUP = 0, 2  # among the fields after the command's closing parenthesis in /proc/<pid>/stat: proc_pid_stat(5)
+_DEAD = ("Z", "X")
 _USER_TIMES = (11, 13)  # its own, and that of the children that it has waited for
 _KERNEL_TIMES = (12, 14)
 
@@ -39,19 +40,33 @@ def usage_of_followers(group_id: int) -> Usage | None:
     """Return what the processes of a group have used so far, without its leader; None if that is not known."""
     total = Usage()
     try:
-        for entry in _PROC.iterdir():
-            if entry.name.isdecimal() and int(entry.name) != group_id:
+        for process_id, fields in _members(group_id):
+            if process_id != group_id:
                 with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
-                    total += _usage_in_group(int(entry.name), group_id)
+                    total += _usage_of(process_id, fields)
     except OSError:
         return None
     return total
 
 
-def _usage_in_group(process_id: int, group_id: int) -> Usage:
-    fields = (_PROC / str(process_id) / "stat").read_text(errors="replace").rpartition(")")[2].split()
-    if int(fields[_GROUP]) != group_id:
-        return Usage()
+def is_alive(group_id: int) -> bool:
+    """Whether a process of a group is not dead yet; a dead one is there until somebody has waited for it."""
+    with contextlib.suppress(OSError):
+        os.killpg(group_id, 0)
+        return any(fields[_STATE] not in _DEAD for _, fields in _members(group_id))
+    return False
+
+
+def _members(group_id: int) -> Iterator[tuple[int, list[str]]]:
+    for entry in _PROC.iterdir():
+        if entry.name.isdecimal():
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                fields = (entry / "stat").read_text(errors="replace").rpartition(")")[2].split()
+                if int(fields[_GROUP]) == group_id:
+                    yield int(entry.name), fields
+
+
+def _usage_of(process_id: int, fields: Sequence[str]) -> Usage:
     ticks = os.sysconf("SC_CLK_TCK")
     user, kernel = (
         timedelta(seconds=sum(int(fields[index]) for index in times) / ticks) for times in (_USER_TIMES, _KERNEL_TIMES)

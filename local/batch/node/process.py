@@ -15,12 +15,15 @@ from local.batch.failures import FailureCode
 from local.batch.models.usage import Usage
 from local.batch.node.command_line import Execution
 from local.batch.node.directories import TaskDirectories
-from local.batch.node.measuring import counters_of, usage_of_ended, usage_of_followers
+from local.batch.node.measuring import counters_of, is_alive, usage_of_ended, usage_of_followers
 from local.batch.node.pre_processing import PreProcessingError
 from local.batch.node.task_user import check_enterable
 
 SIGNALLED = 128
 """Exit codes of processes that a signal ended start here, as shells and Docker have it."""
+DYING_POLLS = 1000
+"""How often it is asked at most whether killed processes are dead: one that waits for a disk may never be."""
+DYING_POLL_SECONDS = 0.005
 
 
 class ProcessGroup:
@@ -62,6 +65,7 @@ class ProcessGroup:
             code, self._used = await self._ended
         finally:
             self.kill()
+        await self._wait_for_followers()
         return code if code >= 0 else SIGNALLED - code
 
     def kill(self) -> None:
@@ -72,6 +76,13 @@ class ProcessGroup:
                 self._killed = True
                 self._used_by_followers = usage_of_followers(self.id)
             os.killpg(self.id, signal.SIGKILL)
+
+    async def _wait_for_followers(self) -> None:
+        """Wait for the others, which were killed, to be dead: until then they hold their files and ports."""
+        for _ in range(DYING_POLLS):
+            if not is_alive(self.id):
+                break
+            await asyncio.sleep(DYING_POLL_SECONDS)
 
     def _watch(self) -> None:
         if sys.platform != "darwin":

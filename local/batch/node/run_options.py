@@ -15,6 +15,8 @@ from local.batch.models.node_task import ContainerSettings
 from local.batch.node.pre_processing import PreProcessingError
 
 LARGEST_ID = 2**31 - 1
+CHOOSING_CGROUP = frozenset({"--cgroup-parent", "--cgroups", "--pod", "--pod-id-file"})
+"""With these a container has a cgroup of the task's choice; most do not go with one that is chosen for it."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,11 @@ class RunOptions:
             raise PreProcessingError(FailureCode.CONTAINER_INVALID_SETTINGS.info(Message=str(error))) from error
         variables = dict(setting.split("=", 1) for setting in known.env if "=" in setting)
         return cls(known.entrypoint, variables, known.workdir, known.user, known.network, tuple(others))
+
+    @property
+    def choose_cgroup(self) -> bool:
+        """Whether the options say which cgroup the container has, or that it has none."""
+        return not CHOOSING_CGROUP.isdisjoint(option.partition("=")[0] for option in self.others)
 
     def user_ids(self) -> tuple[int, int] | None:
         """Return the ids of user and group that the options ask for; None if they ask for none, or for names.

@@ -160,18 +160,13 @@ class TaskProcess:
         return exit_code, info if task.container_settings else None, group.used
 
     async def _run_in(self, container: ContainerRun) -> _Outcome:
-        """Run in a container, of which it is not known what it uses.
-
-        Of its processes nothing is left when its engine says that it has ended. Its cgroup is gone then too; one around
-        it would keep CPU time, but of reads and writes nothing with cgroups of version 1, which Batch's statistics must
-        tell as well.
-        """
         try:
             running = await container.start(self._variables, self._directories, self._leftovers)
             exit_code = await self._wait_for(running)
-            return exit_code, await container.ended(self._directories), None
+            info = await container.ended(self._directories)
         finally:
             await container.remove(self._leftovers)
+        return exit_code, info, container.used
 
     async def _wait_for(self, program: Program) -> int:
         self._program = program

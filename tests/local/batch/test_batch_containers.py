@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
+import shutil
 import subprocess
 import uuid
+from pathlib import Path
 
 import pytest
 from azure.batch import models
 from azure.core.exceptions import HttpResponseError
+from azure.core.rest import HttpRequest
 
+from local.batch.node.cgroups import ROOT as CGROUPS
+from local.batch.node.cgroups import make_cgroup, remove_cgroup
 from local.batch.node.container import ContainerRun
 from local.batch.node.container_engine import find_engine
 from local.batch.node.pre_processing import PreProcessingError
@@ -108,11 +114,6 @@ class TestCommand:
         assert (execution.exit_code, execution.failure_info.code) == (7, "FailureExitCode")
         assert (execution.container_info.state, execution.container_info.error) == ("exited", "")
         assert len(execution.container_info.container_id) == 64
-
-    def test_what_it_uses_is_not_known(self, client, run_task, in_container):
-        """So the task has no statistics, rather than some with zeros."""
-        job_id = run_task("true", **in_container()).url.split("/")[-3]
-        assert client.get_task(job_id, "task", expand=["stats"]).task_statistics is None
 
     def test_its_variables_are_the_task_s_and_nothing_of_this_machine(self, stdout, in_container):
         """Whatever their values hold; Batch's are there, the run options' go over the task's."""
@@ -262,11 +263,140 @@ class TestEnd:
         client.create_task("job", models.BatchTaskCreateOptions(id="1", command_line=command, **in_container(SHELL)))
         wait_for(lambda: bool(list(first.data_dir.glob("nodes/local/*/workitems/job/job-1/1/wd/begun"))))
         (name,) = containers(engine)
+        assert bool(cgroups(name)) is find_engine().takes_cgroups
         getattr(first.child, end)()
         assert containers(engine) == ([name] if end == "kill" else [])
         client = start_service("--container-pool", "local:1:2", "--containers", data_dir=first.data_dir).client()
         wait_for(lambda: client.get_task("job", "1").state == "completed")
         assert (client.get_task("job", "1").execution_info.exit_code, containers(engine)) == (0, [])
+        assert cgroups(name) == []
+
+
+class TestStatistics:
+    """What a task has used is what its container's cgroup has counted, compared with what `times` says in it."""
+
+    BURN = "i=0; while [ $i -lt 800000 ]; do i=$((i+1)); done"
+    SLACK = 0.25
+    """Seconds of CPU time that it takes to start a container, and a process in it to end."""
+    IO = frozenset({"readIOps", "writeIOps", "readIOGiB", "writeIOGiB"})
+
+    @pytest.fixture(autouse=True)
+    def takes_cgroups(self):
+        """Other engines' containers have no statistics."""
+        name = f"test-{uuid.uuid4().hex}"
+        takes = find_engine().takes_cgroups and make_cgroup(name)
+        remove_cgroup(name)
+        if not takes:
+            pytest.skip("This machine's engine takes no cgroups, or nobody but root may make some.")
+
+    @pytest.fixture
+    def measured(self, client, run_task, in_container):
+        """Run a command in a shell; return what it has printed, and the task's statistics."""
+
+        def run(command: str, options: str = SHELL, **more):
+            task = run_task(f"-c '{command}'", **more, **in_container(options))
+            job_id = task.url.split("/")[-3]
+            statistics = client.get_task(job_id, "task", expand=["stats"]).task_statistics
+            printed = b"".join(client.download_task_file(job_id, "task", "stdout.txt")).decode()
+            return printed, statistics
+
+        return run
+
+    def assert_most(self, printed: str, statistics: models.BatchTaskStatistics, containers: int = 1) -> None:
+        """Assert that it is what was printed, but for the kernel's ticks, and what comes with each container."""
+        total = seconds(printed)
+        assert total > self.SLACK
+        assert total - 0.05 <= cpu_seconds(statistics) <= total + containers * self.SLACK
+
+    def test_cpu_time_is_what_the_task_has_used(self, measured):
+        """The user's, in a program that calls nothing."""
+        printed, statistics = measured(f"{self.BURN}; times")
+        self.assert_most(printed, statistics)
+        assert statistics.user_cpu_time > 3 * statistics.kernel_cpu_time
+
+    def test_processes_count_that_ended_before(self, measured):
+        """Also if nobody waited for them."""
+        printed, statistics = measured(f"mkfifo f; ( ({self.BURN}; times > f) & ); cat f")
+        self.assert_most(printed, statistics)
+
+    def test_processes_count_that_run_when_the_first_one_ends(self, measured):
+        """They end with it."""
+        printed, statistics = measured(f"mkfifo f; ({self.BURN}; times > f; sleep 1000) & cat f; times")
+        self.assert_most(printed, statistics)
+
+    def test_all_runs_count(self, measured):
+        """A retry has a container of its own."""
+        retries = models.BatchTaskConstraints(max_task_retry_count=1)
+        printed, statistics = measured(f"{self.BURN}; times >> all; cat all; exit 1", constraints=retries)
+        self.assert_most(printed, statistics, containers=2)
+
+    def test_a_container_counts_that_its_time_limit_has_killed(self, measured):
+        """Up to its last moment."""
+        limit = models.BatchTaskConstraints(max_wall_clock_time="PT3S")
+        forever = "while :; do i=0; while [ $i -lt 10000 ]; do i=$((i+1)); done; times; done"
+        printed, statistics = measured(forever, constraints=limit)
+        last = max(printed.splitlines()[:-1], key=seconds)
+        self.assert_most(last, statistics)
+
+    def test_what_is_not_known_is_left_out(self, client, run_task, in_container):
+        """Cgroups of version 1 do not know what was written: there is no zero."""
+        url = run_task("true", **in_container()).url
+        request = HttpRequest("GET", url, params={"api-version": "2025-06-01", "$expand": "stats"})
+        answer = client.send_request(request).json()["stats"]
+        required = {field._rest_name for field in models.BatchTaskStatistics._attr_to_rest_field.values()}
+        if (CGROUPS / "cpuacct").is_dir():
+            assert set(answer) == required - self.IO
+        else:
+            assert required - self.IO <= set(answer)
+
+    @pytest.mark.parametrize("options", ["--cgroup-parent=/{own}", "--cgroup-parent /{own}", "--cgroups=no-conmon"])
+    def test_a_task_may_have_the_cgroup_of_its_choice(self, measured, options):
+        """Nothing is known of it then."""
+        own = f"test-{uuid.uuid4().hex}"
+        try:
+            assert measured("times", f"{SHELL} {options.format(own=own)}")[1] is None
+        finally:
+            remove_cgroup(own)
+
+    def test_a_container_that_could_not_start_has_none(self, client, run_task, in_container):
+        """And leaves no cgroup."""
+        before = cgroups("batch-*")
+        job_id = run_task("/none", **in_container()).url.split("/")[-3]
+        assert client.get_task(job_id, "task", expand=["stats"]).task_statistics is None
+        assert set(cgroups("batch-*")) <= set(before)
+
+
+def test_an_engine_whose_cgroups_are_systemd_s_runs_tasks_as_before(
+    start_service, in_container, engine, tmp_path, monkeypatch
+):
+    """Without statistics."""
+    other = tmp_path / engine
+    other.write_text(
+        f'#!/bin/sh\ncase $2 in --format) echo systemd $(hostname);; *) exec {shutil.which(engine)} "$@"; esac\n'
+    )
+    other.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    service = start_service("--container-pool", "local:1:2", "--containers")
+    client = service.client()
+    client.create_job(models.BatchJobCreateOptions(id="job", pool_info=models.BatchPoolInfo(pool_id="local")))
+    client.create_task("job", models.BatchTaskCreateOptions(id="1", command_line="true", **in_container()))
+    wait_for(lambda: client.get_task("job", "1").state == "completed")
+    task = client.get_task("job", "1", expand=["stats"])
+    assert (task.execution_info.exit_code, task.task_statistics) == (0, None)
+    service.child.stop()
+
+
+def cgroups(name: str) -> list[Path]:
+    return [*CGROUPS.glob(name), *CGROUPS.glob(f"*/{name}")]
+
+
+def cpu_seconds(statistics: models.BatchTaskStatistics) -> float:
+    return (statistics.user_cpu_time + statistics.kernel_cpu_time).total_seconds()
+
+
+def seconds(printed: str) -> float:
+    """Add up what `times` has printed, such as `0m0.320s 0m0.010s`."""
+    return sum(60 * int(minutes) + float(rest) for minutes, rest in re.findall(r"(\d+)m([\d.]+)s", printed))
 
 
 class TestFailures:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from azure.batch import models
 from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
+
+from local.batch.node.process import ProcessGroup
 
 
 def in_container(options: str | None = None, **more) -> dict[str, object]:
@@ -225,6 +229,19 @@ class TestProcesses:
         execution = wait_completed(job_id, "1").execution_info
         assert (execution.failure_info.code, execution.exit_code) == ("TaskEnded", 137)
         assert not is_alive(int(printed(client, job_id, "1")))
+
+    def test_none_of_the_group_is_left_when_it_has_ended(self, is_alive):
+        """A process that was killed still holds its files and ports for a moment, which is waited for."""
+
+        async def wait(leader: subprocess.Popen) -> int:
+            return await ProcessGroup(leader).wait()
+
+        command = ["/bin/sh", "-c", "for i in $(seq 30); do sleep 1000 & echo $!; done"]
+        for _ in range(5):
+            with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as leader:
+                children = [int(leader.stdout.readline()) for _ in range(30)]
+                assert asyncio.run(wait(leader)) == 0
+                assert [child for child in children if is_alive(child)] == []
 
     def test_a_task_is_stopped_at_its_time_limit(self, run_task):
         """As if it had been terminated."""
