@@ -86,7 +86,7 @@ def _record(world: World, run: str) -> int:
     it; Azurite needs for each blob as many milliseconds as it has thousands of them.
     """
     deliveries, record = 0, f"/{run}/record.json"
-    with patch("shared.record_run.close"), patch("shared.steps.close_run.close"):
+    with patch("shared.steps.close_run.close"):
         while not any(name.endswith(record) for name in world.names("results")):
             assert deliveries < MOST_DELIVERIES
             for event in world.outbox.take() or [JobEnded(run, 1)]:
