@@ -14,6 +14,7 @@ from batchrun.client.refs import RunRef
 from batchrun.client.runs import Runs as AppRuns
 from local.__main__ import main
 from local.stack.stack import Stack
+from shared.documents.states import State
 from tests.support.waiting import wait_for
 
 COMMANDS = ["ls", "show", "logs", "cancel"]
@@ -74,8 +75,9 @@ class Runs:
             wait_for(lambda: runs.results.record(run) and not runs.open_run(run.id))
 
     def wait_until_printed(self, run: RunRef, count: int) -> None:
-        """Wait until Batch has so many bytes on stdout of its first task."""
+        """Wait until Batch has so many bytes on stdout of its first task, and the app says that the run is RUNNING."""
         with AppRuns.of(App.of_stack(self.stack.data_dir.path)) as runs:
+            wait_for(lambda: (found := runs.open_run(run.id)) and found.progress.state is State.RUNNING)
             wait_for(
                 lambda: any(
                     runs.tasks.stream_sizes(task).get("stdout.txt", 0) >= count
