@@ -58,6 +58,10 @@ def _joined(sums: Sequence[UsageSum]) -> UsageSum | None:
 
 
 def _sum(parts: Sequence[Usage], name: str, digits: int | None) -> float | None:
-    """The sum of what is reported; None if nothing is."""
-    known = [value for each in parts if (value := getattr(each, name)) is not None]
+    return sum_of_known((getattr(each, name) for each in parts), digits)
+
+
+def sum_of_known(values: Iterable[float | None], digits: int | None) -> float | None:
+    """The sum of the values that are known; None if none is."""
+    known = [value for value in values if value is not None]
     return round(math.fsum(known), digits) if known else None

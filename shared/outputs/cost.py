@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,6 +9,7 @@ from shared.documents.record import PoolNodes
 from shared.documents.states import State
 from shared.documents.task_result import ItemRecord, TaskRecord, TaskResult
 from shared.documents.usage import Cost
+from shared.outputs._usage import sum_of_known
 from shared.outputs.outcome import Outcome
 from shared.prices import NodeKind, Prices
 
@@ -48,14 +48,14 @@ def kind_of(node: str) -> NodeKind | None:
 
 def cost_of_items(items: Iterable[ItemRecord]) -> float | None:
     """What those items of a fan-out cost that ran in this run and whose cost is known; None if it is of none."""
-    return _sum([item.cost for item in items if item.taken_from is None])
+    return sum_of_known((item.cost for item in items if item.taken_from is None), DIGITS)
 
 
 def cost_of_run(tasks: Sequence[TaskRecord], items: Mapping[str, Sequence[ItemRecord]], prices: Prices) -> Cost | None:
     """What all tasks of a run cost; None if that is known of none of them."""
     single = [task for task in tasks if task.items is None]
     ran = [each for each in (*single, *(item for of_task in items.values() for item in of_task)) if _took_a_node(each)]
-    amount = _sum([each.cost for each in ran])
+    amount = sum_of_known((each.cost for each in ran), DIGITS)
     if amount is None:
         return None
     unpriced = sum(each.cost is None for each in ran)
@@ -72,8 +72,3 @@ def cost_of_run(tasks: Sequence[TaskRecord], items: Mapping[str, Sequence[ItemRe
 def _took_a_node(result: TaskResult) -> bool:
     """Whether it took a node in this run; of what was stopped while it ran, Batch need not tell which."""
     return result.taken_from is None and (result.node is not None or result.state is State.KILLED)
-
-
-def _sum(costs: Iterable[float | None]) -> float | None:
-    known = [cost for cost in costs if cost is not None]
-    return round(math.fsum(known), DIGITS) if known else None

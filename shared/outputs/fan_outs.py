@@ -35,14 +35,14 @@ def fan_out_record(name: str, items: Sequence[ItemRecord]) -> TaskRecord:
         started=min((item.started for item in own if item.started), default=None),
         ended=max((item.ended for item in own if item.ended), default=None),
         slots=next((item.slots for item in own if item.slots), None),
-        cost=cost_of_items(own),
+        cost=cost_of_items(items),
         masked=any(item.masked for item in items),
         failure=_failure_of_items(items),
         warnings=tuple(f"[{item.index}]: {text}" for item in items for text in item.warnings)[:MAX_WARNINGS],
         items=ItemsSummary(
             count=len(items),
             states={state: states[state] for state in _WORST_FIRST if states[state]},
-            usage=usage_of_items(name, own),
+            usage=usage_of_items(name, items),
         ),
     )
 

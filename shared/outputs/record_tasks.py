@@ -47,12 +47,7 @@ NOT_RECORDED_MESSAGE = (
 
 
 def task_record(
-    task: SubmittedTask,
-    outcome: Outcome,
-    files: TaskFiles,
-    printed: Printed,
-    *,
-    is_masked: bool = False,
+    task: SubmittedTask, outcome: Outcome, files: TaskFiles, printed: Printed, *, is_masked: bool = False
 ) -> TaskRecord | ItemRecord:
     """The record of one task, or of one item of a fan-out. Its values are not all open if it `is_masked`.
 

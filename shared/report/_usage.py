@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -46,13 +46,16 @@ class UsageRow:
 
 @dataclass(frozen=True)
 class UsageTable:
-    """The rows of the tasks that ran, how many more there are, the sum, and advice; `cost` says what is in the cost."""
+    """The rows of the tasks that ran, how many more there are, the sum, and advice.
+
+    `about_cost` says what the estimate of the cost is; empty if there is none.
+    """
 
     rows: tuple[UsageRow, ...]
     left_out: int
     total: UsageRow | None
     advice: tuple[str, ...]
-    cost: Cost | None
+    about_cost: tuple[str, ...]
 
 
 def usage_table(record: Record) -> UsageTable:
@@ -60,14 +63,14 @@ def usage_table(record: Record) -> UsageTable:
     ran = [task for task in record.tasks if task.taken_from is None and _used(task)]
     shown = most_telling(ran, MAX_ROWS)
     has_sum = record.usage is not None and record.usage.count > 1
-    total = _row("all", None, record.usage, record.cost and record.cost.figure) if has_sum else None
+    total = _row("all", None, record.usage, record.cost) if has_sum else None
     advice = [text for task in ran if (text := advice_on_slots(task))]
     return UsageTable(
         rows=tuple(_of_task(task, record.cost) for task in shown),
         left_out=len(ran) - len(shown),
         total=total,
         advice=tuple(advice[:MAX_ADVICE]),
-        cost=record.cost,
+        about_cost=tuple(_about(record.cost)) if record.cost else (),
     )
 
 
@@ -134,7 +137,7 @@ def advice_on_slots(task: TaskRecord) -> str:
     )
 
 
-def cost_in_words(cost: Cost) -> Iterable[str]:
+def _about(cost: Cost) -> Iterator[str]:
     """What the estimate is, in sentences."""
     yield f"Estimated: {cost.basis}; {cost.excludes}."
     if cost.unpriced:

@@ -23,7 +23,7 @@ from shared.report._item_values import item_tables
 from shared.report._overview import events, figures, headline, phases
 from shared.report._preview_texts import shown_previews
 from shared.report._tasks import tasks
-from shared.report._usage import cost_in_words, usage_table
+from shared.report._usage import usage_table
 from shared.report._values import inputs, labels, outputs, values
 from shared.report.earlier import earlier
 from shared.report.listing import KeptText, listings
@@ -83,7 +83,6 @@ class Report:
                 gantt=gantt(record, items),
                 tasks=tasks(record, items),
                 usage=usage_table(record),
-                cost_in_words=list(cost_in_words(record.cost)) if record.cost else [],
                 logs=logs,
                 log_anchors=_anchors(logs),
                 earlier=earlier(record, items),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +13,17 @@ from shared.documents.task_result import (
     Failure,
     ItemRecord,
     ItemsSummary,
-    Logs,
     OutputFile,
     Outputs,
     TaskRecord,
     TaskResult,
 )
+from tests.support import report_samples
+from tests.support.report_samples import COMMANDS_FAILED, DROPPED, after, logs
 
-DROPPED = datetime(2026, 11, 22, 12, 13, 14, tzinfo=UTC)
 RUN_ID = "etl-20261122t121314-3f9a1c2b"
 EARLIER_ID = "etl-20261121t080000-77aa00ff"
-FAILED = Failure(category=FailureCategory.USER, code="CommandsFailed", message="the commands ended with exit code 3")
+FAILED = COMMANDS_FAILED
 HOSTILE = 'a "b" <c> #1 ?x=%20 ../up {"@id": "./"} `\\ 面试 \x07\n\u2028\u202e\ud800'
 SIGNATURE = "sv=2025&sig=c2VjcmV0"
 
@@ -70,20 +69,14 @@ REQUEST = 'flow: company.team/etl\ninputs: {"day": "2026-11-22"}\n'
 SINGLE = "id: single\ncontainerImage: python@sha256:" + "ab" * 32 + "\ncommands: [make]\noutputFiles: ['*.png']\n"
 
 
-def after(seconds: float) -> datetime:
-    """So long after the drop."""
-    return DROPPED + timedelta(seconds=seconds)
-
-
 def record(state: State = State.SUCCESS, **values: object) -> Record:
     """A record with what a test is about."""
     given = {
         "run_id": RUN_ID,
-        "state": state,
         "manifest": ManifestRef(name="team/etl.yaml", etag="0x8D", sha256="9f2c" * 16),
         "timings": Timings(dropped=DROPPED, started=after(5), ended=after(90.25), recorded=after(91)),
     }
-    return Record.model_validate({**given, **values})
+    return report_samples.record(state, **{**given, **values})
 
 
 def ran(start: float, end: float, **values: object) -> dict[str, object]:
@@ -95,11 +88,6 @@ def made(folder: str, *names: str) -> Outputs:
     """Output files of a task, and a value that it printed."""
     files = {name: OutputFile(blob=f"outputs/{folder}/{name}", bytes=len(name), md5="0f" * 16) for name in names}
     return Outputs(vars={"total": 3}, output_files=files)
-
-
-def logs(folder: str) -> Logs:
-    """The logs of a task."""
-    return Logs(stdout=f"logs/{folder}/stdout.txt", stderr=f"logs/{folder}/stderr.txt")
 
 
 def flow_run() -> RunDocuments:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from azure.storage.blob import BlobServiceClient
@@ -91,29 +93,37 @@ def test_where_nothing_fits_that_is_said(ls) -> None:
     assert ls("--flow", "no-such-flow") == ("There is no such run.\n", "")
 
 
-def test_ten_that_have_ended_are_listed_unless_all_are_wanted(stack, ls) -> None:
+@pytest.fixture
+def ledger_of(stack):
+    """Write the lines of a day long ago into the ledger, for as long as that is wanted."""
+
+    @contextmanager
+    def ledger_of(day: str, *lines: bytes) -> Iterator[None]:
+        with BlobServiceClient.from_connection_string(stack.settings["RunStorage"]) as blobs:
+            ledger = blobs.get_blob_client("results", f"_runs/{day}.jsonl")
+            ledger.create_append_blob()
+            ledger.append_block(b"\n".join([*lines, b""]))
+            try:
+                yield
+            finally:
+                ledger.delete_blob()
+
+    return ledger_of
+
+
+def recorded(name: str, number: int, **values: object) -> bytes:
+    """A line of a run of a manifest `name`, in a day of February 2024."""
+    run = f"{name}-20240229t1000{number:02}-{number:08x}"
+    line = {"kind": "recorded", "runId": run, "manifest": f"{name}.yaml", "results": f"{name}/{run}"}
+    return json.dumps({**line, "dropped": "2024-02-29T10:00:00Z", **values}).encode()
+
+
+def test_ten_that_have_ended_are_listed_unless_all_are_wanted(ledger_of, ls) -> None:
     """Made up in a day long ago, with lines that are damaged: these are told once."""
-    lines = [
-        {
-            "kind": "recorded",
-            "runId": (run := f"old-20240229t1000{number:02}-{number:08x}"),
-            "manifest": "old.yaml",
-            "results": f"old/{run}",
-            "dropped": "2024-02-29T10:00:00Z",
-            "state": "WARNING",
-            "warning": f"a: \x1b[2J{number}",
-        }
-        for number in range(12)
-    ]
-    with BlobServiceClient.from_connection_string(stack.settings["RunStorage"]) as blobs:
-        ledger = blobs.get_blob_client("results", "_runs/2024-02-29.jsonl")
-        ledger.create_append_blob()
-        ledger.append_block(b"\n".join([*(json.dumps(line).encode() for line in lines), b"{", b"[]", b""]))
-        try:
-            few, _ = ls("--flow", "old")
-            all_of_them, errors = ls("--flow", "old", "--all")
-        finally:
-            ledger.delete_blob()
+    lines = [recorded("old", number, state="WARNING", warning=f"a: \x1b[2J{number}") for number in range(12)]
+    with ledger_of("2024-02-29", *lines, b"{", b"[]"):
+        few, _ = ls("--flow", "old")
+        all_of_them, errors = ls("--flow", "old", "--all")
 
     assert few.count("WARNING") == 10
     assert few.endswith("… and older ones: --all lists them\n")
@@ -122,31 +132,14 @@ def test_ten_that_have_ended_are_listed_unless_all_are_wanted(stack, ls) -> None
     assert errors == "2 lines of the ledger cannot be read and are left out, in _runs/2024-02-29.jsonl.\n"
 
 
-def test_costs_are_listed_if_they_are_asked_for(stack, ls, listed) -> None:
+def test_costs_are_listed_if_they_are_asked_for(ledger_of, ls, listed) -> None:
     """Those that the app knows, which the ledger has."""
     costs = [{"amount": 12.345, "currency": "EUR"}, {"amount": 0.00312, "currency": "EUR"}, None]
-    lines = [
-        {
-            "kind": "recorded",
-            "runId": (run := f"paid-20240228t1000{number:02}-{number:08x}"),
-            "manifest": "paid.yaml",
-            "results": f"paid/{run}",
-            "dropped": "2024-02-28T10:00:00Z",
-            "state": "SUCCESS",
-            "cost": cost,
-        }
-        for number, cost in enumerate(costs)
-    ]
-    with BlobServiceClient.from_connection_string(stack.settings["RunStorage"]) as blobs:
-        ledger = blobs.get_blob_client("results", "_runs/2024-02-28.jsonl")
-        ledger.create_append_blob()
-        ledger.append_block(b"\n".join([*(json.dumps(line).encode() for line in lines), b""]))
-        try:
-            shown, _ = ls("--flow", "paid", "--cost")
-            plain, _ = ls("--flow", "paid")
-            for_programs = listed("--flow", "paid")
-        finally:
-            ledger.delete_blob()
+    lines = [recorded("paid", number, state="SUCCESS", cost=cost) for number, cost in enumerate(costs)]
+    with ledger_of("2024-02-29", *lines):
+        shown, _ = ls("--flow", "paid", "--cost")
+        plain, _ = ls("--flow", "paid")
+        for_programs = listed("--flow", "paid")
 
     head, *rows = shown.splitlines()
     assert "COST" in head
