@@ -149,7 +149,7 @@ def test_there_is_no_marker_as_long_as_the_commands_run(start, tmp_path: Path) -
     task = start("echo begun; sleep 60")
     assert task.stdout.readline() == "begun\n"
     assert not (tmp_path / f"run-{os.getpid()}/sys/t/ended").exists()
-    os.kill(task.pid, signal.SIGTERM)
+    os.killpg(task.pid, signal.SIGKILL)
     task.communicate(timeout=30)
 
 
