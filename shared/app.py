@@ -29,6 +29,7 @@ from shared.storage.inbox import Inbox
 from shared.storage.ledger import Ledger
 from shared.storage.results import Results
 from shared.storage.runs import PartStore, RunStore
+from shared.storage.schedules import ScheduleStore
 from shared.storage.sources import Sources
 from shared.storage.staging import Staging
 
@@ -47,6 +48,7 @@ class App:
     flows: StoredFlows
     runs: RunStore
     parts: PartStore
+    schedules: ScheduleStore
     sources: Sources
     staging: Staging
     results: Results
@@ -71,6 +73,7 @@ class App:
             flows=StoredFlows(clients.blobs.get_container_client(names.flows)),
             runs=RunStore(clients.blobs.get_container_client(names.runs)),
             parts=PartStore(clients.blobs.get_container_client(names.runs)),
+            schedules=ScheduleStore(clients.blobs.get_container_client(names.runs)),
             sources=Sources(clients.blobs, names.namespaces),
             staging=Staging(clients.blobs, settings, copies),
             results=Results(clients.blobs.get_container_client(names.results), masker, copies),

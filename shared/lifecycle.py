@@ -35,8 +35,9 @@ def next_action(  # noqa: PLR0911 - one return a row of the table
 ) -> Action:
     """What a tick must do with an open run.
 
-    A queued run that waits for a service is tried at every tick; one that was just written is left to the invocation
-    that wrote it. Attempts and announcements are repeated after growing pauses, a limited number of times.
+    A queued run that waits for a service is tried at every tick, and one that nobody dropped at the first; any other
+    that was just written is left to the invocation that wrote it. Attempts and announcements are repeated after growing
+    pauses, a limited number of times.
     """
     progress = run.progress
     if not progress.is_readable:
@@ -45,7 +46,8 @@ def next_action(  # noqa: PLR0911 - one return a row of the table
     if progress.state is State.QUEUED:
         if progress.attempts >= MAX_ATTEMPTS:
             return Action.REJECT
-        return Action.SUBMIT if progress.waiting or unchanged_for >= pause(progress.attempts) else Action.NOTHING
+        is_left_to_ticks = progress.waiting or (progress.by_tick and progress.attempts == 0)
+        return Action.SUBMIT if is_left_to_ticks or unchanged_for >= pause(progress.attempts) else Action.NOTHING
     if job_is_alive:
         return Action.TERMINATE if now - run.begun > LONGEST_RUN else Action.NOTHING
     if progress.announced == 0:

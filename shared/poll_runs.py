@@ -1,13 +1,14 @@
 """poll_runs: one tick. Its cost depends neither on the number of open runs nor on how long they take.
 
 1. List the inbox: cancel the runs that requests name, accept manifests whose event never came.
-2. List the open runs with their progress.
-3. If any is RUNNING, list the live jobs; publish JobEnded for every run whose job is not among them, all in one call.
-4. Submit QUEUED runs, the oldest first, until the quota of active jobs is reached; those of flows with `concurrency`
+2. Create the runs that are due by schedules (`steps/start_due.py`).
+3. List the open runs with their progress.
+4. If any is RUNNING, list the live jobs; publish JobEnded for every run whose job is not among them, all in one call.
+5. Submit QUEUED runs, the oldest first, until the quota of active jobs is reached; those of flows with `concurrency`
    only as far as that allows. Ticks never overlap, and nobody else admits a run: so counting them needs no lock.
-5. Report why runs wait that have waited for long (`steps/report_waiting.py`).
+6. Report why runs wait that have waited for long (`steps/report_waiting.py`).
 
-2 comes before 3: a run that is submitted in between is not in the list of runs, so it is not mistaken for ended. A tick
+3 comes before 4: a run that is submitted in between is not in the list of runs, so it is not mistaken for ended. A tick
 that fails does not fail any run: the next one does the same again.
 """
 
@@ -29,31 +30,39 @@ from shared.log import Stage, log_event
 from shared.parallel import AT_ONCE, in_parallel
 from shared.steps.close_run import finish_refused
 from shared.steps.report_waiting import report_waiting
+from shared.steps.start_due import start_due
 from shared.submit_run import accept, cancel_run, give_up, submit
 
-BUDGET = timedelta(seconds=10)
+SWEEP, SCHEDULES, SUBMIT, REPORT = (timedelta(seconds=share) for share in (3, 3, 3, 1))
+"""How long a part of a tick takes at most; a later part has the time that earlier ones have left, too."""
 MAX_ORPHANS = 10
 SWEPT_AFTER = timedelta(seconds=60)
 
 
 def poll(app: App) -> None:
-    """Do everything that is due; what does not fit into 10 s is left to the next tick."""
+    """Do everything that is due; what does not fit into the shares of 10 s is left to the next tick."""
     now = app.now()
-    deadline = now + BUDGET
     with isolate_failures(Stage.POLL):
         app.card.note_tick(now)
     inbox = app.inbox.list()
     for cancel in inbox.cancels:
         with isolate_failures(Stage.POLL, blob=cancel.name):
             cancel_run(app, cancel)
-    sweep(app, [blob.name for blob in inbox.manifests if now - blob.last_modified >= SWEPT_AFTER], deadline)
+    sweep(app, [blob.name for blob in inbox.manifests if now - blob.last_modified >= SWEPT_AFTER], now + SWEEP)
+    with isolate_failures(Stage.POLL):
+        start_due(app, now, _deadline(app, SCHEDULES, now + SWEEP))
     runs = app.runs.list()
     try:
         announce_ended(app, runs, now)
     finally:  # a failure to announce ends must not keep other runs from being submitted
-        submit_queued(app, runs, now, deadline)
+        submit_queued(app, runs, now, _deadline(app, SUBMIT, now + SWEEP + SCHEDULES))
     with isolate_failures(Stage.POLL):
-        report_waiting(app, runs, now, deadline)
+        report_waiting(app, runs, now, _deadline(app, REPORT, now + SWEEP + SCHEDULES + SUBMIT))
+
+
+def _deadline(app: App, share: timedelta, begins: datetime) -> datetime:
+    """When a part of the tick ends that begins now, and could have begun later."""
+    return max(app.now(), begins) + share
 
 
 def sweep(app: App, blobs: list[str], deadline: datetime) -> None:

@@ -30,7 +30,8 @@ from shared.documents.ledger import accepted_line
 from shared.documents.names import is_cancel, is_manifest, run_id, run_to_cancel
 from shared.documents.progress import Progress
 from shared.documents.record import JobRecord
-from shared.documents.run import Run, RunBody
+from shared.documents.run import Run
+from shared.documents.run_body import RunBody
 from shared.documents.states import FailureCategory, FailureCode, State, WaitReason
 from shared.errors import (
     BatchRefused,
@@ -51,6 +52,7 @@ from shared.plan.phases import time_limit, with_later_phases
 from shared.plan.pool_check import check_pool
 from shared.plan.round_plan import RoundPlan
 from shared.plan.run_manifest import checked_manifest, manifest_of
+from shared.steps.archive_manifest import archive_manifest, remove_from_inbox
 from shared.steps.close_run import close, finish, finish_cancelled, finish_rejected, follow_record
 from shared.steps.prepare_round import planning_errors, prepare_round
 from shared.steps.resolve_request import resolve_request
@@ -95,6 +97,7 @@ def accepted_run(app: App, drop: Drop) -> Run:
         manifest=drop.manifest,
         flow=requested.flow,
         earlier=requested.earlier,
+        trigger=requested.trigger,
         dropped=drop.last_modified,
         accepted=accepted,
         default_pool=requested.default_pool or app.settings.batch.pool_id,
@@ -120,7 +123,7 @@ def submit(app: App, run: Run) -> WaitReason | None:
 
 def _submit(app: App, run: Run) -> WaitReason | None:
     if follow_record(app, run):
-        app.inbox.remove(run.body.manifest.name, run.body.manifest.etag)
+        remove_from_inbox(app, run)
         return None
     if run.progress.round == 1 and run.progress.waiting is None:
         archive_manifest(app, run)
@@ -163,14 +166,6 @@ def _save_with_status(app: App, run: Run) -> None:
         if app.runs.load(run.id) is None:
             app.results.remove_status(run)
         raise
-
-
-def archive_manifest(app: App, run: Run) -> None:
-    """Copy the manifest of an accepted or rejected run to the results, and remove it from the inbox."""
-    manifest = run.body.manifest
-    app.results.keep_manifest(run, app.inbox.source(manifest))
-    app.results.keep_flow(run)
-    app.inbox.remove(manifest.name, manifest.etag)
 
 
 def end_unsubmitted(app: App, run: Run) -> None:

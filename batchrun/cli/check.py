@@ -19,6 +19,7 @@ from typing import Any
 from batchrun.cli._targets import Targets
 from batchrun.cli.options import add_flows, add_values
 from batchrun.client.apps import App
+from batchrun.client.given import what_is_readable
 from batchrun.client.pools import Pools, pools_of
 from batchrun.client.requests import Drop
 from batchrun.errors import ClientError, Unreachable, printable
@@ -27,8 +28,10 @@ from shared.documents.external_data import ExternalData
 from shared.documents.names import run_id
 from shared.documents.progress import Progress
 from shared.documents.record import RunProblem
-from shared.documents.run import Run, RunBody
+from shared.documents.run import Run
+from shared.documents.run_body import RunBody
 from shared.documents.states import JobReason
+from shared.documents.trigger import StartedBy
 from shared.errors import ManifestError, Problem
 from shared.manifest.kestra_2 import refused_by_2
 from shared.manifest.read import BrokenManifest, Manifest
@@ -39,6 +42,7 @@ from shared.plan.planner import Planner
 from shared.plan.pool_check import check_pool
 from shared.plan.round_plan import Image, RoundPlan, StagingAccess
 from shared.plan.run_manifest import checked_manifest, manifest_of
+from shared.plan.triggers import kinds_of_start
 from shared.settings import Settings
 from shared.version import VERSION
 
@@ -111,11 +115,11 @@ class Checked:
     not_known: tuple[str, ...] = ()
 
 
-def check(drop: Drop, settings: Settings, pools: Pools) -> Checked:
-    """Read and plan what would be dropped. Problems have their places in the flow's own file."""
+def check(drop: Drop, settings: Settings, pools: Pools, by: StartedBy | None = None) -> Checked:
+    """Read and plan what is dropped, or started by a trigger. Problems have their places in the flow's own file."""
     if drop.is_retry or (drop.stored and drop.flow is None):
         return Checked((), not_known=(ONLY_THE_APP,))
-    run = _run(drop, settings)
+    run = _run(drop, settings, by)
     try:
         manifest = checked_manifest(run, settings)
         warnings = _problems(manifest.warnings, drop, settings)
@@ -142,10 +146,10 @@ def _also_by_2(checked: Checked, drop: Drop, settings: Settings) -> Checked:
     return replace(checked, errors=(*checked.errors, *_problems(refused_by_2(manifest.layout), drop, settings)))
 
 
-def refuse_errors(drops: Sequence[Drop], app: App, nothing: str, *, needs_values: bool = True) -> None:
+def refuse_errors(drops: Sequence[Drop], app: App, nothing: str, *, to_store: bool = False) -> None:
     """Raise ClientError, which says that `nothing` has been done, if one has errors, which are printed.
 
-    Unless it `needs_values`, an input may have none. An app of another version may know better, and is not asked.
+    Flows are dropped, or are `to_store`. An app of another version may know better, and is not asked.
     """
     if app.version not in (None, VERSION):
         print(
@@ -154,20 +158,29 @@ def refuse_errors(drops: Sequence[Drop], app: App, nothing: str, *, needs_values
         return
     settings, pools, has_errors = app.checked_settings(), pools_of(app), False
     for drop in drops:
-        checked = check(drop, settings, pools)
-        errors = tuple(error for error in checked.errors if needs_values or not drop.lacks_value(error))
-        has_errors |= bool(errors)
-        for line in findings(drop.name, replace(checked, errors=errors)) if errors else ():
+        checked = _check_stored(drop, settings, pools) if to_store else check(drop, settings, pools)
+        has_errors |= bool(checked.errors)
+        for line in findings(drop.name, checked) if checked.errors else ():
             print(printable(line), file=sys.stderr)
     if has_errors:
         raise ClientError(nothing)
 
 
-def _run(drop: Drop, settings: Settings) -> Run:
+def _check_stored(drop: Drop, settings: Settings, pools: Pools) -> Checked:
+    """Check a flow that is to be stored, as each kind of its triggers starts it; its inputs may get values then."""
+    manifest = what_is_readable(drop.flow.text, drop.flow.name, stored=True) if drop.flow else None
+    kinds = kinds_of_start(manifest.flow) if manifest else ()
+    found = [check(drop, settings, pools, by) for by in kinds or (None,)]
+    errors = dict.fromkeys(error for each in found for error in each.errors if not drop.lacks_value(error))
+    return replace(found[0], errors=tuple(errors))
+
+
+def _run(drop: Drop, settings: Settings, by: StartedBy | None = None) -> Run:
     """The run that the app would make of it; its id depends on the content and the time of the file."""
     blob, time = drop.manifest, drop.modified
     name = run_id(settings.containers.inbox, blob.name, blob.sha256 or "", time)
-    return Run(RunBody(run_id=name, manifest=blob, flow=drop.flow, dropped=time, accepted=time), Progress())
+    body = RunBody(run_id=name, manifest=blob, flow=drop.flow, trigger=by, dropped=time, accepted=time)
+    return Run(body, Progress())
 
 
 def _problems(problems: Iterable[Problem], drop: Drop, settings: Settings) -> tuple[RunProblem, ...]:

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from http import HTTPStatus
 from pathlib import Path
 
+from azure.core.exceptions import HttpResponseError
+
 from batchrun.cli._targets import read_file
-from batchrun.cli._text import aligned
+from batchrun.cli._text import aligned, tell_damaged
 from batchrun.cli.check import refuse_errors
 from batchrun.client.apps import App
 from batchrun.client.downloads import UNFINISHED
+from batchrun.client.flow_times import last_runs, next_times
 from batchrun.client.flows import checked
 from batchrun.client.given import what_is_readable
 from batchrun.client.namespaces import checked as checked_namespace
 from batchrun.client.requests import Drop, as_it_is, of_file
 from batchrun.client.runs import Runs
 from batchrun.errors import ClientError, UsageError, printable
+from shared.documents.ledger import LedgerLine
 from shared.documents.manifest_blob import manifest_blob
 from shared.documents.names import STORED_FLOW_SUFFIX
 from shared.manifest.read import is_json
@@ -33,7 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     verbs = parser.add_subparsers(dest="what", required=True, metavar="WHAT")
     put = verbs.add_parser("put", help="check flows, and store each as <namespace>/<id>; one of this name is replaced")
     put.add_argument("files", nargs="+", type=Path, metavar="FILE", help="a .yaml or .yml file")
-    ls = verbs.add_parser("ls", help="list the stored flows")
+    ls = verbs.add_parser(
+        "ls", help="list the stored flows, with their next time by a schedule, and how their last run ended"
+    )
     ls.add_argument("namespace", nargs="?", metavar="NAMESPACE", help="only those of this namespace")
     get = verbs.add_parser("get", help="download a stored flow as <id>.yaml")
     get.add_argument("name", metavar="FLOW", help="as in company.team/etl")
@@ -103,7 +111,7 @@ def _put(app: App, files: Sequence[_File]) -> int:
     unnamed = [file for file in files if not file.name]
     for file in filter(lambda each: each.problem, unnamed):
         print(printable(f"{file.drop.name}: error: {file.problem}"), file=sys.stderr)
-    refuse_errors([file.drop for file in files], app, _NOTHING_STORED, needs_values=False)
+    refuse_errors([file.drop for file in files], app, _NOTHING_STORED, to_store=True)
     if unnamed:
         raise ClientError(_NOTHING_STORED)
     with Runs.of(app) as runs:
@@ -114,10 +122,34 @@ def _put(app: App, files: Sequence[_File]) -> int:
 
 def _list(runs: Runs, namespace: str | None) -> int:
     flows = runs.flows.all(namespace)
-    rows = [(flow.name, size(flow.bytes), day_and_time(flow.modified)) for flow in flows]
+    names = [flow.name for flow in flows]
+    following, last = next_times(runs.flows, names, datetime.now(UTC)), _last_runs(runs, names)
+    rows = [
+        (
+            flow.name,
+            size(flow.bytes),
+            day_and_time(flow.modified),
+            f"next {day_and_time(moment)}" if (moment := following[flow.name]) else "",
+            f"last {line.state} {day_and_time(line.dropped)}" if (line := last.get(flow.name)) else "",
+        )
+        for flow in flows
+    ]
     of_namespace = f" of {namespace}" if namespace else ""
     print(*(aligned(rows) if rows else [f"No flow{of_namespace} is stored."]), sep="\n")
     return 0
+
+
+def _last_runs(runs: Runs, names: Sequence[str]) -> Mapping[str, LedgerLine]:
+    """The last run of each flow; none, which is said, if storage refuses the results."""
+    try:
+        found = last_runs(runs.ledger, names)
+    except HttpResponseError as error:
+        if error.status_code != HTTPStatus.FORBIDDEN:
+            raise
+        print(f"The last runs cannot be shown. ({runs.words(error)})", file=sys.stderr)
+        return {}
+    tell_damaged(runs.ledger.damaged)
+    return found
 
 
 def _get(runs: Runs, name: str, folder: Path) -> int:

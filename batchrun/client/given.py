@@ -100,10 +100,10 @@ def input_types(text: str, name: str) -> Mapping[str, InputType] | None:
     return {declared.id: declared.type for declared in manifest.flow.inputs}
 
 
-def what_is_readable(text: str | None, name: str) -> Manifest | None:
-    """A flow, or what is left of it without its mistakes; None if nothing is."""
+def what_is_readable(text: str | None, name: str, *, stored: bool = False) -> Manifest | None:
+    """A flow, or what is left of it without its mistakes; None if nothing is. Only a `stored` one has triggers."""
     try:
-        return read_manifest(text, name) if text is not None else None
+        return read_manifest(text, name, stored=stored) if text is not None else None
     except BrokenManifest as broken:
         return broken.rest
     except ManifestError:

@@ -25,11 +25,28 @@ Kestra's source says, but for this:
 
 _DIFFERENCES = (
     (
-        "`triggers`, `trigger.x`",
-        "a trigger starts an execution",
+        "`triggers`",
+        "start executions of their flow",
         (
-            "A run starts when its manifest is dropped. Triggers are a warning; `trigger.x` is an error, unless the "
-            "text says what to take instead: `trigger.date ?? now()`."
+            "Those of a [stored flow](running.md) do; in a flow that is dropped they are a warning. There is Schedule, "
+            "and Flow for the runs of one other flow: sets of flows, windows of time and other triggers are errors "
+            "that say what to do instead."
+        ),
+    ),
+    (
+        "Schedule",
+        "in the server's time zone; waits for the execution that it started before",
+        (
+            "In UTC, unless `timezone` says otherwise. A run starts whatever others are under way: `concurrency` of "
+            "the flow limits how many are."
+        ),
+    ),
+    (
+        "`when`, `inputs` of a trigger",
+        "see inputs, variables and tasks of the execution that ended; a Schedule's `inputs` see no dates",
+        (
+            "All of `trigger`, also in `inputs`. Of a run that ended, what its flow publishes in `outputs`: its record "
+            "has no more that is sure to be whole. No `secret()` in `inputs`, which are stored."
         ),
     ),
     (

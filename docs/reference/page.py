@@ -13,8 +13,10 @@ from docs.reference.kestra import differences
 from docs.reference.schemas import Schema, manifest_schema
 from shared.manifest.app_tasks import APP_TASKS
 from shared.manifest.concurrency import Concurrency
+from shared.manifest.conditions import DATE_CONDITIONS
 from shared.manifest.container_options import ALLOWED
 from shared.manifest.docker import Docker
+from shared.manifest.ended_flows import END_CONDITIONS, Dependency, EndedFlow, Preconditions
 from shared.manifest.flow import PluginDefault
 from shared.manifest.groups import GROUPS, DagTask
 from shared.manifest.inputs import Input
@@ -25,6 +27,7 @@ from shared.manifest.retry import Retry
 from shared.manifest.task import FilesOfTask, ForeachFile, NamespaceFiles
 from shared.manifest.task_runner import BlobStorage, IdentityReference, OtherTaskRunner, Registry, TaskRunner
 from shared.manifest.task_types import LANGUAGES, SCRIPTS
+from shared.manifest.triggers import FlowTrigger, Schedule
 from shared.manifest.types import NoEffect, Properties, Unsupported
 from shared.script.packages import REQUIREMENTS
 
@@ -32,10 +35,17 @@ if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
 _CHAPTERS: tuple[type[Properties], ...] = (
-    Flow, Input, Output, Concurrency, PluginDefault, Task, ForeachFile, FilesOfTask, NamespaceFiles, Retry, TaskRunner,
+    Flow, Input, Output, Concurrency, Schedule, FlowTrigger, Dependency, Preconditions, EndedFlow, PluginDefault, Task,
+    ForeachFile, FilesOfTask, NamespaceFiles, Retry, TaskRunner,
     BlobStorage, Registry, IdentityReference, OtherTaskRunner, Docker, *GROUPS, DagTask, *APP_TASKS.values(),
     RunRequest,
 )  # fmt: skip
+_LINKS = {
+    "#/$defs/TaskOrGroup": "[Task](#task) or [group](#groups)",
+    "#/$defs/Trigger": "[Schedule](#schedule) or [FlowTrigger](#flowtrigger)",
+    "#/$defs/DateCondition": "[condition](#conditions-of-triggers)",
+    "#/$defs/EndCondition": "[condition](#conditions-of-triggers)",
+}
 _MANY = 20  # values of an enumeration do not fit in a cell
 _NAMES = {"string": "text", "integer": "whole number", "boolean": "true or false", "object": "map"}
 
@@ -80,6 +90,15 @@ what `env` says of PYTHONPATH, and for Node NODE_PATH.
 
 A package that cannot be had fails the task as `DependenciesNotInstalled`, with exit code 125; the commands do not run.
 """
+
+_CONDITIONS = """\
+## Conditions of triggers
+
+`conditions` are those of Kestra 1, where `type` is `io.kestra.plugin.core.condition.<name>`, or an older name of it;
+Kestra 2 has `when`. The `date` is `{{ trigger.date }}` unless it is written; the last four are of a FlowTrigger.
+
+| name | properties | |
+| --- | --- | --- |"""
 
 _PATTERNS = """\
 ## Patterns of files
@@ -126,6 +145,7 @@ def page() -> str:
         for line in (
             *(_groups(schema["$defs"], of_groups) if model is GROUPS[0] else ()),
             *_chapter(model, schema["$defs"], of_groups if model in GROUPS else frozenset()),
+            *(_conditions(schema["$defs"]) if model is EndedFlow else ()),
         )
     ]
     types, options = _task_types(), _container_options()
@@ -187,8 +207,8 @@ def _default(schema: Schema) -> str:
 
 def _type(schema: Schema, definitions: Schema) -> str:
     match schema:
-        case {"$ref": "#/$defs/TaskOrGroup"}:
-            return "[Task](#task) or [group](#groups)"
+        case {"$ref": str(ref)} if ref in _LINKS:
+            return _LINKS[ref]
         case {"$ref": str(ref)}:
             name = ref.rsplit("/", 1)[1]
             is_chapter = name in {model.__name__ for model in _CHAPTERS}
@@ -221,6 +241,15 @@ def _name(json_type: str | list[str]) -> str:
 
 def _in_cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|")
+
+
+def _conditions(definitions: Schema) -> Iterator[str]:
+    yield _CONDITIONS
+    for model in (*DATE_CONDITIONS, *END_CONDITIONS):
+        properties = definitions[model.__name__]["properties"].items()
+        names = [f"`{name}`: {_description(each)}" for name, each in properties if name != "type"]
+        yield f"| `{model.__name__}` | {' '.join(names)} | {_in_cell(inspect.getdoc(model) or '')} |"
+    yield ""
 
 
 def _task_types() -> Iterator[str]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from shared.documents.names import STORED_FLOW
 from shared.manifest.app_tasks import APP_TASKS
+from shared.manifest.conditions import DATES
+from shared.manifest.ended_flows import KINDS
 from shared.manifest.groups import GROUPS
 from shared.manifest.read import Flow, names_in_task_form
 from shared.manifest.request import RunRequest
@@ -25,12 +27,15 @@ def manifest_schema() -> Schema:
     """The manifest's JSON Schema, for editors: a flow, the task form, or a run request."""
     flow = schema_of(Flow, "validation")
     dialect = flow.pop("$schema")
-    definitions = {name: _by_type(definition) for name, definition in flow.pop("$defs").items()}
+    definitions = {name: _by_type(each) for name, each in flow.pop("$defs").items() if name not in _OTHERS}
     own = {
         "Flow": _by_type(flow),
         "TaskForm": _task_form(flow, definitions["Task"]),
         "RunRequest": _run_request(),
         "TaskOrGroup": _task_or_group(),
+        "Trigger": _choice(("Schedule", "FlowTrigger"), definitions, {"type": "object", "required": ["type"]}),
+        "DateCondition": _choice(DATES, definitions, {"not": {}}),
+        "EndCondition": _choice(KINDS, definitions, {"not": {}}),
     }
     return {
         "$schema": dialect,
@@ -42,6 +47,7 @@ def manifest_schema() -> Schema:
     }
 
 
+_OTHERS = ("OtherTrigger", "OtherCondition")
 _HAS_TASKS: Schema = {"required": ["tasks"]}
 _HAS_COMMANDS: list[Schema] = [{"required": ["commands"]}, {"required": ["script"]}]
 _HAS_FLOW_OR_RETRY: list[Schema] = [
@@ -110,17 +116,29 @@ def _without_titles(schema: Any) -> Any:  # noqa: ANN401 - JSON of any shape
 
 
 def _by_type(schema: Any) -> Any:  # noqa: ANN401 - JSON of any shape
-    """The schema with one definition of what is a task or a group, instead of a choice at each place."""
+    """The schema with one definition of what is a task or a group, or a trigger, instead of a choice at each place."""
     match schema:
-        case {"oneOf": [{"$ref": "#/$defs/Task"}, *_]}:
-            return {name: item for name, item in schema.items() if name == "description"} | {
-                "$ref": "#/$defs/TaskOrGroup"
-            }
+        case {"oneOf": [{"$ref": str(first)}, *others]} if first in _CHOICES:
+            is_of_end = {"$ref": "#/$defs/ExecutionFlow"} in others
+            name = "EndCondition" if is_of_end else _CHOICES[first]
+            return {name: item for name, item in schema.items() if name == "description"} | {"$ref": f"#/$defs/{name}"}
         case dict():
             return {name: _by_type(item) for name, item in schema.items()}
         case list():
             return [_by_type(item) for item in schema]
     return schema
+
+
+_CHOICES = {"#/$defs/Task": "TaskOrGroup", "#/$defs/Schedule": "Trigger", "#/$defs/DayWeek": "DateCondition"}
+
+
+def _choice(names: Iterable[str], definitions: Schema, other: Schema) -> Schema:
+    """Choose between definitions by `type`."""
+    choice = other
+    for name in names:
+        is_one = {"properties": {"type": definitions[name]["properties"]["type"]}, "required": ["type"]}
+        choice = {"if": is_one, "then": {"$ref": f"#/$defs/{name}"}, "else": choice}
+    return choice
 
 
 def _task_or_group() -> Schema:

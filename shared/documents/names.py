@@ -60,8 +60,26 @@ def run_id(container: str, blob: str, etag: str, last_modified: datetime) -> str
     """
     version = f"{container}/{blob}@" + etag.strip('"')
     digest = hashlib.sha256(version.encode()).hexdigest()[:8]
-    stamp = last_modified.astimezone(UTC).strftime(_STAMP)
-    return f"{_slug(blob)}-{stamp}-{digest}"
+    return f"{_slug(blob)}-{_stamp(last_modified)}-{digest}"
+
+
+def scheduled_run_id(flow: str, trigger: str, due: datetime) -> str:
+    """The id of the run that a trigger of the stored flow `<namespace>/<id>` starts for a due time."""
+    return _id_of_triggered(flow, trigger, _stamp(due), due)
+
+
+def follower_run_id(flow: str, trigger: str, ended_run: str, ended: datetime) -> str:
+    """The id of the run that a trigger starts after another run, which ended at that time."""
+    return _id_of_triggered(flow, trigger, ended_run, ended)
+
+
+def _id_of_triggered(flow: str, trigger: str, cause: str, time: datetime) -> str:
+    digest = hashlib.sha256(f"flows/{flow}#{trigger}@{cause}".encode()).hexdigest()[:8]
+    return f"{_slug(f'{flow}{STORED_FLOW_SUFFIX}')}-{_stamp(time)}-{digest}"
+
+
+def _stamp(time: datetime) -> str:
+    return time.astimezone(UTC).strftime(_STAMP)
 
 
 def _slug(blob: str) -> str:
@@ -94,7 +112,7 @@ def _has_no_dot_parts(blob: str) -> bool:
 
 
 def dropped_at(run_id: str) -> datetime:
-    """When the manifest of a run was dropped, read from the run id; to the second."""
+    """When the manifest of a run was dropped, or a run of a trigger was due, read from the run id; to the second."""
     return datetime.strptime(run_id[-24:-9], _STAMP).replace(tzinfo=UTC)
 
 

@@ -24,7 +24,8 @@ class Progress:
     have had no effect yet. The tasks of the round leave so many `markers` of their ends; with 0, a tick finds the end.
     A queued run that is `waiting` is tried again from `retry_at` on; if it `is_staged`, its files are in place. A
     running run uses `pool`. The time when it was `accepted` is that in the body; documents of before version 0.3 do not
-    have it here. A run of a flow with `concurrency` has its `limit`, and is not submitted before it is `admitted`.
+    have it here. A run that nobody dropped is submitted `by_tick`, the next one. A run of a flow with `concurrency` has
+    its `limit`, and is not submitted before it is `admitted`.
     """
 
     state: Literal[State.QUEUED, State.RUNNING] = State.QUEUED
@@ -38,6 +39,7 @@ class Progress:
     pool: str = ""
     markers: int = 0
     accepted: datetime | None = None
+    by_tick: bool = False
     limit: FlowLimit | None = None
     admitted: datetime | None = None
     schema_version: str = SCHEMA_VERSION
@@ -67,6 +69,7 @@ class Progress:
             "pool": self.pool,
             "markers": str(self.markers),
             "accepted": self.accepted.isoformat() if self.accepted else "",
+            "byTick": str(self.by_tick).lower(),
             "flowLimit": self.limit.to_text() if self.limit else "",
             "admitted": self.admitted.isoformat() if self.admitted else "",
         }
@@ -94,6 +97,7 @@ class Progress:
             pool=metadata.get("pool", ""),
             markers=int(metadata.get("markers") or 0),
             accepted=datetime.fromisoformat(metadata["accepted"]) if metadata.get("accepted") else None,
+            by_tick=metadata.get("byTick") == "true",
             limit=FlowLimit.from_text(metadata["flowLimit"]) if metadata.get("flowLimit") else None,
             admitted=datetime.fromisoformat(metadata["admitted"]) if metadata.get("admitted") else None,
             schema_version=metadata["schema"],

@@ -10,6 +10,7 @@ from pydantic import Field
 from shared.documents.document import Document
 from shared.documents.states import JobReason, State
 from shared.documents.task_result import Failure, ItemRecord, TaskRecord, TaskRef
+from shared.documents.trigger import StartedBy
 from shared.documents.usage import Cost, UsageSum
 from shared.errors import Problem
 
@@ -138,6 +139,7 @@ class Record(Document):
     default_pool: str | None = None
     seed: str | None = None
     retry_of: RetryRef | None = None
+    trigger: StartedBy | None = None
     jobs: tuple[JobRecord, ...] = ()
     timings: Timings
     tasks: tuple[TaskRecord, ...] = ()

@@ -168,7 +168,7 @@ _ATTEMPT = "in the commands, the environment variable ATTEMPT is the number of t
 
 
 OTHER_NAMES: Mapping[str, str] = {
-    "trigger": "a run starts when the manifest is dropped; give another value, as in `trigger.date ?? now()`",
+    "trigger": "no trigger started this run; give another value, as in `trigger.date ?? now()`",
     "outputDir": "it exists only for tasks, and not with `outputDirectory: false`",
     "bucketPath": "pass files with `inputFiles` and `outputFiles`",
     "outputFiles": "write the file into the working directory, and name it in the task's `outputFiles`",
@@ -188,6 +188,9 @@ OTHER_PARTS: Mapping[str, Mapping[str, str]] = {
     "flow": {
         "revision": "flows have no revisions; `execution.id` tells which version of a manifest is run",
         "tenantId": "there are no tenants",
+    },
+    "trigger": {
+        "flowRevision": "flows have no revisions; `trigger.executionId` tells which run ended",
     },
     "execution": {
         "originalId": "use `execution.id`; the record of a retry names the run before it",

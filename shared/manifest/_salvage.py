@@ -16,7 +16,8 @@ from pydantic import ValidationError
 from shared.manifest._children import CASES, LISTS_OF_GROUPS, TASK_OF_ENTRY, path_of_task, paths_of_tasks
 from shared.manifest._gaps import WITHOUT_GAPS, Gaps
 from shared.manifest._mending import REQUIRED, add, ids_inside, mend_property, mend_whole
-from shared.manifest.flow import MAX_TASKS, Flow
+from shared.manifest._trigger import SCHEDULE
+from shared.manifest.flow import MAX_TASKS, Context, Flow
 from shared.manifest.groups import DAG
 from shared.manifest.order import OrderProblem, problems_of_order
 from shared.manifest.problems import MAX_PROBLEMS, path_in_flow
@@ -30,6 +31,7 @@ _ROOTS = {"variables": "vars", "inputs": "inputs", "labels": "labels", "id": "fl
 _STAND_INS: Mapping[object, Mapping[str, object]] = {
     "inputs": {"required": False},
     "outputs": {"type": "STRING", "value": ""},
+    "triggers": {"type": SCHEDULE, "cron": "@daily", "disabled": True},
 }
 _CONSEQUENCES = ("too_short", "default_factory_not_called")  # of a mistake inside
 _OF_ITEMS = frozenset({"foreach", "values", "value", "type", "tasks"})
@@ -54,14 +56,14 @@ class Salvaged:
     moved: Mapping[PropertyPath, PropertyPath] = field(default_factory=dict)
 
 
-def salvage(data: dict[str, Any]) -> Salvaged:
+def salvage(data: dict[str, Any], context: Context = None) -> Salvaged:
     """Take the mistakes out of a flow's data, until what is left is a flow; or there are more than will be told."""
     left = _Left(data)
     form: list[tuple[ErrorDetails, ...]] = []
     order: list[OrderProblem] = []
     for _ in range(_MOST_ATTEMPTS):
         try:
-            flow = Flow.model_validate(left.data)
+            flow = Flow.model_validate(left.data, context=context)
         except ValidationError as error:
             form.append(tuple(left.take_out(error.errors(include_url=False))))
             if len(form[-1]) > MAX_PROBLEMS:

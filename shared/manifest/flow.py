@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    SerializeAsAny,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    field_validator,
+)
 
 from shared.manifest._block_order import order_entries
+from shared.manifest._labels import Labels
 from shared.manifest._lowering import flow_block
 from shared.manifest._major import major_of
 from shared.manifest.app_tasks import AppTask
@@ -19,12 +29,23 @@ from shared.manifest.inputs import Input
 from shared.manifest.order import OrderEntry
 from shared.manifest.outputs import Output
 from shared.manifest.task import ON_POOL, Task
-from shared.manifest.types import Duration, NoEffect, Properties, Text, Unsupported
+from shared.manifest.triggers import Trigger, Triggers
+from shared.manifest.types import Duration, NoEffect, Properties, PropertyPath, Unsupported
 from shared.manifest.working_directory import Directory
 
 _VERSIONS = NoEffect("the versions of the blob are the versions of the flow")
 LONGEST_FLOW = timedelta(days=6)
 MAX_TASKS = 1000
+
+
+Context = Mapping[str, bool] | None
+STORED: Context = {"stored": True}
+"""The context of reading a stored flow, which alone has triggers."""
+
+
+def _if_stored(value: object, read: ValidatorFunctionWrapHandler, info: ValidationInfo) -> object:
+    """The triggers; those of a flow that is not stored as they are written."""
+    return read(value) if info.context == STORED else value
 
 
 class PluginDefault(Properties):
@@ -36,22 +57,6 @@ class PluginDefault(Properties):
     """Whether the values win over those of the tasks."""
     values: dict[str, Any] = Field(default_factory=dict)
     """By property; maps are merged, lists joined."""
-
-
-class Label(Properties):
-    """A label, as an entry of a list."""
-
-    key: Text
-    value: Text
-
-
-def as_labels(value: object) -> object:
-    """The labels as a map; Kestra also has them as a list of keys and values."""
-    if isinstance(value, list) and all(isinstance(label, dict) and set(label) == {"key", "value"} for label in value):
-        if any(isinstance(label["key"], dict | list) for label in value):
-            raise ValueError("the key of a label must be text")
-        return {str(label["key"]): label["value"] for label in value}
-    return value
 
 
 def _not_too_long(timeout: timedelta) -> timedelta:
@@ -71,9 +76,7 @@ class Flow(Properties):
     """For readers."""
     editor_schema: Annotated[str | None, Field(alias="$schema")] = None
     """For editors of JSON: the address of the JSON Schema of manifests."""
-    labels: Annotated[
-        dict[str, Text], BeforeValidator(as_labels, json_schema_input_type=dict[str, Text] | list[Label])
-    ] = Field(default_factory=dict)
+    labels: Labels = Field(default_factory=dict)
     """`{{ labels.<name> }}`; a map, or Kestra's list of `key` and `value`."""
     variables: dict[str, Any] = Field(default_factory=dict)
     """`{{ vars.<name> }}`: values of any kind."""
@@ -99,6 +102,9 @@ class Flow(Properties):
     """Azure Batch's priority of the run's jobs: those of higher priority are scheduled first."""
     concurrency: Concurrency | None = None
     """How many runs of the flow may be under way at once."""
+    triggers: Annotated[tuple[Trigger, ...], WrapValidator(_if_stored), SerializeAsAny()] = ()
+    """What starts runs of a stored flow: at fixed times, and after runs of another flow. A flow that is dropped runs
+    once, and its triggers are a warning."""
     kestra: Literal[1, 2] | None = None
     """The major version of Kestra that the flow is written for, for expressions that are not read the same by both."""
     disabled: Literal[False] = False
@@ -107,7 +113,6 @@ class Flow(Properties):
     updated: Annotated[Any, _VERSIONS] = None
     tenant_id: Annotated[str | None, NoEffect("there are no tenants")] = None
     deleted: Annotated[bool, NoEffect("every manifest in the inbox is run")] = False
-    triggers: Annotated[Any, NoEffect("a run starts only when the manifest is dropped")] = None
     worker_group: Annotated[Any, ON_POOL] = None
     worker_selector: Annotated[Any, ON_POOL] = None
     listeners: Annotated[None, Unsupported("write their tasks into `afterExecution`")] = None
@@ -134,6 +139,16 @@ class Flow(Properties):
         if doubled := [each for each in ids if ids.count(each) > 1]:
             raise ValueError(f"the ids of outputs must differ; there is more than one {doubled[0]!r}")
         return outputs
+
+    @property
+    def placed_triggers(self) -> Triggers:
+        """Its triggers, without those that are disabled; none unless it was read as a stored flow."""
+        return Triggers.of(self.triggers)
+
+    def warnings(self) -> Iterator[tuple[PropertyPath, str]]:
+        """Triggers of a flow that is not stored."""
+        if self.triggers and Triggers.are_unread(self.triggers):
+            yield ("triggers",), "without effect: only a stored flow has triggers; store it: batchrun flows put FILE"
 
     @cached_property
     def major(self) -> int:

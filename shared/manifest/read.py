@@ -31,7 +31,7 @@ from shared.manifest._loop_contents import problems_in_loops
 from shared.manifest._major import readings
 from shared.manifest._salvage import Salvaged, salvage
 from shared.manifest._source import Source, read_source
-from shared.manifest.flow import MAX_TASKS, Flow
+from shared.manifest.flow import MAX_TASKS, STORED, Context, Flow
 from shared.manifest.order import dependencies_of, followed_tasks, problems_of_order, tasks_before
 from shared.manifest.problems import each_once, first_problems, problems_of, warnings_of
 from shared.manifest.request import FLOW, NOTHING_GIVEN, Given, is_request, request_in
@@ -93,17 +93,20 @@ class BrokenManifest(ManifestError):  # noqa: N818 - as the other exceptions, it
         super().__init__(problems)
 
 
-def read_manifest(text: str, name: str, *, file: str | None = None, given: Given | None = None) -> Manifest:
+def read_manifest(
+    text: str, name: str, *, file: str | None = None, given: Given | None = None, stored: bool = False
+) -> Manifest:
     """Read a manifest. `name` is the blob's name: `.json` at its end means JSON, anything else YAML.
 
     `file` is the name that problems have of it, if it is not the run's manifest itself. If it is a run request with the
-    flow inside, that flow is read; `given` takes the place of what this request gives.
+    flow inside, that flow is read; `given` takes the place of what this request gives. Triggers are those of a `stored`
+    flow: otherwise they are a warning.
 
     Raises ManifestError with all problems that can be found without rendering expressions.
     """
     source = read_source(text, as_json=is_json(name), file=file)
     if not is_request(source.data):
-        return _read_flow(source, (), given or NOTHING_GIVEN)
+        return _read_flow(source, (), given or NOTHING_GIVEN, STORED if stored else None)
     try:
         written = request_in(source)
     except ManifestError as error:
@@ -128,8 +131,8 @@ def is_json(name: str) -> bool:
     return name.lower().endswith(".json")
 
 
-def _read_flow(source: Source, root: PropertyPath, given: Given) -> Manifest:
-    """The flow at `root` of a document."""
+def _read_flow(source: Source, root: PropertyPath, given: Given, context: Context = None) -> Manifest:
+    """The flow at `root` of a document; `context` is STORED for a stored one."""
     written = Layout(source, root=root).written
     if not isinstance(written, dict):
         message = "a manifest is a map of properties, such as `tasks:` or `commands:`"
@@ -139,11 +142,11 @@ def _read_flow(source: Source, root: PropertyPath, given: Given) -> Manifest:
     layout = Layout(source, {**in_form, **by_defaults}, root)
     problems = list(source.problems)
     try:
-        flow, gaps = Flow.model_validate(data), WITHOUT_GAPS
+        flow, gaps = Flow.model_validate(data, context=context), WITHOUT_GAPS
     except ValidationError:
         flow, gaps = None, WITHOUT_GAPS
     if flow is None or _has_wrong_order(flow):
-        salvaged = salvage(data)
+        salvaged = salvage(data, context)
         flow, gaps = salvaged.flow, salvaged.gaps
         problems += _problems_of(salvaged, layout)
         moved = {path: layout.as_written(place) for path, place in salvaged.moved.items()}

@@ -14,15 +14,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Self
 
+import yaml
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from shared.documents.names import run_in_results, stored_flow_blob
 from shared.errors import ManifestError, Problem
+from shared.manifest._labels import Labels
 from shared.manifest._layout import Layout
-from shared.manifest._source import Source, read_source
-from shared.manifest.flow import Label, as_labels
+from shared.manifest._source import Source, WrittenFloat, WrittenInt, read_source
+from shared.manifest._yaml import TAG
 from shared.manifest.problems import first_problems, problems_of
-from shared.manifest.types import Properties, PropertyPath, Text
+from shared.manifest.types import Properties, PropertyPath
 
 FLOW, INPUTS, RETRY = "flow", "inputs", "retry"
 _LOOKS_LIKE_ONE = re.compile(rf"\b(?:{FLOW}|{RETRY})[\"']?\s*:")
@@ -54,9 +56,7 @@ class RunRequest(Properties):
     """The flow to run: the name of a stored flow, `<namespace>/<id>`, or the flow itself."""
     inputs: dict[str, Any] = Field(default_factory=dict)
     """Values for the inputs of the flow, by their ids. They are taken as they are: expressions in them are text."""
-    labels: Annotated[
-        dict[str, Text], BeforeValidator(as_labels, json_schema_input_type=dict[str, Text] | list[Label])
-    ] = Field(default_factory=dict)
+    labels: Labels = Field(default_factory=dict)
     """Labels of the run; those of the flow that have other names are added."""
     retry: Annotated[str | None, BeforeValidator(_recorded_run, json_schema_input_type=str)] = None
     """The earlier run to run again, by its folder in the results. What ended well is taken over, with its files and
@@ -133,6 +133,27 @@ class WrittenRequest:
     def problem(self, path: PropertyPath, message: str) -> Problem:
         """A problem with one of its properties."""
         return self.source.problem(path, message)
+
+
+def request_text(flow: str, inputs: Mapping[str, Any], labels: Mapping[str, str]) -> str:
+    """The text of a request for a stored flow, in which values are as they were written; reading it gives the same."""
+    given = {FLOW: flow, INPUTS: dict(inputs), "labels": dict(labels)}
+    written = {name: value for name, value in given.items() if value}
+    return str(yaml.dump(written, Dumper=_Dumper, sort_keys=False, allow_unicode=True))
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes what `_source.py` reads alike, which takes more texts for numbers than PyYAML does."""
+
+
+def _as_text(dumper: yaml.SafeDumper, value: str) -> yaml.Node:
+    looks_like_number = value[:1] in set("+-.0123456789")
+    return dumper.represent_scalar(f"{TAG}str", value, style="'" if looks_like_number else None)
+
+
+_Dumper.add_representer(str, _as_text)
+_Dumper.add_representer(WrittenInt, lambda dumper, value: dumper.represent_scalar(f"{TAG}int", value.text))
+_Dumper.add_representer(WrittenFloat, lambda dumper, value: dumper.represent_scalar(f"{TAG}float", value.text))
 
 
 def is_request(data: object) -> bool:

@@ -130,7 +130,6 @@ def build_record(  # noqa: PLR0913 - all that a record is made of
     flow = manifest.flow if manifest else None
     is_collected = failure is None or failure.code != FailureCode.NOT_RECORDED
     tasks = _all_tasks(run, flow if is_collected else None)
-    rejection = run.rejection
     return Record(
         run_id=run.id,
         state=state or run_state(flow, tasks, cancelled=run.was_cancelled),
@@ -143,12 +142,13 @@ def build_record(  # noqa: PLR0913 - all that a record is made of
         seed=run.body.seed,
         retry_of=RetryRef.model_validate(run.body.earlier.model_dump()) if run.body.earlier else None,
         jobs=tuple(JobRecord.model_validate(job.model_dump()) for job in run.body.jobs),
+        trigger=run.body.trigger,
         timings=_timings(run, tasks, now),
         tasks=tasks,
         usage=usage_of_run(tasks),
         cost=cost_of_run(tasks, run.items or {}, prices),
         failure=failure,
-        errors=rejection.errors if rejection else (),
+        errors=run.rejection.errors if run.rejection else (),
         warnings=(
             *(RunProblem.of(warning) for warning in (manifest.warnings if manifest else ())),
             *run.body.warnings,

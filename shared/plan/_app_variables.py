@@ -1,4 +1,4 @@
-"""`envs` and `globals`: values that all flows of an app share, which are app settings.
+"""`envs`, `globals` and secrets: values that all flows of an app share, which are app settings.
 
 As in Kestra, where `envs` are the environment variables ENV_… of the server, by their names in lower case without that
 (`RunContextCache`), and `globals` are of its configuration: https://github.com/kestra-io/kestra, core/…/runners.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from shared.expressions.values import LazyValue, json_of
+from shared.expressions.values import ExpressionError, LazyValue, json_of
 from shared.masking import MASK
 from shared.settings import ENV_PREFIX, GLOBAL_PREFIX, Settings
 
@@ -37,6 +37,18 @@ def env_of(settings: Settings) -> Callable[..., Any]:
         return MASK if settings.envs is None else settings.envs.get(name) or default
 
     return env
+
+
+def secret_of(settings: Settings) -> Callable[[str], str]:
+    """The function `secret()`."""
+
+    def secret(key: str) -> str:
+        value = settings.secrets.get(key)
+        if value is None:
+            raise ExpressionError(f"there is no secret {key!r}; define it as the app setting SECRET_{key}")
+        return value
+
+    return secret
 
 
 class _Hidden(LazyValue):

@@ -10,10 +10,11 @@ from typing import Any
 from shared.documents.run import Run
 from shared.documents.states import State
 from shared.expressions.functions import OTHER_PARTS, from_json, now_of
-from shared.expressions.values import Advised, Budget, ExpressionError, Unknown
+from shared.expressions.values import Advised, Budget, Unknown
 from shared.manifest.read import Flow
-from shared.plan._app_variables import app_variables, env_of
+from shared.plan._app_variables import app_variables, env_of, hidden_names, secret_of
 from shared.plan._loop_values import current_each_output
+from shared.plan._trigger_values import values_of_trigger
 from shared.settings import Settings
 
 
@@ -39,23 +40,24 @@ class Context:
             "labels": self.flow.labels,
             "flow": Advised({"id": self.flow.id, "namespace": self.flow.namespace}, OTHER_PARTS["flow"]),
             "execution": {"id": self.run.id, "startDate": self.run.body.accepted, "state": State.RUNNING},
+            **({"trigger": values_of_trigger(by)} if (by := self.run.body.trigger) else {}),
             **app_variables(self.settings),
         }
+
+    @property
+    def hidden(self) -> frozenset[str]:
+        """The names whose values only the app knows; or, where a manifest is only checked, only its trigger."""
+        by = self.run.body.trigger
+        return hidden_names(self.settings) | ({"trigger"} if by and not by.is_known else frozenset())
 
     @cached_property
     def functions(self) -> Mapping[str, Callable[..., Any]]:
         """The functions that every expression can call."""
         return {
-            "secret": self._secret,
+            "secret": secret_of(self.settings),
             "now": now_of(self.run.body.accepted),
             "fromJson": from_json,
             "json": from_json,
             "env": env_of(self.settings),
             "currentEachOutput": current_each_output,
         }
-
-    def _secret(self, key: str) -> str:
-        value = self.settings.secrets.get(key)
-        if value is None:
-            raise ExpressionError(f"there is no secret {key!r}; define it as the app setting SECRET_{key}")
-        return value

@@ -81,7 +81,7 @@ class Scope:
             self.files.functions_later() | STATES_LATER,
             checks_unknown=not self._run.body.finished,
             major=self._flow.major,
-            hidden=hidden_names(self._settings),
+            hidden=self._context.hidden,
             seed=f"{self._run.body.seed}/{self._task.id}/{self._item.index if self._item else ''}",
         )
 

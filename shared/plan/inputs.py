@@ -36,9 +36,9 @@ def with_inputs(context: Context, manifest: Manifest) -> tuple[Context, list[Pro
     values: dict[str, Any] = {}
     problems: list[Problem] = []
     ids = {declared.id for declared in manifest.flow.inputs}
-    given = _by_id(manifest.given.inputs, ids)
+    given = by_id(manifest.given.inputs, ids)
     if "inputs" not in manifest.gaps.values:
-        problems += (manifest.given.problem(name, _unknown(name, ids)) for name in given if name not in ids)
+        problems += (manifest.given.problem(name, unknown_input(name, ids)) for name in given if name not in ids)
     context = replace(context, inputs=UNKNOWN if "inputs" in manifest.gaps.values else values)
     for index, declared in enumerate(manifest.flow.inputs):
         bindings = _bindings(context, manifest.gaps.values | ({"inputs"} if problems else set()))
@@ -79,7 +79,7 @@ def input_values(manifest: Manifest, run: Run, settings: Settings) -> InputValue
     context, _ = with_inputs(Context(manifest.flow, run, settings), manifest)
     found = {name: _at(context.inputs, name) for name in sorted(ids)}
     known = {name: value for name, value in found.items() if value is not None and not isinstance(value, Unknown)}
-    return InputValues(known, frozenset(_by_id(manifest.given.inputs, ids)))
+    return InputValues(known, frozenset(by_id(manifest.given.inputs, ids)))
 
 
 def _at(values: object, path: str) -> object:
@@ -88,18 +88,19 @@ def _at(values: object, path: str) -> object:
     return values
 
 
-def _by_id(given: Mapping[str, Any], ids: AbstractSet[str]) -> dict[str, Any]:
+def by_id(given: Mapping[str, Any], ids: AbstractSet[str]) -> dict[str, Any]:
     """The given values by the ids of inputs: `{"a": {"b": 1}}` is a value of the input `a.b`, if there is no `a`."""
     found: dict[str, Any] = {}
     for name, value in given.items():
         if isinstance(value, dict) and name not in ids and any(each.startswith(f"{name}.") for each in ids):
-            found |= _by_id({f"{name}.{below}": each for below, each in value.items()}, ids)
+            found |= by_id({f"{name}.{below}": each for below, each in value.items()}, ids)
         else:
             found[name] = value
     return found
 
 
-def _unknown(name: str, ids: AbstractSet[str]) -> str:
+def unknown_input(name: str, ids: AbstractSet[str]) -> str:
+    """The message about a value for an input that the flow does not have."""
     hint = did_you_mean(name, ids) or (f"; it has: {', '.join(sorted(ids))}" if ids else "; it has none")
     return f"the flow has no input {name!r}{hint}"
 
@@ -120,8 +121,7 @@ def _given_value(declared: Input, value: object, given: Given, context: Context)
 def _bindings(context: Context, unknown: frozenset[str]) -> Bindings:
     """What defaults may use; the values of the `unknown` names are not known because of mistakes elsewhere."""
     values = context.values
-    hidden = hidden_names(context.settings)
-    checked = {**values, **dict.fromkeys((unknown | hidden) - {"inputs"}, UNKNOWN)}
+    checked = {**values, **dict.fromkeys((unknown | hidden_names(context.settings)) - {"inputs"}, UNKNOWN)}
     return Bindings(
         values,
         context.functions,
@@ -130,7 +130,7 @@ def _bindings(context: Context, unknown: frozenset[str]) -> Bindings:
         lambda: checked,
         major=context.flow.major,
         seed=f"{context.run.body.seed}/inputs",
-        hidden=hidden,
+        hidden=context.hidden,
     )
 
 

@@ -8,9 +8,10 @@ from shared.documents.run import Run
 from shared.errors import ManifestError, Problem
 from shared.manifest.problems import each_once, first_problems
 from shared.manifest.read import BrokenManifest, Manifest, is_json, read_manifest
-from shared.manifest.request import FLOW, RETRY, read_request
+from shared.manifest.request import FLOW, RETRY, Given, read_request
 from shared.plan.flow_outputs import problems_of_outputs
 from shared.plan.planner import Planner
+from shared.plan.triggers import problems_of_triggers
 from shared.settings import Settings
 
 
@@ -25,12 +26,16 @@ def checked_manifest(run: Run, settings: Settings) -> Manifest:
     except BrokenManifest as broken:
         if broken.rest is None:
             raise
-        of_outputs = problems_of_outputs(broken.rest, run, settings)
-        found = each_once([*broken.problems, *of_outputs, *_problems_of_plan(broken.rest, run, settings)])
+        found = [*broken.problems, *_problems_beside_tasks(broken.rest, run, settings)]
+        found = each_once([*found, *_problems_of_plan(broken.rest, run, settings)])
         raise ManifestError(first_problems(found)) from broken
-    if not run.body.finished and (of_outputs := problems_of_outputs(manifest, run, settings)):
-        raise ManifestError(first_problems(each_once([*of_outputs, *_problems_of_plan(manifest, run, settings)])))
+    if not run.body.finished and (found := _problems_beside_tasks(manifest, run, settings)):
+        raise ManifestError(first_problems(each_once([*found, *_problems_of_plan(manifest, run, settings)])))
     return manifest
+
+
+def _problems_beside_tasks(manifest: Manifest, run: Run, settings: Settings) -> list[Problem]:
+    return [*problems_of_outputs(manifest, run, settings), *problems_of_triggers(manifest, settings)]
 
 
 def _problems_of_plan(manifest: Manifest, run: Run, settings: Settings) -> list[Problem]:
@@ -55,9 +60,13 @@ def manifest_of(run: Run) -> Manifest:
         raise ManifestError([written.problem((RETRY if run.body.earlier else FLOW,), flow.unreadable)])
     if earlier := run.body.earlier:
         given = written.given_by(earlier.inputs, earlier.labels)
-        return read_manifest(_text_of(flow), flow.name, file=FLOW_FILE, given=given)
-    manifest = read_manifest(_text_of(flow), flow.name, file=FLOW_FILE, given=written.given())
-    return _checked_name(manifest, written.request.flow)
+        return read_manifest(_text_of(flow), flow.name, file=FLOW_FILE, given=given, stored=earlier.of_stored_flow)
+    return stored_manifest(flow, written.request.flow, written.given())
+
+
+def stored_manifest(flow: ManifestBlob, name: str, given: Given | None = None) -> Manifest:
+    """The stored flow `<namespace>/<id>`, with its triggers. Raises ManifestError."""
+    return _checked_name(read_manifest(_text_of(flow), flow.name, file=FLOW_FILE, given=given, stored=True), name)
 
 
 def _text_of(blob: ManifestBlob) -> str:

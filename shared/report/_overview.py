@@ -135,7 +135,13 @@ def figures(record: Record, items: Mapping[str, Sequence[ItemRecord]]) -> list[F
         return []
     found = []
     if timings.recorded:
-        found.append(Figure("Total", duration(timings.recorded - timings.dropped), "from drop to record"))
+        found.append(
+            Figure(
+                "Total",
+                duration(timings.recorded - timings.dropped),
+                "from its begin to record" if record.trigger else "from drop to record",
+            )
+        )
     if timings.started and timings.ended:
         found.append(Figure("Running", duration(timings.ended - timings.started), "first start to last end"))
     if record.tasks:
@@ -210,6 +216,11 @@ def _side_by_side(spans: Sequence[tuple[str, str, timedelta]]) -> Iterator[Phase
         left += width * scale
 
 
+def _began(record: Record) -> str:
+    """What the first time of a run is: its manifest was dropped, or a trigger started it."""
+    return "Started by its trigger" if record.trigger and record.retry_of is None else "Dropped"
+
+
 def events(record: Record) -> list[Event]:
     """The events of the run in order of time."""
     dropped = record.timings.dropped
@@ -221,7 +232,7 @@ def events(record: Record) -> list[Event]:
 
 def _moments(record: Record) -> Iterable[tuple[str, str, datetime]]:
     timings = record.timings
-    yield "Dropped", record.manifest.name, timings.dropped
+    yield _began(record), record.manifest.name, timings.dropped
     for place, job in enumerate(record.jobs, start=1):
         submitted = job.submitted or (timings.submitted if place == 1 else None)
         if submitted:

@@ -22,6 +22,7 @@ from shared.report._gantt import gantt, time_of
 from shared.report._item_values import item_tables
 from shared.report._overview import events, figures, headline, phases
 from shared.report._preview_texts import shown_previews
+from shared.report._started import started
 from shared.report._tasks import tasks
 from shared.report._usage import usage_table
 from shared.report._values import inputs, labels, outputs, values
@@ -86,6 +87,7 @@ class Report:
                 logs=logs,
                 log_anchors=_anchors(logs),
                 earlier=earlier(record, items),
+                started=started(record),
                 inputs=inputs(record),
                 outputs=outputs(record),
                 printed=values(record, items),

@@ -32,6 +32,7 @@ from shared.plan.plan_round import staging_of, submitted_round
 from shared.plan.planner import default_staging
 from shared.plan.run_manifest import manifest_of
 from shared.steps._flow_outputs import with_outputs
+from shared.steps._start_followers import start_followers
 from shared.storage.copies import CopyMethod
 
 COPIED_THROUGH_APP = (
@@ -81,7 +82,8 @@ def follow_record(app: App, run: Run) -> bool:
 
 
 def _follow(app: App, run: Run, stored: Record) -> None:
-    """Do what follows the record: note and tell the end, and close the run."""
+    """Do what follows the record: start what follows the run, note and tell the end, and close the run."""
+    start_followers(app, run, stored)
     app.ledger.append(Stage.RECORD, recorded_line(stored, run.results))
     app.events.publish_end(run_ended(stored, app.results.address(run)))
     close(app, run)

@@ -13,9 +13,10 @@ from pydantic import ValidationError
 from shared.app import App
 from shared.documents.earlier_run import EarlierRun
 from shared.documents.manifest_blob import ManifestBlob
-from shared.documents.names import run_in_results
+from shared.documents.names import run_in_results, stored_flow_blob
 from shared.documents.record import Record
 from shared.documents.states import State
+from shared.documents.trigger import StartedBy
 from shared.errors import RunUnreadable
 from shared.manifest.read import is_json
 from shared.manifest.request import INPUTS, RunRequest, find_request
@@ -24,11 +25,12 @@ from shared.masking import MASK
 
 @dataclass(frozen=True)
 class Requested:
-    """The flow of a run whose manifest names it, the earlier run that it retries, and that run's default pool."""
+    """The flow of a run whose manifest names it; the earlier run that it retries, its default pool and its trigger."""
 
     flow: ManifestBlob | None = None
     earlier: EarlierRun | None = None
     default_pool: str | None = None
+    trigger: StartedBy | None = None
 
 
 class _Refused(Exception):  # noqa: N818 - not an error: a reason
@@ -68,8 +70,19 @@ def _earlier_run(app: App, earlier: EarlierRun, request: RunRequest) -> Requeste
     if flow.text is None:
         raise _Refused(flow.unreadable or "")
     _check(record, flow, request)
-    earlier = earlier.model_copy(update={"inputs": record.inputs, "labels": record.labels, "seed": record.seed})
-    return Requested(flow, earlier, record.default_pool)
+    update = {
+        "inputs": record.inputs,
+        "labels": record.labels,
+        "seed": record.seed,
+        "of_stored_flow": _is_stored(record),
+    }
+    return Requested(flow, earlier.model_copy(update=update), record.default_pool, record.trigger)
+
+
+def _is_stored(record: Record) -> bool:
+    """Whether the flow of a run is a stored one; the name tells, as a retry has the source of the run before it."""
+    flow = record.flow
+    return flow.source is not None and flow.source.name == stored_flow_blob(f"{flow.namespace}/{flow.id}")
 
 
 def _record(app: App, earlier: EarlierRun) -> Record:

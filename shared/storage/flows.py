@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from azure.core.exceptions import ResourceNotFoundError
@@ -13,6 +15,14 @@ from shared.storage._blobs import beginning_of
 
 if TYPE_CHECKING:
     from azure.storage.blob import ContainerClient
+
+
+@dataclass(frozen=True)
+class FlowVersion:
+    """A version of a stored flow, as a listing returns it."""
+
+    etag: str
+    last_modified: datetime
 
 
 class StoredFlows:
@@ -29,6 +39,18 @@ class StoredFlows:
         except ResourceNotFoundError:
             return ManifestBlob(name=blob, etag="", sha256=None, text=None, unreadable=self._why_not_found(name))
         return manifest_blob(blob, stream.properties.etag.strip('"'), stream.readall(), f"the stored flow {name!r}")
+
+    def list(self) -> dict[str, FlowVersion]:
+        """The current versions of all stored flows by their names; other blobs are ignored."""
+        try:
+            blobs = list(self._container.list_blobs())
+        except ResourceNotFoundError:  # the container of an app that was deployed before there were stored flows
+            return {}
+        return {
+            name: FlowVersion(blob.etag.strip('"'), blob.last_modified)
+            for blob in blobs
+            if stored_flow_blob(name := blob.name.removesuffix(STORED_FLOW_SUFFIX)) == blob.name
+        }
 
     def _why_not_found(self, name: str) -> str:
         namespace = name.partition("/")[0]

@@ -76,6 +76,10 @@ class Results:
             return None
         return Record.model_validate_json(content)
 
+    def has_record(self, run: Run) -> bool:
+        """Whether a run is recorded."""
+        return bool(self._container.get_blob_client(f"{run.results}/record.json").exists())
+
     def items_in(self, folder: str, record: Record) -> dict[str, tuple[ItemRecord, ...]]:
         """The items of all fan-outs of a run that is recorded, by task; none if they cannot be read any more."""
         if not any(task.items and task.items.blob for task in record.tasks):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -18,6 +19,7 @@ from azure.storage.blob import BlobPrefix, ContentSettings
 from shared.documents.part import Part
 from shared.documents.progress import ListedRun, Progress
 from shared.documents.run import Run
+from shared.documents.schedules import SCHEDULES_BLOB
 from shared.documents.task_result import ItemRecord
 from shared.errors import RunChanged
 from shared.log import Stage, log_event
@@ -85,8 +87,14 @@ class RunStore:
     def list(self) -> list[ListedRun]:
         """All open runs, the oldest first."""
         blobs = self._container.walk_blobs(include=["metadata"], delimiter="/")
-        listed = [_listed(blob) for blob in blobs if not isinstance(blob, BlobPrefix) and blob.name.endswith(_SUFFIX)]
+        documents = (blob for blob in blobs if not isinstance(blob, BlobPrefix) and blob.name != SCHEDULES_BLOB)
+        listed = [_listed(blob) for blob in documents if blob.name.endswith(_SUFFIX)]
         return sorted(filter(None, listed), key=lambda run: run.oldest_first)
+
+    def remove_version(self, run: Run) -> None:
+        """Remove a run document that was just created, unless another invocation goes on with the run."""
+        with suppress(ResourceNotFoundError, ResourceModifiedError):
+            self._container.delete_blob(run.id + _SUFFIX, etag=run.etag, match_condition=MatchConditions.IfNotModified)
 
     def remove(self, run_id: str) -> None:
         """Remove a run document, as the last step of closing the run."""

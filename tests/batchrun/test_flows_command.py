@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,65 @@ def test_a_flow_is_put_listed_fetched_and_removed(flows: Command, tmp_path: Path
     assert errors.startswith("there is no stored flow 'acme.flows/ome'")
     assert flows("get", "acme.flows/one")[::2] == (1, "there is no stored flow 'acme.flows/one'.\n")
     assert flows("ls", "acme.flows")[1] == "No flow of acme.flows is stored.\n"
+
+
+TRIGGER = "io.kestra.plugin.core.trigger"
+TIMED = f"""\
+id: timed
+namespace: acme.timed
+inputs: [{{id: day, type: DATE}}]
+tasks: [{{id: t, commands: ["echo {{{{ trigger.date }}}} {{{{ inputs.day }}}}"]}}]
+triggers:
+  - id: yearly
+    type: {TRIGGER}.Schedule
+    cron: "@yearly"
+    inputs: {{day: "{{{{ trigger.date | date('yyyy-MM-dd') }}}}"}}
+"""
+
+
+def test_a_flow_with_triggers_is_checked_as_they_start_it_and_listed_with_its_next_time(
+    flows: Command, tmp_path: Path
+) -> None:
+    """A text that only a run by a trigger can have is right; dropped, the same file has a warning."""
+    file = tmp_path / "timed.yaml"
+    file.write_text(TIMED)
+    assert flows("put", "timed.yaml") == (0, "acme.timed/timed stored\n", "")
+    listed = flows("ls", "acme.timed")[1]
+    assert re.search(r"next \d{4}-01-01 00:00:00$", listed)
+    assert flows("rm", "acme.timed/timed")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("@yearly", "@yearl", "timed.yaml:8:11: error: triggers[0].cron: there is no cron nickname '@yearl'; did you"),
+        ("{{ trigger.date }}", "{{ trigger.dat }}", "timed.yaml:4:28: error: tasks[0].commands[0]: 'dat' does not"),
+        ("inputs: {day", "inputs: {dy", "timed.yaml:9:18: error: triggers[0].inputs.dy: the flow has no input 'dy'"),
+        ("    inputs: {day", "    labels: {day", "timed.yaml:6:5: error: triggers[0]: the input 'day' has no value"),
+        (".Schedule", ".Webhook", "timed.yaml:7:11: error: triggers[0].type: there is no trigger"),
+        ("{{ trigger.date | date('yyyy-MM-dd') }}", "x", "timed.yaml:9:19: error: triggers[0].inputs.day: expected a"),
+    ],
+)
+def test_mistakes_of_triggers_are_refused_with_their_places(
+    flows: Command, tmp_path: Path, old: str, new: str, said: str
+) -> None:
+    (tmp_path / "timed.yaml").write_text(TIMED.replace(old, new, 1))
+    code, printed, errors = flows("put", "timed.yaml")
+    assert (code, printed) == (1, "")
+    assert said in errors
+    assert errors.endswith("\nNothing has been stored.\n")
+
+
+def test_a_text_must_be_right_for_each_kind_of_trigger(flows: Command, tmp_path: Path) -> None:
+    """`trigger.date` is not there in a run that follows another one."""
+    follows = (
+        f"  - {{id: f, type: {TRIGGER}.Flow, dependsOn: [{{namespace: a, flowId: b}}], inputs: {{day: 2026-01-31}}}}\n"
+    )
+    (tmp_path / "timed.yaml").write_text(TIMED + follows)
+    assert "timed.yaml:4:28: error: tasks[0].commands[0]: 'date' does not exist" in flows("put", "timed.yaml")[2]
+    (tmp_path / "timed.yaml").write_text((TIMED + follows).replace("trigger.date }}", "trigger.date ?? 'x' }}", 1))
+    assert flows("put", "timed.yaml")[0] == 0
+    assert flows("rm", "acme.timed/timed")[0] == 0
 
 
 NAMELESS = "f.yaml: error: a stored flow needs a name, <namespace>/<id>:"

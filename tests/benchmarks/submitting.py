@@ -17,7 +17,8 @@ from shared.batch.client import Batch
 from shared.batch.pools import Pool
 from shared.documents.manifest_blob import ManifestBlob
 from shared.documents.progress import Progress
-from shared.documents.run import Run, RunBody
+from shared.documents.run import Run
+from shared.documents.run_body import RunBody
 from shared.parallel import AT_ONCE, in_parallel
 from shared.plan.plan_round import plan_round
 from shared.plan.round_plan import RoundPlan

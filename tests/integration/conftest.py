@@ -23,6 +23,7 @@ from shared.app import App
 from shared.documents.end_markers import EndMarker, end_marker_at
 from shared.documents.names import results_folder, run_id
 from shared.documents.run_ended import RunEnded
+from shared.documents.schedules import SCHEDULES_BLOB
 from shared.events import JobEnded
 from shared.settings import Containers, Settings
 from tests.conftest import unavailable
@@ -122,9 +123,9 @@ class World:
         return list(filter(None, (end_marker_at(client.get_blob_client(name).url) for name in names)))
 
     def names(self, container: str) -> list[str]:
-        """The blobs of one of the app's containers."""
-        name = getattr(self.settings.containers, container)
-        return list(self._storage.get_container_client(name).list_blob_names())
+        """The blobs of one of the app's containers; of `runs`, those of open runs."""
+        client = self._storage.get_container_client(getattr(self.settings.containers, container))
+        return [name for name in client.list_blob_names() if (container, name) != ("runs", SCHEDULES_BLOB)]
 
     def results(self) -> list[str]:
         """The blobs in the folders of runs: not those of the app as a whole."""

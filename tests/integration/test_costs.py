@@ -5,19 +5,22 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from azure.core.pipeline.transport import RequestsTransport
 
 from shared import poll_runs, record_run, submit_run
+from shared.app import App
 from shared.batch.client import Batch
 from shared.batch.pools import Pool
 from shared.batch_job import MAX_CHUNK_TASKS
 from shared.documents.ledger import LedgerLine, LineKind
 from shared.documents.names import run_id
 from shared.log import Stage
+from shared.steps.start_due import start_due
 from tests.integration.conftest import World
 
 ONE_TASK = "commands: [echo hi | tee a.txt]\noutputFiles: [a.txt]"
@@ -99,7 +102,7 @@ def storage(world: World, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def _in_words(method: str, url: str, headers: Mapping[str, str]) -> str:
     address, _, query = url.partition("?")
     container, _, blob = re.sub(r"^https?://[^/]+/[^/]+/", "", address).partition("/")
-    name = f"{re.sub(r'-[0-9]+$', '', container)}/{re.sub(r'm-[0-9t]+-[0-9a-f]{8}', 'RUN', blob)}"
+    name = f"{re.sub(r'-[0-9]+$', '', container)}/{re.sub(r'(?:m|f0)-[0-9t]+-[0-9a-f]{8}', 'RUN', blob)}"
     if not blob:
         return f"{'list' if 'comp=list' in query else 'delete batch'} {name.rstrip('/')}"
     name = re.sub(r"[0-9-]+[.]jsonl", "DAY.jsonl", name)
@@ -116,6 +119,59 @@ def _in_words(method: str, url: str, headers: Mapping[str, str]) -> str:
 def test_a_tick_without_runs_costs_two_listings(world: World, storage: list[str]) -> None:
     poll_runs.poll(world.app)
     assert storage == list(TICK)
+
+
+SCHEDULED = (
+    "id: f{number}\nnamespace: company.team\ntasks: [{{id: task, commands: [echo]}}]\n"
+    "triggers: [{{id: t, type: io.kestra.plugin.core.trigger.Schedule, cron: '0 0 1 1 *'}}]\n"
+)
+
+
+@pytest.mark.parametrize("flows", [0, 10, 200])
+def test_a_tick_costs_the_same_however_many_flows_are_stored(world: World, storage: list[str], flows: int) -> None:
+    """Each version of a flow is read once, by one process; the flows are listed once a minute."""
+    for number in range(flows):
+        world.put("flows", f"company.team/f{number}.yaml", SCHEDULED.format(number=number))
+    list_and_read = world.later(minutes=2)
+    poll_runs.poll(list_and_read)
+    while len(world.app.schedules.read(list_and_read.now()).document.flows) < flows:  # a tick reads for three seconds
+        poll_runs.poll(list_and_read)
+    storage.clear()
+    for _ in range(3):
+        poll_runs.poll(list_and_read)
+    assert storage == [*TICK] * 3
+    storage.clear()
+    poll_runs.poll(world.later(minutes=4))
+    assert storage == ["list inbox", "list flows", "list runs"]
+    new = replace(App.of(world.settings), events=world.outbox, now=world.later(minutes=7).now)
+    poll_runs.poll(new)
+    storage.clear()
+    poll_runs.poll(new)
+    assert storage == [*TICK]
+
+
+OF_A_SCHEDULED_RUN = (
+    ("read runs/_schedules.json", "what is done, and its ETag: once a tick in which anything is due"),
+    ("read flows/company.team/f0.yaml", "the version of the stored flow that runs"),
+    ("exists results/company.team/f0/RUN/record.json", "a run that has a record is never made again"),
+    ("create runs/RUN.json", "the run is accepted, once"),
+    ("write runs/_schedules.json", "it is done; once a tick in which anything is due"),
+    ("append results/_runs/DAY.jsonl", "the run is listed without opening its folder"),
+)
+
+
+def test_every_operation_of_a_run_that_is_due_has_a_reason(world: World, storage: list[str]) -> None:
+    """What follows is as of any run that a tick submits."""
+    world.put("flows", "company.team/f0.yaml", SCHEDULED.format(number=0).replace("0 0 1 1 *", "* * * * *"))
+    listing = world.later(minutes=1)
+    start_due(listing, listing.now(), listing.now() + timedelta(seconds=10))
+    known = listing.schedules.last(listing.now()).document.flows["company.team/f0"].schedules["t"]
+    now = (known.done or known.after).replace(second=0, microsecond=0) + timedelta(minutes=1)
+    listing.schedules.note_listed(now)
+    world.app.ledger.append(Stage.SUBMIT, first_line_of_the_day())
+    storage.clear()
+    start_due(replace(listing, now=lambda: now), now, now + timedelta(seconds=10))
+    assert storage == [operation for operation, _ in OF_A_SCHEDULED_RUN]
 
 
 def test_every_storage_operation_of_a_run_of_one_task_has_a_reason(world: World, storage: list[str]) -> None:

@@ -37,6 +37,7 @@ from shared.storage.inbox import Inbox
 from shared.storage.ledger import Ledger
 from shared.storage.results import Results
 from shared.storage.runs import PartStore, RunStore
+from shared.storage.schedules import ScheduleStore
 from shared.storage.sources import Sources
 from shared.storage.staging import Staging
 from tests.simulation.batch_account import BatchAccount
@@ -62,7 +63,7 @@ BLOB_TRIES = 5
 SAMPLED_EVERY = 300.0
 
 
-class _OneAfterTheOther:
+class OneAfterTheOther:
     """In place of a pool of threads."""
 
     def __init__(self, _threads: int) -> None:
@@ -189,6 +190,7 @@ class Day:
             flows=StoredFlows(storage.get_container_client(names.flows)),
             runs=RunStore(runs),
             parts=PartStore(runs),
+            schedules=ScheduleStore(runs),
             sources=Sources(storage, names.namespaces),
             staging=Staging(storage, settings, copies),
             results=Results(storage.get_container_client(names.results), masker, copies),
@@ -204,7 +206,7 @@ class Day:
 
     def run(self) -> Seen:
         """Let the day pass, and as much more time as the last run needs."""
-        with patch("shared.parallel.ThreadPoolExecutor", _OneAfterTheOther):
+        with patch("shared.parallel.ThreadPoolExecutor", OneAfterTheOther):
             self._run()
         return self.seen
 

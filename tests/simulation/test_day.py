@@ -11,7 +11,8 @@ from azure.batch import models
 from shared import poll_runs
 from shared.documents.manifest_blob import ManifestBlob
 from shared.documents.progress import Progress
-from shared.documents.run import Run, RunBody
+from shared.documents.run import Run
+from shared.documents.run_body import RunBody
 from shared.documents.states import State
 from tests.simulation.day import POOL, START, Day, Options, Outage
 from tests.simulation.judgement import CALLS_OF_A_ROUND, problems

@@ -7,7 +7,8 @@ import pytest
 
 from shared.documents.manifest_blob import ManifestBlob
 from shared.documents.progress import Progress
-from shared.documents.run import Run, RunBody
+from shared.documents.run import Run
+from shared.documents.run_body import RunBody
 from shared.settings import Settings
 
 ENVIRON = {

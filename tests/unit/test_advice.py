@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from shared.documents.manifest_blob import ManifestBlob
 from shared.errors import ManifestError
 from shared.expressions.filters import FILTERS, TESTS
 from shared.expressions.functions import FUNCTIONS
@@ -70,7 +71,15 @@ def advice() -> set[str]:
     return {piece for piece in found if HOLE not in piece} - NOT_ADVICE
 
 
+STORED = (
+    "id: f\nnamespace: company.team\nvariables: {holidays: ['2026-12-25']}\ncommands: [x]\n"
+    "triggers:\n- <<: {id: t, type: io.kestra.plugin.core.trigger."
+)
+"""A stored flow, up to the type of its trigger."""
+_FOLLOWS = f"{STORED}Flow, dependsOn: [{{namespace: a, flowId: b}}]}}\n"
 PLACES = {
+    r"\{\{ trigger\..*": f"{_FOLLOWS}  when: 'PIECE'\n",
+    r"trigger\.(?:executionId|outputs).*": f"{_FOLLOWS}  when: '{{{{ PIECE }}}}'\n",
     rf"(?:{'|'.join(COMMANDS)})\b.*": "id: f\ncommands:\n  - PIECE\n",
     r'"\{\{.*': "id: f\ncommands:\n  - PIECE\n",
     r"\{\{.*": "commands: ['cp data PIECE']\noutputDirectory: true\n",
@@ -79,6 +88,8 @@ PLACES = {
     r"(?:namespaceFiles|files): .*": (
         "namespace: n\ntasks:\n- {id: extract, commands: [x]}\n- id: t\n  commands: [x]\n  foreach:\n    PIECE\n"
     ),
+    r"(?:when|recoverMissedSchedules): .*": f"{STORED}Schedule, cron: '@daily'}}\n  PIECE\n",
+    r"concurrency: .*": "id: f\nPIECE\ncommands: [x]\n",
     r"kestra: .*": "commands: [x]\nPIECE\n",
     r"required: .*": "inputs:\n- id: a\n  PIECE\ncommands: [x]\n",
     r"concurrencyLimit: .*": (
@@ -118,7 +129,8 @@ def check(run_of, environ) -> Callable[[str], list[str]]:
     settings = Settings.from_environ({**environ, "SECRET_NAME": '{"name": "x"}', "SECRET_A": "secret-a"})
 
     def problems(text: str) -> list[str]:
-        run = run_of(text)
+        stored = ManifestBlob(name="company.team/f.yaml", etag="", sha256=None, text=text)
+        run = run_of("flow: company.team/f\n", flow=stored) if text.startswith(STORED) else run_of(text)
         try:
             plan_round(checked_manifest(run, settings), run, settings)
         except ManifestError as error:

@@ -1,13 +1,24 @@
 """Run ids, the run document, and the table of a run's life."""
 
+import hashlib
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from shared.documents.names import dropped_at, is_cancel, is_manifest, results_folder, run_id, run_to_cancel
+from shared.documents.names import (
+    dropped_at,
+    follower_run_id,
+    is_cancel,
+    is_manifest,
+    results_folder,
+    run_id,
+    run_to_cancel,
+    scheduled_run_id,
+)
 from shared.documents.progress import ListedRun, Progress
-from shared.documents.run import RunBody
+from shared.documents.run_body import RunBody
 from shared.documents.states import State, WaitReason
 from shared.lifecycle import MAX_ANNOUNCEMENTS, MAX_ATTEMPTS, Action, next_action
 
@@ -85,9 +96,26 @@ def test_a_run_id_tells_when_its_manifest_was_dropped() -> None:
     assert dropped_at(run_id("inbox", "a.yaml", "0x8D", NOW)) == NOW
 
 
+def test_ids_of_runs_of_triggers_follow_from_flow_trigger_and_cause() -> None:
+    berlin = datetime(2026, 11, 28, 1, 30, tzinfo=ZoneInfo("Europe/Berlin"))
+    digest = hashlib.sha256(b"flows/company.team/daily.Report#nightly@20261128t003000").hexdigest()[:8]
+    assert scheduled_run_id("company.team/daily.Report", "nightly", berlin) == f"daily-report-20261128t003000-{digest}"
+    ended = "a-20261128t003000-01234567"
+    digest = hashlib.sha256(f"flows/company.team/b#t@{ended}".encode()).hexdigest()[:8]
+    assert follower_run_id("company.team/b", "t", ended, berlin) == f"b-20261128t003000-{digest}"
+    assert run_to_cancel(f"{follower_run_id('x.y/__', 't', ended, berlin)}.cancel")
+
+
+def test_a_run_that_nobody_dropped_is_submitted_by_the_next_tick_and_then_after_pauses() -> None:
+    assert next_action(listed(by_tick=True), job_is_alive=False, now=NOW) is Action.SUBMIT
+    assert next_action(listed(by_tick=True, attempts=1), job_is_alive=False, now=NOW) is Action.NOTHING
+    assert next_action(listed(age=61, by_tick=True, attempts=1), job_is_alive=False, now=NOW) is Action.SUBMIT
+    assert next_action(listed(), job_is_alive=False, now=NOW) is Action.NOTHING
+
+
 def test_progress_survives_as_blob_metadata() -> None:
     progress = Progress(State.RUNNING, 3, cancelled=True, attempts=2, announced=5, waiting=WaitReason.QUOTA)
-    progress = replace(progress, retry_at=NOW, is_staged=True, pool="p")
+    progress = replace(progress, retry_at=NOW, is_staged=True, pool="p", by_tick=True)
     assert Progress.from_metadata(progress.to_metadata()) == progress
 
 

@@ -13,7 +13,8 @@ import pytest
 
 from shared.documents.part import Part
 from shared.documents.progress import Progress
-from shared.documents.run import Run, RunBody
+from shared.documents.run import Run
+from shared.documents.run_body import RunBody
 from shared.plan.plan_round import plan_round, submitted_round
 from shared.plan.round_plan import RoundPlan, SubmittedRound
 from shared.plan.run_manifest import manifest_of

@@ -191,7 +191,7 @@ def test_filters(expression: str, result: str) -> None:
         ("{{ vars.q | upper }}", "'q' does not exist"),
         ("{{ vars.q contains 1 }}", "'q' does not exist"),
         ("{{ nothing }}", "'nothing' does not exist"),
-        ("{{ trigger.date }}", "'trigger' does not exist: a run starts when the manifest is dropped"),
+        ("{{ trigger.date }}", "'trigger' does not exist: no trigger started this run"),
         ("{{ vars.m.trigger }}", "'trigger' does not exist; there is k"),
         ("{{ vars.innr }}", "'innr' does not exist; did you mean \"inner\"?"),
         ("{{ vars.a.__class__ }}", "does not exist"),

@@ -17,7 +17,7 @@ PYTHON = "type: io.kestra.plugin.scripts.python.Commands\ncommands: [x]\n"
     ("text", "warning"),
     [
         ("revision: 3\ntasks: [{id: a, commands: [x]}]", "revision: without effect"),
-        ("triggers: [{id: t}]\ntasks: [{id: a, commands: [x]}]", "triggers: without effect: a run starts only when"),
+        ("triggers: [{id: t}]\ntasks: [{id: a, commands: [x]}]", "triggers: without effect: only a stored flow has"),
         ("commands: [x]\nlogLevel: DEBUG", "logLevel: without effect: everything that a task prints is kept"),
         ("commands: [x]\nwarningOnStdErr: true", "warningOnStdErr: without effect"),
         ("commands: [x]\nworkerGroup: {key: gpu}", "workerGroup: without effect: tasks run on the pool"),

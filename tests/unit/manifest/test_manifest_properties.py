@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 import pytest
 
 from shared.errors import ManifestError
+from shared.manifest._labels import Label
 from shared.manifest._loops import OutputOfLoop
 from shared.manifest.app_tasks import APP_TASKS, Assert, Fail, Log, OutputValues, Return
 from shared.manifest.docker import Docker
-from shared.manifest.flow import Label, PluginDefault
+from shared.manifest.flow import PluginDefault
 from shared.manifest.groups import (
     FOR_EACH,
     LOOP,

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from shared.errors import ManifestError
+from shared.manifest._source import parse
 from shared.manifest.read import read_manifest
+from shared.manifest.request import read_request, request_text
 from shared.plan.plan_round import plan_round
 from shared.plan.run_manifest import checked_manifest
 
@@ -105,3 +109,28 @@ def test_only_render_renders_what_is_given(commands) -> None:
 )
 def test_a_request_is_written_as_any_manifest(commands, text: str, name: str) -> None:
     assert commands(text, name) == ["x"]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "3.10", "0644", "0x1F", "1e3", "-.5", "'1e3'", "'0644'", "'0o17'", "'+1'", "'true'", "on", "'null'", "''", "~x",
+        "2026-01-31", "12:30", "'a: b'", "'# a'", '"a\\nb"', '"\\u00e9\\U0001F600"', "true", "[1, '1', [2.50]]",
+        "{a: {b: 1.0, '1': '2'}}", "'{{ x }}'", "' a '",
+    ],
+)  # fmt: skip
+def test_a_request_that_the_app_writes_reads_as_what_it_was_written_of(value: str) -> None:
+    """Also numbers, which are text for an input of type STRING: `3.10` stays so."""
+    given = parse(f"v: {value}\nsame: [&a [x], *a]").data
+    again = read_request(request_text("a/b", given, {"n": "1"}), as_json=False).request
+    assert (again.flow, again.labels) == ("a/b", {"n": "1"})
+    assert texts(again.inputs) == texts(given)
+
+
+def texts(value: Any) -> Any:
+    match value:
+        case dict():
+            return {name: texts(each) for name, each in value.items()}
+        case list():
+            return [texts(each) for each in value]
+    return type(value), getattr(value, "text", value)

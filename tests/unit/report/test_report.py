@@ -19,6 +19,7 @@ import pytest
 from shared.documents.record import ManifestRef, RecordedFlow, RetryRef, RunProblem, Timings
 from shared.documents.states import State
 from shared.documents.task_result import ItemRecord, Metric, OutputFile, Outputs, TaskRecord
+from shared.documents.trigger import DueTime, EndedRun, StartedBy
 from shared.masking import Masker
 from shared.outputs.fan_outs import fan_out_record
 from shared.report.listing import KeptText
@@ -244,6 +245,28 @@ def test_a_problem_whose_line_is_not_shown_has_no_link() -> None:
     found = page(Report(record(warnings=warnings), **manifest("# line\n" * 2_000)))
     assert [link for link in found.links() if "line-" in link] == ["#line-300"]
     assert "line 9999, column 1" in found.text
+
+
+def test_a_run_says_which_trigger_started_it_and_links_the_run_that_it_follows() -> None:
+    ended = EndedRun(
+        run_id="etl-20261128t000000-01234567",
+        results="company.team/etl/etl-20261128t000000-01234567",
+        namespace="company.team",
+        flow_id="etl",
+        state=State.SUCCESS,
+        started=DROPPED,
+        ended=DROPPED,
+    )
+    by = StartedBy(id="after-etl", type="Flow", flow="company.team/load", ended=ended, depth=1)
+    manifest = ManifestRef(name="company.team/load.yaml", etag="", sha256=None)
+    follower = Report(record(trigger=by, manifest=manifest))
+    text = words(follower)
+    assert "Started by the trigger after-etl: company.team/etl ended as SUCCESS" in text
+    assert "../../etl/etl-20261128t000000-01234567/report.html" in page(follower).links()
+    due = StartedBy(id="nightly", type="Schedule", flow="a/b", due=DueTime(date=DROPPED))
+    scheduled = words(Report(record(trigger=due)))
+    assert f"Started by the trigger nightly, due at {DROPPED.isoformat(sep=' ')}" in scheduled
+    assert "Dropped" not in scheduled
 
 
 def test_a_retry_says_what_ran_in_which_run() -> None:
