@@ -168,6 +168,7 @@ class Day:
         self.seen = Seen()
         self.clock = Clock(START)
         self._random = random.Random(options.seed)
+        self._drops = random.Random(options.seed)  # of its own: what is dropped does not depend on what calls draw
         self.storage = Storage(self.clock, self._before_storage, self._written, self._removed)
         self.batch = BatchAccount(self.clock, options.quota, self._carry_out)
         self.batch.before_request = lambda: self._refuse("batch")
@@ -212,7 +213,7 @@ class Day:
 
     def _run(self) -> None:
         options = self.options
-        moments = sorted(self._random.uniform(0, options.seconds) for _ in range(options.runs - options.burst))
+        moments = sorted(self._drops.uniform(0, options.seconds) for _ in range(options.runs - options.burst))
         for number, at in enumerate([*moments, *[options.seconds / 2] * options.burst]):
             self.clock.after(at, lambda number=number: self._drop(number))
         for _ in range(options.dying_nodes):
@@ -251,17 +252,17 @@ class Day:
     # --- users
 
     def _drop(self, number: int) -> None:
-        manifest = self._random.choices(MANIFESTS, [each.share for each in MANIFESTS])[0]
+        manifest = self._drops.choices(MANIFESTS, [each.share for each in MANIFESTS])[0]
         name = f"m{number}.yaml"
         blob = self.container("inbox").put(name, manifest.text.encode())
         run = run_id("inbox", name, blob.etag, blob.last_modified)
         self._expected[run] = manifest
         self.seen.dropped += 1
-        if self._random.random() >= self.options.lost_drops:
-            self.clock.after(self._random.uniform(0.2, 2), lambda: self._take(name, BLOB_TRIES))
-        if self._random.random() < self.options.cancels:
+        if self._drops.random() >= self.options.lost_drops:
+            self.clock.after(self._drops.uniform(0.2, 2), lambda: self._take(name, BLOB_TRIES))
+        if self._drops.random() < self.options.cancels:
             self._cancelled.add(run)
-            self.clock.after(self._random.uniform(1, 120), lambda: self.container("inbox").put(f"{run}.cancel", b""))
+            self.clock.after(self._drops.uniform(1, 120), lambda: self.container("inbox").put(f"{run}.cancel", b""))
 
     # --- the Functions host
 
