@@ -4,7 +4,7 @@
     log_ends.py    which logs are shown, and the end of one
     previews.py    which output files are shown
     earlier.py     the run that a retry runs again
-    _started.py    the trigger that started a run, and the run that it followed
+    _chain.py      the trigger that started a run, the run that it followed, and those that follow it
     listing.py     the lines of the manifest, and of the flow that it names, with problems marked
     _overview.py   what happened in a sentence, the figures, the phases and events of the run
     _advice.py     failures, errors and warnings, each with what to do about it

@@ -15,14 +15,15 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from shared.documents.record import ITEMS_BLOB, Record
+from shared.documents.run import Run
 from shared.documents.task_result import ItemRecord
 from shared.report._advice import notices
+from shared.report._chain import followers, started
 from shared.report._files import files
 from shared.report._gantt import gantt, time_of
 from shared.report._item_values import item_tables
 from shared.report._overview import events, figures, headline, phases
 from shared.report._preview_texts import shown_previews
-from shared.report._started import started
 from shared.report._tasks import tasks
 from shared.report._usage import usage_table
 from shared.report._values import inputs, labels, outputs, values
@@ -52,7 +53,7 @@ class Report:
     """All that is known of a run when it is recorded.
 
     `items` are those of its fan-outs, by task. `flow` is that of a manifest that only names its flow. `description` is
-    what the flow says of itself.
+    what the flow says of itself. `followers` are the runs that start once this one is recorded.
     """
 
     record: Record
@@ -62,6 +63,7 @@ class Report:
     description: str = ""
     log_ends: Sequence[LogEnd] = ()
     previews: Sequence[FileStart] = ()
+    followers: Sequence[Run] = ()
 
     def html(self, mask: Callable[[str], str]) -> str:
         """The page, self-contained; `mask` replaces the secrets in a text."""
@@ -88,6 +90,7 @@ class Report:
                 log_anchors=_anchors(logs),
                 earlier=earlier(record, items),
                 started=started(record),
+                followers=followers(record, self.followers),
                 inputs=inputs(record),
                 outputs=outputs(record),
                 printed=values(record, items),

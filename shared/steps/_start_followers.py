@@ -1,4 +1,4 @@
-"""Creates the runs that follow one that has ended, each once: before that one is closed, whoever closes it.
+"""The runs that follow one that has ended, each created once: before that one is closed, whoever closes it.
 
 Which flows may follow is known from the document of schedules, so that a recording costs no listing. The id of a
 follower follows from its flow, its trigger and the run that ended; one that has a record is not made again. A tick
@@ -22,30 +22,34 @@ MAX_DEPTH = 20
 
 def start_followers(app: App, run: Run, record: Record) -> None:
     """Create the documents of all runs that follow a recorded one. Raises if that fails: the run then stays open."""
+    for follower in followers(app, run, record):
+        if created := create_run(app, follower):
+            note_accepted(app, Stage.RECORD, created)
+
+
+def followers(app: App, run: Run, record: Record) -> list[Run]:
+    """The runs that follow one with this record, before they are stored."""
     ended, depth = ended_run(record, run.results), (record.trigger.depth if record.trigger else 0) + 1
     if ended is None or depth > MAX_DEPTH + 1:
-        return
-    followed = f"{ended.namespace}/{ended.flow_id}"
-    for name in app.schedules.recent(app.now()).document.followers(followed):
-        _start_follower(app, name, ended, depth)
+        return []
+    names = app.schedules.recent(app.now()).document.followers(f"{ended.namespace}/{ended.flow_id}")
+    return [follower for name in names if (follower := _follower(app, name, ended, depth))]
 
 
-def _start_follower(app: App, name: TriggerName, ended: EndedRun, depth: int) -> None:
+def _follower(app: App, name: TriggerName, ended: EndedRun, depth: int) -> Run | None:
     flow = read_stored_flow(app, name[0])
     triggers = flow.manifest.flow.placed_triggers.flows if flow else ()
     trigger = next((each for each in triggers if each.id == name[1]), None)
     if flow is None or trigger is None or not _follows(trigger, ended):
-        return
+        return None
     by = StartedBy(id=trigger.id, type=trigger.type, flow=flow.name, ended=ended, depth=depth)
     if not starts_run(app, flow, trigger, by):
-        return
+        return None
     refused = (
         f"the trigger {trigger.id!r} would start the {MAX_DEPTH + 1}st run of a chain: at most {MAX_DEPTH} runs follow"
         f" each other, so that flows which follow each other in a circle end; this one follows {ended.run_id!r}"
     )
-    created = create_run(app, run_of_trigger(app, flow, trigger, by, refused if depth > MAX_DEPTH else None))
-    if created:
-        note_accepted(app, Stage.RECORD, created)
+    return run_of_trigger(app, flow, trigger, by, refused if depth > MAX_DEPTH else None)
 
 
 def _follows(trigger: FlowTrigger, ended: EndedRun) -> bool:

@@ -7,7 +7,7 @@ report. This module is imported only when a run is recorded, because the report'
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from azure.core.exceptions import AzureError
@@ -27,7 +27,9 @@ from shared.report.previews import FileStart, Preview, previews_to_show
 from shared.storage.results import Results
 
 
-def write_report(results: Results, run: Run, record: Record, manifest: Manifest | None) -> None:
+def write_report(
+    results: Results, run: Run, record: Record, manifest: Manifest | None, followers: Sequence[Run]
+) -> None:
     """Write `report.html` of a run whose record is about to be written; if there is one, it stays."""
     items = run.items or {}
     reads: list[Callable[[], LogEnd | FileStart | None]] = [
@@ -43,6 +45,7 @@ def write_report(results: Results, run: Run, record: Record, manifest: Manifest 
         description=_description(manifest) if manifest else "",
         log_ends=[each for each in found if isinstance(each, LogEnd)],
         previews=[each for each in found if isinstance(each, FileStart)],
+        followers=followers,
     )
     results.write_page(run, report.html)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 
+from azure.core.exceptions import AzureError
 from pydantic import ValidationError
 
 from shared.app import App
@@ -32,7 +33,7 @@ from shared.plan.plan_round import staging_of, submitted_round
 from shared.plan.planner import default_staging
 from shared.plan.run_manifest import manifest_of
 from shared.steps._flow_outputs import with_outputs
-from shared.steps._start_followers import start_followers
+from shared.steps._start_followers import followers, start_followers
 from shared.storage.copies import CopyMethod
 
 COPIED_THROUGH_APP = (
@@ -104,9 +105,17 @@ def _write_report(app: App, run: Run, record: Record, manifest: Manifest | None)
     try:
         from shared.steps._write_report import write_report
 
-        write_report(app.results, run, record, manifest)
+        write_report(app.results, run, record, manifest, _followers(app, run, record))
     except Exception:  # noqa: BLE001 - no fault of the report may keep a run open
         log_exception(Stage.RECORD, "report-failed", run=run.id)
+
+
+def _followers(app: App, run: Run, record: Record) -> list[Run]:
+    try:
+        return followers(app, run, record)
+    except AzureError:  # the report is written without them; that they start does not depend on it
+        log_exception(Stage.RECORD, "followers-not-in-report", run=run.id)
+        return []
 
 
 def _milliseconds(run: Run, record: Record) -> int:

@@ -72,6 +72,8 @@ def test_a_run_that_has_ended_is_followed_once_by_each_trigger(world: World) -> 
         assert (record["trigger"]["ended"]["runId"], record["trigger"]["depth"]) == (run, 1)
         assert record["trigger"]["ended"]["results"] == f"p/{run}"
     assert sorted(end.run_id for end in world.outbox.ends) == sorted([run, *expected])
+    report = world.text("results", f"p/{run}/report.html")
+    assert all("../../company.team/" in report and f"/{follower}/report.html" in report for follower in expected)
 
 
 @pytest.mark.parametrize(

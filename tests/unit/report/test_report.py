@@ -16,7 +16,11 @@ from urllib.parse import unquote
 
 import pytest
 
+from shared.documents.manifest_blob import ManifestBlob
+from shared.documents.progress import Progress
 from shared.documents.record import ManifestRef, RecordedFlow, RetryRef, RunProblem, Timings
+from shared.documents.run import Run
+from shared.documents.run_body import RunBody
 from shared.documents.states import State
 from shared.documents.task_result import ItemRecord, Metric, OutputFile, Outputs, TaskRecord
 from shared.documents.trigger import DueTime, EndedRun, StartedBy
@@ -267,6 +271,32 @@ def test_a_run_says_which_trigger_started_it_and_links_the_run_that_it_follows()
     scheduled = words(Report(record(trigger=due)))
     assert f"Started by the trigger nightly, due at {DROPPED.isoformat(sep=' ')}" in scheduled
     assert "Dropped" not in scheduled
+
+
+def test_a_run_links_the_runs_that_follow_it() -> None:
+    by = StartedBy(id="after-etl", type="Flow", flow="company.team/load")
+    followers = [
+        Run(
+            RunBody(
+                run_id=f"{name}-20261128t000000-01234567",
+                manifest=ManifestBlob(name=f"company.team/{name}.yaml", etag="", sha256=None, text=""),
+                trigger=by,
+                dropped=DROPPED,
+                accepted=DROPPED,
+            ),
+            Progress(),
+        )
+        for name in ("load", "more")
+    ]
+    followed = Report(
+        record(manifest=ManifestRef(name="company.team/etl.yaml", etag="", sha256=None)), followers=followers
+    )
+    assert (
+        "Followed by company.team/load ( load-20261128t000000-01234567 ),"
+        " company.team/load ( more-20261128t000000-01234567 )"
+    ) in words(followed)
+    assert "../../load/load-20261128t000000-01234567/report.html" in page(followed).links()
+    assert "Followed by" not in words(Report(record()))
 
 
 def test_a_retry_says_what_ran_in_which_run() -> None:

@@ -1,11 +1,13 @@
-"""What started a run that nobody dropped: the due time of a schedule, or the end of another run and its report."""
+"""What started a run that nobody dropped, a due time or the end of another run; and the runs that follow it."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from shared.documents.names import results_folder
 from shared.documents.record import Record
+from shared.documents.run import Run
 from shared.report.earlier import path_to
 
 
@@ -29,3 +31,22 @@ def started(record: Record) -> Started | None:
         return Started(words, ended.run_id, path_to(f"{ended.results}/report.html", own_folder))
     due = f", due at {trigger.due.date.isoformat(sep=' ')}" if trigger.due else ""
     return Started(f"the trigger {trigger.id}{due}")
+
+
+@dataclass(frozen=True)
+class Follower:
+    """A run that starts after this one: its flow, its id and the relative path of the report that it will have."""
+
+    flow: str
+    run_id: str
+    report: str
+
+
+def followers(record: Record, runs: Iterable[Run]) -> list[Follower]:
+    """The runs that follow a recorded one."""
+    own_folder = results_folder(record.manifest.name, record.run_id)
+    return [
+        Follower(run.body.trigger.flow, run.id, path_to(f"{run.results}/report.html", own_folder))
+        for run in runs
+        if run.body.trigger
+    ]
