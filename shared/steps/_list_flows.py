@@ -1,4 +1,6 @@
-"""Keeps the document of schedules as the stored flows are: they are listed at most once a minute.
+"""Keeps the document of schedules as the stored flows are: ticks list them once a minute.
+
+What follows a run is asked of a listing that is younger than its end, so that no flow is missed that was stored before.
 
 A flow is read once in each version. Reading it tells what ticks and recorders must know of its triggers; whether one
 starts a run, and with what, is decided on the version that is there then.
@@ -8,8 +10,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from shared.app import App, isolate_failures
 from shared.documents.schedules import KnownFlow, KnownSchedule, Schedules
@@ -21,17 +24,22 @@ from shared.plan.run_manifest import stored_manifest
 from shared.storage.flows import FlowVersion
 from shared.storage.schedules import StoredSchedules
 
+LISTED_EVERY = timedelta(minutes=1)
+MAX_CONFLICTS = 5
 
-def list_flows(app: App, now: datetime, deadline: datetime) -> StoredSchedules:
-    """The document of schedules, after the flows were listed, if nobody has done that in the last minute."""
-    stored = app.schedules.last(now)
-    if app.schedules.are_flows_listed(now):
-        return stored
-    listed = app.flows.list()
-    if _versions(stored.document) == _etags(listed):
-        app.schedules.note_listed(now)
-        return stored
-    return _read_changed(app, listed, now, deadline)
+
+def list_flows(app: App, now: datetime, deadline: datetime, since: datetime | None = None) -> StoredSchedules:
+    """The document of schedules as the flows were at some time after a moment; without one, in the last minute."""
+    for _ in range(MAX_CONFLICTS):
+        stored = app.schedules.last()
+        if app.schedules.are_flows_listed(now - LISTED_EVERY if since is None else since, now):
+            return stored
+        if _versions(stored.document) == _etags(app.flows.list()):
+            app.schedules.note_listed(now)
+            return stored
+        with suppress(RunChanged):  # by another listing, or by somebody who has started runs
+            return _read_changed(app, now, deadline)
+    return app.schedules.read()
 
 
 def _versions(document: Schedules) -> dict[str, str]:
@@ -42,9 +50,14 @@ def _etags(listed: Mapping[str, FlowVersion]) -> dict[str, str]:
     return {name: version.etag for name, version in listed.items()}
 
 
-def _read_changed(app: App, listed: Mapping[str, FlowVersion], now: datetime, deadline: datetime) -> StoredSchedules:
-    """Read the flows that have changed, as many as there is time for; the next tick reads the others."""
-    stored = app.schedules.read(now)
+def _read_changed(app: App, now: datetime, deadline: datetime) -> StoredSchedules:
+    """Read the flows that have changed, as many as there is time for; the next tick reads the others.
+
+    The document is read before the flows are listed: one that a later listing has written is not written over. Raises
+    RunChanged then.
+    """
+    stored = app.schedules.read()
+    listed = app.flows.list()
     known = _versions(stored.document)
     changed = [name for name, version in listed.items() if known.get(name) != version.etag]
     found: dict[str, KnownFlow] = {}
@@ -58,11 +71,8 @@ def _read_changed(app: App, listed: Mapping[str, FlowVersion], now: datetime, de
     in_parallel(read, changed)
     is_whole = len(found) == len(changed)
     document = stored.document.with_flows(found, listed, now if is_whole else None)
-    try:
-        if document.flows != stored.document.flows:
-            stored = app.schedules.save(replace(stored, document=document), now)
-    except RunChanged:  # by another listing, or by somebody who has started runs
-        return app.schedules.read(now)
+    if document.flows != stored.document.flows:
+        stored = app.schedules.save(replace(stored, document=document))
     if is_whole:
         app.schedules.note_listed(now)
     return stored

@@ -1,11 +1,13 @@
 """The runs that follow one that has ended, each created once: before that one is closed, whoever closes it.
 
-Which flows may follow is known from the document of schedules, so that a recording costs no listing. The id of a
-follower follows from its flow, its trigger and the run that ended; one that has a record is not made again. A tick
-submits it.
+Which flows may follow is known from the document of schedules, after a listing that is younger than the end of the run.
+The id of a follower follows from its flow, its trigger and the run that ended; one that has a record is not made again.
+A tick submits it.
 """
 
 from __future__ import annotations
+
+from datetime import timedelta
 
 from shared.app import App
 from shared.documents.record import Record
@@ -15,9 +17,11 @@ from shared.documents.trigger import EndedRun, StartedBy
 from shared.log import Stage
 from shared.manifest.triggers import FlowTrigger
 from shared.plan.triggers import ended_run
+from shared.steps._list_flows import list_flows
 from shared.steps._run_of_trigger import create_run, note_accepted, read_stored_flow, run_of_trigger, starts_run
 
 MAX_DEPTH = 20
+LONGEST_LISTING = timedelta(seconds=10)
 
 
 def start_followers(app: App, run: Run, record: Record) -> None:
@@ -32,7 +36,9 @@ def followers(app: App, run: Run, record: Record) -> list[Run]:
     ended, depth = ended_run(record, run.results), (record.trigger.depth if record.trigger else 0) + 1
     if ended is None or depth > MAX_DEPTH + 1:
         return []
-    names = app.schedules.recent(app.now()).document.followers(f"{ended.namespace}/{ended.flow_id}")
+    now = app.now()
+    known = list_flows(app, now, now + LONGEST_LISTING, since=ended.ended).document
+    names = known.followers(f"{ended.namespace}/{ended.flow_id}")
     return [follower for name in names if (follower := _follower(app, name, ended, depth))]
 
 

@@ -27,7 +27,7 @@ from shared.manifest.triggers import RecoverMissedSchedules
 from shared.manifest.triggers import Schedule as ScheduleTrigger
 from shared.parallel import in_parallel
 from shared.schedules import MAX_MISSED, DueTimes, Schedule, due_times
-from shared.steps._list_flows import list_flows
+from shared.steps._list_flows import MAX_CONFLICTS, list_flows
 from shared.steps._run_of_trigger import (
     StoredFlow,
     create_run,
@@ -38,7 +38,6 @@ from shared.steps._run_of_trigger import (
 )
 from shared.storage.schedules import StoredSchedules
 
-MAX_CONFLICTS = 5
 _MOST = {RecoverMissedSchedules.ALL: MAX_MISSED, RecoverMissedSchedules.LAST: 1, RecoverMissedSchedules.NONE: 0}
 
 
@@ -55,7 +54,7 @@ def start_due(app: App, now: datetime, deadline: datetime) -> None:
     """Create the runs that are due; what there is no time for is left to the next tick."""
     if not _due(list_flows(app, now, deadline), now):
         return
-    stored = app.schedules.read(now)
+    stored = app.schedules.read()
 
     def start(name: TriggerName) -> Started:
         started = Started(name)
@@ -63,7 +62,7 @@ def start_due(app: App, now: datetime, deadline: datetime) -> None:
             _start(app, started, stored.document.schedules()[name], now, deadline)
         return started
 
-    _advance(app, stored, in_parallel(start, _due(stored, now)), now)
+    _advance(app, stored, in_parallel(start, _due(stored, now)))
 
 
 def _due(stored: StoredSchedules, now: datetime) -> list[TriggerName]:
@@ -136,7 +135,7 @@ def _start(app: App, started: Started, known: KnownSchedule, now: datetime, dead
     started.done = next(timer.schedule.latest(known.after, now), started.done)
 
 
-def _advance(app: App, stored: StoredSchedules, all_started: Sequence[Started], now: datetime) -> None:
+def _advance(app: App, stored: StoredSchedules, all_started: Sequence[Started]) -> None:
     """Say how far the schedules are done; remove runs that somebody else made before, and closed meanwhile."""
     done = {started.name: started.done for started in all_started if started.done}
     runs = [run for started in all_started for run in started.runs]
@@ -150,9 +149,9 @@ def _advance(app: App, stored: StoredSchedules, all_started: Sequence[Started], 
         document = stored.document.with_done(done)
         try:
             if document != stored.document:
-                app.schedules.save(replace(stored, document=document), now)
+                app.schedules.save(replace(stored, document=document))
             break
         except RunChanged:
-            stored = app.schedules.read(now)
+            stored = app.schedules.read()
             runs = [run for run, is_kept in zip(runs, in_parallel(keep, runs), strict=True) if is_kept]
     in_parallel(lambda run: note_accepted(app, Stage.POLL, run), runs)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from azure.core import MatchConditions
@@ -17,7 +17,6 @@ from shared.errors import RunChanged, RunUnreadable
 if TYPE_CHECKING:
     from azure.storage.blob import ContainerClient
 
-LISTED_EVERY = timedelta(minutes=1)
 _JSON = ContentSettings(content_type="application/json")
 
 
@@ -35,32 +34,30 @@ class ScheduleStore:
     def __init__(self, container: ContainerClient) -> None:
         self._container = container
         self._last: StoredSchedules | None = None
-        self._read_at: datetime | None = None
         self._listed_at: datetime | None = None
 
-    def last(self, now: datetime) -> StoredSchedules:
+    def last(self) -> StoredSchedules:
         """The document as this process knows it, however old that is."""
-        return self._last or self.read(now)
+        return self._last or self.read()
 
-    def recent(self, now: datetime) -> StoredSchedules:
-        """The document as it was at most a minute ago."""
-        return self._last if self._last and _is_in_last_minute(self._read_at, now) else self.read(now)
+    def are_flows_listed(self, since: datetime, now: datetime) -> bool:
+        """Whether the flows were listed after a moment, by this process, or by another one that found a change.
 
-    def are_flows_listed(self, now: datetime) -> bool:
-        """Whether the flows were listed in the last minute, by this process, or by another one that found a change."""
-        by_any = self.last(now).document.listed
-        return _is_in_last_minute(self._listed_at, now) or _is_in_last_minute(by_any, now)
+        One that is to come, as when the clock has gone back, does not count.
+        """
+        listings = (self._listed_at, self.last().document.listed)
+        return any(since < listed <= now for listed in listings if listed)
 
     def note_listed(self, now: datetime) -> None:
         """Note that the flows were listed, and the document is as they are."""
-        self._listed_at = self._read_at = now
+        self._listed_at = now
 
-    def read(self, now: datetime) -> StoredSchedules:
+    def read(self) -> StoredSchedules:
         """The document as it is now. Raises RunUnreadable if an operator has to look at it."""
         try:
             stream = self._container.download_blob(SCHEDULES_BLOB)
         except ResourceNotFoundError:
-            return self._remember(StoredSchedules(), now)
+            return self._remember(StoredSchedules())
         try:
             document = Schedules.model_validate_json(stream.readall())
         except ValidationError as error:
@@ -68,9 +65,9 @@ class ScheduleStore:
                 f"The document {SCHEDULES_BLOB} is damaged, or of a newer version of the app: nothing is started by"
                 " triggers. If it is damaged, remove it from the runs container."
             ) from error
-        return self._remember(StoredSchedules(document, stream.properties.etag), now)
+        return self._remember(StoredSchedules(document, stream.properties.etag))
 
-    def save(self, stored: StoredSchedules, now: datetime) -> StoredSchedules:
+    def save(self, stored: StoredSchedules) -> StoredSchedules:
         """Write the document that was read before. Raises RunChanged if it was written by another invocation since."""
         blob = self._container.get_blob_client(SCHEDULES_BLOB)
         data = stored.document.to_json().encode()
@@ -88,13 +85,8 @@ class ScheduleStore:
         except (ResourceExistsError, ResourceModifiedError, ResourceNotFoundError) as error:
             self._last = None
             raise RunChanged(f"The document {SCHEDULES_BLOB} was changed by another invocation.") from error
-        return self._remember(replace(stored, etag=str(written["etag"])), now)
+        return self._remember(replace(stored, etag=str(written["etag"])))
 
-    def _remember(self, stored: StoredSchedules, now: datetime) -> StoredSchedules:
-        self._last, self._read_at = stored, now
+    def _remember(self, stored: StoredSchedules) -> StoredSchedules:
+        self._last = stored
         return stored
-
-
-def _is_in_last_minute(moment: datetime | None, now: datetime) -> bool:
-    """Whether a moment is in the last minute; not if it is to come, as when the clock has gone back."""
-    return moment is not None and timedelta(0) <= now - moment < LISTED_EVERY

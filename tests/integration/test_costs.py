@@ -134,7 +134,7 @@ def test_a_tick_costs_the_same_however_many_flows_are_stored(world: World, stora
         world.put("flows", f"company.team/f{number}.yaml", SCHEDULED.format(number=number))
     list_and_read = world.later(minutes=2)
     poll_runs.poll(list_and_read)
-    while len(world.app.schedules.read(list_and_read.now()).document.flows) < flows:  # a tick reads for three seconds
+    while len(world.app.schedules.read().document.flows) < flows:  # a tick reads for three seconds
         poll_runs.poll(list_and_read)
     storage.clear()
     for _ in range(3):
@@ -165,7 +165,7 @@ def test_every_operation_of_a_run_that_is_due_has_a_reason(world: World, storage
     world.put("flows", "company.team/f0.yaml", SCHEDULED.format(number=0).replace("0 0 1 1 *", "* * * * *"))
     listing = world.later(minutes=1)
     start_due(listing, listing.now(), listing.now() + timedelta(seconds=10))
-    known = listing.schedules.last(listing.now()).document.flows["company.team/f0"].schedules["t"]
+    known = listing.schedules.last().document.flows["company.team/f0"].schedules["t"]
     now = (known.done or known.after).replace(second=0, microsecond=0) + timedelta(minutes=1)
     listing.schedules.note_listed(now)
     world.app.ledger.append(Stage.SUBMIT, first_line_of_the_day())

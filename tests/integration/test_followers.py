@@ -76,6 +76,17 @@ def test_a_run_that_has_ended_is_followed_once_by_each_trigger(world: World) -> 
     assert all("../../company.team/" in report and f"/{follower}/report.html" in report for follower in expected)
 
 
+def test_a_flow_that_was_stored_just_before_the_end_follows_it(world: World) -> None:
+    """Although the flows were listed a moment ago."""
+    put(world, "early")
+    poll_runs.poll(world.app)
+    run = world.accept("p.yaml", PARENT % "echo hi")
+    put(world, "late")
+    world.await_end(run)
+    world.finish()
+    assert {record["flow"]["id"] for record in records(world).values()} == {"early", "late"}
+
+
 @pytest.mark.parametrize(
     ("which", "followed"),
     [
