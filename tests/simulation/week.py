@@ -97,7 +97,7 @@ class Week:
     def run(self, length: timedelta) -> None:
         """Let the week pass, and some quiet ticks after it."""
         with patch("shared.parallel.ThreadPoolExecutor", OneAfterTheOther):
-            self._dies = 0.0004
+            self._dies = 0.002
             while self._day.clock.now < self._start + length:
                 self._next()
             self._dies, self._skew = 0.0, timedelta(0)
