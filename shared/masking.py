@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from shared.settings import Settings, connection_parts
@@ -28,8 +29,8 @@ class Masker:
         # The longest value first: a value that contains another one is replaced as a whole.
         self._values = sorted(found, key=len, reverse=True)
 
-    @classmethod
-    def of(cls, settings: Settings) -> Masker:
+    @staticmethod
+    def of(settings: Settings) -> Masker:
         """Make a masker for every secret and key of the settings, but not for the app's account names and endpoints."""
         public = {
             settings.batch.account_name,
@@ -40,7 +41,7 @@ class Masker:
         }
         keys = [settings.batch.account_key, settings.topic.key, *_storage_secrets(settings.storage.connection_string)]
         values = [*settings.secrets.values(), *filter(None, keys)]
-        return cls(value for value in values if value.rstrip("/") not in public)
+        return _masker(frozenset(value for value in values if value.rstrip("/") not in public))
 
     def mask(self, text: str) -> str:
         """Replace the secret values in a text."""
@@ -64,6 +65,12 @@ class Masker:
     def masks(self, value: JsonValue) -> bool:
         """Whether there is anything to mask in a value."""
         return bool(self.mask_all(value) != value)
+
+
+@lru_cache(maxsize=8)
+def _masker(values: frozenset[str]) -> Masker:
+    """The masker of some values, which is always the same one: what is compiled for it can be kept."""
+    return Masker(values)
 
 
 def _forms(value: str) -> Iterator[str]:

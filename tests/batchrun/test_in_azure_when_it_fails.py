@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import itertools
 import json
 import os
 import re
@@ -249,9 +250,14 @@ FAIR = {
 }
 
 
-@pytest.mark.parametrize("weather", [each for each in Weather if each is not Weather.FAIR], ids=lambda each: each.name)
-@pytest.mark.parametrize("service", ["storage", "batch"])
-@pytest.mark.parametrize("name", VERBS)
+CASES = [
+    pytest.param(*case, marks=() if case in EXPECTED else pytest.mark.chaos, id="-".join((*case[:2], case[2].name)))
+    for case in itertools.product(VERBS, ("storage", "batch"), Weather)
+    if case[2] is not Weather.FAIR
+]
+
+
+@pytest.mark.parametrize(("name", "service", "weather"), CASES)
 def test_what_fails_is_told_with_what_to_do_and_the_rest_is_done(
     place: Place, verb: Callable[[str, str, Weather], Told], name: str, service: str, weather: Weather
 ) -> None:

@@ -53,20 +53,22 @@ def below(stopped, monkeypatch, tmp_path):
 
 
 @pytest.mark.usefixtures("below")
-@pytest.mark.parametrize("where", [[], ["--app", "local"], ["--data-dir", "../.local"]])
-def test_batchrun_reads_it_too(stopped, where, capsys, tmp_path):
-    """The nearest one upwards, or the one that is named; what it started has stopped at the end."""
-    for arguments, text in (
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
         (["ls"], "SUCCESS  past-"),
-        (["show", "-"], "SUCCESS"),
-        (["logs", "-", "-f"], "past out | said"),
-        (["get", "-", "record.json", "--out", str(tmp_path / "out")], "1 file fetched"),
-    ):
-        assert batchrun([*arguments, *where]) == 0
-        printed, errors = capsys.readouterr()
-        assert text in printed
-        assert errors.startswith("No stack is running in ")
-        assert ".local: its storage is started for this command.\n" in errors
+        (["show", "-", "--app", "local"], "SUCCESS"),
+        (["logs", "-", "-f", "--data-dir", "../.local"], "past out | said"),
+        (["get", "-", "record.json", "--out", "out"], "1 file fetched"),
+    ],
+)
+def test_batchrun_reads_it_too(stopped, arguments, text, capsys):
+    """The nearest one upwards, or the one that is named; what it started has stopped at the end."""
+    assert batchrun(arguments) == 0
+    printed, errors = capsys.readouterr()
+    assert text in printed
+    assert errors.startswith("No stack is running in ")
+    assert ".local: its storage is started for this command.\n" in errors
     assert DataDir(stopped).running_stack() is None
 
 

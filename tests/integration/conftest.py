@@ -102,7 +102,7 @@ class World:
             assert time.monotonic() < deadline, f"still open: {self.names('runs')}"
             poll_runs.poll(self.app)
             self.deliver()
-            time.sleep(0.05)
+            time.sleep(0.15)
 
     def deliver(self) -> None:
         """Deliver what was published."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from shared import poll_runs
 from shared.documents.ended_task import TaskState
 from tests.integration.test_gates import PARALLEL, SEQUENTIAL, Flow, flow, items, states
 
@@ -500,6 +501,12 @@ def test_planning_that_dies_between_its_writes_is_repeated(flow: Flow, monkeypat
     with suppress(ConnectionError):
         flow.start(text)
     [flow.run] = [name.removesuffix(".json") for name in flow.world.names("runs") if "/" not in name]
+    poll_runs.poll(flow.world.later(minutes=1))
+    flow.world.await_end(flow.run)
+    poll_runs.poll(flow.world.app)
+    with suppress(ConnectionError):
+        flow.world.deliver()
+    poll_runs.poll(flow.world.later(minutes=2))
     record = flow.record()
     assert sorted(flow.told()) == ["va", "vb"]
     assert [items(record, place) for place in range(4)] == [["SUCCESS"] * 2] * 4
