@@ -6,6 +6,9 @@ BIN := $(VENV)/bin
 # that, nor at its requirements, which are in requirements.txt already.
 WORKER := azure-functions-runtime>=1.3,<2
 
+# Tests start hundreds of processes of this code: it is compiled once.
+unexport PYTHONDONTWRITEBYTECODE
+
 CLIENTS := azure-cli azure-batch-14 airflow
 
 .PHONY: setup demo test test-chaos bench simulate test-clients az-flags docs lint types clean

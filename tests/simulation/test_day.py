@@ -20,7 +20,7 @@ from tests.simulation.judgement import CALLS_OF_A_ROUND, problems
 NO_POOL = models.BatchPoolInfo(pool_id="none")
 
 QUIET = Options(
-    runs=150, seconds=600, burst=30, lost_drops=0, lost_events=0, doubled_events=0, ended_invocations=0,
+    runs=60, seconds=300, burst=20, lost_drops=0, lost_events=0, doubled_events=0, ended_invocations=0,
     dying_nodes=0, cancels=0, outages=(),
 )  # fmt: skip
 BAD = Options(
@@ -33,7 +33,7 @@ BAD = Options(
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.chaos)])
 def test_a_bad_day_loses_nothing(seed: int) -> None:
     """Every manifest has one record, and nothing is left behind, whatever fails in between."""
     day = Day(replace(BAD, seed=seed))

@@ -8,14 +8,15 @@ import pytest
 
 from tests.simulation.week import simulated
 
-AUTUMN, SPRING = datetime(2026, 10, 24, 12, tzinfo=UTC), datetime(2026, 3, 28, 12, tzinfo=UTC)
+AUTUMN, SPRING = datetime(2026, 10, 24, 20, tzinfo=UTC), datetime(2026, 3, 28, 20, tzinfo=UTC)
+NIGHT = 0.4
 
 
 @pytest.mark.parametrize(
     ("start", "days"),
     [
-        pytest.param(AUTUMN, 0.8, id="a night in which an hour comes twice"),
-        pytest.param(SPRING, 0.8, id="a night in which an hour does not come"),
+        pytest.param(AUTUMN, NIGHT, id="a night in which an hour comes twice"),
+        pytest.param(SPRING, NIGHT, id="a night in which an hour does not come"),
         pytest.param(AUTUMN, 7, id="a week", marks=pytest.mark.chaos),
         pytest.param(SPRING, 7, id="a week in spring", marks=pytest.mark.chaos),
     ],
