@@ -8,11 +8,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-TEXT, _, TABLE = (ROOT / "SECURITY.md").read_text().partition("## What tests try")
+TEXT, _, LIST = (ROOT / "SECURITY.md").read_text().partition("## What tests try")
 STATEMENTS = TEXT.partition("## Trust boundaries")[2].replace("`******`", "stars")
-ROWS = [tuple(cell.strip() for cell in row.split(" | ")) for row in re.findall(r"^\| (.+) \|$", TABLE, re.MULTILINE)][
-    2:
-]
+ROWS = re.findall(r"^- \*(.+?)\*: (.+)$", LIST, re.MULTILINE)
 IDENTITIES = "the table of identities"
 
 
@@ -40,6 +38,7 @@ def test_a_row_has_words_of_the_text(words: str) -> None:
 
 @pytest.mark.parametrize(("words", "tests"), ROWS, ids=[words for words, _ in ROWS])
 def test_a_row_names_tests_that_exist_or_says_why_there_is_none(words: str, tests: str) -> None:
-    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", tests)
+    named = re.findall(r"\[([\w ]+)\]\((tests/[\w/]+\.py)\)", tests)
     assert named or re.match(r"none: \w+ \w+", tests), words
-    assert [(path, name) for path, name in named if f"def {name}(" not in (ROOT / path).read_text()] == []
+    missing = [name for name, path in named if f"def test_{name.replace(' ', '_')}(" not in (ROOT / path).read_text()]
+    assert missing == []
