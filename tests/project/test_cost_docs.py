@@ -72,6 +72,11 @@ def test_the_least_is_what_stands_above_the_table() -> None:
     assert f"about {round(executions(10) + storage(10))} dollars a month" in CHAPTER
 
 
+def test_the_first_page_says_the_same() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    assert f"[{round(executions(10) + storage(10))} dollars a month and up](docs/deploy.md#what-it-costs)" in readme
+
+
 def test_it_says_of_when_the_prices_are_and_how_to_have_those_of_today() -> None:
     assert re.search(r"public pages had them between 2024 and 2026", CHAPTER)
     assert "`python infra/prices.py eastus Standard_D2s_v5`" in CHAPTER

@@ -12,6 +12,26 @@ TEXT, _, LIST = (ROOT / "SECURITY.md").read_text().partition("## What tests try"
 STATEMENTS = TEXT.partition("## Trust boundaries")[2].replace("`******`", "stars")
 ROWS = re.findall(r"^- \*(.+?)\*: (.+)$", LIST, re.MULTILINE)
 IDENTITIES = "the table of identities"
+FOLLOWS = (
+    "Whoever can write to the container `inbox` can run any image",
+    "All who may drop are therefore one trust domain",
+    "That is",
+    "- who breaks out of a container to its node",
+    "Nodes are kept between runs",
+    "So every image of that registry is readable",
+    "So this role is for operators",
+    "`{{ inputs.x }}` is the text as it was given",
+    "Here all who may drop are one trust domain",
+    "Nor put such a value into commands",
+    "`echo {{ inputs.x }}` is shell",
+    "If that run executes the file",
+    "So give this role only to those who may drop",
+    "Give both only to those who may drop",
+    "Others need `results` alone",
+    "Made by hand, the app has",
+    "Backups and point-in-time restore",
+)
+"""Beginnings of sentences that say what follows from others, or what to do. Any other sentence has a row."""
 
 
 def parts() -> list[str]:
@@ -23,6 +43,14 @@ def parts() -> list[str]:
 @pytest.mark.parametrize("part", parts(), ids=lambda part: part[:40])
 def test_every_paragraph_and_every_point_has_a_row(part: str) -> None:
     assert part.startswith("| who |") or any(words in part for words, _ in ROWS) or part.endswith(":")
+
+
+def test_every_sentence_has_a_row_or_only_says_what_follows() -> None:
+    prose = [part for part in parts() if not part.startswith("| who |")]
+    sentences = [each for part in prose for each in re.split(r"(?<=[.:;])\s+(?=[A-Z*`])", part)]
+    unsaid = [each for each in sentences if not any(words in each for words, _ in ROWS)]
+    assert [each for each in unsaid if not each.startswith(FOLLOWS)] == []
+    assert [each for each in FOLLOWS if not any(sentence.startswith(each) for sentence in unsaid)] == []
 
 
 @pytest.mark.parametrize("claim", re.findall(r"\*\*([^*]+)\*\*", " ".join(STATEMENTS.split())))
