@@ -86,12 +86,13 @@ esac
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """The repository, as far as the commands use it, with an `az` and a `func` that do nothing."""
+    """The repository, as far as the commands use it, with programs that do nothing."""
     for name in ("infra", "samples", "shared", "function_app.py", "host.json", "requirements.txt", ".funcignore"):
         (tmp_path / name).symlink_to(ROOT / name)
     (tmp_path / ".venv").symlink_to(sys.prefix)
     (tmp_path / "bin").mkdir()
-    for name in ("az", "func"):
+    (tmp_path / "bin" / "python").symlink_to(sys.executable)
+    for name in ("az", "batchrun", "func", "pipx"):
         (tmp_path / "bin" / name).write_text(STUB)
         (tmp_path / "bin" / name).chmod(0o755)
     return tmp_path
@@ -160,7 +161,7 @@ def test_steps_are_in_an_order_that_works() -> None:
     steps = ["az group create", "az storage account create", "az identity create", "az batch account create"]
     steps += ["/pools/pool?", "az eventgrid topic create", 'grant "$APP_PRINCIPAL"', "az functionapp create"]
     steps += ["basicPublishingCredentialsPolicies", "func azure functionapp publish", "infra/hooks/postdeploy.sh"]
-    steps += ["az storage blob upload", "AcrPull"]
+    steps += ["batchrun run environment-info.yaml", "AcrPull"]
     places = [SHELL.index(step) for step in steps]
     assert places == sorted(places)
 

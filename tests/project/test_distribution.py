@@ -40,6 +40,18 @@ def test_its_version_is_that_of_the_app():
     assert re.fullmatch(r"\d+\.\d+\.\d+", VERSION)
 
 
+def test_the_changelog_begins_with_that_version_and_says_nothing_twice():
+    text = (ROOT / "CHANGELOG.md").read_text()
+    versions = re.findall(r"^## (.+)$", text, re.MULTILINE)
+    assert versions[0] == VERSION
+    entries = [" ".join(each.split()) for each in re.split(r"\n- ", text)[1:]]
+    assert len(set(entries)) == len(entries)
+    assert (len(set(versions)), [each for each in versions if not re.fullmatch(r"\d+\.\d+\.\d+", each)]) == (
+        len(versions),
+        [],
+    )
+
+
 def test_its_dependencies_are_those_of_the_app_within_the_same_bounds():
     """What both use has been tested in one version."""
     ours = dict(re.fullmatch(r"([\w-]+)(.*)", each).groups() for each in PROJECT["project"]["dependencies"])

@@ -39,6 +39,12 @@ def test_without_any_setting_there_are_three_functions() -> None:
     assert functions["poll_runs"][0]["schedule"] == "*/15 * * * * *"
 
 
+def test_no_function_answers_requests_from_the_internet() -> None:
+    """Of SECURITY.md."""
+    triggers = {binding["type"] for bindings in index().values() for binding in bindings}
+    assert triggers == {"blobTrigger", "timerTrigger", "eventGridTrigger"}
+
+
 def test_settings_decide_on_triggers() -> None:
     functions = index(INBOX_CONTAINER="drops", INBOX_SOURCE="LogsAndContainerScan", POLL_SCHEDULE="0 * * * * *")
     assert (functions["submit_run"][0]["path"], functions["submit_run"][0]["source"]) == (

@@ -119,22 +119,3 @@ def test_slots_are_not_what_the_formula_counts() -> None:
     formula = (ROOT / "infra" / "batch.bicep").read_text()
     assert "$PendingTasks" in formula
     assert "the pool's formula counts tasks, not the slots that they require" in OPERATE
-
-
-@pytest.mark.parametrize(
-    "name", ["README.md", "SECURITY.md", "docs/deploy.md", "docs/operate.md", "docs/performance.md"]
-)
-def test_links_within_the_repository_lead_somewhere(name: str) -> None:
-    text = (ROOT / name).read_text()
-    links = [link for link in re.findall(r"\]\(([^)]+)\)", text) if "://" not in link]
-    assert links
-    for link in links:
-        path, _, anchor = link.partition("#")
-        target = (ROOT / name).parent / path if path else ROOT / name
-        assert target.exists(), link
-        headings = {re.sub(r"[^\w -]", "", line.lstrip("# ")).lower().replace(" ", "-") for line in headings_of(target)}
-        assert not anchor or anchor in headings, link
-
-
-def headings_of(target: Path) -> list[str]:
-    return [line for line in target.read_text().splitlines() if line.startswith("#")] if target.suffix == ".md" else []

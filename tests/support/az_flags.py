@@ -20,10 +20,11 @@ SOURCES = (
     "docs/operate.md",
     "infra/hooks/postdeploy.sh",
     "infra/hooks/preprovision.py",
+    "infra/access.py",
 )
 COMMAND = re.compile(r"\baz (?P<words>[a-z][a-z0-9-]*(?: [a-z][a-z0-9-]*)*)(?P<rest>[^\n|)]*)")
 BLOCK = re.compile(r"```sh\n(.*?)```", re.DOTALL)
-IN_PYTHON = re.compile(r"_az\(f?\"([^\"]+)\"")
+IN_PYTHON = re.compile(r"_(?:az|run)\(f?\"([^\"]+)\"")
 
 
 class Call(NamedTuple):

@@ -335,6 +335,14 @@ def test_values_of_an_earlier_task_may_stand_in_a_variable_that_is_rendered(plan
     assert plan(text, finished={"a": ended}).tasks[0].commands.text == "set -e\necho 41"
 
 
+def test_render_evaluates_what_a_task_printed_and_nothing_else_does(plan) -> None:
+    """As in Kestra; see SECURITY.md."""
+    printed = TaskRecord(id="a", state=State.SUCCESS, exit_code=0, outputs=Outputs(vars={"n": "{{ secret('TOKEN') }}"}))
+    for use, result in (("outputs.a.vars.n", "{{ secret('TOKEN') }}"), ("render(outputs.a.vars.n)", "s3cr3t-t0ken")):
+        text = f"tasks:\n- {{id: a, commands: [x]}}\n- {{id: b, commands: ['echo {{{{ {use} }}}}']}}\n"
+        assert plan(text, finished={"a": printed}).tasks[0].commands.text == f"set -e\necho {result}"
+
+
 def test_what_is_wrong_with_a_task_of_a_later_round_is_said_at_once(plan) -> None:
     text = "tasks:\n- {id: a, commands: [x]}\n- {id: b, commands: ['{{ outputs.a.vars.n }} ', '{{ nothing }}']}\n"
     with pytest.raises(ManifestError, match=r"tasks\[1\].commands\[1\]: 'nothing' does not exist at line 3"):
