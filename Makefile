@@ -9,6 +9,9 @@ WORKER := azure-functions-runtime>=1.3,<2
 # Tests start hundreds of processes of this code: it is compiled once.
 unexport PYTHONDONTWRITEBYTECODE
 
+# In the order of the files: those whose tests wait for services first, the unit tests in what time these leave.
+AT_ONCE := -n 4 --dist loadfile --no-loadscope-reorder
+
 CLIENTS := azure-cli azure-batch-14 airflow
 
 .PHONY: setup demo test test-chaos bench simulate test-clients az-flags docs lint types clean
@@ -38,10 +41,10 @@ demo: setup ## Run samples/environment-info.yaml on a stack of its own
 
 # roc-validator has an environment of its own, for it takes no `rich` that `batchrun` takes.
 test: setup lint types .clients/roc-validator/.packages ## Linters, types and all tests
-	@$(BIN)/python -m pytest -n 3 --dist loadfile
+	@$(BIN)/python -m pytest $(AT_ONCE)
 
 test-chaos: setup ## Break everything, at every call (minutes); says how many faults were injected and survived
-	@$(BIN)/python -m pytest -m chaos -n 3
+	@$(BIN)/python -m pytest -m chaos $(AT_ONCE)
 
 test-clients: setup $(CLIENTS:%=.clients/%/.packages) ## Other people's clients against the Batch service, batchrun as a wheel, the samples in containers (2 GB of packages)
 	@$(BIN)/python -m tests.clients
