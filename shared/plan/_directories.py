@@ -11,7 +11,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 
+from shared.documents.items import Item
 from shared.documents.names import Paths
+from shared.documents.run import Run
 from shared.documents.states import State
 from shared.documents.task_result import TaskRecord
 from shared.manifest.read import Manifest
@@ -140,3 +142,9 @@ def last_of(
         if not is_left_out(name) and not (name in ended and ended[name].state is State.SKIPPED):
             return name
     return None
+
+
+def paths_of(run: Run, graph: FlowGraph, name: str, item: Item | None) -> Paths:
+    """Where the files of a task, or of a fan-out's task for one item, are; in a group, its directory is shared."""
+    directory = graph.directory(name)
+    return Paths(run.id, name, item.index if item else None, directory=directory.group if directory else None)

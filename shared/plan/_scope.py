@@ -17,7 +17,7 @@ from shared.manifest.read import Task
 from shared.plan._app_variables import hidden_names
 from shared.plan._checked_outputs import CheckedOutputs
 from shared.plan._context import Context
-from shared.plan._directories import last_of
+from shared.plan._directories import last_of, paths_of
 from shared.plan._earlier_tasks import EarlierTasks
 from shared.plan._file_functions import FileFunctions
 from shared.plan._graph import STATE, FlowGraph
@@ -53,9 +53,7 @@ class Scope:
         place: PlaceInLoop,
     ) -> None:
         self.used = UpstreamUse()
-        directory = graph.directory(task.id)
-        group = directory.group if directory else None
-        self.paths = Paths(context.run.id, task.id, item.index if item else None, directory=group)
+        self.paths = paths_of(context.run, graph, task.id, item)
         self._task = task
         self._item = item
         self._context = context

@@ -12,7 +12,7 @@ from shared.manifest.problems import each_once
 from shared.manifest.read import Manifest
 from shared.plan._conditions import Conditions
 from shared.plan._context import Context
-from shared.plan._directories import Directories
+from shared.plan._directories import Directories, paths_of
 from shared.plan._fan_out import ItemSource, items_of, share_files, why_empty
 from shared.plan._graph import FlowGraph
 from shared.plan._graph_task import never_run
@@ -143,7 +143,7 @@ class Planner:
             slots=task.required_slots,
             warns_of_retries=task.retry is not None and task.retry.warning_on_retry,
             output_patterns=self.patterns(name, item),
-            paths=self._renderings.scope(name, item).paths,
+            paths=paths_of(self._run, self._graph, name, item),
             depends_on=self._order.depends_on(name, item) if number else (),
             branches=self.loops.branches.of(name, item) if item and is_in_loop else self._graph.branches(name),
             begins=self.loops.branches.begins(name, item) if item and is_in_loop else self._graph.begun_branches(name),
