@@ -59,8 +59,11 @@ def storage_of(data_dir: Path) -> Iterator[Mapping[str, str]]:
         start_new_session=True,
     ) as storage:
         assert storage.stdin and storage.stdout and storage.stderr  # noqa: S101, PT018 - pipes
-        with storage.stdin:  # whose end ends it, before `with` waits for it
+        try:
             line = storage.stdout.readline()
             if not line:
                 raise ClientError(storage.stderr.read().strip())
             yield json.loads(line)
+        finally:
+            storage.stdin.close()  # which ends it
+            storage.wait()  # after Ctrl-C, `with` does so for a moment only
