@@ -2,8 +2,8 @@
 
 The fields are those of `CRON_DEFINITION_BUILDER` of Kestra's Schedule, with the forms that cron-utils has for them
 (https://github.com/jmrozanec/cron-utils, `FieldParser`): `*`, `1`, `1-5`, `1,3`, `*/15`, `5/15`, `1-30/5`; ranges are
-strict, so that `5-1` is refused. `L`, the last day of a month, is of Kestra 2. If both days of the
-month and of the week are given, each of them is due (`SingleExecutionTime`).
+strict, so that `5-1` is refused. `L`, the last day of a month, is of Kestra 2. If both days of the month and of the
+week are given, each of them is due (`SingleExecutionTime`).
 https://github.com/kestra-io/kestra/blob/develop/core/src/main/java/io/kestra/plugin/core/trigger/Schedule.java
 """
 

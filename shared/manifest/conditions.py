@@ -274,7 +274,7 @@ def tag_of(value: object, kinds: Iterable[str]) -> str:
     return f"<{known or ('Expression' if name == 'VariableCondition' else 'OtherCondition')}>"
 
 
-DateCondition = Annotated[
+OfDate = (
     Annotated[DayWeek, Tag("<DayWeek>")]
     | Annotated[DayWeekInMonth, Tag("<DayWeekInMonth>")]
     | Annotated[Weekend, Tag("<Weekend>")]
@@ -283,7 +283,11 @@ DateCondition = Annotated[
     | Annotated[Expression, Tag("<Expression>")]
     | Annotated[Not, Tag("<Not>")]
     | Annotated[Or, Tag("<Or>")]
-    | Annotated[OtherCondition, Tag("<OtherCondition>")],
+)
+"""The conditions of dates: members of the unions below, and of those of a Flow trigger."""
+
+DateCondition = Annotated[
+    OfDate | Annotated[OtherCondition, Tag("<OtherCondition>")],
     Discriminator(lambda value: tag_of(value, DATES)),
 ]
 

@@ -17,16 +17,9 @@ from shared.manifest._labels import Labels
 from shared.manifest.conditions import (
     DATES,
     Condition,
-    DateTimeBetween,
-    DayWeek,
-    DayWeekInMonth,
-    Expression,
     Kind,
-    Not,
-    Or,
+    OfDate,
     OtherCondition,
-    TimeBetween,
-    Weekend,
     tag_of,
 )
 from shared.manifest.types import NoEffect, Properties, PropertyPath, Text, Unsupported
@@ -182,14 +175,7 @@ KINDS = (*DATES, *(model.__name__ for model in END_CONDITIONS))
 """The conditions of a Flow trigger, by the last part of their types."""
 
 EndCondition = Annotated[
-    Annotated[DayWeek, Tag("<DayWeek>")]
-    | Annotated[DayWeekInMonth, Tag("<DayWeekInMonth>")]
-    | Annotated[Weekend, Tag("<Weekend>")]
-    | Annotated[TimeBetween, Tag("<TimeBetween>")]
-    | Annotated[DateTimeBetween, Tag("<DateTimeBetween>")]
-    | Annotated[Expression, Tag("<Expression>")]
-    | Annotated[Not, Tag("<Not>")]
-    | Annotated[Or, Tag("<Or>")]
+    OfDate
     | Annotated[ExecutionFlow, Tag("<ExecutionFlow>")]
     | Annotated[ExecutionNamespace, Tag("<ExecutionNamespace>")]
     | Annotated[ExecutionStatus, Tag("<ExecutionStatus>")]

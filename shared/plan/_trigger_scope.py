@@ -64,22 +64,17 @@ def _moment(by: StartedBy) -> datetime | None:
 
 
 def _of_flow(flow: Flow) -> dict[str, Any]:
-    own = {"id": flow.id, "namespace": flow.namespace}
     refused = _Refused("a trigger has no inputs, it gives them: use `vars`")
-    return {"flow": Advised(own, OTHER_PARTS["flow"]), "labels": flow.labels, "vars": flow.variables, "inputs": refused}
+    return {"flow": _own(flow), "labels": flow.labels, "vars": flow.variables, "inputs": refused}
 
 
 def _of_ended(flow: Flow, by: StartedBy) -> dict[str, Any]:
-    refused = _Refused(_PUBLISH)
-    return {
-        **ended_execution(by.ended),
-        **(
-            {}
-            if flow.major > 1
-            else {"flow": Advised({"id": flow.id, "namespace": flow.namespace}, OTHER_PARTS["flow"])}
-        ),
-        **dict.fromkeys(("vars", "inputs", "outputs"), refused),
-    }
+    own = {} if flow.major > 1 else {"flow": _own(flow)}
+    return {**ended_execution(by.ended), **own, **dict.fromkeys(("vars", "inputs", "outputs"), _Refused(_PUBLISH))}
+
+
+def _own(flow: Flow) -> Advised:
+    return Advised({"id": flow.id, "namespace": flow.namespace}, OTHER_PARTS["flow"])
 
 
 def _refuse(message: str) -> Callable[..., NoReturn]:

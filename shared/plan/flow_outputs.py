@@ -7,7 +7,7 @@ https://github.com/kestra-io/kestra/blob/develop/core/src/main/java/io/kestra/co
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -20,7 +20,7 @@ from shared.documents.task_result import TaskResult
 from shared.errors import Problem
 from shared.expressions.values import ExpressionError
 from shared.manifest.read import Manifest, Task
-from shared.manifest.types import PropertyPath
+from shared.manifest.types import PropertyPath, texts_with_paths
 from shared.plan._context import Context
 from shared.plan._file_functions import FileFunctions
 from shared.plan._graph import AT_THE_END, FlowGraph
@@ -65,22 +65,9 @@ def problems_of_outputs(manifest: Manifest, run: Run, settings: Settings) -> lis
 
 def _checked(manifest: Manifest, index: int, value: object, bindings: Bindings) -> Rendering:
     rendering = Rendering(partial(_problem, manifest, index), bindings)
-    for path, text in _texts(value, ("value",)):
+    for path, text in texts_with_paths(value, ("value",)):
         rendering.text(path, text)
     return rendering
-
-
-def _texts(value: object, path: PropertyPath) -> Iterator[tuple[PropertyPath, str]]:
-    match value:
-        case str():
-            yield path, value
-        case list():
-            for index, entry in enumerate(value):
-                yield from _texts(entry, (*path, index))
-        case dict():
-            for name, entry in value.items():
-                yield (*path, name), name
-                yield from _texts(entry, (*path, name))
 
 
 def outputs_of(manifest: Manifest, run: Run, settings: Settings) -> FlowOutputs | MissingData:
