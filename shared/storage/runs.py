@@ -127,10 +127,13 @@ class PartStore:
     def __init__(self, container: ContainerClient) -> None:
         self._container = container
 
-    def keep(self, run: Run, first: int, part: Part) -> None:
-        """Store the results of tasks of the current round, the first of which has the number `first`; once."""
+    def keep(self, run: Run, first: int, part: Part) -> Part:
+        """Store the results of tasks of the current round, the first of which has the number `first`; once.
+
+        Returns what is stored: another invocation may have been faster, and have collected more tasks or fewer.
+        """
         name = f"{_PARTS}/{run.id}/{run.progress.round}/{first:06}.json"
-        create_once(self._container, name, part.to_json().encode())
+        return part if create_once(self._container, name, part.to_json().encode()) else self._load(name)
 
     def keep_of_planning(self, run: Run, part: Part) -> None:
         """Store the next results of planning the current round, once, as the last ones of the round before."""
