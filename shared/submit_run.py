@@ -53,6 +53,7 @@ from shared.plan.round_plan import RoundPlan
 from shared.plan.run_manifest import checked_manifest, manifest_of
 from shared.steps.archive_manifest import archive_manifest, remove_from_inbox
 from shared.steps.close_run import close, finish, finish_cancelled, finish_rejected, follow_record
+from shared.steps.load_open import load_open
 from shared.steps.note_job import with_ending_job, with_job
 from shared.steps.prepare_round import planning_errors, prepare_round
 from shared.steps.resolve_request import resolve_request
@@ -198,7 +199,7 @@ def cancel_run(app: App, request: InboxBlob) -> None:
     therefore stays for some minutes, and every tick tries again.
     """
     run_id = run_to_cancel(request.name)
-    run = app.runs.load(run_id) if run_id else None
+    run = load_open(app, run_id, end_as=State.KILLED) if run_id else None
     if run is not None:
         if not run.progress.cancelled:
             run = app.runs.save(run.with_cancellation())
