@@ -268,7 +268,7 @@ def test_a_document_that_stays_damaged_ends_its_run(world, damage, *, is_queued:
     assert "was damaged" in record["failure"]["message"]
     assert (record["manifest"]["name"], record["tasks"]) == ("team a/damaged.yaml", [])
     assert world.names("runs") == world.names("staging") == []
-    assert world.app.batch.has_ended(f"{run}-1")
+    world.await_end(run)
     assert '"recorded"' in world.text("results", ledger_of(run))
 
 
