@@ -43,6 +43,13 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
 
 
+def _functions(stack: Stack) -> str:
+    """Where the app runs; another host must be where events are delivered."""
+    if stack.options.functions:
+        return "the app of this repository"
+    return f"left to `func start --port {stack.functions_port}`, with the settings below in local.settings.json"
+
+
 def _summary(stack: Stack) -> str:
     settings = stack.settings
     how = "in containers" if stack.options.containers else "as processes"
@@ -50,7 +57,7 @@ def _summary(stack: Stack) -> str:
         "storage": "Azurite, account devstoreaccount1",
         "batch": f"{settings['BATCH_ACCOUNT_ENDPOINT']}, pool {settings['BATCH_POOL_ID']} (container tasks run {how})",
         "eventgrid": settings["EVENTGRID_TOPIC_ENDPOINT"],
-        "functions": "the app of this repository" if stack.options.functions else "left to `func start`",
+        "functions": _functions(stack),
         "state, logs": str(stack.data_dir.path),
     }
     if stack.options.subscribers:

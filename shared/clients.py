@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from azure.core.credentials import AzureKeyCredential, AzureNamedKeyCredential
 
 from shared.settings import Settings
+from shared.transport import transport
 
 if TYPE_CHECKING:
     from azure.batch import BatchClient
@@ -61,7 +62,11 @@ class Clients:
 
         storage = self._settings.storage
         retry = LinearRetry(backoff=STORAGE_PAUSE_SECONDS, retry_total=STORAGE_RETRIES, random_jitter_range=1)
-        options: dict[str, Any] = {"retry_policy": retry, "max_single_get_size": STORAGE_CHUNK_BYTES}
+        options: dict[str, Any] = {
+            "retry_policy": retry,
+            "max_single_get_size": STORAGE_CHUNK_BYTES,
+            "transport": transport(),
+        }
         if storage.connection_string:
             return BlobServiceClient.from_connection_string(storage.connection_string, **options)
         return BlobServiceClient(storage.blob_endpoint, credential=self._identity, **options)
@@ -73,7 +78,7 @@ class Clients:
 
         batch = self._settings.batch
         key = AzureNamedKeyCredential(batch.account_name, batch.account_key) if batch.account_key else None
-        return BatchClient(batch.endpoint, key or self._identity, retry_policy=_short_retry())
+        return BatchClient(batch.endpoint, key or self._identity, retry_policy=_short_retry(), transport=transport())
 
     @cached_property
     def topic(self) -> EventGridPublisherClient:

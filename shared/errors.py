@@ -13,7 +13,8 @@
     │   ├── QuotaReached    the quota of active jobs is used up; does not count as an attempt
     │   └── FilesChanged    a file changed while the run was being prepared; its version is looked up again
     ├── RunChanged          another invocation: it has changed the run document and continues the run
-    └── RunUnreadable       the operator: a run document is damaged, or a newer version of the app wrote it
+    └── RunUnreadable       a newer version of the app: it wrote the run document, and continues the run
+        └── RunDamaged      the operator: a run document is damaged; the run ends if nobody repairs it
 
 Any other exception is a bug, or a failure of the platform that an SDK reports: it is logged with the run id, the run
 stays open, and poll_runs tries again a limited number of times.
@@ -108,6 +109,10 @@ class RunChanged(RunnerError):
 
 class RunUnreadable(RunnerError):
     """This version of the app cannot read a run document; it changes neither the document nor anything of the run."""
+
+
+class RunDamaged(RunUnreadable):
+    """No version of the app can read a run document; after as many tries as for other failures the run is ended."""
 
 
 _LONGEST_NAME = 60  # the time of a comparison grows with the square of the length

@@ -37,12 +37,12 @@ def next_action(  # noqa: PLR0911 - one return a row of the table
 
     A queued run that waits for a service is tried at every tick, and one that nobody dropped at the first; any other
     that was just written is left to the invocation that wrote it. Attempts and announcements are repeated after growing
-    pauses, a limited number of times.
+    pauses, a limited number of times. A document without its metadata is left to the operator for an hour.
     """
     progress = run.progress
-    if not progress.is_readable:
-        return Action.NOTHING
     unchanged_for = now - run.last_write
+    if not progress.is_readable:
+        return Action.REJECT if progress.is_damaged and unchanged_for >= LONGEST_PAUSE else Action.NOTHING
     if progress.state is State.QUEUED:
         if progress.attempts >= MAX_ATTEMPTS:
             return Action.REJECT

@@ -29,6 +29,7 @@ from shared.lifecycle import Action, next_action, queued_actions
 from shared.log import Stage, log_event
 from shared.parallel import AT_ONCE, in_parallel
 from shared.steps.close_run import finish_refused
+from shared.steps.load_open import load_open
 from shared.steps.report_waiting import report_waiting
 from shared.steps.start_due import start_due
 from shared.submit_run import accept, cancel_run, give_up, submit
@@ -142,7 +143,7 @@ def _try_again(app: App, listed: ListedRun, action: Action) -> WaitReason | None
     """Count the attempt, and submit, reject or refuse the run. Returns why the run still waits, if it does."""
     if action is Action.SUBMIT and app.runs.set_progress(listed, listed.progress.attempted(app.now())) is None:
         return None
-    run = app.runs.load(listed.id)
+    run = load_open(app, listed.id, end_as=State.FAILED if action is Action.REJECT else None)
     if run is None:
         return None
     if action is Action.REJECT:

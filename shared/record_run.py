@@ -33,6 +33,7 @@ from shared.plan.run_manifest import manifest_of
 from shared.steps.await_end import await_end
 from shared.steps.close_run import finish, finish_rejected, follow_record
 from shared.steps.collect_outputs import EndedRound, collect
+from shared.steps.load_open import load_open
 from shared.steps.prepare_round import load_submitted_round
 from shared.submit_run import go_on, submit
 
@@ -50,7 +51,7 @@ def record(app: App, event: JobEnded | EndMarker) -> None:
             if ended := await_end(app, event):
                 _record_round(app, ended.run, ended.tasks, deadline)
             return
-        run = app.runs.load(event.run_id)
+        run = load_open(app, event.run_id, end_as=State.FAILED if event.last else None)
         if run is None or not run.is_running(event.round):
             return
         if event.last:

@@ -29,7 +29,6 @@ from shared.documents.early_end import Rejection
 from shared.documents.ledger import accepted_line
 from shared.documents.names import is_cancel, is_manifest, run_id, run_to_cancel
 from shared.documents.progress import Progress
-from shared.documents.record import JobRecord
 from shared.documents.run import Run
 from shared.documents.run_body import RunBody
 from shared.documents.states import FailureCategory, FailureCode, State, WaitReason
@@ -54,6 +53,8 @@ from shared.plan.round_plan import RoundPlan
 from shared.plan.run_manifest import checked_manifest, manifest_of
 from shared.steps.archive_manifest import archive_manifest, remove_from_inbox
 from shared.steps.close_run import close, finish, finish_cancelled, finish_rejected, follow_record
+from shared.steps.load_open import load_open
+from shared.steps.note_job import with_ending_job, with_job
 from shared.steps.prepare_round import planning_errors, prepare_round
 from shared.steps.resolve_request import resolve_request
 from shared.steps.take_over import take_over
@@ -171,7 +172,7 @@ def _save_with_status(app: App, run: Run) -> None:
 def end_unsubmitted(app: App, run: Run) -> None:
     """End a queued run that is cancelled or rejected. If it has a job, the run is recorded once that has ended."""
     if app.batch.terminate(run.job_id):
-        app.runs.save(run.as_ending())
+        app.runs.save(with_ending_job(app, run))
     elif go_on(app, run):
         pass
     elif run.body.rejection is not None:
@@ -198,7 +199,7 @@ def cancel_run(app: App, request: InboxBlob) -> None:
     therefore stays for some minutes, and every tick tries again.
     """
     run_id = run_to_cancel(request.name)
-    run = app.runs.load(run_id) if run_id else None
+    run = load_open(app, run_id, end_as=State.KILLED) if run_id else None
     if run is not None:
         if not run.progress.cancelled:
             run = app.runs.save(run.with_cancellation())
@@ -276,17 +277,6 @@ def _add_tasks(app: App, run: Run, plan: RoundPlan, time_left: timedelta, starte
             return  # another invocation closed the run
         if conflict.code not in ENDED:
             raise TryLater(str(conflict)) from conflict
-    batch = app.settings.batch
-    job = JobRecord(
-        id=run.job_id,
-        pool=plan.pool_id,
-        nodes=plan.nodes,
-        account=batch.account_name,
-        portal_url=batch.portal_url,
-        reason=plan.reason,
-        submitted=submitted,
-    )
-    running = run.with_job(job, plan.staging, plan.phase, keep_jobs=plan.keep_job, has_parts=plan.has_parts)
-    _save_with_status(app, running.awaiting(plan.end_marker_count))
+    _save_with_status(app, with_job(app, run, plan, submitted).awaiting(plan.end_marker_count))
     ms = milliseconds_since(started)
     log_event(Stage.SUBMIT, "submitted", run=run.id, job=run.job_id, tasks=len(plan.tasks), ms=ms)

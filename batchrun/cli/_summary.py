@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator, Sequence
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +15,7 @@ from shared.documents.record import ITEMS_BLOB, FanOutItems, Items, Record, Retr
 from shared.documents.states import State
 from shared.documents.task_result import Failure, Metric, TaskRecord, TaskResult
 from shared.report.earlier import how_much_is_taken_over
-from shared.report.text import money, plain, shortened, size
+from shared.report.text import count, money, plain, shortened, size, times
 
 INDENT = "  "
 LONGEST_VALUE = 100
@@ -45,7 +45,7 @@ def summary_lines(record: Record, manifest: Path | str, folder: Path | str, fail
         *_section("outputs", aligned([(name, _shown(value)) for name, value in record.outputs.items()])),
         *_section("values", aligned(list(_value_rows(record.tasks)))),
         *_section("metrics", _metrics(record.tasks)),
-        *_section("warnings", [_problem(manifest, folder, problem) for problem in record.warnings]),
+        *_section("warnings", _each_once(_problem(manifest, folder, problem) for problem in record.warnings)),
         *_section("errors", [_problem(manifest, folder, problem) for problem in record.errors]),
         *_section("results", [f"{folder}/", *_files(record.tasks)]),
         *(_section(f"the end of {failed.file}", [f"| {line}" for line in failed.lines]) if failed else []),
@@ -78,7 +78,9 @@ def _task_row(task: TaskRecord) -> tuple[str, ...]:
 def _again(task: TaskRecord) -> str:
     if not task.retries:
         return ""
-    return f", {task.retries:,} retries" if task.items else f", {task.retries + 1} attempts"
+    if task.items:
+        return f", {task.retries:,} {'retry' if task.retries == 1 else 'retries'}"
+    return f", {count(task.retries + 1, 'attempt')}"
 
 
 def _failed(task: TaskRecord, failure: Failure) -> str:
@@ -124,6 +126,11 @@ def _problem(manifest: Path | str, folder: Path | str, problem: RunProblem) -> s
     file = f"{folder}/{FLOW_FILE}" if problem.file == FLOW_FILE else problem.file or manifest
     place = f"{file}:{problem.line}:{problem.column}: " if problem.line else ""
     return place + (f"{problem.path}: " if problem.path else "") + problem.message
+
+
+def _each_once(lines: Iterable[str]) -> list[str]:
+    """A warning that each round has of its own is told once."""
+    return [line + times(amount) for line, amount in Counter(lines).items()]
 
 
 def _duration(start: datetime | None, end: datetime | None) -> str:

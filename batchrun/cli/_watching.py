@@ -27,8 +27,9 @@ POLL_SECONDS = 0.2
 POLL_SECONDS_IN_AZURE = 2
 """There a look costs money, and an app looks at its runs every 15 seconds itself."""
 PAUSE_FACTOR = 4
-"""To look at many tasks takes time, also of the services: the pause until the next look is at least so many times as
-long as the last one took."""
+"""To look at many tasks takes time, also of the services: the pause until the next look at a run is at least so many
+times as long as the last one took. Whether a run is complete is asked meanwhile: that costs little, and otherwise one
+look that a busy service has answered late would keep the ends of all runs from being noticed."""
 ACCEPTED_SECONDS = 10
 """A manifest that is in the inbox for so long is probably not read; a stack that is up accepts it within a second."""
 ACCEPTED_SECONDS_IN_AZURE = 60
@@ -105,9 +106,10 @@ class NewRuns:
         pause = POLL_SECONDS if self.app.knows_all else POLL_SECONDS_IN_AZURE
         views: dict[DroppedRun, RunView | None] = dict.fromkeys(dropped)
         watched = {run: WatchedRun(runs, run.ref) for run in dropped}
+        due = dict.fromkeys(dropped, 0.0)
         while views:
             self.app.check()
-            began = time.monotonic()
+            began, looked = time.monotonic(), 0.0
             for run, before in list(views.items()):
                 record = runs.results.record(run.ref)
                 if record:
@@ -115,14 +117,19 @@ class NewRuns:
                     del views[run]
                     yield run, record
                     continue
+                begins = time.monotonic()
+                if begins < due[run]:
+                    continue
                 view = watched[run].look()
+                took = time.monotonic() - begins
+                due[run], looked = begins + took + PAUSE_FACTOR * took, looked + took
                 display.seen(run.ref, before, view)
                 views[run] = view
             if began > late:
                 late = float("inf")
                 for run in filter(runs.inbox.holds, views):
                     display.say(run.ref, f"is still in the inbox. To find out why: {self.app.command('doctor')}")
-            time.sleep(max(pause, PAUSE_FACTOR * (time.monotonic() - began)))
+            time.sleep(max(pause, time.monotonic() - began - looked))
 
     def _show_results(self, runs: Runs, console: Console, run: RunRef, drop: Drop, record: Record) -> None:
         folder, files = self.folders.of(run, self.app), runs.results.files(run)

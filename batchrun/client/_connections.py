@@ -11,12 +11,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 from batchrun.client._services import Services, batch_scope
+from shared.transport import transport
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from azure.batch import BatchClient
     from azure.core.credentials import TokenCredential
+    from azure.core.pipeline.transport import RequestsTransport
     from azure.storage.blob import BlobServiceClient
 
 CONNECT_SECONDS = 10
@@ -32,7 +34,6 @@ class Connections:
 
     def __init__(self, services: Services) -> None:
         self.services = services
-        self._options: dict[str, Any] = {"connection_timeout": CONNECT_SECONDS, "read_timeout": READ_SECONDS}
 
     def __enter__(self) -> Self:
         """Nothing is opened before it is used."""
@@ -53,7 +54,11 @@ class Connections:
 
         storage = self.services.storage
         retry = LinearRetry(backoff=PAUSE_SECONDS, retry_total=RETRIES, random_jitter_range=0)
-        options = self._options | {"retry_policy": retry, "max_single_get_size": FIRST_CHUNK_BYTES}
+        options: dict[str, Any] = {
+            "retry_policy": retry,
+            "max_single_get_size": FIRST_CHUNK_BYTES,
+            "transport": _transport(),
+        }
         if storage.connection_string:
             return BlobServiceClient.from_connection_string(storage.connection_string, **options)
         return BlobServiceClient(storage.blob_endpoint, credential=self._identity, **options)
@@ -74,7 +79,7 @@ class Connections:
         )
         scopes = [batch_scope(batch.endpoint)]
         return BatchClient(
-            batch.endpoint, key or self._identity, retry_policy=retry, credential_scopes=scopes, **self._options
+            batch.endpoint, key or self._identity, retry_policy=retry, credential_scopes=scopes, transport=_transport()
         )
 
     @cached_property
@@ -82,3 +87,7 @@ class Connections:
         from azure.identity import DefaultAzureCredential  # noqa: PLC0415 - not needed where keys are used
 
         return DefaultAzureCredential()
+
+
+def _transport() -> RequestsTransport:
+    return transport(connect_seconds=CONNECT_SECONDS, read_seconds=READ_SECONDS)

@@ -13,7 +13,7 @@ from local.errors import LocalError
 from local.stack.child import Child, Program
 from local.stack.data_dir import DataDir, RunningStack
 from local.stack.options import StackOptions
-from local.stack.ports import Ports
+from local.stack.ports import DEFAULT_FUNCTIONS_PORT, Ports
 from local.stack.services import AZURITE, BATCH, FUNCTIONS, Services
 from local.stack.settings import stack_settings
 
@@ -27,6 +27,7 @@ class Stack:
         self.options = options
         self.data_dir = DataDir(options.data_dir)
         self.settings: dict[str, str] = {}
+        self.functions_port = DEFAULT_FUNCTIONS_PORT
         self._programs: dict[str, Program] = {}
         self._children: dict[str, Child] = {}
 
@@ -74,6 +75,7 @@ class Stack:
         previous = self.data_dir.last_ports()
         ports = Ports.choose(self.options.ports, previous)
         self.data_dir.remember_ports(ports)
+        self.functions_port = ports.functions
         self.settings = stack_settings(ports, self.options)
         services = Services(self.options, self.data_dir, ports, self.settings)
         self._programs = {program.name: program for program in services.all()}

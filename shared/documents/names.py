@@ -116,6 +116,11 @@ def dropped_at(run_id: str) -> datetime:
     return datetime.strptime(run_id[-24:-9], _STAMP).replace(tzinfo=UTC)
 
 
+def slug_of_run(run_id: str) -> str:
+    """What a run id has of the name of the manifest."""
+    return run_id[:-25]
+
+
 def results_folder(blob: str, run_id: str) -> str:
     """The folder of a run in the results container: the manifest's name without extension, then the run id.
 

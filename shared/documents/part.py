@@ -13,3 +13,8 @@ class Part(Document):
 
     tasks: tuple[TaskRecord, ...] = ()
     items: dict[str, tuple[ItemRecord, ...]] = Field(default_factory=dict)
+
+    @property
+    def count(self) -> int:
+        """How many tasks these are."""
+        return len(self.tasks) + sum(map(len, self.items.values()))

@@ -14,6 +14,7 @@ from shared.documents.names import dropped_at, job_id
 from shared.documents.states import State, WaitReason
 
 SCHEMA_VERSION = "1"
+DAMAGED = "damaged"
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,13 @@ class Progress:
 
     @property
     def is_readable(self) -> bool:
-        """Whether this version of the app can read the document; if not, a newer version has written it."""
+        """Whether this version of the app can read it; if not, a newer version has written it, or it is damaged."""
         return self.schema_version == SCHEMA_VERSION
+
+    @property
+    def is_damaged(self) -> bool:
+        """Whether the metadata are those of no version of the app."""
+        return self.schema_version == DAMAGED
 
     def attempted(self, now: datetime) -> Progress:
         """The progress once a tick begins to submit the run, which admits it if its flow has a limit."""

@@ -26,7 +26,7 @@ from shared.documents.record import JobRecord, RunProblem
 from shared.documents.run_body import RunBody
 from shared.documents.states import Phase, State, WaitReason
 from shared.documents.task_result import ItemRecord, TaskRecord
-from shared.errors import RunUnreadable
+from shared.errors import RunDamaged, RunUnreadable
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Run:
 
     @classmethod
     def from_blob(cls, run_id: str, content: bytes, metadata: dict[str, str], etag: str) -> Run:
-        """Read a run document. Raises RunUnreadable if it is damaged, or a newer version of the app wrote it."""
+        """Read a run document. Raises RunDamaged, or RunUnreadable if a newer version of the app wrote it."""
         try:
             progress = Progress.from_metadata(metadata)
             if not progress.is_readable:
@@ -49,10 +49,8 @@ class Run:
                 )
             return cls(RunBody.model_validate_json(content), progress, etag)
         except (KeyError, ValueError) as error:
-            message = (
-                f"The document of the run {run_id} is damaged: remove it from the runs container, and delete its job."
-            )
-            raise RunUnreadable(message) from error
+            message = f"The document of the run {run_id} in the runs container is damaged: the run ends if it stays so."
+            raise RunDamaged(message) from error
 
     @property
     def id(self) -> str:

@@ -84,6 +84,12 @@ def notes_of(task: SubmittedTask, staged: StagedFiles) -> StagedBlob | None:
     return next((blob for blob in staged.below(task.paths.logs) if blob.name == task.paths.attempts), None)
 
 
+def log_bytes(task: SubmittedTask, staged: StagedFiles, at_most: int) -> int:
+    """How much of the logs of a task there is to read, `at_most` of each."""
+    names = {task.paths.logs + name for name in LOG_NAMES}
+    return sum(min(blob.bytes, at_most) for blob in staged.below(task.paths.logs) if blob.name in names)
+
+
 def files_of(task: SubmittedTask, staged: StagedFiles) -> TaskFiles:
     """The files of one task among the staged ones, with their names in the results."""
     logs = {

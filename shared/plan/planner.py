@@ -15,7 +15,7 @@ from shared.plan._context import Context
 from shared.plan._directories import Directories, paths_of
 from shared.plan._fan_out import ItemSource, items_of, share_files, why_empty
 from shared.plan._graph import FlowGraph
-from shared.plan._graph_task import never_run
+from shared.plan._graph_task import in_dependency_order, never_run
 from shared.plan._limits import too_many_tasks
 from shared.plan._loop_outputs import LoopOutputs
 from shared.plan._loops import Loops
@@ -82,9 +82,15 @@ class Planner:
         return self._lookups.missing
 
     def later(self) -> dict[str, JobReason]:
-        """The tasks of later rounds, and why each cannot run in this one."""
-        graph = self._graph.tasks
-        return {name: why_not_earlier([graph[name]], graph) for name in self.split.later}
+        """The tasks of later rounds, and why each cannot run in this one; the reason may be that of one before it."""
+        graph, later = self._graph.tasks, set(self.split.later)
+        found: dict[str, JobReason] = {}
+        for task in in_dependency_order(graph):
+            if task.id in later:
+                reason, pool = why_not_earlier([task], graph), self.pool_id(task.id)
+                before = [name for name in task.waits_for if name in found and self.pool_id(name) == pool]
+                found[task.id] = found[before[0]] if before and reason is JobReason.POOL else reason
+        return {name: found[name] for name in self.split.later}
 
     def problems(self) -> list[Problem]:
         """All problems found so far, in the order of the file."""

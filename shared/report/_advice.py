@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 
 from shared.documents.ended_task import TASK_ENDED
 from shared.documents.names import FLOW_FILE, MANIFEST_FILE
 from shared.documents.record import Record, RunProblem
 from shared.documents.states import FailureCategory, FailureCode, State
 from shared.documents.task_result import Failure, TaskRecord
+from shared.report.text import times
 
 MAX_FAILED_TASKS = 20
 MAX_WARNINGS = 50
@@ -120,13 +123,14 @@ def notices(record: Record) -> Notices:
     if record.failure and not errors:  # with errors, its message only repeats theirs
         errors = [_of_run(record.failure)]
     errors += [_of_task(task, task.failure) for task in failed[:MAX_FAILED_TASKS] if task.failure]
+    warnings = Counter(record.warnings)  # each round may have the same one
     return Notices(
         mistaken=mistaken(record),
         advice=_advice_on_mistakes(record),
         errors=tuple(errors),
-        warnings=tuple(_of_problem(problem, None, is_error=False) for problem in record.warnings[:MAX_WARNINGS]),
+        warnings=tuple(_of_warning(*warning) for warning in islice(warnings.items(), MAX_WARNINGS)),
         errors_left_out=max(0, len(failed) - MAX_FAILED_TASKS),
-        warnings_left_out=max(0, len(record.warnings) - MAX_WARNINGS),
+        warnings_left_out=max(0, len(warnings) - MAX_WARNINGS),
     )
 
 
@@ -161,6 +165,11 @@ def _of_task(task: TaskRecord, failure: Failure) -> Notice:
     advice = what_to_do(failure) if is_error else "The manifest allows this failure (`allowFailure`)."
     message = failure.message if is_error or task.items else f"the task {task.failed_how}"
     return Notice(is_error, message, advice, task=task.id, code=failure.code)
+
+
+def _of_warning(problem: RunProblem, amount: int) -> Notice:
+    notice = _of_problem(problem, None, is_error=False)
+    return replace(notice, message=notice.message + times(amount))
 
 
 def _of_problem(problem: RunProblem, failure: Failure | None, *, is_error: bool) -> Notice:

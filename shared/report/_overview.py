@@ -74,7 +74,8 @@ def headline(record: Record) -> str:
             return _all_ended(record, "ended well")
         case State.WARNING:
             allowed = _allowed_failures(record)
-            below = f"{count(max(1, len(record.warnings)), 'warning')} below." if record.warnings or not allowed else ""
+            warnings = count(max(1, len(set(record.warnings))), "warning")
+            below = f"{warnings} below." if record.warnings or not allowed else ""
             return " ".join(filter(None, (_all_ended(record, "ended"), allowed, below)))
         case State.KILLED:
             sentences = ("The run was cancelled.", _how_tasks_ended(record), "Drop the manifest again to run it.")

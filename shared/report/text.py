@@ -76,6 +76,11 @@ def count(amount: int, noun: str) -> str:
     return f"{amount:,} {noun}" if amount == 1 else f"{amount:,} {noun}s"
 
 
+def times(amount: int) -> str:
+    """How often something is said, behind it; nothing if it is said once."""
+    return f" ({amount:,} times)" if amount > 1 else ""
+
+
 def day_and_time(moment: datetime) -> str:
     """`2026-11-22 12:13:14`."""
     return f"{moment:%Y-%m-%d %H:%M:%S}"

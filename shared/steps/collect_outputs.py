@@ -1,13 +1,16 @@
 """Collects what the tasks of an ended job left: copies files and logs, reads printed values, decides the outcomes.
 
-Tasks are collected in groups of a hundred. Of a large round each group is stored as soon as it is done, so that the
-next invocation goes on after it.
+Tasks are collected in groups of at most a hundred, fewer if their logs are large. Unless one group is the whole round,
+each is stored as soon as it is done, so that the next invocation goes on after it.
 """
 
 from __future__ import annotations
 
+import itertools
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from shared.app import App
@@ -17,9 +20,10 @@ from shared.documents.part import Part
 from shared.documents.record import PoolNodes
 from shared.documents.run import Run
 from shared.documents.task_result import ItemRecord, TaskRecord
+from shared.errors import RunChanged
 from shared.outputs.attempts import MAX_NOTES_BYTES, ONCE, Tried, read_notes
 from shared.outputs.cost import SlotPrices
-from shared.outputs.files import NO_FILES, StagedFiles, TaskFiles, files_of, notes_of
+from shared.outputs.files import NO_FILES, StagedBlob, StagedFiles, TaskFiles, files_of, log_bytes, notes_of
 from shared.outputs.judgement import Judgement
 from shared.outputs.nothing_to_run import items_of_nothing
 from shared.outputs.outcome import SKIPPED, Outcome, outcome_of
@@ -33,6 +37,8 @@ from shared.storage.copies import CopySource
 from shared.storage.staging import Staging
 
 ALL_ITEMS_VARS_BYTES = 16 * 1024 * 1024
+GROUP_LOG_BYTES = 4 * MAX_STREAM_BYTES
+"""How much of logs is read without a look at the time; a single task may have half as much."""
 
 
 @dataclass(frozen=True)
@@ -59,30 +65,32 @@ def collect(app: App, ended: EndedRound, deadline: float) -> Part | None:
 
     Nothing is copied of tasks that are run again: it would keep their later files from being copied.
     """
-    parts = app.parts.of_round(ended.run) if ended.plan.has_parts else {}
-    groups = _groups(ended)
-    missing = {first: group for first, group in groups.items() if first not in parts}
-    if missing:
-        uploaded = app.staging.list(ended.plan.staging, ended.run)
-        staged = StagedFiles(uploaded)
-        copier = Copier.of(app.results, ended.run, deadline, len(uploaded))
-        for first, group in missing.items():
-            part = _collect_group(app, ended, group, staged, copier)
-            if part is None:
-                return None
-            if ended.plan.has_parts:
-                app.parts.keep(ended.run, first, part)
-            parts[first] = part
-    if skipped := items_of_nothing(ended.plan.empty, ended.judgement.of_empty):
-        parts[0] = Part(items=skipped)
-        app.parts.keep(ended.run, 0, parts[0])
-    return _joined([parts[first] for first in (*groups, *([0] if skipped else []))])
-
-
-def _groups(ended: EndedRound) -> dict[int, Sequence[SubmittedTask]]:
-    """The tasks that are recorded, a hundred at a time, by the number of the first task of each group."""
+    slices = _Slices(app, ended, deadline)
     tasks = [task for task in ended.plan.tasks if task.number not in ended.judgement.again]
-    return {tasks[start].number: tasks[start : start + PART_TASKS] for start in range(0, len(tasks), PART_TASKS)}
+    has_parts = ended.plan.has_parts or len(slices.next_group(tasks)) < len(tasks)
+    if has_parts and not ended.run.body.has_parts:
+        _note_parts(app, ended.run)
+    stored = app.parts.of_round(ended.run) if has_parts else {}
+    collected: list[Part] = []
+    while tasks:
+        part = stored.get(tasks[0].number) or slices.collect(slices.next_group(tasks))
+        if part is None:
+            return None
+        if has_parts and tasks[0].number not in stored:
+            part = app.parts.keep(ended.run, tasks[0].number, part)
+        collected.append(part)
+        tasks = tasks[part.count :]
+    if skipped := items_of_nothing(ended.plan.empty, ended.judgement.of_empty):
+        collected.append(app.parts.keep(ended.run, 0, Part(items=skipped)))
+    return _joined(collected)
+
+
+def _note_parts(app: App, run: Run) -> None:
+    """Note in the document that there are parts to remove with it, which the plan of the round did not say."""
+    current = app.runs.load(run.id)
+    if current is None or not current.is_running(run.progress.round):
+        raise RunChanged(f"The run {run.id} was moved on by another invocation.")
+    app.runs.save(current.with_parts())
 
 
 def _joined(parts: Sequence[Part]) -> Part:
@@ -94,21 +102,51 @@ def _joined(parts: Sequence[Part]) -> Part:
     return Part(tasks=tuple(task for part in parts for task in part.tasks), items=in_order)
 
 
-def _collect_group(
-    app: App, ended: EndedRound, tasks: Sequence[SubmittedTask], staged: StagedFiles, copier: Copier
-) -> Part | None:
-    left = in_parallel(lambda task: _left(app.staging, ended, task, staged), tasks)
-    files = [file for each in left for file in (*each.files.logs.values(), *each.files.outputs)]
-    staging = ended.plan.staging
-    refused = copier.copy([FileCopy(CopySource(staging, file.source.name), file.destination) for file in files])
-    if refused is None:
-        return None
-    records = in_parallel(lambda each: _record(app, ended, each.without(refused)), left)
-    items: dict[str, tuple[ItemRecord, ...]] = {}
-    for task, record in zip(tasks, records, strict=True):
-        if isinstance(record, ItemRecord):
-            items[task.name] = (*items.get(task.name, ()), record)
-    return Part(tasks=tuple(record for record in records if isinstance(record, TaskRecord)), items=items)
+class _Slices:
+    """Collects tasks group by group until `deadline`, one at least; what is staged is listed when one is due."""
+
+    def __init__(self, app: App, ended: EndedRound, deadline: float) -> None:
+        self._app = app
+        self._ended = ended
+        self._deadline = deadline
+        self._has_collected = False
+
+    @cached_property
+    def _staged(self) -> StagedFiles:
+        return StagedFiles(self._uploaded)
+
+    @cached_property
+    def _uploaded(self) -> list[StagedBlob]:
+        return self._app.staging.list(self._ended.plan.staging, self._ended.run)
+
+    @cached_property
+    def _copier(self) -> Copier:
+        return Copier.of(self._app.results, self._ended.run, self._deadline, len(self._uploaded))
+
+    def next_group(self, tasks: Sequence[SubmittedTask]) -> Sequence[SubmittedTask]:
+        """The first of some tasks: at most a hundred, fewer if their logs are large."""
+        sizes = (log_bytes(task, self._staged, MAX_STREAM_BYTES) for task in tasks[:PART_TASKS])
+        count = sum(total <= GROUP_LOG_BYTES for total in itertools.accumulate(sizes))
+        return tasks[: max(1, count)]
+
+    def collect(self, tasks: Sequence[SubmittedTask]) -> Part | None:
+        """How the tasks of a group ended, their files copied; None if there is no time for it."""
+        if self._has_collected and time.monotonic() > self._deadline:
+            return None
+        app, ended, staging = self._app, self._ended, self._ended.plan.staging
+        left = in_parallel(lambda task: _left(app.staging, ended, task, self._staged), tasks)
+        files = [file for each in left for file in (*each.files.logs.values(), *each.files.outputs)]
+        copies = [FileCopy(CopySource(staging, file.source.name), file.destination) for file in files]
+        refused = self._copier.copy(copies)
+        if refused is None:
+            return None
+        self._has_collected = True
+        records = in_parallel(lambda each: _record(app, ended, each.without(refused)), left)
+        items: dict[str, tuple[ItemRecord, ...]] = {}
+        for task, record in zip(tasks, records, strict=True):
+            if isinstance(record, ItemRecord):
+                items[task.name] = (*items.get(task.name, ()), record)
+        return Part(tasks=tuple(record for record in records if isinstance(record, TaskRecord)), items=items)
 
 
 # --- one task

@@ -41,6 +41,22 @@ class Ledger:
             reason = str(error).partition("\n")[0]
             log_event(stage, "ledger-line-lost", level=logging.WARNING, run=line.run_id, reason=reason)
 
+    def accepted(self, run_id: str) -> LedgerLine | None:
+        """The line of a run that was accepted; None if there is none. Reads the runs of a whole day."""
+        day = dropped_at(run_id).date()
+        for part in range(1, MAX_PARTS + 1):
+            try:
+                lines = self._container.download_blob(ledger_blob(day, part)).readall().splitlines()
+            except ResourceNotFoundError:
+                return None
+            for line in lines:
+                if run_id.encode() in line:
+                    with contextlib.suppress(ValueError):
+                        found = LedgerLine.model_validate_json(line)
+                        if found.run_id == run_id:
+                            return found
+        return None
+
     def _append(self, line: LedgerLine) -> None:
         masked = self._masker.mask_all(line.model_dump(mode="json", by_alias=True))
         data = f"{json.dumps(masked, ensure_ascii=False)}\n".encode()

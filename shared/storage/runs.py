@@ -16,8 +16,9 @@ from azure.core import MatchConditions
 from azure.core.exceptions import ResourceExistsError, ResourceModifiedError, ResourceNotFoundError
 from azure.storage.blob import BlobPrefix, ContentSettings
 
+from shared.documents.names import run_to_cancel
 from shared.documents.part import Part
-from shared.documents.progress import ListedRun, Progress
+from shared.documents.progress import DAMAGED, ListedRun, Progress
 from shared.documents.run import Run
 from shared.documents.schedules import SCHEDULES_BLOB
 from shared.documents.task_result import ItemRecord
@@ -102,19 +103,18 @@ class RunStore:
 
 
 def _listed(blob: BlobProperties) -> ListedRun | None:
-    """An open run; None, and a warning in the log, if the blob is not a run document: the others are still listed."""
+    """An open run; None if the blob is not a run document. A warning in the log tells of it, and of a damaged one."""
+    run_id = blob.name.removesuffix(_SUFFIX)
     try:
         progress = Progress.from_metadata(blob.metadata)
-    except (KeyError, ValueError):
-        log_event(
-            Stage.POLL,
-            "not-a-run-document",
-            level=logging.WARNING,
-            blob=blob.name,
-            todo="remove it from the runs container",
-        )
-        return None
-    return ListedRun(blob.name.removesuffix(_SUFFIX), progress, blob.etag, blob.last_modified)
+    except (KeyError, TypeError, ValueError):
+        is_run = run_to_cancel(run_id) is not None
+        todo = "restore its metadata: after an hour its run ends" if is_run else "remove it from the runs container"
+        log_event(Stage.POLL, "not-a-run-document", level=logging.WARNING, blob=blob.name, todo=todo)
+        if not is_run:
+            return None
+        progress = Progress(schema_version=DAMAGED)
+    return ListedRun(run_id, progress, blob.etag, blob.last_modified)
 
 
 _PARTS = "parts"
@@ -127,10 +127,13 @@ class PartStore:
     def __init__(self, container: ContainerClient) -> None:
         self._container = container
 
-    def keep(self, run: Run, first: int, part: Part) -> None:
-        """Store the results of tasks of the current round, the first of which has the number `first`; once."""
+    def keep(self, run: Run, first: int, part: Part) -> Part:
+        """Store the results of tasks of the current round, the first of which has the number `first`; once.
+
+        Returns what is stored: another invocation may have been faster, and have collected more tasks or fewer.
+        """
         name = f"{_PARTS}/{run.id}/{run.progress.round}/{first:06}.json"
-        create_once(self._container, name, part.to_json().encode())
+        return part if create_once(self._container, name, part.to_json().encode()) else self._load(name)
 
     def keep_of_planning(self, run: Run, part: Part) -> None:
         """Store the next results of planning the current round, once, as the last ones of the round before."""

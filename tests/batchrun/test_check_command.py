@@ -123,6 +123,26 @@ def test_tasks_of_later_jobs_are_listed_with_the_reason(check) -> None:
 
 
 @pytest.mark.parametrize(
+    ("more", "reasons"),
+    [
+        ("{id: c, commands: [x]}", {"b": "fan-out", "c": "fan-out"}),
+        ("{id: c, commands: [x]}\n- {id: d, commands: [x]}", {"b": "fan-out", "c": "fan-out", "d": "fan-out"}),
+        ("{id: c, commands: [x], dependsOn: [a, b]}", {"b": "fan-out", "c": "fan-out"}),
+        ("{id: c, commands: ['{{ outputs.b.vars.x }}']}\n- {id: d, commands: [x]}",
+         {"b": "fan-out", "c": "values", "d": "values"}),
+        ("{id: c, commands: [x], taskRunner: {poolId: big}}\n- {id: d, commands: [x], taskRunner: {poolId: big}}",
+         {"b": "fan-out", "c": "pool", "d": "pool"}),
+        ("{id: c, commands: [x], taskRunner: {poolId: big}}\n- {id: d, commands: [x]}",
+         {"b": "fan-out", "c": "pool", "d": "pool"}),
+    ],
+)  # fmt: skip
+def test_what_comes_after_a_task_of_a_later_job_is_there_for_the_same_reason(check, more, reasons) -> None:
+    """No pool is the reason where none is named."""
+    _, [found], _ = check(f"tasks:\n- {{id: a, commands: [x], foreach: 2}}\n- {{id: b, commands: [x]}}\n- {more}\n")
+    assert {each["task"]: each["reason"] for each in found["later"]} == reasons
+
+
+@pytest.mark.parametrize(
     ("text", "what", "has_job"),
     [
         ("commands: [x]", "whether there is a pool 'local'", True),

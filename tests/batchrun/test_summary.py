@@ -45,6 +45,29 @@ def summary(of: Record) -> list[str]:
     return lines[1 : lines.index("  results")]
 
 
+REPEATED = RunProblem(message="run again: X: no such image", path="tasks.a")
+
+
+def test_a_warning_that_each_round_has_of_its_own_is_told_once() -> None:
+    other = RunProblem(message="run again: X: no such image", path="tasks.b")
+    of = record(State.FAILED, warnings=(REPEATED, other, REPEATED, REPEATED))
+    assert summary(of) == [
+        "",
+        "  warnings",
+        "    tasks.a: run again: X: no such image (3 times)",
+        "    tasks.b: run again: X: no such image",
+        "",
+    ]
+
+
+def test_one_retry_is_one() -> None:
+    fan_out = ItemsSummary(count=12, states={State.SUCCESS: 12})
+    tasks = tuple(TaskRecord(id=f"t{n}", state=State.SUCCESS, items=fan_out, retries=n) for n in range(3))
+    assert [line.split("12 SUCCESS")[1].strip(" ,") for line in summary(record(tasks=tasks))[1:4]] == [
+        "", "1 retry", "2 retries"
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("of", "lines"),
     [

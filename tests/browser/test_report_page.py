@@ -12,7 +12,9 @@ import pytest
 from azure.storage.blob import BlobServiceClient, ContentSettings
 
 from shared.documents.names import results_folder
-from tests.support.report_samples import EVIL, SAMPLES, hostile, retry, several_rounds
+from shared.documents.task_result import TaskRecord
+from shared.report.page import Report
+from tests.support.report_samples import EVIL, SAMPLES, hostile, ran, record, retry, several_rounds
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -55,6 +57,25 @@ def test_on_a_phone_nothing_is_cut_off_at_the_side(open_page, pages, sample: str
     """Tables scroll in themselves."""
     page = open_page(pages[sample], viewport=PHONE).page
     page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
+    assert overflow(page) == 0
+
+
+BROKEN_NAMES = """() => [...document.querySelectorAll('tbody th')].filter(name => {
+  const text = document.createRange();
+  text.selectNodeContents(name);
+  return new Set([...text.getClientRects()].map(box => Math.round(box.top))).size > 1;
+}).map(name => name.textContent.trim()).filter(name => !/\\s/.test(name))"""
+
+
+@pytest.mark.parametrize("width", [320, 380, 1200])
+def test_the_names_of_tasks_are_not_broken_in_a_word(open_page, tmp_path: Path, width: int) -> None:
+    """But a name that is longer than a phone is wide, which would push everything else off the screen."""
+    names = ["environment", "preprocess_genome", "a-b", "x" * 100]
+    tasks = tuple(TaskRecord(id=name, **ran(0, 1)) for name in names)
+    path = tmp_path / "report.html"
+    path.write_text(Report(record(tasks=tasks)).html(str), encoding="utf-8")
+    page = open_page(path, viewport={"width": width, "height": 740}).page
+    assert set(page.evaluate(BROKEN_NAMES)) == {"x" * 100}
     assert overflow(page) == 0
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from shared import poll_runs, record_run
+from shared import poll_runs, record_run, submit_run
+from shared.errors import TryLater
 
 FLOW = """
 timeout: {timeout}
@@ -40,6 +41,53 @@ def test_a_cancel_ends_the_tasks_and_goes_on_with_finally(world) -> None:
     assert {task["skipped"] for task in record["tasks"]} == {None, "cancelled"}
     assert world.text("results", f"m/{run}/logs/after/stdout.txt") == "KILLED\n"
     assert world.names("runs") == world.names("inbox") == []
+
+
+@pytest.mark.parametrize("is_known", [True, False], ids=["its submitter goes on", "its submitter dies"])
+def test_a_cancel_while_tasks_are_added_is_one_of_a_running_run(world, monkeypatch, *, is_known: bool) -> None:
+    """The job is not noted yet, but its tasks may run: what follows runs, and the record names the job and its pool."""
+    batch, cancel = world.app.batch, submit_run.receive
+    add_tasks, run = batch.add_tasks, world.drop(text=flow())
+    world.put("inbox", f"{run}.cancel")
+
+    def cancelled_meanwhile(job: str, tasks) -> None:
+        add_tasks(job, tasks)
+        cancel(world.app, f"{run}.cancel")
+        if not is_known:
+            raise TryLater("the process dies here")
+
+    with monkeypatch.context() as first:
+        first.setattr(batch, "add_tasks", cancelled_meanwhile)
+        submit_run.accept(world.app, "m.yaml")
+    world.finish()
+    record = world.record(run)
+    assert record["state"] == "KILLED"
+    assert [(job["id"], job["pool"], job["reason"]) for job in record["jobs"]] == [
+        (f"{run}-1", "local", "first"),
+        (f"{run}-2", "local", "ends"),
+        (f"{run}-3", "local", "ends"),
+    ]
+    assert record["jobs"][0]["nodes"]
+    assert record["jobs"][0]["nodes"] == record["jobs"][1]["nodes"]
+    assert record["timings"]["submitted"] == record["jobs"][0]["submitted"]
+    assert (states(record)["f"], states(record)["after"]) == ("SUCCESS", "SUCCESS")
+    assert world.names("runs") == world.names("staging") == world.names("inbox") == []
+
+
+def test_a_cancel_before_any_task_is_added_begins_nothing(world, monkeypatch) -> None:
+    batch, run = world.app.batch, world.drop(text=flow())
+    world.put("inbox", f"{run}.cancel")
+
+    def cancelled_meanwhile(*_: object) -> None:
+        submit_run.receive(world.app, f"{run}.cancel")
+        raise TryLater("the process dies here")
+
+    with monkeypatch.context() as first:
+        first.setattr(batch, "add_tasks", cancelled_meanwhile)
+        submit_run.accept(world.app, "m.yaml")
+    world.finish()
+    record = world.record(run)
+    assert (record["state"], record["jobs"]) == ("KILLED", [])
 
 
 def test_a_cancel_of_finally_ends_the_run(world) -> None:

@@ -7,6 +7,8 @@ from dataclasses import replace
 import pytest
 
 from shared import poll_runs, record_run, submit_run
+from shared.documents.ledger import ledger_blob
+from shared.documents.names import dropped_at
 from shared.events import JobEnded
 from shared.lifecycle import MAX_ANNOUNCEMENTS
 
@@ -206,6 +208,86 @@ def test_a_document_that_was_damaged_by_hand_stops_no_other_run(world, damage: s
     assert world.names("runs") == [f"{run}.json"]
     if damage == "no metadata":
         assert not world.app.batch.has_ended(f"{run}-1")
+
+
+def cut_off(content: bytes, metadata: dict[str, str]) -> tuple[bytes, dict[str, str]]:
+    return content[: len(content) // 2], metadata
+
+
+def emptied(_: bytes, metadata: dict[str, str]) -> tuple[bytes, dict[str, str]]:
+    return b"", metadata
+
+
+def another_json(_: bytes, metadata: dict[str, str]) -> tuple[bytes, dict[str, str]]:
+    return b'{"runId": 7}', metadata
+
+
+def without_metadata(content: bytes, _: dict[str, str]) -> tuple[bytes, dict[str, str]]:
+    return content, {}
+
+
+def broken_metadata(content: bytes, metadata: dict[str, str]) -> tuple[bytes, dict[str, str]]:
+    return content, {**metadata, "round": "one"}
+
+
+DAMAGES = (cut_off, emptied, another_json, without_metadata, broken_metadata)
+
+
+def damaged_run(world, damage, name: str, *, is_queued: bool = False) -> str:
+    """A run whose document was damaged by hand, while it was queued or when its job had ended."""
+    if is_queued:
+        world.batch_fails({"operation": "Jobs_CreateJob", "status": 409, "code": "ActiveJobAndScheduleQuotaReached"})
+    run = world.accept(name, "commands: [echo hi]")
+    world.batch_fails()
+    if not is_queued:
+        world.await_end(run)
+    document = world._storage.get_blob_client(world.settings.containers.runs, f"{run}.json")
+    content, metadata = damage(document.download_blob().readall(), document.get_blob_properties().metadata)
+    document.upload_blob(content, overwrite=True, metadata=metadata)
+    return run
+
+
+def ledger_of(run: str) -> str:
+    return ledger_blob(dropped_at(run).date(), 1)
+
+
+@pytest.mark.parametrize("is_queued", [False, True], ids=["running", "queued"])
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_document_that_stays_damaged_ends_its_run(world, damage, *, is_queued: bool) -> None:
+    """What its tasks left is lost, but it is recorded in its folder, and nothing of it stays; not before an hour."""
+    run = damaged_run(world, damage, "team a/damaged.yaml", is_queued=is_queued)
+    for minutes in range(0, 50, 10):
+        poll_runs.poll(world.later(minutes=minutes))
+        world.deliver()
+    assert world.names("runs") == [f"{run}.json"], "there is time to repair it"
+    for hours in range(1, 16):
+        poll_runs.poll(world.later(hours=hours))
+        world.deliver()
+    record = world.record(run, "team a/damaged.yaml")
+    assert (record["state"], record["failure"]["code"]) == ("FAILED", "NotRecorded")
+    assert "was damaged" in record["failure"]["message"]
+    assert (record["manifest"]["name"], record["tasks"]) == ("team a/damaged.yaml", [])
+    assert world.names("runs") == world.names("staging") == []
+    world.await_end(run)
+    assert '"recorded"' in world.text("results", ledger_of(run))
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_run_whose_document_is_damaged_can_be_cancelled(world, damage) -> None:
+    run = damaged_run(world, damage, "damaged.yaml")
+    world.put("inbox", f"{run}.cancel")
+    poll_runs.poll(world.app)
+    record = world.record(run, "damaged.yaml")
+    assert (record["state"], record["failure"]["code"]) == ("KILLED", "NotRecorded")
+    assert world.names("runs") == world.names("staging") == []
+
+
+def test_a_damaged_document_of_a_run_that_the_ledger_lacks_ends_it_too(world) -> None:
+    run = damaged_run(world, cut_off, "damaged.yaml")
+    world.remove("results", ledger_of(run))
+    world.put("inbox", f"{run}.cancel")
+    poll_runs.poll(world.app)
+    assert world.record(run, "damaged.yaml")["state"] == "KILLED"
 
 
 def test_a_run_of_a_newer_version_of_the_app_is_neither_closed_nor_is_its_cancel_lost(world, monkeypatch) -> None:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 import pytest
 
 from shared import poll_runs, record_run
 from shared.app import App
+from shared.documents.part import Part
+from shared.documents.run import Run
 from shared.events import JobEnded
+from shared.outputs.files import StagedBlob
+from shared.steps import collect_outputs
+from shared.storage.runs import PartStore
+from shared.storage.staging import Staging
 
 TEXT = "id: t\ncommands: ['echo a > a.txt; echo b > b.txt']\noutputFiles: ['*.txt']"
 
@@ -149,3 +157,68 @@ def test_another_default_pool_does_not_change_what_a_round_held(world) -> None:
     record = world.record(run)
     assert [(task["id"], task["state"]) for task in record["tasks"]] == [("named", "SUCCESS"), ("default", "SUCCESS")]
     assert len(record["jobs"]) == 1
+
+
+@dataclass
+class _Clock:
+    """A clock that only a test moves."""
+
+    seconds: float
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"tasks: [{', '.join(f'{{id: t{n}, commands: [echo 123456789]}}' for n in range(10))}]",
+        "id: t\nforeach: 10\ncommands: [echo 123456789]",
+    ],
+    ids=["tasks", "items"],
+)
+def test_logs_that_take_long_to_read_are_read_by_several_events(world, monkeypatch, text: str) -> None:
+    """Two of them are read between two looks at the time. Once it is over, none is begun, and none is read twice."""
+    run = world.accept(text=text)
+    world.await_end(run)
+    clock, read, lines = _Clock(time.monotonic()), [], Staging.lines
+
+    def slowly(staging: Staging, container: str, blob: StagedBlob, *how: Any) -> Any:
+        if blob.name.endswith("/stdout.txt"):
+            clock.seconds += 6
+            read.append(blob.name)
+        return lines(staging, container, blob, *how)
+
+    monkeypatch.setattr(Staging, "lines", slowly)
+    for module in (record_run, collect_outputs):
+        monkeypatch.setattr(module, "time", clock)
+    monkeypatch.setattr(collect_outputs, "GROUP_LOG_BYTES", 2 * len("123456789\n"))
+    for count in (4, 8):
+        record_run.record(world.app, JobEnded(run, 1))
+        assert (len(read), world.outbox.take()) == (count, [JobEnded(run, 1)])
+    record_run.record(world.app, JobEnded(run, 1))
+    assert len(set(read)) == len(read) == 10
+    tasks = world.record(run)["tasks"]
+    assert len(tasks[0]["items"]["records"] if tasks[0]["items"] else tasks) == 10
+    assert world.names("runs") == world.names("staging") == []
+
+
+@pytest.mark.parametrize("count", [2, 6])
+def test_another_invocation_may_have_stored_more_of_a_part_or_less(world, monkeypatch, count: int) -> None:
+    """How much one stores depends on what it found staged; every task is recorded once, whoever stored it."""
+    run = world.accept(text="id: t\nforeach: 7\ncommands: [echo 123456789]")
+    world.await_end(run)
+    keep = PartStore.keep
+
+    def after_another(store: PartStore, document: Run, first: int, part: Part) -> Part:
+        if first == 1:
+            items = [part.items["t"][0].model_copy(update={"index": index}) for index in range(count)]
+            keep(store, document, first, Part(items={"t": tuple(items)}))
+        return keep(store, document, first, part)
+
+    monkeypatch.setattr(PartStore, "keep", after_another)
+    monkeypatch.setattr(collect_outputs, "GROUP_LOG_BYTES", 4 * len("123456789\n"))
+    record_run.record(world.app, JobEnded(run, 1))
+    (task,) = world.record(run)["tasks"]
+    assert [item["index"] for item in task["items"]["records"]] == list(range(7))
+    assert task["items"]["states"] == {"SUCCESS": 7}

@@ -100,6 +100,16 @@ def test_sigterm_stops_everything(data_dir):
     assert not (data_dir / "stack.json").exists()
 
 
+def test_without_the_host_it_says_where_another_one_is_expected(data_dir):
+    """Events are delivered to that port, whichever ports were chosen."""
+    stack = local("up", "--data-dir", data_dir, "--ports", "auto", "--without-functions")
+    wait_up(data_dir)
+    port = json.loads((data_dir / "ports.json").read_text())["functions"]
+    stack.terminate()
+    printed, _ = stack.communicate()
+    assert f"func start --port {port}`" in printed
+
+
 def test_sigkill_of_the_stack_leaves_no_process_not_even_a_task(data_dir):
     """Services and the tasks of the Batch service go when their parent is gone."""
     stack = local("up", "--data-dir", data_dir, "--ports", "auto")

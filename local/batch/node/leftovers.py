@@ -15,6 +15,7 @@ from pathlib import Path
 
 from local.batch.node.cgroups import remove_cgroup
 from local.batch.node.container_engine import removal
+from local.batch.node.strays import kill_strays
 from local.batch.node.temporary_links import remove_links_into
 
 _PROC = Path("/proc")
@@ -64,7 +65,7 @@ class Leftovers:
             self._remove_container(note)
 
     def _remove_group(self, note: Path) -> None:
-        """End a group, and remove the links that its task left.
+        """End a group and what has left it, and remove the links that its task left.
 
         A group whose leader's id now belongs to another process is left alone: no id is reused while a group has it.
         """
@@ -74,6 +75,7 @@ class Leftovers:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(group_id, signal.SIGKILL)
         if task_directory:  # else the service was killed before it had written the note
+            kill_strays(Path(task_directory))
             remove_links_into(Path(task_directory))
         note.unlink()
 

@@ -1,4 +1,4 @@
-"""The processes of a task: one group, which starts and ends as a whole."""
+"""The processes of a task: one group, which starts and ends as a whole, and those that have left it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping
+from pathlib import Path
 
 from local.batch.failures import FailureCode
 from local.batch.models.usage import Usage
@@ -17,6 +18,7 @@ from local.batch.node.command_line import Execution
 from local.batch.node.directories import TaskDirectories
 from local.batch.node.measuring import counters_of, is_alive, usage_of_ended, usage_of_followers
 from local.batch.node.pre_processing import PreProcessingError
+from local.batch.node.strays import kill_strays
 from local.batch.node.task_user import check_enterable
 
 SIGNALLED = 128
@@ -32,9 +34,10 @@ class ProcessGroup:
     A thread waits for the first one, as asyncio's own would, but looks at what it has used before it is forgotten.
     """
 
-    def __init__(self, leader: subprocess.Popen[bytes]) -> None:
+    def __init__(self, leader: subprocess.Popen[bytes], task_directory: Path) -> None:
         """Take a process that has just started as the leader of its group; it is this object that waits for it."""
         self._leader = leader
+        self._task_directory = task_directory
         self._loop = asyncio.get_running_loop()
         self._ended: asyncio.Future[tuple[int, Usage | None]] = self._loop.create_future()
         self._used: Usage | None = None
@@ -57,7 +60,7 @@ class ProcessGroup:
         return self._used + followers if self._used is not None and followers is not None else None
 
     async def wait(self) -> int:
-        """Wait for the first process to end, and return its exit code; nothing of the group is left after that.
+        """Wait for the first process to end, and return its exit code; nothing of the task is left after that.
 
         If the wait is cancelled, the first process is ended as well.
         """
@@ -69,18 +72,19 @@ class ProcessGroup:
         return code if code >= 0 else SIGNALLED - code
 
     def kill(self) -> None:
-        """End all processes of the group at once; they are stopped first, to see what they have used."""
+        """End all processes of the task at once; those of the group are stopped first, to see what they have used."""
         with contextlib.suppress(ProcessLookupError):
             if not self._killed:
                 os.killpg(self.id, signal.SIGSTOP)
                 self._killed = True
                 self._used_by_followers = usage_of_followers(self.id)
             os.killpg(self.id, signal.SIGKILL)
+        kill_strays(self._task_directory)
 
     async def _wait_for_followers(self) -> None:
         """Wait for the others, which were killed, to be dead: until then they hold their files and ports."""
         for _ in range(DYING_POLLS):
-            if not is_alive(self.id):
+            if not kill_strays(self._task_directory) and not is_alive(self.id):
                 break
             await asyncio.sleep(DYING_POLL_SECONDS)
 
@@ -120,7 +124,7 @@ def start_process(execution: Execution, environment: Mapping[str, str], director
                 group=user.group_id if user else None,
                 extra_groups=[] if user else None,
             )
-            return ProcessGroup(leader)
+            return ProcessGroup(leader, directories.task)
     except FileNotFoundError as error:
         raise PreProcessingError(FailureCode.COMMAND_PROGRAM_NOT_FOUND.info(Message=str(error))) from error
     except (OSError, ValueError) as error:  # ValueError: a null character in an argument

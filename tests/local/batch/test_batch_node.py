@@ -230,11 +230,11 @@ class TestProcesses:
         assert (execution.failure_info.code, execution.exit_code) == ("TaskEnded", 137)
         assert not is_alive(int(printed(client, job_id, "1")))
 
-    def test_none_of_the_group_is_left_when_it_has_ended(self, is_alive):
+    def test_none_of_the_group_is_left_when_it_has_ended(self, is_alive, tmp_path):
         """A process that was killed still holds its files and ports for a moment, which is waited for."""
 
         async def wait(leader: subprocess.Popen) -> int:
-            return await ProcessGroup(leader).wait()
+            return await ProcessGroup(leader, tmp_path).wait()
 
         command = ["/bin/sh", "-c", "for i in $(seq 30); do sleep 1000 & echo $!; done"]
         for _ in range(5):
@@ -242,6 +242,44 @@ class TestProcesses:
                 children = [int(leader.stdout.readline()) for _ in range(30)]
                 assert asyncio.run(wait(leader)) == 0
                 assert [child for child in children if is_alive(child)] == []
+
+    @pytest.mark.parametrize(
+        "daemon",
+        [
+            "setsid {sleep}",
+            "setsid -f {sleep}",
+            "setsid setsid -f {sleep}",
+            "(setsid nohup {sleep} > /dev/null 2>&1 < /dev/null &)",
+            "(cd / && setsid -f {sleep})",
+            "setsid sh -c 'trap \"\" TERM HUP; env -i {sleep}; :'",
+        ],
+    )
+    @pytest.mark.parametrize("ending", ["ends", "is terminated"])
+    def test_a_process_that_has_left_the_group_does_not_outlive_its_task(
+        self, client, new_job, wait_completed, wait_until, is_alive, tmp_path, daemon, ending
+    ):
+        """Daemons end with the container on a node, however they were started; those of other tasks go on."""
+        pids, job_id = tmp_path / "pids", new_job()
+        script = tmp_path / "script.sh"
+        end = {"ends": "exit 0", "is terminated": "echo started; sleep 1000"}[ending]
+        script.write_text(
+            f"{daemon.format(sleep=f'sh {tmp_path}/sleep.sh')} &\nwhile [ ! -s {pids} ]; do sleep 0.01; done\n{end}\n"
+        )
+        (tmp_path / "sleep.sh").write_text(f"echo $$ >> {pids}; exec /bin/sleep 1000\n")
+        other = tmp_path / "other"
+        for task_id, command in (("other", f"echo $$ > {other}; exec sleep 1000"), ("1", f"sh {script}")):
+            created = models.BatchTaskCreateOptions(
+                id=task_id, command_line=f"/bin/sh -c '{command}'", user_identity=auto_user("admin")
+            )
+            client.create_task(job_id, created)
+            wait_until(lambda: other.exists() and other.read_text())
+        if ending == "is terminated":
+            wait_until(lambda: printed(client, job_id, "1") == "started\n")
+            client.terminate_task(job_id, "1")
+        wait_completed(job_id, "1")
+        assert not is_alive(int(pids.read_text()))
+        assert is_alive(int(other.read_text()))
+        client.terminate_task(job_id, "other")
 
     def test_a_task_is_stopped_at_its_time_limit(self, run_task):
         """As if it had been terminated."""

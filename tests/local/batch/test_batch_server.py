@@ -15,13 +15,14 @@ class TestRestart:
     """The same data directory, another process."""
 
     @pytest.mark.parametrize("end", ["stop", "kill"])
-    def test_everything_survives_and_what_ran_runs_again(self, start_service, wait_until, is_alive, end):
+    @pytest.mark.parametrize("sleep", ["sleep 1000", "setsid sleep 1000"])
+    def test_everything_survives_and_what_ran_runs_again(self, start_service, wait_until, is_alive, end, sleep):
         """After SIGTERM and after SIGKILL; no process of the old service is left, and nothing counts as a retry."""
         first = start_service("--pool", "local:1:2")
         client = first.client()
         create_job(client)
         add_task(client, "done", "/bin/sh -c 'echo done'")
-        add_task(client, "runs", "/bin/sh -c 'sleep 1000 & echo $!; wait'")
+        add_task(client, "runs", f"/bin/sh -c '{sleep} & echo $!; wait'")
         wait_until(lambda: client.get_task("job", "done").state == "completed")
         wait_until(lambda: stdout_of(client, "runs").endswith("\n"))
         process_id = int(stdout_of(client, "runs"))

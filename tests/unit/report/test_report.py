@@ -415,7 +415,7 @@ def test_a_thousand_tasks_with_everything_make_a_page_of_bounded_size() -> None:
         )
         for index in range(1000)
     )
-    warnings = tuple(RunProblem(message="w" * 200) for _ in range(1000))
+    warnings = tuple(RunProblem(message=f"{number:05}".rjust(200, "w")) for number in range(1000))
     whole = html(Report(record(tasks=tasks, warnings=warnings), **manifest("# line\n" * 50_000)))
     assert len(whole) < 1_000_000
     text = " ".join(Page(whole).text.split())
@@ -519,3 +519,11 @@ def test_the_log_of_a_failed_task_can_be_reached_from_its_failure() -> None:
 def test_a_run_that_only_has_a_drop_has_a_page() -> None:
     timings = Timings(dropped=DROPPED, recorded=after(0))
     assert "There was nothing to run." in page(Report(record(timings=timings))).text
+
+
+def test_a_warning_that_each_round_has_of_its_own_is_shown_once() -> None:
+    warnings = tuple(RunProblem(message=message, path="tasks.a") for message in ("again", "other", "again", "again"))
+    text = words(Report(record(State.WARNING, warnings=warnings)))
+    assert text.count("again") == 1
+    assert "again (3 times)" in text
+    assert "2 warnings below" in text
