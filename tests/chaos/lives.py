@@ -10,9 +10,11 @@ from typing import Any
 
 from azure.core.exceptions import AzureError
 
+from batchrun.client.ledger import LedgerReader
 from shared import poll_runs, record_run, submit_run
 from shared.app import App
 from shared.documents.end_markers import EndMarker
+from shared.documents.ledger import LineKind
 from shared.documents.names import results_folder
 from shared.documents.states import State
 from shared.errors import TryLater
@@ -126,6 +128,17 @@ def earlier_of(world: World) -> str:
     """The folder of the run that a retry names."""
     records = [name for name in world.names("results") if name.startswith("earlier/") and name.endswith("/record.json")]
     return records[0].removesuffix("/record.json") if records else ""
+
+
+def assert_told(world: World, run: str, name: str) -> None:
+    """Others are told of the end, the same each time; and the last word of the ledger on the run is its record's."""
+    told = [ended.to_json() for ended in world.outbox.ends if ended.run_id == run]
+    assert len(set(told)) == 1, f"others are told of the end of {run}: {told}"
+    results = world._storage.get_container_client(world.settings.containers.results)
+    line = LedgerReader(results).run(run)
+    record = world.record(run, name)
+    assert line, f"the ledger has no line of {run}"
+    assert (line.kind, line.state, line.results) == (LineKind.RECORDED, record["state"], results_folder(name, run))
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.lives import Ended, Host, earlier_of, prepare
+from tests.chaos.lives import Ended, Host, assert_told, earlier_of, prepare
 from tests.chaos.stories import FAN_OUT, GRAPH, LIMITED, ONE_TASK, REQUEST, RETRY, STOPPED, WHOLE, WRONG
 from tests.chaos.wire import Fault, Wire
 from tests.integration.conftest import World
@@ -116,7 +116,7 @@ def _live(world: World, name: str, text: str, ledger: Path, wire: Wire, *, is_pu
     run = host.drop(name, text.replace("EARLIER", earlier_of(world)))
     host.work()
     ended = Ended.of(world, run, name, ledger)
-    assert run in {told.run_id for told in world.outbox.ends}, "others are told of the end"
+    assert_told(world, run, name)
     host.repeat_all(name)
     assert Ended.of(world, run, name, ledger) == ended, "what comes late changes nothing"
     return ended
