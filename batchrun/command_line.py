@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import FrameType
 from typing import NoReturn
 
-from batchrun.errors import ClientError
+from batchrun.errors import ClientError, printable
 from batchrun.loopback import bypass_proxies
 
 FAILED, INTERRUPTED = 1, 130
@@ -31,7 +31,8 @@ def start(main: Callable[[Sequence[str]], int]) -> NoReturn:
 def exit_code(command: Callable[[], int], *failures: type[Exception]) -> int:
     """Run a command; returns its exit code: 0 success, 1 failure, 2 wrong usage, 3 no app is reached, 130 interrupted.
 
-    ClientError and the classes in `failures` are failures: only their message is printed.
+    ClientError and the classes in `failures` are failures: only their message is printed. So is a file that the system
+    refuses, such as one whose name is too long to look for it.
     """
     try:
         return command()
@@ -46,6 +47,17 @@ def exit_code(command: Callable[[], int], *failures: type[Exception]) -> int:
     except BrokenPipeError:  # the reader of the output has closed it, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # discards what is still buffered
         return FAILED
+    except OSError as error:
+        if error.filename is None:
+            raise
+        print(f"{printable(str(error.filename))}: {error.strerror}", file=sys.stderr)
+        return FAILED
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Exit with a message, which quotes what was typed."""
+        super().error(printable(message))
 
 
 def chosen_verb(arguments: Sequence[str], program: str, description: str, verbs: Mapping[str, str]) -> str:
@@ -55,7 +67,7 @@ def chosen_verb(arguments: Sequence[str], program: str, description: str, verbs:
     """
     if arguments[:1] and arguments[0] in verbs:
         return arguments[0]
-    parser = argparse.ArgumentParser(prog=program, description=description)
+    parser = _Parser(prog=program, description=description)
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, purpose in verbs.items():
         subparsers.add_parser(name, help=purpose)
@@ -65,7 +77,7 @@ def chosen_verb(arguments: Sequence[str], program: str, description: str, verbs:
 
 def verb_parser(program: str, verb: str, purpose: str) -> argparse.ArgumentParser:
     """A parser for the arguments of one verb."""
-    return argparse.ArgumentParser(prog=f"{program} {verb}", description=f"{purpose[0].upper()}{purpose[1:]}.")
+    return _Parser(prog=f"{program} {verb}", description=f"{purpose[0].upper()}{purpose[1:]}.")
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 
 class ClientError(Exception):
-    """A command cannot go on; the message says why and what to do."""
+    """A command cannot go on; the message says why and what to do.
+
+    It may quote what others have written, or what was typed: as text it is safe for a terminal.
+    """
 
     exit_code = 1
+
+    def __str__(self) -> str:
+        return "\n".join(map(printable, super().__str__().split("\n")))
 
 
 class UsageError(ClientError):

@@ -36,12 +36,16 @@ class SettingsError(RunnerError):
     """An app setting is missing or malformed; the message names it and says what it should be."""
 
 
+LONGEST_PROBLEM = 2_000  # characters, of its message and of its path
+
+
 @dataclass(frozen=True)
 class Problem:
     """One error (or warning) in a manifest.
 
     `path` is the property as a person would write it (`tasks[0].commands`), or None if no property is concerned.
-    `line` and `column` count from 1 in the dropped file, or in another `file` of the run's results.
+    `line` and `column` count from 1 in the dropped file, or in another `file` of the run's results. What is quoted in
+    it may be as long as a manifest: its middle is left out.
     """
 
     message: str
@@ -50,9 +54,19 @@ class Problem:
     column: int | None = None
     file: str | None = None
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "message", _without_middle(self.message))
+        object.__setattr__(self, "path", self.path and _without_middle(self.path))
+
     def __str__(self) -> str:
         where = f" at line {self.line}, column {self.column}" if self.line else ""
         return f"{self.path}: {self.message}{where}" if self.path else f"{self.message}{where}"
+
+
+def _without_middle(text: str) -> str:
+    """A text whose beginning says what is wrong, and whose end says what to do."""
+    half = LONGEST_PROBLEM // 2
+    return text if len(text) <= LONGEST_PROBLEM else f"{text[:half]} … {text[-half:]}"
 
 
 class ManifestError(RunnerError):

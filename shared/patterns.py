@@ -25,6 +25,7 @@ from shared.regexes import compiled, engine, literal
 
 GLOB, REGEX = "glob:", "regex:"
 MAX_PATTERNS = 64  # of one task, or of one pattern that the app matches itself
+_COUNTABLE = 10**9  # Python writes no number of more than 4,300 digits
 
 
 class PatternError(ValueError):
@@ -88,25 +89,27 @@ def globs_of(pattern: str) -> tuple[Glob, ...]:
     parts = list(_parts(pattern))
     count = math.prod(len(part) for part in parts if isinstance(part, list))
     if count > MAX_PATTERNS:
-        raise PatternError(f"{_shown(pattern)} stands for {count} patterns, but the limit is {MAX_PATTERNS}")
+        many = count if count < _COUNTABLE else f"more than {_COUNTABLE}"
+        raise PatternError(f"{_shown(pattern)} stands for {many} patterns, but the limit is {MAX_PATTERNS}")
     choices = [part if isinstance(part, list) else [(part,)] for part in parts]
     return tuple(dict.fromkeys(_glob(tuple(chain.from_iterable(chosen))) for chosen in product(*choices)))
 
 
 def _glob(pieces: Sequence[Piece]) -> Glob:
-    segments: list[Segment] = [()]
+    segments: list[list[Piece]] = [[]]
     for piece in pieces:
         if piece == "/":
-            segments.append(())
-        elif piece in (STAR, DEEP) and segments[-1][-1:] in ((STAR,), (DEEP,)):  # of a group and beside it
-            segments[-1] = (*segments[-1][:-1], STAR if piece is segments[-1][-1] is STAR else DEEP)
+            segments.append([])
+        elif piece in (STAR, DEEP) and segments[-1][-1:] in ([STAR], [DEEP]):  # of a group and beside it
+            segments[-1][-1] = STAR if piece is segments[-1][-1] is STAR else DEEP
         else:
-            segments[-1] += (piece,)
-    if len(segments) > 1 and not segments[-1]:
-        segments[-1:] = _BELOW
-    elif segments[-1] == FOLDERS:
-        segments.append((STAR,))
-    return Glob(normalized(segments))
+            segments[-1].append(piece)
+    found = [tuple(segment) for segment in segments]
+    if len(found) > 1 and not found[-1]:
+        found[-1:] = _BELOW
+    elif found[-1] == FOLDERS:
+        found.append((STAR,))
+    return Glob(normalized(found))
 
 
 def normalized(segments: Sequence[Segment]) -> tuple[Segment, ...]:

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from http import HTTPStatus
 
 from azure.core.exceptions import AzureError, HttpResponseError
 from rich.console import Console
@@ -40,6 +41,13 @@ def exit_code_of(states: Sequence[State], *, is_strict: bool) -> int:
     """0 if all runs ended well; with a warning is not well if that `is_strict`."""
     good = {State.SUCCESS} if is_strict else {State.SUCCESS, State.WARNING}
     return 0 if good.issuperset(states) else 1
+
+
+def _may_be_done(error: AzureError | ClientError) -> bool:
+    """Whether what was sent may have been carried out: the service has not answered, or failed meanwhile."""
+    if isinstance(error, HttpResponseError):
+        return (error.status_code or HTTPStatus.INTERNAL_SERVER_ERROR) >= HTTPStatus.INTERNAL_SERVER_ERROR
+    return isinstance(error, AzureError)
 
 
 @dataclass(frozen=True)
@@ -77,7 +85,7 @@ class NewRuns:
                 self._leave(runs)
                 raise
             except (AzureError, ClientError) as error:
-                if isinstance(error, AzureError) and not isinstance(error, HttpResponseError):  # there is no answer
+                if _may_be_done(error):
                     print(self._how_to_see(drop), file=sys.stderr, flush=True)
                 self._say_what_goes_on()
                 raise

@@ -31,9 +31,10 @@ class DropBox:
         """Put a manifest into the inbox.
 
         Raises ClientError if a manifest of this name has not been accepted yet: it would be replaced and never run.
+        Without an answer the SDK sends nothing again: the app may have taken it, and would take it for another run.
         """
         try:
-            answer = self._container.get_blob_client(blob).upload_blob(content)
+            answer = self._container.get_blob_client(blob).upload_blob(content, retry_read=0, retry_status=0)
         except ResourceExistsError:
             message = f"A manifest {blob} is still in the inbox. Wait until it is accepted."
             raise ClientError(message) from None

@@ -84,7 +84,7 @@ class Flows:
             seen = stream.properties.etag
             blob.upload_blob(content, overwrite=True, etag=seen, match_condition=MatchConditions.IfNotModified)
         except ResourceModifiedError:
-            raise _changed(name) from None
+            return self._put_by_whom(name, content, Put.REPLACED)
         except ResourceNotFoundError as error:
             if getattr(error, "error_code", None) == "ContainerNotFound":
                 raise ClientError(f"{self._no_container()}.") from None
@@ -93,8 +93,14 @@ class Flows:
         try:
             blob.upload_blob(content)
         except ResourceExistsError:
-            raise _changed(name) from None
+            return self._put_by_whom(name, content, Put.STORED)
         return Put.STORED
+
+    def _put_by_whom(self, name: str, content: bytes, done: Put) -> Put:
+        """What is `done` if the flow is what was put: a request without an answer is sent again, and refused then."""
+        if self.content(name) != content:
+            raise ClientError(f"{name} has been changed by somebody else meanwhile: look at it, and put it again.")
+        return done
 
     def remove(self, name: str) -> None:
         """Remove a stored flow. Raises ClientError if there is none."""
@@ -127,7 +133,3 @@ def checked(name: str) -> str:
             f"{printable(name)!r} is not the name of a stored flow: <namespace>/<id>, as in company.team/etl."
         )
     return blob
-
-
-def _changed(name: str) -> ClientError:
-    return ClientError(f"{name} has been changed by somebody else meanwhile: look at it, and put it again.")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from azure.core.exceptions import AzureError, HttpResponseError
+from pydantic import ValidationError
 
 from batchrun.client._connections import Connections
 from batchrun.client._faults import batch_failure, is_refusal, unreachable
@@ -93,6 +94,11 @@ class Runs:
                 raise unreachable(error, services) from error
             except RunUnreadable as error:
                 raise ClientError(str(error)) from error
+            except ValidationError as error:
+                raise ClientError(
+                    f"A document of a run, its {error.title}, cannot be read: it is damaged, or of a newer version of"
+                    " the app. Update this program."
+                ) from error
 
     def open(self) -> list[ListedRun]:
         """All open runs, the oldest first."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Literal
+
+from pydantic import AwareDatetime
 
 from shared.documents.document import Document
 
@@ -31,5 +32,5 @@ class AppCard(Document):
     batch_account: str
     default_pool: str | None
     containers: CardContainers
-    last_tick: datetime
+    last_tick: AwareDatetime
     """When `poll_runs` last wrote this, which it does every five minutes."""

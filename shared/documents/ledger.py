@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from datetime import date, datetime
+from datetime import date
 from enum import StrEnum
 from typing import Literal
+
+from pydantic import AwareDatetime
 
 from shared.documents.document import Document
 from shared.documents.record import FlowRef, Record
@@ -49,7 +51,7 @@ class LedgerLine(Document):
     manifest: str
     results: str
     flow: FlowRef = FlowRef()
-    dropped: datetime
+    dropped: AwareDatetime
     state: State | None = None
     times: EndedTimes | None = None
     failure: str | None = None

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from shared.documents.document import Document
 from shared.documents.states import JobReason, State
@@ -89,19 +88,19 @@ class JobRecord(Document):
     portal_url: str | None = None
     """The page of the Batch account in the Azure portal."""
     reason: JobReason
-    submitted: datetime | None = None
+    submitted: AwareDatetime | None = None
     nodes: PoolNodes | None = None
 
 
 class Timings(Document):
     """When things happened, in UTC; null where they did not."""
 
-    dropped: datetime
-    submitted: datetime | None = None
-    started: datetime | None = None
-    ended: datetime | None = None
-    detected: datetime | None = None
-    recorded: datetime | None = None
+    dropped: AwareDatetime
+    submitted: AwareDatetime | None = None
+    started: AwareDatetime | None = None
+    ended: AwareDatetime | None = None
+    detected: AwareDatetime | None = None
+    recorded: AwareDatetime | None = None
 
 
 class FanOutItems(TaskRef):

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any, Literal, TypeVar
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from shared.documents.document import Document
 from shared.documents.record import FlowRef, Record, Timings
@@ -57,11 +56,11 @@ class EndedFailure(Document):
 class EndedTimes(Document):
     """When the run was dropped, submitted, started, ended and recorded, in UTC; null for what did not happen."""
 
-    dropped: datetime
-    submitted: datetime | None
-    started: datetime | None
-    ended: datetime | None
-    recorded: datetime | None
+    dropped: AwareDatetime
+    submitted: AwareDatetime | None
+    started: AwareDatetime | None
+    ended: AwareDatetime | None
+    recorded: AwareDatetime | None
 
 
 class RunEnded(Document):

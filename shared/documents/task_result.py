@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import AwareDatetime, BeforeValidator, Field
 
 from shared.documents.document import Document
 from shared.documents.items import Item, is_none
@@ -55,8 +54,8 @@ class Attempt(Document):
     """One try of a task with `retry`; null where it did not end by itself, or the image cannot tell the time."""
 
     exit_code: int | None = None
-    started: datetime | None = None
-    ended: datetime | None = None
+    started: AwareDatetime | None = None
+    ended: AwareDatetime | None = None
 
 
 class Logs(Document):
@@ -87,8 +86,8 @@ class TaskResult(Document):
     requeue_count: int = 0
     """How often Azure Batch put it back into the queue, to run on another node; there, attempts begin anew."""
     node: str | None = None
-    started: datetime | None = None
-    ended: datetime | None = None
+    started: AwareDatetime | None = None
+    ended: AwareDatetime | None = None
     slots: int | None = None
     """How many of the slots of its node it took; null if it did not begin."""
     usage: Usage | None = None

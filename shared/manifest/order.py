@@ -16,6 +16,8 @@ from shared.manifest._children import TASK_OF_ENTRY
 from shared.manifest.types import PropertyPath
 
 _START, _ERRORS, _FINALLY = " (start)", " (errors)", " (finally)"  # no id of a task has a space
+_MADE_UP = "."
+"""In the id of a task that only its group has made, as a Switch without `defaults` does; it is repeated with that."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,7 @@ def _repeated(entries: Sequence[OrderEntry]) -> Iterator[OrderProblem]:
     seen: Counter[str] = Counter()
     for entry in entries:
         seen[entry.id] += 1
-        if seen[entry.id] > 1 and entry.id == entry.name:
+        if seen[entry.id] > 1 and entry.id == entry.name and _MADE_UP not in entry.id:
             message = f"task ids must differ; there is more than one {entry.id!r}"
             yield OrderProblem((*entry.path, "id"), message)
 
@@ -141,23 +143,30 @@ def _cycle(entries: Sequence[OrderEntry]) -> Iterator[OrderProblem]:
         hint = "; with `concurrent`, a task of the group also waits for one before it" if is_limited else ""
         names = list(dict.fromkeys(name for entry_id in reversed(circle) if (name := by_id[entry_id].name)))
         message = f"tasks cannot wait for each other: {' → '.join((*names, names[0]))}{hint}"
-        for before, after in edges:
-            entry = by_id[after]
-            others = entry.waits_for if entry.is_explicit else ()
-            index = next((i for i, other in enumerate(others) if before in (other, *by_id[other].loops)), None)
-            if index is not None:
-                yield OrderProblem((*entry.order_path, index), message)
-                return
+        places = (place for before, after in edges for place in _places_of_edge(before, after, by_id))
+        yield OrderProblem(next(places, by_id[circle[0]].path), message)
+
+
+def _places_of_edge(before: str, after: str, by_id: Mapping[str, OrderEntry]) -> Iterator[PropertyPath]:
+    """The places that say that an entry, or for the start of a loop one in it, waits for another, or for one in it."""
+    inside = (entry for entry in by_id.values() if after in map(start_of, entry.loops))
+    for entry in filter(lambda each: each.is_explicit, (by_id[after], *inside)):
+        for index, other in enumerate(entry.waits_for):
+            if before in (other, *by_id[other].loops):
+                yield (*entry.order_path, index)
 
 
 def _with_whole_loops(by_id: Mapping[str, OrderEntry]) -> dict[str, set[str]]:
-    """What each entry waits for, where a loop counts as a whole.
+    """What each entry waits for, where a loop counts as a whole for `dependsOn`.
 
-    What waits for a task in it waits for all of the loop, and all of the loop for what a task in it waits for.
+    What waits for a task in it waits for all of the loop, and all of the loop for what a task in it waits for. It ends
+    after its start, also if none of its last tasks waits for that.
     """
     found: dict[str, set[str]] = {name: set(entry.comes_after) for name, entry in by_id.items()}
-    for entry in by_id.values():
-        for other in (by_id[name] for name in entry.comes_after):
+    for loop in {loop for entry in by_id.values() for loop in entry.loops}:
+        found[loop].add(start_of(loop))
+    for entry in filter(lambda each: each.is_explicit, by_id.values()):
+        for other in (by_id[name] for name in entry.waits_for):
             found[entry.id].update(loop for loop in other.loops if loop not in (*entry.loops, entry.id))
             for loop in (each for each in entry.loops if each not in other.loops and each != other.name):
                 found[start_of(loop)].add(other.id)

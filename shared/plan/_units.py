@@ -101,11 +101,13 @@ class _Units:
         """What a loop inside another one waits for there."""
         if parent is None:
             return DONE
-        names = dict.fromkeys(other for name in loop.tasks for other in self._tasks[name].waits_for)
+        pairs = ((name, other) for name in loop.tasks for other in self._tasks[name].waits_for)
+        depths = {other: self._depths[name][other] for name, other in pairs if other not in loop.tasks}
         frame = self._frames[-1]
-        waits = [self._of(other, parent) for other in names if other not in loop.tasks]
+        waits = [self._of(other, parent.lineage[depth - 1]) for other, depth in depths.items()]
         stopped = [NEVER] if frame.is_stopped else []
-        return joined([*waits, *stopped, *([frame.before] if frame.before and not waits else [])])
+        is_first = len(parent.lineage) not in depths.values()
+        return joined([*waits, *stopped, *([frame.before] if frame.before and is_first else [])])
 
     def _items(self, loop: Loop, parent: Item | None) -> Sequence[Item] | None:
         listed = self.plan.items.setdefault(loop.id, [])

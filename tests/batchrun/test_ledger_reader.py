@@ -90,6 +90,7 @@ def test_a_recorded_line_is_final_whatever_follows_it(order) -> None:
         json.dumps(line(run_id("2026-11-28"), results="elsewhere")).encode(),
         json.dumps(line(run_id("2026-11-28"), kind="accepted") | {"kind": "recorded"}).encode(),
         json.dumps(line(run_id("2026-11-28")) | {"kind": "of-a-newer-version"}).encode(),
+        json.dumps(line(run_id("2026-11-28")) | {"dropped": "2026-11-28T10:00:00"}).encode(),
     ],
 )
 def test_a_damaged_line_is_left_out_and_counted(damaged) -> None:

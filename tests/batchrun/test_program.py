@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import subprocess
@@ -74,3 +75,22 @@ def test_help_lists_the_verbs(capsys) -> None:
         main(["--help"])
     printed = capsys.readouterr().out
     assert [name for name, purpose in VERBS.items() if purpose.split(",")[0] not in printed] == []
+
+
+@pytest.mark.parametrize(
+    "arguments", [["ls", "\x1b[31m"], ["\x1b[31m"], ["run", "\x1b[31m.yaml"], ["ls", "--data-dir", "\x1b[31m"]]
+)
+def test_what_was_typed_is_shown_and_not_sent_to_the_terminal(arguments, capsys) -> None:
+    with contextlib.suppress(SystemExit):
+        main(arguments)
+    told = capsys.readouterr().err
+    assert "\\x1b[31m" in told
+    assert "\x1b" not in told
+
+
+@pytest.mark.parametrize(
+    "arguments", [["run", "x" * 300], ["check", "x" * 300 + ".yaml"], ["ls", "--data-dir", "x" * 300]]
+)
+def test_a_name_that_no_file_can_have_is_one_clear_line(arguments, capsys) -> None:
+    assert main(arguments) == 1
+    assert capsys.readouterr().err.endswith(": File name too long\n")

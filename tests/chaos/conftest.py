@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import resource
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import pytest
@@ -14,6 +15,7 @@ from tests.integration.conftest import make_world, services, world
 __all__ = ["make_world", "services", "world"]
 
 FAULTS = "faults"
+MEMORY = 1 << 30
 
 
 @pytest.fixture(autouse=True)
@@ -32,6 +34,17 @@ def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 def injected(record_property: Callable[[str, object], None]) -> Callable[[int], None]:
     """Tell how many faults a test has injected; all of them were survived if it passes."""
     return lambda count: record_property(FAULTS, count)
+
+
+@pytest.fixture
+def little_memory() -> Iterator[None]:
+    """One GiB more than there is now, and no more."""
+    with open("/proc/self/statm") as statm:  # noqa: PTH123 - it has no size
+        used = int(statm.read().split()[0]) * resource.getpagesize()
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_AS, before)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -128,19 +128,19 @@ def _content(chance: random.Random) -> bytes:
         return chance.choice(DOCUMENTS)
     flow: Any = FLOW
     for _ in range(chance.choice((1, 1, 1, 2, 3))):
-        flow = _spoiled(flow, chance)
+        flow = spoiled(flow, chance)
     text = yaml.safe_dump(flow, allow_unicode=True, sort_keys=False)
     return text.encode("utf-8", "surrogatepass")
 
 
-def _spoiled(node: Any, chance: random.Random) -> Any:
+def spoiled(node: Any, chance: random.Random) -> Any:
     """A copy with one payload in it: in place of a value, or as a name."""
     if isinstance(node, dict) and node and chance.random() < 0.93:
         key = chance.choice(list(node))
         if chance.random() < 0.05:
             return {**node, str(chance.choice(PAYLOADS)): node[key]}
-        return {**node, key: _spoiled(node[key], chance)}
+        return {**node, key: spoiled(node[key], chance)}
     if isinstance(node, list) and node and chance.random() < 0.9:
         place = chance.randrange(len(node))
-        return [*node[:place], _spoiled(node[place], chance), *node[place + 1 :]]
+        return [*node[:place], spoiled(node[place], chance), *node[place + 1 :]]
     return chance.choice(PAYLOADS)

@@ -10,9 +10,11 @@ from typing import Any
 
 from azure.core.exceptions import AzureError
 
+from batchrun.client.ledger import LedgerReader
 from shared import poll_runs, record_run, submit_run
 from shared.app import App
 from shared.documents.end_markers import EndMarker
+from shared.documents.ledger import LineKind
 from shared.documents.names import results_folder
 from shared.documents.states import State
 from shared.errors import TryLater
@@ -20,6 +22,7 @@ from shared.events import JobEnded
 from tests.chaos.stories import REQUEST, Story
 from tests.chaos.wire import Death, Wire, process
 from tests.integration.conftest import World
+from tests.support.waiting import wait_for
 
 MAX_TICKS = 200
 TICK = timedelta(seconds=65)
@@ -32,13 +35,14 @@ class Host:
 
     Time passes from tick to tick once the wire has failed, without a fault to come from the start. `redelivers`: the
     event whose handler died comes again; otherwise it is lost. `is_pushed`: the markers that tasks leave are delivered,
-    each of them once, before the tick.
+    each of them once, before the tick. A run is cancelled once its task has begun, as the ledger `cancels` says.
     """
 
     world: World
     wire: Wire = field(default_factory=Wire)
     redelivers: bool = True
     is_pushed: bool = False
+    cancels: Path | None = None
     app: App = field(init=False)
     clock: timedelta = timedelta(0)
     delivered: list[JobEnded | EndMarker] = field(default_factory=list)
@@ -94,8 +98,15 @@ class Host:
     def _await_a_job(self) -> None:
         """Wait for the job of a running run, the oldest; this is the test's waiting, and goes over no wire."""
         running = [run for run in self.world.app.runs.list() if run.progress.state is State.RUNNING]
-        if running:
+        if running and self.cancels:
+            ledger, self.cancels = self.cancels / running[0].id, None
+            wait_for(ledger.exists)
+            self.world.put("inbox", f"{running[0].id}.cancel")
+        elif running and not (running[0].progress.round == 1 and self._is_asked_to_cancel()):
             self.world.await_end(running[0].id, running[0].progress.round)
+
+    def _is_asked_to_cancel(self) -> bool:
+        return any(name.endswith(".cancel") for name in self.world.names("inbox"))
 
     def invoke(self, story: Callable[[App], None]) -> bool:
         """Invoke a function; False if that failed. If the process died of it, there is a new one from then on."""
@@ -126,6 +137,17 @@ def earlier_of(world: World) -> str:
     """The folder of the run that a retry names."""
     records = [name for name in world.names("results") if name.startswith("earlier/") and name.endswith("/record.json")]
     return records[0].removesuffix("/record.json") if records else ""
+
+
+def assert_told(world: World, run: str, name: str) -> None:
+    """Others are told of the end, the same each time; and the last word of the ledger on the run is its record's."""
+    told = [ended.to_json() for ended in world.outbox.ends if ended.run_id == run]
+    assert len(set(told)) == 1, f"others are told of the end of {run}: {told}"
+    results = world._storage.get_container_client(world.settings.containers.results)
+    line = LedgerReader(results).run(run)
+    record = world.record(run, name)
+    assert line, f"the ledger has no line of {run}"
+    assert (line.kind, line.state, line.results) == (LineKind.RECORDED, record["state"], results_folder(name, run))
 
 
 @dataclass(frozen=True)

@@ -210,6 +210,15 @@ outputs:
     ),
 )
 """Conditions, a shared directory, a loop, failures, tasks without a node, and everything that comes at the end."""
+CANCELLED = Story(
+    """
+tasks: [{id: long, commands: ["echo begun >> LEDGER", sleep 600]}]
+finally: [{id: clean, commands: ["echo clean >> LEDGER"]}]
+afterExecution: [{id: archive, commands: ["echo archive-{{ execution.state }} >> LEDGER"]}]
+""",
+    ran=("begun", "clean", "archive-KILLED"),
+)
+"""It is cancelled once it has begun, and goes on with the phases that come after that."""
 WRONG = Story('id: wrong\ncommand: ["echo >> LEDGER"]\n', ran=())
 SIXTEEN = Story(
     "tasks:\n"

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.lives import Ended, Host, earlier_of, prepare
-from tests.chaos.stories import FAN_OUT, GRAPH, LIMITED, ONE_TASK, REQUEST, RETRY, STOPPED, WHOLE, WRONG
+from tests.chaos.lives import Ended, Host, assert_told, earlier_of, prepare
+from tests.chaos.stories import CANCELLED, FAN_OUT, GRAPH, LIMITED, ONE_TASK, REQUEST, RETRY, STOPPED, WHOLE, WRONG
 from tests.chaos.wire import Fault, Wire
 from tests.integration.conftest import World
 
@@ -32,6 +32,7 @@ STORIES = {
     "request": REQUEST,
     "retry": RETRY,
     "whole": WHOLE,
+    "cancelled": CANCELLED,
 }
 PUSHED = {f"{story}, pushed": story for story in ("one task", "graph", "a failure")}
 """The same, where the markers that tasks leave are delivered before a tick."""
@@ -48,6 +49,7 @@ SAMPLES = {
     "request": 2,
     "retry": 4,
     "whole": 2,
+    "cancelled": 3,
 }
 
 
@@ -112,11 +114,12 @@ def _try_all(
 
 
 def _live(world: World, name: str, text: str, ledger: Path, wire: Wire, *, is_pushed: bool) -> Ended:
-    host = Host(world, wire, redelivers=wire.at % 2 == 0, is_pushed=is_pushed)
+    cancels = ledger if text == CANCELLED.text(ledger) else None
+    host = Host(world, wire, redelivers=wire.at % 2 == 0, is_pushed=is_pushed, cancels=cancels)
     run = host.drop(name, text.replace("EARLIER", earlier_of(world)))
     host.work()
     ended = Ended.of(world, run, name, ledger)
-    assert run in {told.run_id for told in world.outbox.ends}, "others are told of the end"
+    assert_told(world, run, name)
     host.repeat_all(name)
     assert Ended.of(world, run, name, ledger) == ended, "what comes late changes nothing"
     return ended

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-import resource
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -14,20 +13,8 @@ from tests.integration.conftest import World
 
 BATCH = 50
 ALL = 2_000
-MEMORY = 1 << 30
 SECRET = "the-value-of-a-hostile-secret"
 ENDS = {"REJECTED", "SUCCESS", "WARNING", "FAILED"}
-
-
-@pytest.fixture
-def little_memory() -> Iterator[None]:
-    """One GiB more than there is now, and no more."""
-    with open("/proc/self/statm") as statm:  # noqa: PTH123 - it has no size
-        used = int(statm.read().split()[0]) * resource.getpagesize()
-    before = resource.getrlimit(resource.RLIMIT_AS)
-    resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_AS, before)
 
 
 @pytest.mark.usefixtures("little_memory")

@@ -14,7 +14,7 @@ import pytest
 
 from shared import poll_runs
 from shared.documents.names import follower_run_id, scheduled_run_id
-from tests.chaos.lives import MAX_TICKS, Ended, Host
+from tests.chaos.lives import MAX_TICKS, Ended, Host, assert_told
 from tests.chaos.wire import Fault, Wire
 from tests.integration.conftest import World
 
@@ -78,7 +78,7 @@ def _work_until(host: Host, run: str, name: str) -> None:
 
 
 def _ended(world: World, run: str, name: str, ledger: Path) -> Ended:
-    assert run in {told.run_id for told in world.outbox.ends}, f"others are told of the end of {run}"
+    assert_told(world, run, name)
     ended = Ended.of(world, run, name, ledger)
     assert len(ended.ran) == 1, f"{run} ran {ended.ran}"
     return Ended(ended.shape, [])

@@ -115,6 +115,7 @@ def test_double_stars_between_slashes_may_be_no_folder(path: str) -> None:
         ("[c-a]", "the range c-a, which is empty"),
         ("a\\", "ends in a backslash"),
         ("{a,b}" * 7, "stands for 128 patterns, but the limit is 64"),
+        ("{a,b}" * 20_000, "stands for more than 1000000000 patterns, but the limit is 64"),
     ],
 )
 def test_what_is_no_glob_says_what_is_wrong(pattern: str, message: str) -> None:
@@ -124,10 +125,19 @@ def test_what_is_no_glob_says_what_is_wrong(pattern: str, message: str) -> None:
 
 @pytest.mark.parametrize(
     ("pattern", "path"),
-    [("*a" * 60 + "b", "a" * 500), ("**/" + "*a" * 60 + "b", "a/" * 200), ("regex:(a+)+b", "a" * 500)],
+    [
+        ("*a" * 60 + "b", "a" * 500),
+        ("**/" + "*a" * 60 + "b", "a/" * 200),
+        ("regex:(a+)+b", "a" * 500),
+    ],
 )
 def test_no_pattern_takes_long(pattern: str, path: str) -> None:
     """Where an engine tries every way to match, such patterns take longer than anybody waits."""
     started = time.thread_time()
     assert not matches_namespace_file(pattern, path)
     assert time.thread_time() - started < 5
+
+
+@pytest.mark.parametrize("pattern", ["x" * 500_000, "*a" * 250_000, "a/" * 250_000])
+def test_a_pattern_as_long_as_a_manifest_is_read_at_a_cost_by_its_length(pattern: str) -> None:
+    assert len(globs_of(pattern)) == 1

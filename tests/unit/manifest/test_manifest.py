@@ -195,3 +195,13 @@ def test_a_credential_is_one_expression_that_reads_a_secret(value: str) -> None:
 
 def test_a_literal_credential_is_not_repeated_in_the_problem() -> None:
     assert "hunter2" not in str(problems("commands: [a]\ntaskRunner: {blobStorage: {connectionString: hunter2}}"))
+
+
+@pytest.mark.parametrize(
+    "text", [f"tasks: [{{id: a, type: {'x' * 50_000}}}]", f"tasks: []\n{'y' * 50_000}: 1", "a: " + "[" * 50_000]
+)
+def test_a_problem_is_as_long_as_a_person_reads(text: str) -> None:
+    """Of what it quotes the middle is left out; the beginning and the advice at the end are there."""
+    found = problems(text)
+    assert found
+    assert all(len(problem) < 5_000 for problem in found)

@@ -345,3 +345,45 @@ def test_the_old_forms_of_a_for_each_are_lowered_as_one(kind: str, limit: int) -
 def test_a_mistake_in_the_values_of_an_old_form_stands_at_them() -> None:
     manifest = read("tasks:\n- id: g\n  type: flow.EachParallel\n  value: [1]\n  tasks: [{id: a, commands: [x]}]")
     assert str(manifest.problem(("tasks", 0, "foreach", 0), "!")) == "tasks[0].value[0]: ! at line 4, column 11"
+
+
+LOOP_BEFORE = """
+tasks:
+- id: d
+  type: flow.Sequential
+  tasks:
+  - id: l
+    type: flow.ForEach
+    values: [1]
+    tasks:
+    - {id: a, commands: [x]WAITS}
+    - {id: g, type: flow.Sequential, tasks: [{id: b, commands: [x], dependsOn: []}]}
+  - {id: after, commands: [x]}
+"""
+
+
+@pytest.mark.parametrize(
+    "waits", ["dependsOn: [after]", "dependsOn: [last]"], ids=["in the same group", "after the group"]
+)
+def test_a_task_of_a_loop_cannot_wait_for_what_comes_after_the_loop(waits: str) -> None:
+    """Also if the last tasks of the loop wait for nothing in it: a loop is planned as a whole."""
+    text = LOOP_BEFORE.replace("WAITS", f", {waits}") + "- {id: last, commands: [x]}\n"
+    [problem] = problems(text)
+    assert problem.startswith("tasks[0].tasks[0].tasks[0].dependsOn[0]: tasks cannot wait for each other: ")
+
+
+@pytest.mark.parametrize("kind", ["flow.Dag", "flow.Sequential"])
+def test_a_task_deep_in_a_loop_cannot_wait_for_one_beside_it_that_comes_later(kind: str) -> None:
+    inner = "{id: x, type: flow.Sequential, tasks: [{id: u, commands: [x]}, {id: w, commands: [x], dependsOn: [t]}]}"
+    loop = f"{{id: l, type: flow.Loop, values: [1], tasks: [{inner}]}}"
+    group = f"{{id: s, type: flow.Sequential, tasks: [{loop}, {{id: t, commands: [x]}}]}}"
+    entry = f"{{task: {group}}}" if kind == "flow.Dag" else group
+    [problem] = problems(f"tasks: [{{id: d, type: {kind}, tasks: [{entry}]}}]")
+    assert "tasks[0].tasks[1].dependsOn[0]: tasks cannot wait for each other: " in problem
+
+
+def test_a_switch_that_is_repeated_is_told_once() -> None:
+    """Without `defaults` it makes a task itself, which is repeated with it."""
+    switch = "{id: s, type: flow.Switch, value: a, cases: {a: [{id: NAME, commands: [x]}]}}"
+    [problem] = problems(f"tasks: [{switch.replace('NAME', 'a')}, {switch.replace('NAME', 'b')}]")
+    assert problem.startswith("tasks[1].id: task ids must differ; there is more than one 's'")

@@ -172,3 +172,20 @@ def test_loops_are_serial_by_default_and_say_so_for_many_values() -> None:
     [warning] = read_manifest(text, "x.yaml").warnings
     assert warning.path == "tasks[0].values"
     assert "run one after the other" in warning.message
+
+
+def test_a_loop_deep_in_another_one_waits_for_the_loop_before_that(planned) -> None:
+    """For the same item of the loops that both are in, and for all items of the others."""
+    inner = loop("[0]", task("q"), name="g")
+    found = planned(loop("[0, 1]", loop("[0, 1]", task("z"), name="f"), loop("[0, 1, 2]", inner, name="e"), name="l"))
+    waits = before(found)
+    assert {name: waits[name] for name in waits if name.startswith("q")} == {
+        **{f"q[{index}]": ["z[0]", "z[1]"] for index in range(3)},
+        **{f"q[{index}]": ["z[2]", "z[3]"] for index in range(3, 6)},
+    }
+
+
+def test_a_limit_of_a_loop_around_holds_for_a_loop_that_waits_for_something_before_both(planned) -> None:
+    inner = loop("[0]", task("q"), name="g")
+    found = planned(loop("[0]", loop("[0]", task("z"), name="f"), loop("[0, 1]", inner, name="e", limit=1), name="l"))
+    assert before(found) == {"z[0]": [], "q[0]": ["z[0]"], "q[1]": ["z[0]", "q[0]"]}
