@@ -4,7 +4,7 @@ import http.server
 import json
 import sys
 
-seen = set()
+seen = {}
 
 
 class Follower(http.server.BaseHTTPRequestHandler):
@@ -15,9 +15,8 @@ class Follower(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self):
         event = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        if event["id"] not in seen:  # an event may come twice
+        if seen.setdefault(event["id"], event) is event:  # an event may come twice, also at once
             print(f"{event['subject']} {event['data']['state']}\n", end="", flush=True)
-        seen.add(event["id"])
         self.send_response(200)  # anything else, and Event Grid sends it again
         self.end_headers()
 
