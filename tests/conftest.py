@@ -63,9 +63,8 @@ def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AzuriteEndpoin
     child.stop()
 
 
-@pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A whole stack for all tests, as `python -m local up` starts it; each takes blob names of its own."""
+def shared_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A whole stack for all tests of a folder, as `python -m local up` starts it; each takes blob names of its own."""
     require_azurite()
     with Stack(StackOptions(data_dir=tmp_path_factory.mktemp("stack"), ports=AUTO)) as running:
         yield running

@@ -9,6 +9,9 @@ import pytest
 from batchrun.__main__ import main
 from batchrun.client.apps import App
 from batchrun.client.runs import Runs
+from tests.conftest import shared_stack
+
+stack = pytest.fixture(scope="package")(shared_stack)
 
 
 @pytest.fixture

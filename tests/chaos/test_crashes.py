@@ -40,16 +40,16 @@ ONCE = ("fan-out", "a failure", "request", "whole")
 FAULTS = dict.fromkeys(STORIES, tuple(Fault)) | dict.fromkeys(ONCE, (Fault.DIES_BEFORE,))
 """Of stories whose calls are many and much alike, one fault each: dying before a call is dying after the one before."""
 SAMPLES = {
-    "one task": 12,
-    "graph": 8,
-    "fan-out": 2,
-    "a failure": 2,
-    "limited": 4,
-    "rejected": 4,
-    "request": 2,
-    "retry": 4,
-    "whole": 2,
-    "cancelled": 3,
+    "one task": 6,
+    "graph": 3,
+    "fan-out": 1,
+    "a failure": 1,
+    "limited": 1,
+    "rejected": 2,
+    "request": 1,
+    "retry": 1,
+    "whole": 1,
+    "cancelled": 1,
 }
 
 

@@ -10,6 +10,7 @@ from azure.storage.blob import BlobServiceClient
 from local.stack.options import StackOptions
 from local.stack.ports import AUTO
 from local.stack.stack import Stack
+from tests.support.waiting import wait_for
 
 
 @pytest.fixture
@@ -25,8 +26,7 @@ def test_a_run_goes_on_after_the_functions_host_was_killed(own_stack, drop_into)
         own_stack, "killed.yaml", "id: t\ncommands: [sleep 1, echo done > done.txt]\noutputFiles: [done.txt]"
     )
     results = BlobServiceClient.from_connection_string(own_stack.settings["RunStorage"]).get_container_client("results")
-    while not results.get_blob_client(f"{run.folder}/status.json").exists():
-        own_stack.check()
+    wait_for(results.get_blob_client(f"{run.folder}/status.json").exists)
     own_stack.kill("functions")
     own_stack.start("functions")
     assert run.record()["state"] == "SUCCESS"
@@ -40,8 +40,7 @@ def test_state_survives_a_restart_of_the_stack(tmp_path: Path, drop_into) -> Non
         finished = drop_into(stack, "before.yaml", "commands: [echo hi]")
         finished.record()
         open_run = drop_into(stack, "open.yaml", "id: t\ncommands: [sleep 2, echo done]")
-        while "status.json" not in open_run.names():
-            stack.check()
+        wait_for(lambda: "status.json" in open_run.names())
     with Stack(options) as stack:
         results = BlobServiceClient.from_connection_string(stack.settings["RunStorage"]).get_container_client("results")
         assert results.get_blob_client(f"{finished.folder}/record.json").exists()

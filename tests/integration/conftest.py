@@ -32,7 +32,7 @@ from tests.support.waiting import WAIT_SECONDS
 _numbers = itertools.count(1)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Storage and Batch without a Functions host: nothing happens unless a test makes it happen."""
     options = StackOptions(data_dir=tmp_path_factory.mktemp("services"), ports=AUTO, functions=False)
