@@ -82,15 +82,15 @@ class Planner:
         return self._lookups.missing
 
     def later(self) -> dict[str, JobReason]:
-        """The tasks of later rounds, and why each cannot run in this one; the reason may be that of one before it."""
+        """Why each task of later jobs cannot be in this one; the reason may be that of one before it."""
         graph, later = self._graph.tasks, set(self.split.later)
+        pools = {name: self.pool_id(name) for name in later.intersection(self._tasks)}
         found: dict[str, JobReason] = {}
-        for task in in_dependency_order(graph):
-            if task.id in later:
-                reason, pool = why_not_earlier([task], graph), self.pool_id(task.id)
-                before = [name for name in task.waits_for if name in found and self.pool_id(name) == pool]
-                found[task.id] = found[before[0]] if before and reason is JobReason.POOL else reason
-        return {name: found[name] for name in self.split.later}
+        for task in (each for each in in_dependency_order(graph) if each.id in later):
+            reason, pool = why_not_earlier([task], graph), pools.get(task.id)
+            before = [name for name in task.waits_for if name in found and pool in (None, pools.get(name, pool))]
+            found[task.id] = found[before[0]] if before and reason is JobReason.POOL else reason
+        return {name: found[name] for name in self.split.later if name in pools}  # no job has what the app evaluates
 
     def problems(self) -> list[Problem]:
         """All problems found so far, in the order of the file."""

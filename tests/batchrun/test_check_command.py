@@ -142,6 +142,16 @@ def test_what_comes_after_a_task_of_a_later_job_is_there_for_the_same_reason(che
     assert {each["task"]: each["reason"] for each in found["later"]} == reasons
 
 
+def test_what_the_app_evaluates_is_in_no_job(check) -> None:
+    """What comes after it is there for the reason of what comes before it."""
+    _, [found], _ = check(
+        "tasks:\n- {id: a, commands: [x]}\n- {id: pick, type: io.kestra.plugin.core.flow.Switch,"
+        " value: '{{ outputs.a.vars.n }}',\n   cases: {x: [{id: b, commands: [x]}]}}\n"
+        "- {id: said, type: io.kestra.plugin.core.log.Log, message: x}\n- {id: c, commands: [x]}\n"
+    )
+    assert found["later"] == [{"task": "b", "reason": "values"}, {"task": "c", "reason": "values"}]
+
+
 @pytest.mark.parametrize(
     ("text", "what", "has_job"),
     [
