@@ -30,8 +30,10 @@ ALONE: dict[str, Callable[[bool], Iterator[Measured]]] = {
 STORIES: dict[str, Callable[[World, bool], Iterator[Measured]]] = {
     "small": submitting.small_manifest,
     "fan-out": submitting.fan_out,
+    "again": submitting.planned_again,
     "files": recording.many_files,
     "large": recording.large_file,
+    "worker": recording.memory_of_a_worker,
     "get-files": fetching.many_files,
     "get-large": fetching.large_file,
 }

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 from unittest.mock import patch
 
 from azure.core.pipeline.transport import RequestsTransport
 
+from local.stack.options import REPOSITORY
 from shared import record_run
 from shared.events import JobEnded
 from shared.parallel import in_parallel
@@ -15,6 +18,7 @@ from tests.benchmarks.target import Measured, Memory, ratio, timed
 from tests.integration.conftest import World
 
 MEBIBYTE = 1 << 20
+LINE = b"2026-11-29 a line of a log, as long as most of them are, that says what the program does\n"
 MOST_DELIVERIES = 100
 
 
@@ -59,6 +63,27 @@ def large_file(world: World, quick: bool) -> Iterator[Measured]:
     how = f"{own.seconds:.2f} s"
     yield Measured(f"record one output of {size // MEBIBYTE:,} MiB: memory growth", memory.growth(), 20, "MB", how)
     yield Measured("  bytes that the app received of storage and Batch", sum(received) / 1000, 100, "kB", "all answers")
+
+
+def memory_of_a_worker(world: World, quick: bool) -> Iterator[Measured]:
+    """All that a worker process takes at most that does nothing but record a run of many files and large logs."""
+    files, logs, size = 1000 if quick else 10_000, 8, (8 if quick else 64) * MEBIBYTE
+    tasks = "".join(
+        f"- {{id: t{number}, commands: [echo], outputFiles: ['*.txt'], dependsOn: []}}\n" for number in range(logs)
+    )
+    run = world.accept("worker.yaml", f"tasks:\n{tasks}")
+    world.await_end(run)
+    staging = world._storage.get_container_client(world.settings.containers.staging)
+    in_parallel(lambda number: staging.upload_blob(f"{run}/out/t{number % logs}/0/{number}.txt", b"x"), range(files))
+    for number in range(logs):
+        staging.upload_blob(f"{run}/std/t{number}/stdout.txt", LINE * (size // len(LINE)), overwrite=True)
+    worker = [sys.executable, "-m", "tests.benchmarks.worker", run]
+    with timed() as own:
+        told = subprocess.run(worker, env=world.environ, stdout=subprocess.PIPE, check=True, text=True, cwd=REPOSITORY)
+    assert len(world.record(run, "worker.yaml")["tasks"]) == logs
+    how = f"{own.seconds:.1f} s; as it begins {told.stdout.split()[1]} MB"
+    what = f"worker that records {files:,} files, {logs} logs of {size // MEBIBYTE} MiB"
+    yield Measured(what, float(told.stdout.split()[0]), 300, "MB", how)
 
 
 def _counting_bytes(received: list[int]) -> Any:

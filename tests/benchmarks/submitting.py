@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 from unittest.mock import patch
@@ -20,7 +20,7 @@ from shared.documents.progress import Progress
 from shared.documents.run import Run
 from shared.documents.run_body import RunBody
 from shared.parallel import AT_ONCE, in_parallel
-from shared.plan.plan_round import plan_round
+from shared.plan.plan_round import plan_round, submitted_round
 from shared.plan.round_plan import RoundPlan
 from shared.plan.run_manifest import manifest_of
 from tests.benchmarks.bare import Bare
@@ -31,6 +31,16 @@ if TYPE_CHECKING:
     from azure.batch import BatchClient
     from azure.storage.blob import ContainerClient
 
+    from shared.manifest.read import Manifest
+    from shared.settings import Settings
+
+PLANNED = {
+    "a foreach": "foreach: {}\ncommands: ['echo {{{{ item }}}}']",
+    "a ForEach": (
+        "tasks: [{{id: e, type: io.kestra.plugin.core.flow.ForEach, values: {}, concurrencyLimit: 0,"
+        " tasks: [{{id: t, commands: ['echo {{{{ taskrun.value }}}}']}}]}}]"
+    ),
+}
 SMALL = "commands: [echo hi > a.txt]\noutputFiles: [a.txt]"
 NO_POOL = "none"  # a pool that does not exist: Batch takes its jobs and runs none of them
 
@@ -68,6 +78,21 @@ def fan_out(world: World, quick: bool) -> Iterator[Measured]:
             own, made_and_sent, sent = medians(3, partial(_own_fan_out, world, text), bare.make_and_send, bare.send)
         more = f"; of that to send {sent:.2f} s, to make the SDK's objects the rest"
         yield ratio(f"submit of {items:,} items, {name} / create_tasks", own, made_and_sent, 1.3, more)
+        yield ratio(f"submit of {items:,} items, {name} / sending alone", own, sent, 1.5)
+
+
+def planned_again(world: World, quick: bool) -> Iterator[Measured]:
+    """What is known of many items once more, for their record."""
+    items = 1000 if quick else 10_000
+    for what, text in PLANNED.items():
+        run = _run(text.format(items))
+        manifest = manifest_of(run)
+        [seconds] = medians(5, partial(_again, manifest, run, world.settings))
+        yield Measured(f"{items:,} items of {what}, as they were submitted", seconds, 0.3, "s", "median of 5")
+
+
+def _again(manifest: Manifest, run: Run, settings: Settings, _: int) -> object:
+    return submitted_round(manifest, run, settings)
 
 
 def _own_fan_out(world: World, text: str, number: int) -> None:
@@ -138,12 +163,16 @@ def _upload(file: models.OutputFile) -> models.OutputFile:
 
 
 def _plan(world: World, text: str) -> RoundPlan:
-    manifest = ManifestBlob(name="m.yaml", etag="0x1", sha256=None, text=text)
-    now = world.app.now()
-    run = Run(RunBody(run_id="m-20261122t121314-3f9a1c2b", manifest=manifest, dropped=now, accepted=now), Progress())
+    run = _run(text)
     plan = plan_round(manifest_of(run), run, world.settings)
     assert isinstance(plan, RoundPlan)
     return plan
+
+
+def _run(text: str) -> Run:
+    manifest = ManifestBlob(name="m.yaml", etag="0x1", sha256=None, text=text)
+    now = datetime.now(UTC)
+    return Run(RunBody(run_id="m-20261122t121314-3f9a1c2b", manifest=manifest, dropped=now, accepted=now), Progress())
 
 
 def _a_pool_without_nodes() -> AbstractContextManager[object]:

@@ -69,6 +69,16 @@ class Memory:
         """The growth so far."""
         return (_kilobytes("VmHWM") - self._begin) / 1024
 
+    @staticmethod
+    def now() -> float:
+        """All that this process takes, in MB."""
+        return _kilobytes("VmRSS") / 1024
+
+    @staticmethod
+    def most() -> float:
+        """The most that this process has taken, in MB."""
+        return _kilobytes("VmHWM") / 1024
+
 
 def _kilobytes(name: str) -> int:
     lines = Path("/proc/self/status").read_text().splitlines()

@@ -71,7 +71,8 @@ class World:
     def __init__(self, services: Stack, **settings: str) -> None:
         number = next(_numbers)
         containers = {f"{name.upper()}_CONTAINER": f"{name}-{number}" for name in Containers.__dataclass_fields__}
-        self.settings = Settings.from_environ({**services.settings, **containers, **settings})
+        self.environ = {**services.settings, **containers, **settings}
+        self.settings = Settings.from_environ(self.environ)
         self.outbox = Outbox()
         self.app = replace(App.of(self.settings), events=self.outbox)
         self._storage = BlobServiceClient.from_connection_string(services.settings["RunStorage"])
