@@ -218,7 +218,8 @@ class Task(TaskProperties):
     """Files of namespaces for the working directory; `inputFiles` of the same name win."""
     output_files: Annotated[tuple[Text, ...], Field(examples=[["result.json", "plots/**/*.{png,svg}"]])] = ()
     """The files to keep, also if the task fails: names of files and folders, or globs, relative to the working
-    directory. A name that was not made is a warning."""
+    directory. A name that was not made is a warning. A glob also brings the input files that it matches, as Kestra's
+    does."""
     output_directory: bool = False
     """Keep everything that the commands write to the folder `{{ outputDir }}`, files with a leading dot included; a
     text that uses `{{ outputDir }}` implies it."""

@@ -93,6 +93,12 @@ def test_no_name_with_a_backslash_is_taken_for_a_folder(world: World, asked: str
     assert all(repr(name)[1:-1] in told for name in (r"a\b/f", r"c\d", r".e\f")), told
 
 
+def test_a_glob_brings_the_input_files_that_it_matches(world: World) -> None:
+    """As Kestra's does (`FilesService.outputFiles`, which takes all that is in the working directory)."""
+    record = recorded(world, "id: t\ninputFiles: {in.csv: x}\ncommands: [cp in.csv out.csv]\noutputFiles: ['*.csv']")
+    assert files_of(record) == {"in.csv", "out.csv"}
+
+
 @pytest.mark.parametrize("entry", ["nothing.txt", "nothing/"])
 def test_what_is_named_and_was_not_made_is_a_warning(world: World, entry: str) -> None:
     record = recorded(world, f"id: t\ncommands: [echo]\noutputFiles: [{entry}, '*.{{a,b}}']")
