@@ -10,12 +10,15 @@ import pytest
 
 from shared import clients
 from shared.storage import staging
+from tests.conftest import shared_stack
 from tests.integration.conftest import make_world, services, world
 
 __all__ = ["make_world", "services", "world"]
 
 FAULTS = "faults"
 MEMORY = 1 << 30
+
+stack = pytest.fixture(scope="package")(shared_stack)
 
 
 @pytest.fixture(autouse=True)
