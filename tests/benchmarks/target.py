@@ -63,26 +63,26 @@ class Memory:
 
     def __init__(self) -> None:
         Path("/proc/self/clear_refs").write_text("5")  # forgets the peak so far: proc(5)
-        self._begin = _kilobytes("VmRSS")
+        self._begin = self.now()
 
     def growth(self) -> float:
         """The growth so far."""
-        return (_kilobytes("VmHWM") - self._begin) / 1024
+        return self.most() - self._begin
 
     @staticmethod
     def now() -> float:
         """All that this process takes, in MB."""
-        return _kilobytes("VmRSS") / 1024
+        return _megabytes("VmRSS")
 
     @staticmethod
     def most() -> float:
         """The most that this process has taken, in MB."""
-        return _kilobytes("VmHWM") / 1024
+        return _megabytes("VmHWM")
 
 
-def _kilobytes(name: str) -> int:
+def _megabytes(name: str) -> float:
     lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(f"{name}:"))
 
 
 def show_heading() -> None:
