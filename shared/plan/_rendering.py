@@ -74,6 +74,20 @@ class Bindings:
         )
 
 
+def with_texts(render: Callable[[PropertyPath, str], str | None], path: PropertyPath, value: object) -> Any:  # noqa: ANN401 - values of any kind
+    """A value with each text in it rendered, names in its maps too: `renderMap` of Kestra's VariableRenderer."""
+    match value:
+        case str():
+            return render(path, value)
+        case list() | tuple():
+            return [with_texts(render, (*path, index), entry) for index, entry in enumerate(value)]
+        case dict():
+            return {
+                render((*path, name), name): with_texts(render, (*path, name), entry) for name, entry in value.items()
+            }
+    return value
+
+
 class Rendering:
     """Renders the properties of a task or input; adds what is wrong to `problems`.
 

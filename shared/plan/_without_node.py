@@ -18,9 +18,8 @@ from shared.errors import Problem
 from shared.manifest.app_tasks import AppTask, Assert, Fail, Level, Log, OutputValues, Return
 from shared.manifest.problems import each_once
 from shared.manifest.task import Task
-from shared.manifest.types import PropertyPath
 from shared.plan._conditions import is_true
-from shared.plan._rendering import Rendering
+from shared.plan._rendering import Rendering, with_texts
 from shared.plan.round_plan import NothingToRun
 
 MAX_PROBLEMS_OF_A_TASK = 5
@@ -70,7 +69,7 @@ def evaluated(task: AppTask, rendering: Rendering) -> NothingToRun:
             text = rendering.text(("format",), task.format) if task.format is not None else None
             return _with_outputs(task, {"value": text})
         case OutputValues():
-            return _with_outputs(task, {"values": _rendered(task.values, ("values",), rendering)})
+            return _with_outputs(task, {"values": with_texts(rendering.text, ("values",), task.values)})
         case Fail():
             return _fail(task, rendering)
         case Assert():
@@ -101,20 +100,6 @@ def _messages(task: Log, rendering: Rendering) -> Iterator[str]:
         yield f"{task.level} {rendering.text(('message',), task.message)}"
     else:
         yield from (f"{task.level} {text}" for text in rendering.texts(("message",), task.message))
-
-
-def _rendered(value: Any, path: PropertyPath, rendering: Rendering) -> Any:  # noqa: ANN401 - values of any kind
-    match value:
-        case str():
-            return rendering.text(path, value)
-        case dict():
-            return {
-                rendering.text((*path, name), name): _rendered(each, (*path, name), rendering)
-                for name, each in value.items()
-            }
-        case list() | tuple():
-            return [_rendered(each, (*path, index), rendering) for index, each in enumerate(value)]
-    return value
 
 
 def _fail(task: Fail, rendering: Rendering) -> NothingToRun:

@@ -25,7 +25,7 @@ from shared.plan._context import Context
 from shared.plan._file_functions import FileFunctions
 from shared.plan._graph import AT_THE_END, FlowGraph
 from shared.plan._loop_values import PlaceInLoop
-from shared.plan._rendering import Bindings, Rendering
+from shared.plan._rendering import Bindings, Rendering, with_texts
 from shared.plan._scope import VALUES_OF_ENDED, Scope
 from shared.plan.inputs import with_inputs
 from shared.plan.lookups import BlobAddress, Lookups, MissingData, NotKnownYet
@@ -81,7 +81,7 @@ def outputs_of(manifest: Manifest, run: Run, settings: Settings) -> FlowOutputs 
     for index, output in enumerate(manifest.flow.outputs):
         rendering = Rendering(partial(_problem, manifest, index), bindings)
         try:
-            rendered = _rendered(rendering, ("value",), output.value)
+            rendered = with_texts(rendering.known_text, ("value",), output.value)
             values[output.id] = output.value_of(rendered) if not rendering.problems else None
         except NotKnownYet:  # it is not the first pass
             continue
@@ -91,20 +91,6 @@ def outputs_of(manifest: Manifest, run: Run, settings: Settings) -> FlowOutputs 
     if lookups.missing:
         return lookups.missing
     return FlowOutputs({} if problems else values, tuple(problems), tuple(warnings))
-
-
-def _rendered(rendering: Rendering, path: PropertyPath, value: object) -> object:
-    match value:
-        case str():
-            return rendering.known_text(path, value)
-        case list():
-            return [_rendered(rendering, (*path, index), entry) for index, entry in enumerate(value)]
-        case dict():
-            return {
-                rendering.known_text((*path, name), name): _rendered(rendering, (*path, name), entry)
-                for name, entry in value.items()
-            }
-    return value
 
 
 def _problem(manifest: Manifest, index: int, path: PropertyPath, message: str) -> Problem:

@@ -18,7 +18,7 @@ from shared.manifest.types import PropertyPath
 from shared.masking import MASK
 from shared.plan._app_variables import hidden_names
 from shared.plan._context import Context
-from shared.plan._rendering import Bindings, Rendering
+from shared.plan._rendering import Bindings, Rendering, with_texts
 from shared.plan.lookups import NotKnownYet, read_address
 from shared.settings import Settings
 
@@ -156,7 +156,7 @@ def _checked(declared: Input, value: object, context: Context) -> object:
 
 def _default(declared: Input, rendering: Rendering, context: Context) -> object:
     problems_before = len(rendering.problems)
-    rendered = _rendered(("defaults",), declared.defaults, rendering)
+    rendered = with_texts(partial(_known, rendering), ("defaults",), declared.defaults)
     if len(rendering.problems) > problems_before:
         return UNKNOWN
     if rendered in (None, MASK):
@@ -169,13 +169,8 @@ def _default(declared: Input, rendering: Rendering, context: Context) -> object:
         return UNKNOWN
 
 
-def _rendered(path: tuple[str | int, ...], value: object, rendering: Rendering) -> object:
-    match value:
-        case str():
-            try:
-                return rendering.known_text(path, value)
-            except NotKnownYet:  # because of a mistake elsewhere
-                return None
-        case list():
-            return [_rendered((*path, index), entry, rendering) for index, entry in enumerate(value)]
-    return value
+def _known(rendering: Rendering, path: PropertyPath, text: str) -> str | None:
+    try:
+        return rendering.known_text(path, text)
+    except NotKnownYet:  # because of a mistake elsewhere
+        return None

@@ -15,9 +15,9 @@ from shared.manifest.flow import Flow
 from shared.manifest.inputs import InputType
 from shared.manifest.read import Manifest
 from shared.manifest.triggers import FlowTrigger, Schedule, numbered
-from shared.manifest.types import PropertyPath
+from shared.manifest.types import PropertyPath, texts_with_paths
 from shared.plan._conditions import is_true
-from shared.plan._rendering import Bindings, Rendering
+from shared.plan._rendering import Bindings, Rendering, with_texts
 from shared.plan._trigger_scope import trigger_bindings
 from shared.plan.inputs import by_id, unknown_input
 from shared.plan.lookups import read_address
@@ -52,7 +52,7 @@ def starts(trigger: AnyTrigger, flow: Flow, by: StartedBy, settings: Settings) -
 def given_by(trigger: AnyTrigger, flow: Flow, by: StartedBy, settings: Settings) -> StartedWith:
     """What the trigger gives to the run. Raises TriggerRefused."""
     rendering = _rendering(trigger, flow, by, settings)
-    inputs = {name: _rendered(rendering, ("inputs", name), value) for name, value in trigger.inputs.items()}
+    inputs = {name: with_texts(rendering.known_text, ("inputs", name), value) for name, value in trigger.inputs.items()}
     labels = {name: rendering.known_text(("labels", name), text) for name, text in trigger.labels.items()}
     _refuse_problems(rendering)
     return StartedWith(inputs, {name: text for name, text in labels.items() if text})
@@ -114,10 +114,15 @@ def _problems(trigger: AnyTrigger, manifest: Manifest, settings: Settings) -> Fo
     gaps = manifest.gaps.values
     bindings = trigger_bindings(trigger, flow, by, settings, is_when=True)
     yield from _problems_of_texts(trigger.whens, bindings, gaps)
-    texts = [*_texts(trigger.inputs, ("inputs",)), *_texts(trigger.labels, ("labels",))]
+    texts = [*_texts_in("inputs", trigger.inputs), *_texts_in("labels", trigger.labels)]
     yield from _problems_of_texts(texts, trigger_bindings(trigger, flow, by, settings), gaps)
     if "inputs" not in gaps:
         yield from _problems_of_inputs(trigger, flow, settings)
+
+
+def _texts_in(name: str, given: Mapping[str, object]) -> Found:
+    for key, value in given.items():  # the keys are ids of inputs and labels, and are taken as they are
+        yield from texts_with_paths(value, (name, key))
 
 
 def _problems_of_texts(texts: Iterable[tuple[PropertyPath, str]], bindings: Bindings, gaps: frozenset[str]) -> Found:
@@ -144,31 +149,8 @@ def _problems_of_inputs(trigger: AnyTrigger, flow: Flow, settings: Settings) -> 
             yield (), f"the input {name!r} has no value, so that no run could start: add it to `inputs` of the trigger"
 
 
-def _texts(value: object, path: PropertyPath) -> Iterator[tuple[PropertyPath, str]]:
-    match value:
-        case str():
-            yield path, value
-        case list():
-            for index, entry in enumerate(value):
-                yield from _texts(entry, (*path, index))
-        case dict():
-            for name, entry in value.items():
-                yield from _texts(entry, (*path, name))
-
-
 def _expressions(value: object) -> Iterator[str]:
-    yield from (text for _, text in _texts(value, ()) if "{{" in text or "{%" in text)
-
-
-def _rendered(rendering: Rendering, path: PropertyPath, value: object) -> object:
-    match value:
-        case str():
-            return rendering.known_text(path, value)
-        case list():
-            return [_rendered(rendering, (*path, index), entry) for index, entry in enumerate(value)]
-        case dict():
-            return {name: _rendered(rendering, (*path, name), entry) for name, entry in value.items()}
-    return value
+    yield from (text for _, text in texts_with_paths(value) if "{{" in text or "{%" in text)
 
 
 def _rendering(

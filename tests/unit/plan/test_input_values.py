@@ -27,6 +27,7 @@ def echoed(run_of, settings):
         ('{id: i, type: INT, defaults: "{{ vars.n }}"}', "{{ inputs.i + 1 }}", "42"),
         ('{id: i, type: ARRAY, defaults: "{{ vars.l }}"}', "{{ inputs.i[1] }}", "b"),
         ('{id: i, type: ARRAY, defaults: ["{{ vars.n }}", x]}', '{{ inputs.i | join(",") }}', "41,x"),
+        ('{id: i, type: JSON, defaults: {"{{ vars.n }}": "{{ vars.n + 1 }}"}}', "{{ inputs.i }}", '{"41":"42"}'),
         ("{id: i, defaults: \"{{ secret('TOKEN') }}\"}", "{{ inputs.i }}", "s3cr3t-t0ken"),
         ('{id: i, defaults: "{{ flow.namespace }}{{ vars.n }}"}', "{{ render(inputs.i) }}", "41"),
         ('{id: i, type: FILE, defaults: "nsfile://n/{{ vars.n }}.csv"}', "{{ inputs.i }}", "nsfile://n/41.csv"),

@@ -175,13 +175,14 @@ def test_all_texts_that_say_when_must_hold(holds) -> None:
 
 
 def test_values_for_inputs_are_rendered_wherever_they_are_in_lists_and_maps(given) -> None:
+    """The names in maps too, as in Kestra."""
     found = given(
         FOLLOWS,
         "inputs: {rows: '{{ trigger.outputs.rows }}', day: 2026-01-31,"
-        " a: {b: {n: 1, l: ['{{ trigger.state }}', true]}}}",
+        " a: {'{{ trigger.flowId }}': {n: 1, l: ['{{ trigger.state }}', true]}}}",
         "labels: {empty: '{{ trigger.outputs.no ?? \"\" }}', by: '{{ trigger.flowId }}'}",
     )
-    assert found.inputs == {"rows": "3", "day": "2026-01-31", "a": {"b": {"n": 1, "l": ["WARNING", True]}}}
+    assert found.inputs == {"rows": "3", "day": "2026-01-31", "a": {"etl": {"n": 1, "l": ["WARNING", True]}}}
     assert found.labels == {"by": "etl"}
 
 
