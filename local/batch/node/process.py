@@ -43,6 +43,7 @@ class ProcessGroup:
         self._used: Usage | None = None
         self._used_by_followers: Usage | None = Usage()
         self._killed = False
+        self._is_any_left = True
         threading.Thread(target=self._watch, name=f"task-{leader.pid}", daemon=True).start()
 
     @property
@@ -79,14 +80,18 @@ class ProcessGroup:
                 self._killed = True
                 self._used_by_followers = usage_of_followers(self.id)
             os.killpg(self.id, signal.SIGKILL)
-        kill_strays(self._task_directory)
+        self._is_any_left = kill_strays(self._task_directory)
 
     async def _wait_for_followers(self) -> None:
-        """Wait for the others, which were killed, to be dead: until then they hold their files and ports."""
+        """Wait for the others, which were killed, to be dead: until then they hold their files and ports.
+
+        Once none was found they are not looked for again: nothing is left that could start one.
+        """
         for _ in range(DYING_POLLS):
-            if not kill_strays(self._task_directory) and not is_alive(self.id):
+            if not self._is_any_left and not is_alive(self.id):
                 break
             await asyncio.sleep(DYING_POLL_SECONDS)
+            self._is_any_left = self._is_any_left and kill_strays(self._task_directory)
 
     def _watch(self) -> None:
         if sys.platform != "darwin":

@@ -28,8 +28,8 @@ def kill_strays(task_directory: Path) -> bool:
 
 
 def _strays(mark: bytes) -> Iterator[int]:
-    parents = dict(_parents())
-    marked = {process_id for process_id in parents if _has(process_id, mark)}
+    marked = {process_id for process_id in _processes() if _has(process_id, mark)}
+    parents = _parents() if marked else {}  # looked up for few tasks: this is done at each one's end
     for process_id in parents:
         ancestor = process_id
         while ancestor not in marked and ancestor in parents:
@@ -38,17 +38,22 @@ def _strays(mark: bytes) -> Iterator[int]:
             yield process_id
 
 
-def _parents() -> Iterator[tuple[int, int]]:
-    for process in _PROC.iterdir() if _PROC.is_dir() else ():
-        if process.name.isdecimal():
-            with contextlib.suppress(OSError):
-                fields = (process / "stat").read_text(errors="replace").rpartition(")")[2].split()
-                yield int(process.name), int(fields[_PARENT])
+def _parents() -> dict[int, int]:
+    parents = {}
+    for process_id in _processes():
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            fields = Path(f"/proc/{process_id}/stat").read_text(errors="replace").rpartition(")")[2].split()
+            parents[process_id] = int(fields[_PARENT])
+    return parents
+
+
+def _processes() -> list[int]:
+    return [int(process.name) for process in _PROC.iterdir() if process.name.isdecimal()] if _PROC.is_dir() else []
 
 
 def _has(process_id: int, mark: bytes) -> bool:
     """Whether a process was started with a variable; one that is dead has none."""
     try:
-        return mark in (_PROC / str(process_id) / "environ").read_bytes().split(b"\0")
+        return mark in Path(f"/proc/{process_id}/environ").read_bytes().split(b"\0")
     except OSError:  # it has ended meanwhile, or is somebody else's
         return False
