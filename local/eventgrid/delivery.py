@@ -16,8 +16,9 @@ from local.eventgrid.retry_policy import DeadLetter, DeadLetterReason, Delivered
 
 CONCURRENT_DELIVERIES = 16
 NOT_THERE_YET = timedelta(seconds=0.1)
-"""How long an endpoint that does not answer is left alone: it may be starting."""
-REFUSED = timedelta(seconds=1)
+"""How long an endpoint that does not answer is left alone at first: it may be starting. Each time a little longer."""
+LEFT_ALONE = timedelta(seconds=1)
+"""How long an endpoint is left alone that has refused, or not answered for some time."""
 ORIGIN = "eventgrid.azure.net"
 REFUSAL = "%s gets no events: it must answer OPTIONS, which it answers with %d, with WebHook-Allowed-Origin: %s"
 
@@ -59,6 +60,7 @@ class Delivery:
         https://learn.microsoft.com/azure/event-grid/end-point-validation-cloud-events-schema
         """
         told = False
+        pause = NOT_THERE_YET
         while True:
             try:
                 answer = await client.options(self._endpoint, headers={"WebHook-Request-Origin": ORIGIN})
@@ -71,7 +73,8 @@ class Delivery:
                 _log.warning(REFUSAL, self._endpoint, answer.status_code, ORIGIN)
                 told = True
             self._give_up_expired()
-            await asyncio.sleep((REFUSED if answer else NOT_THERE_YET).total_seconds())
+            pause = LEFT_ALONE if answer else min(pause * 1.1, LEFT_ALONE)
+            await asyncio.sleep(pause.total_seconds())
 
     def _give_up_expired(self) -> None:
         """Give up what has waited too long for an endpoint that is not validated."""

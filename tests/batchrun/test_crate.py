@@ -7,15 +7,15 @@ import re
 from pathlib import Path
 from urllib.parse import unquote
 
-import crates
 import pytest
-from crates import EARLIER_ID, HOSTILE, RUN_ID, Crate
 
 from batchrun.client.crate.metadata import METADATA, RunDocuments, crate_metadata
 from shared.documents.record import Record
 from shared.documents.states import State
 from shared.documents.task_result import ItemsSummary, Outputs, TaskRecord
 from shared.masking import MASK
+from tests.batchrun import crates
+from tests.batchrun.crates import EARLIER_ID, HOSTILE, RUN_ID, Crate
 
 COMPLETED, FAILED = "http://schema.org/CompletedActionStatus", "http://schema.org/FailedActionStatus"
 WORKFLOW_RUN = "https://w3id.org/ro/wfrun/workflow/0.5"

@@ -7,11 +7,11 @@ import subprocess
 from dataclasses import replace
 from pathlib import Path
 
-import crates
 import pytest
-from crates import Crate
 
 from batchrun.client.crate.metadata import METADATA, RunDocuments
+from tests.batchrun import crates
+from tests.batchrun.crates import Crate
 from tests.conftest import unavailable
 
 ROOT = Path(__file__).parents[2]

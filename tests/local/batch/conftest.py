@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -144,7 +145,7 @@ class Service:
         return answer.status, json.loads(text) if text else None
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def new_data_dir() -> Iterator[Callable[[], Path]]:
     """Make directories that any user can enter, as pytest's own cannot: root's tasks are another user's."""
     with tempfile.TemporaryDirectory(prefix="batch-tests-") as root:
@@ -152,9 +153,8 @@ def new_data_dir() -> Iterator[Callable[[], Path]]:
         yield lambda: Path(tempfile.mkdtemp(dir=root)).resolve()
 
 
-@pytest.fixture(scope="session")
-def start_service(new_data_dir: Callable[[], Path]) -> Iterator[Callable[..., Service]]:
-    """Start services with options of the command line; they are stopped at the end of the session."""
+@contextlib.contextmanager
+def _started_services(new_data_dir: Callable[[], Path]) -> Iterator[Callable[..., Service]]:
     children: list[Child] = []
 
     def start(*options: str, data_dir: Path | None = None) -> Service:
@@ -173,10 +173,18 @@ def start_service(new_data_dir: Callable[[], Path]) -> Iterator[Callable[..., Se
         child.stop()
 
 
-@pytest.fixture(scope="session")
-def service(start_service: Callable[..., Service]) -> Service:
+@pytest.fixture(scope="module")
+def start_service(new_data_dir: Callable[[], Path]) -> Iterator[Callable[..., Service]]:
+    """Start services with options of the command line; they are stopped after the last test of the file."""
+    with _started_services(new_data_dir) as start:
+        yield start
+
+
+@pytest.fixture(scope="package")
+def service(new_data_dir: Callable[[], Path]) -> Iterator[Service]:
     """A service for all tests; each takes jobs of its own, in the pool `local` or `containers`."""
-    return start_service("--pool", "local:1:8", "--container-pool", "containers:1:8")
+    with _started_services(new_data_dir) as start:
+        yield start("--pool", "local:1:8", "--container-pool", "containers:1:8")
 
 
 @pytest.fixture

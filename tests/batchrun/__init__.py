@@ -1,0 +1,1 @@
+"""Tests of the command `batchrun`, on a stack and on storage that answers as in Azure."""

@@ -1,0 +1,1 @@
+"""Runs survive when anything fails, at any time."""

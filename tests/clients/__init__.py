@@ -1,0 +1,1 @@
+"""Other people's clients, which `make test-clients` runs."""

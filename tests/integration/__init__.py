@@ -1,0 +1,1 @@
+"""The stories of the app, on real storage and a real Batch service."""

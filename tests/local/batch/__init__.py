@@ -1,0 +1,1 @@
+"""Tests of the local Batch service, by the clients of Azure's."""

@@ -1,0 +1,1 @@
+"""Documents, templates and dependencies say what is true."""

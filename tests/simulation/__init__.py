@@ -1,0 +1,1 @@
+"""Days of work on a simulated clock."""

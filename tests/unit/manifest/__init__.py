@@ -1,0 +1,1 @@
+"""Manifests and flows, as they are read and refused."""

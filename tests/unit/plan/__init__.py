@@ -1,0 +1,1 @@
+"""Which tasks run when, in which jobs."""

@@ -1,0 +1,1 @@
+"""The script that runs a task's commands."""
