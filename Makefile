@@ -14,7 +14,7 @@ AT_ONCE := -n 4 --dist loadfile --no-loadscope-reorder
 
 CLIENTS := azure-cli azure-batch-14 airflow
 
-.PHONY: setup demo test test-chaos bench simulate test-clients az-flags docs lint types clean
+.PHONY: setup demo test test-all test-chaos bench simulate test-clients az-flags docs lint types clean
 
 setup: $(VENV)/.packages $(BIN)/batchrun local/node_modules/.installed
 
@@ -40,8 +40,11 @@ demo: setup ## Run samples/environment-info.yaml on a stack of its own
 	@$(BIN)/python -m local run samples/environment-info.yaml
 
 # roc-validator has an environment of its own, for it takes no `rich` that `batchrun` takes.
-test: setup lint types .clients/roc-validator/.packages ## Linters, types and all tests
+test: setup lint types .clients/roc-validator/.packages ## Linters, types, and of what takes long a sample
 	@$(BIN)/python -m pytest $(AT_ONCE)
+
+test-all: setup lint types .clients/roc-validator/.packages ## Linters, types and all tests, for a quarter of an hour
+	@$(BIN)/python -m pytest -m 'not chaos' $(AT_ONCE)
 
 test-chaos: setup ## Break everything, at every call (minutes); says how many faults were injected and survived
 	@$(BIN)/python -m pytest -m chaos $(AT_ONCE)

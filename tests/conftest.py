@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterator
-from typing import NoReturn
+from pathlib import Path
+from typing import Any, NoReturn
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from local.errors import LocalError
 from local.stack import azurite as azurite_service
@@ -20,6 +22,36 @@ from tests.support.busybox_image import NoEngineError, busybox_image
 from tests.support.pure import environ, run_of, settings
 
 __all__ = ["environ", "run_of", "settings"]
+
+
+ONE_STACK = {"tests/batchrun", "tests/e2e", "tests/integration", "tests/local/batch"}
+"""Folders whose tests share services: to start these takes as long as some tests, so one worker runs all of them."""
+
+
+class _ByServices(LoadScopeScheduling):
+    """Hands out files to workers, or folders of files that share services."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        folder = file.rpartition("/")[0]
+        return folder if folder in ONE_STACK else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _ByServices | None:
+    """In place of xdist's own for `--dist loadfile`."""
+    return _ByServices(config, log) if config.getoption("dist") == "loadfile" else None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of a sampled file the first test is its sample: all others are slow."""
+    sampled: set[Path] = set()
+    for item in items:
+        if item.get_closest_marker("sampled") and not item.get_closest_marker("chaos"):
+            if item.path in sampled:
+                item.add_marker(pytest.mark.slow)
+            sampled.add(item.path)
 
 
 def unavailable(reason: str) -> NoReturn:

@@ -11,6 +11,8 @@ import pytest
 from batchrun.__main__ import main
 from local.__main__ import main as local
 
+pytestmark = pytest.mark.sampled
+
 GONE = {
     "RunStorage": "AccountName=devstoreaccount1;AccountKey=a2V5;BlobEndpoint=http://127.0.0.1:1/devstoreaccount1",
     "BATCH_ACCOUNT_ENDPOINT": "http://127.0.0.1:1",

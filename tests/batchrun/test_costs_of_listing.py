@@ -17,6 +17,8 @@ from batchrun.cli import ls
 from batchrun.client.apps import App
 from tests.integration.conftest import World, make_world, services, world
 
+pytestmark = pytest.mark.sampled
+
 __all__ = ["make_world", "services", "world"]
 
 LISTED = {

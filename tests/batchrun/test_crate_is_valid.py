@@ -14,6 +14,8 @@ from tests.batchrun import crates
 from tests.batchrun.crates import Crate
 from tests.conftest import unavailable
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 VALIDATOR = ROOT / ".clients" / "roc-validator" / "bin" / "python"
 NOT_KNOWN = {

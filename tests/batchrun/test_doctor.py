@@ -16,6 +16,8 @@ from batchrun.client.health import pool_finding
 from shared.documents.card import CARD_BLOB, AppCard
 from tests.support.waiting import wait_for
 
+pytestmark = pytest.mark.sampled
+
 
 @pytest.fixture
 def card(stack):

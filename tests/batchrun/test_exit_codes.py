@@ -15,6 +15,8 @@ from batchrun.client.runs import Runs
 from shared.documents.names import dropped_at
 from tests.support.waiting import wait_for
 
+pytestmark = pytest.mark.sampled
+
 ROOT = Path(__file__).parents[2]
 MISSING = "id: t\ncommands: [echo]\noutputFiles: [missing.txt]\n"
 

@@ -13,6 +13,8 @@ from batchrun.client.flow_times import last_runs, next_times
 from batchrun.client.flows import Flows
 from batchrun.client.ledger import LedgerReader
 
+pytestmark = pytest.mark.sampled
+
 NUMBERS = itertools.count()
 TRIGGER = "io.kestra.plugin.core.trigger"
 NOW = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)

@@ -16,6 +16,8 @@ from batchrun.client.runs import Runs
 from batchrun.errors import ClientError
 from local.__main__ import main
 
+pytestmark = pytest.mark.sampled
+
 Command = Callable[..., tuple[int, str, str]]
 FLOW = (
     "# Kept as it is.\r\nid: {id}\nnamespace: acme.flows\ninputs: [{{id: rows, type: INT}}, {{id: a.b}}]\n"

@@ -25,6 +25,8 @@ from batchrun.client.runs import Runs
 from local.__main__ import main
 from tests.support.waiting import wait_for
 
+pytestmark = pytest.mark.sampled
+
 NUMBERS = itertools.count()
 
 

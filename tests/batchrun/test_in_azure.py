@@ -20,6 +20,8 @@ from tests.integration.identity import CLIENT_ID, Certificate, refusing
 from tests.integration.test_identity import Azure, azure, batch, certificate, storage
 from tests.support.waiting import wait_for
 
+pytestmark = pytest.mark.sampled
+
 __all__ = ["azure", "batch", "certificate", "storage"]
 
 DENIED = {"x-ms-error-code": "AuthorizationPermissionMismatch", "Content-Type": "application/xml"}

@@ -30,6 +30,8 @@ from tests.integration.identity import BATCH_HOST, STORAGE_HOST, Certificate
 from tests.integration.test_identity import azure_of, batch, certificate, storage
 from tests.support.waiting import wait_for
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["batch", "certificate", "storage"]
 
 DENIED = "<?xml version='1.0'?><Error><Code>AuthorizationPermissionMismatch</Code><Message>No.</Message></Error>"

@@ -26,6 +26,8 @@ from batchrun.client.refs import RunRef
 from tests.batchrun.weather import Gateway, Weather
 from tests.support.waiting import wait_for
 
+pytestmark = pytest.mark.sampled
+
 ROOT = Path(__file__).parents[2]
 
 

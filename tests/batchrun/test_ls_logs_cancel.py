@@ -17,6 +17,8 @@ from local.stack.stack import Stack
 from shared.documents.states import State
 from tests.support.waiting import wait_for
 
+pytestmark = pytest.mark.sampled
+
 COMMANDS = ["ls", "show", "logs", "cancel"]
 
 

@@ -25,6 +25,8 @@ from local.__main__ import main
 from shared.errors import RunUnreadable
 from tests.support.waiting import wait_for
 
+pytestmark = pytest.mark.sampled
+
 RUN = RunRef("m-20261128t100000-0a1b2c3d", "team/m/m-20261128t100000-0a1b2c3d")
 OTHER = "m-20261128t110000-99999999"
 

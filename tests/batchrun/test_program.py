@@ -15,6 +15,8 @@ from batchrun.__main__ import VERBS, main
 from batchrun.client.apps import App
 from batchrun.errors import ClientError
 
+pytestmark = pytest.mark.sampled
+
 
 def batchrun(*arguments: str | Path) -> tuple[int, str, str]:
     """Run a command as a process; returns its exit code and what it wrote on stdout and stderr."""

@@ -22,6 +22,8 @@ from shared.manifest._source import read_source
 from shared.manifest.request import read_request
 from shared.settings import Settings
 
+pytestmark = pytest.mark.sampled
+
 NOW = datetime(2026, 1, 31, tzinfo=UTC)
 NO_VALUE = "the input 'rows' has no value: give it one by -i rows=VALUE, or give it `defaults`"
 GIVEN = {"rows": "10", "a.b": "{{ not rendered }} \"'\\ \t\n\r\x85\u2028\u2029\ufeff\x7f\x00 ü 😀"}

@@ -16,6 +16,8 @@ from batchrun.client.runs import Runs
 from local.__main__ import main as local
 from tests.support.waiting import wait_for
 
+pytestmark = pytest.mark.sampled
+
 Command = Callable[..., tuple[int, str, str]]
 NEVER, SECOND = datetime.min.replace(tzinfo=UTC), timedelta(seconds=1)
 FLOW = """\

@@ -23,6 +23,8 @@ from local.stack.stack import Stack
 from tests.conftest import require_azurite
 from tests.support.waiting import wait_for
 
+pytestmark = pytest.mark.slow
+
 BROKEN_PROXY = "http://127.0.0.1:1"
 
 

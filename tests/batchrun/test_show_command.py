@@ -12,6 +12,8 @@ from batchrun.client.runs import Runs
 from local.__main__ import main
 from tests.support.waiting import wait_for
 
+pytestmark = pytest.mark.sampled
+
 
 @pytest.fixture
 def show(stack, capsys):

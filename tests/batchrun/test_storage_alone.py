@@ -13,6 +13,8 @@ from local.__main__ import main
 from local.stack.data_dir import DataDir
 from tests.conftest import require_azurite
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def stopped(tmp_path_factory) -> Path:

@@ -15,6 +15,8 @@ from batchrun.client import _uploads
 from batchrun.client.runs import Runs
 from local.__main__ import main as local
 
+pytestmark = pytest.mark.sampled
+
 Command = Callable[..., tuple[int, str, str]]
 FLOW = """\
 # A flow whose inputs need values.

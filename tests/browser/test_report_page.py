@@ -19,6 +19,8 @@ from tests.support.report_samples import EVIL, SAMPLES, hostile, ran, record, re
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
+pytestmark = pytest.mark.sampled
+
 PHONE = {"width": 360, "height": 740}
 LINKS = "[...document.querySelectorAll('a[href]')].map(a => a.href).filter(href => !href.includes('#'))"
 LUMINANCE = """element => {

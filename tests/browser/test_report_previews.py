@@ -22,6 +22,8 @@ from tests.support.report_samples import EVIL, large_fan_out, ran, several_round
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
+pytestmark = pytest.mark.sampled
+
 PHONE = {"width": 360, "height": 740}
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 OPEN_ALL = "document.querySelectorAll('details').forEach(each => each.open = true)"

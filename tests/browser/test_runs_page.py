@@ -22,6 +22,8 @@ from tests.support.waiting import wait_for
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
+pytestmark = pytest.mark.slow
+
 PHONE = {"width": 360, "height": 740}
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\u202e\x1b[2J & <!-- ${x}"
 STATES = [State.SUCCESS] * 7 + [State.WARNING, State.FAILED, State.KILLED]

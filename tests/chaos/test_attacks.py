@@ -13,6 +13,8 @@ from shared.settings import Containers
 from tests.chaos.lives import Host
 from tests.integration.conftest import World
 
+pytestmark = pytest.mark.slow
+
 SECRET = "s3cr3t-value-of-a-setting"
 PRINTS_A_SECRET = """
 id: t

@@ -22,6 +22,8 @@ from shared.documents.states import State
 from tests.chaos.client import KILLED, Fault, Told, batchrun
 from tests.support.waiting import wait_for
 
+pytestmark = pytest.mark.slow
+
 AT_ONCE = 3
 MAY_BE_DROPPED, NOT_KNOWN = "may have been dropped, or not. To see it: ", 33
 """What is said of a drop without an answer, which is not sent again; and a code in place of that of its command."""

@@ -19,6 +19,8 @@ from tests.chaos.stories import CANCELLED, FAN_OUT, GRAPH, LIMITED, ONE_TASK, RE
 from tests.chaos.wire import Fault, Wire
 from tests.integration.conftest import World
 
+pytestmark = pytest.mark.sampled
+
 AT_ONCE = 6
 SEED = 5
 

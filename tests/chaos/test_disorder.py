@@ -22,6 +22,8 @@ from tests.chaos.lives import TICK, Ended, earlier_of, prepare
 from tests.chaos.stories import GRAPH, ONE_TASK, REQUEST, RETRY, WRONG
 from tests.integration.conftest import World
 
+pytestmark = pytest.mark.slow
+
 TIMES = 3
 AT_ONCE = 8
 

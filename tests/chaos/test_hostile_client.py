@@ -21,6 +21,8 @@ from tests.chaos.doors import RUN, TERMINAL, texts
 from tests.chaos.hostile import DOCUMENTS, ESCAPES, LONG, NAMES, TRAVERSALS
 from tests.support.pure import ENVIRON
 
+pytestmark = pytest.mark.slow
+
 BATCH, BATCHES = 10, 40
 SECRET = "the-value-of-a-hostile-secret"
 FLOW = "id: etl\nnamespace: company.team\ninputs: [{id: i}, {id: f, type: FILE}]\ntasks: [{id: t, commands: [x]}]\n"

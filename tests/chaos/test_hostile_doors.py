@@ -28,6 +28,8 @@ from shared.settings import Settings
 from tests.chaos.doors import texts
 from tests.support.pure import ENVIRON, MOMENT
 
+pytestmark = pytest.mark.slow
+
 NAME = "company.team/stored"
 ENDED = EndedRun(
     run_id="other-20261128t120000-0123abcd",

@@ -11,6 +11,8 @@ from tests.chaos.hostile import attacks
 from tests.chaos.lives import Host
 from tests.integration.conftest import World
 
+pytestmark = pytest.mark.slow
+
 BATCH = 50
 ALL = 2_000
 SECRET = "the-value-of-a-hostile-secret"

@@ -21,6 +21,8 @@ from tests.chaos.lives import Ended
 from tests.chaos.stories import ONE_TASK
 from tests.integration.conftest import World
 
+pytestmark = pytest.mark.slow
+
 RUNS = 5
 HOUR = timedelta(hours=1)
 PUBLICATIONS_IN_AN_HOUR = 7

@@ -19,6 +19,8 @@ from tests.chaos.stories import ONE_TASK, SIXTEEN, Story
 from tests.chaos.test_outage import Topic
 from tests.integration.conftest import World
 
+pytestmark = pytest.mark.slow
+
 SEEDS = [1, *(pytest.param(seed, marks=pytest.mark.chaos) for seed in range(2, 20))]
 
 

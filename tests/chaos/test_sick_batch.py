@@ -18,6 +18,8 @@ from tests.chaos.stories import FAN_OUT, GATED, GRAPH, ONE_TASK
 from tests.integration.conftest import World
 from tests.support.waiting import wait_for
 
+pytestmark = pytest.mark.slow
+
 DROPPERS = 4
 SICK = (
     {"share": 0.07, "seed": 1, "status": 429, "code": "TooManyRequests"},

@@ -24,6 +24,8 @@ from tests.chaos.stories import GATED, GRAPH, ONE_TASK
 from tests.conftest import unavailable
 from tests.integration.conftest import World
 
+pytestmark = pytest.mark.slow
+
 SEED = 5
 
 

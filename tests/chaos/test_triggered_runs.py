@@ -18,6 +18,8 @@ from tests.chaos.lives import MAX_TICKS, Ended, Host, assert_told
 from tests.chaos.wire import Fault, Wire
 from tests.integration.conftest import World
 
+pytestmark = pytest.mark.slow
+
 AT_ONCE = 4
 SAMPLES, SEED = 4, 7
 

@@ -12,6 +12,8 @@ from local.stack.options import StackOptions
 from local.stack.ports import AUTO
 from local.stack.stack import Stack
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def container_stack(busybox):

@@ -12,6 +12,8 @@ from local.stack.ports import AUTO
 from local.stack.stack import Stack
 from tests.support.waiting import wait_for
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def own_stack(tmp_path: Path):

@@ -7,7 +7,11 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import pytest
+
 from local.stack.stack import Stack
+
+pytestmark = pytest.mark.slow
 
 _OBJECT = re.compile(r"\{.*\}$")
 

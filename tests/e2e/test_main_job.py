@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from azure.storage.blob import BlobServiceClient
 
+pytestmark = pytest.mark.sampled
+
 ROOT = Path(__file__).parents[2]
 SEED_FLOW = ROOT.parent / "shared" / "seed-flow.yaml"
 

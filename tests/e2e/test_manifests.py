@@ -28,6 +28,8 @@ from tests.e2e.conftest import DroppedRun
 from tests.support.expected import MANIFESTS, differences, expected_of, manifest_of, manifests
 from tests.support.waiting import wait_for
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 STORAGE = ROOT / "tests" / "fixtures" / "storage"
 RECORD_SCHEMA = Draft202012Validator(json.loads((ROOT / "docs" / "record.schema.json").read_text()))

@@ -16,6 +16,8 @@ import pytest
 from tests.conftest import require_azurite
 from tests.support.waiting import wait_for
 
+pytestmark = pytest.mark.sampled
+
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 TYPED = [re.sub(r"^batchrun ", "python -m batchrun ", line) for line in README.splitlines()]

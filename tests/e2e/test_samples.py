@@ -15,6 +15,8 @@ from batchrun.__main__ import main as batchrun
 from local.__main__ import main
 from tests.e2e.conftest import DroppedRun
 
+pytestmark = pytest.mark.sampled
+
 SAMPLES = Path(__file__).parents[2] / "samples"
 MANIFESTS = sorted(path for path in SAMPLES.iterdir() if path.suffix in (".yaml", ".json"))
 ROW = re.compile(

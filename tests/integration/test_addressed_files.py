@@ -8,6 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
+pytestmark = pytest.mark.sampled
+
 SHA256 = "7a2b1f1f0f3c40e2a9c3d8b0f6b1c2d3e4f5061728394a5b6c7d8e9f00112233"
 
 

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.support.waiting import wait_for
+
+pytestmark = pytest.mark.sampled
 
 
 def test_batch_runs_a_task_once_however_often_its_commands_are_tried(world) -> None:

@@ -10,6 +10,8 @@ from batchrun.client.requests import as_it_is
 from local.stack.settings import default_settings
 from shared.settings import Settings
 
+pytestmark = pytest.mark.sampled
+
 
 @pytest.mark.parametrize(
     "text",

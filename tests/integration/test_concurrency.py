@@ -7,6 +7,8 @@ import pytest
 from shared import poll_runs, submit_run
 from shared.errors import BatchRefused
 
+pytestmark = pytest.mark.sampled
+
 LIMITED = "id: etl\nnamespace: team\nconcurrency: {{limit: {limit}, behavior: {behavior}}}\ncommands: [{command}]\n"
 
 

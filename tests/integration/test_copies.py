@@ -19,6 +19,8 @@ from shared.storage.copies import Copies, CopyMethod, CopySource, CopyState
 if TYPE_CHECKING:
     from azure.storage.blob import BlobClient
 
+pytestmark = pytest.mark.sampled
+
 CODE = "CannotVerifyCopySource"
 TEXT = (
     "id: t\ncommands: ['cat {{ workingDir }}/a.txt given.txt > out.bin']\nnamespaceFiles: {enabled: true}\n"

@@ -127,7 +127,7 @@ SCHEDULED = (
 )
 
 
-@pytest.mark.parametrize("flows", [0, 10, 200])
+@pytest.mark.parametrize("flows", [0, 10, pytest.param(200, marks=pytest.mark.slow)])
 def test_a_tick_costs_the_same_however_many_flows_are_stored(world: World, storage: list[str], flows: int) -> None:
     """Each version of a flow is read once, by one process; the flows are listed once a minute."""
     for number in range(flows):

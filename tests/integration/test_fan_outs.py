@@ -9,6 +9,8 @@ import pytest
 
 from shared import poll_runs
 
+pytestmark = pytest.mark.sampled
+
 RESULTS_FOLDER = "m"
 
 

@@ -9,6 +9,8 @@ import pytest
 
 from tests.integration.conftest import World
 
+pytestmark = pytest.mark.sampled
+
 MAKE = (
     "mkdir -p d/.e results/s .hidden; echo 1 > a.csv; echo 2 > b.json; echo 3 > c.txt; echo 4 > .env; "
     "echo 5 > d/x.csv; echo 6 > d/.e/.y.csv; echo 7 > results/s/z.txt; echo 8 > results/.r; echo 9 > .hidden/h.txt"

@@ -17,6 +17,8 @@ from shared.plan.triggers import ended_run
 from shared.steps._start_followers import MAX_DEPTH
 from tests.integration.conftest import World
 
+pytestmark = pytest.mark.sampled
+
 FLOW = """
 id: {flow}
 namespace: company.team

@@ -15,6 +15,8 @@ from shared.documents.ended_task import TaskState
 from tests.integration.conftest import World
 from tests.support.waiting import wait_for
 
+pytestmark = pytest.mark.sampled
+
 PARALLEL = "type: io.kestra.plugin.core.flow.Parallel"
 SEQUENTIAL = "type: io.kestra.plugin.core.flow.Sequential"
 DAG = "type: io.kestra.plugin.core.flow.Dag"

@@ -19,6 +19,8 @@ from jsonschema import Draft202012Validator
 from shared.documents.states import FailureCategory, State
 from tests.support.generated_manifests import NAMESPACE, NAMESPACE_FILES, mangled, runnable_flows
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 RECORD_SCHEMA = Draft202012Validator(json.loads((ROOT / "docs" / "record.schema.json").read_text()))
 SIDE_BY_SIDE = 5

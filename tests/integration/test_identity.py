@@ -39,6 +39,8 @@ from tests.support.waiting import wait_for
 if TYPE_CHECKING:
     from azure.storage.blob import BlobServiceClient
 
+pytestmark = pytest.mark.sampled
+
 CONTAINERS = tuple(Containers.__dataclass_fields__)
 
 

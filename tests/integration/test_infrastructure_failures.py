@@ -7,6 +7,8 @@ import pytest
 from shared import poll_runs, record_run
 from shared.outputs.judgement import MAX_REPEATED_ROUNDS
 
+pytestmark = pytest.mark.sampled
+
 IMAGE_PROBLEM = "run again, because it failed before its commands began: ContainerInvalidImage"
 
 

@@ -12,6 +12,8 @@ from shared import poll_runs
 from shared.documents.ended_task import TaskState
 from tests.integration.test_gates import PARALLEL, SEQUENTIAL, Flow, flow, items, states
 
+pytestmark = pytest.mark.sampled
+
 __all__ = ["flow"]
 
 FOR_EACH = "type: io.kestra.plugin.core.flow.ForEach"

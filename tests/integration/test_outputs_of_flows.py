@@ -7,6 +7,8 @@ import pytest
 from shared import poll_runs
 from shared.masking import Masker
 
+pytestmark = pytest.mark.sampled
+
 PRINTS = """'echo ''::{"outputs": {"n": 7, "t": "a-t0ken-that-nobody-may-see"}}::''', 'echo "{}" > a.json'"""
 FLOW = f"id: f\nnamespace: n.s\ntasks:\n- {{id: a, commands: [{PRINTS}], outputFiles: [a.json]}}\noutputs:\n"
 

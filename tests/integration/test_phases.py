@@ -7,6 +7,8 @@ import pytest
 from shared import poll_runs, record_run, submit_run
 from shared.errors import TryLater
 
+pytestmark = pytest.mark.sampled
+
 FLOW = """
 timeout: {timeout}
 tasks: [{{id: a, commands: [{command}]}}, {{id: b, commands: [echo b]}}]

@@ -251,7 +251,7 @@ def ledger_of(run: str) -> str:
     return ledger_blob(dropped_at(run).date(), 1)
 
 
-@pytest.mark.parametrize("is_queued", [False, True], ids=["running", "queued"])
+@pytest.mark.parametrize("is_queued", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["running", "queued"])
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_document_that_stays_damaged_ends_its_run(world, damage, *, is_queued: bool) -> None:
     """What its tasks left is lost, but it is recorded in its folder, and nothing of it stays; not before an hour."""
@@ -272,6 +272,7 @@ def test_a_document_that_stays_damaged_ends_its_run(world, damage, *, is_queued:
     assert '"recorded"' in world.text("results", ledger_of(run))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_run_whose_document_is_damaged_can_be_cancelled(world, damage) -> None:
     run = damaged_run(world, damage, "damaged.yaml")

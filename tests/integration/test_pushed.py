@@ -18,6 +18,8 @@ from tests.integration.conftest import World
 from tests.integration.test_costs import APART, BATCH_CALLS
 from tests.support.waiting import wait_for
 
+pytestmark = pytest.mark.sampled
+
 SIDE_BY_SIDE = "tasks: [{id: a, commands: [x], dependsOn: []}, {id: b, commands: [x], dependsOn: []}]".replace(
     "[x]", "[echo hi]"
 )

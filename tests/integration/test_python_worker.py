@@ -24,6 +24,8 @@ from local.stack.stack import Stack
 from tests.conftest import unavailable
 from tests.integration.conftest import World
 
+pytestmark = pytest.mark.sampled
+
 WORKER = Path(__file__).parents[1] / "fixtures" / "python_worker.py"
 TICK = {"Schedule": {"AdjustForDST": True}, "ScheduleStatus": None, "IsPastDue": False}
 TIME = "2026-11-22T12:13:14+00:00"

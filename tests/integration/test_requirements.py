@@ -12,6 +12,8 @@ import pytest
 
 from tests.conftest import unavailable
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 AZURE_LINUX = ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64")
 NAME = re.compile(r"^([A-Za-z0-9-]+)", re.MULTILINE)

@@ -9,6 +9,8 @@ import pytest
 from shared import submit_run
 from tests.integration.conftest import World
 
+pytestmark = pytest.mark.sampled
+
 FLOW = """\
 id: etl
 namespace: company.team

@@ -15,6 +15,8 @@ from shared.storage.runs import PartStore, RunStore
 from tests.integration.conftest import World
 from tests.support.waiting import WAIT_SECONDS
 
+pytestmark = pytest.mark.sampled
+
 SECRETS = {"SECRET_TOKEN": "s3cr3t-t0ken", "SECRET_OTHER": "an0ther-0ne"}
 
 

@@ -15,6 +15,8 @@ from tests.integration.conftest import World
 if TYPE_CHECKING:
     from azure.storage.blob import BlobClient
 
+pytestmark = pytest.mark.sampled
+
 BATCH = "io.kestra.plugin.ee.azure.runner.Batch"
 IN_GROUPS = "io.kestra.plugin.core.flow"
 

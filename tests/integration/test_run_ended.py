@@ -15,6 +15,8 @@ from shared.events import Events, JobEnded
 from shared.masking import Masker
 from tests.integration.conftest import World
 
+pytestmark = pytest.mark.sampled
+
 
 @dataclass
 class Topic:

@@ -6,6 +6,8 @@ import pytest
 
 from shared import record_run
 
+pytestmark = pytest.mark.sampled
+
 CHAIN = """
 tasks:
 - id: make

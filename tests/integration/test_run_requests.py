@@ -9,6 +9,8 @@ import pytest
 from shared.steps import resolve_request
 from tests.integration.conftest import World
 
+pytestmark = pytest.mark.sampled
+
 ETL = """\
 id: etl
 namespace: company.team

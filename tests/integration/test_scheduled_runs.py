@@ -19,6 +19,8 @@ from shared.storage import staging
 from shared.storage.runs import RunStore
 from tests.integration.conftest import World
 
+pytestmark = pytest.mark.sampled
+
 HOURLY = "{id: hourly, type: io.kestra.plugin.core.trigger.Schedule, cron: '0 * * * *'}"
 FLOW = "id: {flow}\nnamespace: company.team\ntriggers: [{triggers}]\n{more}tasks: [{{id: task, commands: [echo hi]}}]\n"
 MINUTE = timedelta(minutes=1)

@@ -13,6 +13,8 @@ from shared.documents.ledger import FOLDER
 from shared.events import JobEnded
 from tests.integration.conftest import World
 
+pytestmark = pytest.mark.sampled
+
 TEXT = """
 tasks:
   - {id: busy, commands: ['i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done'], requiredSlots: 2}

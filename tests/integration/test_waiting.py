@@ -7,6 +7,8 @@ from azure.batch import models
 
 from shared import poll_runs
 
+pytestmark = pytest.mark.sampled
+
 
 def status(world, run: str, name: str = "m.yaml") -> dict:
     return world.result(run, "status.json", name)

@@ -11,6 +11,8 @@ from shared import poll_runs
 from shared.documents.names import ARCHIVE
 from tests.support.waiting import wait_for
 
+pytestmark = pytest.mark.sampled
+
 TYPE = "type: io.kestra.plugin.core.flow.WorkingDirectory"
 
 

@@ -18,6 +18,8 @@ from shared.report.previews import MAX_PREVIEWS, READ_BYTES
 from shared.steps import _write_report as write_report
 from shared.storage.results import Results
 
+pytestmark = pytest.mark.sampled
+
 FAILING = "id: t\ncommands: ['echo out', 'echo the reason >&2', 'exit 3']"
 
 

@@ -32,6 +32,8 @@ from tests.local.batch.output_container import output
 from tests.support.waiting import wait_for
 from tests.support.webhook import Webhook
 
+pytestmark = pytest.mark.sampled
+
 
 def local(*arguments: str | Path) -> subprocess.Popen[str]:
     """Start `python -m local`."""

@@ -17,6 +17,8 @@ from shared.documents.states import State
 from tests.simulation.day import POOL, START, Day, Options, Outage
 from tests.simulation.judgement import CALLS_OF_A_ROUND, problems
 
+pytestmark = pytest.mark.sampled
+
 NO_POOL = models.BatchPoolInfo(pool_id="none")
 
 QUIET = Options(

@@ -23,6 +23,8 @@ from local.batch.node.pre_processing import PreProcessingError
 from tests.local.batch.registry import PASSWORD, USER, serving
 from tests.support.waiting import wait_for
 
+pytestmark = pytest.mark.sampled
+
 ROOT = models.UserIdentity(
     auto_user=models.AutoUserSpecification(scope="pool", elevation_level=models.ElevationLevel.ADMIN)
 )

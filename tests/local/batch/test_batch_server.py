@@ -10,6 +10,8 @@ import pytest
 from local.batch.server import PoolOption
 from tests.local.batch.one_job import add_task, create_job, stdout_of
 
+pytestmark = pytest.mark.sampled
+
 
 class TestRestart:
     """The same data directory, another process."""

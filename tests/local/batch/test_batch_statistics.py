@@ -13,6 +13,8 @@ from azure.core.rest import HttpRequest
 from local.batch.__main__ import main
 from tests.local.batch.one_job import add_task, create_job, stdout_of
 
+pytestmark = pytest.mark.sampled
+
 GIB = 2**30
 MIB = 2**20
 BURN = """

@@ -17,6 +17,8 @@ from tests.local.batch.output_container import output
 from tests.support.waiting import wait_for
 from tests.support.webhook import Webhook
 
+pytestmark = pytest.mark.sampled
+
 WRITE = """/bin/sh -c 'for name in {}; do mkdir -p "$(dirname "$name")"; printf 12345 > "$name"; done'"""
 
 

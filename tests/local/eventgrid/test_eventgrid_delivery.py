@@ -17,6 +17,8 @@ from local.eventgrid.event_store import Attempts, EventStore
 from local.eventgrid.events import EventSchema, PublishedEvent
 from tests.support.waiting import wait_for
 
+pytestmark = pytest.mark.sampled
+
 TYPE = "AzureBatchTaskRunner.JobEnded"
 
 

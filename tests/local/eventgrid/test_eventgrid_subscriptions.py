@@ -17,6 +17,8 @@ from local.eventgrid.event_store import EventStore
 from local.eventgrid.events import EventSchema, PublishedEvent
 from tests.support.waiting import wait_for
 
+pytestmark = pytest.mark.sampled
+
 FORMER_TABLE = """
 CREATE TABLE IF NOT EXISTS waiting (
   number INTEGER PRIMARY KEY, id TEXT NOT NULL, schema TEXT NOT NULL, body TEXT NOT NULL,

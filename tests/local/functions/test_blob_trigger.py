@@ -12,6 +12,8 @@ from local.functions.blob_path import BlobPathPattern
 from local.functions.storage import POISON_QUEUE
 from tests.support.waiting import wait_for
 
+pytestmark = pytest.mark.sampled
+
 
 def test_a_dropped_blob_reaches_the_function_with_the_metadata_that_python_really_gets(running_host):
     """The name includes the container and the folders; the ETag among the properties is of no use."""

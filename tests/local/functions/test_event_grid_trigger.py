@@ -5,6 +5,8 @@ from __future__ import annotations
 import httpx
 import pytest
 
+pytestmark = pytest.mark.sampled
+
 CLOUD_EVENT = {"specversion": "1.0", "id": "e-1", "source": "/test", "type": "T", "subject": "s", "data": {"a": 1}}
 EVENT_GRID_EVENT = {
     "id": "e-2",

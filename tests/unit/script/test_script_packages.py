@@ -19,6 +19,8 @@ from shared.script.packages import Installer, Packages
 from tests.support.wheels import wheel_name, wheel_of
 from tests.unit.script.test_script_attempts import SHELLS, TAKING_PROGRAMS_FROM_THE_PATH, Node
 
+pytestmark = pytest.mark.sampled
+
 PIP = Packages(Installer.PIP, (f"./{wheel_name('greeting')}",))
 NPM = Packages(Installer.NPM, ("left-pad@1.3.0", "@a/b"))
 PROGRAMS = ("sh", "rm", "ln", "mkdir", "cat", "cp", "chmod", "sleep", "env", "wc", "date", "ls")
