@@ -33,6 +33,16 @@ class ErrorCode(Enum):
             " including the signature."
         ),
     )
+    AUTO_SCALING_FORMULA_SYNTAX_ERROR = (
+        "AutoScalingFormulaSyntaxError",
+        400,
+        "The specified auto-scaling formula has a syntax error.",
+    )
+    AUTO_SCALING_FORMULA_TOO_LONG = (
+        "AutoScalingFormulaTooLong",
+        400,
+        "The specified auto-scaling formula exceeds lengths limit.",
+    )
     CONDITION_NOT_MET = (
         "ConditionNotMet",
         412,
@@ -182,6 +192,11 @@ class ErrorCode(Enum):
             "The specified task has already completed successfully, and the requested operation cannot be performed on"
             " successful tasks."
         ),
+    )
+    TOO_MANY_ENABLE_AUTO_SCALE_REQUESTS = (
+        "TooManyEnableAutoScaleRequests",
+        503,
+        "Too many Enable Pool AutoScale requests are issued on the pool.",
     )
     UNSUPPORTED_HTTP_VERB = ("UnsupportedHttpVerb", 405, "The resource doesn't support the specified HTTP verb.")
     UNSUPPORTED_QUERY_PARAMETER = (

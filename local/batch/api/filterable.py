@@ -108,6 +108,7 @@ FILTERABLE: dict[str, dict[str, Filterable]] = {
         **_node_task("startTaskInfo", "start_task_info"),
     },
     "poolnodecounts": {"poolId": Filterable(frozenset({"eq"}), PropertyType.TEXT, ("id",))},
+    "poolusagemetrics": {"poolId": Filterable(frozenset({"eq"}), PropertyType.TEXT, ("id",))},
     "files": _text(STARTS_WITH, "name"),
     "supportedimages": {
         **_text(EQUALITY, "osType", "verificationType"),

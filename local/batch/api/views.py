@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from local.batch.machine.state import NodeWork
+from local.batch.models.auto_scale import AutoScaleRun
 from local.batch.models.common import BatchModel, duration_text, time_text
 from local.batch.models.job import Job, JobOnNode
 from local.batch.models.pool import Node, Pool
@@ -140,6 +141,11 @@ def pool_view(pool: Pool, base_url: str) -> dict[str, Any]:
         "currentDedicatedNodes": pool.count(dedicated=True),
         "currentLowPriorityNodes": pool.count(dedicated=False),
     }
+
+
+def auto_scale_run_view(run: AutoScaleRun) -> dict[str, Any]:
+    """Return an evaluation of a formula as JSON."""
+    return _dump(run, _NOTHING)
 
 
 def node_view(pool: Pool, node: Node, work: NodeWork, base_url: str) -> dict[str, Any]:

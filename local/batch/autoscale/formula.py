@@ -47,6 +47,8 @@ METHODS = {
 """The methods of variables that have samples, and how many arguments they take."""
 _UNSUPPORTED = frozenset(
     {
+        "$SucceededTasks",
+        "$FailedTasks",
         "$CPUPercent",
         "$WallClockSeconds",
         "$MemoryBytes",
@@ -62,7 +64,8 @@ _UNSUPPORTED = frozenset(
         "retaineddata",
     }
 )
-"""What Azure has, or had, and this service has not: it does not measure what its nodes do."""
+"""What Azure has, or had, and this service has not: it does not measure what its nodes do, and of tasks that have ended
+nothing is documented that says how long they are counted."""
 _WRITABLE = frozenset({DEDICATED, LOW_PRIORITY, DEALLOCATION, *ALIASES})
 _READ_ONLY = frozenset({*METRICS, SLOTS, *INTERVALS, *OPTIONS, *_UNSUPPORTED})
 

@@ -22,8 +22,6 @@ class Counts:
 
     active: int = 0
     running: int = 0
-    succeeded: int = 0
-    failed: int = 0
     dedicated: int = 0
     low_priority: int = 0
     usable: int = 0
@@ -41,8 +39,6 @@ METRICS: dict[str, Metric] = {
     "$ActiveTasks": lambda counts: counts.active,
     "$RunningTasks": lambda counts: counts.running,
     "$PendingTasks": lambda counts: counts.pending,
-    "$SucceededTasks": lambda counts: counts.succeeded,
-    "$FailedTasks": lambda counts: counts.failed,
     "$CurrentDedicatedNodes": lambda counts: counts.dedicated,
     "$CurrentLowPriorityNodes": lambda counts: counts.low_priority,
     "$UsableNodeCount": lambda counts: counts.usable,

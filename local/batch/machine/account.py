@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
+from local.batch.machine.auto_scale import AutoScale
 from local.batch.machine.commands import Command, PreparationRun, ReleaseRun, Run, StartTaskRun, TaskEnd, TaskRun
 from local.batch.machine.job_nodes import JobNodes
 from local.batch.machine.jobs import Jobs
@@ -24,6 +25,8 @@ from local.batch.models.job import Job
 from local.batch.models.pool import Pool
 from local.batch.models.task import Task
 
+_OF_POOLS = frozenset({AlarmKind.POOL_SETTLES, AlarmKind.POOL_SCALES, AlarmKind.POOL_SAMPLED})
+
 
 class Account:
     """Pools, nodes, jobs and tasks of one account, and the operations on them."""
@@ -37,6 +40,7 @@ class Account:
         self.jobs = Jobs(self.state, self.job_nodes)
         self._start_tasks = StartTasks(self.state)
         self.pools = Pools(self.state, self.jobs, self.job_nodes, self._start_tasks)
+        self.auto_scale = AutoScale(self.state, self.pools)
         self._runs = Runs(self.state, self.jobs, self.job_nodes)
         self.tasks = Tasks(self.state, self.jobs, self._runs)
         self.nodes = Nodes(self.state, self._runs, self.job_nodes, self._start_tasks)
@@ -46,6 +50,7 @@ class Account:
         for pool in pools:
             self.state.put_pool(pool)
             self._set_alarm_again(pool.settles_at, AlarmKind.POOL_SETTLES, pool.id)
+            self.auto_scale.watch(pool)
         for job in jobs:
             self.state.put_job(job)
             self.jobs.set_time_limit(job)
@@ -103,9 +108,9 @@ class Account:
 
     def _handle(self, alarm: Alarm) -> None:
         key = key_of(alarm.keys[0])
-        job = self.state.jobs.get(key)
-        if alarm.kind is AlarmKind.POOL_SETTLES and key in self.state.pools:
-            self.pools.settle(self.state.pools[key])
+        job, pool = self.state.jobs.get(key), self.state.pools.get(key)
+        if pool and alarm.kind in _OF_POOLS:
+            self._handle_of_pool(alarm.kind, pool)
         elif alarm.kind is AlarmKind.JOB_SETTLES and job:
             self.jobs.settle(job)
         elif alarm.kind is AlarmKind.JOB_TIME_LIMIT and job:
@@ -117,3 +122,11 @@ class Account:
                 self._runs.stop_at_time_limit(job, task)
             elif alarm.kind is AlarmKind.TASK_FILES_EXPIRE:
                 self._runs.remove_expired_files(job, task)
+
+    def _handle_of_pool(self, kind: AlarmKind, pool: Pool) -> None:
+        if kind is AlarmKind.POOL_SETTLES:
+            self.pools.settle(pool)
+        elif kind is AlarmKind.POOL_SCALES:
+            self.auto_scale.scale_if_due(pool)
+        else:
+            self.auto_scale.sample_if_due(pool)

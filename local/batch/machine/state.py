@@ -62,6 +62,8 @@ class AlarmKind(Enum):
     JOB_NODE_TIME_LIMIT = auto()
     JOB_SETTLES = auto()
     JOB_TIME_LIMIT = auto()
+    POOL_SAMPLED = auto()
+    POOL_SCALES = auto()
     POOL_SETTLES = auto()
     TASK_FILES_EXPIRE = auto()
     TASK_TIME_LIMIT = auto()

@@ -184,7 +184,7 @@ def test_stop_ends_the_evaluation():
 
 
 def test_targets_are_whole_nodes_and_have_aliases():
-    """ "2.9, truncated to 2": Azure/Batch#151. The full name takes precedence."""
+    """A target of 2.9 is "truncated to 2": Azure/Batch#151. The full name takes precedence."""
     assert run("$TargetDedicatedNodes = 2.9").target_dedicated == 2
     assert run("$TargetDedicated = 7").target_dedicated == 7
     assert run("$TargetDedicatedNodes = 5; $TargetDedicated = 7").target_dedicated == 5

@@ -90,10 +90,21 @@ def drive_pools(client, wait_until, virtual_machine):
     client.replace_pool_properties("pool", replacement)
     listed = {pool.id: pool for pool in client.list_pools()}
     assert (listed["pool"].start_task, listed["pool"].metadata[0].value) == (None, "b")
+    drive_auto_scale(client)
+    assert list(client.list_pool_usage_metrics()) == []
     images = list(client.list_supported_images(filter="verificationType eq 'verified'"))
     assert any(image.image_reference.offer == "ubuntu-24_04-lts" for image in images)
     client.begin_delete_pool("pool", polling_interval=0).wait()
     wait_until(lambda: "pool" not in {pool.id for pool in client.list_pools()})
+
+
+def drive_auto_scale(client):
+    """The formula of a pool of two nodes."""
+    formula = models.BatchPoolEnableAutoScaleOptions(auto_scale_formula="$TargetDedicatedNodes = 2")
+    client.enable_pool_auto_scale("pool", formula)
+    other = models.BatchPoolEvaluateAutoScaleOptions(auto_scale_formula="x = $TargetDedicatedNodes")
+    assert client.evaluate_pool_auto_scale("pool", other).results.endswith(";x=2")
+    client.disable_pool_auto_scale("pool")
 
 
 def drive_jobs(client):
@@ -130,6 +141,7 @@ def drive_tasks(client, wait_until):
     wait_until(lambda: all(task.state == "completed" for task in client.list_tasks("tasks")))
     counts = client.get_job_task_counts("tasks").task_counts
     assert (counts.completed, counts.succeeded, counts.failed) == (3, 1, 2)
+    assert list(client.list_subtasks("tasks", "fails")) == []
     client.delete_task("tasks", "fails")
     assert {task.id for task in client.list_tasks("tasks", select=["id"])} == {"prints", "sleeps"}
 
