@@ -104,6 +104,33 @@ class ErrorCode(Enum):
         409,
         "The specified job does not have job preparation task.",
     )
+    JOB_SCHEDULE_BEING_DELETED = (
+        "JobScheduleBeingDeleted",
+        409,
+        "The specified job schedule has been marked for deletion and is being reclaimed.",
+    )
+    JOB_SCHEDULE_BEING_TERMINATED = (
+        "JobScheduleBeingTerminated",
+        409,
+        "The specified job schedule is being terminated.",
+    )
+    JOB_SCHEDULE_COMPLETED = (
+        "JobScheduleCompleted",
+        409,
+        "The specified job schedule is already in completed state.",
+    )
+    JOB_SCHEDULE_EXISTS = ("JobScheduleExists", 409, "The specified job schedule already exists.")
+    JOB_SCHEDULE_NOT_FOUND = ("JobScheduleNotFound", 404, "The specified job schedule does not exist.")
+    JOB_SCHEDULE_WITH_SAME_ID_EXISTS = (
+        "JobScheduleWithSameIdExists",
+        409,
+        "A job schedule with the specified job id exists. Job and job schedule cannot have the same id.",
+    )
+    JOB_WITH_SAME_ID_EXISTS = (
+        "JobWithSameIdExists",
+        409,
+        "A job with the specified job schedule id exists. Job and job schedule cannot have the same id.",
+    )
     MISSING_CONTENT_LENGTH_HEADER = (
         "MissingContentLengthHeader",
         411,

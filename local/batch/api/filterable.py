@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from local.batch.models.job import JobState
+from local.batch.models.job_schedule import JobScheduleState
 from local.batch.models.node_task import NodeTaskState, TaskResult
 from local.batch.models.pool import AllocationState, NodeState, PoolState
 from local.batch.models.task import TaskState
@@ -79,6 +80,11 @@ FILTERABLE: dict[str, dict[str, Filterable]] = {
         **_state("state", JobState),
         **_RESOURCE_TIMES,
         **_EXECUTION_TIMES,
+    },
+    "jobschedules": {
+        **_text(COMPARISON | STARTS_WITH, "id"),
+        **_state("state", JobScheduleState),
+        **_RESOURCE_TIMES,
     },
     "tasks": {
         **_text(COMPARISON | STARTS_WITH, "id"),

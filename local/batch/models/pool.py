@@ -229,10 +229,21 @@ class PoolIdentity(BatchModel):
 
 
 class Pool(PoolCreate):
-    """A pool as the service shows it. `auto_scale_due` is when its formula is evaluated next, if it has one."""
+    """A pool as the service shows it. `auto_scale_due` is when its formula is evaluated next, if it has one.
+
+    `goes_with` is the key of the job or the schedule whose end is the pool's.
+    """
 
     local_fields: ClassVar[frozenset[str]] = frozenset(
-        {"nodes", "nodes_allocated", "settles_at", "deallocation", "auto_scale_due", "auto_scale_enabled_at"}
+        {
+            "nodes",
+            "nodes_allocated",
+            "settles_at",
+            "deallocation",
+            "auto_scale_due",
+            "auto_scale_enabled_at",
+            "goes_with",
+        }
     )
 
     e_tag: str
@@ -251,6 +262,7 @@ class Pool(PoolCreate):
     deallocation: NodeDeallocationOption = NodeDeallocationOption.REQUEUE
     auto_scale_due: datetime | None = None
     auto_scale_enabled_at: datetime | None = None
+    goes_with: str | None = None
 
     def count(self, *, dedicated: bool) -> int:
         """How many nodes of one kind the pool has now."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -38,6 +39,7 @@ def test_every_operation_is_driven(service, client, wait_until, virtual_machine)
     service.send("DELETE", "/_local/requests")
     drive_pools(client, wait_until, virtual_machine)
     drive_jobs(client)
+    drive_job_schedules(client)
     drive_tasks(client, wait_until)
     drive_files(client)
     client.begin_delete_job("tasks", polling_interval=0).wait()
@@ -123,6 +125,31 @@ def drive_jobs(client):
     client.begin_terminate_job("job", REASON, polling_interval=0).wait()
     assert {job.id: job.state for job in client.list_jobs()}["job"] == "completed"
     client.begin_delete_job("job", polling_interval=0).wait()
+
+
+def drive_job_schedules(client):
+    """A schedule from its creation to its deletion, with the job that it makes."""
+    job = models.BatchJobSpecification(pool_info=models.BatchPoolInfo(pool_id="local"), display_name="made")
+    hourly = models.BatchJobScheduleConfiguration(recurrence_interval=timedelta(hours=1))
+    client.create_job_schedule(
+        models.BatchJobScheduleCreateOptions(id="hourly", schedule=hourly, job_specification=job)
+    )
+    assert client.job_schedule_exists("hourly")
+    assert [(made.id, made.display_name) for made in client.list_jobs_from_schedule("hourly")] == [
+        ("hourly:job-1", "made")
+    ]
+    client.update_job_schedule("hourly", models.BatchJobScheduleUpdateOptions(metadata=[]))
+    client.replace_job_schedule("hourly", models.BatchJobSchedule(schedule=hourly, job_specification=job))
+    client.disable_job_schedule("hourly")
+    assert client.get_job_schedule("hourly").state == "disabled"
+    client.enable_job_schedule("hourly")
+    shown = next(iter(client.list_job_schedules(filter="state eq 'active'", expand=["stats"])))
+    recent = shown.execution_info.recent_job
+    assert (recent.id, recent.url.rpartition("/")[2]) == ("hourly:job-1", "hourly:job-1")
+    client.begin_terminate_job_schedule("hourly", polling_interval=0).wait()
+    made = next(iter(client.list_jobs_from_schedule("hourly")))
+    assert made.execution_info.termination_reason == "TerminateJobSchedule"
+    client.begin_delete_job_schedule("hourly", polling_interval=0).wait()
 
 
 def drive_tasks(client, wait_until):

@@ -35,7 +35,6 @@ def test_every_operation_is_named_where_it_belongs():
 @pytest.mark.parametrize(
     ("path", "body", "name"),
     [
-        ("/jobs", {"poolInfo": {"autoPoolSpecification": {}}}, "poolInfo.autoPoolSpecification"),
         ("/jobs", {"poolInfo": {"poolId": "p"}, "jobManagerTask": {}}, "jobManagerTask"),
         (
             "/pools",
