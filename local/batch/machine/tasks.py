@@ -29,7 +29,7 @@ class Tasks:
         """Add a task to an active job. BatchError: TaskExists, and what the job's state or the task rules refuse."""
         job = self._state.job(job_id)
         require_active(job)
-        check_task(job, spec)
+        check_task(job, spec, self._state.pools.get(key_of(job.pool_id)))
         if key_of(spec.id) in self._state.tasks_of(job).all:
             raise BatchError(ErrorCode.TASK_EXISTS)
         now = self._state.now()

@@ -279,6 +279,11 @@ class Pool(PoolCreate):
         ours = self.identity.user_assigned_identities if self.identity else ()
         return (resource_id or "").lower() in {identity.resource_id.lower() for identity in ours}
 
+    def has_user(self, name: str | None) -> bool:
+        """Whether the pool was made with a user account of this name."""
+        users = self.user_accounts if isinstance(self.user_accounts, list) else []
+        return name is not None and name in {user.get("name") for user in users if isinstance(user, dict)}
+
     def target(self, *, dedicated: bool) -> int:
         """How many nodes of one kind the pool should have."""
         return self.target_dedicated_nodes if dedicated else self.target_low_priority_nodes

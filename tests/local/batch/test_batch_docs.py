@@ -49,7 +49,14 @@ def test_every_operation_is_named_where_it_belongs():
             {"resourceFiles": [{"autoStorageContainerName": "c"}]},
             "autoStorageContainerName",
         ),
-        ("/jobs/{job}/tasks", {"userIdentity": {"username": "u"}}, "userIdentity.username"),
+        (
+            "/jobs",
+            {
+                "poolInfo": {"poolId": "p"},
+                "jobPreparationTask": {"commandLine": "x", "userIdentity": {"username": "u"}},
+            },
+            "userIdentity.username",
+        ),
     ],
 )
 def test_properties_that_are_not_served_are_named(client, new_job, path, body, name):
