@@ -63,7 +63,7 @@ class Account:
         for pool in pools:
             self.state.put_pool(pool)
             self._set_alarm_again(pool.settles_at, AlarmKind.POOL_SETTLES, pool.id)
-            self.auto_scale.watch(pool)
+            self.auto_scale.resume(pool)
         for schedule in schedules:
             self.state.put_schedule(schedule)
             self.state.set_alarm(self.state.now(), AlarmKind.JOB_SCHEDULE_DUE, schedule.id)

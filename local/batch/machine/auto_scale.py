@@ -54,15 +54,8 @@ class AutoScale:
         `check_formula` says.
         """
         pool, now = self._pools.existing(pool_id), self._state.now()
-        if pool.allocation_state is not AllocationState.STEADY:
-            raise BatchError(ErrorCode.POOL_BEING_RESIZED)
-        if pool.auto_scale_enabled_at and now - pool.auto_scale_enabled_at < ENABLED_AT_MOST_EVERY:
-            raise BatchError(ErrorCode.TOO_MANY_ENABLE_AUTO_SCALE_REQUESTS)
+        self._check_enabling(pool, request)
         formula, interval = request.auto_scale_formula, request.auto_scale_evaluation_interval
-        if formula is None and (interval is None or not pool.enable_auto_scale):
-            raise BatchError(ErrorCode.MISSING_REQUIRED_PROPERTY, PropertyName="autoScaleFormula")
-        if formula is not None:
-            check_formula(formula, self._scope(pool))
         begins = interval is not None or not pool.enable_auto_scale
         self._pools.change(
             pool_id,
@@ -74,7 +67,7 @@ class AutoScale:
                 "auto_scale_due": now if begins else pool.auto_scale_due,
             },
         )
-        self.watch(self._state.pool(pool_id))
+        self._watch(self._state.pool(pool_id))
 
     def disable(self, pool_id: str) -> None:
         """Leave a pool with the nodes that it should have now. BatchError OperationInvalidForCurrentState."""
@@ -96,11 +89,11 @@ class AutoScale:
         self._history(pool).record(self._state.now(), self._counts(pool), delay=timedelta())
         self._scale(pool)
 
-    def watch(self, pool: Pool) -> None:
-        """Take samples of a pool, and evaluate its formula, from when they are due."""
-        if pool.auto_scale_due is not None:
-            self._history(pool)
-            self._state.set_alarm(pool.auto_scale_due, AlarmKind.POOL_SCALES, pool.id)
+    def resume(self, pool: Pool) -> None:
+        """Let a pool scale again after a restart, in an interval: its samples are gone, and its nodes are to stay."""
+        if pool.enable_auto_scale:
+            due = self._state.now() + (pool.auto_scale_evaluation_interval or DEFAULT_INTERVAL)
+            self._watch(self._state.put_pool(pool.changed(auto_scale_due=due)))
 
     def scale_if_due(self, pool: Pool) -> None:
         """Evaluate the formula of a pool, if it is time."""
@@ -123,6 +116,23 @@ class AutoScale:
         watch.history.record(now, self._counts(pool))
         watch.next_at = now + PERIOD
         self._state.set_alarm(watch.next_at, AlarmKind.POOL_SAMPLED, pool.id)
+
+    def _check_enabling(self, pool: Pool, request: PoolEnableAutoScale) -> None:
+        if pool.allocation_state is not AllocationState.STEADY:
+            raise BatchError(ErrorCode.POOL_BEING_RESIZED)
+        enabled_at, formula = pool.auto_scale_enabled_at, request.auto_scale_formula
+        if enabled_at and self._state.now() - enabled_at < ENABLED_AT_MOST_EVERY:
+            raise BatchError(ErrorCode.TOO_MANY_ENABLE_AUTO_SCALE_REQUESTS)
+        if formula is not None:
+            check_formula(formula, self._scope(pool))
+        elif request.auto_scale_evaluation_interval is None or not pool.enable_auto_scale:
+            raise BatchError(ErrorCode.MISSING_REQUIRED_PROPERTY, PropertyName="autoScaleFormula")
+
+    def _watch(self, pool: Pool) -> None:
+        """Take samples of a pool, and evaluate its formula, from when they are due."""
+        if pool.auto_scale_due is not None:
+            self._history(pool)
+            self._state.set_alarm(pool.auto_scale_due, AlarmKind.POOL_SCALES, pool.id)
 
     def _scale(self, pool: Pool) -> None:
         evaluation = evaluation_of(str(pool.auto_scale_formula), self._scope(pool))

@@ -248,13 +248,17 @@ def code_of(refused) -> str:
 
 
 def test_a_pool_scales_on_after_a_restart(new_machine):
-    """Its samples are gone: there are new ones."""
+    """In an interval: its samples are gone, and without any it would lose its nodes."""
     machine = scaling(new_machine)
     add_tasks(machine, 3)
-    pass_minutes(machine, 2)
-    machine.restarts()
     pass_minutes(machine, 5)
-    assert pool_of(machine).target_dedicated_nodes == 3
+    machine.now += timedelta(minutes=10)
+    machine.restarts()
+    machine.passes(seconds=1)
+    assert (pool_of(machine).target_dedicated_nodes, len(machine.running)) == (3, 3)
+    machine.task("4")
+    pass_minutes(machine, 5)
+    assert pool_of(machine).target_dedicated_nodes == 4
 
 
 def test_a_pool_that_is_made_again_has_no_samples_of_the_one_before(new_machine):

@@ -366,14 +366,3 @@ def test_changes_are_told_once_each(machine):
     changes = machine.account.take_changes()
     assert [(key.kind, value) for key, value in changes] == [(Kind.JOB, None)]
     assert machine.account.take_changes() == []
-
-
-def test_a_user_that_the_pool_has_is_refused_by_name(new_machine):
-    """Azure would run the task as that user; of one that the pool does not have, its node finds out."""
-    machine = new_machine()
-    machine.pool(userAccounts=[{"name": "known", "password": "secret"}])
-    machine.job()
-    with pytest.raises(BatchError) as refusal:
-        machine.task("1", userIdentity={"username": "known"})
-    assert refusal.value.details == {"Operation": "userIdentity.username"}
-    machine.task("1", userIdentity={"username": "unknown"})
