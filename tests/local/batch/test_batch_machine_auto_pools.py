@@ -4,32 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from local.batch.errors import BatchError
 from local.batch.models.job import JobReplace, JobUpdate
-
-IMAGE = {"publisher": "canonical", "offer": "ubuntu-24_04-lts", "sku": "server"}
-POOL = {
-    "vmSize": "Standard_D2s_v5",
-    "virtualMachineConfiguration": {"imageReference": IMAGE, "nodeAgentSKUId": "batch.node.ubuntu 24.04"},
-    "targetDedicatedNodes": 1,
-}
-
-
-def auto_pool(pool: dict | None = None, **more) -> dict:
-    """What a job says of its pool."""
-    return {"autoPoolSpecification": {"poolLifetimeOption": "job", "pool": pool or POOL, **more}}
-
-
-def pools(machine) -> list[str]:
-    """The pools that are there."""
-    return [pool.id for pool in machine.account.pools.all()]
-
-
-def code_of(refused) -> str:
-    """The code with which something is refused."""
-    with pytest.raises(BatchError) as refusal:
-        refused()
-    return refusal.value.error.code
+from tests.local.batch.auto_pools import POOL, auto_pool, pools
+from tests.local.batch.scaling import code_of
 
 
 def test_a_pool_comes_and_goes_with_its_job(new_machine):

@@ -6,46 +6,11 @@ from datetime import timedelta
 
 import pytest
 
-from local.batch.errors import BatchError
 from local.batch.machine.commands import RemoveNode
 from local.batch.machine.limits import NodeLimit
-from local.batch.models.auto_scale import PoolEnableAutoScale, PoolEvaluateAutoScale
-from local.batch.models.pool import PoolCreate, PoolResize
-
-BY_TASKS = "$TargetDedicatedNodes = max(0, $PendingTasks.GetSample(1)); $NodeDeallocationOption = taskcompletion;"
-
-
-def scaling(new_machine, formula: str = BY_TASKS, slots: int = 1, **more):
-    """A machine with a pool `pool` that scales by a formula, evaluated every five minutes."""
-    machine = new_machine()
-    spec = {"id": "pool", "vmSize": "m", "taskSlotsPerNode": slots, "enableAutoScale": True, **more}
-    machine.account.pools.create(
-        PoolCreate.model_validate({"autoScaleEvaluationInterval": "PT5M", "autoScaleFormula": formula, **spec})
-    )
-    machine.passes()
-    return machine
-
-
-def pass_minutes(machine, minutes: float) -> None:
-    """Let time pass, in the steps in which samples are taken, and a second for nodes to come."""
-    for _ in range(int(minutes * 2)):
-        machine.passes(seconds=30)
-    machine.passes(seconds=1)
-
-
-def pool_of(machine):
-    return machine.account.state.pool("pool")
-
-
-def enable(machine, **body) -> None:
-    machine.account.auto_scale.enable("pool", PoolEnableAutoScale.model_validate(body))
-    machine.passes()
-
-
-def add_tasks(machine, count: int, **more) -> None:
-    machine.job()
-    for number in range(count):
-        machine.task(str(number), **more)
+from local.batch.models.auto_scale import PoolEvaluateAutoScale
+from local.batch.models.pool import PoolCreate
+from tests.local.batch.scaling import BY_TASKS, add_tasks, enable, pass_minutes, pool_of, scaling
 
 
 def test_a_new_pool_is_evaluated_at_once_and_then_at_every_interval(new_machine):
@@ -165,6 +130,34 @@ def test_a_formula_that_fails_leaves_the_pool_as_it_is(new_machine):
     assert pool_of(machine).allocation_state == "steady"
 
 
+def test_a_formula_that_fails_does_not_try_again(new_machine):
+    """Nodes that were not to be had do not come by it."""
+    machine = scaling(new_machine, "$TargetDedicatedNodes = time().minute < 5 ? 0 : time().minute < 10 ? 2 : 1 / 0;")
+    machine.account.state.limits.node_limits = (NodeLimit(pool_id="pool", nodes=0),)
+    pass_minutes(machine, 5)
+    machine.account.state.limits.node_limits = ()
+    pass_minutes(machine, 5)
+    pool = pool_of(machine)
+    assert (pool.target_dedicated_nodes, pool.count(dedicated=True)) == (2, 0)
+    assert pool.auto_scale_run.error.code == "AutoScalingFormulaEvaluationError"
+
+
+@pytest.mark.parametrize(("state", "counted"), [("disabled", 1), ("completed", 0)])
+def test_tasks_of_a_disabled_job_are_active_those_of_one_that_ended_will_not_run(new_machine, state, counted):
+    """Both are active tasks for their clients."""
+    machine = scaling(new_machine)
+    add_tasks(machine, 1)
+    if state == "disabled":
+        machine.account.jobs.disable("job", "requeue")
+    else:
+        machine.account.jobs.terminate("job", "mine")
+        machine.account.auto_scale.evaluate_now("pool")
+        assert (machine.job_state(), pool_of(machine).target_dedicated_nodes) == ("terminating", 0)
+    machine.passes(seconds=1)
+    machine.account.auto_scale.evaluate_now("pool")
+    assert (machine.job_state(), pool_of(machine).target_dedicated_nodes) == (state, counted)
+
+
 def test_an_evaluation_changes_nothing(new_machine):
     """Also one of a formula that is wrong: its error is in the answer, as in Microsoft's tests of @azure/batch."""
     machine = scaling(new_machine, "$TargetDedicatedNodes = 2;")
@@ -173,78 +166,6 @@ def test_an_evaluation_changes_nothing(new_machine):
     assert run.results == "$TargetDedicatedNodes=2;$TargetLowPriorityNodes=0;$NodeDeallocationOption=requeue"
     machine.account.auto_scale.evaluate("pool", PoolEvaluateAutoScale(auto_scale_formula="$TargetDedicatedNodes = 9"))
     assert pool_of(machine).target_dedicated_nodes == 2
-
-
-class TestEnabling:
-    """`enableautoscale` and `disableautoscale`."""
-
-    def test_what_is_left_out_stays(self, machine):
-        """An interval alone begins anew; a formula alone waits for its time."""
-        enable(machine, autoScaleFormula="$TargetDedicatedNodes = 2", autoScaleEvaluationInterval="PT10M")
-        machine.passes(seconds=31)
-        enable(machine, autoScaleFormula="$TargetDedicatedNodes = 3")
-        assert (pool_of(machine).target_dedicated_nodes, pool_of(machine).auto_scale_formula[-1]) == (2, "3")
-        machine.passes(seconds=31)
-        enable(machine, autoScaleEvaluationInterval="PT5M")
-        assert pool_of(machine).target_dedicated_nodes == 3
-
-    def test_a_pool_that_does_not_scale_has_its_nodes_and_no_formula(self, machine):
-        """It can be resized again."""
-        enable(machine, autoScaleFormula="$TargetDedicatedNodes = 2")
-        machine.passes(seconds=1)
-        machine.account.auto_scale.disable("pool")
-        pass_minutes(machine, 30)
-        pool = pool_of(machine)
-        assert (pool.target_dedicated_nodes, pool.count(dedicated=True)) == (2, 2)
-        assert (pool.enable_auto_scale, pool.auto_scale_formula, pool.auto_scale_run) == (False, None, None)
-        machine.account.pools.resize("pool", PoolResize(target_dedicated_nodes=1))
-
-    @pytest.mark.parametrize(
-        ("body", "code"),
-        [
-            ({}, "MissingRequiredProperty"),
-            ({"autoScaleEvaluationInterval": "PT5M"}, "MissingRequiredProperty"),
-            ({"autoScaleFormula": "$x"}, "AutoScalingFormulaSyntaxError"),
-            ({"autoScaleFormula": "$x = 1 + time()"}, "AutoScalingFormulaSyntaxError"),
-            ({"autoScaleFormula": "//" + "x" * 8191}, "AutoScalingFormulaTooLong"),
-            ({"autoScaleFormula": "$x = $CPUPercent.GetSample(1)"}, "NotImplemented"),
-        ],
-    )
-    def test_a_pool_needs_a_formula_that_can_be_evaluated(self, machine, body, code):
-        """Without one it stays as it is."""
-        with pytest.raises(BatchError) as refusal:
-            enable(machine, **body)
-        assert refusal.value.error.code == code
-        assert not pool_of(machine).enable_auto_scale
-
-    def test_not_while_it_is_resized_nor_twice_in_30_seconds(self, machine):
-        """As documented."""
-        enable(machine, autoScaleFormula="$TargetDedicatedNodes = 2")
-        for code in ("PoolBeingResized", "TooManyEnableAutoScaleRequests"):
-            with pytest.raises(BatchError) as refusal:
-                enable(machine, autoScaleFormula="$TargetDedicatedNodes = 1")
-            assert refusal.value.error.code == code
-            machine.passes(seconds=1)
-
-    def test_a_pool_that_scales_is_not_resized_and_only_such_a_pool_evaluates(self, machine):
-        """409 in either case."""
-        asked = PoolEvaluateAutoScale(auto_scale_formula="$TargetDedicatedNodes = 1")
-        for refused in (
-            lambda: machine.account.auto_scale.evaluate("pool", asked),
-            lambda: machine.account.auto_scale.disable("pool"),
-            lambda: machine.account.auto_scale.evaluate_now("pool"),
-        ):
-            assert code_of(refused) == "OperationInvalidForCurrentState"
-        enable(machine, autoScaleFormula="$TargetDedicatedNodes = 1")
-        resize = PoolResize(target_dedicated_nodes=2)
-        assert code_of(lambda: machine.account.pools.resize("pool", resize)) == "OperationInvalidForCurrentState"
-
-
-def code_of(refused) -> str:
-    """The code with which something is refused."""
-    with pytest.raises(BatchError) as refusal:
-        refused()
-    return refusal.value.error.code
 
 
 def test_a_pool_scales_on_after_a_restart(new_machine):

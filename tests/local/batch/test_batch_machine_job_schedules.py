@@ -8,7 +8,8 @@ import pytest
 
 from local.batch.errors import BatchError
 from local.batch.models.job_schedule import JobScheduleCreate, JobScheduleReplace, JobScheduleUpdate
-from tests.local.batch.test_batch_machine_auto_pools import auto_pool, code_of, pools
+from tests.local.batch.auto_pools import auto_pool, pools
+from tests.local.batch.scaling import code_of
 
 BEGIN = datetime(2026, 11, 22, tzinfo=UTC)
 
