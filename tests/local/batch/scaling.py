@@ -41,7 +41,7 @@ def enable(machine, **body) -> None:
 
 
 def add_tasks(machine, count: int, **more) -> None:
-    """Create the job `job` with tasks `0`, `1`, …"""
+    """Create the job `job` with so many tasks, whose ids are their numbers."""
     machine.job()
     for number in range(count):
         machine.task(str(number), **more)
