@@ -55,7 +55,7 @@ class JobSchedules:
         schedule = JobSchedule(
             **dict(spec), e_tag=state.new_etag(), last_modified=now, creation_time=now, state_transition_time=now
         )
-        return self._looked_at(schedule)
+        return self._put_and_advance(schedule)
 
     def all(self) -> list[JobSchedule]:
         """Return all schedules, by id."""
@@ -84,7 +84,7 @@ class JobSchedules:
         """Let a disabled schedule make jobs again."""
         schedule = self._open(schedule_id)
         if schedule.state is JobScheduleState.DISABLED:
-            self._looked_at(schedule.moved(JobScheduleState.ACTIVE, self._state.now()))
+            self._put_and_advance(schedule.moved(JobScheduleState.ACTIVE, self._state.now()))
 
     def terminate(self, schedule_id: str) -> None:
         """End a schedule, and its job if one is active."""
@@ -145,7 +145,7 @@ class JobSchedules:
             return None
         return auto_pool_id(wanted, f"{schedule.id}/{schedule.creation_time.isoformat()}")
 
-    def _looked_at(self, schedule: JobSchedule) -> JobSchedule:
+    def _put_and_advance(self, schedule: JobSchedule) -> JobSchedule:
         """Store a schedule, and let happen at once what is due."""
         self._state.set_alarm(self._state.now(), AlarmKind.JOB_SCHEDULE_DUE, schedule.id)
         return self._state.put_schedule(schedule.with_info(next_run_time=schedule.next_due))
@@ -184,7 +184,7 @@ class JobSchedules:
             self._check_times(changed.schedule)
         if self._pool_id(changed) != self._pool_id(schedule):
             self._remove_pool(schedule)
-        self._looked_at(changed)
+        self._put_and_advance(changed)
 
     def _check_times(self, schedule: Schedule) -> None:
         until, after = schedule.do_not_run_until, schedule.do_not_run_after

@@ -172,7 +172,7 @@ class Jobs:
         settled = job.moved(_PASSES_TO[job.state], now).changed(settles_at=None)
         if settled.state is JobState.COMPLETED:
             settled = settled.changed(execution_info=settled.execution_info.changed(end_time=now))
-            self._tell_of_end(settled)
+            self._announce_end(settled)
         self._state.put_job(settled)
         self.complete_if_done(settled)
 
@@ -235,10 +235,10 @@ class Jobs:
             for node_task in (job.job_preparation_task, job.job_release_task):
                 if node_task:
                     self._state.command(RemoveTaskDirectory(here.pool_id, here.node_id, job.id, node_task.id))
-        self._tell_of_end(job)
+        self._announce_end(job)
         self._state.remove_job(job)
 
-    def _tell_of_end(self, job: Job) -> None:
+    def _announce_end(self, job: Job) -> None:
         """Let what depends on a job's end happen: its auto pool goes, and its schedule may make the next."""
         if job.pool_info.auto_pool_specification:
             self._state.set_alarm(self._state.now(), AlarmKind.AUTO_POOL_UNUSED, job.pool_id, job.id)

@@ -7,6 +7,7 @@ import pytest
 from local.batch.errors import BatchError
 from local.batch.models.auto_scale import PoolEvaluateAutoScale
 from local.batch.models.pool import PoolResize
+from local.batch.server import PoolOption, ensure_pool
 from tests.local.batch.scaling import code_of, enable, pass_minutes, pool_of
 
 
@@ -74,3 +75,16 @@ def test_a_pool_that_scales_is_not_resized_and_only_such_a_pool_evaluates(machin
     enable(machine, autoScaleFormula="$TargetDedicatedNodes = 1")
     resize = PoolResize(target_dedicated_nodes=2)
     assert code_of(lambda: machine.account.pools.resize("pool", resize)) == "OperationInvalidForCurrentState"
+
+
+def test_a_pool_of_the_command_line_has_its_nodes_again(new_machine):
+    """`--pool` says how many, although a client has let it scale."""
+    machine, option = new_machine(), PoolOption("pool", nodes=2, slots=4)
+    ensure_pool(machine.account, option)
+    machine.passes(seconds=1)
+    enable(machine, autoScaleFormula="$TargetDedicatedNodes = 0")
+    machine.passes(seconds=1)
+    assert pool_of(machine).count(dedicated=True) == 0
+    ensure_pool(machine.account, option)
+    machine.passes(seconds=1)
+    assert (pool_of(machine).enable_auto_scale, pool_of(machine).count(dedicated=True)) == (False, 2)
