@@ -80,6 +80,8 @@ class Formula:
 def parse(text: str) -> Formula:
     """Read a formula; FormulaError says where it is wrong, FormulaUnsupportedError what this service does not have."""
     statements = tuple(parse_statements(text))
+    if not statements:
+        raise FormulaError(Position(1, 1), "There is no statement")
     if len(statements) > MAX_STATEMENTS:
         raise FormulaError(statements[MAX_STATEMENTS].position, f"There are more than {MAX_STATEMENTS} statements")
     known = set(_WRITABLE | _READ_ONLY)

@@ -115,6 +115,7 @@ def test_what_the_pool_is_told_has_its_type(text):
     ("text", "reason"),
     [
         ("$something_useless", "Line 1, Col 1: Undeclared variable $something_useless"),
+        (" // nothing", "Line 1, Col 1: There is no statement"),
         ("x = 1;\ny = z", "Line 2, Col 5: Undeclared variable z"),
         ("x = foo(1)", "Line 1, Col 5: There is no function foo"),
         ("x = avg()", "Line 1, Col 5: avg does not take 0 arguments"),
