@@ -26,8 +26,9 @@ param nodeAgent string = 'batch.node.ubuntu 24.04'
 
 // Evaluated every five minutes, the shortest interval there is. Pending tasks are those that run or could run now. Where
 // too few samples are there (a pool that is new, or idle), the last one counts. Nodes go only when their tasks are done.
-// It counts tasks: no variable of Batch counts the slots that they require, so tasks with requiredSlots > 1 get fewer
-// nodes than they could fill. They wait longer; each runs, for one pending task is enough for one node.
+// It counts tasks: no variable of Batch counts the slots that they require (Azure/Batch#151), so tasks with
+// requiredSlots > 1 get fewer nodes than they could fill. They wait longer; each runs, for one pending task is enough
+// for one node. tests/local/batch/test_deployed_formula.py runs it.
 // https://learn.microsoft.com/azure/batch/batch-automatic-scaling
 var formula = '''
 maximumNodes = {0};

@@ -7,6 +7,7 @@ The layers, each using only those below it::
     service.py  store.py     one account at work: the machine, its store and its nodes, driven by real time
     node/                    what a node does for a task: files, processes, uploads
     machine/                 the rules of the service, without I/O and on a clock that it is given
+    autoscale/               the language of the formulas by which pools scale
     models/  errors.py  failures.py     the words of the wire
 
 What the service does not do is answered with 501 and the operation's name (`api/unsupported.py`).

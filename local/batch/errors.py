@@ -33,6 +33,16 @@ class ErrorCode(Enum):
             " including the signature."
         ),
     )
+    AUTO_SCALING_FORMULA_SYNTAX_ERROR = (
+        "AutoScalingFormulaSyntaxError",
+        400,
+        "The specified auto-scaling formula has a syntax error.",
+    )
+    AUTO_SCALING_FORMULA_TOO_LONG = (
+        "AutoScalingFormulaTooLong",
+        400,
+        "The specified auto-scaling formula exceeds lengths limit.",
+    )
     CONDITION_NOT_MET = (
         "ConditionNotMet",
         412,
@@ -93,6 +103,33 @@ class ErrorCode(Enum):
         "JobPreparationTaskNotSpecified",
         409,
         "The specified job does not have job preparation task.",
+    )
+    JOB_SCHEDULE_BEING_DELETED = (
+        "JobScheduleBeingDeleted",
+        409,
+        "The specified job schedule has been marked for deletion and is being reclaimed.",
+    )
+    JOB_SCHEDULE_BEING_TERMINATED = (
+        "JobScheduleBeingTerminated",
+        409,
+        "The specified job schedule is being terminated.",
+    )
+    JOB_SCHEDULE_COMPLETED = (
+        "JobScheduleCompleted",
+        409,
+        "The specified job schedule is already in completed state.",
+    )
+    JOB_SCHEDULE_EXISTS = ("JobScheduleExists", 409, "The specified job schedule already exists.")
+    JOB_SCHEDULE_NOT_FOUND = ("JobScheduleNotFound", 404, "The specified job schedule does not exist.")
+    JOB_SCHEDULE_WITH_SAME_ID_EXISTS = (
+        "JobScheduleWithSameIdExists",
+        409,
+        "A job schedule with the specified job id exists. Job and job schedule cannot have the same id.",
+    )
+    JOB_WITH_SAME_ID_EXISTS = (
+        "JobWithSameIdExists",
+        409,
+        "A job with the specified job schedule id exists. Job and job schedule cannot have the same id.",
     )
     MISSING_CONTENT_LENGTH_HEADER = (
         "MissingContentLengthHeader",
@@ -182,6 +219,11 @@ class ErrorCode(Enum):
             "The specified task has already completed successfully, and the requested operation cannot be performed on"
             " successful tasks."
         ),
+    )
+    TOO_MANY_ENABLE_AUTO_SCALE_REQUESTS = (
+        "TooManyEnableAutoScaleRequests",
+        503,
+        "Too many Enable Pool AutoScale requests are issued on the pool.",
     )
     UNSUPPORTED_HTTP_VERB = ("UnsupportedHttpVerb", 405, "The resource doesn't support the specified HTTP verb.")
     UNSUPPORTED_QUERY_PARAMETER = (

@@ -129,6 +129,8 @@ def ensure_pool(account: Account, option: PoolOption, identities: tuple[str, ...
         changes = {name: getattr(wanted, name) for name in names if getattr(wanted, name) != getattr(pool, name)}
         if changes:
             account.pools.update(option.id, PoolUpdate(**changes))
+        if pool.enable_auto_scale:
+            account.auto_scale.disable(option.id)
         if pool.target_dedicated_nodes != option.nodes:
             account.pools.resize(option.id, PoolResize(target_dedicated_nodes=option.nodes))
     account.pools.assign_identities(option.id, identities)

@@ -37,7 +37,7 @@ class BatchService:
         """Take up what the store holds; tasks that ran when the last service went away are run again."""
         self._agent.remove_leftovers()
         stored = self._store.load()
-        self.do(lambda account: account.restore(stored.pools, stored.jobs, stored.tasks))
+        self.do(lambda account: account.restore(stored.pools, stored.jobs, stored.tasks, stored.schedules))
 
     async def close(self) -> None:
         """End all processes and close the store; what nodes are telling of their uploads may end within seconds."""

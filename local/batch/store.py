@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from local.batch.machine.state import Kind, ResourceKey
+from local.batch.machine.state import Kind, Resource, ResourceKey
 from local.batch.models.job import Job
+from local.batch.models.job_schedule import JobSchedule
 from local.batch.models.pool import Pool
 from local.batch.models.task import Task
 from local.errors import LocalError
@@ -28,6 +29,7 @@ class Stored:
     pools: list[Pool]
     jobs: list[Job]
     tasks: list[tuple[str, Task]]
+    schedules: list[JobSchedule]
 
 
 class Store:
@@ -60,9 +62,10 @@ class Store:
             pools=[Pool.model_validate_json(body) for _, body in self._rows(Kind.POOL)],
             jobs=[Job.model_validate_json(body) for _, body in self._rows(Kind.JOB)],
             tasks=sorted(tasks, key=lambda stored: stored[1].creation_time),
+            schedules=[JobSchedule.model_validate_json(body) for _, body in self._rows(Kind.JOB_SCHEDULE)],
         )
 
-    def write(self, changes: Iterable[tuple[ResourceKey, Pool | Job | Task | None]]) -> None:
+    def write(self, changes: Iterable[tuple[ResourceKey, Resource | None]]) -> None:
         """Store all changes, or none if the process dies meanwhile."""
         rows = [(_row_key(key), resource) for key, resource in changes]
         if not rows:

@@ -13,7 +13,15 @@ from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
 
-from local.batch.api import routes_files, routes_jobs, routes_nodes, routes_pools, routes_tasks, unsupported
+from local.batch.api import (
+    routes_files,
+    routes_job_schedules,
+    routes_jobs,
+    routes_nodes,
+    routes_pools,
+    routes_tasks,
+    unsupported,
+)
 from local.batch.api.auth import SignedRequest, verify
 from local.batch.api.call import Call, json_response
 from local.batch.api.error_body import error_body
@@ -29,6 +37,7 @@ if TYPE_CHECKING:
 
 OPERATIONS: Sequence[Operation] = (
     *routes_jobs.OPERATIONS,
+    *routes_job_schedules.OPERATIONS,
     *routes_tasks.OPERATIONS,
     *routes_files.OPERATIONS,
     *routes_pools.OPERATIONS,

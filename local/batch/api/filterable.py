@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from local.batch.models.job import JobState
+from local.batch.models.job_schedule import JobScheduleState
 from local.batch.models.node_task import NodeTaskState, TaskResult
 from local.batch.models.pool import AllocationState, NodeState, PoolState
 from local.batch.models.task import TaskState
@@ -80,6 +81,11 @@ FILTERABLE: dict[str, dict[str, Filterable]] = {
         **_RESOURCE_TIMES,
         **_EXECUTION_TIMES,
     },
+    "jobschedules": {
+        **_text(COMPARISON | STARTS_WITH, "id"),
+        **_state("state", JobScheduleState),
+        **_RESOURCE_TIMES,
+    },
     "tasks": {
         **_text(COMPARISON | STARTS_WITH, "id"),
         **_state("state", TaskState),
@@ -108,6 +114,7 @@ FILTERABLE: dict[str, dict[str, Filterable]] = {
         **_node_task("startTaskInfo", "start_task_info"),
     },
     "poolnodecounts": {"poolId": Filterable(frozenset({"eq"}), PropertyType.TEXT, ("id",))},
+    "poolusagemetrics": {"poolId": Filterable(frozenset({"eq"}), PropertyType.TEXT, ("id",))},
     "files": _text(STARTS_WITH, "name"),
     "supportedimages": {
         **_text(EQUALITY, "osType", "verificationType"),

@@ -18,7 +18,7 @@ LARGEST_PAGE = 1000
 _SKIP_TOKEN = "$skiptoken"  # noqa: S105 - a query parameter's name
 STATISTICS = "stats"
 """Those of tasks; the service aggregates those of jobs and pools about half an hour later, here nobody does."""
-_EXPANDABLE = frozenset({"jobs", "pools", "tasks"})
+_EXPANDABLE = frozenset({"jobs", "jobschedules", "pools", "tasks"})
 
 
 class Listed(Protocol):

@@ -5,6 +5,7 @@
 - `PUT /_local/faults`: answers that fail or come late (`faults.py`);
 - `PUT /_local/node-faults`: image pulls and uploads that fail (`node/faults.py`);
 - `GET` and `PATCH /_local/settings`: quota, nodes that there are none of, names of blobs, late ends and statistics;
+- `POST /_local/pools/{pool}/evaluate`: a pool scales by its formula now;
 - `PUT /_local/pools/{pool}/nodes/{node}`: the state of a node; one that is not idle has died.
 """
 
@@ -72,6 +73,7 @@ class LocalApi:
             Route("/_local/node-faults", _refusing(self._set_node_faults), methods=["PUT"]),
             Route("/_local/settings", self._show_settings, methods=["GET"]),
             Route("/_local/settings", _refusing(self._change_settings), methods=["PATCH"]),
+            Route("/_local/pools/{pool_id}/evaluate", _refusing(self._evaluate), methods=["POST"]),
             Route("/_local/pools/{pool_id}/nodes/{node_id}", _refusing(self._change_node), methods=["PUT"]),
         ]
 
@@ -124,6 +126,9 @@ class LocalApi:
         self._service.do(
             lambda account: account.nodes.set_state(ids["pool_id"], ids["node_id"], change.state, change.errors)
         )
+
+    async def _evaluate(self, request: Request) -> None:
+        self._service.do(lambda account: account.auto_scale.evaluate_now(request.path_params["pool_id"]))
 
 
 async def _read(request: Request, model: type[M]) -> M:

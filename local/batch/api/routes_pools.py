@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from local.batch.api.call import Call
+from local.batch.api.call import Call, json_response
 from local.batch.api.conditions import Version
 from local.batch.api.operation import Operation
-from local.batch.api.views import pool_view
+from local.batch.api.views import auto_scale_run_view, pool_view
 from local.batch.machine.pool_rules import check_packages, check_pool, check_update
+from local.batch.models.auto_scale import PoolEnableAutoScale, PoolEvaluateAutoScale
 from local.batch.models.pool import Pool, PoolCreate, PoolReplace, PoolResize, PoolUpdate
+from local.batch.service import utc_now
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 def create_pool(call: Call) -> Response:
     """Add a pool."""
     spec = call.read(PoolCreate)
-    check_pool(spec)
+    check_pool(spec, utc_now())
     pool = call.service.do(lambda account: account.pools.create(spec))
     return call.created(f"pools/{pool.id}", _version_of(pool))
 
@@ -75,6 +77,34 @@ def stop_pool_resize(call: Call) -> Response:
     return call.done(202, _version(call))
 
 
+def enable_pool_auto_scale(call: Call) -> Response:
+    """Let a pool scale by a formula."""
+    request = call.read(PoolEnableAutoScale)
+    pool = _checked_pool(call)
+    call.service.do(lambda account: account.auto_scale.enable(pool.id, request))
+    return call.done(200, _version(call))
+
+
+def disable_pool_auto_scale(call: Call) -> Response:
+    """Leave a pool with the nodes that it should have now."""
+    pool = _pool(call)
+    call.service.do(lambda account: account.auto_scale.disable(pool.id))
+    return call.done(200, _version(call))
+
+
+def evaluate_pool_auto_scale(call: Call) -> Response:
+    """Say what a formula would make of a pool now."""
+    request, pool = call.read(PoolEvaluateAutoScale), _pool(call)
+    run = call.service.do(lambda account: account.auto_scale.evaluate(pool.id, request))
+    return json_response({"odata.metadata": f"{call.base_url}/$metadata#autoscalerun", **auto_scale_run_view(run)})
+
+
+def list_pool_usage_metrics(call: Call) -> Response:
+    """List nothing: what pools have used is aggregated by Azure for its bills, and nobody pays for this machine."""
+    nothing: list[Pool] = []
+    return call.listing("poolusagemetrics", nothing, lambda pool: pool_view(pool, call.base_url))
+
+
 def _pool(call: Call) -> Pool:
     return call.service.do(lambda account: account.state.pool(call.params["pool_id"]))
 
@@ -102,5 +132,9 @@ OPERATIONS = [
     Operation("Pools_ReplacePoolProperties", "POST", "/pools/{pool_id}/updateproperties", replace_pool_properties),
     Operation("Pools_ResizePool", "POST", "/pools/{pool_id}/resize", resize_pool),
     Operation("Pools_StopPoolResize", "POST", "/pools/{pool_id}/stopresize", stop_pool_resize),
+    Operation("Pools_EnablePoolAutoScale", "POST", "/pools/{pool_id}/enableautoscale", enable_pool_auto_scale),
+    Operation("Pools_DisablePoolAutoScale", "POST", "/pools/{pool_id}/disableautoscale", disable_pool_auto_scale),
+    Operation("Pools_EvaluatePoolAutoScale", "POST", "/pools/{pool_id}/evaluateautoscale", evaluate_pool_auto_scale),
+    Operation("Pools_ListPoolUsageMetrics", "GET", "/poolusagemetrics", list_pool_usage_metrics),
     Operation("Pools_DeletePool", "DELETE", "/pools/{pool_id}", delete_pool),
 ]

@@ -87,6 +87,12 @@ def reactivate_task(call: Call) -> Response:
     return call.done(204, _version_of(_task(call)))
 
 
+def list_subtasks(call: Call) -> Response:
+    """List the subtasks of a task: none, as only multi-instance tasks have any."""
+    _task(call)
+    return json_response({"odata.metadata": f"{call.base_url}/$metadata#subtasks", "value": []})
+
+
 def _view(call: Call, task: Task) -> dict[str, Any]:
     view = task_view(_job_id(call), task, call.base_url)
     usage = told_usage(task, utc_now(), call.service.limits.statistics_delay) if call.expands_statistics else None
@@ -131,5 +137,6 @@ OPERATIONS = [
     Operation("Tasks_ReplaceTask", "PUT", "/jobs/{job_id}/tasks/{task_id}", replace_task),
     Operation("Tasks_DeleteTask", "DELETE", "/jobs/{job_id}/tasks/{task_id}", delete_task),
     Operation("Tasks_TerminateTask", "POST", "/jobs/{job_id}/tasks/{task_id}/terminate", terminate_task),
+    Operation("Tasks_ListSubTasks", "GET", "/jobs/{job_id}/tasks/{task_id}/subtasksinfo", list_subtasks),
     Operation("Tasks_ReactivateTask", "POST", "/jobs/{job_id}/tasks/{task_id}/reactivate", reactivate_task),
 ]

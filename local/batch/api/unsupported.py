@@ -9,29 +9,11 @@ from local.batch.api.operation import Operation
 from local.batch.errors import not_implemented
 
 _NODE = "/pools/{pool_id}/nodes/{node_id}"
-_SCHEDULE = "/jobschedules/{job_schedule_id}"
-_TASK = "/jobs/{job_id}/tasks/{task_id}"
 
 UNSUPPORTED = {
     "Applications_ListApplications": ("GET", "/applications"),
     "Applications_GetApplication": ("GET", "/applications/{application_id}"),
-    "Pools_ListPoolUsageMetrics": ("GET", "/poolusagemetrics"),
-    "Pools_DisablePoolAutoScale": ("POST", "/pools/{pool_id}/disableautoscale"),
-    "Pools_EnablePoolAutoScale": ("POST", "/pools/{pool_id}/enableautoscale"),
-    "Pools_EvaluatePoolAutoScale": ("POST", "/pools/{pool_id}/evaluateautoscale"),
     "Pools_RemoveNodes": ("POST", "/pools/{pool_id}/removenodes"),
-    "Jobs_ListJobsFromSchedule": ("GET", f"{_SCHEDULE}/jobs"),
-    "JobSchedules_JobScheduleExists": ("HEAD", _SCHEDULE),
-    "JobSchedules_DeleteJobSchedule": ("DELETE", _SCHEDULE),
-    "JobSchedules_GetJobSchedule": ("GET", _SCHEDULE),
-    "JobSchedules_UpdateJobSchedule": ("PATCH", _SCHEDULE),
-    "JobSchedules_ReplaceJobSchedule": ("PUT", _SCHEDULE),
-    "JobSchedules_DisableJobSchedule": ("POST", f"{_SCHEDULE}/disable"),
-    "JobSchedules_EnableJobSchedule": ("POST", f"{_SCHEDULE}/enable"),
-    "JobSchedules_TerminateJobSchedule": ("POST", f"{_SCHEDULE}/terminate"),
-    "JobSchedules_CreateJobSchedule": ("POST", "/jobschedules"),
-    "JobSchedules_ListJobSchedules": ("GET", "/jobschedules"),
-    "Tasks_ListSubTasks": ("GET", f"{_TASK}/subtasksinfo"),
     "Nodes_CreateNodeUser": ("POST", f"{_NODE}/users"),
     "Nodes_DeleteNodeUser": ("DELETE", f"{_NODE}/users/{{user_name}}"),
     "Nodes_ReplaceNodeUser": ("PUT", f"{_NODE}/users/{{user_name}}"),

@@ -7,8 +7,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from local.batch.machine.state import NodeWork
+from local.batch.models.auto_scale import AutoScaleRun
 from local.batch.models.common import BatchModel, duration_text, time_text
 from local.batch.models.job import Job, JobOnNode
+from local.batch.models.job_schedule import JobSchedule
 from local.batch.models.pool import Node, Pool
 from local.batch.models.supported_images import SupportedImage
 from local.batch.models.task import Task, TaskState
@@ -62,13 +64,14 @@ _NODE_TASK_PROPERTIES = ("jobPreparationTaskExecutionInfo", "jobReleaseTaskExecu
 _NOTHING: frozenset[str] = frozenset()
 
 
-def _names(model: type[Job | Task | Pool | Node], local_fields: frozenset[str], *more: str) -> frozenset[str]:
+def _names(model: type[BatchModel], local_fields: frozenset[str], *more: str) -> frozenset[str]:
     shown = (field.alias or name for name, field in model.model_fields.items() if name not in local_fields)
     return frozenset({*shown, "url", *more})
 
 
 PROPERTIES = {
     "jobs": _names(Job, Job.local_fields, "stats"),
+    "jobschedules": _names(JobSchedule, JobSchedule.local_fields, "stats"),
     "tasks": _names(Task, Task.local_fields, "stats"),
     "pools": _names(
         Pool,
@@ -89,6 +92,14 @@ def job_view(job: Job, base_url: str) -> dict[str, Any]:
     """Return a job as JSON."""
     view = _dump(job, Job.local_fields)
     return {"id": job.id, "url": f"{base_url}/jobs/{job.id}", **view}
+
+
+def job_schedule_view(schedule: JobSchedule, base_url: str) -> dict[str, Any]:
+    """Return a job schedule as JSON."""
+    view = _dump(schedule, JobSchedule.local_fields)
+    if recent := view["executionInfo"].get("recentJob"):
+        recent["url"] = f"{base_url}/jobs/{recent['id']}"
+    return {"id": schedule.id, "url": f"{base_url}/jobschedules/{schedule.id}", **view}
 
 
 def task_view(job_id: str, task: Task, base_url: str) -> dict[str, Any]:
@@ -140,6 +151,11 @@ def pool_view(pool: Pool, base_url: str) -> dict[str, Any]:
         "currentDedicatedNodes": pool.count(dedicated=True),
         "currentLowPriorityNodes": pool.count(dedicated=False),
     }
+
+
+def auto_scale_run_view(run: AutoScaleRun) -> dict[str, Any]:
+    """Return an evaluation of a formula as JSON."""
+    return _dump(run, _NOTHING)
 
 
 def node_view(pool: Pool, node: Node, work: NodeWork, base_url: str) -> dict[str, Any]:

@@ -9,20 +9,28 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
+from local.batch.machine.auto_pools import AutoPools
+from local.batch.machine.auto_scale import AutoScale
 from local.batch.machine.commands import Command, PreparationRun, ReleaseRun, Run, StartTaskRun, TaskEnd, TaskRun
 from local.batch.machine.job_nodes import JobNodes
+from local.batch.machine.job_schedules import JobSchedules
 from local.batch.machine.jobs import Jobs
 from local.batch.machine.limits import Limits
 from local.batch.machine.nodes import Nodes
 from local.batch.machine.pools import Pools
 from local.batch.machine.runs import Runs
 from local.batch.machine.start_tasks import StartTasks
-from local.batch.machine.state import Alarm, AlarmKind, Moments, ResourceKey, State
+from local.batch.machine.state import Alarm, AlarmKind, Moments, Resource, ResourceKey, State
 from local.batch.machine.tasks import Tasks
 from local.batch.models.common import key_of
 from local.batch.models.job import Job
+from local.batch.models.job_schedule import JobSchedule
 from local.batch.models.pool import Pool
 from local.batch.models.task import Task
+
+_OF_POOLS = frozenset(
+    {AlarmKind.POOL_SETTLES, AlarmKind.POOL_SCALES, AlarmKind.POOL_SAMPLED, AlarmKind.AUTO_POOL_UNUSED}
+)
 
 
 class Account:
@@ -37,15 +45,28 @@ class Account:
         self.jobs = Jobs(self.state, self.job_nodes)
         self._start_tasks = StartTasks(self.state)
         self.pools = Pools(self.state, self.jobs, self.job_nodes, self._start_tasks)
+        self.auto_scale = AutoScale(self.state, self.pools)
+        self._auto_pools = AutoPools(self.state, self.pools)
+        self.job_schedules = JobSchedules(self.state, self.jobs)
         self._runs = Runs(self.state, self.jobs, self.job_nodes)
         self.tasks = Tasks(self.state, self.jobs, self._runs)
         self.nodes = Nodes(self.state, self._runs, self.job_nodes, self._start_tasks)
 
-    def restore(self, pools: Iterable[Pool], jobs: Iterable[Job], tasks: Iterable[tuple[str, Task]]) -> None:
+    def restore(
+        self,
+        pools: Iterable[Pool],
+        jobs: Iterable[Job],
+        tasks: Iterable[tuple[str, Task]],
+        schedules: Iterable[JobSchedule] = (),
+    ) -> None:
         """Take what was stored, tasks with the id of their job. What ran is run again, as after a node's reboot."""
         for pool in pools:
             self.state.put_pool(pool)
             self._set_alarm_again(pool.settles_at, AlarmKind.POOL_SETTLES, pool.id)
+            self.auto_scale.resume(pool)
+        for schedule in schedules:
+            self.state.put_schedule(schedule)
+            self.state.set_alarm(self.state.now(), AlarmKind.JOB_SCHEDULE_DUE, schedule.id)
         for job in jobs:
             self.state.put_job(job)
             self.jobs.set_time_limit(job)
@@ -93,7 +114,7 @@ class Account:
         """Return what nodes shall do and have not been told yet."""
         return self.state.take_commands()
 
-    def take_changes(self) -> list[tuple[ResourceKey, Pool | Job | Task | None]]:
+    def take_changes(self) -> list[tuple[ResourceKey, Resource | None]]:
         """Return the resources that have changed and are not stored yet; None stands for one that is gone."""
         return self.state.take_changes()
 
@@ -103,9 +124,13 @@ class Account:
 
     def _handle(self, alarm: Alarm) -> None:
         key = key_of(alarm.keys[0])
-        job = self.state.jobs.get(key)
-        if alarm.kind is AlarmKind.POOL_SETTLES and key in self.state.pools:
-            self.pools.settle(self.state.pools[key])
+        job, pool = self.state.jobs.get(key), self.state.pools.get(key)
+        if pool and alarm.kind in _OF_POOLS:
+            self._handle_of_pool(alarm, pool)
+        elif alarm.kind is AlarmKind.JOB_SCHEDULE_DUE and key in self.state.schedules:
+            self.job_schedules.advance(self.state.schedules[key])
+        elif alarm.kind is AlarmKind.AUTO_POOL_WANTED and job:
+            self._auto_pools.provide(job)
         elif alarm.kind is AlarmKind.JOB_SETTLES and job:
             self.jobs.settle(job)
         elif alarm.kind is AlarmKind.JOB_TIME_LIMIT and job:
@@ -117,3 +142,13 @@ class Account:
                 self._runs.stop_at_time_limit(job, task)
             elif alarm.kind is AlarmKind.TASK_FILES_EXPIRE:
                 self._runs.remove_expired_files(job, task)
+
+    def _handle_of_pool(self, alarm: Alarm, pool: Pool) -> None:
+        if alarm.kind is AlarmKind.POOL_SETTLES:
+            self.pools.settle(pool)
+        elif alarm.kind is AlarmKind.AUTO_POOL_UNUSED:
+            self._auto_pools.remove(pool.id, alarm.keys[1])
+        elif alarm.kind is AlarmKind.POOL_SCALES:
+            self.auto_scale.scale_if_due(pool)
+        else:
+            self.auto_scale.sample_if_due(pool)

@@ -27,6 +27,11 @@ class JobTasks:
         return len(self._running)
 
     @property
+    def ready_count(self) -> int:
+        """How many tasks could start now."""
+        return len(self._ready)
+
+    @property
     def has_ready(self) -> bool:
         """Whether a task could start now."""
         return bool(self._ready)

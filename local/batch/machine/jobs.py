@@ -7,6 +7,7 @@ from local.batch.machine.commands import RemoveTaskDirectory, StopTask, TaskRun
 from local.batch.machine.job_nodes import JobNodes
 from local.batch.machine.job_states import ENDED_STATES, require_not_deleting, require_open
 from local.batch.machine.node_rules import check_network
+from local.batch.machine.pool_info_rules import auto_pool_id, check_change, check_pool_info
 from local.batch.machine.state import AlarmKind, State
 from local.batch.machine.task_moves import active_again
 from local.batch.machine.task_rules import check_node_task
@@ -18,6 +19,7 @@ from local.batch.models.job import (
     JobCreate,
     JobExecutionInfo,
     JobReplace,
+    JobSpecification,
     JobState,
     JobUpdate,
     TerminateReason,
@@ -43,20 +45,45 @@ class Jobs:
 
         BatchError: JobExists, ActiveJobAndScheduleQuotaReached.
         """
-        _refuse_unsupported(spec)
-        state = self._state
-        if key_of(spec.id) in state.jobs:
+        self.check(spec)
+        if key_of(spec.id) in self._state.jobs:
             raise BatchError(ErrorCode.JOB_EXISTS)
-        if len(state.open_jobs) >= state.limits.active_job_quota:
+        if key_of(spec.id) in self._state.schedules:
+            raise BatchError(ErrorCode.JOB_SCHEDULE_WITH_SAME_ID_EXISTS)
+        return self.add(spec, spec.id)
+
+    def check(self, spec: JobSpecification, *, of_schedule: bool = False) -> None:
+        """Refuse what no job may be, or not here."""
+        check_pool_info(spec.pool_info, self._state.now(), of_schedule=of_schedule)
+        _refuse_unsupported(spec)
+
+    def check_quota(self) -> None:
+        """Refuse one job or schedule more than the account may have. BatchError ActiveJobAndScheduleQuotaReached."""
+        if len(self._state.open_jobs) + len(self._state.open_schedules) >= self._state.limits.active_job_quota:
             raise BatchError(ErrorCode.ACTIVE_JOB_AND_SCHEDULE_QUOTA_REACHED)
-        now = state.now()
+
+    def add(
+        self, spec: JobSpecification, job_id: str, *, schedule_id: str | None = None, pool_id: str | None = None
+    ) -> Job:
+        """Add a job that is all right, of a schedule if one is given, and have its auto pool made.
+
+        `pool_id` is the pool that the jobs of a schedule share. BatchError ActiveJobAndScheduleQuotaReached.
+        """
+        self.check_quota()
+        state, now, e_tag = self._state, self._state.now(), self._state.new_etag()
+        info, properties = spec.pool_info, {name: getattr(spec, name) for name in JobSpecification.model_fields}
+        if info.auto_pool_specification:
+            pool_id = pool_id or auto_pool_id(info.auto_pool_specification, f"{job_id}/{e_tag}")
+            state.set_alarm(now, AlarmKind.AUTO_POOL_WANTED, job_id)
         job = Job(
-            **dict(spec),
-            e_tag=state.new_etag(),
+            **properties,
+            id=job_id,
+            schedule_id=schedule_id,
+            e_tag=e_tag,
             last_modified=now,
             creation_time=now,
             state_transition_time=now,
-            execution_info=JobExecutionInfo(start_time=now, pool_id=str(spec.pool_info.pool_id)),
+            execution_info=JobExecutionInfo(start_time=now, pool_id=pool_id or str(info.pool_id)),
         )
         state.put_job(job)
         self.set_time_limit(job)
@@ -74,14 +101,14 @@ class Jobs:
         given = {name: value for name, value in update if value is not None}
         if update.pool_info is not None and job.state is not JobState.DISABLED:
             raise BatchError(ErrorCode.OPERATION_INVALID_FOR_CURRENT_STATE, Reason="poolInfo needs a disabled job.")
+        check_change(job.pool_info, update.pool_info or job.pool_info, disabled=True)
         self._change(job, given)
 
     def replace(self, job_id: str, replacement: JobReplace) -> None:
         """Change all properties that can be changed; what is not given gets its default (PUT)."""
         job = self._state.job(job_id)
         require_open(job)
-        if replacement.pool_info != job.pool_info and job.state is not JobState.DISABLED:
-            raise BatchError(ErrorCode.OPERATION_INVALID_FOR_CURRENT_STATE, Reason="poolInfo needs a disabled job.")
+        check_change(job.pool_info, replacement.pool_info, disabled=job.state is JobState.DISABLED)
         self._change(job, dict(replacement))
 
     def terminate(self, job_id: str, reason: str) -> None:
@@ -145,6 +172,7 @@ class Jobs:
         settled = job.moved(_PASSES_TO[job.state], now).changed(settles_at=None)
         if settled.state is JobState.COMPLETED:
             settled = settled.changed(execution_info=settled.execution_info.changed(end_time=now))
+            self._announce_end(settled)
         self._state.put_job(settled)
         self.complete_if_done(settled)
 
@@ -176,8 +204,10 @@ class Jobs:
         if (job.on_all_tasks_complete, mode) == (AllTasksCompleteMode.TERMINATE_JOB, AllTasksCompleteMode.NO_ACTION):
             raise invalid_property("onAllTasksComplete", mode, "It cannot be changed from terminatejob to noaction.")
         changed = job.changed(**properties, e_tag=self._state.new_etag(), last_modified=self._state.now())
-        _refuse_unsupported(changed)
-        pool_id = str(changed.pool_info.pool_id)
+        self.check(changed, of_schedule=job.schedule_id is not None)
+        if changed.pool_info.auto_pool_specification:
+            self._state.set_alarm(self._state.now(), AlarmKind.AUTO_POOL_WANTED, job.id)
+        pool_id = changed.pool_info.pool_id or job.pool_id
         changed = changed.changed(execution_info=job.execution_info.changed(pool_id=pool_id))
         self._state.put_job(changed)
         self.set_time_limit(changed)
@@ -205,7 +235,15 @@ class Jobs:
             for node_task in (job.job_preparation_task, job.job_release_task):
                 if node_task:
                     self._state.command(RemoveTaskDirectory(here.pool_id, here.node_id, job.id, node_task.id))
+        self._announce_end(job)
         self._state.remove_job(job)
+
+    def _announce_end(self, job: Job) -> None:
+        """Let what depends on a job's end happen: its auto pool goes, and its schedule may make the next."""
+        if job.pool_info.auto_pool_specification:
+            self._state.set_alarm(self._state.now(), AlarmKind.AUTO_POOL_UNUSED, job.pool_id, job.id)
+        if job.schedule_id:
+            self._state.set_alarm(self._state.now(), AlarmKind.JOB_SCHEDULE_DUE, job.schedule_id)
 
     def _enter(self, job: Job, passing: JobState) -> None:
         now = self._state.now()
@@ -214,18 +252,14 @@ class Jobs:
         self._state.set_alarm(settles_at, AlarmKind.JOB_SETTLES, job.id)
 
 
-def _refuse_unsupported(spec: JobCreate) -> None:
-    if spec.pool_info.auto_pool_specification is not None:
-        raise not_implemented("poolInfo.autoPoolSpecification")
-    if spec.pool_info.pool_id is None:
-        raise invalid_property("poolInfo", "", "Either poolId or autoPoolSpecification must be specified.")
+def _refuse_unsupported(spec: JobSpecification) -> None:
     _refuse_preparation(spec)
     check_network(spec.network_configuration)
     if spec.job_manager_task is not None:
         raise not_implemented("jobManagerTask")
 
 
-def _refuse_preparation(spec: JobCreate) -> None:
+def _refuse_preparation(spec: JobSpecification) -> None:
     preparation, release = spec.job_preparation_task, spec.job_release_task
     if release and not preparation:
         raise invalid_property("jobReleaseTask", release.id, "It needs a jobPreparationTask.")

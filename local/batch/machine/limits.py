@@ -12,6 +12,7 @@ from pydantic import Field
 
 from local.batch.models.common import BatchModel, ResourceId, key_of
 from local.batch.models.pool import Pool, ResizeError
+from local.batch.models.supported_images import WINDOWS
 
 DEFAULT_ACTIVE_JOB_QUOTA = 300
 """Accounts have 100 to 300 at first: https://learn.microsoft.com/azure/batch/batch-quota-limit."""
@@ -48,5 +49,9 @@ class Limits:
     statistics_delay: float = 0
 
     def of_pool(self, pool: Pool) -> NodeLimit | None:
-        """Return the limit of a pool's nodes, if it has one."""
+        """Return the limit of a pool's nodes, if it has one; one of Windows gets none."""
+        machine = pool.virtual_machine_configuration
+        if machine and machine.node_agent_sku_id == WINDOWS:
+            message = "The local Batch service has no nodes of Windows."
+            return NodeLimit(pool_id=pool.id, nodes=0, code="AllocationFailed", message=message)
         return next((limit for limit in self.node_limits if key_of(limit.pool_id) == key_of(pool.id)), None)

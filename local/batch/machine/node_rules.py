@@ -19,6 +19,11 @@ _SUBNET = re.compile(
     r"/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\.Network/virtualNetworks/[^/]+/subnets/[^/]+",
     re.IGNORECASE,
 )
+_GALLERY_IMAGE = re.compile(
+    r"/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\.Compute/galleries/[^/]+/images/[^/]+(/versions/[^/]+)?",
+    re.IGNORECASE,
+)
+_NO_SUBSCRIPTION = "/subscriptions/00000000-0000-0000-0000-000000000000/"
 
 
 def check_size(vm_size: str, slots: int) -> None:
@@ -45,6 +50,12 @@ def check_machine(machine: VirtualMachineConfiguration | None) -> None:
         if value is None:
             raise BatchError(ErrorCode.MISSING_REQUIRED_PROPERTY, PropertyName=f"virtualMachineConfiguration.{name}")
     assert image is not None  # noqa: S101 - see above
+    own = image.virtual_machine_image_id
+    if own is not None and not _GALLERY_IMAGE.fullmatch(own):
+        form = "/subscriptions/…/resourceGroups/…/providers/Microsoft.Compute/galleries/…/images/…[/versions/…]"
+        raise invalid_property(
+            "virtualMachineImageId", own, f"It is not the resource id of an image in a gallery: {form}."
+        )
     supported = None if image.is_own else _supported(image)
     agents = {each.node_agent_sku_id for each in ([supported] if supported else SUPPORTED_IMAGES)}
     if agent not in agents:
@@ -56,11 +67,17 @@ def check_machine(machine: VirtualMachineConfiguration | None) -> None:
 
 
 def check_network(network: Json) -> None:
-    """Refuse a subnet that is not given by its resource id: NetworkConfiguration.subnetId in the SDKs says its form."""
+    """Refuse a subnet that is not given by its resource id: NetworkConfiguration.subnetId in the SDKs says its form.
+
+    One of the subscription that no one has is there for nobody; the words are Azure's: microsoft/ga4gh-tes#80.
+    """
     subnet = network.get("subnetId") if isinstance(network, dict) else None
     if subnet is not None and not _SUBNET.fullmatch(str(subnet)):
         form = "/subscriptions/…/resourceGroups/…/providers/Microsoft.Network/virtualNetworks/…/subnets/…"
         raise invalid_property("subnetId", subnet, f"It is not the resource id of a subnet: {form}.")
+    if subnet is not None and str(subnet).startswith(_NO_SUBSCRIPTION):
+        reason = "Either the specified VNet does not exist, or the Batch service does not have access to it"
+        raise invalid_property("subnetId", subnet, reason)
 
 
 def _supported(image: ImageReference) -> SupportedImage:

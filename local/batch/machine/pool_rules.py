@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from local.batch.errors import BatchError, ErrorCode, invalid_property, not_implemented
+from datetime import datetime
+
+from local.batch.autoscale.evaluation import Scope
+from local.batch.autoscale.samples import Counts, History
+from local.batch.errors import BatchError, ErrorCode, invalid_property
+from local.batch.machine.auto_scale_rules import check_formula
 from local.batch.machine.node_rules import check_machine, check_network, check_size
-from local.batch.models.pool import Pool, PoolCreate, PoolReplace, PoolUpdate
+from local.batch.models.pool import Pool, PoolReplace, PoolSpecification, PoolUpdate
 
 _CHANGED_ONLY_WITHOUT_NODES = (
     "display_name",
@@ -21,11 +26,14 @@ _CHANGED_ONLY_WITHOUT_NODES = (
 """Of each of them is documented: "This field can be updated only when the pool is empty"."""
 
 
-def check_pool(pool: PoolCreate) -> None:
-    """Refuse a pool that the service refuses, or whose nodes would not come and go as in reality."""
+_TARGETS = ("target_dedicated_nodes", "target_low_priority_nodes")
+
+
+def check_pool(pool: PoolSpecification, now: datetime) -> None:
+    """Refuse a pool that the service refuses; its formula, if it has one, is evaluated for that."""
     if pool.enable_auto_scale:
-        raise not_implemented("enableAutoScale")
-    if pool.auto_scale_formula is not None:
+        _check_scaling(pool, now)
+    elif pool.auto_scale_formula is not None:
         reason = "It must not be specified if enableAutoScale is false."
         raise invalid_property("autoScaleFormula", pool.auto_scale_formula, reason)
     _check_nodes(pool)
@@ -44,13 +52,23 @@ def check_update(pool: Pool, update: PoolUpdate) -> None:
     check_packages(update)
 
 
-def check_packages(pool: PoolCreate | PoolUpdate | PoolReplace) -> None:
+def check_packages(pool: PoolSpecification | PoolUpdate | PoolReplace) -> None:
     """Refuse references to application packages: the account has no applications."""
     if pool.application_package_references:
         raise BatchError(ErrorCode.INVALID_APPLICATION_PACKAGE_REFERENCES)
 
 
-def _check_nodes(pool: PoolCreate) -> None:
+def _check_scaling(pool: PoolSpecification, now: datetime) -> None:
+    for name in _TARGETS:
+        if name in pool.model_fields_set:
+            reason = "It must not be specified if enableAutoScale is true."
+            raise invalid_property(str(type(pool).model_fields[name].alias), getattr(pool, name), reason)
+    if pool.auto_scale_formula is None:
+        raise BatchError(ErrorCode.MISSING_REQUIRED_PROPERTY, PropertyName="autoScaleFormula")
+    check_formula(pool.auto_scale_formula, Scope(now, Counts(), History(), pool.task_slots_per_node, 0, 0))
+
+
+def _check_nodes(pool: PoolSpecification) -> None:
     check_size(pool.vm_size, pool.task_slots_per_node)
     check_machine(pool.virtual_machine_configuration)
     check_network(pool.network_configuration)

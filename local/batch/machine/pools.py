@@ -9,6 +9,7 @@ from local.batch.machine.jobs import Jobs
 from local.batch.machine.nodes import new_node
 from local.batch.machine.start_tasks import StartTasks, in_state
 from local.batch.machine.state import AlarmKind, State
+from local.batch.models.auto_scale import DEFAULT_INTERVAL
 from local.batch.models.common import key_of
 from local.batch.models.job import Job
 from local.batch.models.pool import (
@@ -46,16 +47,22 @@ class Pools:
         if key_of(spec.id) in self._state.pools:
             raise BatchError(ErrorCode.POOL_EXISTS)
         now = self._state.now()
+        begins = {"auto_scale_evaluation_interval": spec.auto_scale_evaluation_interval or DEFAULT_INTERVAL}
         pool = Pool(
-            **dict(spec),
+            **{**dict(spec), **(begins if spec.enable_auto_scale else {})},
             e_tag=self._state.new_etag(),
             last_modified=now,
             creation_time=now,
             state_transition_time=now,
-            allocation_state=AllocationState.RESIZING,
+            allocation_state=AllocationState.STEADY,
             allocation_state_transition_time=now,
+            auto_scale_due=now if spec.enable_auto_scale else None,
         )
-        return self._allocate(pool)
+        if spec.enable_auto_scale:
+            self._state.set_alarm(now, AlarmKind.POOL_SCALES, pool.id)
+        if not (pool.target_dedicated_nodes or pool.target_low_priority_nodes):
+            return self._state.put_pool(pool)  # steady at once: test_batch_update_pools of azure-batch
+        return self._allocate(pool.changed(allocation_state=AllocationState.RESIZING))
 
     def all(self) -> list[Pool]:
         """Return all pools, by id."""
@@ -63,45 +70,78 @@ class Pools:
 
     def update(self, pool_id: str, update: PoolUpdate) -> None:
         """Change the properties that are given (PATCH)."""
-        self._change(pool_id, {name: value for name, value in update if value is not None})
+        self.change(pool_id, {name: value for name, value in update if value is not None})
 
     def replace(self, pool_id: str, replacement: PoolReplace) -> None:
         """Replace all properties that `updateproperties` covers; what is not given is removed."""
-        self._change(pool_id, dict(replacement))
+        self.change(pool_id, dict(replacement))
 
     def assign_identities(self, pool_id: str, resource_ids: tuple[str, ...]) -> None:
         """Give the nodes of a pool these identities and no others, which only Azure's resource manager can."""
         identities = tuple(UserAssignedIdentity(resource_id=resource_id) for resource_id in resource_ids)
         identity = PoolIdentity(user_assigned_identities=identities) if identities else None
-        if self._existing(pool_id).identity != identity:
-            self._change(pool_id, {"identity": identity})
+        if self.existing(pool_id).identity != identity:
+            self.change(pool_id, {"identity": identity})
 
     def resize(self, pool_id: str, resize: PoolResize) -> None:
-        """Change the number of nodes; tasks on nodes that leave end as asked for. BatchError PoolBeingResized."""
-        pool = self._existing(pool_id)
+        """Change the number of nodes; tasks on nodes that leave end as asked for.
+
+        BatchError PoolBeingResized, OperationInvalidForCurrentState for a pool that scales by a formula.
+        """
+        pool = self.existing(pool_id)
+        if pool.enable_auto_scale:
+            reason = "The pool is configured for automatic scaling."
+            raise BatchError(ErrorCode.OPERATION_INVALID_FOR_CURRENT_STATE, Reason=reason)
         if pool.allocation_state is not AllocationState.STEADY:
             raise BatchError(ErrorCode.POOL_BEING_RESIZED)
         dedicated, low_priority = resize.target_dedicated_nodes, resize.target_low_priority_nodes
+        self._set_targets(
+            pool.changed(resize_timeout=resize.resize_timeout),
+            pool.target_dedicated_nodes if dedicated is None else dedicated,
+            pool.target_low_priority_nodes if low_priority is None else low_priority,
+            resize.node_deallocation_option,
+        )
+
+    def scale(self, pool: Pool, dedicated: int, low_priority: int, option: NodeDeallocationOption) -> None:
+        """Change the number of nodes as a formula says, also while others come or go; it tries again what failed."""
+        wanted = (dedicated, low_priority)
+        is_there = wanted == (pool.count(dedicated=True), pool.count(dedicated=False))
+        is_asked_for = wanted == (pool.target_dedicated_nodes, pool.target_low_priority_nodes)
+        if not is_asked_for or (pool.allocation_state is AllocationState.STEADY and not is_there):
+            self._set_targets(pool, dedicated, low_priority, option)
+
+    def change(self, pool_id: str, properties: dict[str, object]) -> None:
+        """Give a pool other properties. BatchError PoolNotFound, PoolBeingDeleted."""
+        pool = self.existing(pool_id)
+        self._state.put_pool(pool.changed(**properties, e_tag=self._state.new_etag(), last_modified=self._state.now()))
+
+    def existing(self, pool_id: str) -> Pool:
+        """Return a pool that stays. BatchError PoolNotFound, PoolBeingDeleted."""
+        pool = self._state.pool(pool_id)
+        if pool.state is PoolState.DELETING:
+            raise BatchError(ErrorCode.POOL_BEING_DELETED)
+        return pool
+
+    def _set_targets(self, pool: Pool, dedicated: int, low_priority: int, option: NodeDeallocationOption) -> None:
         now = self._state.now()
-        pool = pool.changed(
-            target_dedicated_nodes=pool.target_dedicated_nodes if dedicated is None else dedicated,
-            target_low_priority_nodes=pool.target_low_priority_nodes if low_priority is None else low_priority,
-            resize_timeout=resize.resize_timeout,
+        resizing = pool.changed(
+            target_dedicated_nodes=dedicated,
+            target_low_priority_nodes=low_priority,
             allocation_state=AllocationState.RESIZING,
             allocation_state_transition_time=now,
             resize_errors=(),
-            deallocation=resize.node_deallocation_option,
+            deallocation=option,
             e_tag=self._state.new_etag(),
             last_modified=now,
         )
-        self._allocate(pool)
+        self._allocate(resizing)
 
     def stop_resize(self, pool_id: str) -> None:
         """Leave the pool with the nodes that it has; a pool that is not being resized has nothing to stop.
 
         BatchError OperationInvalidForCurrentState.
         """
-        pool = self._existing(pool_id)
+        pool = self.existing(pool_id)
         if pool.allocation_state is not AllocationState.RESIZING:
             raise BatchError(ErrorCode.OPERATION_INVALID_FOR_CURRENT_STATE)
         now = self._state.now()
@@ -116,7 +156,7 @@ class Pools:
 
     def delete(self, pool_id: str) -> None:
         """Remove a pool and its nodes; what runs on them runs again if its job ever gets a pool of this id."""
-        pool = self._existing(pool_id)
+        pool = self.existing(pool_id)
         now = self._state.now()
         leaving = pool.changed(
             state=PoolState.DELETING,
@@ -128,17 +168,24 @@ class Pools:
         self._allocate(leaving)
 
     def settle(self, pool: Pool) -> None:
-        """Let a resize or a deletion end, if its time has come and the nodes that leave are free."""
-        now = self._state.now()
-        leaving = [node for node in pool.nodes if node.state is NodeState.LEAVING_POOL]
-        busy = any(self._state.running_tasks[node.id] for node in leaving)
-        if pool.settles_at is None or now < pool.settles_at or busy:
+        """Let the nodes of a resize or a deletion come and go whose time has come; it ends with the last that leaves.
+
+        A node that leaves goes when it is free, whatever the others do.
+        """
+        if pool.settles_at is None or self._state.now() < pool.settles_at:
             return
-        for node in leaving:
-            self._job_nodes.node_removed(node.id)
-            self._state.command(RemoveNode(pool.id, node.id))
-        self._let_go(pool)
-        for job in list(self._state.jobs.values()):  # its release tasks may have been all that it waited for
+        leaving = [node for node in pool.nodes if node.state is NodeState.LEAVING_POOL]
+        busy = {node.id for node in leaving if self._state.running_tasks[node.id]}
+        free = {node.id for node in leaving} - busy
+        for node_id in sorted(free):
+            self._job_nodes.node_removed(node_id)
+            self._state.command(RemoveNode(pool.id, node_id))
+        if free or any(node.state is NodeState.CREATING for node in pool.nodes):
+            pool = pool.changed(nodes=tuple(self._joined(pool, node) for node in pool.nodes if node.id not in free))
+            self._state.put_pool(pool)
+        if not busy:
+            self._let_go(pool)
+        for job in list(self._state.jobs.values()) if free else ():  # it may have waited for its release tasks there
             self._jobs.settle(job)
 
     def _let_go(self, pool: Pool) -> None:
@@ -146,10 +193,8 @@ class Pools:
         if pool.state is PoolState.DELETING:
             self._state.remove_pool(pool)
             return
-        usable = [node for node in pool.nodes if node.state is not NodeState.LEAVING_POOL]
         self._state.put_pool(
             pool.changed(
-                nodes=tuple(self._joined(pool, node) for node in usable),
                 resize_errors=self._resize_errors(pool),
                 allocation_state=AllocationState.STEADY,
                 allocation_state_transition_time=now,
@@ -167,16 +212,6 @@ class Pools:
     def _joined(self, pool: Pool, node: Node) -> Node:
         return self._start_tasks.join(pool, node) if node.state is NodeState.CREATING else node
 
-    def _existing(self, pool_id: str) -> Pool:
-        pool = self._state.pool(pool_id)
-        if pool.state is PoolState.DELETING:
-            raise BatchError(ErrorCode.POOL_BEING_DELETED)
-        return pool
-
-    def _change(self, pool_id: str, properties: dict[str, object]) -> None:
-        pool = self._existing(pool_id)
-        self._state.put_pool(pool.changed(**properties, e_tag=self._state.new_etag(), last_modified=self._state.now()))
-
     def _allocate(self, pool: Pool) -> Pool:
         for dedicated in (True, False):
             pool = self._with_nodes(pool, dedicated=dedicated)
@@ -190,14 +225,15 @@ class Pools:
         return self._state.put_pool(pool.changed(settles_at=settles_at))
 
     def _with_nodes(self, pool: Pool, *, dedicated: bool) -> Pool:
-        surplus = pool.count(dedicated=dedicated) - pool.target(dedicated=dedicated)
+        staying = [node for node in pool.nodes if node.state is not NodeState.LEAVING_POOL]
+        kind = [node for node in staying if node.is_dedicated is dedicated]
+        surplus = len(kind) - pool.target(dedicated=dedicated)
         if surplus <= 0:
             new = tuple(
                 new_node(pool, pool.nodes_allocated + number, self._state, dedicated=dedicated)
                 for number in range(self._available(pool, -surplus, dedicated=dedicated))
             )
             return pool.changed(nodes=pool.nodes + new, nodes_allocated=pool.nodes_allocated + len(new))
-        kind = [node for node in pool.nodes if node.is_dedicated is dedicated]
         idle_first = sorted(kind, key=lambda node: self._state.running_tasks[node.id])
         leaving = {node.id for node in idle_first[:surplus]}
         nodes = tuple(

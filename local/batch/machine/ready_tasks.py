@@ -16,8 +16,8 @@ class ReadyTasks:
         self._slots: dict[str, int] = {}
         self._next = count()
 
-    def __bool__(self) -> bool:
-        return bool(self._slots)
+    def __len__(self) -> int:
+        return len(self._slots)
 
     def add(self, key: str, slots: int) -> None:
         """Add a task behind all others."""

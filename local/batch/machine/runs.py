@@ -67,11 +67,11 @@ class Runs:
                 self._start_prepared(self._state.job(run.job_id), task, run.node_id)
         self._jobs.settle(self._state.job(run.job_id))
 
-    def complete(self, job: Job, task: Task, end: TaskEnd) -> None:
+    def complete(self, job: Job, task: Task, end: TaskEnd, *, acts_on_job: bool = True) -> None:
         """Complete a task, then do what its exit conditions and the job's settings ask for."""
         ended = self._state.put_task(job, completed(task, end, self._state.now()))
         self.set_retention(job.id, ended)
-        if job.on_task_failure is TaskFailureMode.PERFORM_EXIT_OPTIONS_JOB_ACTION:
+        if acts_on_job and job.on_task_failure is TaskFailureMode.PERFORM_EXIT_OPTIONS_JOB_ACTION:
             action = exit_actions(ended).job
             if action is JobAction.TERMINATE:
                 self._jobs.end(job, TerminateReason.TASK_FAILED)

@@ -15,9 +15,11 @@ from local.batch.machine.job_tasks import JobTasks
 from local.batch.machine.limits import Limits
 from local.batch.models.common import key_of
 from local.batch.models.job import Job, JobState
+from local.batch.models.job_schedule import JobSchedule, JobScheduleState
 from local.batch.models.pool import Pool
 from local.batch.models.task import ON_NODE, Task, TaskState
 
+Resource = Pool | JobSchedule | Job | Task
 TICKS_PER_SECOND = 10_000_000
 EPOCH_OF_TICKS = datetime(1, 1, 1, tzinfo=UTC)
 
@@ -26,6 +28,7 @@ class Kind(Enum):
     """The kinds of resources that are stored."""
 
     POOL = "pool"
+    JOB_SCHEDULE = "jobschedule"
     JOB = "job"
     TASK = "task"
 
@@ -59,9 +62,14 @@ class NodeWork:
 class AlarmKind(Enum):
     """What is to be looked at when an alarm goes off."""
 
+    AUTO_POOL_UNUSED = auto()
+    AUTO_POOL_WANTED = auto()
     JOB_NODE_TIME_LIMIT = auto()
+    JOB_SCHEDULE_DUE = auto()
     JOB_SETTLES = auto()
     JOB_TIME_LIMIT = auto()
+    POOL_SAMPLED = auto()
+    POOL_SCALES = auto()
     POOL_SETTLES = auto()
     TASK_FILES_EXPIRE = auto()
     TASK_TIME_LIMIT = auto()
@@ -85,12 +93,14 @@ class State:
         self.limits = limits
         self.moments = moments
         self.pools: dict[str, Pool] = {}
+        self.schedules: dict[str, JobSchedule] = {}
         self.jobs: dict[str, Job] = {}
         self.tasks: dict[str, JobTasks] = {}
         self.used_slots: Counter[str] = Counter()
         self.running_tasks: Counter[str] = Counter()
         self._completed_on: Counter[str] = Counter()
         self._succeeded_on: Counter[str] = Counter()
+        self.open_schedules: set[str] = set()
         self.open_jobs: set[str] = set()
         self.jobs_with_ready_tasks: set[str] = set()
         self._alarms: list[Alarm] = []
@@ -112,6 +122,13 @@ class State:
         if job is None:
             raise BatchError(ErrorCode.JOB_NOT_FOUND)
         return job
+
+    def schedule(self, schedule_id: str) -> JobSchedule:
+        """Return a job schedule; BatchError JobScheduleNotFound if there is none."""
+        schedule = self.schedules.get(key_of(schedule_id))
+        if schedule is None:
+            raise BatchError(ErrorCode.JOB_SCHEDULE_NOT_FOUND)
+        return schedule
 
     def tasks_of(self, job: Job) -> JobTasks:
         """Return the tasks of a job."""
@@ -142,6 +159,24 @@ class State:
         key = key_of(pool.id)
         del self.pools[key]
         self._note_changed(Kind.POOL, key)
+
+    def put_schedule(self, schedule: JobSchedule) -> JobSchedule:
+        """Add or change a job schedule."""
+        key = key_of(schedule.id)
+        self.schedules[key] = schedule
+        if schedule.state is JobScheduleState.COMPLETED:
+            self.open_schedules.discard(key)
+        else:
+            self.open_schedules.add(key)
+        self._note_changed(Kind.JOB_SCHEDULE, key)
+        return schedule
+
+    def remove_schedule(self, schedule: JobSchedule) -> None:
+        """Forget a job schedule."""
+        key = key_of(schedule.id)
+        del self.schedules[key]
+        self.open_schedules.discard(key)
+        self._note_changed(Kind.JOB_SCHEDULE, key)
 
     def put_job(self, job: Job) -> Job:
         """Add or change a job."""
@@ -221,12 +256,14 @@ class State:
         """Whether anything has changed since `take_changes` was called last."""
         return bool(self._changed)
 
-    def take_changes(self) -> list[tuple[ResourceKey, Pool | Job | Task | None]]:
+    def take_changes(self) -> list[tuple[ResourceKey, Resource | None]]:
         """Return what has changed since the last call, with its present value; None is gone."""
         changed, self._changed = self._changed, {}
         return [(key, self._find(key)) for key in changed]
 
-    def _find(self, key: ResourceKey) -> Pool | Job | Task | None:
+    def _find(self, key: ResourceKey) -> Resource | None:
+        if key.kind is Kind.JOB_SCHEDULE:
+            return self.schedules.get(key.parts[0])
         if key.kind is Kind.POOL:
             return self.pools.get(key.parts[0])
         if key.kind is Kind.JOB:

@@ -8,14 +8,20 @@ from local.batch.errors import BatchError, ErrorCode, invalid_property, not_impl
 from local.batch.models.common import key_of
 from local.batch.models.job import Job, TaskFailureMode
 from local.batch.models.node_task import NodeTask
+from local.batch.models.pool import Pool
 from local.batch.models.task import TaskCreate
 
 MAX_DEPENDENCIES_LENGTH = 64_000
 MAX_RESOURCE_FILES_LENGTH = 32_768
 
 
-def check_task(job: Job, task: TaskCreate) -> None:
-    """Refuse a task that the service refuses, or that this service cannot run as the real one would."""
+def check_task(job: Job, task: TaskCreate, pool: Pool | None) -> None:
+    """Refuse a task that the service refuses, or that this service cannot run as the real one would in its pool.
+
+    A user that the pool does not have is found out on the node.
+    """
+    if task.user_identity and pool and pool.has_user(task.user_identity.username):
+        raise not_implemented("userIdentity.username")
     if task.multi_instance_settings is not None:
         raise not_implemented("multiInstanceSettings")
     if task.application_package_references:
@@ -25,11 +31,11 @@ def check_task(job: Job, task: TaskCreate) -> None:
     _check_id(job, task)
     _check_dependencies(job, task)
     _check_exit_conditions(job, task)
-    check_node_task(task)
+    _check_resource_files(task)
 
 
 def check_node_task(task: NodeTask) -> None:
-    """Refuse what no task of any kind may have."""
+    """Refuse what no preparation, release or start task may have."""
     _check_resource_files(task)
     if task.user_identity and task.user_identity.username is not None:
         raise not_implemented("userIdentity.username")

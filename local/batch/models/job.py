@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, Field, StrictBool
 
+from local.batch.models.auto_pool import AutoPoolSpecification
 from local.batch.models.common import (
     UNLIMITED,
     BatchModel,
@@ -62,6 +63,7 @@ class TerminateReason:
     ALL_TASKS_COMPLETE = "AllTasksComplete"
     MAX_WALL_CLOCK_TIME_EXPIRY = "MaxWallClockTimeExpiry"
     TASK_FAILED = "TaskFailed"
+    TERMINATE_JOB_SCHEDULE = "TerminateJobSchedule"
     USER_TERMINATE = "UserTerminate"
 
 
@@ -76,7 +78,7 @@ class PoolInfo(BatchModel):
     """Where a job runs; the pool need not exist."""
 
     pool_id: ResourceId | None = None
-    auto_pool_specification: Json = None
+    auto_pool_specification: AutoPoolSpecification | None = None
 
 
 Priority = Annotated[int, Field(ge=-1000, le=1000)]
@@ -156,10 +158,9 @@ class JobUpdate(BatchModel):
     network_configuration: Json = None
 
 
-class JobCreate(BatchModel):
-    """What a client gives to create a job."""
+class JobSpecification(BatchModel):
+    """What jobs are made by, of whatever id."""
 
-    id: ResourceId
     display_name: DisplayName | None = None
     uses_task_dependencies: StrictBool = False
     priority: Priority = 0
@@ -177,6 +178,12 @@ class JobCreate(BatchModel):
     metadata: tuple[MetadataItem, ...] | None = None
 
 
+class JobCreate(JobSpecification):
+    """What a client gives to create a job."""
+
+    id: ResourceId
+
+
 class JobExecutionInfo(BatchModel):
     """How a job went."""
 
@@ -186,11 +193,15 @@ class JobExecutionInfo(BatchModel):
     terminate_reason: str | None = None
 
 
-class Job(JobCreate):
-    """A job as the service shows it. `settles_at` is when the state that it is passing through may end."""
+class Job(JobSpecification):
+    """A job as the service shows it. `settles_at` is when the state that it is passing through may end.
 
-    local_fields: ClassVar[frozenset[str]] = frozenset({"settles_at", "on_nodes"})
+    The id of a job that a schedule has made is that of the schedule with a number: `nightly:job-1`.
+    """
 
+    local_fields: ClassVar[frozenset[str]] = frozenset({"settles_at", "on_nodes", "schedule_id"})
+
+    id: str
     e_tag: str
     last_modified: datetime
     creation_time: datetime
@@ -201,10 +212,11 @@ class Job(JobCreate):
     execution_info: JobExecutionInfo
     settles_at: datetime | None = None
     on_nodes: tuple[JobOnNode, ...] = ()
+    schedule_id: str | None = None
 
     @property
     def pool_id(self) -> str:
-        """The id of the pool that the job names, whether or not such a pool exists."""
+        """The id of the pool that the job names or has of its own, whether or not such a pool exists."""
         return self.execution_info.pool_id
 
     def moved(self, state: JobState, now: datetime) -> Job:

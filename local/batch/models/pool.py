@@ -7,6 +7,7 @@ from typing import ClassVar, Self
 
 from pydantic import ConfigDict, Field, StrictBool, model_validator
 
+from local.batch.models.auto_scale import AutoScaleRun, EvaluationInterval
 from local.batch.models.common import (
     BatchModel,
     DisplayName,
@@ -149,10 +150,9 @@ class PoolReplace(BatchModel):
     target_node_communication_mode: Json = None
 
 
-class PoolCreate(BatchModel):
-    """What a client gives to create a pool; what nothing here depends on is stored and returned."""
+class PoolSpecification(BatchModel):
+    """What pools are made by, of whatever id; what nothing here depends on is stored and returned."""
 
-    id: ResourceId
     display_name: DisplayName | None = None
     vm_size: str
     virtual_machine_configuration: VirtualMachineConfiguration | None = None
@@ -161,7 +161,7 @@ class PoolCreate(BatchModel):
     target_low_priority_nodes: int = Field(default=0, ge=0)
     enable_auto_scale: StrictBool = False
     auto_scale_formula: str | None = None
-    auto_scale_evaluation_interval: Duration | None = None
+    auto_scale_evaluation_interval: EvaluationInterval | None = None
     enable_inter_node_communication: StrictBool = False
     network_configuration: Json = None
     start_task: StartTask | None = None
@@ -175,6 +175,12 @@ class PoolCreate(BatchModel):
     mount_configuration: Json = None
     target_node_communication_mode: Json = None
     upgrade_policy: Json = None
+
+
+class PoolCreate(PoolSpecification):
+    """What a client gives to create a pool."""
+
+    id: ResourceId
     resource_tags: Json = None
 
 
@@ -223,9 +229,22 @@ class PoolIdentity(BatchModel):
 
 
 class Pool(PoolCreate):
-    """A pool as the service shows it."""
+    """A pool as the service shows it. `auto_scale_due` is when its formula is evaluated next, if it has one.
 
-    local_fields: ClassVar[frozenset[str]] = frozenset({"nodes", "nodes_allocated", "settles_at", "deallocation"})
+    `goes_with` is the key of the job or the schedule whose end is the pool's.
+    """
+
+    local_fields: ClassVar[frozenset[str]] = frozenset(
+        {
+            "nodes",
+            "nodes_allocated",
+            "settles_at",
+            "deallocation",
+            "auto_scale_due",
+            "auto_scale_enabled_at",
+            "goes_with",
+        }
+    )
 
     e_tag: str
     last_modified: datetime
@@ -236,10 +255,14 @@ class Pool(PoolCreate):
     allocation_state_transition_time: datetime
     resize_errors: tuple[ResizeError, ...] = ()
     identity: PoolIdentity | None = None
+    auto_scale_run: AutoScaleRun | None = None
     nodes: tuple[Node, ...] = ()
     nodes_allocated: int = 0
     settles_at: datetime | None = None
     deallocation: NodeDeallocationOption = NodeDeallocationOption.REQUEUE
+    auto_scale_due: datetime | None = None
+    auto_scale_enabled_at: datetime | None = None
+    goes_with: str | None = None
 
     def count(self, *, dedicated: bool) -> int:
         """How many nodes of one kind the pool has now."""
@@ -255,6 +278,11 @@ class Pool(PoolCreate):
         """Whether the pool's nodes can use an identity; resource ids are compared without regard to case."""
         ours = self.identity.user_assigned_identities if self.identity else ()
         return (resource_id or "").lower() in {identity.resource_id.lower() for identity in ours}
+
+    def has_user(self, name: str | None) -> bool:
+        """Whether the pool was made with a user account of this name."""
+        users = self.user_accounts if isinstance(self.user_accounts, list) else []
+        return name is not None and name in {user.get("name") for user in users if isinstance(user, dict)}
 
     def target(self, *, dedicated: bool) -> int:
         """How many nodes of one kind the pool should have."""

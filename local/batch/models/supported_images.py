@@ -33,7 +33,7 @@ class SupportedImage(BatchModel):
 
     node_agent_sku_id: str = Field(alias="nodeAgentSKUId")
     image_reference: ImageReference
-    os_type: Literal["linux"] = "linux"
+    os_type: Literal["linux", "windows"] = "linux"
     capabilities: tuple[str, ...] = ()
     verification_type: Literal["verified", "unverified"] = "verified"
 
@@ -49,6 +49,12 @@ def _image(agent: str, publisher: str, offer: str, sku: str, *capabilities: str)
     return SupportedImage(node_agent_sku_id=agent, image_reference=reference, capabilities=capabilities)
 
 
+def _windows(sku: str) -> SupportedImage:
+    reference = ImageReference(publisher="microsoftwindowsserver", offer="windowsserver", sku=sku)
+    return SupportedImage(node_agent_sku_id=WINDOWS, image_reference=reference, os_type="windows")
+
+
+WINDOWS = "batch.node.windows amd64"
 UBUNTU_22 = "batch.node.ubuntu 22.04"
 UBUNTU_24 = "batch.node.ubuntu 24.04"
 PLAIN_IMAGE = _image(UBUNTU_24, "canonical", "ubuntu-24_04-lts", "server")
@@ -60,7 +66,10 @@ SUPPORTED_IMAGES = (
     _image(UBUNTU_24, "canonical", "ubuntu-24_04-lts", "server-gen1"),
     _image(UBUNTU_22, "microsoft-dsvm", "ubuntu-hpc", "2204", DOCKER_COMPATIBLE),
     CONTAINER_IMAGE,
+    _windows("2016-datacenter-smalldisk"),
+    _windows("2022-datacenter-g2"),
 )
+"""Those of Windows are of Microsoft's own tests of azure-batch; no node is made of them here."""
 
 
 def find_image(publisher: str, offer: str, sku: str) -> SupportedImage | None:

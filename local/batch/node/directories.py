@@ -22,8 +22,9 @@ def node_directory(root: Path, pool_id: str, node_id: str) -> Path:
 
 
 def task_root(job_id: str, task_id: str) -> str:
-    """Return the directory of a task, relative to its node's."""
-    return f"workitems/{job_id}/job-1/{task_id}"
+    """Return the directory of a task, relative to its node's; that of a schedule's second job ends with `job-2`."""
+    name, _, job = job_id.partition(":")
+    return f"workitems/{name}/{job or 'job-1'}/{task_id}"
 
 
 @dataclass(frozen=True)

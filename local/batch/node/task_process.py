@@ -32,7 +32,7 @@ from local.batch.node.process import start_process
 from local.batch.node.resource_files import EmptyPrefix, download_resource_files
 from local.batch.node.storage import StorageAccess
 from local.batch.node.storage_events import StorageEvents
-from local.batch.node.task_user import own
+from local.batch.node.task_user import check_account, own
 
 
 @dataclass
@@ -110,6 +110,7 @@ class TaskProcess:
             self.ended.set()
 
     async def _run(self) -> TaskEnd:
+        check_account(self._command.task)
         is_here = self._command.is_retry and self._directories.working.is_dir()
         self._directories.create()
         container = self._container()

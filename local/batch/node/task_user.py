@@ -38,6 +38,16 @@ def user_of(task: NodeTask) -> TaskUser | None:
     return unprivileged_user() if service_is_root() and not task.is_admin else None
 
 
+def check_account(task: NodeTask) -> None:
+    """Refuse to run a task as a user that its pool does not have; PreProcessingError.
+
+    Nodes here have no accounts: a task for one that its pool has is not taken at all (`machine.task_rules`).
+    """
+    if task.user_identity and task.user_identity.username is not None:
+        message = f"The user account {task.user_identity.username} does not exist on the node."
+        raise PreProcessingError(FailureCode.COMMAND_LAUNCH_FAILED.info(Message=message))
+
+
 def unprivileged_user() -> TaskUser:
     """Return the user that stands for Batch's unprivileged ones."""
     import pwd  # noqa: PLC0415 - Windows has none, and no root either

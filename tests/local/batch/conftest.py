@@ -90,7 +90,7 @@ class Machine:
         old = self.account.state
         tasks = [(job_id, task) for job_id, of_job in old.tasks.items() for task in of_job.all.values()]
         self.__post_init__()
-        self.account.restore(old.pools.values(), old.jobs.values(), tasks)
+        self.account.restore(old.pools.values(), old.jobs.values(), tasks, old.schedules.values())
         self.running.clear()
         self.passes()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import timedelta
 
 import pytest
 from azure.batch import models
@@ -15,6 +16,9 @@ from tests.local.batch.blocking import send
 def client(either_client):
     """What is said here holds for both clients of the SDK."""
     return either_client
+
+
+SCALES = {"id": "p", "vmSize": "Standard_D2s_v5", "enableAutoScale": True, "autoScaleFormula": "x = 1"}
 
 
 def take_all_nodes(client, pool_id: str) -> None:
@@ -107,11 +111,15 @@ class TestPools:
                 (400, "MissingRequiredProperty"),
             ),
             ({"id": "p", "vmSize": "Standard_D2s_v5", "resizeTimeout": "PT1M"}, (400, "InvalidPropertyValue")),
-            ({"id": "p", "vmSize": "Standard_D2s_v5", "enableAutoScale": True}, (501, "NotImplemented")),
+            ({"id": "p", "vmSize": "Standard_D2s_v5", "enableAutoScale": True}, (400, "MissingRequiredProperty")),
+            ({**SCALES, "autoScaleFormula": "x = y"}, (400, "AutoScalingFormulaSyntaxError")),
+            ({**SCALES, "targetDedicatedNodes": 1}, (400, "InvalidPropertyValue")),
+            ({**SCALES, "autoScaleEvaluationInterval": "PT4M"}, (400, "InvalidPropertyValue")),
+            ({**SCALES, "autoScaleEvaluationInterval": "P8D"}, (400, "InvalidPropertyValue")),
         ],
     )
     def test_a_pool_that_cannot_be_is_refused(self, client, body, answer):
-        """What its nodes are made of must be said; that their number is left to a formula is not served."""
+        """What its nodes are made of must be said, and their number or a formula for it."""
         with pytest.raises(HttpResponseError) as refusal:
             send(client, "POST", "/pools", json=body)
         assert (refusal.value.status_code, refusal.value.error.code) == answer
@@ -173,3 +181,31 @@ class TestPools:
         client.update_pool(pool_id, models.BatchPoolUpdateOptions(display_name="shown", task_slots_per_node=4))
         pool = client.get_pool(pool_id)
         assert (pool.display_name, pool.task_slots_per_node) == ("shown", 4)
+
+
+def test_a_pool_scales_by_its_formula(client, service, wait_until, virtual_machine):
+    """From its creation on; `POST /_local/pools/<pool>/evaluate` does not wait for the next interval."""
+    pool_id, job_id = (f"{name}-{uuid.uuid4().hex[:8]}" for name in ("pool", "job"))
+    client.create_pool(
+        models.BatchPoolCreateOptions(
+            id=pool_id,
+            vm_size="Standard_D2s_v5",
+            virtual_machine_configuration=virtual_machine,
+            enable_auto_scale=True,
+            auto_scale_formula="tasks = max(0, $PendingTasks.GetSample(1)); $TargetDedicatedNodes = tasks;",
+        )
+    )
+    pool = client.get_pool(pool_id)
+    assert (pool.allocation_state, pool.auto_scale_evaluation_interval) == ("steady", timedelta(minutes=15))
+    assert pool.auto_scale_run.results.endswith("$NodeDeallocationOption=requeue;tasks=0")
+    client.create_job(models.BatchJobCreateOptions(id=job_id, pool_info=models.BatchPoolInfo(pool_id=pool_id)))
+    client.create_task(job_id, models.BatchTaskCreateOptions(id="task", command_line="true"))
+    assert service.send("POST", f"/_local/pools/{pool_id}/evaluate")[0] == 204
+    wait_until(lambda: client.get_task(job_id, "task").state == "completed")
+    assert service.send("POST", f"/_local/pools/{pool_id}/evaluate")[0] == 204
+    wait_until(lambda: client.get_pool(pool_id).current_dedicated_nodes == 0)
+    error = client.evaluate_pool_auto_scale(
+        pool_id, models.BatchPoolEvaluateAutoScaleOptions(auto_scale_formula="$something_useless")
+    ).error
+    assert (error.code, error.error_values[0].name) == ("AutoScalingFormulaEvaluationError", "Message")
+    assert service.send("POST", "/_local/pools/none/evaluate")[0] == 404

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -38,6 +39,7 @@ def test_every_operation_is_driven(service, client, wait_until, virtual_machine)
     service.send("DELETE", "/_local/requests")
     drive_pools(client, wait_until, virtual_machine)
     drive_jobs(client)
+    drive_job_schedules(client)
     drive_tasks(client, wait_until)
     drive_files(client)
     client.begin_delete_job("tasks", polling_interval=0).wait()
@@ -90,10 +92,21 @@ def drive_pools(client, wait_until, virtual_machine):
     client.replace_pool_properties("pool", replacement)
     listed = {pool.id: pool for pool in client.list_pools()}
     assert (listed["pool"].start_task, listed["pool"].metadata[0].value) == (None, "b")
+    drive_auto_scale(client)
+    assert list(client.list_pool_usage_metrics()) == []
     images = list(client.list_supported_images(filter="verificationType eq 'verified'"))
     assert any(image.image_reference.offer == "ubuntu-24_04-lts" for image in images)
     client.begin_delete_pool("pool", polling_interval=0).wait()
     wait_until(lambda: "pool" not in {pool.id for pool in client.list_pools()})
+
+
+def drive_auto_scale(client):
+    """The formula of a pool of two nodes."""
+    formula = models.BatchPoolEnableAutoScaleOptions(auto_scale_formula="$TargetDedicatedNodes = 2")
+    client.enable_pool_auto_scale("pool", formula)
+    other = models.BatchPoolEvaluateAutoScaleOptions(auto_scale_formula="x = $TargetDedicatedNodes")
+    assert client.evaluate_pool_auto_scale("pool", other).results.endswith(";x=2")
+    client.disable_pool_auto_scale("pool")
 
 
 def drive_jobs(client):
@@ -114,6 +127,31 @@ def drive_jobs(client):
     client.begin_delete_job("job", polling_interval=0).wait()
 
 
+def drive_job_schedules(client):
+    """A schedule from its creation to its deletion, with the job that it makes."""
+    job = models.BatchJobSpecification(pool_info=models.BatchPoolInfo(pool_id="local"), display_name="made")
+    hourly = models.BatchJobScheduleConfiguration(recurrence_interval=timedelta(hours=1))
+    client.create_job_schedule(
+        models.BatchJobScheduleCreateOptions(id="hourly", schedule=hourly, job_specification=job)
+    )
+    assert client.job_schedule_exists("hourly")
+    assert [(made.id, made.display_name) for made in client.list_jobs_from_schedule("hourly")] == [
+        ("hourly:job-1", "made")
+    ]
+    client.update_job_schedule("hourly", models.BatchJobScheduleUpdateOptions(metadata=[]))
+    client.replace_job_schedule("hourly", models.BatchJobSchedule(schedule=hourly, job_specification=job))
+    client.disable_job_schedule("hourly")
+    assert client.get_job_schedule("hourly").state == "disabled"
+    client.enable_job_schedule("hourly")
+    shown = next(iter(client.list_job_schedules(filter="state eq 'active'", expand=["stats"])))
+    recent = shown.execution_info.recent_job
+    assert (recent.id, recent.url.rpartition("/")[2]) == ("hourly:job-1", "hourly:job-1")
+    client.begin_terminate_job_schedule("hourly", polling_interval=0).wait()
+    made = next(iter(client.list_jobs_from_schedule("hourly")))
+    assert made.execution_info.termination_reason == "TerminateJobSchedule"
+    client.begin_delete_job_schedule("hourly", polling_interval=0).wait()
+
+
 def drive_tasks(client, wait_until):
     """Tasks from creation to deletion, in a job that stays."""
     client.create_job(models.BatchJobCreateOptions(id="tasks", pool_info=models.BatchPoolInfo(pool_id="local")))
@@ -130,6 +168,7 @@ def drive_tasks(client, wait_until):
     wait_until(lambda: all(task.state == "completed" for task in client.list_tasks("tasks")))
     counts = client.get_job_task_counts("tasks").task_counts
     assert (counts.completed, counts.succeeded, counts.failed) == (3, 1, 2)
+    assert list(client.list_subtasks("tasks", "fails")) == []
     client.delete_task("tasks", "fails")
     assert {task.id for task in client.list_tasks("tasks", select=["id"])} == {"prints", "sleeps"}
 

@@ -149,6 +149,16 @@ class TestExitConditions:
         machine.ends("1", exit_code=1)
         assert machine.account.state.job("job").execution_info.terminate_reason == "TaskFailed"
 
+    @pytest.mark.parametrize(("conditions", "state"), [(None, "active"), ({"default": {}}, "terminating")])
+    def test_a_task_that_a_user_ends_before_it_runs_needs_exit_conditions_to_end_its_job(
+        self, machine, conditions, state
+    ):
+        """Microsoft's own test goes on with the job."""
+        machine.job(**PERFORM, poolInfo={"poolId": "none"})
+        machine.task("1", exitConditions=conditions)
+        machine.account.tasks.terminate("job", "1")
+        assert machine.job_state() == state
+
     def test_job_actions_need_a_job_that_performs_them(self, machine):
         """On a job with onTaskFailure noaction they are refused."""
         machine.job()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ IMAGE = {"publisher": "Canonical", "offer": "ubuntu-24_04-lts", "sku": "Server",
 HPC_IMAGE = {"publisher": "microsoft-dsvm", "offer": "ubuntu-hpc", "sku": "2404"}
 MACHINE = {"imageReference": IMAGE, "nodeAgentSKUId": "batch.node.ubuntu 24.04"}
 CONTAINERS = {"containerConfiguration": {"type": "dockerCompatible"}}
+GALLERY_IMAGE = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/galleries/g/images/i/versions/1.0.0"
 SUBNET = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/virtualNetworks/n/subnets/nodes"
 
 
@@ -51,7 +53,7 @@ def refusal(client, method: str, path: str, json: dict[str, Any]) -> dict[str, s
         machine(imageReference={**IMAGE, "sku": "server-gen1"}),
         machine(imageReference=HPC_IMAGE, **CONTAINERS),
         machine(imageReference={**HPC_IMAGE, "sku": "2204"}, nodeAgentSKUId="batch.node.ubuntu 22.04", **CONTAINERS),
-        machine(imageReference={"virtualMachineImageId": "/subscriptions/s/any"}, **CONTAINERS),
+        machine(imageReference={"virtualMachineImageId": GALLERY_IMAGE}, **CONTAINERS),
         {"vmSize": "standard_e8-4s_v5", "taskSlotsPerNode": 16},
         {"vmSize": "Standard_D96s_v5", "taskSlotsPerNode": 256},
         {"networkConfiguration": {"subnetId": SUBNET}},
@@ -85,7 +87,7 @@ def test_a_pool_that_can_be_is_taken(client, changes):
         (machine(nodeAgentSKUId="batch.node.ubuntu 22.04"), "nodeAgentSKUId", "batch.node.ubuntu 24.04"),
         (machine(nodeAgentSKUId=""), "nodeAgentSKUId", "does not run on"),
         (
-            machine(imageReference={"virtualMachineImageId": "/i"}, nodeAgentSKUId="batch.node.ubuntu 20.04"),
+            machine(imageReference={"virtualMachineImageId": GALLERY_IMAGE}, nodeAgentSKUId="batch.node.ubuntu 20.04"),
             "nodeAgentSKUId",
             "batch.node.ubuntu 22.04, batch.node.ubuntu 24.04",
         ),
@@ -95,6 +97,16 @@ def test_a_pool_that_can_be_is_taken(client, changes):
             {"networkConfiguration": {"subnetId": SUBNET.replace("Network/", "ClassicNetwork/")}},
             "subnetId",
             "not the resource id",
+        ),
+        (
+            {"networkConfiguration": {"subnetId": SUBNET.replace("/s/", "/00000000-0000-0000-0000-000000000000/")}},
+            "subnetId",
+            "Either the specified VNet does not exist, or the Batch service does not have access to it",
+        ),
+        (
+            machine(imageReference={"virtualMachineImageId": GALLERY_IMAGE.replace("galleries", "gallery")}),
+            "virtualMachineImageId",
+            "not the resource id of an image in a gallery",
         ),
     ],
 )
@@ -123,6 +135,30 @@ def test_a_change_must_go_with_what_stays(client, change):
     send(client, "POST", "/pools", json=pool)
     assert refusal(client, "PATCH", f"/pools/{pool['id']}", change)["code"] == "InvalidPropertyValue"
     send(client, "PATCH", f"/pools/{pool['id']}", json={"vmSize": "Standard_F4s", "taskSlotsPerNode": 16})
+
+
+def test_a_pool_of_windows_is_taken_and_gets_no_nodes(client, wait_until):
+    """This machine is none; the pool says so where Azure says why nodes did not come."""
+    image = {"publisher": "MicrosoftWindowsServer", "offer": "WindowsServer", "sku": "2022-datacenter-g2"}
+    pool = body(**machine(imageReference=image, nodeAgentSKUId="batch.node.windows amd64"), targetDedicatedNodes=1)
+    assert send(client, "POST", "/pools", json=pool).status_code == 201
+    wait_until(lambda: client.get_pool(pool["id"]).allocation_state == "steady")
+    error = client.get_pool(pool["id"]).resize_errors[0]
+    assert (error.code, client.get_pool(pool["id"]).current_dedicated_nodes) == ("AllocationFailed", 0)
+    assert "Windows" in error.message
+
+
+def test_a_task_for_a_user_that_the_pool_has_is_refused_by_name(client):
+    """Azure would run it; one for a user that the pool does not have is taken, and fails on its node."""
+    pool = body(userAccounts=[{"name": "known", "password": "secret"}])
+    send(client, "POST", "/pools", json=pool)
+    send(client, "POST", "/jobs", json={"id": pool["id"], "poolInfo": {"poolId": pool["id"]}})
+    task = {"id": "task", "commandLine": "true", "userIdentity": {"username": "known"}}
+    with pytest.raises(HttpResponseError) as refused:
+        send(client, "POST", f"/jobs/{pool['id']}/tasks", json=task)
+    assert refused.value.model["values"] == [{"key": "Operation", "value": "userIdentity.username"}]
+    task["userIdentity"] = {"username": "unknown"}
+    assert send(client, "POST", f"/jobs/{pool['id']}/tasks", json=task).status_code == 201
 
 
 def test_a_job_s_subnet_is_one_too(client):
@@ -230,7 +266,7 @@ def test_other_names_are_no_sizes(name):
 @pytest.mark.parametrize("slots", [1, 8, 9, 16, 100, 256])
 def test_the_service_s_own_pools_are_such_as_it_takes(slots, containers):
     """Those of `--pool` and `--container-pool`, of the smallest size that may have their slots."""
-    check_pool(pool_of(PoolOption(slots=slots, containers=containers)))
+    check_pool(pool_of(PoolOption(slots=slots, containers=containers)), datetime(2026, 11, 22, tzinfo=UTC))
 
 
 def test_the_size_of_the_service_s_own_pools_is_the_deployed_series():
