@@ -204,7 +204,7 @@ def places(stack: Stack, tmp_path: Path) -> Iterator[Iterator[Place]]:
 
 @pytest.mark.parametrize("share", ["sample", pytest.param("every call", marks=pytest.mark.chaos)])
 @pytest.mark.parametrize("life", [run, run_with_a_file, retry, get, flows_put, cancel])
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(3600)
 def test_a_command_may_fail_at_any_call(
     places: Iterator[Place], injected: Callable[[int], None], life: Life, share: str
 ) -> None:

@@ -63,7 +63,7 @@ def worlds(make_world: Callable[..., World]) -> list[World]:
 
 @pytest.mark.parametrize("share", ["sample", pytest.param("every call", marks=pytest.mark.chaos)])
 @pytest.mark.parametrize("story", [*STORIES, *PUSHED])
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(3600)
 def test_the_process_may_die_at_any_call(
     worlds: list[World], tmp_path: Path, injected: Callable[[int], None], story: str, share: str
 ) -> None:

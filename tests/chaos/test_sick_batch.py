@@ -54,7 +54,7 @@ def _drop_all(host: Host, texts: dict[str, str]) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("count", [10, pytest.param(100, marks=pytest.mark.chaos)])
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(3600)
 def test_a_fifth_of_all_answers_may_be_errors(
     world: World, tmp_path: Path, injected: Callable[[int], None], count: int
 ) -> None:
@@ -71,7 +71,7 @@ def test_a_fifth_of_all_answers_may_be_errors(
 
 
 @pytest.mark.parametrize("quota_and_count", [(2, 12), pytest.param((5, 200), marks=pytest.mark.chaos)])
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(3600)
 def test_more_drops_than_the_quota_allows_jobs(
     world: World,
     change_batch: Callable[..., None],

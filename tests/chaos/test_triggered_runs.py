@@ -88,7 +88,7 @@ def _ended(world: World, run: str, name: str, ledger: Path) -> Ended:
 
 @pytest.mark.parametrize("share", ["sample", pytest.param("every call", marks=pytest.mark.chaos)])
 @pytest.mark.parametrize("life", [scheduled, followed])
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(3600)
 def test_the_process_may_die_at_any_call_of_a_triggered_run(
     make_world: Callable[..., World], tmp_path: Path, injected: Callable[[int], None], life: Callable, share: str
 ) -> None:
