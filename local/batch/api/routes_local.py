@@ -5,7 +5,8 @@
 - `PUT /_local/faults`: answers that fail or come late (`faults.py`);
 - `PUT /_local/node-faults`: image pulls and uploads that fail (`node/faults.py`);
 - `GET` and `PATCH /_local/settings`: quota, nodes that there are none of, names of blobs, late ends and statistics;
-- `PUT /_local/pools/{pool}/nodes/{node}`: the state of a node; one that is not idle has died.
+- `PUT /_local/pools/{pool}/nodes/{node}`: the state of a node; one that is not idle has died;
+- `POST /_local/pools/{pool}/preempt`: spot nodes are taken away, and come back as soon as there are nodes.
 """
 
 from __future__ import annotations
@@ -53,6 +54,12 @@ class NodeChange(BatchModel):
     errors: tuple[NodeError, ...] = ()
 
 
+class Preemption(BatchModel):
+    """How many spot nodes a pool loses now; all of them if that is left out."""
+
+    nodes: int | None = Field(default=None, ge=1)
+
+
 class LocalApi:
     """The state behind `/_local`, which every call of an operation consults."""
 
@@ -73,6 +80,7 @@ class LocalApi:
             Route("/_local/settings", self._show_settings, methods=["GET"]),
             Route("/_local/settings", _refusing(self._change_settings), methods=["PATCH"]),
             Route("/_local/pools/{pool_id}/nodes/{node_id}", _refusing(self._change_node), methods=["PUT"]),
+            Route("/_local/pools/{pool_id}/preempt", _refusing(self._preempt), methods=["POST"]),
         ]
 
     async def _health(self, _: Request) -> Response:
@@ -125,9 +133,13 @@ class LocalApi:
             lambda account: account.nodes.set_state(ids["pool_id"], ids["node_id"], change.state, change.errors)
         )
 
+    async def _preempt(self, request: Request) -> None:
+        preemption, pool_id = await _read(request, Preemption), request.path_params["pool_id"]
+        self._service.do(lambda account: account.nodes.preempt(pool_id, preemption.nodes))
+
 
 async def _read(request: Request, model: type[M]) -> M:
-    return model.model_validate_json(await request.body())
+    return model.model_validate_json(await request.body() or b"{}")
 
 
 def _refusing(change: Callable[[Request], Awaitable[None]]) -> Callable[[Request], Awaitable[Response]]:

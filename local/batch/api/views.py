@@ -40,8 +40,6 @@ _TASK_COUNTS = ("active", "running", "completed", "succeeded", "failed")
 
 
 _NODE_PROPERTIES = (
-    "schedulingState",
-    "lastBootTime",
     "ipAddress",
     "ipv6Address",
     "affinityId",
@@ -150,8 +148,6 @@ def node_view(pool: Pool, node: Node, work: NodeWork, base_url: str) -> dict[str
     return {
         **view,
         "url": f"{base_url}/pools/{pool.id}/nodes/{node.id}",
-        "schedulingState": "enabled",
-        "lastBootTime": view["allocationTime"],
         "ipAddress": "127.0.0.1",
         "ipv6Address": "::1",
         "affinityId": f"TVM:{node.id}",

@@ -13,6 +13,7 @@ from local.batch.machine.commands import Command, PreparationRun, ReleaseRun, Ru
 from local.batch.machine.job_nodes import JobNodes
 from local.batch.machine.jobs import Jobs
 from local.batch.machine.limits import Limits
+from local.batch.machine.node_passages import NodePassages
 from local.batch.machine.nodes import Nodes
 from local.batch.machine.pools import Pools
 from local.batch.machine.runs import Runs
@@ -39,13 +40,15 @@ class Account:
         self.pools = Pools(self.state, self.jobs, self.job_nodes, self._start_tasks)
         self._runs = Runs(self.state, self.jobs, self.job_nodes)
         self.tasks = Tasks(self.state, self.jobs, self._runs)
-        self.nodes = Nodes(self.state, self._runs, self.job_nodes, self._start_tasks)
+        self._passages = NodePassages(self.state, self.jobs, self.job_nodes, self._start_tasks)
+        self.nodes = Nodes(self.state, self._runs, self._passages)
 
     def restore(self, pools: Iterable[Pool], jobs: Iterable[Job], tasks: Iterable[tuple[str, Task]]) -> None:
         """Take what was stored, tasks with the id of their job. What ran is run again, as after a node's reboot."""
         for pool in pools:
             self.state.put_pool(pool)
             self._set_alarm_again(pool.settles_at, AlarmKind.POOL_SETTLES, pool.id)
+            self._passages.set_alarms_again(pool)
         for job in jobs:
             self.state.put_job(job)
             self.jobs.set_time_limit(job)
@@ -72,6 +75,7 @@ class Account:
                     self.jobs.settle(job)
             case StartTaskRun():
                 self._start_tasks.end(run, end)
+                self.jobs.settle_on(run.node_id)
 
     def advance(self) -> None:
         """Let everything happen that is due at the present time, then start what can start."""
@@ -83,7 +87,8 @@ class Account:
             if pool.settles_at is not None:
                 self.pools.settle(pool)
         for pool in list(self.state.pools.values()):
-            self._runs.start_ready(pool)
+            self._passages.settle(pool)
+            self._runs.start_ready(self.state.pool(pool.id))
 
     def next_alarm(self) -> datetime | None:
         """Return when `advance` is to be called at the latest, or None if nothing is expected to happen by itself."""
@@ -106,6 +111,8 @@ class Account:
         job = self.state.jobs.get(key)
         if alarm.kind is AlarmKind.POOL_SETTLES and key in self.state.pools:
             self.pools.settle(self.state.pools[key])
+        elif alarm.kind is AlarmKind.NODES_SETTLE and key in self.state.pools:
+            self._passages.settle(self.state.pools[key])
         elif alarm.kind is AlarmKind.JOB_SETTLES and job:
             self.jobs.settle(job)
         elif alarm.kind is AlarmKind.JOB_TIME_LIMIT and job:

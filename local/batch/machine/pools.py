@@ -10,7 +10,6 @@ from local.batch.machine.nodes import new_node
 from local.batch.machine.start_tasks import StartTasks, in_state
 from local.batch.machine.state import AlarmKind, State
 from local.batch.models.common import key_of
-from local.batch.models.job import Job
 from local.batch.models.pool import (
     AllocationState,
     Node,
@@ -26,7 +25,7 @@ from local.batch.models.pool import (
     ResizeError,
     UserAssignedIdentity,
 )
-from local.batch.models.task import Ending, Task
+from local.batch.models.task import Ending
 
 _BOOTS_AGAIN = frozenset({NodeState.IDLE, NodeState.WAITING_FOR_START_TASK, NodeState.START_TASK_FAILED})
 """The states from which a node comes back by itself; it stays in others that it was put into."""
@@ -108,7 +107,7 @@ class Pools:
         stopping = pool.changed(
             allocation_state=AllocationState.STOPPING,
             allocation_state_transition_time=now,
-            nodes=tuple(node for node in pool.nodes if node.state is not NodeState.CREATING),
+            nodes=tuple(node for node in pool.nodes if not node.is_new),
             e_tag=self._state.new_etag(),
             last_modified=now,
         )
@@ -165,7 +164,7 @@ class Pools:
         self._state.put_pool(pool.changed(nodes=tuple(nodes)))
 
     def _joined(self, pool: Pool, node: Node) -> Node:
-        return self._start_tasks.join(pool, node) if node.state is NodeState.CREATING else node
+        return self._start_tasks.join(pool, node) if node.is_new else node
 
     def _existing(self, pool_id: str) -> Pool:
         pool = self._state.pool(pool_id)
@@ -223,10 +222,4 @@ class Pools:
             return
         terminate = pool.deallocation is NodeDeallocationOption.TERMINATE
         leaving = {node.id for node in pool.nodes if node.state is NodeState.LEAVING_POOL}
-        for job, task in self._running_tasks():
-            if task.node_info and task.node_info.node_id in leaving:
-                self._jobs.stop_task(job, task, Ending.ENDED if terminate else Ending.REQUEUED)
-
-    def _running_tasks(self) -> list[tuple[Job, Task]]:
-        jobs = self._state.jobs.values()
-        return [(job, task) for job in jobs for task in self._state.tasks_of(job).running()]
+        self._jobs.stop_tasks_on(leaving, Ending.ENDED if terminate else Ending.REQUEUED)

@@ -21,6 +21,7 @@ class StartTasks:
 
     def join(self, pool: Pool, node: Node) -> Node:
         """Return a node that has just booted as it is from now on: idle, or waiting for its start task."""
+        node = node.changed(last_boot_time=self._state.now(), settles_at=None)
         if pool.start_task is None:
             return in_state(node, NodeState.IDLE, self._state)
         return self._start(pool, pool.start_task, node, begun(self._state.now()))
@@ -37,7 +38,7 @@ class StartTasks:
             node = self._start(pool, task, node, begun_again(info, self._state.now()))
         else:
             node = self._ended(node.changed(start_task_info=ended(info, end, self._state.now())))
-        self._state.put_pool(pool.changed(nodes=tuple(node if each.id == node.id else each for each in nodes)))
+        self._state.put_node(pool.id, node)
 
     def _start(self, pool: Pool, task: StartTask, node: Node, info: NodeTaskExecutionInfo) -> Node:
         node = node.changed(start_task_info=info, run=node.run + 1)

@@ -15,7 +15,7 @@ from local.batch.machine.job_tasks import JobTasks
 from local.batch.machine.limits import Limits
 from local.batch.models.common import key_of
 from local.batch.models.job import Job, JobState
-from local.batch.models.pool import Pool
+from local.batch.models.pool import Node, Pool
 from local.batch.models.task import ON_NODE, Task, TaskState
 
 TICKS_PER_SECOND = 10_000_000
@@ -62,6 +62,7 @@ class AlarmKind(Enum):
     JOB_NODE_TIME_LIMIT = auto()
     JOB_SETTLES = auto()
     JOB_TIME_LIMIT = auto()
+    NODES_SETTLE = auto()
     POOL_SETTLES = auto()
     TASK_FILES_EXPIRE = auto()
     TASK_TIME_LIMIT = auto()
@@ -136,6 +137,11 @@ class State:
         self.pools[key] = pool
         self._note_changed(Kind.POOL, key)
         return pool
+
+    def put_node(self, pool_id: str, node: Node) -> None:
+        """Change a node of a pool; nothing if it is not there any more."""
+        pool = self.pool(pool_id)
+        self.put_pool(pool.changed(nodes=tuple(node if each.id == node.id else each for each in pool.nodes)))
 
     def remove_pool(self, pool: Pool) -> None:
         """Forget a pool."""

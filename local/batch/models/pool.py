@@ -17,6 +17,7 @@ from local.batch.models.common import (
     ResourceId,
     WireEnum,
 )
+from local.batch.models.node import NodeUser, SchedulingState
 from local.batch.models.node_task import ContainerRegistry, NodeTaskExecutionInfo, StartTask
 
 MAX_SLOTS_PER_NODE = 256
@@ -187,18 +188,36 @@ class NodeError(BatchModel):
 
 
 class Node(BatchModel):
-    """A node of a pool; `is_dedicated` is false for spot nodes. `run` counts the starts of its start task."""
+    """A node of a pool; `is_dedicated` is false for spot nodes.
 
-    local_fields: ClassVar[frozenset[str]] = frozenset({"run"})
+    `run` counts the starts of its start task; `settles_at` is when a state that passes by itself may pass; `users` are
+    the accounts that clients have made on it.
+    """
+
+    local_fields: ClassVar[frozenset[str]] = frozenset({"run", "settles_at", "users"})
 
     id: str
     state: NodeState
+    scheduling_state: SchedulingState = SchedulingState.ENABLED
     state_transition_time: datetime
+    last_boot_time: datetime | None = None
     allocation_time: datetime
     is_dedicated: bool
     errors: tuple[NodeError, ...] = ()
     start_task_info: NodeTaskExecutionInfo | None = None
     run: int = 0
+    settles_at: datetime | None = None
+    users: tuple[NodeUser, ...] = ()
+
+    @property
+    def takes_tasks(self) -> bool:
+        """Whether tasks can start on it, as far as its states go."""
+        return self.state is NodeState.IDLE and self.scheduling_state is SchedulingState.ENABLED
+
+    @property
+    def is_new(self) -> bool:
+        """Whether it has not been there yet; a spot node that comes back is being created, too."""
+        return self.state is NodeState.CREATING and self.settles_at is None
 
 
 class ResizeError(BatchModel):

@@ -12,6 +12,7 @@ from local.batch.failures import FailureCode
 from local.batch.machine.commands import (
     Command,
     LoseNode,
+    RebootNode,
     RemoveNode,
     RemoveTaskDirectory,
     Run,
@@ -54,7 +55,7 @@ class Agent:
                 self._stop(run, uploads=uploads)
             case RemoveTaskDirectory():
                 self._begin(self._remove_task_directory(command))
-            case RemoveNode() | LoseNode():
+            case RemoveNode() | RebootNode() | LoseNode():
                 dying = self._dying.get(command.node_id)
                 self._dying[command.node_id] = self._begin(self._end_node(command, dying))
 
@@ -94,15 +95,19 @@ class Agent:
         if not work.cancelled() and (error := work.exception()):
             self._report(run, TaskEnd(failure=FailureCode.UNKNOWN.info(Message=str(error))))
 
-    async def _end_node(self, node: RemoveNode | LoseNode, dying: asyncio.Task[None] | None) -> None:
-        """End whatever runs on a node, without a report, and remove its files; it may be dying already."""
+    async def _end_node(self, node: RemoveNode | RebootNode | LoseNode, dying: asyncio.Task[None] | None) -> None:
+        """End whatever runs on a node, without a report, and remove its files unless it only reboots.
+
+        It may be dying already.
+        """
         runs = [self._runs[run] for run, process in self._processes.items() if process.node_id == node.node_id]
         for run in runs:
             run.cancel()
         await asyncio.gather(*runs, return_exceptions=True)
         if dying:
             await asyncio.wait({dying})
-        await _remove(node_directory(self._settings.root, node.pool_id, node.node_id))
+        if not isinstance(node, RebootNode):
+            await _remove(node_directory(self._settings.root, node.pool_id, node.node_id))
 
     async def _remove_task_directory(self, command: RemoveTaskDirectory) -> None:
         below = task_root(command.job_id, command.task_id)
