@@ -13,7 +13,9 @@ from local.batch.machine.commands import Command, PreparationRun, ReleaseRun, Ru
 from local.batch.machine.job_nodes import JobNodes
 from local.batch.machine.jobs import Jobs
 from local.batch.machine.limits import Limits
+from local.batch.machine.node_operations import NodeOperations
 from local.batch.machine.node_passages import NodePassages
+from local.batch.machine.node_users import NodeUsers
 from local.batch.machine.nodes import Nodes
 from local.batch.machine.pools import Pools
 from local.batch.machine.runs import Runs
@@ -42,6 +44,8 @@ class Account:
         self.tasks = Tasks(self.state, self.jobs, self._runs)
         self._passages = NodePassages(self.state, self.jobs, self.job_nodes, self._start_tasks)
         self.nodes = Nodes(self.state, self._runs, self._passages)
+        self.node_operations = NodeOperations(self.state, self.nodes, self.jobs, self._passages)
+        self.node_users = NodeUsers(self.state, self.nodes)
 
     def restore(self, pools: Iterable[Pool], jobs: Iterable[Job], tasks: Iterable[tuple[str, Task]]) -> None:
         """Take what was stored, tasks with the id of their job. What ran is run again, as after a node's reboot."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from local.batch.errors import BatchError, ErrorCode
 from local.batch.machine.commands import RemoveNode
 from local.batch.machine.job_nodes import JobNodes
@@ -10,10 +12,10 @@ from local.batch.machine.nodes import new_node
 from local.batch.machine.start_tasks import StartTasks, in_state
 from local.batch.machine.state import AlarmKind, State
 from local.batch.models.common import key_of
+from local.batch.models.node import NodeRemove, RunningTasksOption
 from local.batch.models.pool import (
     AllocationState,
     Node,
-    NodeDeallocationOption,
     NodeState,
     Pool,
     PoolCreate,
@@ -77,23 +79,31 @@ class Pools:
 
     def resize(self, pool_id: str, resize: PoolResize) -> None:
         """Change the number of nodes; tasks on nodes that leave end as asked for. BatchError PoolBeingResized."""
-        pool = self._existing(pool_id)
-        if pool.allocation_state is not AllocationState.STEADY:
-            raise BatchError(ErrorCode.POOL_BEING_RESIZED)
+        pool = self._steady(pool_id)
         dedicated, low_priority = resize.target_dedicated_nodes, resize.target_low_priority_nodes
-        now = self._state.now()
-        pool = pool.changed(
+        pool = self._resizing(pool, resize).changed(
             target_dedicated_nodes=pool.target_dedicated_nodes if dedicated is None else dedicated,
             target_low_priority_nodes=pool.target_low_priority_nodes if low_priority is None else low_priority,
-            resize_timeout=resize.resize_timeout,
-            allocation_state=AllocationState.RESIZING,
-            allocation_state_transition_time=now,
-            resize_errors=(),
-            deallocation=resize.node_deallocation_option,
-            e_tag=self._state.new_etag(),
-            last_modified=now,
         )
         self._allocate(pool)
+
+    def remove_nodes(self, pool_id: str, request: NodeRemove) -> None:
+        """Let these nodes leave, and lower the pool's targets by them; their tasks end as asked for.
+
+        BatchError PoolBeingResized, NodeNotFound if one of them is not in the pool.
+        """
+        pool = self._steady(pool_id)
+        wanted = set(map(key_of, request.node_list))
+        leaving = [node for node in pool.nodes if key_of(node.id) in wanted]
+        if len(leaving) < len(wanted):
+            raise BatchError(ErrorCode.NODE_NOT_FOUND)
+        dedicated = sum(node.is_dedicated for node in leaving)
+        pool = self._resizing(pool, request).changed(
+            nodes=_leaving(pool, {node.id for node in leaving}, self._state),
+            target_dedicated_nodes=max(0, pool.target_dedicated_nodes - dedicated),
+            target_low_priority_nodes=max(0, pool.target_low_priority_nodes - (len(leaving) - dedicated)),
+        )
+        self._stop_tasks_on_leaving_nodes(self._settle_later(pool))
 
     def stop_resize(self, pool_id: str) -> None:
         """Leave the pool with the nodes that it has; a pool that is not being resized has nothing to stop.
@@ -122,7 +132,7 @@ class Pools:
             state_transition_time=now,
             target_dedicated_nodes=0,
             target_low_priority_nodes=0,
-            deallocation=NodeDeallocationOption.REQUEUE,
+            deallocation=RunningTasksOption.REQUEUE,
         )
         self._allocate(leaving)
 
@@ -172,6 +182,24 @@ class Pools:
             raise BatchError(ErrorCode.POOL_BEING_DELETED)
         return pool
 
+    def _steady(self, pool_id: str) -> Pool:
+        pool = self._existing(pool_id)
+        if pool.allocation_state is not AllocationState.STEADY:
+            raise BatchError(ErrorCode.POOL_BEING_RESIZED)
+        return pool
+
+    def _resizing(self, pool: Pool, request: PoolResize | NodeRemove) -> Pool:
+        now = self._state.now()
+        return pool.changed(
+            resize_timeout=request.resize_timeout,
+            allocation_state=AllocationState.RESIZING,
+            allocation_state_transition_time=now,
+            resize_errors=(),
+            deallocation=request.node_deallocation_option,
+            e_tag=self._state.new_etag(),
+            last_modified=now,
+        )
+
     def _change(self, pool_id: str, properties: dict[str, object]) -> None:
         pool = self._existing(pool_id)
         self._state.put_pool(pool.changed(**properties, e_tag=self._state.new_etag(), last_modified=self._state.now()))
@@ -199,10 +227,7 @@ class Pools:
         kind = [node for node in pool.nodes if node.is_dedicated is dedicated]
         idle_first = sorted(kind, key=lambda node: self._state.running_tasks[node.id])
         leaving = {node.id for node in idle_first[:surplus]}
-        nodes = tuple(
-            in_state(node, NodeState.LEAVING_POOL, self._state) if node.id in leaving else node for node in pool.nodes
-        )
-        return pool.changed(nodes=nodes)
+        return pool.changed(nodes=_leaving(pool, leaving, self._state))
 
     def _available(self, pool: Pool, wanted: int, *, dedicated: bool) -> int:
         limit = self._state.limits.of_pool(pool)
@@ -218,8 +243,13 @@ class Pools:
         return tuple(limit.error(dedicated=kind) for kind in missing) if limit else ()
 
     def _stop_tasks_on_leaving_nodes(self, pool: Pool) -> None:
-        if pool.deallocation is NodeDeallocationOption.TASK_COMPLETION:
+        if pool.deallocation is RunningTasksOption.TASK_COMPLETION:
             return
-        terminate = pool.deallocation is NodeDeallocationOption.TERMINATE
+        terminate = pool.deallocation is RunningTasksOption.TERMINATE
         leaving = {node.id for node in pool.nodes if node.state is NodeState.LEAVING_POOL}
         self._jobs.stop_tasks_on(leaving, Ending.ENDED if terminate else Ending.REQUEUED)
+
+
+def _leaving(pool: Pool, node_ids: Collection[str], state: State) -> tuple[Node, ...]:
+    """Return the nodes of a pool, of which these are leaving."""
+    return tuple(in_state(node, NodeState.LEAVING_POOL, state) if node.id in node_ids else node for node in pool.nodes)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from pydantic import Field, StrictBool
 
-from local.batch.models.common import BatchModel, WireEnum
+from local.batch.models.common import BatchModel, Duration, WireEnum
+
+MAX_NODES_REMOVED = 100
+SHORTEST_RESIZE_TIMEOUT = timedelta(minutes=5)
 
 
 class SchedulingState(WireEnum):
@@ -17,11 +20,19 @@ class SchedulingState(WireEnum):
 
 
 class RunningTasksOption(WireEnum):
-    """What becomes of the tasks of a node that is rebooted, deallocated or takes no more tasks."""
+    """What becomes of the tasks of a node that leaves its pool, is rebooted or switched off, or takes no more tasks."""
 
     REQUEUE = "requeue"
     TERMINATE = "terminate"
     TASK_COMPLETION = "taskcompletion"
+
+
+class NodeRemove(BatchModel):
+    """A request to take these nodes out of their pool."""
+
+    node_list: tuple[str, ...] = Field(min_length=1, max_length=MAX_NODES_REMOVED)
+    resize_timeout: Duration = Field(default=timedelta(minutes=15), ge=SHORTEST_RESIZE_TIMEOUT)
+    node_deallocation_option: RunningTasksOption = RunningTasksOption.REQUEUE
 
 
 class NodeReboot(BatchModel):

@@ -17,11 +17,10 @@ from local.batch.models.common import (
     ResourceId,
     WireEnum,
 )
-from local.batch.models.node import NodeUser, SchedulingState
+from local.batch.models.node import SHORTEST_RESIZE_TIMEOUT, NodeUser, RunningTasksOption, SchedulingState
 from local.batch.models.node_task import ContainerRegistry, NodeTaskExecutionInfo, StartTask
 
 MAX_SLOTS_PER_NODE = 256
-SHORTEST_RESIZE_TIMEOUT = timedelta(minutes=5)
 
 
 class PoolState(WireEnum):
@@ -65,14 +64,6 @@ class NodeFillType(WireEnum):
 
     SPREAD = "spread"
     PACK = "pack"
-
-
-class NodeDeallocationOption(WireEnum):
-    """What becomes of the tasks of a node that leaves its pool."""
-
-    REQUEUE = "requeue"
-    TERMINATE = "terminate"
-    TASK_COMPLETION = "taskcompletion"
 
 
 class TaskSchedulingPolicy(BatchModel):
@@ -258,7 +249,7 @@ class Pool(PoolCreate):
     nodes: tuple[Node, ...] = ()
     nodes_allocated: int = 0
     settles_at: datetime | None = None
-    deallocation: NodeDeallocationOption = NodeDeallocationOption.REQUEUE
+    deallocation: RunningTasksOption = RunningTasksOption.REQUEUE
 
     def count(self, *, dedicated: bool) -> int:
         """How many nodes of one kind the pool has now."""
@@ -286,7 +277,7 @@ class PoolResize(BatchModel):
     target_dedicated_nodes: int | None = Field(default=None, ge=0)
     target_low_priority_nodes: int | None = Field(default=None, ge=0)
     resize_timeout: Duration = Field(default=timedelta(minutes=15), ge=SHORTEST_RESIZE_TIMEOUT)
-    node_deallocation_option: NodeDeallocationOption = NodeDeallocationOption.REQUEUE
+    node_deallocation_option: RunningTasksOption = RunningTasksOption.REQUEUE
 
     @model_validator(mode="after")
     def _has_a_target(self) -> Self:
