@@ -17,6 +17,7 @@ class ErrorCode(Enum):
         409,
         "Active job and schedule quota for the account has been reached.",
     )
+    APPLICATION_NOT_FOUND = ("ApplicationNotFound", 404, "The specified application does not exist.")
     AUTHENTICATION_FAILED = (
         "AuthenticationFailed",
         403,
@@ -156,6 +157,7 @@ class ErrorCode(Enum):
         413,
         "The size of the request body exceeds the maximum size permitted.",
     )
+    RESOURCE_NOT_FOUND = ("ResourceNotFound", 404, "The specified resource does not exist.")
     TASK_COMPLETED = ("TaskCompleted", 409, "The specified task is already in a completed state.")
     TASK_DEPENDENCIES_NOT_SPECIFIED_ON_JOB = (
         "TaskDependenciesNotSpecifiedOnJob",

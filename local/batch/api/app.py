@@ -13,7 +13,16 @@ from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
 
-from local.batch.api import routes_files, routes_jobs, routes_nodes, routes_pools, routes_tasks, unsupported
+from local.batch.api import (
+    routes_files,
+    routes_jobs,
+    routes_node_users,
+    routes_nodes,
+    routes_pools,
+    routes_software,
+    routes_tasks,
+    unsupported,
+)
 from local.batch.api.auth import SignedRequest, verify
 from local.batch.api.call import Call, json_response
 from local.batch.api.error_body import error_body
@@ -33,6 +42,8 @@ OPERATIONS: Sequence[Operation] = (
     *routes_files.OPERATIONS,
     *routes_pools.OPERATIONS,
     *routes_nodes.OPERATIONS,
+    *routes_node_users.OPERATIONS,
+    *routes_software.OPERATIONS,
     *unsupported.OPERATIONS,
 )
 

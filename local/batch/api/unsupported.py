@@ -13,8 +13,6 @@ _SCHEDULE = "/jobschedules/{job_schedule_id}"
 _TASK = "/jobs/{job_id}/tasks/{task_id}"
 
 UNSUPPORTED = {
-    "Applications_ListApplications": ("GET", "/applications"),
-    "Applications_GetApplication": ("GET", "/applications/{application_id}"),
     "Pools_ListPoolUsageMetrics": ("GET", "/poolusagemetrics"),
     "Pools_DisablePoolAutoScale": ("POST", "/pools/{pool_id}/disableautoscale"),
     "Pools_EnablePoolAutoScale": ("POST", "/pools/{pool_id}/enableautoscale"),
@@ -31,17 +29,7 @@ UNSUPPORTED = {
     "JobSchedules_CreateJobSchedule": ("POST", "/jobschedules"),
     "JobSchedules_ListJobSchedules": ("GET", "/jobschedules"),
     "Tasks_ListSubTasks": ("GET", f"{_TASK}/subtasksinfo"),
-    "Nodes_CreateNodeUser": ("POST", f"{_NODE}/users"),
-    "Nodes_DeleteNodeUser": ("DELETE", f"{_NODE}/users/{{user_name}}"),
-    "Nodes_ReplaceNodeUser": ("PUT", f"{_NODE}/users/{{user_name}}"),
-    "Nodes_GetNodeRemoteLoginSettings": ("GET", f"{_NODE}/remoteloginsettings"),
     "Nodes_UploadNodeLogs": ("POST", f"{_NODE}/uploadbatchservicelogs"),
-    "Nodes_GetNodeExtension": ("GET", f"{_NODE}/extensions/{{extension_name}}"),
-    "Nodes_ListNodeExtensions": ("GET", f"{_NODE}/extensions"),
-    "Nodes_ListNodeFiles": ("GET", f"{_NODE}/files"),
-    "Nodes_DeleteNodeFile": ("DELETE", f"{_NODE}/files/{{file_path:path}}"),
-    "Nodes_GetNodeFileProperties": ("HEAD", f"{_NODE}/files/{{file_path:path}}"),
-    "Nodes_GetNodeFile": ("GET", f"{_NODE}/files/{{file_path:path}}"),
 }
 
 

@@ -98,6 +98,14 @@ class RemoveNode:
 
 
 @dataclass(frozen=True)
+class BootNode:
+    """Have the directories that every node has."""
+
+    pool_id: str
+    node_id: str
+
+
+@dataclass(frozen=True)
 class RebootNode:
     """End everything that runs on a node, without a report; what lies there stays."""
 
@@ -113,7 +121,7 @@ class LoseNode:
     node_id: str
 
 
-Command = RunTask | StopTask | RemoveTaskDirectory | RemoveNode | RebootNode | LoseNode
+Command = RunTask | StopTask | RemoveTaskDirectory | BootNode | RemoveNode | RebootNode | LoseNode
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,10 @@ _REFUSALS = {
     NodeState.STARTING: ErrorCode.NODE_BEING_STARTED,
     NodeState.UNUSABLE: ErrorCode.NODE_STATE_UNUSABLE,
 }
+_REACHABLE = frozenset(
+    {NodeState.IDLE, NodeState.LEAVING_POOL, NodeState.START_TASK_FAILED, NodeState.WAITING_FOR_START_TASK}
+)
+"""The states in which a node answers."""
 
 
 class NodeOperations:
@@ -78,6 +82,12 @@ class NodeOperations:
         if running is not RunningTasksOption.TASK_COMPLETION:
             terminates = running is RunningTasksOption.TERMINATE
             self._jobs.stop_tasks_on({node.id}, Ending.ENDED if terminates else Ending.REQUEUED)
+
+
+def require_reachable(node: Node) -> None:
+    """Refuse what needs a node that answers: its files. BatchError as `require_usable`."""
+    if node.state not in _REACHABLE:
+        raise _refusal(node)
 
 
 def require_usable(node: Node) -> None:

@@ -90,6 +90,7 @@ def new_node(pool: Pool, number: int, state: State, *, dedicated: bool) -> Node:
     digest = hashlib.sha256(f"{pool.id}/{pool.creation_time.isoformat()}/{number}".encode()).hexdigest()
     return Node(
         id=f"tvmps_{digest}_{'d' if dedicated else 'p'}",
+        number=number,
         state=NodeState.CREATING,
         state_transition_time=now,
         allocation_time=now,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from local.batch.errors import BatchError, ErrorCode, invalid_property, not_implemented
-from local.batch.machine.node_rules import check_machine, check_network, check_size
+from local.batch.machine.node_rules import check_machine, check_size, check_subnet
 from local.batch.models.pool import Pool, PoolCreate, PoolReplace, PoolUpdate
 
 _CHANGED_ONLY_WITHOUT_NODES = (
@@ -53,4 +53,5 @@ def check_packages(pool: PoolCreate | PoolUpdate | PoolReplace) -> None:
 def _check_nodes(pool: PoolCreate) -> None:
     check_size(pool.vm_size, pool.task_slots_per_node)
     check_machine(pool.virtual_machine_configuration)
-    check_network(pool.network_configuration)
+    if pool.network_configuration:
+        check_subnet(pool.network_configuration.subnet_id)

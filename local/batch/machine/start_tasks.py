@@ -6,7 +6,7 @@ https://learn.microsoft.com/azure/batch/nodes-and-pools#start-task
 from __future__ import annotations
 
 from local.batch.machine.attempts import begun, begun_again, ended, has_retries_left, shall_retry
-from local.batch.machine.commands import RunTask, StartTaskRun, TaskEnd
+from local.batch.machine.commands import BootNode, RunTask, StartTaskRun, TaskEnd
 from local.batch.machine.state import State
 from local.batch.models.common import key_of
 from local.batch.models.node_task import NodeTaskExecutionInfo, StartTask
@@ -21,6 +21,7 @@ class StartTasks:
 
     def join(self, pool: Pool, node: Node) -> Node:
         """Return a node that has just booted as it is from now on: idle, or waiting for its start task."""
+        self._state.command(BootNode(pool.id, node.id))
         node = node.changed(last_boot_time=self._state.now(), settles_at=None)
         if pool.start_task is None:
             return in_state(node, NodeState.IDLE, self._state)

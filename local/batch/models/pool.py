@@ -17,6 +17,7 @@ from local.batch.models.common import (
     ResourceId,
     WireEnum,
 )
+from local.batch.models.network import PoolNetwork
 from local.batch.models.node import SHORTEST_RESIZE_TIMEOUT, NodeUser, RunningTasksOption, SchedulingState
 from local.batch.models.node_task import ContainerRegistry, NodeTaskExecutionInfo, StartTask
 
@@ -123,7 +124,7 @@ class PoolUpdate(BatchModel):
     virtual_machine_configuration: VirtualMachineConfiguration | None = None
     task_slots_per_node: int | None = Field(default=None, ge=1, le=MAX_SLOTS_PER_NODE)
     task_scheduling_policy: TaskSchedulingPolicy | None = None
-    network_configuration: Json = None
+    network_configuration: PoolNetwork | None = None
     user_accounts: Json = None
     mount_configuration: Json = None
     upgrade_policy: Json = None
@@ -155,7 +156,7 @@ class PoolCreate(BatchModel):
     auto_scale_formula: str | None = None
     auto_scale_evaluation_interval: Duration | None = None
     enable_inter_node_communication: StrictBool = False
-    network_configuration: Json = None
+    network_configuration: PoolNetwork | None = None
     start_task: StartTask | None = None
     application_package_references: Json = None
     application_licenses: Json = None
@@ -181,13 +182,14 @@ class NodeError(BatchModel):
 class Node(BatchModel):
     """A node of a pool; `is_dedicated` is false for spot nodes.
 
-    `run` counts the starts of its start task; `settles_at` is when a state that passes by itself may pass; `users` are
-    the accounts that clients have made on it.
+    `number` counts the nodes that its pool has had; `run` counts the starts of its start task; `settles_at` is when a
+    state that passes by itself may pass; `users` are the accounts that clients have made on it.
     """
 
-    local_fields: ClassVar[frozenset[str]] = frozenset({"run", "settles_at", "users"})
+    local_fields: ClassVar[frozenset[str]] = frozenset({"number", "run", "settles_at", "users"})
 
     id: str
+    number: int = 0
     state: NodeState
     scheduling_state: SchedulingState = SchedulingState.ENABLED
     state_transition_time: datetime

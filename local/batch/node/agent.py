@@ -10,6 +10,7 @@ from pathlib import Path
 
 from local.batch.failures import FailureCode
 from local.batch.machine.commands import (
+    BootNode,
     Command,
     LoseNode,
     RebootNode,
@@ -20,7 +21,7 @@ from local.batch.machine.commands import (
     StopTask,
     TaskEnd,
 )
-from local.batch.node.directories import TaskDirectories, node_directory, task_root
+from local.batch.node.directories import TaskDirectories, create_node, node_directory, task_root
 from local.batch.node.leftovers import Leftovers
 from local.batch.node.task_process import NodeSettings, TaskProcess
 
@@ -55,6 +56,8 @@ class Agent:
                 self._stop(run, uploads=uploads)
             case RemoveTaskDirectory():
                 self._begin(self._remove_task_directory(command))
+            case BootNode():
+                self._begin(self._boot(command))
             case RemoveNode() | RebootNode() | LoseNode():
                 dying = self._dying.get(command.node_id)
                 self._dying[command.node_id] = self._begin(self._end_node(command, dying))
@@ -94,6 +97,12 @@ class Agent:
         del self._runs[run]
         if not work.cancelled() and (error := work.exception()):
             self._report(run, TaskEnd(failure=FailureCode.UNKNOWN.info(Message=str(error))))
+
+    async def _boot(self, node: BootNode) -> None:
+        """Make a node's directories, once all of its past is gone."""
+        if dying := self._dying.get(node.node_id):
+            await asyncio.wait({dying})
+        create_node(node_directory(self._settings.root, node.pool_id, node.node_id))
 
     async def _end_node(self, node: RemoveNode | RebootNode | LoseNode, dying: asyncio.Task[None] | None) -> None:
         """End whatever runs on a node, without a report, and remove its files unless it only reboots.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from local.batch.errors import BatchError
-from local.batch.machine.commands import LoseNode, RebootNode
+from local.batch.machine.commands import BootNode, LoseNode, RebootNode
 from local.batch.models.node import NodeRemove, NodeUserCreate, NodeUserReplace, RunningTasksOption
 from local.batch.models.pool import NodeState
 
@@ -72,7 +72,7 @@ class TestReboots:
         machine.account.take_commands()
         machine.now += machine.account.state.moments.settling
         machine.account.advance()
-        assert machine.account.take_commands() == [RebootNode("pool", node_id)]
+        assert machine.account.take_commands() == [RebootNode("pool", node_id), BootNode("pool", node_id)]
 
     @pytest.mark.parametrize(
         ("node_state", "code"),
