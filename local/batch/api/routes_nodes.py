@@ -8,7 +8,15 @@ from local.batch.api.call import Call
 from local.batch.api.conditions import Version
 from local.batch.api.operation import Operation
 from local.batch.api.views import node_counts_view, node_view, supported_image_view
-from local.batch.models.node import NodeDeallocate, NodeDisableScheduling, NodeReboot, NodeReimage, NodeRemove
+from local.batch.machine.node_operations import require_reachable
+from local.batch.models.node import (
+    NodeDeallocate,
+    NodeDisableScheduling,
+    NodeReboot,
+    NodeReimage,
+    NodeRemove,
+    UploadLogs,
+)
 from local.batch.models.pool import Node, Pool
 from local.batch.models.supported_images import SUPPORTED_IMAGES
 
@@ -94,6 +102,15 @@ def enable_node_scheduling(call: Call) -> Response:
     return call.done(200)
 
 
+def upload_node_logs(call: Call) -> Response:
+    """Have a node upload what its agent has logged; the answer does not wait for it."""
+    request, pool = call.read(UploadLogs), _pool(call)
+    node = call.service.do(lambda account: account.nodes.find(*_ids(call)))
+    require_reachable(node)
+    folder, count = call.service.upload_logs(pool, node.id, request)
+    return call.entity("uploadbatchservicelogs", {"virtualDirectoryName": folder, "numberOfFilesUploaded": count})
+
+
 def _ids(call: Call) -> tuple[str, str]:
     return call.params["pool_id"], call.params["node_id"]
 
@@ -117,6 +134,7 @@ OPERATIONS = [
     Operation("Nodes_StartNode", "POST", f"{_NODE}/start", start_node),
     Operation("Nodes_DisableNodeScheduling", "POST", f"{_NODE}/disablescheduling", disable_node_scheduling),
     Operation("Nodes_EnableNodeScheduling", "POST", f"{_NODE}/enablescheduling", enable_node_scheduling),
+    Operation("Nodes_UploadNodeLogs", "POST", f"{_NODE}/uploadbatchservicelogs", upload_node_logs),
     Operation("Pools_RemoveNodes", "POST", "/pools/{pool_id}/removenodes", remove_nodes),
     Operation("Pools_ListPoolNodeCounts", "GET", "/nodecounts", list_pool_node_counts),
     Operation("Pools_ListSupportedImages", "GET", "/supportedimages", list_supported_images),

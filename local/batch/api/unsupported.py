@@ -8,7 +8,6 @@ from local.batch.api.call import Call
 from local.batch.api.operation import Operation
 from local.batch.errors import not_implemented
 
-_NODE = "/pools/{pool_id}/nodes/{node_id}"
 _SCHEDULE = "/jobschedules/{job_schedule_id}"
 _TASK = "/jobs/{job_id}/tasks/{task_id}"
 
@@ -29,7 +28,6 @@ UNSUPPORTED = {
     "JobSchedules_CreateJobSchedule": ("POST", "/jobschedules"),
     "JobSchedules_ListJobSchedules": ("GET", "/jobschedules"),
     "Tasks_ListSubTasks": ("GET", f"{_TASK}/subtasksinfo"),
-    "Nodes_UploadNodeLogs": ("POST", f"{_NODE}/uploadbatchservicelogs"),
 }
 
 

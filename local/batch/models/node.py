@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from pydantic import Field, StrictBool
+from pydantic import AwareDatetime, Field, StrictBool
 
 from local.batch.models.common import BatchModel, Duration, WireEnum
+from local.batch.models.node_task import IdentityReference
 
 MAX_NODES_REMOVED = 100
 SHORTEST_RESIZE_TIMEOUT = timedelta(minutes=5)
@@ -59,11 +60,20 @@ class NodeDisableScheduling(BatchModel):
     node_disable_scheduling_option: RunningTasksOption = RunningTasksOption.REQUEUE
 
 
+class UploadLogs(BatchModel):
+    """A request for the logs of a node's agent: where to, and of which time."""
+
+    container_url: str
+    start_time: AwareDatetime
+    end_time: AwareDatetime | None = None
+    identity_reference: IdentityReference | None = None
+
+
 class NodeUserReplace(BatchModel):
     """What can be changed of a user: what is left out is removed, or gets its default."""
 
     password: str | None = None
-    expiry_time: datetime | None = None
+    expiry_time: AwareDatetime | None = None
     ssh_public_key: str | None = None
 
 

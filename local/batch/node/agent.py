@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import shutil
+import uuid
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 
@@ -21,8 +22,12 @@ from local.batch.machine.commands import (
     StopTask,
     TaskEnd,
 )
+from local.batch.models.node import UploadLogs
+from local.batch.models.pool import Pool
+from local.batch.node.agent_logs import AgentLogs, upload_logs
 from local.batch.node.directories import TaskDirectories, create_node, node_directory, task_root
 from local.batch.node.leftovers import Leftovers
+from local.batch.node.storage import StorageAccess
 from local.batch.node.task_process import NodeSettings, TaskProcess
 
 log = logging.getLogger(__name__)
@@ -35,6 +40,7 @@ class Agent:
         self._settings = settings
         self._report = report
         self._leftovers = Leftovers(settings.root)
+        self._logs = AgentLogs(settings.root)
         self._processes: dict[Run, TaskProcess] = {}
         self._work: set[asyncio.Task[None]] = set()
         self._runs: dict[Run, asyncio.Task[None]] = {}
@@ -46,6 +52,7 @@ class Agent:
 
     def execute(self, command: Command) -> None:
         """Begin to carry out a command; returns at once."""
+        self._log(command)
         match command:
             case RunTask():
                 process = TaskProcess(command, self._settings, self._leftovers)
@@ -61,6 +68,13 @@ class Agent:
             case RemoveNode() | RebootNode() | LoseNode():
                 dying = self._dying.get(command.node_id)
                 self._dying[command.node_id] = self._begin(self._end_node(command, dying))
+
+    def upload_logs(self, pool: Pool, node_id: str, request: UploadLogs) -> tuple[str, int]:
+        """Begin to upload a node's log; return the folder and the number of files. What goes wrong later is logged."""
+        files = self._logs.wanted(pool.id, node_id, request)
+        folder = f"{pool.id}/{node_id}/{uuid.uuid4()}"
+        self._begin(asyncio.to_thread(upload_logs, files, folder, request, StorageAccess(pool)))
+        return folder, len(files)
 
     async def close(self) -> None:
         """End all processes; nothing is reported of them, so that they count as running."""
@@ -86,7 +100,18 @@ class Agent:
     async def _run(self, run: Run, process: TaskProcess) -> None:
         if dying := self._dying.get(process.node_id):  # the node is back before all of its past is gone
             await asyncio.wait({dying})
-        self._report(run, await process.run())
+        end = await process.run()
+        self._logs.add(process.pool_id, process.node_id, f"{run}: ended, exit code {end.exit_code}")
+        self._report(run, end)
+
+    def _log(self, command: Command) -> None:
+        match command:
+            case RunTask(run=run, pool=pool, node_id=node_id):
+                self._logs.add(pool.id, node_id, f"{run}: begins")
+            case BootNode(pool_id, node_id) | RebootNode(pool_id, node_id):
+                self._logs.add(pool_id, node_id, type(command).__name__)
+            case RemoveNode(pool_id, node_id) | LoseNode(pool_id, node_id):
+                self._logs.forget(pool_id, node_id)
 
     def _forget(self, run: Run, work: asyncio.Task[None]) -> None:
         """Note that nothing of a run is left; it may have been cancelled before its first step.

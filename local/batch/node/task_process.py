@@ -84,6 +84,11 @@ class TaskProcess:
         self._variables = task_variables(command, self._directories, settings.account)
 
     @property
+    def pool_id(self) -> str:
+        """The pool of that node."""
+        return self._command.pool.id
+
+    @property
     def node_id(self) -> str:
         """The node that the task runs on."""
         return self._command.node_id

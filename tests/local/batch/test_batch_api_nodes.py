@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from azure.batch import models
@@ -173,3 +174,18 @@ def test_there_are_no_applications_and_no_extensions(client, new_pool):
     assert (list(client.list_applications()), list(client.list_node_extensions(pool_id, node_id))) == ([], [])
     assert refusal_of(client.get_application, "a") == (404, "ApplicationNotFound")
     assert refusal_of(client.get_node_extension, pool_id, node_id, "e") == (404, "ResourceNotFound")
+
+
+def test_the_log_of_a_node_is_uploaded(client, new_pool, container, wait_until):
+    """Into a folder that the answer names; of a time without entries there is none."""
+    pool_id = new_pool()
+    node_id = only_node(client, pool_id).id
+    start = datetime.now(UTC) - timedelta(minutes=5)
+    options = models.UploadBatchServiceLogsOptions(container_url=container.url, start_time=start)
+    result = client.upload_node_logs(pool_id, node_id, options)
+    assert result.number_of_files_uploaded == 1
+    name = f"{result.virtual_directory_name}/agent.log"
+    wait_until(lambda: name in container.blobs())
+    assert b"BootNode" in container.blobs()[name]
+    options.end_time = start + timedelta(minutes=1)
+    assert client.upload_node_logs(pool_id, node_id, options).number_of_files_uploaded == 0
