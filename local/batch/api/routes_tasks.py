@@ -80,6 +80,12 @@ def terminate_task(call: Call) -> Response:
     return call.done(204, _version_of(_task(call)))
 
 
+def list_subtasks(call: Call) -> Response:
+    """List the subtasks of a task: only multi-instance tasks have some, and those are not served."""
+    _task(call)
+    return call.listing("subtasks", (), dict)
+
+
 def reactivate_task(call: Call) -> Response:
     """Let a task that failed run again."""
     task = _checked_task(call)
@@ -131,5 +137,6 @@ OPERATIONS = [
     Operation("Tasks_ReplaceTask", "PUT", "/jobs/{job_id}/tasks/{task_id}", replace_task),
     Operation("Tasks_DeleteTask", "DELETE", "/jobs/{job_id}/tasks/{task_id}", delete_task),
     Operation("Tasks_TerminateTask", "POST", "/jobs/{job_id}/tasks/{task_id}/terminate", terminate_task),
+    Operation("Tasks_ListSubTasks", "GET", "/jobs/{job_id}/tasks/{task_id}/subtasksinfo", list_subtasks),
     Operation("Tasks_ReactivateTask", "POST", "/jobs/{job_id}/tasks/{task_id}/reactivate", reactivate_task),
 ]

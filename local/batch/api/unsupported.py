@@ -9,7 +9,6 @@ from local.batch.api.operation import Operation
 from local.batch.errors import not_implemented
 
 _SCHEDULE = "/jobschedules/{job_schedule_id}"
-_TASK = "/jobs/{job_id}/tasks/{task_id}"
 
 UNSUPPORTED = {
     "Pools_ListPoolUsageMetrics": ("GET", "/poolusagemetrics"),
@@ -27,7 +26,6 @@ UNSUPPORTED = {
     "JobSchedules_TerminateJobSchedule": ("POST", f"{_SCHEDULE}/terminate"),
     "JobSchedules_CreateJobSchedule": ("POST", "/jobschedules"),
     "JobSchedules_ListJobSchedules": ("GET", "/jobschedules"),
-    "Tasks_ListSubTasks": ("GET", f"{_TASK}/subtasksinfo"),
 }
 
 

@@ -19,7 +19,7 @@ from local.batch.models.common import (
 )
 from local.batch.models.network import PoolNetwork
 from local.batch.models.node import SHORTEST_RESIZE_TIMEOUT, NodeUser, RunningTasksOption, SchedulingState
-from local.batch.models.node_task import ContainerRegistry, NodeTaskExecutionInfo, StartTask
+from local.batch.models.node_task import ContainerRegistry, NodeTaskExecutionInfo, StartTask, UserAccount
 
 MAX_SLOTS_PER_NODE = 256
 
@@ -125,7 +125,7 @@ class PoolUpdate(BatchModel):
     task_slots_per_node: int | None = Field(default=None, ge=1, le=MAX_SLOTS_PER_NODE)
     task_scheduling_policy: TaskSchedulingPolicy | None = None
     network_configuration: PoolNetwork | None = None
-    user_accounts: Json = None
+    user_accounts: tuple[UserAccount, ...] | None = None
     mount_configuration: Json = None
     upgrade_policy: Json = None
     target_node_communication_mode: Json = None
@@ -163,7 +163,7 @@ class PoolCreate(BatchModel):
     certificate_references: Json = None
     task_slots_per_node: int = Field(default=1, ge=1, le=MAX_SLOTS_PER_NODE)
     task_scheduling_policy: TaskSchedulingPolicy = TaskSchedulingPolicy()
-    user_accounts: Json = None
+    user_accounts: tuple[UserAccount, ...] | None = None
     metadata: tuple[MetadataItem, ...] | None = None
     mount_configuration: Json = None
     target_node_communication_mode: Json = None

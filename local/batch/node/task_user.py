@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from local.batch.failures import FailureCode
-from local.batch.models.node_task import NodeTask
+from local.batch.models.node_task import AutoUser, NodeTask, UserIdentity
+from local.batch.models.pool import Pool
 from local.batch.node.pre_processing import PreProcessingError
 
 UNPRIVILEGED = "nobody"
@@ -36,6 +37,22 @@ def service_is_root() -> bool:
 def user_of(task: NodeTask) -> TaskUser | None:
     """Return the user that a task runs as by its own settings; None is the service's own."""
     return unprivileged_user() if service_is_root() and not task.is_admin else None
+
+
+def with_account(task: NodeTask, pool: Pool) -> NodeTask:
+    """Return a task that runs as a user account of its pool as one of Batch's own user of that level.
+
+    PreProcessingError if the pool has no such account; the code is this service's, Azure's is documented nowhere.
+    """
+    name = task.user_identity.username if task.user_identity else None
+    if name is None:
+        return task
+    account = next((account for account in pool.user_accounts or () if account.name == name), None)
+    if account is None:
+        message = f"The pool {pool.id} has no user account {name}."
+        raise PreProcessingError(FailureCode.COMMAND_LAUNCH_FAILED.info(Message=message))
+    user = UserIdentity(auto_user=AutoUser(elevation_level=account.elevation_level))
+    return task.changed(user_identity=user)
 
 
 def unprivileged_user() -> TaskUser:

@@ -39,14 +39,12 @@ def test_every_operation_is_named_where_it_belongs():
         ("/jobs", {"poolInfo": {"poolId": "p"}, "jobManagerTask": {}}, "jobManagerTask"),
         ("/pools", {"vmSize": "m", "enableAutoScale": True}, "enableAutoScale"),
         ("/jobs/{job}/tasks", {"multiInstanceSettings": {}}, "multiInstanceSettings"),
-        ("/jobs/{job}/tasks", {"applicationPackageReferences": [{}]}, "applicationPackageReferences"),
         ("/jobs/{job}/tasks", {"authenticationTokenSettings": {"access": ["job"]}}, "authenticationTokenSettings"),
         (
             "/jobs/{job}/tasks",
             {"resourceFiles": [{"autoStorageContainerName": "c"}]},
             "autoStorageContainerName",
         ),
-        ("/jobs/{job}/tasks", {"userIdentity": {"username": "u"}}, "userIdentity.username"),
     ],
 )
 def test_properties_that_are_not_served_are_named(client, new_job, path, body, name):
