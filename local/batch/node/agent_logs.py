@@ -5,7 +5,6 @@ https://learn.microsoft.com/rest/api/batchservice/nodes/upload-node-logs
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,23 +16,18 @@ from local.batch.node.storage import StorageAccess
 FILE_NAME = "agent.log"
 
 
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
 @dataclass(frozen=True)
 class AgentLogs:
     """One file for each node, outside of its directory: tasks and clients do not see it there."""
 
     root: Path
-    now: Callable[[], datetime] = _utc_now
 
     def add(self, pool_id: str, node_id: str, line: str) -> None:
         """Note something that happened on a node."""
         path = self._path(pool_id, node_id)
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("a") as log:
-            log.write(f"{time_text(self.now())} {line}\n")
+            log.write(f"{time_text(datetime.now(UTC))} {line}\n")
 
     def forget(self, pool_id: str, node_id: str) -> None:
         """Lose the log of a node that is no more, or has a new disk."""
