@@ -21,10 +21,10 @@ node=$(az batch node list --pool-id cli --query '[0].id' -o tsv)
 az batch node user create --pool-id cli --node-id "$node" --name ada --password 'a-Password-1'
 az batch node user delete --pool-id cli --node-id "$node" --user-name ada --yes
 az batch node remote-login-settings show --pool-id cli --node-id "$node" --query remoteLoginPort -o tsv | grep -qx 22
-az batch node scheduling disable --pool-id cli --node-id "$node" --node-disable-scheduling-option terminate
+az batch node scheduling disable --pool-id cli --node-id "$node"
 az batch node show --pool-id cli --node-id "$node" --query state -o tsv | grep -qx offline
 az batch node scheduling enable --pool-id cli --node-id "$node"
-az batch node reboot --pool-id cli --node-id "$node" --node-reboot-option requeue
+az batch node reboot --pool-id cli --node-id "$node"
 wait_for "az batch node show --pool-id cli --node-id $node --query state -o tsv" idle
 az batch node delete --pool-id cli --node-list "$node"
 wait_for "az batch pool show --pool-id cli --query currentDedicatedNodes -o tsv" 1
