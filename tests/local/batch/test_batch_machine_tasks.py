@@ -234,6 +234,14 @@ class TestOperations:
         assert (task.state, task.execution_info.exit_code) == ("completed", None)
         assert task.execution_info.failure_info.code == "TaskEnded"
 
+    def test_a_task_that_never_ran_ends_no_job(self, machine):
+        """It can be reactivated, although failures end the job."""
+        machine.job(**PERFORM)
+        machine.task("1", requiredSlots=9)
+        machine.account.tasks.terminate("job", "1")
+        machine.account.tasks.reactivate("job", "1")
+        assert (machine.job_state(), machine.task_state("1")) == ("active", "active")
+
     def test_a_failed_task_can_run_again(self, machine):
         """With all its retries and without a trace of its failure."""
         machine.job()
