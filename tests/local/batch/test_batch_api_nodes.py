@@ -1,4 +1,4 @@
-"""The operations on nodes and their files, by both clients of the SDK."""
+"""The operations on nodes and their files; what both clients of the SDK do in ways of their own, by both."""
 
 from __future__ import annotations
 
@@ -19,12 +19,6 @@ NAT_POOL = {
     "frontendPortRangeStart": 15000,
     "frontendPortRangeEnd": 15100,
 }
-
-
-@pytest.fixture
-def client(either_client):
-    """What is said here holds for both clients of the SDK."""
-    return either_client
 
 
 @pytest.fixture
@@ -64,9 +58,9 @@ def refusal_of(operation, *arguments) -> tuple[int, str]:
     return refusal.value.status_code, refusal.value.error.code
 
 
-def test_a_node_is_rebooted_switched_off_and_on_and_removed(client, new_pool):
+def test_a_node_is_rebooted_switched_off_and_on_and_removed(either_client, new_pool):
     """Each waited for as the SDK does it."""
-    pool_id = new_pool()
+    pool_id, client = new_pool(), either_client
     node = only_node(client, pool_id)
     client.begin_reboot_node(pool_id, node.id, {"nodeRebootOption": "terminate"}, polling_interval=0).wait()
     assert client.get_node(pool_id, node.id).last_boot_time > node.last_boot_time
@@ -124,9 +118,9 @@ def test_nodes_have_users_and_a_way_to_them(client, new_pool):
     assert node.node_agent_info.version
 
 
-def test_the_files_of_a_node_are_listed_read_and_removed(client, new_pool, new_job, wait_completed):
+def test_the_files_of_a_node_are_listed_read_and_removed(either_client, new_pool, new_job, wait_completed):
     """By paths below its root directory: those of its tasks, and what all nodes have."""
-    pool_id = new_pool()
+    pool_id, client = new_pool(), either_client
     node_id = only_node(client, pool_id).id
     names = {file.name for file in client.list_node_files(pool_id, node_id) if file.is_directory}
     assert {"shared", "startup", "workitems", "volatile", "applications"} <= names
