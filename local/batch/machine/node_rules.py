@@ -67,11 +67,15 @@ def check_machine(machine: VirtualMachineConfiguration | None) -> None:
 
 
 def check_network(network: Json) -> None:
+    """Refuse a network of a job whose subnet is none."""
+    check_subnet(network.get("subnetId") if isinstance(network, dict) else None)
+
+
+def check_subnet(subnet: object) -> None:
     """Refuse a subnet that is not given by its resource id: NetworkConfiguration.subnetId in the SDKs says its form.
 
     One of the subscription that no one has is there for nobody; the words are Azure's: microsoft/ga4gh-tes#80.
     """
-    subnet = network.get("subnetId") if isinstance(network, dict) else None
     if subnet is not None and not _SUBNET.fullmatch(str(subnet)):
         form = "/subscriptions/…/resourceGroups/…/providers/Microsoft.Network/virtualNetworks/…/subnets/…"
         raise invalid_property("subnetId", subnet, f"It is not the resource id of a subnet: {form}.")
