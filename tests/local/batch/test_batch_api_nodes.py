@@ -1,4 +1,4 @@
-"""The operations on nodes and their files; what both clients of the SDK do in ways of their own, by both."""
+"""The operations on nodes and their files; both clients of the SDK drive them in the contract."""
 
 from __future__ import annotations
 
@@ -58,9 +58,9 @@ def refusal_of(operation, *arguments) -> tuple[int, str]:
     return refusal.value.status_code, refusal.value.error.code
 
 
-def test_a_node_is_rebooted_switched_off_and_on_and_removed(either_client, new_pool):
+def test_a_node_is_rebooted_switched_off_and_on_and_removed(client, new_pool):
     """Each waited for as the SDK does it."""
-    pool_id, client = new_pool(), either_client
+    pool_id = new_pool()
     node = only_node(client, pool_id)
     client.begin_reboot_node(pool_id, node.id, {"nodeRebootOption": "terminate"}, polling_interval=0).wait()
     assert client.get_node(pool_id, node.id).last_boot_time > node.last_boot_time
@@ -118,9 +118,9 @@ def test_nodes_have_users_and_a_way_to_them(client, new_pool):
     assert node.node_agent_info.version
 
 
-def test_the_files_of_a_node_are_listed_read_and_removed(either_client, new_pool, new_job, wait_completed):
+def test_the_files_of_a_node_are_listed_read_and_removed(client, new_pool, new_job, wait_completed):
     """By paths below its root directory: those of its tasks, and what all nodes have."""
-    pool_id, client = new_pool(), either_client
+    pool_id = new_pool()
     node_id = only_node(client, pool_id).id
     names = {file.name for file in client.list_node_files(pool_id, node_id) if file.is_directory}
     assert {"shared", "startup", "workitems", "volatile", "applications"} <= names
@@ -159,15 +159,6 @@ def test_spot_nodes_are_preempted_on_demand(client, service, new_pool, wait_unti
     service.send("PATCH", "/_local/settings", {"nodeLimits": []})
     wait_until(lambda: only_node(client, pool_id).state == "idle")
     assert only_node(client, pool_id).id == node.id
-
-
-def test_there_are_no_applications_and_no_extensions(client, new_pool):
-    """The lists are empty, and what is asked for by name is not found."""
-    pool_id = new_pool()
-    node_id = only_node(client, pool_id).id
-    assert (list(client.list_applications()), list(client.list_node_extensions(pool_id, node_id))) == ([], [])
-    assert refusal_of(client.get_application, "a") == (404, "ApplicationNotFound")
-    assert refusal_of(client.get_node_extension, pool_id, node_id, "e") == (404, "ResourceNotFound")
 
 
 def test_the_log_of_a_node_is_uploaded(client, new_pool, container, wait_until):
