@@ -19,6 +19,8 @@ from tests.chaos.stories import FAN_OUT, GATED, GRAPH, ONE_TASK, STOPPED, WHOLE,
 from tests.integration.conftest import World
 from tests.support.waiting import wait_for
 
+pytestmark = pytest.mark.slow
+
 SPOT = "spot"
 PREEMPTIONS = 4
 LONGEST_PAUSE_SECONDS = 0.5
