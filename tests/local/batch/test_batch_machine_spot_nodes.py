@@ -129,6 +129,14 @@ def test_stopping_a_resize_keeps_nodes_that_come_back(machine):
     assert len(states(machine)) == 2
 
 
+def test_a_resize_does_not_bring_back_what_was_preempted(machine):
+    """Its end is that of the new nodes' creation; one that comes back is still creating then, and starts."""
+    preempt(machine)
+    machine.account.pools.resize("pool", PoolResize.model_validate({"targetLowPriorityNodes": 3}))
+    machine.passes(seconds=0.2)
+    assert states(machine) == ["creating", "creating", "running"]
+
+
 def test_dedicated_nodes_are_not_preempted(new_machine):
     """Neither with the others nor on demand."""
     machine = new_machine()
