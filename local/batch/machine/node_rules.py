@@ -10,7 +10,8 @@ import re
 
 from local.batch.errors import BatchError, ErrorCode, invalid_property
 from local.batch.models.common import Json
-from local.batch.models.pool import MAX_SLOTS_PER_NODE, ImageReference, VirtualMachineConfiguration
+from local.batch.models.machine import ImageReference, VirtualMachineConfiguration
+from local.batch.models.pool import MAX_SLOTS_PER_NODE
 from local.batch.models.supported_images import DOCKER_COMPATIBLE, SUPPORTED_IMAGES, SupportedImage, find_image
 from local.batch.models.vm_sizes import SLOTS_PER_CORE, cores_of
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import ClassVar, Self
 
-from pydantic import ConfigDict, Field, StrictBool, model_validator
+from pydantic import Field, StrictBool, model_validator
 
 from local.batch.models.auto_scale import AutoScaleRun, EvaluationInterval
 from local.batch.models.common import (
@@ -18,9 +18,10 @@ from local.batch.models.common import (
     ResourceId,
     WireEnum,
 )
+from local.batch.models.machine import ContainerConfiguration, VirtualMachineConfiguration
 from local.batch.models.network import PoolNetwork
 from local.batch.models.node import SHORTEST_RESIZE_TIMEOUT, NodeUser, RunningTasksOption, SchedulingState
-from local.batch.models.node_task import ContainerRegistry, NodeTaskExecutionInfo, StartTask, UserAccount
+from local.batch.models.node_task import NodeTaskExecutionInfo, StartTask, UserAccount
 
 MAX_SLOTS_PER_NODE = 256
 
@@ -73,44 +74,6 @@ class TaskSchedulingPolicy(BatchModel):
 
     node_fill_type: NodeFillType = NodeFillType.SPREAD
     job_default_order: str | None = None
-
-
-class ContainerConfiguration(BatchModel):
-    """What a pool has for containers; its registries serve tasks that name none of their own."""
-
-    model_config = ConfigDict(extra="allow")
-
-    container_registries: tuple[ContainerRegistry, ...] = ()
-
-
-class ImageReference(BatchModel):
-    """An image that nodes are made of: the marketplace's by their names, those of the client's own by an id."""
-
-    model_config = ConfigDict(extra="allow")
-
-    publisher: str | None = None
-    offer: str | None = None
-    sku: str | None = None
-    version: str | None = None
-    virtual_machine_image_id: str | None = None
-    shared_gallery_image_id: str | None = None
-    community_gallery_image_id: str | None = None
-
-    @property
-    def is_own(self) -> bool:
-        """Whether it has an id, which the marketplace's have not."""
-        ids = (self.virtual_machine_image_id, self.shared_gallery_image_id, self.community_gallery_image_id)
-        return any(each is not None for each in ids)
-
-
-class VirtualMachineConfiguration(BatchModel):
-    """The machines of a pool; all else that is given is stored and returned."""
-
-    model_config = ConfigDict(extra="allow")
-
-    image_reference: ImageReference | None = None
-    node_agent_sku_id: str | None = Field(default=None, alias="nodeAgentSKUId")
-    container_configuration: ContainerConfiguration | None = None
 
 
 class PoolUpdate(BatchModel):
