@@ -12,7 +12,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # In the order of the files: those whose tests wait for services first, the unit tests in what time these leave.
 AT_ONCE := -n 4 --dist loadfile --no-loadscope-reorder
 
-CLIENTS := azure-cli azure-batch-14 airflow
+CLIENTS := azure-cli azure-batch-14 airflow snakemake
 
 .PHONY: setup demo test test-all test-chaos bench simulate test-clients az-flags docs lint types clean
 

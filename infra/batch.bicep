@@ -12,6 +12,7 @@ param poolId string
 param nodeSize string
 param taskSlotsPerNode int
 param maximumNodes int
+param spotNodes bool
 param prefetchedImages string[]
 param registryServer string
 
@@ -29,15 +30,20 @@ param nodeAgent string = 'batch.node.ubuntu 24.04'
 // It counts tasks: no variable of Batch counts the slots that they require (Azure/Batch#151), so tasks with
 // requiredSlots > 1 get fewer nodes than they could fill. They wait longer; each runs, for one pending task is enough
 // for one node. tests/local/batch/test_deployed_formula.py runs it.
+// Nodes of the other kind go, should the pool have any: a target that a formula does not name stays as it is. Preempted
+// nodes count in the size of the pool; Batch goes on trying to get them back.
 // https://learn.microsoft.com/azure/batch/batch-automatic-scaling
 var formula = '''
 maximumNodes = {0};
 slots = {1};
 samples = $PendingTasks.GetSamplePercent(TimeInterval_Minute * 5);
 pending = samples < 70 ? max(0, $PendingTasks.GetSample(1)) : max($PendingTasks.GetSample(1), avg($PendingTasks.GetSample(TimeInterval_Minute * 5)));
-$TargetDedicatedNodes = min(maximumNodes, ceil(pending / slots));
+$Target{2}Nodes = min(maximumNodes, ceil(pending / slots));
+$Target{3}Nodes = 0;
 $NodeDeallocationOption = taskcompletion;
 '''
+
+var kinds = spotNodes ? ['LowPriority', 'Dedicated'] : ['Dedicated', 'LowPriority']
 
 // Properties that are empty are left out. The service gives them back as absent, compares, and refuses the difference
 // while the pool has nodes: https://github.com/Azure/bicep/issues/7902, https://github.com/Azure/Batch/issues/153.
@@ -72,7 +78,10 @@ resource account 'Microsoft.Batch/batchAccounts@2025-06-01' = {
       taskSlotsPerNode: taskSlotsPerNode
       taskSchedulingPolicy: { nodeFillType: 'Pack' }
       scaleSettings: {
-        autoScale: { formula: format(formula, maximumNodes, taskSlotsPerNode), evaluationInterval: 'PT5M' }
+        autoScale: {
+          formula: format(formula, maximumNodes, taskSlotsPerNode, kinds[0], kinds[1])
+          evaluationInterval: 'PT5M'
+        }
       }
       deploymentConfiguration: {
         virtualMachineConfiguration: {

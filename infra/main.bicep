@@ -32,7 +32,10 @@ param taskSlotsPerNode int = 2
 @minValue(1)
 param maximumNodes int = 4
 
-// Of the pool, only maximumNodes can change while it has nodes: see docs/deploy.md.
+@description('Whether the nodes are spot nodes: cheaper, but Azure takes them away when it needs them, and their tasks run again. See docs/operate.md.')
+param spotNodes bool = false
+
+// Of the pool, only maximumNodes and spotNodes can change while it has nodes: see docs/deploy.md.
 @description('Images that nodes pull before they take tasks, so that tasks need not wait for them.')
 param prefetchedImages string[] = []
 
@@ -142,6 +145,7 @@ module batch 'batch.bicep' = {
     nodeSize: nodeSize
     taskSlotsPerNode: taskSlotsPerNode
     maximumNodes: maximumNodes
+    spotNodes: spotNodes
     prefetchedImages: prefetchedImages
     registryServer: usesRegistry ? registry!.properties.loginServer : ''
   }

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from azure.core.exceptions import AzureError
 from rich.console import Console
@@ -64,7 +65,7 @@ def run(arguments: argparse.Namespace, opening: AbstractContextManager[App]) -> 
 class _Read:
     """How far the streams of a task are printed; `start` tells one start of the task from the next."""
 
-    start: tuple[str, int]
+    start: tuple[str, datetime]
     offsets: dict[str, int] = field(default_factory=lambda: dict.fromkeys(STREAMS, 0))
     is_over: bool = False
 
@@ -161,7 +162,7 @@ class _PrintedLogs:
     def _print_task(self, task: TaskView) -> None:
         if task.started is None:
             return
-        start = (task.job_id, task.restarts)
+        start = (task.job_id, task.started)
         read = self._read.get(task.name)
         if read is None or read.start != start:
             read = self._read[task.name] = _Read(start)

@@ -31,7 +31,8 @@ class BatchHidden(Exception):  # noqa: N818 - what is so, not what went wrong
 class TaskView:
     """A task as Batch reports it; `exit_code` is None unless the task ended with one.
 
-    `restarts` is how often Batch has begun it anew, with empty logs: on another node, because its own was lost.
+    `restarts` is how often Batch says that it has begun it anew. Nodes that failed or were preempted are not counted;
+    `started` tells each start from the one before.
     """
 
     name: str

@@ -10,7 +10,7 @@ The layers, each using only those below it::
     autoscale/               the language of the formulas by which pools scale
     models/  errors.py  failures.py     the words of the wire
 
-What the service does not do is answered with 501 and the operation's name (`api/unsupported.py`).
+What the service does not do is answered with 501 and the name of the property that asks for it.
 """
 
 from local.batch.api.auth import ACCOUNT_KEY, ACCOUNT_NAME

@@ -17,6 +17,7 @@ class ErrorCode(Enum):
         409,
         "Active job and schedule quota for the account has been reached.",
     )
+    APPLICATION_NOT_FOUND = ("ApplicationNotFound", 404, "The specified application does not exist.")
     AUTHENTICATION_FAILED = (
         "AuthenticationFailed",
         403,
@@ -151,12 +152,29 @@ class ErrorCode(Enum):
         400,
         "Multiple condition headers are not supported.",
     )
+    NODE_ALREADY_IN_TARGET_SCHEDULING_STATE = (
+        "NodeAlreadyInTargetSchedulingState",
+        409,
+        "The specified node is already in the target scheduling state.",
+    )
+    NODE_BEING_CREATED = ("NodeBeingCreated", 409, "The specified node is being created.")
+    NODE_BEING_REBOOTED = ("NodeBeingRebooted", 409, "The specified node is being rebooted.")
+    NODE_BEING_REIMAGED = ("NodeBeingReimaged", 409, "The specified node is being reimaged.")
+    NODE_BEING_STARTED = ("NodeBeingStarted", 409, "The specified node is being started.")
     NODE_NOT_FOUND = ("NodeNotFound", 404, "The specified node does not exist.")
+    NODE_STATE_UNUSABLE = ("NodeStateUnusable", 409, "The state of the specified node is unusable.")
+    NODE_USER_EXISTS = ("NodeUserExists", 409, "The specified node user already exists.")
+    NODE_USER_NOT_FOUND = ("NodeUserNotFound", 404, "The specified node user does not exist.")
     NOT_IMPLEMENTED = ("NotImplemented", 501, "The local Batch service does not implement this.")
     OPERATION_INVALID_FOR_CURRENT_STATE = (
         "OperationInvalidForCurrentState",
         409,
         "The specified operation is not valid for the current state of the resource.",
+    )
+    OPERATION_NOT_VALID_ON_NODE = (
+        "OperationNotValidOnNode",
+        409,
+        "The specified operation is not valid on the node.",
     )
     OUT_OF_RANGE_QUERY_PARAMETER_VALUE = (
         "OutOfRangeQueryParameterValue",
@@ -176,6 +194,7 @@ class ErrorCode(Enum):
         413,
         "The size of the request body exceeds the maximum size permitted.",
     )
+    RESOURCE_NOT_FOUND = ("ResourceNotFound", 404, "The specified resource does not exist.")
     TASK_COMPLETED = ("TaskCompleted", 409, "The specified task is already in a completed state.")
     TASK_DEPENDENCIES_NOT_SPECIFIED_ON_JOB = (
         "TaskDependenciesNotSpecifiedOnJob",

@@ -15,14 +15,12 @@ from local.batch.api.faults import FaultList
 from local.batch.machine.account import Account
 from local.batch.machine.limits import Limits
 from local.batch.models.common import ID_PATTERN, key_of
+from local.batch.models.machine import ContainerConfiguration, ImageReference, VirtualMachineConfiguration
 from local.batch.models.pool import (
     MAX_SLOTS_PER_NODE,
-    ContainerConfiguration,
-    ImageReference,
     PoolCreate,
     PoolResize,
     PoolUpdate,
-    VirtualMachineConfiguration,
 )
 from local.batch.models.supported_images import CONTAINER_IMAGE, PLAIN_IMAGE
 from local.batch.models.vm_sizes import smallest_size_for

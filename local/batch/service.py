@@ -10,6 +10,8 @@ from typing import TypeVar
 from local.batch.machine.account import Account
 from local.batch.machine.commands import Run, TaskEnd
 from local.batch.machine.limits import Limits
+from local.batch.models.node import UploadLogs
+from local.batch.models.pool import Pool
 from local.batch.node.agent import Agent
 from local.batch.node.task_process import NodeSettings
 from local.batch.store import Store
@@ -59,6 +61,10 @@ class BatchService:
             for command in self._account.take_commands():
                 self._agent.execute(command)
             self._set_timer()
+
+    def upload_logs(self, pool: Pool, node_id: str, request: UploadLogs) -> tuple[str, int]:
+        """Have a node upload its agent's log; return the folder in the container and the number of files."""
+        return self._agent.upload_logs(pool, node_id, request)
 
     def _task_ended(self, run: Run, end: TaskEnd) -> None:
         self.do(lambda account: account.end_task(run, end))

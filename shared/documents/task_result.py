@@ -84,7 +84,10 @@ class TaskResult(Document):
     attempts: tuple[Attempt, ...] = ()
     """The attempts of a task with `retry`, on the node where it ended: all, or of more than 100 the last 100."""
     requeue_count: int = 0
-    """How often Azure Batch put it back into the queue, to run on another node; there, attempts begin anew."""
+    """How often Azure Batch put it back into the queue because somebody removed its node; there, attempts begin anew.
+
+    Batch counts no node that failed or was preempted: such a task has run again too, and nothing tells how often.
+    """
     node: str | None = None
     started: AwareDatetime | None = None
     ended: AwareDatetime | None = None

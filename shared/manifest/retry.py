@@ -36,7 +36,8 @@ class Retry(Properties):
 
     The commands are not tried again if the container is killed as a whole (for example, because its memory is used up),
     if the run is cancelled, or if input files are missing. A task whose node is lost runs again on another one, and
-    begins with the first attempt there (`requeueCount` in the record). Pauses occupy the task's slot on its node.
+    begins with the first attempt there; the record has the attempts of that node. Pauses occupy the task's slot on its
+    node.
     """
 
     max_attempts: Annotated[int, Field(ge=1, le=MAX_ATTEMPTS)] | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 AT = datetime(2026, 11, 23, tzinfo=UTC)
 
 
-def account_with(stdout: bytes, requeues: int) -> BatchTasks:
-    """An account with one running task, of which Batch has this output."""
-    info = BatchTaskExecutionInfo(retry_count=0, requeue_count=requeues, start_time=AT)
+def account_with(stdout: bytes, start: int) -> BatchTasks:
+    """An account with one task that runs for the n-th time, of which Batch has this output; it counts no lost nodes."""
+    info = BatchTaskExecutionInfo(retry_count=0, requeue_count=0, start_time=AT + timedelta(minutes=start))
     task = BatchTask(id="t", state=BatchTaskState.RUNNING, execution_info=info)
     size = FileProperties(content_length=len(stdout), last_modified=AT)
 
@@ -40,8 +40,8 @@ def test_a_task_whose_node_was_lost_is_read_from_the_beginning(capsys: pytest.Ca
     """On another node its logs are empty at first; until then, each line is printed once."""
     runs = SimpleNamespace()
     logs = _PrintedLogs(runs, RunRef("m-1", "m.yaml"), _Lines(str))
-    for stdout, requeues in ((b"first\n", 0), (b"first\nsecond\n", 0), (b"first\n", 1), (b"first\nsecond\n", 1)):
-        runs.tasks = account_with(stdout, requeues)
+    for stdout, start in ((b"first\n", 0), (b"first\nsecond\n", 0), (b"first\n", 1), (b"first\nsecond\n", 1)):
+        runs.tasks = account_with(stdout, start)
         for task in runs.tasks.of_job("m-1-1"):
             logs._print_task(task)
     assert capsys.readouterr().out.splitlines() == ["t out | first", "t out | second"] * 2

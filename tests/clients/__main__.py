@@ -1,7 +1,8 @@
 """Runs other people's clients against the service: `make test-clients`, because of their size not in the default tests.
 
 Each client lives in an environment of its own, `.clients/<name>`, and gets a service of its own. Of the ways to name
-the account each takes its own: `az batch` and the older SDK the variables AZURE_BATCH_*, Airflow a connection.
+the account each takes its own: `az batch` and the older SDK the variables AZURE_BATCH_*, Airflow a connection. The
+files of Snakemake are in an Azurite of its own.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from azure.batch import BatchClient
 from azure.core.credentials import AzureNamedKeyCredential
 
 from local.batch import ACCOUNT_KEY, ACCOUNT_NAME
+from local.stack.azurite import AzuriteEndpoints, start_command
 from local.stack.child import Child, Program
 from local.stack.ports import AUTO, Ports
 
@@ -32,6 +34,7 @@ class Client:
 
     name: str
     commands: tuple[tuple[str, ...], ...]
+    has_storage: bool = False
 
 
 CLIENTS = (
@@ -45,6 +48,7 @@ CLIENTS = (
             ("airflow", "dags", "test", "local_batch"),
         ),
     ),
+    Client("snakemake", (("python", str(HERE / "snakemake" / "run.py")),), has_storage=True),
 )
 
 
@@ -61,17 +65,20 @@ def _succeeds(client: Client) -> bool:
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o711)  # the user of tasks must be able to enter it
         service, endpoint = _start_service(Path(folder))
+        storage, environ = _start_storage(Path(folder)) if client.has_storage else (None, {})
+        environ |= _environ(client, endpoint, folder)
         try:
-            succeeded = all(_run(command, client, endpoint, folder) for command in client.commands)
+            succeeded = all(_run(command, environ) for command in client.commands)
             succeeded = succeeded and (client.name != "airflow" or _ran_airflow_task(endpoint))
         finally:
             service.stop()
+            if storage:
+                storage.stop()
     print(f"{client.name}: {'ok' if succeeded else 'FAILED'}", flush=True)
     return succeeded
 
 
-def _run(command: tuple[str, ...], client: Client, endpoint: str, home: str) -> bool:
-    environ = _environ(client, endpoint, home)
+def _run(command: tuple[str, ...], environ: dict[str, str]) -> bool:
     ended = subprocess.run(
         command,
         env=environ,
@@ -122,6 +129,18 @@ def _start_service(folder: Path) -> tuple[Child, str]:
     service = Child(Program("batch", command, dict(os.environ), folder / "service.log", f"{endpoint}/_local/health"))
     service.wait_ready()
     return service, endpoint
+
+
+def _start_storage(folder: Path) -> tuple[Child, dict[str, str]]:
+    ports = Ports.choose(AUTO)
+    endpoints = AzuriteEndpoints(ports.blob, ports.queue, ports.table)
+    data = folder / "azurite"
+    data.mkdir()
+    ready = f"http://127.0.0.1:{ports.table}/"
+    command = tuple(start_command(endpoints, data))
+    storage = Child(Program("azurite", command, dict(os.environ), folder / "azurite.log", ready))
+    storage.wait_ready()
+    return storage, {"AZURITE_CONNECTION_STRING": endpoints.connection_string}
 
 
 if __name__ == "__main__":

@@ -254,7 +254,7 @@ def test_a_node_that_is_lost_costs_no_change_of_the_tasks_before(world, tmp_path
     world.lose_node(f"{run}-1", "2")
     world.finish()
     ended = Ended(world, run)
-    assert (ended.record["state"], ended.tasks["b"]["requeueCount"]) == ("SUCCESS", 1)
+    assert ended.record["state"] == "SUCCESS"
     assert (ended.log("b"), ended.log("c")) == ("x\ny\n1\n", "x\n2\n")
 
 

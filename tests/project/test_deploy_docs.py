@@ -142,6 +142,7 @@ def test_all_steps_by_hand_run_in_one_shell(folder: Path) -> None:
         .replace("maximumNodes = {0};\nslots = {1};\n", "")
         .replace("maximumNodes", "4")
         .replace("slots", "2")
+        .format(None, None, "Dedicated", "LowPriority")
     )
     assert formula == expected.strip().replace("\n", " ")
     assert "containerImageNames" not in json.dumps(pool), "empty properties are left out, as in the template"

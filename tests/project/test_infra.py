@@ -93,6 +93,19 @@ def test_every_setting_is_set_and_none_is_unknown() -> None:
     assert names_in(template("function_app"), "var appSettings = {") == names_read() - KEYS - OF_A_REGISTRY
 
 
+def test_spot_nodes_are_had_in_place_of_dedicated_ones_and_only_by_choice() -> None:
+    """The formula names both targets: the one that it left out would stay as it was, with its nodes."""
+    text = template("batch")
+    assert "param spotNodes bool = false" in template("main")
+    assert "var kinds = spotNodes ? ['LowPriority', 'Dedicated'] : ['Dedicated', 'LowPriority']" in text
+    assert "format(formula, maximumNodes, taskSlotsPerNode, kinds[0], kinds[1])" in text
+    formula = text.partition("var formula = )[2].partition(")[0]
+    assert re.findall(r"\$Target(.*)Nodes = (.*);", formula) == [
+        ("{2}", "min(maximumNodes, ceil(pending / slots))"),
+        ("{3}", "0"),
+    ]
+
+
 def test_nodes_have_an_identity_only_for_a_registry_or_by_choice() -> None:
     """Every task can obtain its token, and it is in the settings only then."""
     assert "var usesRegistry = !empty(registryId)" in template("main")

@@ -113,6 +113,7 @@ def test_costs_name_what_is_not_small() -> None:
     for each in ("spot nodes", "all log categories", "not sampled", "load\nbalancer", "six private endpoints"):
         assert each in costs
     assert "is the least it can be" in costs
+    assert "### Spot nodes" in costs
 
 
 def test_slots_are_not_what_the_formula_counts() -> None:

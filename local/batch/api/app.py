@@ -17,10 +17,11 @@ from local.batch.api import (
     routes_files,
     routes_job_schedules,
     routes_jobs,
+    routes_node_users,
     routes_nodes,
     routes_pools,
+    routes_software,
     routes_tasks,
-    unsupported,
 )
 from local.batch.api.auth import SignedRequest, verify
 from local.batch.api.call import Call, json_response
@@ -42,7 +43,8 @@ OPERATIONS: Sequence[Operation] = (
     *routes_files.OPERATIONS,
     *routes_pools.OPERATIONS,
     *routes_nodes.OPERATIONS,
-    *unsupported.OPERATIONS,
+    *routes_node_users.OPERATIONS,
+    *routes_software.OPERATIONS,
 )
 
 

@@ -1,4 +1,4 @@
-"""The operations on files of tasks."""
+"""The operations on files of tasks and of nodes, whose names are relative to the directory of the one or the other."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ from local.batch.api.call import Call
 from local.batch.api.conditions import Version
 from local.batch.api.operation import Operation
 from local.batch.errors import BatchError, ErrorCode
+from local.batch.machine.node_operations import require_reachable
 from local.batch.machine.retention import files_expire_at
-from local.batch.node.directories import TaskDirectories, task_root
+from local.batch.node.directories import TaskDirectories, node_directory, task_root
 from local.batch.node.task_files import DEFAULT_CONTENT_TYPE, TaskFile, describe, find_file, list_files, remove
 from local.batch.service import utc_now
 
@@ -27,13 +28,13 @@ CHUNK_BYTES = 1 << 16
 _RANGE = re.compile(r"bytes=(\d+)-(\d*)")
 
 
-def list_task_files(call: Call) -> Response:
-    """List the files of a task; only with `recursive=true` what lies in its folders."""
+def list_files_of(call: Call) -> Response:
+    """List the files of a task or node; only with `recursive=true` what lies in its folders."""
     files = list_files(_directory(call), recursive=call.flag("recursive"))
     return call.listing("files", files, lambda file: _file_view(call, file))
 
 
-def get_task_file_properties(call: Call) -> Response:
+def get_file_properties(call: Call) -> Response:
     """Describe a file in the headers of the answer."""
     path = _path(call)
     with _still_there():
@@ -41,7 +42,7 @@ def get_task_file_properties(call: Call) -> Response:
         return Response(headers={**_headers(call, path), "Content-Length": str(_size(path))})
 
 
-def download_task_file(call: Call) -> Response:
+def download_file(call: Call) -> Response:
     """Send a file, or the part of it that the ocp-range header asks for."""
     path = _path(call)
     if not path.is_file():  # a folder; or a pipe, which would be waited for without end
@@ -57,7 +58,7 @@ def download_task_file(call: Call) -> Response:
     return StreamingResponse(_chunks(path, start, length), headers=headers, media_type=DEFAULT_CONTENT_TYPE)
 
 
-def delete_task_file(call: Call) -> Response:
+def delete_file(call: Call) -> Response:
     """Remove a file, or a folder: an empty one, or any with `recursive=true`."""
     path = _path(call)
     try:
@@ -82,6 +83,18 @@ def _check_conditions(call: Call, path: Path) -> None:
 
 
 def _directory(call: Call) -> Path:
+    return _task_directory(call) if "job_id" in call.params else _node_directory(call)
+
+
+def _node_directory(call: Call) -> Path:
+    pool_id, node_id = call.params["pool_id"], call.params["node_id"]
+    node = call.service.do(lambda account: account.nodes.find(pool_id, node_id))
+    require_reachable(node)
+    pool = call.service.do(lambda account: account.state.pool(pool_id))
+    return node_directory(call.service.nodes.root, pool.id, node.id).absolute()
+
+
+def _task_directory(call: Call) -> Path:
     job_id, task_id = call.params["job_id"], call.params["task_id"]
     task = call.service.do(lambda account: account.state.task(job_id, task_id))
     expiry = files_expire_at(task)
@@ -151,13 +164,19 @@ def _file_view(call: Call, file: TaskFile) -> dict[str, Any]:
 
 
 def _url(call: Call, name: str) -> str:
-    return f"{call.base_url}/jobs/{call.params['job_id']}/tasks/{call.params['task_id']}/files/{quote(name)}"
+    path = _TASK_FILES if "job_id" in call.params else _NODE_FILES
+    return f"{call.base_url}{path.format(**call.params)}/{quote(name)}"
 
 
-_FILE = "/jobs/{job_id}/tasks/{task_id}/files/{file_path:path}"
+_FILE = "{file_path:path}"
+_TASK_FILES, _NODE_FILES = "/jobs/{job_id}/tasks/{task_id}/files", "/pools/{pool_id}/nodes/{node_id}/files"
 OPERATIONS = [
-    Operation("Tasks_ListTaskFiles", "GET", "/jobs/{job_id}/tasks/{task_id}/files", list_task_files),
-    Operation("Tasks_DeleteTaskFile", "DELETE", _FILE, delete_task_file),
-    Operation("Tasks_GetTaskFileProperties", "HEAD", _FILE, get_task_file_properties),
-    Operation("Tasks_GetTaskFile", "GET", _FILE, download_task_file),
+    Operation("Tasks_ListTaskFiles", "GET", _TASK_FILES, list_files_of),
+    Operation("Tasks_DeleteTaskFile", "DELETE", f"{_TASK_FILES}/{_FILE}", delete_file),
+    Operation("Tasks_GetTaskFileProperties", "HEAD", f"{_TASK_FILES}/{_FILE}", get_file_properties),
+    Operation("Tasks_GetTaskFile", "GET", f"{_TASK_FILES}/{_FILE}", download_file),
+    Operation("Nodes_ListNodeFiles", "GET", _NODE_FILES, list_files_of),
+    Operation("Nodes_DeleteNodeFile", "DELETE", f"{_NODE_FILES}/{_FILE}", delete_file),
+    Operation("Nodes_GetNodeFileProperties", "HEAD", f"{_NODE_FILES}/{_FILE}", get_file_properties),
+    Operation("Nodes_GetNodeFile", "GET", f"{_NODE_FILES}/{_FILE}", download_file),
 ]

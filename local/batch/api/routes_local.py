@@ -6,7 +6,8 @@
 - `PUT /_local/node-faults`: image pulls and uploads that fail (`node/faults.py`);
 - `GET` and `PATCH /_local/settings`: quota, nodes that there are none of, names of blobs, late ends and statistics;
 - `POST /_local/pools/{pool}/evaluate`: a pool scales by its formula now;
-- `PUT /_local/pools/{pool}/nodes/{node}`: the state of a node; one that is not idle has died.
+- `PUT /_local/pools/{pool}/nodes/{node}`: the state of a node; one that is not idle has died;
+- `POST /_local/pools/{pool}/preempt`: spot nodes are taken away, and come back as soon as there are nodes.
 """
 
 from __future__ import annotations
@@ -54,6 +55,12 @@ class NodeChange(BatchModel):
     errors: tuple[NodeError, ...] = ()
 
 
+class Preemption(BatchModel):
+    """How many spot nodes a pool loses now; all of them if that is left out."""
+
+    nodes: int | None = Field(default=None, ge=1)
+
+
 class LocalApi:
     """The state behind `/_local`, which every call of an operation consults."""
 
@@ -75,6 +82,7 @@ class LocalApi:
             Route("/_local/settings", _refusing(self._change_settings), methods=["PATCH"]),
             Route("/_local/pools/{pool_id}/evaluate", _refusing(self._evaluate), methods=["POST"]),
             Route("/_local/pools/{pool_id}/nodes/{node_id}", _refusing(self._change_node), methods=["PUT"]),
+            Route("/_local/pools/{pool_id}/preempt", _refusing(self._preempt), methods=["POST"]),
         ]
 
     async def _health(self, _: Request) -> Response:
@@ -130,9 +138,13 @@ class LocalApi:
     async def _evaluate(self, request: Request) -> None:
         self._service.do(lambda account: account.auto_scale.evaluate_now(request.path_params["pool_id"]))
 
+    async def _preempt(self, request: Request) -> None:
+        preemption, pool_id = await _read(request, Preemption), request.path_params["pool_id"]
+        self._service.do(lambda account: account.nodes.preempt(pool_id, preemption.nodes))
+
 
 async def _read(request: Request, model: type[M]) -> M:
-    return model.model_validate_json(await request.body())
+    return model.model_validate_json(await request.body() or b"{}")
 
 
 def _refusing(change: Callable[[Request], Awaitable[None]]) -> Callable[[Request], Awaitable[Response]]:

@@ -80,17 +80,17 @@ def terminate_task(call: Call) -> Response:
     return call.done(204, _version_of(_task(call)))
 
 
+def list_subtasks(call: Call) -> Response:
+    """List the subtasks of a task: only multi-instance tasks have some, and those are not served."""
+    _task(call)
+    return call.listing("subtasks", (), dict)
+
+
 def reactivate_task(call: Call) -> Response:
     """Let a task that failed run again."""
     task = _checked_task(call)
     call.service.do(lambda account: account.tasks.reactivate(_job_id(call), task.id))
     return call.done(204, _version_of(_task(call)))
-
-
-def list_subtasks(call: Call) -> Response:
-    """List the subtasks of a task: none, as only multi-instance tasks have any."""
-    _task(call)
-    return json_response({"odata.metadata": f"{call.base_url}/$metadata#subtasks", "value": []})
 
 
 def _view(call: Call, task: Task) -> dict[str, Any]:

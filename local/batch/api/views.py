@@ -18,6 +18,10 @@ from local.batch.models.usage import TaskUsage
 from local.batch.node.directories import task_root
 
 _GIB = 2**30
+IPV4, IPV6 = "127.0.0.1", "::1"
+SSH_PORT = 22
+NODE_AGENT_VERSION = "1.12.19"
+"""That of the examples in the specification of this API version; nothing here depends on it."""
 _NODE_COUNTS = (
     "creating",
     "idle",
@@ -42,8 +46,6 @@ _TASK_COUNTS = ("active", "running", "completed", "succeeded", "failed")
 
 
 _NODE_PROPERTIES = (
-    "schedulingState",
-    "lastBootTime",
     "ipAddress",
     "ipv6Address",
     "affinityId",
@@ -166,18 +168,28 @@ def node_view(pool: Pool, node: Node, work: NodeWork, base_url: str) -> dict[str
     return {
         **view,
         "url": f"{base_url}/pools/{pool.id}/nodes/{node.id}",
-        "schedulingState": "enabled",
-        "lastBootTime": view["allocationTime"],
-        "ipAddress": "127.0.0.1",
-        "ipv6Address": "::1",
+        "ipAddress": IPV4,
+        "ipv6Address": IPV6,
         "affinityId": f"TVM:{node.id}",
         "vmSize": pool.vm_size,
         "totalTasksRun": work.completed,
         "totalTasksSucceeded": work.succeeded,
         "runningTasksCount": work.running,
         "runningTaskSlotsCount": work.used_slots,
+        "endpointConfiguration": _endpoints(pool, node),
+        "nodeAgentInfo": {"version": NODE_AGENT_VERSION, "lastUpdateTime": view["allocationTime"]},
         "virtualMachineInfo": _machine_info(pool),
     }
+
+
+def remote_login_view(pool: Pool, node: Node) -> dict[str, Any]:
+    """Return where one would log in to a node: by the endpoint of its port 22, if it has one."""
+    endpoints = _endpoints(pool, node)["inboundEndpoints"]
+    port = next((each["frontendPort"] for each in endpoints if each["backendPort"] == SSH_PORT), SSH_PORT)
+    view = {"remoteLoginIPAddress": IPV4, "remoteLoginPort": port}
+    if pool.network_configuration and pool.network_configuration.has_ipv6:
+        view.update({"ipv6RemoteLoginIPAddress": IPV6, "ipv6RemoteLoginPort": port})
+    return view
 
 
 def job_on_node_view(job: Job, here: JobOnNode, base_url: str) -> dict[str, Any]:
@@ -224,6 +236,26 @@ def task_counts_view(tasks: Iterable[Task]) -> dict[str, Any]:
         "taskCounts": {name: counts[name] for name in _TASK_COUNTS},
         "taskSlotCounts": {name: slots[name] for name in _TASK_COUNTS},
     }
+
+
+def _endpoints(pool: Pool, node: Node) -> dict[str, Any]:
+    """Return where the ports of a node are reached that its pool opens: on this machine, where nobody forwards them."""
+    network = pool.network_configuration
+    nat_pools = network.endpoint_configuration.inbound_nat_pools if network and network.endpoint_configuration else ()
+    families = (("", IPV4), ("-ipv6", IPV6)) if network and network.has_ipv6 else (("", IPV4),)
+    endpoints = [
+        {
+            "name": f"{nat_pool.name}{suffix}.{node.number}",
+            "protocol": nat_pool.protocol.value,
+            "publicIPAddress": address,
+            "publicFQDN": "localhost",
+            "frontendPort": nat_pool.frontend_ports[node.number % len(nat_pool.frontend_ports)],
+            "backendPort": nat_pool.backend_port,
+        }
+        for nat_pool in nat_pools
+        for suffix, address in families
+    ]
+    return {"inboundEndpoints": endpoints}
 
 
 def _machine_info(pool: Pool) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from local.batch.autoscale.errors import OperationError
 from local.batch.autoscale.samples import Metric
-from local.batch.models.pool import NodeDeallocationOption
+from local.batch.models.node import RunningTasksOption
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Sampled:
     number: float | None = None
 
 
-Value = float | Vector | str | datetime | timedelta | NodeDeallocationOption | Sampled
+Value = float | Vector | str | datetime | timedelta | RunningTasksOption | Sampled
 
 _TYPE_NAMES = {
     float: "double",
@@ -41,7 +41,7 @@ _TYPE_NAMES = {
     str: "string",
     datetime: "timestamp",
     timedelta: "timeinterval",
-    NodeDeallocationOption: "a deallocation option",
+    RunningTasksOption: "a deallocation option",
     Sampled: "an object with samples",
 }
 _ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {

@@ -34,7 +34,7 @@ from local.batch.autoscale.formula import (
     Formula,
 )
 from local.batch.autoscale.samples import METRICS, Counts, History
-from local.batch.models.pool import NodeDeallocationOption
+from local.batch.models.node import RunningTasksOption
 
 _NUMBERS_TOO = frozenset({"$CurrentDedicatedNodes", "$CurrentLowPriorityNodes"})
 """Variables with samples that are calculated with as numbers, too, as in the documentation's own examples."""
@@ -59,7 +59,7 @@ class Evaluation:
     results: str
     target_dedicated: int
     target_low_priority: int
-    deallocation: NodeDeallocationOption
+    deallocation: RunningTasksOption
     error: FormulaError | None = None
 
 
@@ -77,7 +77,7 @@ def evaluate(formula: Formula, scope: Scope) -> Evaluation:
 
 def unchanged(scope: Scope, error: FormulaError) -> Evaluation:
     """Return the evaluation of a formula that is wrong: the results are what the pool has, as the service's are."""
-    dedicated, low_priority, option = scope.target_dedicated, scope.target_low_priority, NodeDeallocationOption.REQUEUE
+    dedicated, low_priority, option = scope.target_dedicated, scope.target_low_priority, RunningTasksOption.REQUEUE
     results = _listed({DEDICATED: float(dedicated), LOW_PRIORITY: float(low_priority), DEALLOCATION: option})
     return Evaluation(results, dedicated, low_priority, option, error)
 
@@ -110,7 +110,7 @@ class _Variables:
         targets = {DEDICATED: self._target(DEDICATED), LOW_PRIORITY: self._target(LOW_PRIORITY)}
         rest = {name: value for name, value in self.own.items() if name not in (*targets, *ALIASES, DEALLOCATION)}
         results = _listed({**targets, DEALLOCATION: option, **dict(sorted(rest.items()))})
-        assert isinstance(option, NodeDeallocationOption)  # noqa: S101 - no other value can be assigned
+        assert isinstance(option, RunningTasksOption)  # noqa: S101 - no other value can be assigned
         return Evaluation(results, int(targets[DEDICATED]), int(targets[LOW_PRIORITY]), option)
 
     def _target(self, name: str) -> float:
@@ -125,7 +125,7 @@ class _Variables:
             raise FormulaError(statement.position, f"{variable} takes a double that is not negative")
         if isinstance(operand, Sampled):
             raise FormulaError(statement.position, f"{operand.name} is an object; only its methods have values")
-        if variable == DEALLOCATION and not isinstance(operand, NodeDeallocationOption):
+        if variable == DEALLOCATION and not isinstance(operand, RunningTasksOption):
             raise FormulaError(statement.position, f"{variable} takes one of {', '.join(OPTIONS)}")
 
     def _value(self, expression: Expression) -> Value:
@@ -171,7 +171,7 @@ class _Variables:
         }
         if name in INTERVALS:
             return INTERVALS[name]
-        return numbers[name] if name in numbers else OPTIONS.get(name, NodeDeallocationOption.REQUEUE)
+        return numbers[name] if name in numbers else OPTIONS.get(name, RunningTasksOption.REQUEUE)
 
     def _chosen(self, expression: Conditional) -> Value:
         condition = as_operand(self._value(expression.condition))

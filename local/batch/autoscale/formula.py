@@ -14,7 +14,7 @@ from local.batch.autoscale._parser import parse_statements
 from local.batch.autoscale._syntax import Binary, Call, Conditional, Expression, Member, Method, Name, Statement, Unary
 from local.batch.autoscale.errors import FormulaError, FormulaUnsupportedError, Position
 from local.batch.autoscale.samples import METRICS
-from local.batch.models.pool import NodeDeallocationOption
+from local.batch.models.node import RunningTasksOption
 
 MAX_LENGTH = 8192
 MAX_STATEMENTS = 100
@@ -24,7 +24,7 @@ DEALLOCATION = "$NodeDeallocationOption"
 SLOTS = "$TaskSlotsPerNode"
 ALIASES = {"$TargetDedicated": DEDICATED, "$TargetLowPriority": LOW_PRIORITY}
 """Other names of targets; what is assigned to the full name takes precedence."""
-OPTIONS = {option.value: option for option in NodeDeallocationOption}
+OPTIONS = {option.value: option for option in RunningTasksOption}
 INTERVALS = {
     "TimeInterval_Zero": timedelta(),
     "TimeInterval_Microsecond": timedelta(microseconds=1),

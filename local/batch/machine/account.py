@@ -16,6 +16,9 @@ from local.batch.machine.job_nodes import JobNodes
 from local.batch.machine.job_schedules import JobSchedules
 from local.batch.machine.jobs import Jobs
 from local.batch.machine.limits import Limits
+from local.batch.machine.node_operations import NodeOperations
+from local.batch.machine.node_passages import NodePassages
+from local.batch.machine.node_users import NodeUsers
 from local.batch.machine.nodes import Nodes
 from local.batch.machine.pools import Pools
 from local.batch.machine.runs import Runs
@@ -29,7 +32,13 @@ from local.batch.models.pool import Pool
 from local.batch.models.task import Task
 
 _OF_POOLS = frozenset(
-    {AlarmKind.POOL_SETTLES, AlarmKind.POOL_SCALES, AlarmKind.POOL_SAMPLED, AlarmKind.AUTO_POOL_UNUSED}
+    {
+        AlarmKind.AUTO_POOL_UNUSED,
+        AlarmKind.NODES_SETTLE,
+        AlarmKind.POOL_SAMPLED,
+        AlarmKind.POOL_SCALES,
+        AlarmKind.POOL_SETTLES,
+    }
 )
 
 
@@ -50,7 +59,10 @@ class Account:
         self.job_schedules = JobSchedules(self.state, self.jobs)
         self._runs = Runs(self.state, self.jobs, self.job_nodes)
         self.tasks = Tasks(self.state, self.jobs, self._runs)
-        self.nodes = Nodes(self.state, self._runs, self.job_nodes, self._start_tasks)
+        self._passages = NodePassages(self.state, self.jobs, self.job_nodes, self._start_tasks)
+        self.nodes = Nodes(self.state, self._runs, self._passages)
+        self.node_operations = NodeOperations(self.state, self.nodes, self.jobs, self._passages)
+        self.node_users = NodeUsers(self.state, self.nodes)
 
     def restore(
         self,
@@ -63,6 +75,7 @@ class Account:
         for pool in pools:
             self.state.put_pool(pool)
             self._set_alarm_again(pool.settles_at, AlarmKind.POOL_SETTLES, pool.id)
+            self._passages.set_alarms_again(pool)
             self.auto_scale.resume(pool)
         for schedule in schedules:
             self.state.put_schedule(schedule)
@@ -93,6 +106,7 @@ class Account:
                     self.jobs.settle(job)
             case StartTaskRun():
                 self._start_tasks.end(run, end)
+                self.jobs.settle_on(run.node_id)
 
     def advance(self) -> None:
         """Let everything happen that is due at the present time, then start what can start."""
@@ -104,7 +118,8 @@ class Account:
             if pool.settles_at is not None:
                 self.pools.settle(pool)
         for pool in list(self.state.pools.values()):
-            self._runs.start_ready(pool)
+            self._passages.settle(pool)
+            self._runs.start_ready(self.state.pool(pool.id))
 
     def next_alarm(self) -> datetime | None:
         """Return when `advance` is to be called at the latest, or None if nothing is expected to happen by itself."""
@@ -146,6 +161,8 @@ class Account:
     def _handle_of_pool(self, alarm: Alarm, pool: Pool) -> None:
         if alarm.kind is AlarmKind.POOL_SETTLES:
             self.pools.settle(pool)
+        elif alarm.kind is AlarmKind.NODES_SETTLE:
+            self._passages.settle(pool)
         elif alarm.kind is AlarmKind.AUTO_POOL_UNUSED:
             self._auto_pools.remove(pool.id, alarm.keys[1])
         elif alarm.kind is AlarmKind.POOL_SCALES:

@@ -175,7 +175,7 @@ class AutoScale:
             running=sum(self._state.tasks_of(job).running_count for job in ours),
             dedicated=pool.count(dedicated=True),
             low_priority=pool.count(dedicated=False),
-            usable=sum(node.state is NodeState.IDLE for node in pool.nodes),
+            usable=sum(node.takes_tasks for node in pool.nodes),
             preempted=sum(node.state is NodeState.PREEMPTED for node in pool.nodes),
         )
 

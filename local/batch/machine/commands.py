@@ -98,6 +98,22 @@ class RemoveNode:
 
 
 @dataclass(frozen=True)
+class BootNode:
+    """Have the directories that every node has."""
+
+    pool_id: str
+    node_id: str
+
+
+@dataclass(frozen=True)
+class RebootNode:
+    """End everything that runs on a node, without a report; what lies there stays."""
+
+    pool_id: str
+    node_id: str
+
+
+@dataclass(frozen=True)
 class LoseNode:
     """Be a node that has died: end all its processes at once, upload and report nothing more, lose its files."""
 
@@ -105,7 +121,7 @@ class LoseNode:
     node_id: str
 
 
-Command = RunTask | StopTask | RemoveTaskDirectory | RemoveNode | LoseNode
+Command = RunTask | StopTask | RemoveTaskDirectory | BootNode | RemoveNode | RebootNode | LoseNode
 
 
 @dataclass(frozen=True)

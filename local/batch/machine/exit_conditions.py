@@ -20,11 +20,16 @@ class ExitActions:
 
 
 def exit_actions(task: Task) -> ExitActions:
-    """Return what is to be done about a completed task; an action that it does not name is the service's default."""
+    """Return what is to be done about a completed task; an action that it does not name is the service's default.
+
+    One without exit conditions that was terminated before it had a node is no reason to end its job: azure-batch
+    15.1.0's own test_batch_tasks reactivates such a task, and adds others to its job.
+    """
     chosen = _options(task.exit_conditions or ExitConditions(), task.execution_info) or ExitOptions()
     ended_well = task.succeeded
+    is_harmless = ended_well or (task.node_info is None and task.exit_conditions is None)
     return ExitActions(
-        job=chosen.job_action or (JobAction.NONE if ended_well else JobAction.TERMINATE),
+        job=chosen.job_action or (JobAction.NONE if is_harmless else JobAction.TERMINATE),
         dependency=chosen.dependency_action or (DependencyAction.SATISFY if ended_well else DependencyAction.BLOCK),
     )
 

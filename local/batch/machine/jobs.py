@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from local.batch.errors import BatchError, ErrorCode, invalid_property, not_implemented
 from local.batch.machine.commands import RemoveTaskDirectory, StopTask, TaskRun
 from local.batch.machine.job_nodes import JobNodes
@@ -176,6 +178,12 @@ class Jobs:
         self._state.put_job(settled)
         self.complete_if_done(settled)
 
+    def settle_on(self, node_id: str) -> None:
+        """Settle the jobs that have been on a node: they may wait for it to run their release tasks."""
+        for job in list(self._state.jobs.values()):
+            if any(here.node_id == node_id for here in job.on_nodes):
+                self.settle(job)
+
     def set_time_limit(self, job: Job) -> None:
         """Have the job ended at its `maxWallClockTime`."""
         if job.constraints.max_wall_clock_time < FOR_EVER:
@@ -198,6 +206,13 @@ class Jobs:
             self._state.put_task(job, task.changed(ending=ending))
             run = TaskRun(job.id, task.id, task.run)
             self._state.command(StopTask(run, uploads=ending is Ending.ENDED))
+
+    def stop_tasks_on(self, node_ids: Collection[str], ending: Ending) -> None:
+        """Have all tasks stopped that run on these nodes, or are preparing to."""
+        for job in list(self._state.jobs.values()):
+            for task in self._state.tasks_of(job).running():
+                if task.node_info and task.node_info.node_id in node_ids:
+                    self.stop_task(job, task, ending)
 
     def _change(self, job: Job, properties: dict[str, object]) -> None:
         mode = properties.get("on_all_tasks_complete", job.on_all_tasks_complete)

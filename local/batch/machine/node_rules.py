@@ -10,7 +10,8 @@ import re
 
 from local.batch.errors import BatchError, ErrorCode, invalid_property
 from local.batch.models.common import Json
-from local.batch.models.pool import MAX_SLOTS_PER_NODE, ImageReference, VirtualMachineConfiguration
+from local.batch.models.machine import ImageReference, VirtualMachineConfiguration
+from local.batch.models.pool import MAX_SLOTS_PER_NODE
 from local.batch.models.supported_images import DOCKER_COMPATIBLE, SUPPORTED_IMAGES, SupportedImage, find_image
 from local.batch.models.vm_sizes import SLOTS_PER_CORE, cores_of
 
@@ -67,11 +68,15 @@ def check_machine(machine: VirtualMachineConfiguration | None) -> None:
 
 
 def check_network(network: Json) -> None:
+    """Refuse a network of a job whose subnet is none."""
+    check_subnet(network.get("subnetId") if isinstance(network, dict) else None)
+
+
+def check_subnet(subnet: object) -> None:
     """Refuse a subnet that is not given by its resource id: NetworkConfiguration.subnetId in the SDKs says its form.
 
     One of the subscription that no one has is there for nobody; the words are Azure's: microsoft/ga4gh-tes#80.
     """
-    subnet = network.get("subnetId") if isinstance(network, dict) else None
     if subnet is not None and not _SUBNET.fullmatch(str(subnet)):
         form = "/subscriptions/…/resourceGroups/…/providers/Microsoft.Network/virtualNetworks/…/subnets/…"
         raise invalid_property("subnetId", subnet, f"It is not the resource id of a subnet: {form}.")

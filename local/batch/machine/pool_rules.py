@@ -8,7 +8,7 @@ from local.batch.autoscale.evaluation import Scope
 from local.batch.autoscale.samples import Counts, History
 from local.batch.errors import BatchError, ErrorCode, invalid_property
 from local.batch.machine.auto_scale_rules import check_formula
-from local.batch.machine.node_rules import check_machine, check_network, check_size
+from local.batch.machine.node_rules import check_machine, check_size, check_subnet
 from local.batch.models.pool import Pool, PoolReplace, PoolSpecification, PoolUpdate
 
 _CHANGED_ONLY_WITHOUT_NODES = (
@@ -71,4 +71,5 @@ def _check_scaling(pool: PoolSpecification, now: datetime) -> None:
 def _check_nodes(pool: PoolSpecification) -> None:
     check_size(pool.vm_size, pool.task_slots_per_node)
     check_machine(pool.virtual_machine_configuration)
-    check_network(pool.network_configuration)
+    if pool.network_configuration:
+        check_subnet(pool.network_configuration.subnet_id)

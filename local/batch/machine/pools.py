@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from local.batch.errors import BatchError, ErrorCode
 from local.batch.machine.commands import RemoveNode
 from local.batch.machine.job_nodes import JobNodes
@@ -11,11 +13,10 @@ from local.batch.machine.start_tasks import StartTasks, in_state
 from local.batch.machine.state import AlarmKind, State
 from local.batch.models.auto_scale import DEFAULT_INTERVAL
 from local.batch.models.common import key_of
-from local.batch.models.job import Job
+from local.batch.models.node import NodeRemove, RunningTasksOption
 from local.batch.models.pool import (
     AllocationState,
     Node,
-    NodeDeallocationOption,
     NodeState,
     Pool,
     PoolCreate,
@@ -27,7 +28,7 @@ from local.batch.models.pool import (
     ResizeError,
     UserAssignedIdentity,
 )
-from local.batch.models.task import Ending, Task
+from local.batch.models.task import Ending
 
 _BOOTS_AGAIN = frozenset({NodeState.IDLE, NodeState.WAITING_FOR_START_TASK, NodeState.START_TASK_FAILED})
 """The states from which a node comes back by itself; it stays in others that it was put into."""
@@ -88,12 +89,7 @@ class Pools:
 
         BatchError PoolBeingResized, OperationInvalidForCurrentState for a pool that scales by a formula.
         """
-        pool = self.existing(pool_id)
-        if pool.enable_auto_scale:
-            reason = "The pool is configured for automatic scaling."
-            raise BatchError(ErrorCode.OPERATION_INVALID_FOR_CURRENT_STATE, Reason=reason)
-        if pool.allocation_state is not AllocationState.STEADY:
-            raise BatchError(ErrorCode.POOL_BEING_RESIZED)
+        pool = self._resizable(pool_id)
         dedicated, low_priority = resize.target_dedicated_nodes, resize.target_low_priority_nodes
         self._set_targets(
             pool.changed(resize_timeout=resize.resize_timeout),
@@ -102,7 +98,27 @@ class Pools:
             resize.node_deallocation_option,
         )
 
-    def scale(self, pool: Pool, dedicated: int, low_priority: int, option: NodeDeallocationOption) -> None:
+    def remove_nodes(self, pool_id: str, request: NodeRemove) -> None:
+        """Let these nodes leave, and lower the pool's targets by them; their tasks end as asked for.
+
+        BatchError NodeNotFound if one of them is not in the pool, and as `resize`; that pools which scale keep their
+        nodes is not documented, but reported: Azure/BatchExplorer#2082.
+        """
+        pool = self._resizable(pool_id)
+        wanted = set(map(key_of, request.node_list))
+        leaving = [node for node in pool.nodes if key_of(node.id) in wanted]
+        if len(leaving) < len(wanted):
+            raise BatchError(ErrorCode.NODE_NOT_FOUND)
+        dedicated = sum(node.is_dedicated for node in leaving)
+        nodes = _leaving(pool, {node.id for node in leaving}, self._state)
+        self._set_targets(
+            pool.changed(resize_timeout=request.resize_timeout, nodes=nodes),
+            max(0, pool.target_dedicated_nodes - dedicated),
+            max(0, pool.target_low_priority_nodes - (len(leaving) - dedicated)),
+            request.node_deallocation_option,
+        )
+
+    def scale(self, pool: Pool, dedicated: int, low_priority: int, option: RunningTasksOption) -> None:
         """Change the number of nodes as a formula says, also while others come or go; it tries again what failed."""
         wanted = (dedicated, low_priority)
         is_there = wanted == (pool.count(dedicated=True), pool.count(dedicated=False))
@@ -122,7 +138,16 @@ class Pools:
             raise BatchError(ErrorCode.POOL_BEING_DELETED)
         return pool
 
-    def _set_targets(self, pool: Pool, dedicated: int, low_priority: int, option: NodeDeallocationOption) -> None:
+    def _resizable(self, pool_id: str) -> Pool:
+        pool = self.existing(pool_id)
+        if pool.enable_auto_scale:
+            reason = "The pool is configured for automatic scaling."
+            raise BatchError(ErrorCode.OPERATION_INVALID_FOR_CURRENT_STATE, Reason=reason)
+        if pool.allocation_state is not AllocationState.STEADY:
+            raise BatchError(ErrorCode.POOL_BEING_RESIZED)
+        return pool
+
+    def _set_targets(self, pool: Pool, dedicated: int, low_priority: int, option: RunningTasksOption) -> None:
         now = self._state.now()
         resizing = pool.changed(
             target_dedicated_nodes=dedicated,
@@ -148,7 +173,7 @@ class Pools:
         stopping = pool.changed(
             allocation_state=AllocationState.STOPPING,
             allocation_state_transition_time=now,
-            nodes=tuple(node for node in pool.nodes if node.state is not NodeState.CREATING),
+            nodes=tuple(node for node in pool.nodes if not node.is_new),
             e_tag=self._state.new_etag(),
             last_modified=now,
         )
@@ -163,7 +188,7 @@ class Pools:
             state_transition_time=now,
             target_dedicated_nodes=0,
             target_low_priority_nodes=0,
-            deallocation=NodeDeallocationOption.REQUEUE,
+            deallocation=RunningTasksOption.REQUEUE,
         )
         self._allocate(leaving)
 
@@ -180,7 +205,7 @@ class Pools:
         for node_id in sorted(free):
             self._job_nodes.node_removed(node_id)
             self._state.command(RemoveNode(pool.id, node_id))
-        if free or any(node.state is NodeState.CREATING for node in pool.nodes):
+        if free or any(node.is_new for node in pool.nodes):
             pool = pool.changed(nodes=tuple(self._joined(pool, node) for node in pool.nodes if node.id not in free))
             self._state.put_pool(pool)
         if not busy:
@@ -210,7 +235,7 @@ class Pools:
         self._state.put_pool(pool.changed(nodes=tuple(nodes)))
 
     def _joined(self, pool: Pool, node: Node) -> Node:
-        return self._start_tasks.join(pool, node) if node.state is NodeState.CREATING else node
+        return self._start_tasks.join(pool, node) if node.is_new else node
 
     def _allocate(self, pool: Pool) -> Pool:
         for dedicated in (True, False):
@@ -236,10 +261,7 @@ class Pools:
             return pool.changed(nodes=pool.nodes + new, nodes_allocated=pool.nodes_allocated + len(new))
         idle_first = sorted(kind, key=lambda node: self._state.running_tasks[node.id])
         leaving = {node.id for node in idle_first[:surplus]}
-        nodes = tuple(
-            in_state(node, NodeState.LEAVING_POOL, self._state) if node.id in leaving else node for node in pool.nodes
-        )
-        return pool.changed(nodes=nodes)
+        return pool.changed(nodes=_leaving(pool, leaving, self._state))
 
     def _available(self, pool: Pool, wanted: int, *, dedicated: bool) -> int:
         limit = self._state.limits.of_pool(pool)
@@ -255,14 +277,13 @@ class Pools:
         return tuple(limit.error(dedicated=kind) for kind in missing) if limit else ()
 
     def _stop_tasks_on_leaving_nodes(self, pool: Pool) -> None:
-        if pool.deallocation is NodeDeallocationOption.TASK_COMPLETION:
+        if pool.deallocation is RunningTasksOption.TASK_COMPLETION:
             return
-        terminate = pool.deallocation is NodeDeallocationOption.TERMINATE
+        terminate = pool.deallocation is RunningTasksOption.TERMINATE
         leaving = {node.id for node in pool.nodes if node.state is NodeState.LEAVING_POOL}
-        for job, task in self._running_tasks():
-            if task.node_info and task.node_info.node_id in leaving:
-                self._jobs.stop_task(job, task, Ending.ENDED if terminate else Ending.REQUEUED)
+        self._jobs.stop_tasks_on(leaving, Ending.ENDED if terminate else Ending.REQUEUED)
 
-    def _running_tasks(self) -> list[tuple[Job, Task]]:
-        jobs = self._state.jobs.values()
-        return [(job, task) for job in jobs for task in self._state.tasks_of(job).running()]
+
+def _leaving(pool: Pool, node_ids: Collection[str], state: State) -> tuple[Node, ...]:
+    """Return the nodes of a pool, of which these are leaving."""
+    return tuple(in_state(node, NodeState.LEAVING_POOL, state) if node.id in node_ids else node for node in pool.nodes)

@@ -15,7 +15,7 @@ from local.batch.machine.statistics import with_run
 from local.batch.machine.task_moves import active_again, completed, requeued, waiting_for_retry
 from local.batch.models.common import FOR_EVER, key_of
 from local.batch.models.job import Job, JobState, TaskFailureMode, TerminateReason
-from local.batch.models.pool import NodeState, Pool, PoolState
+from local.batch.models.pool import Pool, PoolState
 from local.batch.models.task import Ending, JobAction, NodeInfo, Task, TaskState
 
 
@@ -67,11 +67,11 @@ class Runs:
                 self._start_prepared(self._state.job(run.job_id), task, run.node_id)
         self._jobs.settle(self._state.job(run.job_id))
 
-    def complete(self, job: Job, task: Task, end: TaskEnd, *, acts_on_job: bool = True) -> None:
+    def complete(self, job: Job, task: Task, end: TaskEnd) -> None:
         """Complete a task, then do what its exit conditions and the job's settings ask for."""
         ended = self._state.put_task(job, completed(task, end, self._state.now()))
         self.set_retention(job.id, ended)
-        if acts_on_job and job.on_task_failure is TaskFailureMode.PERFORM_EXIT_OPTIONS_JOB_ACTION:
+        if job.on_task_failure is TaskFailureMode.PERFORM_EXIT_OPTIONS_JOB_ACTION:
             action = exit_actions(ended).job
             if action is JobAction.TERMINATE:
                 self._jobs.end(job, TerminateReason.TASK_FAILED)
@@ -87,7 +87,12 @@ class Runs:
         self._state.put_task(job, active_again(task, self._state.now()))
 
     def lose_all(self, pool_id: str, node_id: str) -> None:
-        """Put back every task of a node that died: a requeue, not a retry. What was being ended has ended."""
+        """Put back every task of a node that died or was preempted; what was being ended has ended.
+
+        Neither `retryCount` nor `requeueCount` counts that: "retries due to recovery operations are independent of and
+        are not counted against the maxTaskRetryCount" (BatchTask in the SDKs), and requeues are those that "the user
+        can specify" when nodes are removed or jobs disabled (BatchTaskExecutionInfo.requeueCount).
+        """
         for job in list(self._state.jobs.values()):
             for task in self._state.tasks_of(job).running():
                 if task.node_info == NodeInfo(pool_id=pool_id, node_id=node_id):
@@ -122,13 +127,13 @@ class Runs:
         if task.ending is Ending.ENDED:
             self.complete(job, task, TaskEnd(failure=FailureCode.TASK_ENDED.info()))
         else:
-            self._state.put_task(job, requeued(task, self._state.now()))
+            self._state.put_task(job, active_again(task, self._state.now()))
         self._jobs.settle(self._state.job(job.id))
 
     def _free_slots(self, pool: Pool) -> dict[str, int]:
         if pool.state is not PoolState.ACTIVE:
             return {}
-        usable = (node.id for node in pool.nodes if node.state is NodeState.IDLE)
+        usable = (node.id for node in pool.nodes if node.takes_tasks)
         return {node_id: pool.task_slots_per_node - self._state.used_slots[node_id] for node_id in usable}
 
     def _candidates(self, pool: Pool) -> list[Candidate]:

@@ -6,7 +6,7 @@ https://learn.microsoft.com/azure/batch/nodes-and-pools#start-task
 from __future__ import annotations
 
 from local.batch.machine.attempts import begun, begun_again, ended, has_retries_left, shall_retry
-from local.batch.machine.commands import RunTask, StartTaskRun, TaskEnd
+from local.batch.machine.commands import BootNode, RunTask, StartTaskRun, TaskEnd
 from local.batch.machine.state import State
 from local.batch.models.common import key_of
 from local.batch.models.node_task import NodeTaskExecutionInfo, StartTask
@@ -21,6 +21,8 @@ class StartTasks:
 
     def join(self, pool: Pool, node: Node) -> Node:
         """Return a node that has just booted as it is from now on: idle, or waiting for its start task."""
+        self._state.command(BootNode(pool.id, node.id))
+        node = node.changed(last_boot_time=self._state.now(), settles_at=None)
         if pool.start_task is None:
             return in_state(node, NodeState.IDLE, self._state)
         return self._start(pool, pool.start_task, node, begun(self._state.now()))
@@ -37,7 +39,7 @@ class StartTasks:
             node = self._start(pool, task, node, begun_again(info, self._state.now()))
         else:
             node = self._ended(node.changed(start_task_info=ended(info, end, self._state.now())))
-        self._state.put_pool(pool.changed(nodes=tuple(node if each.id == node.id else each for each in nodes)))
+        self._state.put_node(pool.id, node)
 
     def _start(self, pool: Pool, task: StartTask, node: Node, info: NodeTaskExecutionInfo) -> Node:
         node = node.changed(start_task_info=info, run=node.run + 1)

@@ -16,7 +16,7 @@ from local.batch.machine.limits import Limits
 from local.batch.models.common import key_of
 from local.batch.models.job import Job, JobState
 from local.batch.models.job_schedule import JobSchedule, JobScheduleState
-from local.batch.models.pool import Pool
+from local.batch.models.pool import Node, Pool
 from local.batch.models.task import ON_NODE, Task, TaskState
 
 Resource = Pool | JobSchedule | Job | Task
@@ -68,6 +68,7 @@ class AlarmKind(Enum):
     JOB_SCHEDULE_DUE = auto()
     JOB_SETTLES = auto()
     JOB_TIME_LIMIT = auto()
+    NODES_SETTLE = auto()
     POOL_SAMPLED = auto()
     POOL_SCALES = auto()
     POOL_SETTLES = auto()
@@ -153,6 +154,11 @@ class State:
         self.pools[key] = pool
         self._note_changed(Kind.POOL, key)
         return pool
+
+    def put_node(self, pool_id: str, node: Node) -> None:
+        """Change a node of a pool; nothing if it is not there any more."""
+        pool = self.pool(pool_id)
+        self.put_pool(pool.changed(nodes=tuple(node if each.id == node.id else each for each in pool.nodes)))
 
     def remove_pool(self, pool: Pool) -> None:
         """Forget a pool."""

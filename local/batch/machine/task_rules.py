@@ -8,37 +8,38 @@ from local.batch.errors import BatchError, ErrorCode, invalid_property, not_impl
 from local.batch.models.common import key_of
 from local.batch.models.job import Job, TaskFailureMode
 from local.batch.models.node_task import NodeTask
-from local.batch.models.pool import Pool
 from local.batch.models.task import TaskCreate
 
 MAX_DEPENDENCIES_LENGTH = 64_000
 MAX_RESOURCE_FILES_LENGTH = 32_768
 
 
-def check_task(job: Job, task: TaskCreate, pool: Pool | None) -> None:
-    """Refuse a task that the service refuses, or that this service cannot run as the real one would in its pool.
-
-    A user that the pool does not have is found out on the node.
-    """
-    if task.user_identity and pool and pool.has_user(task.user_identity.username):
-        raise not_implemented("userIdentity.username")
+def check_task(job: Job, task: TaskCreate) -> None:
+    """Refuse a task that the service refuses, or that this service cannot run as the real one would."""
     if task.multi_instance_settings is not None:
         raise not_implemented("multiInstanceSettings")
-    if task.application_package_references:
-        raise not_implemented("applicationPackageReferences")
+    if task.application_package_references:  # the account has no applications
+        raise BatchError(ErrorCode.INVALID_APPLICATION_PACKAGE_REFERENCES)
     if task.authentication_token_settings is not None:
         raise not_implemented("authenticationTokenSettings")
     _check_id(job, task)
     _check_dependencies(job, task)
     _check_exit_conditions(job, task)
-    _check_resource_files(task)
+    check_node_task(task)
 
 
 def check_node_task(task: NodeTask) -> None:
-    """Refuse what no preparation, release or start task may have."""
-    _check_resource_files(task)
-    if task.user_identity and task.user_identity.username is not None:
-        raise not_implemented("userIdentity.username")
+    """Refuse what no task of any kind may have; a user that the pool does not have is found out on the node."""
+    length = sum(len(file.model_dump_json(by_alias=True, exclude_none=True)) for file in task.resource_files)
+    if length > MAX_RESOURCE_FILES_LENGTH:
+        reason = f"resourceFiles take {length} characters; at most {MAX_RESOURCE_FILES_LENGTH} are allowed."
+        raise BatchError(ErrorCode.REQUEST_BODY_TOO_LARGE, Reason=reason)
+    for file in task.resource_files:
+        path = PurePosixPath(file.file_path or "")
+        if path.is_absolute() or ".." in path.parts:
+            raise invalid_property("filePath", path, "It must stay inside the task's working directory.")
+        if file.auto_storage_container_name is not None:
+            raise not_implemented("autoStorageContainerName")
 
 
 def _check_id(job: Job, task: TaskCreate) -> None:
@@ -68,16 +69,3 @@ def _check_exit_conditions(job: Job, task: TaskCreate) -> None:
         if options.dependency_action is not None and not job.uses_task_dependencies:
             reason = "The job's usesTaskDependencies is false."
             raise invalid_property("dependencyAction", options.dependency_action, reason)
-
-
-def _check_resource_files(task: NodeTask) -> None:
-    length = sum(len(file.model_dump_json(by_alias=True, exclude_none=True)) for file in task.resource_files)
-    if length > MAX_RESOURCE_FILES_LENGTH:
-        reason = f"resourceFiles take {length} characters; at most {MAX_RESOURCE_FILES_LENGTH} are allowed."
-        raise BatchError(ErrorCode.REQUEST_BODY_TOO_LARGE, Reason=reason)
-    for file in task.resource_files:
-        path = PurePosixPath(file.file_path or "")
-        if path.is_absolute() or ".." in path.parts:
-            raise invalid_property("filePath", path, "It must stay inside the task's working directory.")
-        if file.auto_storage_container_name is not None:
-            raise not_implemented("autoStorageContainerName")

@@ -29,7 +29,7 @@ class Tasks:
         """Add a task to an active job. BatchError: TaskExists, and what the job's state or the task rules refuse."""
         job = self._state.job(job_id)
         require_active(job)
-        check_task(job, spec, self._state.pools.get(key_of(job.pool_id)))
+        check_task(job, spec)
         if key_of(spec.id) in self._state.tasks_of(job).all:
             raise BatchError(ErrorCode.TASK_EXISTS)
         now = self._state.now()
@@ -63,19 +63,14 @@ class Tasks:
         self._runs.set_time_limit(job, self._state.put_task(job, task))
 
     def terminate(self, job_id: str, task_id: str) -> None:
-        """End a task; a running one is stopped first and completes when the node says so.
-
-        One that has not run and has no exit conditions leaves its job alone: test_batch_tasks of azure-batch adds tasks
-        to the job of such a task, although that performs the actions of exit conditions.
-        """
+        """End a task; a running one is stopped first and completes when the node says so."""
         job, task = self._find(job_id, task_id)
         if task.state is TaskState.COMPLETED:
             raise BatchError(ErrorCode.TASK_COMPLETED)
         if task.state is TaskState.RUNNING:
             self._jobs.stop_task(job, task, Ending.ENDED)
         else:
-            end = TaskEnd(failure=FailureCode.TASK_ENDED.info())
-            self._runs.complete(job, task, end, acts_on_job=task.exit_conditions is not None)
+            self._runs.complete(job, task, TaskEnd(failure=FailureCode.TASK_ENDED.info()))
 
     def reactivate(self, job_id: str, task_id: str) -> None:
         """Let a task that failed run again, with all its retries.

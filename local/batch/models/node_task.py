@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Self
 
-from pydantic import Field, StrictBool, model_validator
+from pydantic import ConfigDict, Field, StrictBool, model_validator
 
 from local.batch.models.common import BatchModel, FailureInfo, NameValuePair, WireEnum
 
@@ -78,6 +78,16 @@ class AutoUser(BatchModel):
     """A user that Batch makes."""
 
     scope: AutoUserScope = AutoUserScope.POOL
+    elevation_level: ElevationLevel = ElevationLevel.NON_ADMIN
+
+
+class UserAccount(BatchModel):
+    """A user that a pool has on each node, for tasks to run as; what nothing here depends on is stored and returned."""
+
+    model_config = ConfigDict(extra="allow")
+
+    name: str = Field(min_length=1, max_length=20)
+    password: str
     elevation_level: ElevationLevel = ElevationLevel.NON_ADMIN
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import ClassVar, Self
 
-from pydantic import ConfigDict, Field, StrictBool, model_validator
+from pydantic import Field, StrictBool, model_validator
 
 from local.batch.models.auto_scale import AutoScaleRun, EvaluationInterval
 from local.batch.models.common import (
@@ -18,10 +18,12 @@ from local.batch.models.common import (
     ResourceId,
     WireEnum,
 )
-from local.batch.models.node_task import ContainerRegistry, NodeTaskExecutionInfo, StartTask
+from local.batch.models.machine import ContainerConfiguration, VirtualMachineConfiguration
+from local.batch.models.network import PoolNetwork
+from local.batch.models.node import SHORTEST_RESIZE_TIMEOUT, NodeUser, RunningTasksOption, SchedulingState
+from local.batch.models.node_task import NodeTaskExecutionInfo, StartTask, UserAccount
 
 MAX_SLOTS_PER_NODE = 256
-SHORTEST_RESIZE_TIMEOUT = timedelta(minutes=5)
 
 
 class PoolState(WireEnum):
@@ -67,57 +69,11 @@ class NodeFillType(WireEnum):
     PACK = "pack"
 
 
-class NodeDeallocationOption(WireEnum):
-    """What becomes of the tasks of a node that leaves its pool."""
-
-    REQUEUE = "requeue"
-    TERMINATE = "terminate"
-    TASK_COMPLETION = "taskcompletion"
-
-
 class TaskSchedulingPolicy(BatchModel):
     """How tasks are distributed over nodes, and over jobs of equal priority."""
 
     node_fill_type: NodeFillType = NodeFillType.SPREAD
     job_default_order: str | None = None
-
-
-class ContainerConfiguration(BatchModel):
-    """What a pool has for containers; its registries serve tasks that name none of their own."""
-
-    model_config = ConfigDict(extra="allow")
-
-    container_registries: tuple[ContainerRegistry, ...] = ()
-
-
-class ImageReference(BatchModel):
-    """An image that nodes are made of: the marketplace's by their names, those of the client's own by an id."""
-
-    model_config = ConfigDict(extra="allow")
-
-    publisher: str | None = None
-    offer: str | None = None
-    sku: str | None = None
-    version: str | None = None
-    virtual_machine_image_id: str | None = None
-    shared_gallery_image_id: str | None = None
-    community_gallery_image_id: str | None = None
-
-    @property
-    def is_own(self) -> bool:
-        """Whether it has an id, which the marketplace's have not."""
-        ids = (self.virtual_machine_image_id, self.shared_gallery_image_id, self.community_gallery_image_id)
-        return any(each is not None for each in ids)
-
-
-class VirtualMachineConfiguration(BatchModel):
-    """The machines of a pool; all else that is given is stored and returned."""
-
-    model_config = ConfigDict(extra="allow")
-
-    image_reference: ImageReference | None = None
-    node_agent_sku_id: str | None = Field(default=None, alias="nodeAgentSKUId")
-    container_configuration: ContainerConfiguration | None = None
 
 
 class PoolUpdate(BatchModel):
@@ -132,8 +88,8 @@ class PoolUpdate(BatchModel):
     virtual_machine_configuration: VirtualMachineConfiguration | None = None
     task_slots_per_node: int | None = Field(default=None, ge=1, le=MAX_SLOTS_PER_NODE)
     task_scheduling_policy: TaskSchedulingPolicy | None = None
-    network_configuration: Json = None
-    user_accounts: Json = None
+    network_configuration: PoolNetwork | None = None
+    user_accounts: tuple[UserAccount, ...] | None = None
     mount_configuration: Json = None
     upgrade_policy: Json = None
     target_node_communication_mode: Json = None
@@ -163,14 +119,14 @@ class PoolSpecification(BatchModel):
     auto_scale_formula: str | None = None
     auto_scale_evaluation_interval: EvaluationInterval | None = None
     enable_inter_node_communication: StrictBool = False
-    network_configuration: Json = None
+    network_configuration: PoolNetwork | None = None
     start_task: StartTask | None = None
     application_package_references: Json = None
     application_licenses: Json = None
     certificate_references: Json = None
     task_slots_per_node: int = Field(default=1, ge=1, le=MAX_SLOTS_PER_NODE)
     task_scheduling_policy: TaskSchedulingPolicy = TaskSchedulingPolicy()
-    user_accounts: Json = None
+    user_accounts: tuple[UserAccount, ...] | None = None
     metadata: tuple[MetadataItem, ...] | None = None
     mount_configuration: Json = None
     target_node_communication_mode: Json = None
@@ -193,18 +149,37 @@ class NodeError(BatchModel):
 
 
 class Node(BatchModel):
-    """A node of a pool; `is_dedicated` is false for spot nodes. `run` counts the starts of its start task."""
+    """A node of a pool; `is_dedicated` is false for spot nodes.
 
-    local_fields: ClassVar[frozenset[str]] = frozenset({"run"})
+    `number` counts the nodes that its pool has had; `run` counts the starts of its start task; `settles_at` is when a
+    state that passes by itself may pass; `users` are the accounts that clients have made on it.
+    """
+
+    local_fields: ClassVar[frozenset[str]] = frozenset({"number", "run", "settles_at", "users"})
 
     id: str
+    number: int = 0
     state: NodeState
+    scheduling_state: SchedulingState = SchedulingState.ENABLED
     state_transition_time: datetime
+    last_boot_time: datetime | None = None
     allocation_time: datetime
     is_dedicated: bool
     errors: tuple[NodeError, ...] = ()
     start_task_info: NodeTaskExecutionInfo | None = None
     run: int = 0
+    settles_at: datetime | None = None
+    users: tuple[NodeUser, ...] = ()
+
+    @property
+    def takes_tasks(self) -> bool:
+        """Whether tasks can start on it, as far as its states go."""
+        return self.state is NodeState.IDLE and self.scheduling_state is SchedulingState.ENABLED
+
+    @property
+    def is_new(self) -> bool:
+        """Whether it has not been there yet; a spot node that comes back is being created, too."""
+        return self.state is NodeState.CREATING and self.settles_at is None
 
 
 class ResizeError(BatchModel):
@@ -259,7 +234,7 @@ class Pool(PoolCreate):
     nodes: tuple[Node, ...] = ()
     nodes_allocated: int = 0
     settles_at: datetime | None = None
-    deallocation: NodeDeallocationOption = NodeDeallocationOption.REQUEUE
+    deallocation: RunningTasksOption = RunningTasksOption.REQUEUE
     auto_scale_due: datetime | None = None
     auto_scale_enabled_at: datetime | None = None
     goes_with: str | None = None
@@ -279,11 +254,6 @@ class Pool(PoolCreate):
         ours = self.identity.user_assigned_identities if self.identity else ()
         return (resource_id or "").lower() in {identity.resource_id.lower() for identity in ours}
 
-    def has_user(self, name: str | None) -> bool:
-        """Whether the pool was made with a user account of this name."""
-        users = self.user_accounts if isinstance(self.user_accounts, list) else []
-        return name is not None and name in {user.get("name") for user in users if isinstance(user, dict)}
-
     def target(self, *, dedicated: bool) -> int:
         """How many nodes of one kind the pool should have."""
         return self.target_dedicated_nodes if dedicated else self.target_low_priority_nodes
@@ -295,7 +265,7 @@ class PoolResize(BatchModel):
     target_dedicated_nodes: int | None = Field(default=None, ge=0)
     target_low_priority_nodes: int | None = Field(default=None, ge=0)
     resize_timeout: Duration = Field(default=timedelta(minutes=15), ge=SHORTEST_RESIZE_TIMEOUT)
-    node_deallocation_option: NodeDeallocationOption = NodeDeallocationOption.REQUEUE
+    node_deallocation_option: RunningTasksOption = RunningTasksOption.REQUEUE
 
     @model_validator(mode="after")
     def _has_a_target(self) -> Self:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import shutil
+import uuid
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 
 from local.batch.failures import FailureCode
 from local.batch.machine.commands import (
+    BootNode,
     Command,
     LoseNode,
+    RebootNode,
     RemoveNode,
     RemoveTaskDirectory,
     Run,
@@ -19,8 +22,12 @@ from local.batch.machine.commands import (
     StopTask,
     TaskEnd,
 )
-from local.batch.node.directories import TaskDirectories, node_directory, task_root
+from local.batch.models.node import UploadLogs
+from local.batch.models.pool import Pool
+from local.batch.node.agent_logs import AgentLogs, upload_logs
+from local.batch.node.directories import TaskDirectories, create_node, node_directory, task_root
 from local.batch.node.leftovers import Leftovers
+from local.batch.node.storage import StorageAccess
 from local.batch.node.task_process import NodeSettings, TaskProcess
 
 log = logging.getLogger(__name__)
@@ -33,6 +40,7 @@ class Agent:
         self._settings = settings
         self._report = report
         self._leftovers = Leftovers(settings.root)
+        self._logs = AgentLogs(settings.root)
         self._processes: dict[Run, TaskProcess] = {}
         self._work: set[asyncio.Task[None]] = set()
         self._runs: dict[Run, asyncio.Task[None]] = {}
@@ -44,6 +52,7 @@ class Agent:
 
     def execute(self, command: Command) -> None:
         """Begin to carry out a command; returns at once."""
+        self._log(command)
         match command:
             case RunTask():
                 process = TaskProcess(command, self._settings, self._leftovers)
@@ -54,9 +63,18 @@ class Agent:
                 self._stop(run, uploads=uploads)
             case RemoveTaskDirectory():
                 self._begin(self._remove_task_directory(command))
-            case RemoveNode() | LoseNode():
+            case BootNode():
+                self._begin(self._boot(command))
+            case RemoveNode() | RebootNode() | LoseNode():
                 dying = self._dying.get(command.node_id)
                 self._dying[command.node_id] = self._begin(self._end_node(command, dying))
+
+    def upload_logs(self, pool: Pool, node_id: str, request: UploadLogs) -> tuple[str, int]:
+        """Begin to upload a node's log; return the folder and the number of files. What goes wrong later is logged."""
+        files = self._logs.wanted(pool.id, node_id, request)
+        folder = f"{pool.id}/{node_id}/{uuid.uuid4()}"
+        self._begin(asyncio.to_thread(upload_logs, files, folder, request, StorageAccess(pool)))
+        return folder, len(files)
 
     async def close(self) -> None:
         """End all processes; nothing is reported of them, so that they count as running."""
@@ -82,7 +100,18 @@ class Agent:
     async def _run(self, run: Run, process: TaskProcess) -> None:
         if dying := self._dying.get(process.node_id):  # the node is back before all of its past is gone
             await asyncio.wait({dying})
-        self._report(run, await process.run())
+        end = await process.run()
+        self._logs.add(process.pool_id, process.node_id, f"{run}: ended, exit code {end.exit_code}")
+        self._report(run, end)
+
+    def _log(self, command: Command) -> None:
+        match command:
+            case RunTask(run=run, pool=pool, node_id=node_id):
+                self._logs.add(pool.id, node_id, f"{run}: begins")
+            case BootNode(pool_id, node_id) | RebootNode(pool_id, node_id):
+                self._logs.add(pool_id, node_id, type(command).__name__)
+            case RemoveNode(pool_id, node_id) | LoseNode(pool_id, node_id):
+                self._logs.forget(pool_id, node_id)
 
     def _forget(self, run: Run, work: asyncio.Task[None]) -> None:
         """Note that nothing of a run is left; it may have been cancelled before its first step.
@@ -94,15 +123,25 @@ class Agent:
         if not work.cancelled() and (error := work.exception()):
             self._report(run, TaskEnd(failure=FailureCode.UNKNOWN.info(Message=str(error))))
 
-    async def _end_node(self, node: RemoveNode | LoseNode, dying: asyncio.Task[None] | None) -> None:
-        """End whatever runs on a node, without a report, and remove its files; it may be dying already."""
+    async def _boot(self, node: BootNode) -> None:
+        """Make a node's directories, once all of its past is gone."""
+        if dying := self._dying.get(node.node_id):
+            await asyncio.wait({dying})
+        create_node(node_directory(self._settings.root, node.pool_id, node.node_id))
+
+    async def _end_node(self, node: RemoveNode | RebootNode | LoseNode, dying: asyncio.Task[None] | None) -> None:
+        """End whatever runs on a node, without a report, and remove its files unless it only reboots.
+
+        It may be dying already.
+        """
         runs = [self._runs[run] for run, process in self._processes.items() if process.node_id == node.node_id]
         for run in runs:
             run.cancel()
         await asyncio.gather(*runs, return_exceptions=True)
         if dying:
             await asyncio.wait({dying})
-        await _remove(node_directory(self._settings.root, node.pool_id, node.node_id))
+        if not isinstance(node, RebootNode):
+            await _remove(node_directory(self._settings.root, node.pool_id, node.node_id))
 
     async def _remove_task_directory(self, command: RemoveTaskDirectory) -> None:
         below = task_root(command.job_id, command.task_id)

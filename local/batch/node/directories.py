@@ -21,6 +21,13 @@ def node_directory(root: Path, pool_id: str, node_id: str) -> Path:
     return root / pool_id / node_id
 
 
+def create_node(node: Path) -> None:
+    """Create the directories that every node has; what is there stays."""
+    for name in _NODE_DIRECTORIES:
+        (node / name).mkdir(parents=True, exist_ok=True)
+    (node / "shared").chmod(_FOR_ALL_USERS)
+
+
 def task_root(job_id: str, task_id: str) -> str:
     """Return the directory of a task, relative to its node's; that of a schedule's second job ends with `job-2`."""
     name, _, job = job_id.partition(":")
@@ -86,8 +93,6 @@ class TaskDirectories:
 
     def create(self) -> None:
         """Create what is not there; what an earlier run of the task left stays."""
-        for name in _NODE_DIRECTORIES:
-            (self.node / name).mkdir(parents=True, exist_ok=True)
-        self.shared.chmod(_FOR_ALL_USERS)
+        create_node(self.node)
         self.working.mkdir(parents=True, exist_ok=True)
         self.certificates.mkdir(exist_ok=True)

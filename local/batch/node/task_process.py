@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -32,7 +32,7 @@ from local.batch.node.process import start_process
 from local.batch.node.resource_files import EmptyPrefix, download_resource_files
 from local.batch.node.storage import StorageAccess
 from local.batch.node.storage_events import StorageEvents
-from local.batch.node.task_user import check_account, own
+from local.batch.node.task_user import own, with_account
 
 
 @dataclass
@@ -84,6 +84,11 @@ class TaskProcess:
         self._variables = task_variables(command, self._directories, settings.account)
 
     @property
+    def pool_id(self) -> str:
+        """The pool of that node."""
+        return self._command.pool.id
+
+    @property
     def node_id(self) -> str:
         """The node that the task runs on."""
         return self._command.node_id
@@ -110,9 +115,9 @@ class TaskProcess:
             self.ended.set()
 
     async def _run(self) -> TaskEnd:
-        check_account(self._command.task)
         is_here = self._command.is_retry and self._directories.working.is_dir()
         self._directories.create()
+        self._command = replace(self._command, task=with_account(self._command.task, self._command.pool))
         container = self._container()
         if container:
             await container.pull()

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from local.batch.failures import FailureCode
-from local.batch.models.node_task import NodeTask
+from local.batch.models.node_task import AutoUser, NodeTask, UserIdentity
+from local.batch.models.pool import Pool
 from local.batch.node.pre_processing import PreProcessingError
 
 UNPRIVILEGED = "nobody"
@@ -38,14 +39,20 @@ def user_of(task: NodeTask) -> TaskUser | None:
     return unprivileged_user() if service_is_root() and not task.is_admin else None
 
 
-def check_account(task: NodeTask) -> None:
-    """Refuse to run a task as a user that its pool does not have; PreProcessingError.
+def with_account(task: NodeTask, pool: Pool) -> NodeTask:
+    """Return a task that runs as a user account of its pool as one of Batch's own user of that level.
 
-    Nodes here have no accounts: a task for one that its pool has is not taken at all (`machine.task_rules`).
+    PreProcessingError if the pool has no such account; the code is this service's, Azure's is documented nowhere.
     """
-    if task.user_identity and task.user_identity.username is not None:
-        message = f"The user account {task.user_identity.username} does not exist on the node."
+    name = task.user_identity.username if task.user_identity else None
+    if name is None:
+        return task
+    account = next((account for account in pool.user_accounts or () if account.name == name), None)
+    if account is None:
+        message = f"The pool {pool.id} has no user account {name}."
         raise PreProcessingError(FailureCode.COMMAND_LAUNCH_FAILED.info(Message=message))
+    user = UserIdentity(auto_user=AutoUser(elevation_level=account.elevation_level))
+    return task.changed(user_identity=user)
 
 
 def unprivileged_user() -> TaskUser:

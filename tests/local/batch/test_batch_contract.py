@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,12 +13,13 @@ from azure.batch._operations import _operations as sdk_operations
 from azure.core.exceptions import HttpResponseError
 
 from local.batch.api.app import OPERATIONS
-from local.batch.api.unsupported import UNSUPPORTED
 
 if TYPE_CHECKING:
     from azure.core.rest import HttpRequest
 
 REASON = {"terminateReason": "mine"}  # the SDK does not export the class for it
+NO_OPTION = {"nodeDisableSchedulingOption": "requeue"}
+HOUR = timedelta(hours=1)
 TERMINATE_WHEN_DONE = models.BatchJobUpdateOptions(all_tasks_complete_mode="terminatejob")
 
 
@@ -35,7 +36,7 @@ def client(either_client):
 
 
 def test_every_operation_is_driven(service, client, wait_until, virtual_machine):
-    """What is in the list of operations and not refused by name is carried out here at least once."""
+    """What is in the list of operations is called here at least once."""
     service.send("DELETE", "/_local/requests")
     drive_pools(client, wait_until, virtual_machine)
     drive_jobs(client)
@@ -44,11 +45,11 @@ def test_every_operation_is_driven(service, client, wait_until, virtual_machine)
     drive_files(client)
     client.begin_delete_job("tasks", polling_interval=0).wait()
     _, counted = service.send("GET", "/_local/requests")
-    assert set(counted) == {operation.name for operation in OPERATIONS} - UNSUPPORTED.keys()
+    assert set(counted) == {operation.name for operation in OPERATIONS}
 
 
 def test_every_request_of_the_sdk_is_known():
-    """By method and path: carried out, or refused by name."""
+    """By method and path."""
     builders = inspect.getmembers(sdk_operations, inspect.isfunction)
     requests = [request_of(build) for name, build in builders if name.startswith("build_batch_")]
     assert len(requests) == len(OPERATIONS)
@@ -94,6 +95,7 @@ def drive_pools(client, wait_until, virtual_machine):
     assert (listed["pool"].start_task, listed["pool"].metadata[0].value) == (None, "b")
     drive_auto_scale(client)
     assert list(client.list_pool_usage_metrics()) == []
+    drive_nodes(client, *(node.id for node in nodes))
     images = list(client.list_supported_images(filter="verificationType eq 'verified'"))
     assert any(image.image_reference.offer == "ubuntu-24_04-lts" for image in images)
     client.begin_delete_pool("pool", polling_interval=0).wait()
@@ -109,6 +111,37 @@ def drive_auto_scale(client):
     client.disable_pool_auto_scale("pool")
 
 
+def drive_nodes(client, one: str, other: str):
+    """What is asked of nodes, and of what they do not have."""
+    client.disable_node_scheduling("pool", one, models.BatchNodeDisableSchedulingOptions(NO_OPTION))
+    client.enable_node_scheduling("pool", one)
+    client.create_node_user("pool", one, models.BatchNodeUserCreateOptions(name="ada", password="p"))
+    client.replace_node_user("pool", one, "ada", models.BatchNodeUserReplaceOptions(password="q"))
+    client.delete_node_user("pool", one, "ada")
+    assert client.get_node_remote_login_settings("pool", one).remote_login_port == 22
+    logs = models.UploadBatchServiceLogsOptions(
+        container_url="http://127.0.0.1:1/a/c", start_time=datetime.now(UTC) - HOUR
+    )
+    assert client.upload_node_logs("pool", one, logs).number_of_files_uploaded == 1
+    client.begin_reboot_node("pool", one, {"nodeRebootOption": "requeue"}, polling_interval=0).wait()
+    client.begin_deallocate_node("pool", one, {"nodeDeallocateOption": "requeue"}, polling_interval=0).wait()
+    client.begin_start_node("pool", one, polling_interval=0).wait()
+    refused(client.begin_reimage_node, 409, "OperationNotValidOnNode", "pool", one, {"nodeReimageOption": "requeue"})
+    assert list(client.list_node_extensions("pool", one)) == list(client.list_applications()) == []
+    refused(client.get_node_extension, 404, "ResourceNotFound", "pool", one, "none")
+    refused(client.get_application, 404, "ApplicationNotFound", "none")
+    removal = models.BatchNodeRemoveOptions(node_ids=[other])
+    client.begin_remove_nodes("pool", removal, polling_interval=0).wait()
+    assert [node.id for node in client.list_nodes("pool")] == [one]
+
+
+def refused(operation, status: int, code: str, *arguments: object) -> None:
+    """Check that something is refused, and how."""
+    with pytest.raises(HttpResponseError) as refusal:
+        operation(*arguments)
+    assert (refusal.value.status_code, refusal.value.error.code) == (status, code)
+
+
 def drive_jobs(client):
     """Jobs through all their states."""
     pool_info = models.BatchPoolInfo(pool_id="local")
@@ -119,9 +152,8 @@ def drive_jobs(client):
     assert (job.priority, job.max_parallel_tasks) == (0, 2)
     client.begin_disable_job("job", models.BatchJobDisableOptions(disable_tasks="requeue"), polling_interval=0).wait()
     client.begin_enable_job("job", polling_interval=0).wait()
-    with pytest.raises(HttpResponseError) as refusal:
-        list(client.list_job_preparation_and_release_task_status("job"))
-    assert (refusal.value.status_code, refusal.value.error.code) == (409, "JobPreparationTaskNotSpecified")
+    statuses = client.list_job_preparation_and_release_task_status
+    refused(lambda: list(statuses("job")), 409, "JobPreparationTaskNotSpecified")
     client.begin_terminate_job("job", REASON, polling_interval=0).wait()
     assert {job.id: job.state for job in client.list_jobs()}["job"] == "completed"
     client.begin_delete_job("job", polling_interval=0).wait()
@@ -162,6 +194,7 @@ def drive_tasks(client, wait_until):
     for task_id in ("fails", "prints"):
         wait_until(lambda task_id=task_id: client.get_task("tasks", task_id).state == "completed")
     client.reactivate_task("tasks", "fails")
+    assert list(client.list_subtasks("tasks", "prints")) == []
     constraints = models.BatchTaskConstraints(max_task_retry_count=1)
     client.replace_task("tasks", "sleeps", models.BatchTask(constraints=constraints))
     client.terminate_task("tasks", "sleeps")
@@ -174,7 +207,12 @@ def drive_tasks(client, wait_until):
 
 
 def drive_files(client):
-    """The files that a task left."""
+    """The files that a task left, as its own and as its node's."""
+    node, on_node = client.get_task("tasks", "prints").node_info.node_id, "workitems/tasks/job-1/prints/stderr.txt"
+    assert on_node in {file.name for file in client.list_node_files("local", node, recursive=True)}
+    assert client.get_node_file_properties("local", node, on_node).content_length == 0
+    assert b"".join(client.download_node_file("local", node, on_node)) == b""
+    client.delete_node_file("local", node, on_node)
     names = {file.name for file in client.list_task_files("tasks", "prints", recursive=True)}
     assert {"stdout.txt", "wd/folder/file"} <= names
     assert int(client.get_task_file_properties("tasks", "prints", "stdout.txt").content_length) == len("hello\n")

@@ -9,8 +9,9 @@ import pytest
 from local.batch.machine.commands import RemoveNode
 from local.batch.machine.limits import NodeLimit
 from local.batch.models.auto_scale import PoolEvaluateAutoScale
+from local.batch.models.node import NodeRemove, RunningTasksOption
 from local.batch.models.pool import PoolCreate
-from tests.local.batch.scaling import BY_TASKS, add_tasks, enable, pass_minutes, pool_of, scaling
+from tests.local.batch.scaling import BY_TASKS, add_tasks, code_of, enable, pass_minutes, pool_of, scaling
 
 
 def test_a_new_pool_is_evaluated_at_once_and_then_at_every_interval(new_machine):
@@ -206,3 +207,73 @@ def test_nodes_that_leave_go_one_by_one(new_machine):
     machine.account.advance()
     assert [type(command) for command in machine.account.take_commands()] == [RemoveNode]
     assert pool_of(machine).count(dedicated=True) == 1
+
+
+def test_preempted_nodes_belong_to_the_pool_and_can_be_made_up_for(new_machine):
+    """As in the documentation's own example, which has a dedicated node for each: none is added of their own kind."""
+    machine = scaling(
+        new_machine,
+        "$TargetLowPriorityNodes = max(0, $PendingTasks.GetSample(1)); $NodeDeallocationOption = taskcompletion;"
+        "$TargetDedicatedNodes = max(0, $PreemptedNodeCount.GetSample(1)); spot = $CurrentLowPriorityNodes;",
+    )
+    add_tasks(machine, 2)
+    pass_minutes(machine, 6)
+    machine.account.state.limits.node_limits = (NodeLimit(pool_id="pool", nodes=1),)
+    machine.account.nodes.preempt("pool", 1)
+    pass_minutes(machine, 10)
+    assert pool_of(machine).auto_scale_run.results == (
+        "$TargetDedicatedNodes=1;$TargetLowPriorityNodes=2;$NodeDeallocationOption=taskcompletion;spot=2"
+    )
+    assert sorted((node.is_dedicated, node.state) for node in machine.account.nodes.all("pool")) == [
+        (False, "preempted"),
+        (False, "running"),
+        (True, "running"),
+    ]
+    machine.account.state.limits.node_limits = ()
+    pass_minutes(machine, 10)
+    assert (pool_of(machine).count(dedicated=False), pool_of(machine).count(dedicated=True)) == (2, 1)
+    machine.ends(next(task_id for task_id, run in machine.running.items() if run.node_id.endswith("_d")))
+    pass_minutes(machine, 10)
+    assert (pool_of(machine).count(dedicated=False), pool_of(machine).count(dedicated=True)) == (1, 0)
+
+
+def test_nodes_that_take_no_tasks_belong_to_the_pool_and_are_not_usable(new_machine):
+    """Those that are switched off or without scheduling; they are not made up for, and leave like others."""
+    machine = scaling(new_machine, "$TargetDedicatedNodes = 2; usable = max(0, $UsableNodeCount.GetSample(1));")
+    pass_minutes(machine, 6)
+    off, offline = (node.id for node in pool_of(machine).nodes)
+    machine.account.node_operations.deallocate("pool", off, RunningTasksOption.REQUEUE)
+    machine.account.node_operations.disable_scheduling("pool", offline, RunningTasksOption.REQUEUE)
+    pass_minutes(machine, 10)
+    assert pool_of(machine).auto_scale_run.results.endswith(";usable=0")
+    assert [node.state for node in machine.account.nodes.all("pool") if node.id == off] == ["deallocated"]
+    assert (pool_of(machine).count(dedicated=True), pool_of(machine).allocation_state) == (2, "steady")
+    enable(machine, autoScaleFormula="$TargetDedicatedNodes = 0;")
+    pass_minutes(machine, 6)
+    assert pool_of(machine).nodes == ()
+
+
+def test_a_node_that_is_rebooted_stays_until_a_formula_wants_it_no_more(new_machine):
+    """Also while its task is being waited for."""
+    machine = scaling(new_machine, "$TargetDedicatedNodes = 1; $NodeDeallocationOption = taskcompletion;")
+    machine.passes(seconds=1)
+    add_tasks(machine, 1)
+    node_id = machine.running["0"].node_id
+    machine.account.node_operations.reboot("pool", node_id, RunningTasksOption.TASK_COMPLETION)
+    pass_minutes(machine, 6)
+    assert [node.state for node in pool_of(machine).nodes] == ["rebooting"]
+    enable(machine, autoScaleFormula="$TargetDedicatedNodes = 0; $NodeDeallocationOption = taskcompletion;")
+    pass_minutes(machine, 6)
+    assert [node.state for node in pool_of(machine).nodes] == ["leavingpool"]
+    machine.ends("0")
+    machine.passes(seconds=1)
+    assert (pool_of(machine).nodes, machine.task_state("0")) == ((), "completed")
+
+
+def test_no_node_is_removed_from_a_pool_that_scales(new_machine):
+    """Its formula would want it again: Azure/BatchExplorer#2082."""
+    machine = scaling(new_machine, "$TargetDedicatedNodes = 1;")
+    machine.passes(seconds=1)
+    removal = NodeRemove(node_list=(pool_of(machine).nodes[0].id,))
+    refused = code_of(lambda: machine.account.pools.remove_nodes("pool", removal))
+    assert refused == "OperationInvalidForCurrentState"

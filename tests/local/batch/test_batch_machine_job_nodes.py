@@ -261,7 +261,7 @@ def test_a_node_that_died_is_prepared_again(machine):
     machine.task("1")
     machine.ends("jobpreparation")
     (node,) = machine.account.nodes.all("pool")
-    machine.account.nodes.set_state("pool", node.id, NodeState.PREEMPTED)
+    machine.account.nodes.set_state("pool", node.id, NodeState.UNUSABLE)
     machine.passes()
     assert machine.task_state("1") == "active"
     machine.account.nodes.set_state("pool", node.id, NodeState.IDLE)
@@ -269,3 +269,18 @@ def test_a_node_that_died_is_prepared_again(machine):
     assert machine.task_state("1") == "preparing"
     machine.ends("jobpreparation")
     assert machine.task_state("1") == "running"
+
+
+def test_a_job_does_not_wait_for_a_node_that_died(machine):
+    """What its release task should have removed is gone with the node's disk."""
+    machine.job(**preparation(), jobReleaseTask={"id": "release", "commandLine": "x"})
+    machine.task("1")
+    machine.ends("jobpreparation")
+    machine.ends("1")
+    machine.account.jobs.terminate("job", "r")
+    machine.passes(seconds=1)
+    assert ("release" in machine.running, machine.job_state()) == (True, "terminating")
+    (node,) = machine.account.nodes.all("pool")
+    machine.account.nodes.set_state("pool", node.id, NodeState.UNUSABLE)
+    machine.passes()
+    assert machine.job_state() == "completed"

@@ -186,16 +186,16 @@ class TestNodeStates:
         """The one node of the machine."""
         return machine.account.nodes.all("pool")[0].id
 
-    @pytest.mark.parametrize("state", [NodeState.UNUSABLE, NodeState.PREEMPTED, NodeState.START_TASK_FAILED])
+    @pytest.mark.parametrize("state", [NodeState.UNUSABLE, NodeState.UNKNOWN, NodeState.START_TASK_FAILED])
     def test_what_ran_on_a_node_that_died_runs_again(self, machine, node_id, state):
-        """Once there is a node; a requeue, not a retry, and nothing that the dead node reports counts."""
+        """Once there is a node; neither count has it, and nothing that the dead node reports counts."""
         machine.job()
         machine.task("1")
         lost = machine.running.pop("1").run
         machine.account.nodes.set_state("pool", node_id, state)
         machine.passes()
         task = machine.account.state.task("job", "1")
-        assert (task.state, task.execution_info.requeue_count, task.execution_info.retry_count) == ("active", 1, 0)
+        assert (task.state, task.execution_info.requeue_count, task.execution_info.retry_count) == ("active", 0, 0)
         machine.account.end_task(lost, TaskEnd(exit_code=1))
         assert machine.task_state("1") == "active"
         machine.account.nodes.set_state("pool", node_id, NodeState.IDLE)

@@ -108,7 +108,7 @@ def test_a_node_that_died_comes_back_with_it(pool_with):
     """Its task, which runs again and is not counted as a retry, waits for it too."""
     machine = pool_with()
     machine.ends("startup")
-    machine.account.nodes.set_state("pool", node_of(machine).id, NodeState.PREEMPTED)
+    machine.account.nodes.set_state("pool", node_of(machine).id, NodeState.UNUSABLE)
     machine.passes()
     assert machine.task_state("1") == "active"
     machine.account.nodes.set_state("pool", node_of(machine).id, NodeState.IDLE)

@@ -124,11 +124,6 @@ class TestUser:
         assert stdout("id -un", user_identity=auto_user("nonadmin")) == "nobody\n"
         assert stdout("id -un", user_identity=auto_user("admin")) == "root\n"
 
-    def test_it_is_none_that_its_pool_does_not_have(self, run_task):
-        """The service takes such a task, and it fails on its node."""
-        task = run_task("true", user_identity=models.UserIdentity(username="nobody-has-made-me"))
-        assert (task.execution_info.failure_info.code, task.execution_info.exit_code) == ("CommandLaunchFailed", None)
-
     def test_its_files_are_its_own(self, stdout):
         """It writes into its working directory and the shared one, and nowhere else on the node."""
         writes = "touch x $AZ_BATCH_NODE_SHARED_DIR/x && ! touch $AZ_BATCH_NODE_ROOT_DIR/x 2>/dev/null"

@@ -148,19 +148,6 @@ def test_a_pool_of_windows_is_taken_and_gets_no_nodes(client, wait_until):
     assert "Windows" in error.message
 
 
-def test_a_task_for_a_user_that_the_pool_has_is_refused_by_name(client):
-    """Azure would run it; one for a user that the pool does not have is taken, and fails on its node."""
-    pool = body(userAccounts=[{"name": "known", "password": "secret"}])
-    send(client, "POST", "/pools", json=pool)
-    send(client, "POST", "/jobs", json={"id": pool["id"], "poolInfo": {"poolId": pool["id"]}})
-    task = {"id": "task", "commandLine": "true", "userIdentity": {"username": "known"}}
-    with pytest.raises(HttpResponseError) as refused:
-        send(client, "POST", f"/jobs/{pool['id']}/tasks", json=task)
-    assert refused.value.model["values"] == [{"key": "Operation", "value": "userIdentity.username"}]
-    task["userIdentity"] = {"username": "unknown"}
-    assert send(client, "POST", f"/jobs/{pool['id']}/tasks", json=task).status_code == 201
-
-
 def test_a_job_s_subnet_is_one_too(client):
     """Where nodes join it for the job's tasks."""
     job = {"id": "subnet", "poolInfo": {"poolId": "local"}, "networkConfiguration": {"subnetId": "nodes"}}

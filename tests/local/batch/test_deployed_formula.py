@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from local.batch.machine.limits import NodeLimit
 from local.batch.models.pool import PoolCreate
 
 BICEP = (Path(__file__).parents[3] / "infra" / "batch.bicep").read_text(encoding="utf-8")
@@ -15,10 +16,19 @@ SLOTS = 4
 STEPS_PER_MINUTE = 2
 
 
+KINDS = re.search(r"var kinds = spotNodes \? \['(\w+)', '(\w+)'\] : \['(\w+)', '(\w+)'\]", BICEP).groups()
+SPOT, DEDICATED = KINDS[:2], KINDS[2:]
+
+
 @pytest.fixture
 def pool(new_machine):
     """A machine with the deployed pool, after an hour without work."""
-    formula = re.search(r"var formula = '''\n(.*?)'''", BICEP, re.DOTALL)[1].format(MOST_NODES, SLOTS)
+    return deployed(new_machine, DEDICATED)
+
+
+def deployed(new_machine, kinds: tuple[str, str]):
+    """A machine with a pool that scales the first of these kinds of nodes, after an hour without work."""
+    formula = re.search(r"var formula = '''\n(.*?)'''", BICEP, re.DOTALL)[1].format(MOST_NODES, SLOTS, *kinds)
     interval = re.search(r"evaluationInterval: '(\w+)'", BICEP)[1]
     scale = {"enableAutoScale": True, "autoScaleFormula": formula, "autoScaleEvaluationInterval": interval}
     policy = {"nodeFillType": re.search(r"nodeFillType: '(\w+)'", BICEP)[1]}
@@ -47,7 +57,7 @@ def pass_minutes(machine, minutes: int, *, each_task: int | None = None) -> int:
 
 def nodes(machine) -> int:
     """How many nodes the pool has."""
-    return machine.account.state.pool("pool").count(dedicated=True)
+    return len(machine.account.state.pool("pool").nodes)
 
 
 def completed(machine) -> int:
@@ -119,3 +129,19 @@ def test_new_work_gets_nodes_while_old_ones_leave(pool):
     assert len(pool.running) == 9
     pass_minutes(pool, 30, each_task=1)
     assert (completed(pool), nodes(pool)) == (13, 0)
+
+
+def test_spot_nodes_are_had_in_place_of_dedicated_ones(new_machine):
+    """Those that are preempted come back, without more nodes than tasks need; in the end all go."""
+    machine = deployed(new_machine, SPOT)
+    for number in range(5):
+        machine.task(str(number))
+    pass_minutes(machine, 12)
+    assert [node.is_dedicated for node in machine.account.state.pool("pool").nodes] == [False, False]
+    machine.account.state.limits.node_limits = (NodeLimit(pool_id="pool", nodes=1),)
+    machine.account.nodes.preempt("pool", 1)
+    assert pass_minutes(machine, 20) == 2
+    assert sorted(node.state for node in machine.account.nodes.all("pool")) == ["preempted", "running"]
+    machine.account.state.limits.node_limits = ()
+    pass_minutes(machine, 60, each_task=2)
+    assert (completed(machine), nodes(machine)) == (5, 0)
