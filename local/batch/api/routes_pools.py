@@ -101,8 +101,7 @@ def evaluate_pool_auto_scale(call: Call) -> Response:
 
 def list_pool_usage_metrics(call: Call) -> Response:
     """List nothing: what pools have used is aggregated by Azure for its bills, and nobody pays for this machine."""
-    nothing: list[Pool] = []
-    return call.listing("poolusagemetrics", nothing, lambda pool: pool_view(pool, call.base_url))
+    return call.listing("poolusagemetrics", (), dict)
 
 
 def _pool(call: Call) -> Pool:

@@ -107,8 +107,8 @@ class AutoScale:
 
     def sample_if_due(self, pool: Pool) -> None:
         """Take a sample of a pool, if it is time; those that were due while nobody looked are not there."""
-        watch, now = self._watches.get(key_of(pool.id)), self._state.now()
-        if watch is None or watch.created != pool.creation_time or now < watch.next_at:
+        watch, now = self._watch_of(pool), self._state.now()
+        if watch is None or now < watch.next_at:
             return
         if not pool.enable_auto_scale:
             del self._watches[key_of(pool.id)]
@@ -148,19 +148,23 @@ class AutoScale:
             raise BatchError(ErrorCode.OPERATION_INVALID_FOR_CURRENT_STATE, Reason=reason)
         return pool
 
+    def _watch_of(self, pool: Pool) -> _Watch | None:
+        watch = self._watches.get(key_of(pool.id))
+        return watch if watch and watch.created == pool.creation_time else None
+
     def _history(self, pool: Pool) -> History:
-        watch, now = self._watches.get(key_of(pool.id)), self._state.now()
-        if watch is None or watch.created != pool.creation_time:
+        watch, now = self._watch_of(pool), self._state.now()
+        if watch is None:
             watch = self._watches[key_of(pool.id)] = _Watch(pool.creation_time, now)
             self._state.set_alarm(now, AlarmKind.POOL_SAMPLED, pool.id)
         return watch.history
 
     def _scope(self, pool: Pool) -> Scope:
-        watch = self._watches.get(key_of(pool.id))
+        watch = self._watch_of(pool)
         return Scope(
             self._state.now(),
             self._counts(pool),
-            watch.history if watch and watch.created == pool.creation_time else History(),
+            watch.history if watch else History(),
             pool.task_slots_per_node,
             pool.target_dedicated_nodes,
             pool.target_low_priority_nodes,

@@ -34,6 +34,12 @@ def require_not_deleting(job: Job) -> None:
     _refuse_in(job, {JobState.DELETING})
 
 
+def require_disabled(job: Job) -> None:
+    """Refuse what only a disabled job takes: another pool."""
+    if job.state is not JobState.DISABLED:
+        raise BatchError(ErrorCode.OPERATION_INVALID_FOR_CURRENT_STATE, Reason="poolInfo needs a disabled job.")
+
+
 def _refuse_in(job: Job, states: set[JobState]) -> None:
     if job.state in states:
         raise BatchError(_REFUSALS[job.state])

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from local.batch.errors import BatchError, ErrorCode, invalid_property, not_implemented
 from local.batch.machine.commands import RemoveTaskDirectory, StopTask, TaskRun
 from local.batch.machine.job_nodes import JobNodes
-from local.batch.machine.job_states import ENDED_STATES, require_not_deleting, require_open
+from local.batch.machine.job_states import ENDED_STATES, require_disabled, require_not_deleting, require_open
 from local.batch.machine.node_rules import check_network
 from local.batch.machine.pool_info_rules import auto_pool_id, check_change, check_pool_info
 from local.batch.machine.state import AlarmKind, State
@@ -26,6 +26,7 @@ from local.batch.models.job import (
     JobUpdate,
     TerminateReason,
 )
+from local.batch.models.node import RunningTasksOption
 from local.batch.models.task import Ending, Task, TaskState
 
 _PASSES_TO = {
@@ -101,16 +102,18 @@ class Jobs:
         job = self._state.job(job_id)
         require_open(job)
         given = {name: value for name, value in update if value is not None}
-        if update.pool_info is not None and job.state is not JobState.DISABLED:
-            raise BatchError(ErrorCode.OPERATION_INVALID_FOR_CURRENT_STATE, Reason="poolInfo needs a disabled job.")
-        check_change(job.pool_info, update.pool_info or job.pool_info, disabled=True)
+        if update.pool_info is not None:
+            require_disabled(job)
+            check_change(job.pool_info, update.pool_info)
         self._change(job, given)
 
     def replace(self, job_id: str, replacement: JobReplace) -> None:
         """Change all properties that can be changed; what is not given gets its default (PUT)."""
         job = self._state.job(job_id)
         require_open(job)
-        check_change(job.pool_info, replacement.pool_info, disabled=job.state is JobState.DISABLED)
+        if replacement.pool_info != job.pool_info:
+            require_disabled(job)
+            check_change(job.pool_info, replacement.pool_info)
         self._change(job, dict(replacement))
 
     def terminate(self, job_id: str, reason: str) -> None:
@@ -207,8 +210,11 @@ class Jobs:
             run = TaskRun(job.id, task.id, task.run)
             self._state.command(StopTask(run, uploads=ending is Ending.ENDED))
 
-    def stop_tasks_on(self, node_ids: Collection[str], ending: Ending) -> None:
-        """Have all tasks stopped that run on these nodes, or are preparing to."""
+    def stop_tasks_on(self, node_ids: Collection[str], option: RunningTasksOption) -> None:
+        """Have all tasks stopped that run on these nodes, or are preparing to, unless they may go on to their end."""
+        if option is RunningTasksOption.TASK_COMPLETION:
+            return
+        ending = Ending.ENDED if option is RunningTasksOption.TERMINATE else Ending.REQUEUED
         for job in list(self._state.jobs.values()):
             for task in self._state.tasks_of(job).running():
                 if task.node_info and task.node_info.node_id in node_ids:

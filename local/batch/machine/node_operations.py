@@ -11,7 +11,6 @@ from local.batch.machine.nodes import Nodes
 from local.batch.machine.state import State
 from local.batch.models.node import RunningTasksOption, SchedulingState
 from local.batch.models.pool import Node, NodeState, Pool
-from local.batch.models.task import Ending
 
 _REFUSALS = {
     NodeState.CREATING: ErrorCode.NODE_BEING_CREATED,
@@ -59,7 +58,7 @@ class NodeOperations:
         """Give a node no more tasks. BatchError NodeNotFound, NodeAlreadyInTargetSchedulingState."""
         pool, node = self._scheduled(pool_id, node_id, SchedulingState.DISABLED)
         self._state.put_node(pool.id, node)
-        self._stop_tasks(node, running)
+        self._jobs.stop_tasks_on({node.id}, running)
 
     def enable_scheduling(self, pool_id: str, node_id: str) -> None:
         """Give a node tasks again. BatchError NodeNotFound, NodeAlreadyInTargetSchedulingState."""
@@ -70,18 +69,13 @@ class NodeOperations:
         pool, node = self._state.pool(pool_id), self._nodes.find(pool_id, node_id)
         require_usable(node)
         self._passages.enter(pool, node, passing)
-        self._stop_tasks(node, running)
+        self._jobs.stop_tasks_on({node.id}, running)
 
     def _scheduled(self, pool_id: str, node_id: str, wanted: SchedulingState) -> tuple[Pool, Node]:
         node = self._nodes.find(pool_id, node_id)
         if node.scheduling_state is wanted:
             raise BatchError(ErrorCode.NODE_ALREADY_IN_TARGET_SCHEDULING_STATE)
         return self._state.pool(pool_id), node.changed(scheduling_state=wanted)
-
-    def _stop_tasks(self, node: Node, running: RunningTasksOption) -> None:
-        if running is not RunningTasksOption.TASK_COMPLETION:
-            terminates = running is RunningTasksOption.TERMINATE
-            self._jobs.stop_tasks_on({node.id}, Ending.ENDED if terminates else Ending.REQUEUED)
 
 
 def require_reachable(node: Node) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from datetime import datetime
 
-from local.batch.errors import BatchError, ErrorCode, invalid_property
+from local.batch.errors import invalid_property
 from local.batch.machine.pool_rules import check_pool
 from local.batch.models.auto_pool import AutoPoolSpecification, PoolLifetimeOption
 from local.batch.models.job import PoolInfo
@@ -34,17 +34,13 @@ def auto_pool_id(wanted: AutoPoolSpecification, made_for: str) -> str:
     return f"{wanted.auto_pool_id_prefix}_{unique}" if wanted.auto_pool_id_prefix else unique
 
 
-def check_change(before: PoolInfo, after: PoolInfo, *, disabled: bool) -> None:
-    """Refuse to give a job another pool unless it is disabled; of an auto pool only `keepAlive` can change.
+def check_change(before: PoolInfo, after: PoolInfo) -> None:
+    """Refuse to change more of a job's auto pool than `keepAlive`.
 
     "only the keepAlive property of the autoPoolSpecification can be updated, and then only if the
     autoPoolSpecification has a poolLifetimeOption of Job".
     """
-    if before == after:
-        return
-    if not disabled:
-        raise BatchError(ErrorCode.OPERATION_INVALID_FOR_CURRENT_STATE, Reason="poolInfo needs a disabled job.")
-    if before.auto_pool_specification is None and after.auto_pool_specification is None:
+    if before == after or (before.auto_pool_specification is None and after.auto_pool_specification is None):
         return
     if not _differ_in_keep_alive(before.auto_pool_specification, after.auto_pool_specification):
         reason = "Of an auto pool only keepAlive can be changed, and only if its poolLifetimeOption is job."

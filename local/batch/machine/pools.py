@@ -28,7 +28,6 @@ from local.batch.models.pool import (
     ResizeError,
     UserAssignedIdentity,
 )
-from local.batch.models.task import Ending
 
 _BOOTS_AGAIN = frozenset({NodeState.IDLE, NodeState.WAITING_FOR_START_TASK, NodeState.START_TASK_FAILED})
 """The states from which a node comes back by itself; it stays in others that it was put into."""
@@ -277,11 +276,8 @@ class Pools:
         return tuple(limit.error(dedicated=kind) for kind in missing) if limit else ()
 
     def _stop_tasks_on_leaving_nodes(self, pool: Pool) -> None:
-        if pool.deallocation is RunningTasksOption.TASK_COMPLETION:
-            return
-        terminate = pool.deallocation is RunningTasksOption.TERMINATE
         leaving = {node.id for node in pool.nodes if node.state is NodeState.LEAVING_POOL}
-        self._jobs.stop_tasks_on(leaving, Ending.ENDED if terminate else Ending.REQUEUED)
+        self._jobs.stop_tasks_on(leaving, pool.deallocation)
 
 
 def _leaving(pool: Pool, node_ids: Collection[str], state: State) -> tuple[Node, ...]:
