@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 BATCH_SIZE = 16
 NEW_BATCH_THRESHOLD = 8
 MAX_DEQUEUE_COUNT = 5
-VISIBILITY_SECONDS = (
-    3  # 10 minutes in Azure; short here, so that a restarted host soon gets the messages of a killed one
-)
+VISIBILITY_SECONDS = 6
+"""10 minutes in Azure; short here, so that a restarted host soon gets the messages of a killed one. Not shorter: while
+many messages wait for a thread, each is kept invisible by a request every half of this."""
 IDLE_POLL_SECONDS = 1.0
 
 _log = logging.getLogger(__name__)
@@ -146,7 +146,7 @@ async def _kept_invisible(queue: QueueClient, message: QueueMessage) -> AsyncIte
     async def renew() -> None:
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(finished.wait(), VISIBILITY_SECONDS / 3)
+                await asyncio.wait_for(finished.wait(), VISIBILITY_SECONDS / 2)
                 return
             renewed = await asyncio.to_thread(queue.update_message, message, visibility_timeout=VISIBILITY_SECONDS)
             message.pop_receipt = renewed.pop_receipt

@@ -46,13 +46,14 @@ NO_POOL = "none"  # a pool that does not exist: Batch takes its jobs and runs no
 
 
 def small_manifest(world: World, quick: bool) -> Iterator[Measured]:
-    """One small manifest, warm, beside its twelve remote calls, one after the other."""
+    """One small manifest, warm, beside its remote calls, one after the other."""
     text = f"{SMALL}\ntaskRunner: {{poolId: {NO_POOL}}}"
     repeats = 10 if quick else 60
     for number in range(repeats + 1):
         world.drop(f"own-{number}.yaml", text)
         world.drop(f"bare-{number}.yaml", text)
     bare_calls = Bare(world._storage, world.app.batch._client, world.settings.containers, NO_POOL)
+    bare_calls.make_ledger()
     with _a_pool_without_nodes():
         submit_run.accept(world.app, f"own-{repeats}.yaml")
         bare_calls.submit("bare", f"bare-{repeats}.yaml")

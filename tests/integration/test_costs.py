@@ -21,6 +21,7 @@ from shared.documents.ledger import LedgerLine, LineKind
 from shared.documents.names import run_id
 from shared.log import Stage
 from shared.steps.start_due import start_due
+from tests.benchmarks.bare import Bare
 from tests.integration.conftest import World
 
 ONE_TASK = "commands: [echo hi | tee a.txt]\noutputFiles: [a.txt]"
@@ -252,6 +253,34 @@ def test_a_pushed_end_costs_a_listing_more_and_no_tick(world: World, storage: li
     storage.remove("read results/m/RUN/record.json")  # by the test
     assert Counter(storage) == Counter([*RECORD, *PUSHED, *RECORD_AGAIN, *CLOSE])
     assert len(world.outbox.ends) == 1
+
+
+def test_the_bare_loop_of_the_benchmarks_makes_the_calls_of_a_run(world: World, storage: list[str]) -> None:
+    """A burst of manifests is measured beside it, so it must not make fewer, nor others."""
+    run = world.drop(text="commands: [echo hi]")
+    storage.clear()
+    submit_run.accept(world.app, "m.yaml")
+    own = _kinds(storage)
+    world.await_end(run)
+    (marker,) = world.markers(run)
+    storage.clear()
+    record_run.record(world.app, marker)
+    own += _kinds(storage)
+    bare = Bare(world._storage, world.app.batch._client, world.settings.containers, str(world.settings.batch.pool_id))
+    bare.make_ledger()
+    world.put("inbox", "bare.yaml", "x")
+    storage.clear()
+    world.batch_requests()
+    bare.submit("bare-1", "bare.yaml")
+    world.await_end("bare")
+    bare.record("bare-1")
+    assert _kinds(storage) == own
+    assert {name: count for name, count in world.batch_requests().items() if name in BATCH_CALLS} == BATCH_CALLS
+
+
+def _kinds(operations: list[str]) -> Counter[str]:
+    """Operations without the names of their blobs."""
+    return Counter(operation.partition("/")[0] for operation in operations)
 
 
 def test_a_tick_costs_one_batch_call_for_a_thousand_active_jobs(world: World) -> None:
