@@ -24,6 +24,7 @@ Measure = TypeVar("Measure")
 
 ALONE: dict[str, Callable[[bool], Iterator[Measured]]] = {
     "import": importing.function_app,
+    "burst": burst.burst,
     "quota": throughput.quota,
     "pushed": ending.pushed,
 }
@@ -37,15 +38,12 @@ STORIES: dict[str, Callable[[World, bool], Iterator[Measured]]] = {
     "get-files": fetching.many_files,
     "get-large": fetching.large_file,
 }
-WHOLE: dict[str, Callable[[Stack, bool], Iterator[Measured]]] = {
-    "burst": burst.burst,
-}
 
 
 def main() -> None:
     """Measure everything, or what is named."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", help=f"any of: {' '.join([*ALONE, *STORIES, *WHOLE])} (default: all)")
+    parser.add_argument("names", nargs="*", help=f"any of: {' '.join([*ALONE, *STORIES])} (default: all)")
     parser.add_argument("--quick", action="store_true", help="a tenth of everything")
     parser.add_argument("--json", type=Path, default=Path(".bench.json"), help="default: %(default)s")
     given = parser.parse_args()
@@ -62,15 +60,14 @@ def main() -> None:
 def _measure(names: set[str], *, quick: bool) -> Iterator[Measured]:
     for alone in _wanted(ALONE, names):
         yield from alone(quick)
-    for stories, functions in ((STORIES, False), (WHOLE, True)):
-        if not (wanted := _wanted(stories, names)):
-            continue
-        with (
-            tempfile.TemporaryDirectory() as folder,
-            Stack(StackOptions(data_dir=Path(folder), ports=AUTO, functions=functions)) as stack,
-        ):
-            for measure in wanted:
-                yield from measure(stack if functions else World(stack), quick)
+    if not (stories := _wanted(STORIES, names)):
+        return
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Stack(StackOptions(data_dir=Path(folder), ports=AUTO, functions=False)) as stack,
+    ):
+        for story in stories:
+            yield from story(World(stack), quick)
 
 
 def _wanted(measures: dict[str, Measure], names: set[str]) -> list[Measure]:
