@@ -13,6 +13,7 @@ from typing import NoReturn
 
 from batchrun.errors import ClientError, printable
 from batchrun.loopback import bypass_proxies
+from shared.version import VERSION
 
 FAILED, INTERRUPTED = 1, 130
 
@@ -63,11 +64,13 @@ class _Parser(argparse.ArgumentParser):
 def chosen_verb(arguments: Sequence[str], program: str, description: str, verbs: Mapping[str, str]) -> str:
     """The verb that a command line begins with; `verbs` has the purpose of each.
 
-    Exits with a usage message if the command line does not begin with a verb, and with the list of verbs for `--help`.
+    Exits with a usage message if the command line does not begin with a verb, with the list of verbs for `--help`, and
+    with the version for `--version`.
     """
     if arguments[:1] and arguments[0] in verbs:
         return arguments[0]
     parser = _Parser(prog=program, description=description)
+    parser.add_argument("--version", action="version", version=f"{program} {VERSION}", help="show the version and exit")
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, purpose in verbs.items():
         subparsers.add_parser(name, help=purpose)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 SCAN_INTERVAL_SECONDS = 0.2
 QUEUED_AT_ONCE = 16
-LARGEST_SHARE_OF_TIME = 0.2  # listing many blobs is slow in Azurite: the scan uses no more than this share of the time
+LARGEST_SHARE_OF_TIME = 0.05  # listing many blobs takes Azurite long, and it does one thing at a time
 
 _log = logging.getLogger(__name__)
 

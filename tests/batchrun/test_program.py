@@ -14,6 +14,7 @@ import pytest
 from batchrun.__main__ import VERBS, main
 from batchrun.client.apps import App
 from batchrun.errors import ClientError
+from shared.version import VERSION
 
 pytestmark = pytest.mark.sampled
 
@@ -77,6 +78,13 @@ def test_help_lists_the_verbs(capsys) -> None:
         main(["--help"])
     printed = capsys.readouterr().out
     assert [name for name, purpose in VERBS.items() if purpose.split(",")[0] not in printed] == []
+
+
+def test_it_tells_its_version(capsys) -> None:
+    """As people give it in a report, and as `doctor` compares it."""
+    with pytest.raises(SystemExit, match="0"):
+        main(["--version"])
+    assert capsys.readouterr().out.endswith(f"batchrun {VERSION}\n")
 
 
 @pytest.mark.parametrize(
