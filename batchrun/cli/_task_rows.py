@@ -9,6 +9,8 @@ from azure.batch.models import BatchTaskState
 
 from batchrun.client.runs import RunView
 from batchrun.client.tasks import TaskView
+from shared.documents.states import State
+from shared.documents.task_result import TaskRecord
 
 _WORDS = {
     BatchTaskState.ACTIVE: "waits",  # for a node, or for a task before it
@@ -20,8 +22,9 @@ TENTHS = 10
 
 @dataclass(frozen=True)
 class TaskRow:
-    """A task of the manifest. `total` is how many Batch tasks it has: none until its round is submitted.
+    """A task of the manifest.
 
+    `total` is how many Batch tasks it has: none until its round is submitted, and one if it ended without any.
     `restarts` is how often Batch has begun one of them anew. A retry may have taken it over from an earlier run, or so
     many of its items.
     """
@@ -65,12 +68,7 @@ def task_rows(view: RunView) -> list[TaskRow]:
     tasks: dict[str, list[TaskView]] = {name: [] for name in view.names}
     for task in view.tasks:
         tasks.setdefault(task.fan_out, []).append(task)
-    return [
-        TaskRow(name, words="taken over", is_taken_over=True)
-        if name in view.taken_over
-        else _row(name, each, view.item_counts.get(name, 0))
-        for name, each in tasks.items()
-    ]
+    return [_row_of(view, name, each) for name, each in tasks.items()]
 
 
 def task_counts(view: RunView) -> TaskCounts:
@@ -84,6 +82,21 @@ def task_counts(view: RunView) -> TaskCounts:
         ended=sum(row.ended for row in rows),
         failed=sum(row.failed for row in rows),
     )
+
+
+def _row_of(view: RunView, name: str, tasks: list[TaskView]) -> TaskRow:
+    if name in view.taken_over:
+        return TaskRow(name, words="taken over", is_taken_over=True)
+    if not tasks and (record := view.finished.get(name)):
+        return _without_node(record)
+    return _row(name, tasks, view.item_counts.get(name, 0))
+
+
+def _without_node(record: TaskRecord) -> TaskRow:
+    """What the app evaluated, or what did not run."""
+    failed = record.state is State.FAILED
+    words = record.why_skipped or (record.failed_how if failed else "has ended")
+    return TaskRow(record.id, total=1, ended=1, failed=int(failed), words=words)
 
 
 def _row(name: str, tasks: list[TaskView], item_count: int) -> TaskRow:

@@ -30,6 +30,7 @@ from shared.documents.record import RetryRef
 from shared.documents.run import Run
 from shared.documents.states import State
 from shared.documents.status import Status
+from shared.documents.task_result import TaskRecord
 from shared.errors import ManifestError, RunUnreadable
 from shared.masking import Masker
 from shared.plan.run_manifest import manifest_of
@@ -41,7 +42,8 @@ class RunView:
     """An open run; `state` is None while its manifest is still in the inbox.
 
     `names` are the ids of its tasks in the order of the manifest; `tasks` are the tasks of its Batch jobs. `status`
-    is read only while the run waits, and says why. `hidden` says why the tasks cannot be seen.
+    is read only while the run waits, and says why. `hidden` says why the tasks cannot be seen. Of what `finished` in
+    earlier rounds, some had no Batch task: the app evaluated it, or it was left out.
 
     A retry is one of `retry_of`: its tasks `taken_over` ran in an earlier run, as did those items of fan-outs that are
     in the `item_counts` and have no Batch task.
@@ -53,6 +55,7 @@ class RunView:
     status: Status | None = None
     round: int = 0
     hidden: str = ""
+    finished: Mapping[str, TaskRecord] = field(default_factory=dict)
     retry_of: RetryRef | None = None
     taken_over: frozenset[str] = frozenset()
     item_counts: Mapping[str, int] = field(default_factory=dict)
@@ -190,7 +193,8 @@ class WatchedRun:
         except BatchHidden as reason:
             tasks, hidden = {}, str(reason)
         status = self._runs.results.status(self._ref) if run.progress.waiting else None
-        view = RunView(run.progress.state, tuple(tasks.values()), self._names, status, run.progress.round, hidden)
+        state, ended = run.progress, run.body.finished
+        view = RunView(state.state, tuple(tasks.values()), self._names, status, state.round, hidden, ended)
         return _of_retry(view, run, run.body.earlier) if run.body.earlier else view
 
     def _of_round(self, run: Run, number: int) -> tuple[TaskView, ...]:

@@ -36,9 +36,10 @@ class WaitReason(StrEnum):
 
 
 class SkippedBy(StrEnum):
-    """Why a task did not run."""
+    """Why a task did not run: what `errors` has may have no failure to run for."""
 
     CONDITION = "condition"
+    NO_FAILURE = "noFailure"
     FAILURE = "failure"
     CANCELLED = "cancelled"
 
@@ -47,9 +48,15 @@ class SkippedBy(StrEnum):
         """The reason for people."""
         return _WHY[self]
 
+    @property
+    def is_as_written(self) -> bool:
+        """Whether the flow says that it does not run, so that it is as good as done."""
+        return self in (SkippedBy.CONDITION, SkippedBy.NO_FAILURE)
+
 
 _WHY = {
     SkippedBy.CONDITION: "left out by its condition",
+    SkippedBy.NO_FAILURE: "nothing failed that it is there for",
     SkippedBy.FAILURE: "a task before it did not end well",
     SkippedBy.CANCELLED: "the run was cancelled",
 }

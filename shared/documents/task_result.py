@@ -129,7 +129,7 @@ class ItemRecord(TaskResult, Item):
     @property
     def is_left_out(self) -> bool:
         """Whether a condition kept it from running."""
-        return self.skipped is SkippedBy.CONDITION
+        return self.skipped is not None and self.skipped.is_as_written
 
     @property
     def item(self) -> Item:
@@ -156,8 +156,8 @@ class ItemsSummary(Document):
 class TaskRecord(TaskResult, TaskRef):
     """One task of the manifest. A fan-out has `items`, which have its files, values and logs.
 
-    If it was `skipped`, that says why: a condition (`runIf`) of it or of its group did not hold, a task before it did
-    not end well, or the run was cancelled.
+    If it was `skipped`, that says why: a condition (`runIf`) of it or of its group did not hold, nothing failed that it
+    is in `errors` for, a task before it did not end well, or the run was cancelled.
     """
 
     items: ItemsSummary | None = None
@@ -165,8 +165,8 @@ class TaskRecord(TaskResult, TaskRef):
 
     @property
     def is_left_out(self) -> bool:
-        """Whether a condition kept it from running; what waits for it runs."""
-        return self.skipped is SkippedBy.CONDITION
+        """Whether it was not to run, by a condition or for want of a failure; what waits for it runs."""
+        return self.skipped is not None and self.skipped.is_as_written
 
     @property
     def why_skipped(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from shared.documents.states import SkippedBy, State
+from shared.documents.states import State
 from shared.documents.task_result import ItemRecord, TaskRecord
 from shared.outputs.fan_outs import fan_out_record
 from shared.outputs.judgement import Judgement
@@ -22,8 +22,9 @@ def items_of_nothing(empty: Sequence[NothingToRun], state_of: StateOf) -> dict[s
         if each.item is None or (state := state_of(each.waits_for)) is None:
             continue
         is_well = state is State.SUCCESS
-        skipped = SkippedBy.CONDITION if each.record.is_left_out and is_well else None
-        record = each.item_record(skipped) if is_well else ItemRecord(**dict(each.item), state=State.SKIPPED)
+        record = (
+            each.item_record(each.record.skipped) if is_well else ItemRecord(**dict(each.item), state=State.SKIPPED)
+        )
         found.setdefault(each.name, []).append(record)
     return {name: tuple(items) for name, items in found.items()}
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from shared.documents.items import Item
-from shared.documents.states import State
+from shared.documents.states import SkippedBy, State
 from shared.documents.task_result import TaskRecord
 from shared.manifest.blocks import Condition
 from shared.manifest.read import Manifest
@@ -54,6 +54,12 @@ class Conditions:
             except NotKnownYet:
                 return False
         return self._left_out[name]
+
+    def why_left_out(self, name: str) -> SkippedBy | None:
+        """Why a task is left out; None if it is not, as far as that is known."""
+        if self._is_not_called_for(name):
+            return SkippedBy.NO_FAILURE
+        return SkippedBy.CONDITION if self.is_left_out(name) else None
 
     def _is_not_called_for(self, name: str) -> bool:
         """Whether a task in `errors` has nothing to do: what it is there for has ended, and nothing of it failed."""

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
 from shared.documents.items import Item
+from shared.documents.states import SkippedBy
 from shared.plan._graph import FlowGraph
 from shared.plan._loops import Loops
 from shared.plan._rounds import Split, waits_in_round
@@ -73,7 +74,7 @@ class RoundOrder:
         return tuple(found)
 
     def empty(
-        self, is_left_out: Callable[[str], bool], why_empty: Callable[[str], str | None]
+        self, why_left_out: Callable[[str], SkippedBy | None], why_empty: Callable[[str], str | None]
     ) -> Iterator[NothingToRun]:
         """The tasks, and items of tasks in loops, with nothing to run; called after the others have their numbers."""
         for name in self._graph.tasks:
@@ -83,5 +84,6 @@ class RoundOrder:
                 record = left_out(name) if each.is_left_out else kept_from_running(name)
                 yield NothingToRun(record, self.waits_of(each.waits), item=each.item)
             if name in self._empty and not late:
-                record = left_out(name) if is_left_out(name) else without_items(name, why_empty(name))
+                why = why_left_out(name)
+                record = left_out(name, why) if why else without_items(name, why_empty(name))
                 yield NothingToRun(record, self.waits_for(name))

@@ -25,9 +25,9 @@ from shared.plan.round_plan import NothingToRun
 MAX_PROBLEMS_OF_A_TASK = 5
 
 
-def left_out(name: str) -> TaskRecord:
-    """The record of a task that a condition leaves out."""
-    return TaskRecord(id=name, state=State.SKIPPED, skipped=SkippedBy.CONDITION)
+def left_out(name: str, why: SkippedBy = SkippedBy.CONDITION) -> TaskRecord:
+    """The record of a task that is not to run."""
+    return TaskRecord(id=name, state=State.SKIPPED, skipped=why)
 
 
 def kept_from_running(name: str) -> TaskRecord:

@@ -15,7 +15,7 @@ from urllib.parse import quote, unquote
 
 from shared.documents.items import Item
 from shared.documents.run import Run
-from shared.documents.states import SkippedBy, State
+from shared.documents.states import State
 from shared.documents.task_result import TaskResult
 from shared.errors import Problem
 from shared.expressions.values import ExpressionError
@@ -133,7 +133,7 @@ class _Scope(Scope):
         if self._graph.members(name):
             return super()._outputs(name)
         ended = self._run.body.finished.get(name)
-        has_run = ended is not None and (ended.state is not State.SKIPPED or ended.skipped is SkippedBy.CONDITION)
+        has_run = ended is not None and (ended.state is not State.SKIPPED or ended.is_left_out)
         return super()._outputs(name) if has_run else {}
 
     def _output_files(

@@ -6,7 +6,7 @@ import itertools
 
 from shared.documents.items import Item
 from shared.documents.run import Run
-from shared.documents.states import JobReason, Phase
+from shared.documents.states import JobReason, Phase, SkippedBy
 from shared.errors import Problem
 from shared.manifest.problems import each_once
 from shared.manifest.read import Manifest
@@ -217,7 +217,7 @@ class Planner:
 
     def empty(self) -> tuple[NothingToRun, ...]:
         """The tasks with nothing to run whose turn it is; called after the tasks of the round have their numbers."""
-        return tuple(self._order.empty(self.is_left_out, self._why_empty))
+        return tuple(self._order.empty(self._why_left_out, self._why_empty))
 
     def turn(self) -> tuple[NothingToRun, ...]:
         """The tasks, and items of tasks in loops, that the app can evaluate now."""
@@ -240,6 +240,9 @@ class Planner:
         return tuple(
             wrong(self._manifest.flow.tasks[self._indexes[name]], problems) for name, problems in found.items()
         )
+
+    def _why_left_out(self, name: str) -> SkippedBy | None:
+        return self._conditions.why_left_out(name) if self.is_left_out(name) else None
 
     def _why_empty(self, name: str) -> str | None:
         return why_empty(self._tasks[name], self._renderings.of(name)) if name in self._tasks else None

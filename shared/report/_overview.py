@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from shared.documents.record import Record
-from shared.documents.states import FailureCode, JobReason, State
+from shared.documents.states import FailureCode, JobReason, SkippedBy, State
 from shared.documents.task_result import ItemRecord, OutputFile, TaskRecord, TaskResult
 from shared.report._advice import mistaken
 from shared.report.text import count, duration, money, size
@@ -62,6 +62,11 @@ _BY_FAILURE: Mapping[str, str] = {
     FailureCode.ENDED_BY_HAND: "The job, or tasks of it, were ended or deleted by hand.",
 }
 
+_LEFT_OUT: Mapping[SkippedBy, str] = {
+    SkippedBy.CONDITION: "left out, as conditions do not hold",
+    SkippedBy.NO_FAILURE: "not needed, as nothing failed",
+}
+
 
 def headline(record: Record) -> str:
     """How the run ended, in one or two sentences."""
@@ -94,15 +99,23 @@ def _allowed_failures(record: Record) -> str:
 
 
 def _all_ended(record: Record, how: str) -> str:
-    left_out = [task.id for task in record.tasks if task.is_left_out]
-    but = f" {_named(left_out)}: left out, as conditions do not hold." if left_out else ""
-    match len(record.tasks) - len(left_out):
+    left_out = _why_left_out(record)
+    but = "".join(f" {_named(names)}: {_LEFT_OUT[why]}." for why, names in left_out.items())
+    match len(record.tasks) - sum(map(len, left_out.values())):
         case 0:
             return but.strip() or "There was nothing to run."
         case 1:
             return f"The task {how}.{but}"
         case number:
             return f"All {number} tasks {how}.{but}"
+
+
+def _why_left_out(record: Record) -> dict[SkippedBy, list[str]]:
+    found: dict[SkippedBy, list[str]] = {}
+    for task in record.tasks:
+        if task.skipped and task.is_left_out:
+            found.setdefault(task.skipped, []).append(task.id)
+    return found
 
 
 def _how_tasks_ended(record: Record) -> str:

@@ -96,6 +96,19 @@ def test_an_open_run_says_what_runs_and_what_is_to_come(show, drop, tmp_path) ->
     assert [(task["id"], task["total"]) for task in found["tasks"]] == [("first", 1), ("each", 0)]
 
 
+def test_what_needed_no_node_has_ended_while_the_run_is_open(show, drop, tmp_path) -> None:
+    """Batch knows nothing of it; the document of the run does."""
+    gate = f"until [ -e {tmp_path}/gate ]; do sleep 0.05; done"
+    said = "{id: said, type: io.kestra.plugin.core.debug.Return, format: x}"
+    ref = drop("show-said", f"tasks: [{said}, {{id: last, commands: ['{gate}']}}]")
+    try:
+        printed = wait_for(lambda: next((text for text in [show(ref.id)[1]] if "last  runs" in text), None))
+    finally:
+        (tmp_path / "gate").touch()
+    assert "1 of 2 tasks have ended" in printed
+    assert "said  has ended" in printed
+
+
 def test_a_retry_says_what_it_takes_over_while_it_is_open_and_once_it_is_complete(show, drop, tmp_path) -> None:
     """What is taken over does not wait for anything."""
     fails_once = f"[ {{{{ item }}}} != 1 ] || ! mkdir {tmp_path}/failed || exit 3"

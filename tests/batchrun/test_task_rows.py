@@ -11,7 +11,8 @@ from azure.batch.models import BatchTaskState
 from batchrun.cli._task_rows import TaskCounts, progress_lines, task_counts, task_rows
 from batchrun.client.runs import RunView
 from batchrun.client.tasks import TaskView
-from shared.documents.states import State
+from shared.documents.states import FailureCategory, FailureCode, SkippedBy, State
+from shared.documents.task_result import Failure, TaskRecord
 
 BEGIN = datetime(2026, 11, 23, tzinfo=UTC)
 LATER = BEGIN + timedelta(seconds=5)
@@ -92,6 +93,27 @@ def test_what_is_taken_over_neither_waits_nor_counts():
     _, each, _ = task_rows(retry(*items(2, 7)))
     assert (each.total, each.taken_over_items) == (7, 33)
     assert task_counts(retry(*items(2, 7))) == TaskCounts(total=8, ended=2, failed=0)
+
+
+FAILURE = Failure(category=FailureCategory.USER, code=FailureCode.COMMANDS_FAILED, message="no data")
+
+
+@pytest.mark.parametrize(
+    ("record", "words", "failed"),
+    [
+        (TaskRecord(id="build", state=State.SUCCESS), "has ended", 0),
+        (TaskRecord(id="build", state=State.FAILED, failure=FAILURE), "no data", 1),
+        (TaskRecord(id="build", state=State.SKIPPED, skipped=SkippedBy.CONDITION), "left out by its condition", 0),
+        (TaskRecord(id="build", state=State.SKIPPED, skipped=SkippedBy.NO_FAILURE), SkippedBy.NO_FAILURE.words, 0),
+    ],
+)
+def test_what_ended_in_an_earlier_round_without_a_node_does_not_wait(record, words, failed):
+    """The app evaluated it, or it was left out: Batch knows nothing of it."""
+    view = replace(running(*items(1, 2)), finished={"build": record})
+    build, *_ = task_rows(view)
+    assert (build.words, build.failed) == (words, failed)
+    assert task_counts(view) == TaskCounts(total=4, ended=2, failed=failed)
+    assert f"build {words}" in progress_lines(running(), view)
 
 
 def test_a_task_that_never_began_could_not_be_run():

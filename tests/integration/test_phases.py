@@ -45,6 +45,18 @@ def test_a_cancel_ends_the_tasks_and_goes_on_with_finally(world) -> None:
     assert world.names("runs") == world.names("inbox") == []
 
 
+def test_what_errors_has_for_a_failure_is_not_needed_without_one(world) -> None:
+    """Of the flow and of a group. The record and the report say so, rather than that a condition did not hold."""
+    lists = "tasks: [{id: a, commands: [echo]}], errors: [{id: e2, commands: [echo]}]"
+    group = f"{{id: g, type: io.kestra.plugin.core.flow.Sequential, {lists}}}"
+    run = world.accept(text=f"tasks: [{group}]\nerrors: [{{id: e, commands: [echo]}}]")
+    world.finish()
+    record = world.record(run)
+    assert record["state"] == "SUCCESS"
+    assert {task["id"]: task["skipped"] for task in record["tasks"]} == {"a": None, "e2": "noFailure", "e": "noFailure"}
+    assert "e2, e: not needed, as nothing failed." in world.text("results", f"m/{run}/report.html")
+
+
 @pytest.mark.parametrize("is_known", [True, False], ids=["its submitter goes on", "its submitter dies"])
 def test_a_cancel_while_tasks_are_added_is_one_of_a_running_run(world, monkeypatch, *, is_known: bool) -> None:
     """The job is not noted yet, but its tasks may run: what follows runs, and the record names the job and its pool."""
