@@ -201,17 +201,24 @@ def cancel_run(app: App, request: InboxBlob) -> None:
     run_id = run_to_cancel(request.name)
     run = load_open(app, run_id, end_as=State.KILLED) if run_id else None
     if run is not None:
-        if not run.progress.cancelled:
-            run = app.runs.save(run.with_cancellation())
-            log_event(Stage.POLL, "cancelled", run=run.id)
-        if run.progress.state is State.QUEUED:
-            archive_manifest(app, run)
-            end_unsubmitted(app, run)
-        else:
-            app.batch.terminate(run.job_id)
+        _cancel(app, run, request.etag)
     elif run_id and app.now() - request.last_modified < CANCEL_KEPT:
         return
     app.inbox.remove(request.name, request.etag)
+
+
+def _cancel(app: App, run: Run, request: str) -> None:
+    """Cancel a run, once for each request: where that was cut short, the run may have gone on with a later phase."""
+    if (cancelled := run.with_cancellation(request)) is not run:
+        run = app.runs.save(cancelled)
+        log_event(Stage.POLL, "cancelled", run=run.id)
+    if not run.progress.cancelled:
+        return
+    if run.progress.state is State.QUEUED:
+        archive_manifest(app, run)
+        end_unsubmitted(app, run)
+    else:
+        app.batch.terminate(run.job_id)
 
 
 def give_up(app: App, run: Run, code: str, message: str) -> None:

@@ -206,9 +206,12 @@ class Run:
         body = self.body.model_copy(update={"early_end": end, "rejection": None})
         return replace(self, body=body, progress=replace(self.progress, cancelled=False)).next_round()
 
-    def with_cancellation(self) -> Run:
-        """The run, cancelled by the user."""
-        return replace(self, progress=replace(self.progress, cancelled=True))
+    def with_cancellation(self, request: str) -> Run:
+        """The run, cancelled by the user with the request of this ETag: in this phase, and in no later one."""
+        if request == self.body.cancel_request:
+            return self
+        body = self.body.model_copy(update={"cancel_request": request})
+        return replace(self, body=body, progress=replace(self.progress, cancelled=True))
 
     def with_warnings(self, warnings: Iterable[RunProblem]) -> Run:
         """The run with more warnings for its record, each once."""

@@ -32,6 +32,7 @@ class RunBody(Document):
     A retry has `finished` tasks once it `has_taken_over` them; `item_lists` are the items that the earlier run had.
     `parts_of_planning` counts the parts with items that needed no task and ended while a round was planned.
     `phase` is that of the last job. An `early_end` is that of the first phase that ended so.
+    `cancel_request` is the ETag of the last request to cancel that was noted: it may be read again.
     """
 
     schema_version: Literal["1"] = "1"
@@ -61,6 +62,7 @@ class RunBody(Document):
     item_lists: dict[str, tuple[Any, ...]] = Field(default_factory=dict)
     phase: Phase = Phase.TASKS
     early_end: EarlyEnd | None = None
+    cancel_request: str | None = None
 
     @property
     def seed(self) -> str:

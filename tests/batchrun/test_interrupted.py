@@ -24,7 +24,7 @@ from batchrun.__main__ import main
 from batchrun.client.downloads import UNFINISHED
 from batchrun.client.refs import RunRef
 from tests.batchrun.weather import Gateway, Weather
-from tests.support.waiting import wait_for
+from tests.support.waiting import WAIT_SECONDS, wait_for
 
 pytestmark = pytest.mark.sampled
 
@@ -275,10 +275,10 @@ class Between:
         environ = {**os.environ, "BATCHRUN_STACK": str(self.description), "PYTHONPATH": str(ROOT)}
         command = [sys.executable, "-m", "batchrun", *arguments]
         with subprocess.Popen(command, env=environ, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as run:
-            assert self.gateway.reached.wait(60)
+            assert self.gateway.reached.wait(WAIT_SECONDS)
             run.send_signal(signal.SIGINT)
             self.gateway.change(Weather.FAIR)
-            printed, _ = run.communicate(timeout=60)
+            printed, _ = run.communicate(timeout=WAIT_SECONDS)
         assert "Traceback" not in printed
         return run.returncode, printed
 

@@ -23,7 +23,7 @@ from batchrun.client.results import RunResults
 from batchrun.client.runs import Runs
 from local.__main__ import main
 from shared.errors import RunUnreadable
-from tests.support.waiting import wait_for
+from tests.support.waiting import WAIT_SECONDS, wait_for
 
 pytestmark = pytest.mark.sampled
 
@@ -43,7 +43,7 @@ class Answer:
 def ask(address: str, method: str = "GET", **headers: str) -> Answer:
     """Ask for an address exactly as it is written: dots in it stay."""
     parts = urlsplit(address)
-    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=30)
+    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=WAIT_SECONDS)
     connection.putrequest(method, address.partition(parts.netloc)[2] or "/", skip_host="Host" in headers)
     for name, value in headers.items():
         connection.putheader(name, value)
@@ -161,7 +161,7 @@ def opened(stack, monkeypatch, capsys) -> Callable[..., tuple[int, str, str]]:
         def interrupted(self: RunServer) -> None:
             thread = threading.Thread(target=RunServer.__mro__[1].serve_forever, args=(self,), daemon=True)
             thread.start()
-            assert done.wait(60)
+            assert done.wait(WAIT_SECONDS)
             self.shutdown()
             raise KeyboardInterrupt
 

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from azure.batch import models
 from azure.core.exceptions import ResourceNotFoundError
+from azure.core.rest import HttpRequest
 from azure.storage.blob import ContainerSasPermissions, generate_container_sas
 
+from shared.batch.client import API_VERSION
 from shared.documents.progress import Progress
 from shared.settings import Containers
 
@@ -100,9 +102,10 @@ class Bare:
         return {"resource_files": [script], "output_files": [_upload(url, file, path) for file, path in uploads]}
 
     def list_and_delete(self, name: str) -> None:
-        """Look how the task ended, and delete the job."""
+        """Look how the task ended, and delete the job; the SDK's own method would ask until it is gone."""
         assert all(task.state == models.BatchTaskState.COMPLETED for task in self.batch.list_tasks(name))
-        self.batch.begin_delete_job(name)
+        request = HttpRequest("DELETE", f"/jobs/{name}", params={"api-version": API_VERSION})
+        self.batch.send_request(request).raise_for_status()
 
     def record(self, name: str) -> None:
         """Everything from the marker of the task's end to the end of the run."""

@@ -21,6 +21,7 @@ from shared.events import JobEnded
 from tests.chaos.lives import TICK, Ended, earlier_of, prepare
 from tests.chaos.stories import GRAPH, ONE_TASK, REQUEST, RETRY, WRONG
 from tests.integration.conftest import World
+from tests.support.waiting import WAIT_SECONDS
 
 pytestmark = pytest.mark.slow
 
@@ -63,7 +64,7 @@ class Crowd:
                 ticks = [threads.submit(poll_runs.poll, host) for host in self.hosts for _ in range(2)]
                 invoked += self._repeatedly(threads, record_run.record, self._take())
                 invoked += ticks
-                ticks[0].exception(timeout=60)
+                ticks[0].exception(timeout=WAIT_SECONDS)
         for failed in filter(None, (each.exception() for each in invoked)):
             if not isinstance(failed, (AzureError, TryLater)):
                 raise failed

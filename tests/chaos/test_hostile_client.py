@@ -128,7 +128,6 @@ def _interrupted(*_: object, **__: object) -> None:
 
 
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.chaos) for seed in range(1, BATCHES))])
-@pytest.mark.timeout(300)
 def test_what_is_typed_is_refused_in_words_or_done(
     shell: Shell, monkeypatch: pytest.MonkeyPatch, injected: Callable[[int], None], seed: int
 ) -> None:
@@ -144,7 +143,6 @@ def test_what_is_typed_is_refused_in_words_or_done(
 
 
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.chaos) for seed in range(1, BATCHES))])
-@pytest.mark.timeout(300)
 def test_lines_of_the_ledger_are_left_out_or_shown(
     shell: Shell, monkeypatch: pytest.MonkeyPatch, injected: Callable[[int], None], seed: int
 ) -> None:
@@ -159,7 +157,6 @@ def test_lines_of_the_ledger_are_left_out_or_shown(
 
 
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.chaos) for seed in range(1, BATCHES))])
-@pytest.mark.timeout(300)
 def test_the_card_of_an_app_is_refused_or_believed(
     shell: Shell, azurite: AzuriteEndpoints, monkeypatch: pytest.MonkeyPatch, injected: Callable[[int], None], seed: int
 ) -> None:

@@ -110,7 +110,6 @@ ENTERED = {"requests": as_dropped, "inputs": as_dropped, "groups": as_dropped, "
 @seeds
 @pytest.mark.usefixtures("little_memory")
 @pytest.mark.parametrize("door", ENTERED)
-@pytest.mark.timeout(300)
 def test_a_hostile_text_is_refused_in_words_or_planned(injected: Callable[[int], None], door: str, seed: int) -> None:
     """Promise: whoever wrote it is told what is wrong, in words of a length to read; no secret is in that."""
     for text in texts(door, seed, BATCH):

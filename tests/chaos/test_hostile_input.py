@@ -21,7 +21,6 @@ ENDS = {"REJECTED", "SUCCESS", "WARNING", "FAILED"}
 
 @pytest.mark.usefixtures("little_memory")
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.chaos) for seed in range(1, ALL // BATCH))])
-@pytest.mark.timeout(120)
 def test_hostile_manifests_are_rejected_or_run_and_nothing_leaks(
     make_world: Callable[..., World], injected: Callable[[int], None], caplog: pytest.LogCaptureFixture, seed: int
 ) -> None:

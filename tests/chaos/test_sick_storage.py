@@ -46,7 +46,6 @@ def _stop_storage(services: Stack) -> None:
 
 
 @pytest.mark.parametrize("outages", [1, pytest.param(5, marks=pytest.mark.chaos)])
-@pytest.mark.timeout(300)
 def test_storage_is_gone_while_runs_are_taken_polled_and_recorded(
     own_services: Stack, tmp_path: Path, injected: Callable[[int], None], outages: int
 ) -> None:
@@ -151,7 +150,6 @@ class Rival:
 
 
 @pytest.mark.parametrize("share", ["sample", pytest.param("every write", marks=pytest.mark.chaos)])
-@pytest.mark.timeout(300)
 def test_somebody_else_writes_first(world: World, tmp_path: Path, injected: Callable[[int], None], share: str) -> None:
     """Promise: a 412 anywhere means to look again, never that a run is lost or run twice."""
     writes = _with_rival(world, tmp_path, at=0)

@@ -14,10 +14,9 @@ from azure.storage.blob import BlobServiceClient, ContainerClient
 from local.stack.stack import Stack
 from shared.documents.names import results_folder, run_id
 from tests.conftest import shared_stack
+from tests.support.waiting import WAIT_SECONDS
 
 stack = pytest.fixture(scope="package")(shared_stack)
-
-WAIT_SECONDS = 90.0
 
 
 @dataclass(frozen=True)

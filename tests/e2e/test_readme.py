@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import require_azurite
-from tests.support.waiting import wait_for
+from tests.support.waiting import WAIT_SECONDS, wait_for
 
 pytestmark = pytest.mark.sampled
 
@@ -51,7 +51,7 @@ def start(folder: Path, *command: str) -> subprocess.Popen[str]:
 def run(folder: Path, *command: str) -> tuple[int, str]:
     """Its exit code, and what it printed."""
     process = start(folder, *command)
-    printed, _ = process.communicate(timeout=100)
+    printed, _ = process.communicate(timeout=WAIT_SECONDS)
     return process.returncode, printed
 
 
@@ -63,7 +63,7 @@ def up(folder: Path) -> Iterator[None]:
     wait_for((folder / ".local" / "stack.json").exists)
     yield
     stack.terminate()
-    stack.communicate(timeout=30)
+    stack.communicate(timeout=WAIT_SECONDS)
 
 
 def test_every_command_is_tried_here() -> None:
@@ -93,8 +93,8 @@ def test_a_run_is_watched_and_cancelled(folder: Path) -> None:
     assert any("hello" in line for line in reading.stdout)
     code, printed = run(folder, *[run_id if word == "RUN" else word for word in COMMANDS["batchrun cancel"]])
     assert (code, "KILLED" in printed) == (0, True), printed
-    watching.communicate(timeout=60)
-    reading.communicate(timeout=60)
+    watching.communicate(timeout=WAIT_SECONDS)
+    reading.communicate(timeout=WAIT_SECONDS)
     assert (watching.returncode, reading.returncode) == (1, 0)
     assert run(folder, *[run_id if word == "RUN" else word for word in COMMANDS["batchrun get"]])[0] == 0
     assert (folder / run_id / "record.json").is_file()
@@ -124,7 +124,7 @@ def test_the_batch_service_alone_says_where_it_is(tmp_path: Path) -> None:
     assert batch.stdout is not None
     assert any("http://127.0.0.1:" in line for line in batch.stdout)
     batch.terminate()
-    batch.communicate(timeout=30)
+    batch.communicate(timeout=WAIT_SECONDS)
 
 
 def test_make_demo_runs_the_sample() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from shared import poll_runs, record_run, submit_run
 from shared.errors import TryLater
+from shared.events import JobEnded
 
 pytestmark = pytest.mark.sampled
 
@@ -112,6 +113,29 @@ def test_a_cancel_of_finally_ends_the_run(world) -> None:
     record = world.record(run)
     assert states(record) == {"a": "FAILED", "b": "SKIPPED", "e": "SUCCESS", "f": "KILLED", "after": "SKIPPED"}
     assert record["state"] == "FAILED"  # as it was before the cancel: see `run_state`
+
+
+def test_a_cancel_whose_answer_is_lost_is_one_cancel(world, monkeypatch) -> None:
+    """Batch ends the job, and the run goes on with `finally` before the request is read again: it is the same one."""
+    run = world.accept(text=flow())
+    batch, terminate = world.app.batch, world.app.batch.terminate
+    world.put("inbox", f"{run}.cancel")
+
+    def without_answer(job: str) -> bool:
+        terminate(job)
+        raise TryLater("the answer is lost")
+
+    with monkeypatch.context() as lost:
+        lost.setattr(batch, "terminate", without_answer)
+        submit_run.receive(world.app, f"{run}.cancel")
+    world.await_end(run)
+    record_run.record(world.app, JobEnded(run, 1))
+    assert world.names("inbox") == [f"{run}.cancel"]
+    world.finish()
+    record = world.record(run)
+    assert record["state"] == "KILLED"
+    assert states(record) == {"a": "KILLED", "b": "SKIPPED", "e": "SKIPPED", "f": "SUCCESS", "after": "SUCCESS"}
+    assert world.names("inbox") == []
 
 
 def test_a_second_cancel_ends_what_the_first_one_began(world) -> None:

@@ -23,6 +23,7 @@ from infra.package import build
 from local.stack.stack import Stack
 from tests.conftest import unavailable
 from tests.integration.conftest import World
+from tests.support.waiting import WAIT_SECONDS
 
 pytestmark = pytest.mark.sampled
 
@@ -56,7 +57,7 @@ class Worker:
 
     def stop(self) -> None:
         """The end of input ends it."""
-        self._process.communicate(timeout=30)
+        self._process.communicate(timeout=WAIT_SECONDS)
 
 
 @pytest.fixture(scope="session")

@@ -108,7 +108,7 @@ def test_a_submitter_that_comes_after_the_run_moved_on_withdraws_its_job(world) 
     """The document is read again after the job was created: nothing is added to a run that is cancelled."""
     world.drop()
     run = world.app.runs.create(submit_run.accepted_run(world.app, world.app.inbox.read("m.yaml")))
-    world.app.runs.save(run.with_cancellation())
+    world.app.runs.save(run.with_cancellation("1"))
     submit_run._submit_round(world.app, run)
     world.await_end(run.id)
     assert "Tasks_CreateTaskCollection" not in world.batch_requests()

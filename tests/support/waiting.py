@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-WAIT_SECONDS = 90  # only a failure takes so long
+WAIT_SECONDS = 300  # only a failure takes so long, also on a machine that is busy tenfold
 
 T = TypeVar("T")
 

@@ -34,9 +34,9 @@ from local.stack.child import Child, Program
 from local.stack.ports import AUTO, Ports
 from tests.local.batch.blocking import BlockingClient
 from tests.local.batch.output_container import Container
+from tests.support.waiting import WAIT_SECONDS
 
 POLL_SECONDS = 0.02
-PATIENCE_SECONDS = 20
 
 
 @dataclass
@@ -296,7 +296,7 @@ def completed(client: BatchClient, job_id: str, task_id: str) -> models.BatchTas
 
 def until(condition: Callable[[], bool]) -> None:
     """Ask until a condition holds, or fail."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + WAIT_SECONDS
     while not condition():
         assert time.monotonic() < deadline, "This did not happen in time."
         time.sleep(POLL_SECONDS)

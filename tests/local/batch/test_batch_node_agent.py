@@ -8,6 +8,7 @@ from local.batch.node.agent import Agent
 from local.batch.node.blob_naming import BlobNaming
 from local.batch.node.environment import AccountInfo
 from local.batch.node.task_process import NodeSettings, TaskProcess
+from tests.support.waiting import WAIT_SECONDS
 
 
 def test_a_task_on_which_the_agent_fails_fails(machine, tmp_path, monkeypatch, caplog):
@@ -21,7 +22,7 @@ def test_a_task_on_which_the_agent_fails_fails(machine, tmp_path, monkeypatch, c
         settings = NodeSettings(tmp_path, AccountInfo("account", "http://batch"), BlobNaming.WORKING_DIRECTORY)
         agent = Agent(settings, lambda run, end: reported.set_result((run, end)))
         agent.execute(machine.running["1"])
-        return await asyncio.wait_for(reported, timeout=5)
+        return await asyncio.wait_for(reported, timeout=WAIT_SECONDS)
 
     monkeypatch.setattr(TaskProcess, "run", fail)
     machine.job()

@@ -9,6 +9,7 @@ import pytest
 
 from local.batch.server import PoolOption
 from tests.local.batch.one_job import add_task, create_job, stdout_of
+from tests.support.waiting import WAIT_SECONDS
 
 pytestmark = pytest.mark.sampled
 
@@ -88,7 +89,7 @@ class TestStart:
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run the service's command to its end."""
         command = [sys.executable, "-m", "local.batch", *arguments]
-        return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+        return subprocess.run(command, capture_output=True, text=True, timeout=WAIT_SECONDS, check=False)
 
     def test_a_port_in_use(self, service, tmp_path):
         """Exit code 1, and the port is named."""

@@ -19,12 +19,12 @@ from shared.documents.names import ATTEMPTS_FILE, HOME, Paths
 from shared.script import attempts as script_attempts
 from shared.script.attempts import Attempts
 from shared.script.build import Commands, Gathering, Link, Marker, build, read_marker
+from tests.support.waiting import WAIT_SECONDS
 
 SHELLS = [shell for shell in (["dash"], ["bash"], ["busybox", "sh"]) if shutil.which(shell[0])]
 TAKING_PROGRAMS_FROM_THE_PATH = [shell for shell in SHELLS if shell[0] != "busybox"]
 FUNCTIONS = Path(script_attempts.__file__).with_name("attempts.sh").read_text("utf-8")
 AT_ONCE = Attempts(3)
-WAIT_SECONDS = 60
 
 
 def _namespace() -> list[str]:

@@ -16,6 +16,7 @@ from shared.documents.names import Paths
 from shared.script.attempts import Attempts
 from shared.script.build import SET_UP_EXIT_CODE, Commands, Marker, build, read_marker
 from shared.script.packages import Installer, Packages
+from tests.support.waiting import WAIT_SECONDS
 from tests.support.wheels import wheel_name, wheel_of
 from tests.unit.script.test_script_attempts import SHELLS, TAKING_PROGRAMS_FROM_THE_PATH, Node
 
@@ -127,7 +128,7 @@ def test_the_exit_code_of_the_installers_is_for_the_commands(one_node: Node) -> 
 def test_the_time_limit_counts_for_the_installation_too(image) -> None:
     node = image(python="case $2 in pip) case $3 in --version) ;; *) sleep 60 ;; esac ;; esac")
     task = node.start("echo never", Attempts(1), seconds=1, packages=Packages(Installer.PIP, ("a",)))
-    assert task.wait(30) == 124
+    assert task.wait(WAIT_SECONDS) == 124
     assert report_of(node).marker is Marker.TIME_LIMIT
 
 

@@ -18,11 +18,10 @@ import pytest
 from shared.documents.names import ARCHIVE, HOME, UPSTREAM, Paths
 from shared.script.attempts import ONE_ATTEMPT, Attempts
 from shared.script.build import Commands, Handover, Link, Marker, build, read_marker
-from tests.support.waiting import wait_for
+from tests.support.waiting import WAIT_SECONDS, wait_for
 
 SHELLS = [shell for shell in (["dash"], ["bash"], ["busybox", "sh"]) if shutil.which(shell[0])]
 TARS = [name for name in ("tar", "busybox", "bsdtar") if shutil.which(name)]
-WAIT_SECONDS = 60
 
 
 @dataclass

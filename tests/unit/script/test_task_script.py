@@ -26,7 +26,7 @@ from shared.script.build import (
     build,
     read_marker,
 )
-from tests.support.waiting import wait_for
+from tests.support.waiting import WAIT_SECONDS, wait_for
 
 FIXTURES = Path(__file__).parents[2] / "fixtures/scripts"
 SHELLCHECK = Path(sys.executable).with_name("shellcheck")
@@ -84,7 +84,7 @@ def test_environment_is_taken_literally(start) -> None:
 def test_commands_are_stopped_at_the_time_limit_and_the_script_says_so(start) -> None:
     """Exit code 124 and a line that the record is made from; the task still ends by itself, so outputs are uploaded."""
     task = start("echo before; sleep 60; echo after", seconds=1)
-    out, err = task.communicate(timeout=30)
+    out, err = task.communicate(timeout=WAIT_SECONDS)
     report = read_marker(err.splitlines())
     assert (task.returncode, out) == (124, "before\n")
     assert report is not None
@@ -92,7 +92,9 @@ def test_commands_are_stopped_at_the_time_limit_and_the_script_says_so(start) ->
 
 
 def test_commands_may_clean_up_at_the_time_limit(start) -> None:
-    out, _ = start('trap "echo cleaned; exit 3" TERM; while :; do sleep 0.05; done', seconds=1).communicate(timeout=30)
+    out, _ = start('trap "echo cleaned; exit 3" TERM; while :; do sleep 0.05; done', seconds=1).communicate(
+        timeout=WAIT_SECONDS
+    )
     assert out == "cleaned\n"
 
 
@@ -100,14 +102,14 @@ def test_a_signal_is_passed_on_to_the_commands(start) -> None:
     task = start('trap "echo got it; exit 9" TERM; echo ready; while :; do sleep 0.05; done')
     assert task.stdout.readline() == "ready\n"
     os.kill(task.pid, signal.SIGTERM)
-    out, _ = task.communicate(timeout=30)
+    out, _ = task.communicate(timeout=WAIT_SECONDS)
     assert (task.returncode, out) == (9, "got it\n")
 
 
 def test_no_watchdog_is_left_behind(start) -> None:
     """Nothing holds the output open once the commands have ended: communicate() would wait for it."""
     task = start("exit 0", seconds=3600)
-    task.communicate(timeout=10)
+    task.communicate(timeout=WAIT_SECONDS)
     assert task.returncode == 0
     wait_for(lambda: not running_in_group(task.pid))
 
@@ -125,14 +127,14 @@ def running_in_group(group: int) -> list[str]:
 def test_a_marker_of_the_end_is_left_however_the_commands_end(start, tmp_path: Path, text, seconds, code) -> None:
     """Outside the working directory, where no command comes across it."""
     task = start(f"{text}", seconds=seconds)
-    task.communicate(timeout=30)
+    task.communicate(timeout=WAIT_SECONDS)
     assert task.returncode == code
     assert (tmp_path / f"run-{os.getpid()}/sys/t/ended").exists()
 
 
 def test_a_marker_of_the_end_is_left_where_the_script_itself_ends_the_task(start, tmp_path: Path) -> None:
     task = start("true", links=(Link("a.txt", ("never/made",)),))
-    task.communicate(timeout=30)
+    task.communicate(timeout=WAIT_SECONDS)
     assert task.returncode == SET_UP_EXIT_CODE
     marker = tmp_path / f"run-{os.getpid()}/sys/t/ended"
     assert marker.exists()
@@ -140,7 +142,7 @@ def test_a_marker_of_the_end_is_left_where_the_script_itself_ends_the_task(start
     paths = Paths(f"run-{os.getpid()}", "t")
     commands = Commands(("/bin/sh", "-c"), "true", {}, timedelta(60))
     gated = start.script(paths, build(paths, commands, Gate(needed=("never/made",))))
-    gated.communicate(timeout=30)
+    gated.communicate(timeout=WAIT_SECONDS)
     assert gated.returncode == SKIPPED_EXIT_CODE
     assert marker.exists()
 
@@ -150,7 +152,7 @@ def test_there_is_no_marker_as_long_as_the_commands_run(start, tmp_path: Path) -
     assert task.stdout.readline() == "begun\n"
     assert not (tmp_path / f"run-{os.getpid()}/sys/t/ended").exists()
     os.killpg(task.pid, signal.SIGKILL)
-    task.communicate(timeout=30)
+    task.communicate(timeout=WAIT_SECONDS)
 
 
 def test_files_of_items_are_gathered_whichever_way_batch_named_them(start, tmp_path: Path) -> None:
