@@ -176,8 +176,11 @@ def test_kestra_is_installed_unless_the_image_has_it(image, scripts, installs, n
 
 
 @pytest.mark.parametrize("has_python", [True, False])
-def test_nothing_is_in_the_way_of_commands_in_an_image_that_has_what_they_import(image, has_python) -> None:
+def test_nothing_is_in_the_way_of_commands_in_an_image_that_has_what_they_import(
+    image, has_python, monkeypatch
+) -> None:
     """Nor where the image has no Python yet: the commands may bring it."""
+    monkeypatch.delenv("PYTHONPATH", raising=False)
     node = image(**({"python": INSTALLS} if has_python else {}))
     packages = Packages(Installer.PIP, (), import_kestra=True)
     assert node.run('echo "${PYTHONPATH-none}"', packages=packages) == 0
