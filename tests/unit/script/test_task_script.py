@@ -83,7 +83,7 @@ def test_environment_is_taken_literally(start) -> None:
 
 def test_commands_are_stopped_at_the_time_limit_and_the_script_says_so(start) -> None:
     """Exit code 124 and a line that the record is made from; the task still ends by itself, so outputs are uploaded."""
-    task = start("echo before; sleep 60; echo after", seconds=1)
+    task = start("echo before; sleep 3600; echo after", seconds=1)
     out, err = task.communicate(timeout=WAIT_SECONDS)
     report = read_marker(err.splitlines())
     assert (task.returncode, out) == (124, "before\n")
@@ -122,7 +122,7 @@ def running_in_group(group: int) -> list[str]:
 
 @pytest.mark.parametrize(
     ("text", "seconds", "code"),
-    [("exit 0", 60, 0), ("exit 7", 60, 7), ("kill -KILL $$", 60, 137), ("sleep 60", 1, 124)],
+    [("exit 0", 60, 0), ("exit 7", 60, 7), ("kill -KILL $$", 60, 137), ("sleep 3600", 1, 124)],
 )
 def test_a_marker_of_the_end_is_left_however_the_commands_end(start, tmp_path: Path, text, seconds, code) -> None:
     """Outside the working directory, where no command comes across it."""
@@ -148,7 +148,7 @@ def test_a_marker_of_the_end_is_left_where_the_script_itself_ends_the_task(start
 
 
 def test_there_is_no_marker_as_long_as_the_commands_run(start, tmp_path: Path) -> None:
-    task = start("echo begun; sleep 60")
+    task = start("echo begun; sleep 3600")
     assert task.stdout.readline() == "begun\n"
     assert not (tmp_path / f"run-{os.getpid()}/sys/t/ended").exists()
     os.killpg(task.pid, signal.SIGKILL)
